@@ -1,0 +1,38 @@
+/**
+ * Each suite is a Jest project, told apart by the ending of its files; `jest --selectProjects unit` runs one.
+ * Suites that drive libvirt, a broker or a database start what they need themselves.
+ */
+const suite = (displayName, ending) => ({
+  displayName,
+  testMatch: [`<rootDir>/**/*.${ending}.ts`],
+  testPathIgnorePatterns: ['/node_modules/', '/dist/'],
+  modulePathIgnorePatterns: ['<rootDir>/\\.polyvirt/', '/dist/'],
+  extensionsToTreatAsEsm: ['.ts'],
+  testEnvironment: 'node',
+  testEnvironmentOptions: { customExportConditions: ['@polyvirt/source', 'node', 'node-addons'] },
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: {
+          target: 'es2024',
+          parser: { syntax: 'typescript', decorators: true },
+          transform: { legacyDecorator: true, decoratorMetadata: true },
+        },
+        module: { type: 'es6' },
+      },
+    ],
+  },
+});
+
+export default {
+  projects: [
+    suite('unit', 'spec'),
+    suite('libvirt', 'libvirt'),
+    suite('database', 'database'),
+    suite('conformance', 'conformance'),
+    suite('simulator', 'simulator'),
+    suite('e2e', 'e2e'),
+    suite('kill', 'kill'),
+  ],
+};
