@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import { HostId, Timestamp } from '../ids.ts';
+import { Hypervisor } from '../vm/vm.ts';
+import { Capabilities } from './capabilities.ts';
+
+export const Health = z
+  .object({
+    status: z.enum(['healthy', 'unhealthy', 'undetected']).describe('`undetected`: there is no such hypervisor here.'),
+    detail: z.string().describe('A sentence for the operator.'),
+  })
+  .meta({ id: 'Health' });
+export type Health = z.infer<typeof Health>;
+
+export const Image = z
+  .object({
+    name: z.string(),
+    kind: z.enum(['disk', 'iso']),
+    sizeGiB: z.number().nonnegative().describe('Size that a guest sees.'),
+    format: z.string().optional(),
+    path: z.string().optional(),
+  })
+  .meta({ id: 'Image' });
+export type Image = z.infer<typeof Image>;
+
+export const Network = z
+  .object({
+    name: z.string(),
+    kind: z.string().describe('In the words of the hypervisor: `nat`, `bridge`, `vlan`.'),
+    active: z.boolean(),
+    cidr: z.string().optional(),
+    dhcp: z.boolean().optional(),
+    fixedAddresses: z.boolean().describe('Whether a NIC can ask for a fixed address.'),
+  })
+  .meta({ id: 'Network' });
+export type Network = z.infer<typeof Network>;
+
+export const Template = z
+  .object({ nativeId: z.string(), name: z.string(), sizeGiB: z.number().nonnegative().optional() })
+  .meta({ id: 'Template' });
+export type Template = z.infer<typeof Template>;
+
+export const Capacity = z.object({
+  cpus: z.int().nonnegative().optional(),
+  memoryMiB: z.number().nonnegative().optional(),
+  memoryFreeMiB: z.number().nonnegative().optional(),
+  storageGiB: z.number().nonnegative().optional(),
+  storageFreeGiB: z.number().nonnegative().optional(),
+});
+export type Capacity = z.infer<typeof Capacity>;
+
+/** What a driver's probe says of its hypervisor. */
+export const HostStatus = z.object({
+  health: Health,
+  version: z.string().optional().describe('Of the hypervisor.'),
+  capabilities: Capabilities,
+  capacity: Capacity,
+  notes: z.array(z.string()).describe('Facts the operator should know, such as which acceleration is used and why.'),
+});
+export type HostStatus = z.infer<typeof HostStatus>;
+
+/** The record of a host in `polyvirt_hosts`. */
+export const HostRecord = HostStatus.extend({
+  id: HostId,
+  hypervisor: Hypervisor,
+  simulated: z.boolean(),
+  agentVersion: z.string(),
+  incarnation: z.string().describe('Changes with every start of the agent.'),
+  images: z.array(Image),
+  networks: z.array(Network),
+  templates: z.array(Template),
+  reconciledAt: Timestamp.optional().describe('When the whole inventory was last compared with the host.'),
+  observedAt: Timestamp,
+}).meta({ id: 'HostRecord' });
+export type HostRecord = z.infer<typeof HostRecord>;
+
+export const HostState = z.enum(['ready', 'draining', 'offline']).meta({ id: 'HostState' });
+export type HostState = z.infer<typeof HostState>;
+
+/** A host as the API shows it. Images, networks and templates have lists of their own. */
+export const Host = HostRecord.omit({ images: true, networks: true, templates: true, incarnation: true })
+  .extend({
+    state: HostState,
+    lastSeenAt: Timestamp.optional().describe('Last heartbeat.'),
+    totals: z
+      .object({ vms: z.int(), running: z.int(), cpus: z.int(), memoryMiB: z.number() })
+      .describe('Over its VMs.'),
+  })
+  .meta({ id: 'Host' });
+export type Host = z.infer<typeof Host>;
+
+export const heartbeatEveryMs = 3_000;
+/** A host that has been silent for so long is offline. */
+export const offlineAfterMs = 10_000;
+
+/** `polyvirt.v1.heartbeat.<host>` */
+export const Heartbeat = z
+  .object({
+    host: HostId,
+    incarnation: z.string(),
+    state: z.enum(['ready', 'draining']),
+    health: Health,
+    startedAt: Timestamp,
+    sentAt: Timestamp,
+  })
+  .meta({ id: 'Heartbeat' });
+export type Heartbeat = z.infer<typeof Heartbeat>;

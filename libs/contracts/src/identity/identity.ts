@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { Timestamp } from '../ids.ts';
+import { permissions, roles } from './permissions.ts';
+
+export const Role = z.enum(roles).meta({ id: 'Role' });
+export type Role = z.infer<typeof Role>;
+export const Permission = z.enum(permissions).meta({ id: 'Permission' });
+export type Permission = z.infer<typeof Permission>;
+
+export const Username = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$/,
+    'A user name has 1 to 64 letters, digits, dots, hyphens and underscores.',
+  )
+  .meta({ id: 'Username' });
+
+/** bcrypt reads no more than 72 bytes, so a longer one would be cut in silence. */
+export const Password = z
+  .string()
+  .min(12, 'A password has at least 12 characters.')
+  .refine((password) => new TextEncoder().encode(password).length <= 72, 'A password has at most 72 bytes.')
+  .meta({ id: 'Password', format: 'password' });
+
+export const LoginInput = z
+  .strictObject({ username: z.string().min(1).max(64), password: z.string().min(1).max(1_024) })
+  .meta({ id: 'LoginInput' });
+export type LoginInput = z.infer<typeof LoginInput>;
+
+export const RefreshInput = z.strictObject({ refreshToken: z.string().min(1).max(512) }).meta({ id: 'RefreshInput' });
+export type RefreshInput = z.infer<typeof RefreshInput>;
+
+export const TokenPair = z
+  .object({
+    accessToken: z.string(),
+    refreshToken: z.string(),
+    expiresIn: z.int().describe('Of the access token, in seconds.'),
+  })
+  .meta({ id: 'TokenPair' });
+export type TokenPair = z.infer<typeof TokenPair>;
+
+export const User = z
+  .object({
+    id: z.uuid(),
+    username: Username,
+    role: Role,
+    disabled: z.boolean(),
+    createdAt: Timestamp,
+    lastLoginAt: Timestamp.optional(),
+    revision: z.int(),
+  })
+  .meta({ id: 'User' });
+export type User = z.infer<typeof User>;
+
+export const CreateUserInput = z
+  .strictObject({ username: Username, password: Password, role: Role })
+  .meta({ id: 'CreateUserInput' });
+export type CreateUserInput = z.infer<typeof CreateUserInput>;
+
+export const EditUserInput = z
+  .strictObject({ password: Password.optional(), role: Role.optional(), disabled: z.boolean().optional() })
+  .refine((input) => Object.keys(input).length > 0, 'Nothing to change.')
+  .meta({ id: 'EditUserInput' });
+export type EditUserInput = z.infer<typeof EditUserInput>;
+
+/** Who is asking. */
+export const Me = z
+  .object({
+    user: User,
+    permissions: z.array(Permission),
+    token: z.object({ id: z.uuid(), name: z.string() }).optional().describe('Present when an API token asks.'),
+  })
+  .meta({ id: 'Me' });
+export type Me = z.infer<typeof Me>;
+
+export const CreateTokenInput = z
+  .strictObject({
+    name: z.string().trim().min(1).max(80),
+    scopes: z.array(Permission).min(1).describe('At most what the owner may do.'),
+    expiresAt: Timestamp.describe('At most a year ahead.'),
+  })
+  .meta({ id: 'CreateTokenInput' });
+export type CreateTokenInput = z.infer<typeof CreateTokenInput>;
+
+export const ApiToken = z
+  .object({
+    id: z.uuid(),
+    name: z.string(),
+    owner: Username,
+    prefix: z.string().describe('First characters of the secret, to tell tokens apart.'),
+    scopes: z.array(Permission),
+    createdAt: Timestamp,
+    expiresAt: Timestamp,
+    lastUsedAt: Timestamp.optional(),
+  })
+  .meta({ id: 'ApiToken' });
+export type ApiToken = z.infer<typeof ApiToken>;
+
+export const CreatedToken = ApiToken.extend({ secret: z.string().describe('Shown this once.') }).meta({
+  id: 'CreatedToken',
+});
+export type CreatedToken = z.infer<typeof CreatedToken>;
+
+export const AuditRecord = z
+  .object({
+    id: z.uuid(),
+    at: Timestamp,
+    actor: z.string().describe('User name, with the token behind a slash; `-` when nobody was logged in.'),
+    address: z.string().describe('IP address the request came from.'),
+    action: z.string().describe('Verb of the operation or of the change: `vm.start`, `user.created`, `auth.login`.'),
+    target: z.string().optional(),
+    outcome: z.enum(['accepted', 'succeeded', 'failed', 'cancelled', 'refused']),
+    code: z.string().optional().describe('Code of the problem, when there was one.'),
+    requestId: z.string(),
+    operationId: z.string().optional(),
+  })
+  .meta({ id: 'AuditRecord' });
+export type AuditRecord = z.infer<typeof AuditRecord>;

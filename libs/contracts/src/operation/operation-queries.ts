@@ -1,0 +1,17 @@
+import { z } from 'zod';
+import { defineQuery } from '../define.ts';
+import { OperationId } from '../ids.ts';
+
+export const cancelOperation = defineQuery({
+  name: 'operation-cancel',
+  summary: 'Stop an operation at its next safe point and undo what it made.',
+  input: z.object({ operationId: OperationId }),
+  output: z.object({ accepted: z.boolean().describe('False when the agent runs no such operation.') }),
+});
+
+export const identifyAgent = defineQuery({
+  name: 'agent-identify',
+  summary: 'Who looks after this host. An agent that gets an answer before it has begun is one too many.',
+  input: z.object({}),
+  output: z.object({ incarnation: z.string(), startedAt: z.string() }),
+});

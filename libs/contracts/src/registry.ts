@@ -1,0 +1,59 @@
+import { archiveUpdated } from './archive/archive.ts';
+import { hostDraining, hostHealthChanged, hostOffline, hostOnline } from './host/host-events.ts';
+import {
+  commandDeadLettered,
+  operationCancelled,
+  operationFailed,
+  operationProgressed,
+  operationStarted,
+  operationSucceeded,
+} from './operation/operation-events.ts';
+import { cancelOperation, identifyAgent } from './operation/operation-queries.ts';
+import { cloneVm } from './vm/vm-clone.ts';
+import { createVm } from './vm/vm-create.ts';
+import { deleteVm } from './vm/vm-delete.ts';
+import { reconfigureVm } from './vm/vm-edit.ts';
+import * as vmEvents from './vm/vm-events.ts';
+import { pauseVm, resetVm, restartVm, resumeVm, startVm, stopVm, suspendVm } from './vm/vm-power.ts';
+import { openConsole, readGuest, readVm } from './vm/vm-queries.ts';
+import { createSnapshot, deleteSnapshot, revertSnapshot } from './vm/vm-snapshot.ts';
+
+/** Everything an agent can be asked to do. */
+export const commands = [
+  createVm,
+  deleteVm,
+  startVm,
+  stopVm,
+  restartVm,
+  resetVm,
+  suspendVm,
+  pauseVm,
+  resumeVm,
+  reconfigureVm,
+  cloneVm,
+  createSnapshot,
+  revertSnapshot,
+  deleteSnapshot,
+] as const;
+
+/** Everything that can have happened. */
+export const events = [
+  ...Object.values(vmEvents),
+  operationStarted,
+  operationProgressed,
+  operationSucceeded,
+  operationFailed,
+  operationCancelled,
+  commandDeadLettered,
+  hostOnline,
+  hostOffline,
+  hostDraining,
+  hostHealthChanged,
+  archiveUpdated,
+] as const;
+
+/** Everything the live host can be asked. */
+export const queries = [readVm, readGuest, openConsole, cancelOperation, identifyAgent] as const;
+
+export type Verb = (typeof commands)[number]['verb'];
+export type EventName = (typeof events)[number]['name'];

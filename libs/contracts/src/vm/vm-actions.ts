@@ -1,0 +1,117 @@
+import type { CapabilityName } from '../host/capabilities.ts';
+import type { VmState } from './vm.ts';
+
+/** In which states an action makes sense, in which it is already done, and what to do in the others. */
+interface Rule {
+  readonly from: readonly VmState[];
+  /** The state in which asking for it changes nothing, and succeeds. */
+  readonly already?: VmState;
+  /** Facet of the driver that it needs beyond the core. */
+  readonly needs?: CapabilityName;
+  /** For the states that are neither: what the user has to do first. */
+  readonly otherwise: Partial<Record<VmState, string>>;
+}
+
+const off = 'It is powered off; start it first.';
+const suspended = 'It is suspended; resume it first.';
+const unknown = 'The host does not say what state it is in.';
+const stopFirst = 'Stop it first.';
+
+/** The one table of what can be asked in which state. The API refuses by it and clients grey out by it. */
+export const vmActions = {
+  start: {
+    from: ['stopped', 'suspended', 'crashed'],
+    already: 'running',
+    otherwise: { paused: 'It is paused; resume it.', unknown },
+  },
+  stop: {
+    from: ['running'],
+    already: 'stopped',
+    otherwise: {
+      paused: 'It is paused; resume it, or stop it with force.',
+      suspended,
+      crashed: 'It has crashed; stop it with force.',
+      unknown,
+    },
+  },
+  'stop-force': { from: ['running', 'paused', 'crashed'], already: 'stopped', otherwise: { suspended, unknown } },
+  restart: {
+    from: ['running'],
+    otherwise: {
+      stopped: off,
+      paused: 'It is paused; resume it, or restart it with force.',
+      suspended,
+      crashed: 'It has crashed; start it.',
+      unknown,
+    },
+  },
+  'restart-force': { from: ['running', 'paused', 'crashed'], otherwise: { stopped: off, suspended, unknown } },
+  reset: {
+    from: ['running', 'paused'],
+    otherwise: { stopped: off, suspended, crashed: 'It has crashed; start it.', unknown },
+  },
+  suspend: {
+    from: ['running', 'paused'],
+    already: 'suspended',
+    needs: 'suspend',
+    otherwise: { stopped: off, crashed: 'It has crashed; start it.', unknown },
+  },
+  pause: {
+    from: ['running'],
+    already: 'paused',
+    needs: 'suspend',
+    otherwise: { stopped: off, suspended, crashed: 'It has crashed; start it.', unknown },
+  },
+  resume: {
+    from: ['paused', 'suspended'],
+    already: 'running',
+    needs: 'suspend',
+    otherwise: { stopped: off, crashed: 'It has crashed; start it.', unknown },
+  },
+  reconfigure: {
+    from: ['running', 'stopped', 'paused', 'crashed'],
+    needs: 'reconfigure',
+    otherwise: { suspended, unknown },
+  },
+  clone: {
+    from: ['stopped', 'crashed'],
+    needs: 'clone',
+    otherwise: { running: stopFirst, paused: stopFirst, suspended, unknown },
+  },
+  'snapshot-create': {
+    from: ['running', 'stopped', 'paused'],
+    needs: 'snapshots',
+    otherwise: { suspended, crashed: 'It has crashed; stop it with force first.', unknown },
+  },
+  'snapshot-revert': {
+    from: ['running', 'stopped', 'paused', 'crashed', 'suspended'],
+    needs: 'snapshots',
+    otherwise: { unknown },
+  },
+  'snapshot-delete': {
+    from: ['running', 'stopped', 'paused', 'crashed', 'suspended'],
+    needs: 'snapshots',
+    otherwise: { unknown },
+  },
+  console: {
+    from: ['running', 'paused'],
+    needs: 'console',
+    otherwise: { stopped: off, suspended, crashed: 'It has crashed; start it.', unknown },
+  },
+  delete: {
+    from: ['stopped', 'suspended', 'crashed'],
+    otherwise: { running: stopFirst, paused: 'It is paused; stop it with force first.', unknown },
+  },
+} as const satisfies Record<string, Rule>;
+
+export type VmAction = keyof typeof vmActions;
+
+export type Verdict = { allowed: true; already: boolean } | { allowed: false; reason: string };
+
+/** Whether `action` can be asked of a VM in `state`, and if not, what to do first. */
+export function verdictOn(action: VmAction, state: VmState): Verdict {
+  const rule: Rule = vmActions[action];
+  if (rule.already === state) return { allowed: true, already: true };
+  if (rule.from.includes(state)) return { allowed: true, already: false };
+  return { allowed: false, reason: rule.otherwise[state] ?? unknown };
+}

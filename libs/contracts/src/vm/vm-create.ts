@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import { defineCommand } from '../define.ts';
+import { HostId } from '../ids.ts';
+import { commandOptions } from '../operation/command-options.ts';
+import { Firmware, Labels, Notes, VmName } from './vm.ts';
+
+export const macPattern = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/;
+
+export const DiskInput = z
+  .strictObject({
+    sizeGiB: z
+      .int()
+      .min(1)
+      .max(65_536)
+      .optional()
+      .describe('Needed for a blank disk; with an image at least its size, which is the default.'),
+    image: z.string().min(1).max(255).optional().describe('Name of an image of the host; absent for a blank disk.'),
+    copy: z.enum(['cow', 'full']).default('cow').describe('Copy-on-write over the image, or a full copy.'),
+  })
+  .refine((disk) => disk.sizeGiB !== undefined || disk.image !== undefined, {
+    path: ['sizeGiB'],
+    error: 'A blank disk needs a size.',
+  })
+  .meta({ id: 'DiskInput' });
+export type DiskInput = z.infer<typeof DiskInput>;
+
+export const NicInput = z
+  .strictObject({
+    network: z.string().min(1).max(255).describe('Name of a network of the host.'),
+    address: z
+      .union([z.literal('auto'), z.ipv4(), z.ipv6()])
+      .default('auto')
+      .describe('`auto`, or a fixed address where the network can reserve one.'),
+    mac: z
+      .string()
+      .toLowerCase()
+      .regex(macPattern, 'A MAC address is six bytes in hex with colons.')
+      .optional()
+      .describe('Chosen by the host when absent.'),
+  })
+  .meta({ id: 'NicInput' });
+export type NicInput = z.infer<typeof NicInput>;
+
+export const CloudInit = z
+  .strictObject({
+    userData: z.string().min(1).max(65_536).describe('`#cloud-config` or a script.'),
+    networkConfig: z.string().min(1).max(16_384).optional(),
+  })
+  .meta({ id: 'CloudInit' });
+export type CloudInit = z.infer<typeof CloudInit>;
+
+export const memoryMiB = z.int().min(16).max(16_777_216);
+export const cpus = z.int().min(1).max(1_024);
+
+/** What a driver is given; the labels and the like stay with the gateway. */
+const machine = {
+  name: VmName,
+  cpus: cpus.default(1),
+  memoryMiB: memoryMiB.default(1_024),
+  firmware: Firmware.default('bios'),
+  disks: z.array(DiskInput).max(32).default([]),
+  cdrom: z.string().min(1).max(255).nullable().default(null).describe('Name of an ISO image of the host.'),
+  nics: z.array(NicInput).max(16).default([]),
+  cloudInit: CloudInit.optional(),
+  template: z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .describe('Name or native id of a template of the host to clone, instead of disks.'),
+  start: z.boolean().default(false).describe('Power it on when it is made.'),
+} as const;
+
+const templateOrDisks = (input: { template?: string | undefined; disks: unknown[] }) =>
+  input.template === undefined || input.disks.length === 0;
+const templateFault = { path: ['template'], error: 'A template brings its own disks: give one or the other.' };
+
+/** Input of the command `vm.create`. */
+export const CreateVm = z.strictObject(machine).refine(templateOrDisks, templateFault);
+export type CreateVm = z.infer<typeof CreateVm>;
+
+/** Body of `POST /vms`. */
+export const CreateVmInput = z
+  .strictObject({
+    host: HostId,
+    ...machine,
+    labels: Labels.default({}),
+    notes: Notes.default(''),
+    protected: z.boolean().default(false),
+    ...commandOptions,
+  })
+  .refine(templateOrDisks, templateFault)
+  .meta({ id: 'CreateVmInput' });
+export type CreateVmInput = z.infer<typeof CreateVmInput>;
+
+export const createVm = defineCommand({
+  verb: 'vm.create',
+  summary: 'Make a VM. The same body works on every hypervisor.',
+  permission: 'vm:create',
+  input: CreateVm,
+  limitSeconds: 3_600,
+  problems: [
+    'host-not-found',
+    'name-taken',
+    'image-not-found',
+    'network-not-found',
+    'template-not-found',
+    'insufficient-capacity',
+  ],
+});

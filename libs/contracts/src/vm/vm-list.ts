@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { HostId, VmId } from '../ids.ts';
+import { pageOf, paging } from '../page.ts';
+import { commandOptions } from '../operation/command-options.ts';
+import { Hypervisor, Vm, VmState } from './vm.ts';
+
+const sortKeys = ['name', 'host', 'state', 'cpus', 'memoryMiB', 'createdAt', 'observedAt'] as const;
+
+export const vmFilter = {
+  host: HostId.optional(),
+  hypervisor: Hypervisor.optional(),
+  state: VmState.optional(),
+  name: z.string().min(1).max(255).optional().describe('The whole name.'),
+  label: z.string().min(1).max(320).optional().describe('`env=test`, or `env` for any value.'),
+  q: z.string().min(1).max(255).optional().describe('Part of a name, id, address or label, in any case.'),
+} as const;
+
+/** Query of `GET /vms`. */
+export const VmListQuery = z
+  .strictObject({
+    ...vmFilter,
+    sort: z
+      .enum([...sortKeys, ...sortKeys.map((key) => `-${key}` as const)])
+      .default('name')
+      .describe('`-` in front reverses.'),
+    ...paging,
+  })
+  .meta({ id: 'VmListQuery' });
+export type VmListQuery = z.infer<typeof VmListQuery>;
+
+export const VmPage = pageOf(Vm, 'VmPage');
+
+/** What a batch can ask of each VM, with the parameters of the single call. */
+export const batchActions = [
+  'start',
+  'stop',
+  'restart',
+  'suspend',
+  'resume',
+  'pause',
+  'reset',
+  'delete',
+  'snapshot',
+] as const;
+
+export const BatchInput = z
+  .strictObject({
+    ids: z.array(VmId).min(1).max(1_000).optional(),
+    filter: z.strictObject(vmFilter).optional(),
+    action: z.enum(batchActions),
+    params: z.record(z.string(), z.unknown()).default({}).describe('Body of the single call.'),
+    maxParallel: z.int().min(1).max(100).default(10),
+    onError: z.enum(['continue', 'stop']).default('continue'),
+    whenOffline: commandOptions.whenOffline,
+  })
+  .refine((input) => (input.ids === undefined) !== (input.filter === undefined), {
+    path: ['ids'],
+    error: 'Give either ids or a filter.',
+  })
+  .meta({ id: 'BatchInput' });
+export type BatchInput = z.infer<typeof BatchInput>;
+
+export const ConsoleTicket = z
+  .object({
+    url: z.string().describe('Path of the WebSocket, ticket included; it opens once.'),
+    protocol: z.literal('rfb'),
+    expiresAt: z.iso.datetime(),
+  })
+  .meta({ id: 'ConsoleTicket' });
+export type ConsoleTicket = z.infer<typeof ConsoleTicket>;

@@ -1,0 +1,195 @@
+import type { Duplex } from 'node:stream';
+import type {
+  CloneVm,
+  CreateSnapshot,
+  CreateVm,
+  DeleteVm,
+  DriverMetrics,
+  DriverVm,
+  Guest,
+  HostStatus,
+  Hypervisor,
+  Image,
+  NativeDefinition,
+  NativeId,
+  Network,
+  OperationId,
+  ReconfigureVm,
+  StopVm,
+  Template,
+} from '@polyvirt/contracts';
+
+/** Whether the hypervisor had to do anything. Asking for what already is changes nothing, and succeeds. */
+export type Effect = 'changed' | 'unchanged';
+
+/** A value that survives in the journal. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/**
+ * What a command runs in. A process may die at any point of a driver method; the method is then called again with the
+ * same input and a journal that knows the steps which ended. So every step looks before it acts.
+ */
+export interface OperationContext {
+  /** Native ids are derived from it where the hypervisor lets us choose them. */
+  readonly operationId: OperationId;
+  /** Aborts on cancel, at the deadline of the verb and when the agent shuts down; its reason is a `ProblemError` to throw. */
+  readonly signal: AbortSignal;
+  /** Percent of the whole, 0 to 100; may be called as often as the driver likes. */
+  progress(percent: number): void;
+  readonly journal: Journal;
+}
+
+export interface Step<Result extends Json | void> {
+  /** Sentence fragment shown to the user: `define the domain`. Unique within the operation. */
+  readonly name: string;
+  /** The call made to the hypervisor, without secrets: `domain_define_xml_flags`. */
+  readonly native?: string;
+  /** Looks, then acts: it may have been carried out in part by a process that died. */
+  act(): Promise<Result>;
+  /** Takes back what `act` made, also when `act` ended half-way. Looks, then acts, too. */
+  undo?(): Promise<void>;
+}
+
+export interface Journal {
+  /**
+   * Carries a step out once, however often the command is delivered: a step that has ended answers with the result it had.
+   * Throws the signal's reason before a step when the operation was cancelled. When a later step fails, the undos of all
+   * steps before run in reverse.
+   */
+  step<Result extends Json | void>(step: Step<Result>): Promise<Result>;
+}
+
+/**
+ * One hypervisor. A driver knows its hypervisor and nothing else: no bus, no database, no configuration file.
+ *
+ * Every method but `probe` throws `ProblemError`; anything else that escapes is a bug and becomes `internal`.
+ * An unknown native id is `vm-not-found` everywhere. Commands are idempotent and return what they changed.
+ */
+export interface HypervisorDriver {
+  readonly hypervisor: Hypervisor;
+  /** Whether a simulator stands in for the product. */
+  readonly simulated: boolean;
+
+  /** Never throws: an unusable host is `unhealthy` or `undetected`, with a sentence for the operator. */
+  probe(signal: AbortSignal): Promise<HostStatus>;
+  /** The whole inventory. This, not the change stream, is what the host is reconciled against. */
+  list(signal: AbortSignal): Promise<DriverVm[]>;
+  get(nativeId: NativeId, signal: AbortSignal): Promise<DriverVm>;
+
+  /** Makes a VM, powered on if the input says so. A name in use on the host is `name-taken`; failure leaves nothing behind. */
+  create(input: CreateVm, context: OperationContext): Promise<Made>;
+  /** Deletes a VM that is off, else `wrong-state`. Disks another VM uses are kept and noted. A VM that is gone already is `unchanged`. */
+  delete(nativeId: NativeId, input: DeleteVm, context: OperationContext): Promise<Outcome>;
+  /** Resolves once the hypervisor reports the VM on; a suspended VM goes on where it was. */
+  start(nativeId: NativeId, context: OperationContext): Promise<Effect>;
+  /** Power off. Graceful never escalates: on timeout the VM stays on and `timed-out` is thrown. */
+  stop(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect>;
+  /** Shutdown, then power-on; the same rule on timeout. Of a VM that is off: `wrong-state`. */
+  restart(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect>;
+  /** The reset button. Of a VM that is off: `wrong-state`. */
+  reset(nativeId: NativeId, context: OperationContext): Promise<Effect>;
+  /** Lets go of the hypervisor; the driver is not used afterwards. */
+  close(): Promise<void>;
+
+  // A facet is present exactly when `probe` reports the capability of its name as available.
+  readonly suspend?: SuspendFacet;
+  readonly reconfigure?: ReconfigureFacet;
+  readonly clone?: CloneFacet;
+  readonly snapshots?: SnapshotFacet;
+  readonly metrics?: MetricsFacet;
+  readonly watch?: WatchFacet;
+  readonly console?: ConsoleFacet;
+  readonly images?: ImageFacet;
+  readonly networks?: NetworkFacet;
+  readonly guest?: GuestFacet;
+  readonly export?: ExportFacet;
+}
+
+export interface Made {
+  readonly nativeId: NativeId;
+  readonly effect: Effect;
+}
+
+export interface Outcome {
+  readonly effect: Effect;
+  /** What the caller should know: `kept vda: it is the base of the disks of web-2`. */
+  readonly notes?: readonly string[];
+}
+
+export interface SuspendFacet {
+  /** Memory to disk, VM off. Already suspended: `unchanged`. */
+  suspend(nativeId: NativeId, context: OperationContext): Promise<Effect>;
+  /** From paused or suspended to running. Already running: `unchanged`. */
+  resume(nativeId: NativeId, context: OperationContext): Promise<Effect>;
+  /** Freeze, memory stays on the host. Already paused: `unchanged`. */
+  pause(nativeId: NativeId, context: OperationContext): Promise<Effect>;
+}
+
+export interface Reconfigured {
+  readonly effect: Effect;
+  /** Fields that the running VM could not take; they apply at the next power-off. */
+  readonly pendingChanges: readonly string[];
+}
+
+export interface ReconfigureFacet {
+  /** Changes only what `input` names, live where possible. A disk that would shrink is `invalid-input`. */
+  apply(nativeId: NativeId, input: ReconfigureVm, context: OperationContext): Promise<Reconfigured>;
+}
+
+export interface CloneFacet {
+  /** Makes a copy with new MAC addresses. The source is off, else `wrong-state`. */
+  clone(nativeId: NativeId, input: CloneVm, context: OperationContext): Promise<Made>;
+}
+
+export interface SnapshotFacet {
+  /** Returns the id of the snapshot. A name in use on the VM is `name-taken`. */
+  create(
+    nativeId: NativeId,
+    input: CreateSnapshot,
+    context: OperationContext,
+  ): Promise<{ snapshot: string; effect: Effect }>;
+  revert(nativeId: NativeId, snapshot: string, context: OperationContext): Promise<Effect>;
+  /** A snapshot that is gone already is `unchanged`. */
+  delete(
+    nativeId: NativeId,
+    input: { snapshot: string; children: boolean },
+    context: OperationContext,
+  ): Promise<Effect>;
+}
+
+export interface MetricsFacet {
+  /** Every VM in one go, by as few calls as the hypervisor allows. What is not known is absent. */
+  sweep(signal: AbortSignal): Promise<DriverMetrics[]>;
+}
+
+/** Something changed: one VM, or so much (or unknown what) that the host is to be listed again. */
+export type Change = { readonly nativeId: NativeId } | 'everything';
+
+export interface WatchFacet {
+  /** Yields until the signal aborts. A lost connection is mended inside, and yields `everything` afterwards. */
+  changes(signal: AbortSignal): AsyncIterable<Change>;
+}
+
+export interface ConsoleFacet {
+  /** A byte stream that speaks RFB. Of a VM that is off: `wrong-state`. */
+  open(nativeId: NativeId, signal: AbortSignal): Promise<Duplex>;
+}
+
+export interface ImageFacet {
+  list(signal: AbortSignal): Promise<Image[]>;
+  /** VMs that `template` of a create body can name. */
+  templates(signal: AbortSignal): Promise<Template[]>;
+}
+
+export interface NetworkFacet {
+  list(signal: AbortSignal): Promise<Network[]>;
+}
+
+export interface GuestFacet {
+  /** Asks the guest itself; a guest that does not answer is `agent: false`, not an error. */
+  read(nativeId: NativeId, signal: AbortSignal): Promise<Guest & { addresses: string[] }>;
+}
+
+export interface ExportFacet {
+  definition(nativeId: NativeId, signal: AbortSignal): Promise<NativeDefinition>;
+}
