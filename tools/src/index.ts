@@ -1,0 +1,7 @@
+export { CommandFailed, run, type RunOptions } from './machine/command.ts';
+export { freePort } from './machine/free-port.ts';
+export { ensureLibvirt, stopLibvirt, NETWORK, POOL, type Libvirt, type LibvirtOptions } from './machine/libvirt.ts';
+export { startMariaDb, type MariaDbOptions, type MariaDbServer } from './machine/mariadb.ts';
+export { startNats, type NatsOptions, type NatsServer } from './machine/nats.ts';
+export { ensurePackages, PackagesMissing, type PackageOptions, type Purpose } from './machine/packages.ts';
+export { startService, type Service, type ServiceOptions } from './machine/service.ts';

@@ -1,0 +1,149 @@
+import { constants } from 'node:fs';
+import { access, readFile, rm, writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { CommandFailed, run } from './command.ts';
+
+/** What a command of this repository needs from the system. */
+export type Purpose = 'nats' | 'kvm' | 'database' | 'browser';
+
+interface Needs {
+  /** Debian's and Ubuntu's packages. */
+  packages: readonly string[];
+  /** Their programs: how the need is recognised elsewhere. */
+  programs: readonly string[];
+}
+
+const NEEDS: Record<Purpose, Needs> = {
+  nats: { packages: ['nats-server'], programs: ['nats-server'] },
+  kvm: {
+    // dnsmasq, iptables, ovmf and qemu-utils are only recommended by the others, and recommendations are not installed.
+    packages: [
+      'libvirt-daemon-system',
+      'libvirt-clients',
+      'libvirt-daemon-driver-qemu',
+      'qemu-system-x86',
+      'qemu-utils',
+      'ovmf',
+      'dnsmasq-base',
+      'iptables',
+      'iproute2',
+    ],
+    programs: ['libvirtd', 'virtlogd', 'virsh', 'qemu-system-x86_64', 'qemu-img', 'dnsmasq', 'iptables', 'ip'],
+  },
+  database: { packages: ['mariadb-server'], programs: ['mariadbd', 'mariadb-install-db'] },
+  browser: { packages: ['chromium'], programs: ['chromium'] },
+};
+
+/** Something has to be installed first, and this process may not or cannot do it. The message names the one command. */
+export class PackagesMissing extends Error {
+  override readonly name = 'PackagesMissing';
+}
+
+/** Options of {@link ensurePackages}. */
+export interface PackageOptions {
+  /** May this process install? Default: yes. */
+  install?: boolean;
+  /** Told what happens. */
+  log: (line: string) => void;
+}
+
+/** Installs what these purposes need and lack, with apt-get as root on Debian and Ubuntu; elsewhere throws {@link PackagesMissing}. */
+export async function ensurePackages(purposes: readonly Purpose[], options: PackageOptions): Promise<void> {
+  const apt = await isDebianLike();
+  const missing = apt ? await missingPackages(purposes) : await missingPrograms(purposes);
+  if (missing.length === 0) return;
+  if (!apt) throw new PackagesMissing(`These programs are needed and not installed: ${missing.join(', ')}.`);
+
+  const command = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(' ')}`;
+  if (options.install === false || process.getuid?.() !== 0) {
+    throw new PackagesMissing(`System packages are missing. Run this first:\n  sudo sh -c '${command}'`);
+  }
+  options.log(`installing ${missing.join(', ')}`);
+  await withoutStartingServices(async () => {
+    const env = { DEBIAN_FRONTEND: 'noninteractive' };
+    await run('apt-get', ['-q', 'update'], { env, timeoutMs: 5 * 60_000 });
+    await run('apt-get', ['-q', 'install', '-y', '--no-install-recommends', ...missing], {
+      env,
+      timeoutMs: 20 * 60_000,
+    });
+  });
+}
+
+/** Debian's names of the packages that are not installed. */
+async function missingPackages(purposes: readonly Purpose[]): Promise<string[]> {
+  const wanted = purposes.flatMap((purpose) => NEEDS[purpose].packages);
+  if (wanted.length === 0) return [];
+  const known = await run('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n']);
+  const installed = new Set(
+    known
+      .split('\n')
+      .filter((line) => line.endsWith(' installed'))
+      .map((line) => line.split(' ')[0]),
+  );
+  return [...new Set(wanted)].filter((name) => !installed.has(name));
+}
+
+async function missingPrograms(purposes: readonly Purpose[]): Promise<string[]> {
+  const wanted = [...new Set(purposes.flatMap((purpose) => NEEDS[purpose].programs))];
+  const found = await Promise.all(wanted.map(isOnPath));
+  return wanted.filter((_, index) => !found[index]);
+}
+
+async function isOnPath(program: string): Promise<boolean> {
+  // Daemons live in folders that an ordinary user's PATH often lacks.
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/sbin'];
+  for (const folder of folders) {
+    try {
+      await access(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      // Not in this folder; the next may have it.
+    }
+  }
+  return false;
+}
+
+async function isDebianLike(): Promise<boolean> {
+  if (process.platform !== 'linux') return false;
+  const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
+  return /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(release);
+}
+
+/**
+ * Debian starts a service as soon as its package is installed. Ours run on ports and folders of their own, so a system-wide
+ * broker or database would only be in the way; policy-rc.d is Debian's switch for that.
+ */
+async function withoutStartingServices(work: () => Promise<void>): Promise<void> {
+  const policy = '/usr/sbin/policy-rc.d';
+  let ours = false;
+  try {
+    await writeFile(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755, flag: 'wx' });
+    ours = true;
+  } catch (error) {
+    // The administrator has a policy already; it stays.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  try {
+    await work();
+  } finally {
+    if (ours) await rm(policy, { force: true });
+  }
+}
+
+/** Downloads Debian packages without installing them and unpacks them into a folder. Needs no root. */
+export async function unpackPackages(names: readonly string[], cacheDir: string, folder: string): Promise<void> {
+  const download = () => run('apt-get', ['-q', 'download', ...names], { cwd: cacheDir, timeoutMs: 10 * 60_000 });
+  try {
+    await download();
+  } catch (error) {
+    // A fresh machine has no package lists yet, or lists that are too old for what the mirror still has.
+    if (!(error instanceof CommandFailed) || process.getuid?.() !== 0) throw error;
+    await run('apt-get', ['-q', 'update'], { timeoutMs: 5 * 60_000 });
+    await download();
+  }
+  for (const name of names) {
+    const [file] = (await run('find', [cacheDir, '-name', `${name}_*.deb`])).trim().split('\n');
+    if (!file) throw new Error(`apt-get downloaded no file for ${name}`);
+    await run('dpkg-deb', ['-x', file, folder]);
+  }
+}
