@@ -1,0 +1,3 @@
+export { busSettings, defineConfig, setting, type ConfigDefinition, type ConfigOf, type Setting } from './define.ts';
+export { ConfigError, invalidConfigExitCode, loadConfig, readConfig } from './load.ts';
+export { configurationRows, renderConfiguration, type AppConfiguration } from './reference.ts';
