@@ -1,0 +1,68 @@
+import eslint from '@eslint/js';
+import tseslint from 'typescript-eslint';
+import { boundaries } from './tools/lint/boundaries.mjs';
+import { noEnvOutsideConfig, noSubjectLiteral, routeHasPermission } from './tools/lint/house-rules.mjs';
+
+const house = {
+  rules: {
+    boundaries,
+    'no-env-outside-config': noEnvOutsideConfig,
+    'no-subject-literal': noSubjectLiteral,
+    'route-has-permission': routeHasPermission,
+  },
+};
+
+export default tseslint.config(
+  { ignores: ['**/dist/', '.nx/', '.polyvirt/', 'coverage/', '**/*.d.ts', 'libs/api-client/src/generated/'] },
+  eslint.configs.recommended,
+  {
+    files: ['**/*.mjs'],
+    languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly' } },
+  },
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.recommended],
+    plugins: { house },
+    languageOptions: { parserOptions: { projectService: true } },
+    rules: {
+      '@typescript-eslint/await-thenable': 'error',
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { arguments: false } }],
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      'no-empty': ['error', { allowEmptyCatch: false }],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            'CallExpression[callee.object.name=/^(describe|it|test)$/][callee.property.name=/^(skip|only|todo)$/]',
+          message: 'A test runs or does not exist.',
+        },
+      ],
+      'house/boundaries': 'error',
+      'house/no-env-outside-config': 'error',
+      'house/no-subject-literal': 'error',
+      'house/route-has-permission': 'error',
+    },
+  },
+  {
+    // Emitting decorator metadata needs the class itself where a type import would do for the checker.
+    files: ['apps/**/*.ts', 'libs/bus/**/*.ts', 'libs/agent-kit/**/*.ts'],
+    rules: { '@typescript-eslint/consistent-type-imports': 'off' },
+  },
+  { files: ['libs/contracts/src/**/*.ts'], rules: { 'house/no-subject-literal': 'off' } },
+  { files: ['libs/config/src/**/*.ts'], rules: { 'house/no-env-outside-config': 'off' } },
+  {
+    // Simulators, tools and tests start processes, and hand them an environment.
+    files: [
+      'simulators/**/*.ts',
+      'tools/**/*.ts',
+      'e2e/**/*.ts',
+      'bench/**/*.ts',
+      '**/*.{spec,database,conformance,simulator,libvirt,e2e,kill}.ts',
+      '**/testing/**/*.ts',
+    ],
+    rules: { 'house/no-env-outside-config': 'off', 'house/no-subject-literal': 'off' },
+  },
+);

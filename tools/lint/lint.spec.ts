@@ -1,0 +1,63 @@
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { Linter } from 'eslint';
+import tseslint from 'typescript-eslint';
+import { boundaries } from './boundaries.mjs';
+import { noEnvOutsideConfig, noSubjectLiteral, routeHasPermission } from './house-rules.mjs';
+
+const root = join(import.meta.dirname, '../..');
+
+function complaints(file: string, code: string): string[] {
+  const linter = new Linter({ cwd: root });
+  const messages = linter.verify(
+    code,
+    {
+      files: ['**/*.ts'],
+      languageOptions: { parser: tseslint.parser as Linter.Parser },
+      plugins: {
+        house: {
+          rules: { boundaries, env: noEnvOutsideConfig, subject: noSubjectLiteral, route: routeHasPermission },
+        } as never,
+      },
+      rules: { 'house/boundaries': 'error', 'house/env': 'error', 'house/subject': 'error', 'house/route': 'error' },
+    },
+    { filename: join(root, file) },
+  );
+  return messages.map((message) => message.message);
+}
+
+describe('the lint rules of the house', () => {
+  it('let a library import only what its layer may', () => {
+    expect(complaints('libs/contracts/src/x.ts', `import { connectBus } from '@polyvirt/bus';`)).toHaveLength(1);
+    expect(complaints('apps/gateway/src/x.ts', `export * from '@polyvirt/agent-kit';`)).toHaveLength(1);
+    expect(complaints('apps/kvm-agent/src/x.ts', `import { Libvirt } from '@polyvirt/node-libvirt';`)).toEqual([]);
+    expect(complaints('apps/gateway/src/x.ts', `import { connectBus } from '@polyvirt/bus';`)).toEqual([]);
+  });
+
+  it('keep NATS in the bus and the database in the gateway', () => {
+    expect(complaints('apps/organizer/src/x.ts', `import { connect } from '@nats-io/transport-node';`)).toHaveLength(1);
+    expect(complaints('libs/bus/src/x.ts', `import { connect } from '@nats-io/transport-node';`)).toEqual([]);
+    expect(complaints('apps/organizer/src/x.ts', `import { DataSource } from 'typeorm';`)).toHaveLength(1);
+    expect(complaints('apps/gateway/src/x.ts', `import { DataSource } from 'typeorm';`)).toEqual([]);
+  });
+
+  it('refuse a route that declares no permission', () => {
+    const route = (decorators: string, onClass = '') =>
+      `${onClass} class VmController { @Get() ${decorators} list() {} }`;
+    expect(complaints('apps/gateway/src/x.ts', route(''))).toHaveLength(1);
+    expect(complaints('apps/gateway/src/x.ts', route(`@RequirePermission('vm:read')`))).toEqual([]);
+    expect(complaints('apps/gateway/src/x.ts', route('@Accepts(startVm)'))).toEqual([]);
+    expect(complaints('apps/gateway/src/x.ts', route('', '@Public()'))).toEqual([]);
+  });
+
+  it('refuse reading the environment', () => {
+    expect(complaints('apps/gateway/src/x.ts', `const port = process.env.PORT;`)).toHaveLength(1);
+    expect(complaints('apps/gateway/src/x.ts', `const pid = process.pid;`)).toEqual([]);
+  });
+
+  it('refuse a subject, stream or bucket that is spelt out', () => {
+    expect(complaints('apps/gateway/src/x.ts', 'const s = `polyvirt.v1.event.${host}.vm.created`;')).toHaveLength(1);
+    expect(complaints('apps/gateway/src/x.ts', `const s = 'POLYVIRT_EVENTS';`)).toHaveLength(1);
+    expect(complaints('apps/gateway/src/x.ts', `const s = 'polyvirt';`)).toEqual([]);
+  });
+});
