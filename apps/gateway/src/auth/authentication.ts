@@ -1,0 +1,47 @@
+import { Injectable } from '@nestjs/common';
+import { ProblemError } from '@polyvirt/contracts';
+import type { FastifyRequest } from 'fastify';
+import { tokenPrefix } from '../tokens/token-secrets.ts';
+import { TokenVerifier } from '../tokens/token-verifier.ts';
+import type { Principal } from './caller.decorator.ts';
+import { JwtStrategy } from './jwt.strategy.ts';
+import { Principals } from './principals.ts';
+
+const bearer = /^bearer +(\S+)$/i;
+
+/** Who a request comes from, by the bearer token it carries: an access token of a session, or an API token. */
+@Injectable()
+export class Authentication {
+  private readonly principals: Principals;
+  private readonly jwt: JwtStrategy;
+  private readonly tokens: TokenVerifier;
+
+  constructor(principals: Principals, jwt: JwtStrategy, tokens: TokenVerifier) {
+    this.principals = principals;
+    this.jwt = jwt;
+    this.tokens = tokens;
+  }
+
+  /** Throws `unauthenticated` for a request without a good credential. */
+  authenticate(request: FastifyRequest): Promise<Principal> {
+    const credential = credentialOf(request);
+    return this.principals.get(credential, () =>
+      credential.startsWith(tokenPrefix) ? this.tokens.verify(credential) : this.jwt.verify(request),
+    );
+  }
+
+  /** The principal of a credential that was verified a moment ago, without waiting for anything. */
+  recognise(request: FastifyRequest): Principal | undefined {
+    const { authorization } = request.headers;
+    const credential = authorization && bearer.exec(authorization)?.[1];
+    return credential ? this.principals.peek(credential) : undefined;
+  }
+}
+
+function credentialOf({ headers: { authorization } }: FastifyRequest): string {
+  if (authorization === undefined)
+    throw new ProblemError('unauthenticated', 'This needs a bearer token; log in first.');
+  const credential = bearer.exec(authorization)?.[1];
+  if (!credential) throw new ProblemError('unauthenticated', 'The Authorization header is not `Bearer <token>`.');
+  return credential;
+}

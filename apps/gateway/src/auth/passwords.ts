@@ -1,0 +1,23 @@
+import { randomBytes } from 'node:crypto';
+import { compare, hash } from 'bcrypt';
+
+/** Some 250 ms on a current CPU. */
+const cost = 12;
+/** bcrypt reads no more. */
+const mostBytes = 72;
+
+const nobody = hash(randomBytes(24).toString('base64'), cost);
+
+export const hashPassword = (password: string): Promise<string> => hash(password, cost);
+
+/** Takes as long for a user that does not exist (`undefined`) as for a wrong password. */
+export async function isPassword(password: string, passwordHash: string | undefined): Promise<boolean> {
+  const matches = await compare(password, passwordHash ?? (await nobody));
+  return matches && passwordHash !== undefined && Buffer.byteLength(password) <= mostBytes;
+}
+
+/** 24 characters without those that look alike. */
+export function generatePassword(): string {
+  const alphabet = 'ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789'.slice(0, 32);
+  return [...randomBytes(24)].map((byte) => alphabet[byte % alphabet.length]).join('');
+}

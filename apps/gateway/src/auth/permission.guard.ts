@@ -1,0 +1,67 @@
+import { Inject, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { ProblemError, type Permission } from '@polyvirt/contracts';
+import type { FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import { ACTION } from '../audit/changes.decorator.ts';
+import { LOGGER } from '../logger.ts';
+import { RateLimits } from '../rate-limit/rate-limits.ts';
+import { Authentication } from './authentication.ts';
+import type { Principal } from './caller.decorator.ts';
+import { ACCESS, type Access } from './permission.decorator.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the audit calls this request, when it is one that changes something. */
+    action: string | null;
+  }
+}
+
+/** Stands before every route. What does not say whom it is for, is for nobody. */
+@Injectable()
+export class PermissionGuard implements CanActivate {
+  private readonly authentication: Authentication;
+  private readonly limits: RateLimits;
+  private readonly logger: Logger;
+
+  constructor(authentication: Authentication, limits: RateLimits, @Inject(LOGGER) logger: Logger) {
+    this.authentication = authentication;
+    this.limits = limits;
+    this.logger = logger;
+  }
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const handler = context.getHandler();
+    const access = accessOf(handler, context.getClass());
+    request.action = (Reflect.getMetadata(ACTION, handler) as string | undefined) ?? null;
+    if (access === undefined) {
+      this.logger.error({ route: request.routeOptions.url }, 'a route declares no permission');
+      throw new ProblemError('forbidden', 'Nobody may call this.');
+    }
+    if (access === 'public') {
+      await this.limits.admit(`address ${request.ip}`);
+      return true;
+    }
+    const principal = this.authentication.recognise(request) ?? (await this.meet(request));
+    request.principal = principal;
+    await this.limits.admit(`user ${principal.userId}`);
+    if (access !== 'authenticated') requirePermission(principal, access.permission);
+    return true;
+  }
+
+  /** A credential that is not known yet costs a look into the database, so guesses count against the address. */
+  private async meet(request: FastifyRequest): Promise<Principal> {
+    await this.limits.admit(`address ${request.ip}`);
+    return this.authentication.authenticate(request);
+  }
+}
+
+export const accessOf = (handler: object, controller: object): Access | undefined =>
+  (Reflect.getMetadata(ACCESS, handler) ?? Reflect.getMetadata(ACCESS, controller)) as Access | undefined;
+
+/** Throws `forbidden`, and says whether it is the role or the token that lacks it. */
+function requirePermission({ permissions, role, token }: Principal, permission: Permission): void {
+  if (permissions.has(permission)) return;
+  const who = token ? `The token ${token.name}` : `The role ${role}`;
+  throw new ProblemError('forbidden', `${who} does not have the permission ${permission}.`);
+}

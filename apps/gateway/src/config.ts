@@ -1,0 +1,64 @@
+import { busSettings, defineConfig, setting, type ConfigOf } from '@polyvirt/config';
+import { Password } from '@polyvirt/contracts';
+import { z } from 'zod';
+
+export const gatewayConfig = defineConfig({
+  ...busSettings,
+  port: setting({
+    env: 'POLYVIRT_PORT',
+    schema: z.coerce.number().int().min(0).max(65_535),
+    help: 'TCP port of the API; 0 takes a free one.',
+    default: 8080,
+  }),
+  listen: setting({
+    env: 'POLYVIRT_LISTEN',
+    schema: z.string().min(1),
+    help: 'Address the API listens on; `0.0.0.0` opens it to the network.',
+    default: '127.0.0.1',
+  }),
+  databaseUrl: setting({
+    env: 'POLYVIRT_DATABASE_URL',
+    schema: z
+      .string()
+      .regex(
+        /^(?:sqlite:.+|mysql:\/\/.+)$/,
+        'A database is `sqlite:<path>` or `mysql://user:password@host:port/name`.',
+      ),
+    help: 'Database of the gateway: `sqlite:<path>`, or `mysql://user:password@host:port/name` for MariaDB 10.6 or MySQL 8 and newer.',
+    default: 'sqlite:polyvirt.db',
+    secret: true,
+  }),
+  jwtSecret: setting({
+    env: 'POLYVIRT_JWT_SECRET',
+    schema: z.string().min(32, 'The secret has at least 32 characters.'),
+    help: 'Signs access tokens and seals stored answers; the same for all gateways of one database.',
+    secret: true,
+  }),
+  adminPassword: setting({
+    env: 'POLYVIRT_ADMIN_PASSWORD',
+    schema: Password.optional(),
+    help: 'Password of the user `admin` that the first start makes; one is generated and printed once when it is absent.',
+    secret: true,
+  }),
+  metricsAccess: setting({
+    env: 'POLYVIRT_METRICS_ACCESS',
+    schema: z.enum(['loopback', 'token', 'open']),
+    help: 'Who may read `/metrics`: this machine, bearers of a token with `metrics:read`, or anyone.',
+    default: 'loopback',
+  }),
+  rateLimit: setting({
+    env: 'POLYVIRT_RATE_LIMIT',
+    schema: z.coerce.number().int().min(0),
+    help: 'Requests per second that one caller may send, averaged over ten seconds; 0 sets no limit.',
+    default: 1_000,
+  }),
+  trustProxy: setting({
+    env: 'POLYVIRT_TRUST_PROXY',
+    schema: z.string().min(1).optional(),
+    help: 'Addresses or networks of reverse proxies, separated by commas, whose `X-Forwarded-For` tells the address of a caller.',
+  }),
+});
+export type GatewayConfig = ConfigOf<typeof gatewayConfig>;
+
+/** Injection token of the `GatewayConfig`. */
+export const CONFIG = Symbol('CONFIG');

@@ -1,0 +1,20 @@
+import type { QueryRunner, Table } from 'typeorm';
+
+const textTypes = new Set(['varchar', 'text']);
+
+/**
+ * Creates a table whose texts hold every character of Unicode and compare byte by byte, whatever the defaults of the
+ * server are, and whose `text` holds 16 MiB. SQLite does all of it by itself.
+ */
+export async function createTable(runner: QueryRunner, table: Table): Promise<void> {
+  if (runner.dataSource.options.type === 'mysql') {
+    table.engine = 'InnoDB';
+    for (const column of table.columns) {
+      if (!textTypes.has(column.type)) continue;
+      column.charset = 'utf8mb4';
+      column.collation = 'utf8mb4_bin';
+      if (column.type === 'text') column.type = 'mediumtext';
+    }
+  }
+  await runner.createTable(table, false, true, true);
+}

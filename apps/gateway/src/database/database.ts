@@ -1,0 +1,83 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { DataSource, EntityManager, EntityTarget, ObjectLiteral, Repository } from 'typeorm';
+import { isContention } from './database-errors.ts';
+
+const attempts = 5;
+
+/**
+ * The database of the gateway. Reads go through `repository`; every write is inside a `transaction`.
+ *
+ * SQLite has one connection for writes, whose transactions wait for each other here, and one that only reads: TypeORM
+ * would otherwise weave two transactions, or a lone write, into one.
+ */
+export class Database {
+  private readonly reads: DataSource;
+  private readonly writes: DataSource;
+  private readonly inTransaction = new AsyncLocalStorage<true>();
+  private turn: Promise<unknown> = Promise.resolve();
+
+  /** `reads` and `writes` are the same pool where the server itself isolates transactions. */
+  constructor(reads: DataSource, writes: DataSource) {
+    this.reads = reads;
+    this.writes = writes;
+  }
+
+  get engine(): 'sqlite' | 'mysql' {
+    return this.writes.options.type === 'mysql' ? 'mysql' : 'sqlite';
+  }
+
+  /** For reading what has been committed. */
+  repository<Entity extends ObjectLiteral>(entity: EntityTarget<Entity>): Repository<Entity> {
+    return this.reads.getRepository(entity);
+  }
+
+  /**
+   * Runs `work` in one transaction: all of it, or nothing. It may run more than once, because the loser of a deadlock
+   * starts again; so it touches nothing but the database. It must not open another transaction.
+   */
+  async transaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    if (this.inTransaction.getStore()) throw new Error('a transaction is already open: pass its manager on');
+    return this.engine === 'mysql' ? this.attempt(work) : this.inTurn(() => this.attempt(work));
+  }
+
+  /** Throws when the database does not answer. */
+  async ping(): Promise<void> {
+    await this.reads.query('SELECT 1');
+  }
+
+  async close(): Promise<void> {
+    await this.turn.catch(() => undefined);
+    if (this.reads.isInitialized) await this.reads.destroy();
+    if (this.writes.isInitialized) await this.writes.destroy();
+  }
+
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.turn.then(work);
+    // The next in turn does not care how the one before it ended; its own caller does.
+    this.turn = result.catch(() => undefined);
+    return result;
+  }
+
+  private async attempt<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.once(work);
+      } catch (error) {
+        if (attempt === attempts || !isContention(error)) throw error;
+      }
+    }
+  }
+
+  private once<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    return this.inTransaction.run(true, () =>
+      this.engine === 'mysql'
+        ? // Gap locks of the default level would make unrelated inserts deadlock.
+          this.writes.transaction('READ COMMITTED', work)
+        : this.writes.transaction(async (manager) => {
+            // Takes the write lock at once. A transaction that begins by reading could not wait for it later.
+            await manager.query('DELETE FROM "migrations" WHERE 0');
+            return work(manager);
+          }),
+    );
+  }
+}

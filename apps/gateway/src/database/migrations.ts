@@ -1,0 +1,6 @@
+import type { MigrationInterface } from 'typeorm';
+import { Identity1795309200000 } from './migrations/20261122-0100-identity.ts';
+import { AuditAndIdempotency1795309800000 } from './migrations/20261122-0110-audit-and-idempotency.ts';
+
+/** In the order in which they run, which is that of the times in their names. */
+export const migrations: (new () => MigrationInterface)[] = [Identity1795309200000, AuditAndIdempotency1795309800000];

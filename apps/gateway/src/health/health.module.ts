@@ -1,0 +1,19 @@
+import { Global, Module } from '@nestjs/common';
+import { Database } from '../database/database.ts';
+import { HealthController } from './health.controller.ts';
+import { MetricsController } from './metrics.controller.ts';
+import { MetricsRegistry } from './metrics-registry.ts';
+import { RequestMetrics } from './request-metrics.ts';
+import { Readiness } from './readiness.ts';
+
+@Global()
+@Module({
+  controllers: [HealthController, MetricsController],
+  providers: [Readiness, MetricsRegistry, RequestMetrics],
+  exports: [Readiness, MetricsRegistry],
+})
+export class HealthModule {
+  constructor(readiness: Readiness, database: Database) {
+    readiness.add('database', () => database.ping());
+  }
+}

@@ -1,0 +1,54 @@
+import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { ProblemError } from '@polyvirt/contracts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Authentication } from '../auth/authentication.ts';
+import { Public } from '../auth/permission.decorator.ts';
+import { CONFIG, type GatewayConfig } from '../config.ts';
+import { Answers } from '../openapi/answers.decorator.ts';
+import { MetricsRegistry } from './metrics-registry.ts';
+
+const loopback = /^(?:127\.|::1$|::ffff:127\.)/;
+
+@ApiTags('Health')
+@Controller()
+export class MetricsController {
+  private readonly metrics: MetricsRegistry;
+  private readonly authentication: Authentication;
+  private readonly access: GatewayConfig['metricsAccess'];
+
+  constructor(metrics: MetricsRegistry, authentication: Authentication, @Inject(CONFIG) config: GatewayConfig) {
+    this.metrics = metrics;
+    this.authentication = authentication;
+    this.access = config.metricsAccess;
+  }
+
+  @Get('metrics')
+  @Public()
+  @Answers({
+    id: 'readMetrics',
+    summary: 'Series for Prometheus.',
+    description: 'Who may read them is the setting `POLYVIRT_METRICS_ACCESS`.',
+    mediaType: 'text/plain',
+    problems: ['unauthenticated', 'forbidden'],
+  })
+  async read(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
+    await this.admit(request);
+    void reply.type(this.metrics.registry.contentType);
+    return this.metrics.registry.metrics();
+  }
+
+  private async admit(request: FastifyRequest): Promise<void> {
+    if (this.access === 'open') return;
+    if (this.access === 'loopback') {
+      // Behind a proxy that is not trusted everybody seems to come from this machine.
+      const forwarded = request.headers['x-forwarded-for'] ?? request.headers.forwarded;
+      if (loopback.test(request.ip) && (forwarded === undefined || request.ip !== request.socket.remoteAddress)) return;
+      throw new ProblemError('forbidden', 'Metrics are for this machine only; POLYVIRT_METRICS_ACCESS changes that.');
+    }
+    const principal = await this.authentication.authenticate(request);
+    if (!principal.permissions.has('metrics:read')) {
+      throw new ProblemError('forbidden', 'This needs the permission metrics:read.');
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import { STATUS_CODES, type IncomingMessage } from 'node:http';
+import helmet from '@fastify/helmet';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { ProblemError, problems } from '@polyvirt/contracts';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import type { GatewayConfig } from '../config.ts';
+import { parseJsonBody } from './json-body.ts';
+import { sendProblem } from './problem.filter.ts';
+import { requestIdFrom, traceparentFrom } from './request-context.ts';
+import { collectRoutes } from './routes.ts';
+
+const bodyLimit = 1024 * 1024;
+/** Longer than any id that we give out or take. */
+const maxParamLength = 512;
+
+/** Fastify, as the API needs it: ids on every request, JSON bodies only, and problems for what never reaches Nest. */
+export function createAdapter(config: GatewayConfig, logger: Logger): FastifyAdapter {
+  const adapter = new FastifyAdapter({
+    loggerInstance: logger,
+    disableRequestLogging: true,
+    bodyLimit,
+    trustProxy: config.trustProxy ?? false,
+    requestIdHeader: false,
+    genReqId: (request: IncomingMessage) => requestIdFrom(request.headers['x-request-id']),
+    routerOptions: { maxParamLength, ignoreTrailingSlash: false },
+    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+      reply.header('X-Request-Id', request.id);
+      const fault = new ProblemError('invalid-input', 'The address is not valid.', { cause: error });
+      sendProblem(reply, fault, request);
+    },
+    clientErrorHandler(error, socket) {
+      const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
+      if (socket.writable) socket.end(malformed(status));
+    },
+  });
+  const server = adapter.getInstance();
+
+  collectRoutes(server);
+  server.decorateRequest('principal', null);
+  server.decorateRequest('idempotency', null);
+  server.decorateRequest('action', null);
+  server.decorateRequest('traceparent', '');
+  server.addHook('onRequest', (request, reply, done) => {
+    request.traceparent = traceparentFrom(request.headers.traceparent);
+    reply.header('X-Request-Id', request.id);
+    if (request.url.startsWith('/api/')) reply.header('Cache-Control', 'no-store');
+    done();
+  });
+
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+    try {
+      done(null, parseJsonBody(body as Buffer));
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+
+  void server.register(helmet, {
+    // An answer of the API is data: nothing in it may run, load or be framed. Pages set a policy of their own.
+    contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
+    referrerPolicy: { policy: 'no-referrer' },
+    // Whether there is TLS in front is not ours to know, unless a proxy says so.
+    strictTransportSecurity: config.trustProxy !== undefined,
+  });
+  return adapter;
+}
+
+/** Answer to bytes that are not HTTP; there is neither a request nor a reply for them. */
+function malformed(status: number): string {
+  const { code, title } = { code: 'invalid-input', title: problems['invalid-input'].title };
+  const body = JSON.stringify({
+    type: `/docs/problems#${code}`,
+    title,
+    status,
+    detail: 'This is not a valid HTTP request.',
+    code,
+    retryable: false,
+    requestId: requestIdFrom(undefined),
+  });
+  return [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Content-Type: application/problem+json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+    '',
+    body,
+  ].join('\r\n');
+}

@@ -1,0 +1,42 @@
+import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { ProblemError } from '@polyvirt/contracts';
+import type { z } from 'zod';
+import { CONFIG, type GatewayConfig } from '../config.ts';
+
+const macBytes = 12;
+
+/** Opaque cursors of lists. They are signed, so that what a client sends back is what it was given. */
+@Injectable()
+export class Cursors {
+  private readonly key: Buffer;
+
+  constructor(@Inject(CONFIG) config: GatewayConfig) {
+    this.key = Buffer.from(hkdfSync('sha256', config.jwtSecret, '', 'polyvirt cursor', 32));
+  }
+
+  /** `list` names the list it belongs to; a cursor of another list does not open. */
+  seal(list: string, position: unknown): string {
+    const text = Buffer.from(JSON.stringify(position));
+    return Buffer.concat([this.mac(list, text), text]).toString('base64url');
+  }
+
+  /** Throws `invalid-input` for anything that `seal` has not made for this list. */
+  open<Position>(list: string, cursor: string, schema: z.ZodType<Position>): Position {
+    const bytes = Buffer.from(cursor, 'base64url');
+    const text = bytes.subarray(macBytes);
+    const intact =
+      bytes.length > macBytes &&
+      bytes.toString('base64url') === cursor &&
+      timingSafeEqual(this.mac(list, text), bytes.subarray(0, macBytes));
+    const parsed = intact ? schema.safeParse(JSON.parse(text.toString())) : undefined;
+    if (parsed?.success) return parsed.data;
+    throw new ProblemError('invalid-input', 'The cursor is not one of this list; begin without one.', {
+      errors: [{ pointer: 'cursor', detail: 'Not a cursor of this list.' }],
+    });
+  }
+
+  private mac(list: string, text: Buffer): Buffer {
+    return createHmac('sha256', this.key).update(list).update('\0').update(text).digest().subarray(0, macBytes);
+  }
+}

@@ -1,0 +1,84 @@
+import { ProblemError } from '@polyvirt/contracts';
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+/** Keys that reach a prototype when an object is copied carelessly. */
+const reservedKeys = new Set(['__proto__', 'constructor', 'prototype']);
+const mayHoldReservedKey = /"(?:__proto__|constructor|prototype)"|\\u00/i;
+const mayHoldLoneSurrogate = /\\ud[89a-f]/i;
+
+/**
+ * The value of a JSON body, undefined when there is none. Whatever is wrong with it is `invalid-input` with the place:
+ * bytes that are not UTF-8, syntax, half of a surrogate pair, keys that reach a prototype.
+ */
+export function parseJsonBody(bytes: Buffer): unknown {
+  if (bytes.length === 0) return undefined;
+  const text = decode(bytes);
+  const value = parse(text);
+  if (mayHoldReservedKey.test(text)) forbidReservedKeys(value, '');
+  if (mayHoldLoneSurrogate.test(text)) forbidLoneSurrogates(value, '');
+  return value;
+}
+
+/** The error array holds a JSON pointer into the body. */
+export const bodyFault = (pointer: string, detail: string): ProblemError =>
+  new ProblemError('invalid-input', `The body is not valid: ${detail}`, { errors: [{ pointer, detail }] });
+
+export const pointerTo = (path: readonly PropertyKey[]): string =>
+  path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+
+function decode(bytes: Buffer): string {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    throw bodyFault('', 'It is not UTF-8 text.');
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw bodyFault('', syntaxFault(error as SyntaxError, text));
+  }
+}
+
+/** V8 says where in most of its messages, and quotes the text around it, which an answer has no need to repeat. */
+function syntaxFault({ message }: SyntaxError, text: string): string {
+  const position = /at position (\d+)/.exec(message)?.[1];
+  const end = /Unexpected end|Unterminated/.test(message);
+  const offset = position === undefined ? (end ? text.length : undefined) : Number(position);
+  if (offset === undefined) return 'It is not JSON.';
+  const before = text.slice(0, offset).split('\n');
+  const place = `line ${before.length}, column ${before.at(-1)!.length + 1}`;
+  return end ? `The JSON ends too early, at ${place}.` : `It is not JSON: unexpected text at ${place}.`;
+}
+
+function forbidReservedKeys(value: unknown, pointer: string): void {
+  walk(value, pointer, (key, at) => {
+    if (reservedKeys.has(key)) throw bodyFault(at, 'This key is not allowed.');
+  });
+}
+
+function forbidLoneSurrogates(value: unknown, pointer: string): void {
+  const check = (text: string, at: string) => {
+    if (!text.isWellFormed()) throw bodyFault(at.toWellFormed(), 'The text holds half of a surrogate pair.');
+  };
+  if (typeof value === 'string') check(value, pointer);
+  walk(value, pointer, (key, at, child) => {
+    check(key, at);
+    if (typeof child === 'string') check(child, at);
+  });
+}
+
+/** Visits every key below `value`. Iterative, because a body of 1 MiB can nest deeper than the stack. */
+function walk(value: unknown, pointer: string, visit: (key: string, pointer: string, child: unknown) => void): void {
+  const open: { value: unknown; path: string }[] = [{ value, path: pointer }];
+  for (let next = open.pop(); next; next = open.pop()) {
+    if (typeof next.value !== 'object' || next.value === null) continue;
+    for (const [key, child] of Object.entries(next.value)) {
+      const path = next.path + pointerTo([key]);
+      visit(key, path, child);
+      open.push({ value: child, path });
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import { Catch, HttpException, Inject, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { asProblemError, problems, ProblemError, type ProblemCode } from '@polyvirt/contracts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import { LOGGER } from '../logger.ts';
+import { allowedMethods } from './routes.ts';
+
+/** What a refusal of the HTTP layer itself means. Other statuses of it are faults of the request. */
+const byStatus: Readonly<Record<number, { code: ProblemCode; detail: string }>> = {
+  401: { code: 'unauthenticated', detail: 'This needs a bearer token.' },
+  403: { code: 'forbidden', detail: 'Your role does not allow this.' },
+  413: { code: 'body-too-large', detail: 'A body has at most 1 MiB.' },
+  415: { code: 'unsupported-media-type', detail: 'Send the body as `application/json`.' },
+  429: { code: 'too-many-requests', detail: 'Too many requests; wait a little.' },
+};
+
+/** Answers every failure with a problem. What is not a problem is a bug: its text goes to the log alone. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  private readonly logger: Logger;
+
+  constructor(@Inject(LOGGER) logger: Logger) {
+    this.logger = logger;
+  }
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const problem = problemOf(error, request);
+    logProblem(this.logger, problem, error, request);
+    sendProblem(http.getResponse<FastifyReply>(), problem, request);
+  }
+}
+
+/** The problem an error stands for, whoever threw it. */
+export function problemOf(error: unknown, request: FastifyRequest): ProblemError {
+  if (error instanceof HttpException) return fromHttp(error, request);
+  return asProblemError(error);
+}
+
+function fromHttp(error: HttpException, request: FastifyRequest): ProblemError {
+  const status = error.getStatus();
+  if (status === 404) return notFound(request);
+  const known = byStatus[status];
+  if (known) return new ProblemError(known.code, known.detail, { cause: error });
+  if (status >= 500) return asProblemError(error);
+  return new ProblemError('invalid-input', 'The request is not valid HTTP for this API.', { cause: error });
+}
+
+function notFound(request: FastifyRequest): ProblemError {
+  const path = pathOf(request);
+  const methods = allowedMethods(request.server, path);
+  return methods.length > 0
+    ? new ProblemError('method-not-allowed', `${path} takes ${methods.join(', ')}.`)
+    : new ProblemError('route-not-found', `There is nothing at ${path}.`);
+}
+
+const pathOf = ({ url }: FastifyRequest): string => url.split('?', 1)[0]!.slice(0, 200);
+
+export function logProblem(logger: Logger, problem: ProblemError, error: unknown, request: FastifyRequest): void {
+  const line = { requestId: request.id, code: problem.code, method: request.method, path: pathOf(request) };
+  if (problem.code === 'internal') logger.error({ ...line, err: problem.cause ?? error }, 'a request failed');
+  else logger.debug({ ...line, err: problem.cause }, problem.message);
+}
+
+export function sendProblem(reply: FastifyReply, error: ProblemError, request: FastifyRequest): void {
+  if (reply.raw.headersSent) {
+    // A stream broke half-way; a cut connection is the only way left to say so.
+    reply.raw.destroy();
+    return;
+  }
+  const problem = error.toProblem(request.id);
+  if (error.code === 'unauthenticated') reply.header('WWW-Authenticate', 'Bearer');
+  if (error.code === 'method-not-allowed') {
+    reply.header('Allow', allowedMethods(request.server, pathOf(request)).join(', '));
+  }
+  if (problem.retryAfterSeconds !== undefined) reply.header('Retry-After', Math.ceil(problem.retryAfterSeconds));
+  reply
+    .status(problems[error.code].status)
+    .header('Cache-Control', 'no-store')
+    .type('application/problem+json')
+    .send(JSON.stringify(problem));
+}

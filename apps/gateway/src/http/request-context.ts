@@ -1,0 +1,16 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+
+const requestIdPattern = /^[A-Za-z0-9._-]{1,64}$/;
+const traceparentPattern = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/;
+
+/** The id a client chose, when it is fit for logs and headers; else one of ours. */
+export function requestIdFrom(header: string | string[] | undefined): string {
+  return typeof header === 'string' && requestIdPattern.test(header) ? header : randomUUID();
+}
+
+/** W3C trace context: our span within the trace of the caller, or a trace of our own. */
+export function traceparentFrom(header: string | string[] | undefined): string {
+  const match = typeof header === 'string' ? traceparentPattern.exec(header) : null;
+  const span = randomBytes(8).toString('hex');
+  return match ? `00-${match[1]}-${span}-${match[2]}` : `00-${randomBytes(16).toString('hex')}-${span}-01`;
+}

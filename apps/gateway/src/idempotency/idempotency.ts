@@ -1,0 +1,189 @@
+import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes, randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { ProblemError } from '@polyvirt/contracts';
+import { IsNull, LessThan, type EntityManager } from 'typeorm';
+import { CONFIG, type GatewayConfig } from '../config.ts';
+import { isDuplicate } from '../database/database-errors.ts';
+import { Database } from '../database/database.ts';
+import type { IdempotencyClaim, StoredAnswer } from './idempotency-claim.ts';
+import { IdempotencyEntity } from './idempotency.entity.ts';
+
+const hour = 3_600_000;
+const keptMs = 24 * hour;
+/** Far longer than any request takes up to the commit of its change. */
+const heldMs = 10_000;
+/** A repeat waits for the first request this long: until its hold runs out, and a little. */
+const waitMs = heldMs + 2_000;
+const pollMs = 50;
+const ivBytes = 12;
+const tagBytes = 16;
+
+export interface KeyedRequest {
+  /** Whose key it is: keys of different callers never meet. */
+  caller: string;
+  key: string;
+  method: string;
+  url: string;
+  body: unknown;
+}
+
+export type Opening = { kind: 'first'; claim: HeldClaim } | { kind: 'repeat'; answer: StoredAnswer };
+
+/** Answers of POST requests by their `Idempotency-Key`, kept for 24 hours. */
+@Injectable()
+export class Idempotency implements OnModuleInit, OnApplicationShutdown {
+  private readonly database: Database;
+  private readonly secret: string;
+  private sweep: NodeJS.Timeout | undefined;
+
+  constructor(database: Database, @Inject(CONFIG) config: GatewayConfig) {
+    this.database = database;
+    this.secret = config.jwtSecret;
+  }
+
+  onModuleInit(): void {
+    this.sweep = setInterval(() => void this.forgetExpired().catch(() => undefined), hour).unref();
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.sweep);
+  }
+
+  /**
+   * Takes the key for this request, or finds the answer that the first one got. While the first one is under way a
+   * repeat waits for it. Throws `idempotency-key-reused` when the key belongs to a different request.
+   */
+  async open(request: KeyedRequest): Promise<Opening> {
+    const id = sha256(`${request.caller}\0${request.key}`);
+    const fingerprint = sha256(`${request.method}\0${request.url}\0${JSON.stringify(request.body) ?? ''}`);
+    const deadline = Date.now() + waitMs;
+    for (;;) {
+      const row = await this.database.repository(IdempotencyEntity).findOneBy({ id });
+      const known = row && row.expiresAt > Date.now() ? row : undefined;
+      if (known && known.fingerprint !== fingerprint) {
+        throw new ProblemError(
+          'idempotency-key-reused',
+          'This Idempotency-Key was used for another request within the last 24 hours; take a new one.',
+        );
+      }
+      if (known?.status) return { kind: 'repeat', answer: this.unseal(known, request.key) };
+      if (!known || known.heldUntil < Date.now()) {
+        const owner = await this.take(id, fingerprint, row);
+        if (owner)
+          return { kind: 'first', claim: new HeldClaim(this.database, id, owner, this.sealer(id, request.key)) };
+      }
+      if (Date.now() > deadline) {
+        throw new ProblemError('vm-busy', 'The first request with this Idempotency-Key is still being answered.');
+      }
+      await delay(pollMs);
+    }
+  }
+
+  async forgetExpired(): Promise<void> {
+    await this.database.transaction((manager) =>
+      manager.delete(IdempotencyEntity, { expiresAt: LessThan(Date.now()) }),
+    );
+  }
+
+  /** The new owner, or undefined when another request was quicker. */
+  private async take(id: string, fingerprint: string, stale: IdempotencyEntity | null): Promise<string | undefined> {
+    const owner = randomUUID();
+    const now = Date.now();
+    const held = { fingerprint, owner, heldUntil: now + heldMs, expiresAt: now + keptMs };
+    const unanswered = { status: null, operationId: null, answer: null };
+    try {
+      return await this.database.transaction(async (manager) => {
+        if (!stale) {
+          await manager.insert(IdempotencyEntity, { id, ...held, ...unanswered });
+          return owner;
+        }
+        const { affected } = await manager.update(
+          IdempotencyEntity,
+          { id, owner: stale.owner, heldUntil: stale.heldUntil },
+          { ...held, ...unanswered },
+        );
+        return affected === 1 ? owner : undefined;
+      });
+    } catch (error) {
+      if (isDuplicate(error)) return undefined;
+      throw error;
+    }
+  }
+
+  private sealer(id: string, key: string) {
+    return (answer: StoredAnswer): string => {
+      const iv = randomBytes(ivBytes);
+      const cipher = createCipheriv('aes-256-gcm', this.sealKey(key), iv).setAAD(Buffer.from(id));
+      const text = Buffer.concat([
+        cipher.update(JSON.stringify({ body: answer.body, headers: answer.headers })),
+        cipher.final(),
+      ]);
+      return Buffer.concat([iv, cipher.getAuthTag(), text]).toString('base64');
+    };
+  }
+
+  private unseal(row: IdempotencyEntity, key: string): StoredAnswer {
+    const bytes = Buffer.from(row.answer!, 'base64');
+    const decipher = createDecipheriv('aes-256-gcm', this.sealKey(key), bytes.subarray(0, ivBytes))
+      .setAAD(Buffer.from(row.id))
+      .setAuthTag(bytes.subarray(ivBytes, ivBytes + tagBytes));
+    const text = Buffer.concat([decipher.update(bytes.subarray(ivBytes + tagBytes)), decipher.final()]).toString();
+    const { body, headers } = JSON.parse(text) as Pick<StoredAnswer, 'body' | 'headers'>;
+    return {
+      status: row.status!,
+      body,
+      ...(headers && { headers }),
+      ...(row.operationId !== null && { operationId: row.operationId }),
+    };
+  }
+
+  /** Takes both our secret and the caller's key, of which the database has only a hash. */
+  private sealKey(key: string): Buffer {
+    return Buffer.from(hkdfSync('sha256', this.secret, key, 'polyvirt idempotency', 32));
+  }
+}
+
+export class HeldClaim implements IdempotencyClaim {
+  private readonly database: Database;
+  private readonly id: string;
+  private readonly owner: string;
+  private readonly seal: (answer: StoredAnswer) => string;
+
+  constructor(database: Database, id: string, owner: string, seal: (answer: StoredAnswer) => string) {
+    this.database = database;
+    this.id = id;
+    this.owner = owner;
+    this.seal = seal;
+  }
+
+  async answer(manager: EntityManager, answer: StoredAnswer): Promise<void> {
+    if (await this.write(manager, answer)) return;
+    throw new ProblemError('vm-busy', 'Another request took this Idempotency-Key over; repeat this one.');
+  }
+
+  /** Keeps the answer of a request that did not do so itself. */
+  async settle(answer: StoredAnswer): Promise<void> {
+    await this.database.transaction((manager) => this.write(manager, answer));
+  }
+
+  /** Frees the key of a request that failed, and so changed nothing; one that was answered stays. */
+  async release(): Promise<void> {
+    await this.database.transaction((manager) => manager.delete(IdempotencyEntity, this.unanswered()));
+  }
+
+  private async write(manager: EntityManager, answer: StoredAnswer): Promise<boolean> {
+    const { affected } = await manager.update(IdempotencyEntity, this.unanswered(), {
+      status: answer.status,
+      operationId: answer.operationId ?? null,
+      answer: this.seal(answer),
+    });
+    return affected === 1;
+  }
+
+  private unanswered() {
+    return { id: this.id, owner: this.owner, status: IsNull() };
+  }
+}
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');

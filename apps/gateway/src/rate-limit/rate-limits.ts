@@ -1,0 +1,70 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { ProblemError } from '@polyvirt/contracts';
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { CONFIG, type GatewayConfig } from '../config.ts';
+
+/** The limit is of requests per second, but a burst may use up this many seconds of it at once. */
+const burstSeconds = 10;
+const loginWindowSeconds = 15 * 60;
+/** Wrong passwords for one account within the window, and from one address. */
+const failuresPerAccount = 10;
+const failuresPerAddress = 50;
+/** Verifying a password is slow on purpose, so the attempts themselves are limited too. */
+const attemptsPerMinute = 60;
+
+/** Limits of this gateway, kept in its memory. */
+@Injectable()
+export class RateLimits {
+  private readonly requests: RateLimiterMemory | undefined;
+  private readonly attempts = limiter('attempts', attemptsPerMinute, 60);
+  private readonly byAccount = limiter('account', failuresPerAccount, loginWindowSeconds);
+  private readonly byAddress = limiter('address', failuresPerAddress, loginWindowSeconds);
+
+  constructor(@Inject(CONFIG) { rateLimit }: GatewayConfig) {
+    this.requests = rateLimit === 0 ? undefined : limiter('requests', rateLimit * burstSeconds, burstSeconds);
+  }
+
+  /** Counts one request of a caller. Throws `too-many-requests`. */
+  async admit(caller: string): Promise<void> {
+    if (this.requests) await take(this.requests, caller, 'You send more requests than the limit allows.');
+  }
+
+  /** Before a password is looked at. Throws `too-many-requests` after too many wrong ones. */
+  async admitLogin(username: string, address: string): Promise<void> {
+    await take(this.attempts, address, 'Too many log-ins from this address.');
+    await refuseWhenUsedUp(this.byAccount, accountKey(username), failuresPerAccount);
+    await refuseWhenUsedUp(this.byAddress, address, failuresPerAddress);
+  }
+
+  async loginFailed(username: string, address: string): Promise<void> {
+    await this.byAccount.penalty(accountKey(username));
+    await this.byAddress.penalty(address);
+  }
+
+  async loginSucceeded(username: string): Promise<void> {
+    await this.byAccount.delete(accountKey(username));
+  }
+}
+
+const limiter = (keyPrefix: string, points: number, duration: number) =>
+  new RateLimiterMemory({ keyPrefix, points, duration });
+
+const accountKey = (username: string) => username.toLowerCase();
+
+async function take(limiter: RateLimiterMemory, key: string, detail: string): Promise<void> {
+  try {
+    await limiter.consume(key);
+  } catch (refusal) {
+    throw refusal instanceof RateLimiterRes ? tooMany(detail, refusal.msBeforeNext) : refusal;
+  }
+}
+
+async function refuseWhenUsedUp(limiter: RateLimiterMemory, key: string, points: number): Promise<void> {
+  const used = await limiter.get(key);
+  if (used && used.consumedPoints >= points) throw tooMany('Too many failed log-ins.', used.msBeforeNext);
+}
+
+function tooMany(what: string, ms: number): ProblemError {
+  const retryAfterSeconds = Math.max(1, Math.ceil(ms / 1_000));
+  return new ProblemError('too-many-requests', `${what} Try again in ${retryAfterSeconds} s.`, { retryAfterSeconds });
+}

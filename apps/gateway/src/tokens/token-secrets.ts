@@ -1,0 +1,19 @@
+import { createHash, randomBytes } from 'node:crypto';
+
+/** What an API token begins with; secret scanners and our own logs know it by that. */
+export const tokenPrefix = 'pv_';
+const shownCharacters = 8;
+
+export interface TokenSecret {
+  readonly secret: string;
+  /** Enough to tell tokens apart, and far too little to use one. */
+  readonly prefix: string;
+  readonly hash: string;
+}
+
+export function newTokenSecret(): TokenSecret {
+  const secret = tokenPrefix + randomBytes(32).toString('base64url');
+  return { secret, prefix: secret.slice(0, tokenPrefix.length + shownCharacters), hash: hashTokenSecret(secret) };
+}
+
+export const hashTokenSecret = (secret: string): string => createHash('sha256').update(secret).digest('hex');

@@ -1,0 +1,54 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { ProblemError, rolePermissions } from '@polyvirt/contracts';
+import type { Logger } from 'pino';
+import type { VerifiedCredential } from '../auth/principals.ts';
+import { Database } from '../database/database.ts';
+import { LOGGER } from '../logger.ts';
+import { UserEntity } from '../users/user.entity.ts';
+import { hashTokenSecret } from './token-secrets.ts';
+import { TokenEntity } from './token.entity.ts';
+
+/** How long a token is trusted before it is looked at again, and so how exact `lastUsedAt` is. */
+const trustMs = 60_000;
+
+@Injectable()
+export class TokenVerifier {
+  private readonly database: Database;
+  private readonly logger: Logger;
+
+  constructor(database: Database, @Inject(LOGGER) logger: Logger) {
+    this.database = database;
+    this.logger = logger;
+  }
+
+  /** Throws `unauthenticated` for a secret that is not known, or no longer good. */
+  async verify(secret: string): Promise<VerifiedCredential> {
+    const now = Date.now();
+    const token = await this.database.repository(TokenEntity).findOneBy({ secretHash: hashTokenSecret(secret) });
+    const user = token && (await this.database.repository(UserEntity).findOneBy({ id: token.userId, disabled: false }));
+    if (!user) throw new ProblemError('unauthenticated', 'The API token is not known.');
+    if (token.expiresAt <= now) throw new ProblemError('unauthenticated', 'The API token has expired.');
+    await this.noteUse(token.id, now);
+    const allowed = rolePermissions[user.role];
+    return {
+      principal: {
+        userId: user.id,
+        username: user.username,
+        role: user.role,
+        permissions: new Set(token.scopes.filter((scope) => allowed.has(scope))),
+        actor: `${user.username}/${token.name}`,
+        token: { id: token.id, name: token.name },
+      },
+      goodUntil: Math.min(token.expiresAt, now + trustMs),
+    };
+  }
+
+  /** That a use could not be noted is no reason to refuse it. */
+  private async noteUse(id: string, now: number): Promise<void> {
+    try {
+      await this.database.transaction((manager) => manager.update(TokenEntity, { id }, { lastUsedAt: now }));
+    } catch (err) {
+      this.logger.warn({ err, token: id }, 'the use of a token was not noted');
+    }
+  }
+}
