@@ -46,15 +46,19 @@ export interface Step<Result extends Json | void> {
   readonly native?: string;
   /** Looks, then acts: it may have been carried out in part by a process that died. */
   act(): Promise<Result>;
-  /** Takes back what `act` made, also when `act` ended half-way. Looks, then acts, too. */
-  undo?(): Promise<void>;
+  /**
+   * Takes back what `act` made, also when `act` ended half-way. Looks, then acts, too. It heeds its own signal only: that
+   * of the operation has aborted when the operation was cancelled.
+   */
+  undo?(signal: AbortSignal): Promise<void>;
 }
 
 export interface Journal {
   /**
    * Carries a step out once, however often the command is delivered: a step that has ended answers with the result it had.
-   * Throws the signal's reason before a step when the operation was cancelled. When a later step fails, the undos of all
-   * steps before run in reverse.
+   * Throws the signal's reason before a step when the operation was cancelled. When the method throws, the undos of all
+   * steps that have begun run in reverse. A repeat of the method must come by the same steps, so what it decides by the
+   * state of the host (is the name free, which disks are there) is decided in a step, and its result kept.
    */
   step<Result extends Json | void>(step: Step<Result>): Promise<Result>;
 }

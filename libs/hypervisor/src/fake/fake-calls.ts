@@ -1,0 +1,93 @@
+import { ProblemError, type DriverVm, type NativeId } from '@polyvirt/contracts';
+import type { Json, OperationContext, Step } from '../driver.ts';
+import type { FakeFaults } from './fake-faults.ts';
+import type { FakeHost } from './fake-host.ts';
+import { digest } from './fake-host.ts';
+import type { FakeMachine } from './fake-machine.ts';
+
+/** How the parts of the driver call the host: past the faults, and into the journal. */
+export class FakeCalls {
+  constructor(
+    readonly host: FakeHost,
+    readonly faults: FakeFaults,
+  ) {}
+
+  async call<Result>(
+    method: string,
+    nativeId: NativeId | undefined,
+    signal: AbortSignal,
+    work: () => Result | Promise<Result>,
+  ): Promise<Result> {
+    signal.throwIfAborted();
+    await this.faults.reach(method, 'before', signal, nativeId);
+    const result = await work();
+    await this.faults.reach(method, 'after', signal, nativeId);
+    return result;
+  }
+
+  /** A step of a method; the point `<method>: <step>` is where faults can strike it. */
+  step<Result extends Json | void>(
+    method: string,
+    nativeId: NativeId,
+    { journal, signal }: OperationContext,
+    step: Omit<Step<Result>, 'act'> & { act(): Result | Promise<Result> },
+  ): Promise<Result> {
+    const at = `${method}: ${step.name}`;
+    return journal.step<Result>({
+      ...step,
+      act: async () => {
+        await this.faults.reach(at, 'before', signal, nativeId);
+        const result = await step.act();
+        await this.faults.reach(at, 'after', signal, nativeId);
+        return result;
+      },
+    });
+  }
+
+  machine(nativeId: NativeId): FakeMachine {
+    const machine = this.host.find(nativeId);
+    if (!machine) throw new ProblemError('vm-not-found', `There is no VM ${nativeId} on this host.`);
+    return machine;
+  }
+
+  addressesOf(machine: FakeMachine): string[][] {
+    const up = machine.state !== 'suspended' && this.host.hasBooted(machine);
+    return machine.nics.map((nic) => (up ? [nic.address ?? leaseOf(nic.mac)] : []));
+  }
+
+  describe(machine: FakeMachine): DriverVm {
+    const addresses = this.addressesOf(machine);
+    const pendingChanges = Object.keys(machine.pending);
+    return {
+      nativeId: machine.nativeId,
+      name: machine.name,
+      state: machine.state,
+      cpus: machine.cpus,
+      memoryMiB: machine.memoryMiB,
+      firmware: machine.firmware,
+      disks: machine.disks.map(({ device, path }) => ({
+        device,
+        path,
+        sizeGiB: this.host.volume(path)?.sizeGiB ?? 0,
+      })),
+      nics: machine.nics.map(({ mac, network }, index) => ({ mac, network, addresses: addresses[index] ?? [] })),
+      snapshots: machine.snapshots.map((snapshot) => ({
+        id: snapshot.id,
+        name: snapshot.name,
+        ...(snapshot.description !== undefined && { description: snapshot.description }),
+        parent: snapshot.parent,
+        current: snapshot.id === machine.currentSnapshot,
+        memory: snapshot.memory,
+        state: snapshot.state,
+        createdAt: snapshot.createdAt,
+      })),
+      ...(pendingChanges.length > 0 && { pendingChanges }),
+      createdAt: machine.createdAt,
+    };
+  }
+}
+
+function leaseOf(mac: string): string {
+  const hex = digest(mac);
+  return `10.77.${parseInt(hex.slice(0, 2), 16)}.${2 + (parseInt(hex.slice(2, 4), 16) % 250)}`;
+}

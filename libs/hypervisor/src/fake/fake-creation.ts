@@ -1,0 +1,194 @@
+import { ProblemError, type CloneVm, type CreateVm, type NativeId } from '@polyvirt/contracts';
+import { allow } from '../allow.ts';
+import type { Made, OperationContext } from '../driver.ts';
+import type { FakeCalls } from './fake-calls.ts';
+import { macOf } from './fake-host.ts';
+import type { FakeMachine, FakeVolume } from './fake-machine.ts';
+
+/** Makes VMs, from a body or from another VM. The native id of the new one is the id of the operation. */
+export class FakeCreation {
+  constructor(private readonly calls: FakeCalls) {}
+
+  create(input: CreateVm, context: OperationContext): Promise<Made> {
+    const nativeId = context.operationId;
+    return this.calls.call('create', nativeId, context.signal, async () => {
+      const { template, nics } = input;
+      await this.calls.step('create', nativeId, context, {
+        name: 'check the request',
+        act: () => {
+          this.#requireFreeName(input.name, nativeId);
+          for (const { network } of nics) this.#requireNetwork(network);
+          if (input.cdrom !== null) this.#requireImage(input.cdrom, 'iso');
+          if (template !== undefined) this.#requireTemplate(template);
+          this.#volumesOf(input, nativeId);
+        },
+      });
+      const volumes = this.#volumesOf(input, nativeId);
+      const seed = input.cloudInit && { path: `/fake/disks/${nativeId}-seed.iso`, sizeGiB: 0.001 };
+      await this.#makeVolumes('create', nativeId, context, seed ? [...volumes, seed] : volumes);
+      await this.#define('create', context, {
+        nativeId,
+        name: input.name,
+        state: 'stopped',
+        cpus: input.cpus,
+        memoryMiB: input.memoryMiB,
+        firmware: input.firmware,
+        disks: volumes.map(({ path }, index) => ({ device: deviceOf(index), path })),
+        nics: nics.map(({ network, mac, address }, index) => ({
+          network,
+          mac: mac ?? macOf(nativeId, index),
+          ...(address !== 'auto' && { address }),
+        })),
+        cdrom: input.cdrom,
+        ...(seed && { seed: seed.path }),
+        bootable: template !== undefined || input.disks[0]?.image !== undefined,
+        pending: {},
+        snapshots: [],
+        currentSnapshot: null,
+        createdAt: new Date().toISOString(),
+      });
+      if (input.start) await this.#powerOn('create', nativeId, context);
+      return { nativeId, effect: 'changed' };
+    });
+  }
+
+  clone(source: NativeId, input: CloneVm, context: OperationContext): Promise<Made> {
+    const nativeId = context.operationId;
+    return this.calls.call('clone', source, context.signal, async () => {
+      const plan = await this.calls.step('clone', source, context, {
+        name: 'check the request',
+        act: () => {
+          const machine = this.calls.machine(source);
+          allow('clone', machine.state);
+          this.#requireFreeName(input.name, nativeId);
+          const snapshot = machine.snapshots.find(({ id }) => id === input.snapshot);
+          if (input.snapshot !== undefined && !snapshot)
+            throw new ProblemError('snapshot-not-found', `${machine.name} has no snapshot ${input.snapshot}.`);
+          const { cpus, memoryMiB, disks, nics } = snapshot?.hardware ?? machine;
+          return {
+            cpus,
+            memoryMiB,
+            networks: nics.map(({ network }) => network),
+            disks: disks.map(({ device, path }) => ({
+              device,
+              from: path,
+              sizeGiB: snapshot?.sizes[path] ?? this.calls.host.volume(path)?.sizeGiB ?? 0,
+            })),
+            firmware: machine.firmware,
+            bootable: machine.bootable,
+          };
+        },
+      });
+      const volumes = plan.disks.map(({ device, from, sizeGiB }) => {
+        const backing = input.linked ? from : this.calls.host.volume(from)?.backing;
+        return { path: `/fake/disks/${nativeId}-${device}`, sizeGiB, ...(backing !== undefined && { backing }) };
+      });
+      await this.#makeVolumes('clone', source, context, volumes);
+      await this.#define('clone', context, {
+        nativeId,
+        name: input.name,
+        state: 'stopped',
+        cpus: plan.cpus,
+        memoryMiB: plan.memoryMiB,
+        firmware: plan.firmware,
+        disks: volumes.map(({ path }, index) => ({ device: plan.disks[index]!.device, path })),
+        nics: plan.networks.map((network, index) => ({ network, mac: macOf(nativeId, index) })),
+        cdrom: null,
+        bootable: plan.bootable,
+        pending: {},
+        snapshots: [],
+        currentSnapshot: null,
+        createdAt: new Date().toISOString(),
+      });
+      if (input.start) await this.#powerOn('clone', nativeId, context);
+      return { nativeId, effect: 'changed' };
+    });
+  }
+
+  async #makeVolumes(method: string, nativeId: NativeId, context: OperationContext, volumes: readonly FakeVolume[]) {
+    const { host } = this.calls;
+    for (const [index, volume] of volumes.entries()) {
+      await this.calls.step(method, nativeId, context, {
+        name: `make volume ${index + 1}`,
+        native: 'create-volume',
+        act: () => {
+          if (!host.volume(volume.path)) host.createVolume({ ...volume });
+        },
+        undo: async () => {
+          if (host.volume(volume.path)) host.deleteVolume(volume.path);
+        },
+      });
+      context.progress((80 * (index + 1)) / volumes.length);
+    }
+  }
+
+  #define(method: string, context: OperationContext, machine: FakeMachine): Promise<void> {
+    const { host } = this.calls;
+    return this.calls.step(method, machine.nativeId, context, {
+      name: 'define the machine',
+      native: 'define',
+      act: () => {
+        if (!host.find(machine.nativeId)) host.define(machine);
+      },
+      undo: async () => {
+        if (host.find(machine.nativeId)) host.undefine(machine.nativeId);
+      },
+    });
+  }
+
+  #powerOn(method: string, nativeId: NativeId, context: OperationContext): Promise<void> {
+    const { host } = this.calls;
+    return this.calls.step(method, nativeId, context, {
+      name: 'power it on',
+      native: 'power-on',
+      act: () => {
+        if (this.calls.machine(nativeId).state !== 'running') host.powerOn(nativeId);
+      },
+      undo: async () => {
+        if (host.find(nativeId)?.state === 'running') host.powerOff(nativeId);
+      },
+    });
+  }
+
+  #volumesOf({ disks, template }: CreateVm, nativeId: NativeId): FakeVolume[] {
+    const wanted = template === undefined ? disks : [{ image: undefined, sizeGiB: 1, copy: 'full' as const }];
+    return wanted.map(({ sizeGiB, image, copy }, index) => {
+      const path = `/fake/disks/${nativeId}-${deviceOf(index)}`;
+      if (image === undefined) return { path, sizeGiB: sizeGiB ?? 0 };
+      const source = this.#requireImage(image, 'disk');
+      if (sizeGiB !== undefined && sizeGiB < source.sizeGiB) {
+        throw new ProblemError('invalid-input', `A disk from ${image} has at least ${source.sizeGiB} GiB.`, {
+          errors: [{ pointer: `/disks/${index}/sizeGiB`, detail: `at least ${source.sizeGiB}` }],
+        });
+      }
+      const backing = copy === 'cow' ? source.path : undefined;
+      return { path, sizeGiB: sizeGiB ?? source.sizeGiB, ...(backing !== undefined && { backing }) };
+    });
+  }
+
+  #requireFreeName(name: string, nativeId: NativeId): void {
+    const other = this.calls.host.findByName(name);
+    if (other && other.nativeId !== nativeId)
+      throw new ProblemError('name-taken', `There is a VM with the name ${name} on this host.`);
+  }
+
+  #requireImage(name: string, kind: 'disk' | 'iso') {
+    const image = this.calls.host.images.find((one) => one.name === name && one.kind === kind);
+    if (!image) throw new ProblemError('image-not-found', `This host has no ${kind} image ${name}.`);
+    return image;
+  }
+
+  #requireNetwork(name: string): void {
+    if (!this.calls.host.networks.some((network) => network.name === name))
+      throw new ProblemError('network-not-found', `This host has no network ${name}.`);
+  }
+
+  #requireTemplate(wanted: string): void {
+    if (!this.calls.host.templates.some(({ name, nativeId }) => name === wanted || nativeId === wanted))
+      throw new ProblemError('template-not-found', `This host has no template ${wanted}.`);
+  }
+}
+
+export function deviceOf(index: number): string {
+  return `vd${index < 26 ? '' : 'a'}${String.fromCharCode(97 + (index % 26))}`;
+}

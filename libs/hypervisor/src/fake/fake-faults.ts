@@ -1,0 +1,89 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ProblemError, type NativeId, type ProblemCode } from '@polyvirt/contracts';
+
+/** Something that goes wrong, and where. */
+export interface Fault {
+  /** A method (`start`, `snapshots.create`), one of its steps (`create: define the machine`), or `*` for every method. */
+  readonly at: string;
+  /** Whether it strikes before the work is done or when it is. */
+  readonly moment?: 'before' | 'after';
+  /** How often it strikes; without it, always. */
+  readonly times?: number;
+  /** The call takes so much longer. */
+  readonly delayMs?: number;
+  /** The call never ends by itself: only the signal ends it. */
+  readonly hang?: boolean;
+  /** Another tool removes the VM that the call is about. */
+  readonly vanish?: boolean;
+  /** The process is killed on the spot, as by a power cut. */
+  readonly crash?: boolean;
+  readonly failWith?: ProblemCode;
+  /** Anything that is no problem: what a bug in a driver would throw. */
+  readonly breakWith?: string;
+}
+
+/** The failure knobs of a `FakeDriver`. */
+export class FakeFaults {
+  #armed: { fault: Fault; left: number }[] = [];
+
+  constructor(
+    faults: readonly Fault[],
+    private readonly vanish: (nativeId: NativeId) => void,
+  ) {
+    for (const fault of faults) this.add(fault);
+  }
+
+  /** Arms a fault; the answer disarms it. */
+  add(fault: Fault): () => void {
+    const armed = { fault, left: fault.times ?? Infinity };
+    this.#armed.push(armed);
+    return () => {
+      this.#armed = this.#armed.filter((other) => other !== armed);
+    };
+  }
+
+  clear(): void {
+    this.#armed = [];
+  }
+
+  /** Suffers whatever is armed for this place. */
+  async reach(
+    at: string,
+    moment: 'before' | 'after',
+    signal: AbortSignal | undefined,
+    nativeId: NativeId | undefined,
+  ): Promise<void> {
+    for (const armed of [...this.#armed]) {
+      const { fault } = armed;
+      const here = fault.at === at || (fault.at === '*' && !at.includes(': '));
+      if (!here || (fault.moment ?? 'before') !== moment || armed.left < 1) continue;
+      armed.left -= 1;
+      await this.#suffer(fault, at, signal, nativeId);
+    }
+  }
+
+  async #suffer(fault: Fault, at: string, signal: AbortSignal | undefined, nativeId: NativeId | undefined) {
+    if (fault.delayMs !== undefined) await pause(fault.delayMs, signal);
+    if (fault.hang) await pause(2 ** 31 - 1, signal);
+    if (fault.vanish && nativeId !== undefined) this.vanish(nativeId);
+    if (fault.crash) await die();
+    if (fault.breakWith !== undefined) throw new Error(fault.breakWith);
+    if (fault.failWith) throw new ProblemError(fault.failWith, `The fake host was told to fail at ${at}.`);
+  }
+}
+
+/** Waits, and throws the reason of the signal when that is earlier. */
+export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}
+
+/** SIGKILL is delivered by the kernel soon, not at once: nothing more of ours may run until then. */
+async function die(): Promise<never> {
+  process.kill(process.pid, 'SIGKILL');
+  return new Promise<never>(() => undefined);
+}

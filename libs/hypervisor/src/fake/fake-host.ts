@@ -1,0 +1,403 @@
+import { createHash } from 'node:crypto';
+import { ProblemError, type Health, type Image, type NativeId, type Network, type Template } from '@polyvirt/contracts';
+import { FakeFile } from './fake-file.ts';
+import type { FakeMachine, FakeSnapshot, FakeVolume } from './fake-machine.ts';
+
+export interface FakeHostOptions {
+  /** JSON file that keeps the state beyond the life of the process; without it the state is in memory only. */
+  readonly file?: string;
+  /** How long a guest needs before it hears the power button and has an address. */
+  readonly bootMs?: number;
+  /** How long a guest takes to shut down. */
+  readonly shutdownMs?: number;
+  readonly storageGiB?: number;
+  readonly images?: readonly Image[];
+  readonly networks?: readonly Network[];
+  /** Names of VMs made at the start that can be named as `template`. */
+  readonly templates?: readonly string[];
+}
+
+/** One change that the host was told to make: `{ act: 'define', target: 'web-1' }`. */
+export interface Act {
+  readonly act: string;
+  readonly target: string;
+}
+
+interface State {
+  machines: FakeMachine[];
+  volumes: FakeVolume[];
+  acts: Act[];
+  doubled: string[];
+}
+
+const keptActs = 10_000;
+
+const defaultImages: readonly Image[] = [
+  { name: 'tiny-linux', kind: 'disk', sizeGiB: 1, format: 'qcow2', path: '/fake/images/tiny-linux.qcow2' },
+  { name: 'tiny-iso', kind: 'iso', sizeGiB: 0.1, format: 'iso', path: '/fake/images/tiny-iso.iso' },
+];
+const defaultNetworks: readonly Network[] = [
+  { name: 'default', kind: 'nat', active: true, cidr: '10.77.0.0/16', dhcp: true, fixedAddresses: true },
+  { name: 'isolated', kind: 'private', active: true, fixedAddresses: false },
+];
+
+/**
+ * The hypervisor that `FakeDriver` drives. It refuses what real ones refuse, and no more: it neither looks before it acts
+ * nor forgives a repeat. Tests also call it directly, as the other tool that changes a VM behind the driver's back.
+ */
+export class FakeHost {
+  readonly images: readonly Image[];
+  readonly networks: readonly Network[];
+  readonly templates: Template[];
+  readonly bootMs: number;
+  readonly shutdownMs: number;
+  readonly storageGiB: number;
+  /** What probe finds; tests replace it. */
+  health: Health = { status: 'healthy', detail: 'The fake host answers.' };
+
+  readonly #machines = new Map<NativeId, FakeMachine>();
+  readonly #volumes = new Map<string, FakeVolume>();
+  #acts: Act[] = [];
+  #doubled: string[] = [];
+  readonly #file: FakeFile<State> | undefined;
+  readonly #listeners = new Set<(change: NativeId | 'everything') => void>();
+  readonly #timers = new Map<NativeId, NodeJS.Timeout>();
+  readonly #unwatch: (() => void) | undefined;
+
+  constructor(options: FakeHostOptions = {}) {
+    this.images = options.images ?? defaultImages;
+    this.networks = options.networks ?? defaultNetworks;
+    this.templates = (options.templates ?? ['tiny-template']).map((name) => ({
+      nativeId: `template-${digest(name).slice(0, 12)}`,
+      name,
+      sizeGiB: 1,
+    }));
+    this.bootMs = options.bootMs ?? 20;
+    this.shutdownMs = options.shutdownMs ?? 20;
+    this.storageGiB = options.storageGiB ?? 1_000_000;
+    if (options.file !== undefined) {
+      this.#file = new FakeFile(options.file);
+      this.#refresh();
+      this.#unwatch = this.#file.watch(() => this.#refresh());
+    }
+  }
+
+  /** Everything the host was told to change, oldest first; the last 10,000. */
+  get acts(): readonly Act[] {
+    this.#refresh();
+    return this.#acts;
+  }
+
+  /** Names and paths that somebody tried to make a second time: a driver that does so does not look before it acts. */
+  get doubled(): readonly string[] {
+    this.#refresh();
+    return this.#doubled;
+  }
+
+  machines(): FakeMachine[] {
+    this.#refresh();
+    for (const machine of this.#machines.values()) this.#settle(machine);
+    return [...this.#machines.values()];
+  }
+
+  find(nativeId: NativeId): FakeMachine | undefined {
+    this.#refresh();
+    const machine = this.#machines.get(nativeId);
+    if (machine) this.#settle(machine);
+    return machine;
+  }
+
+  findByName(name: string): FakeMachine | undefined {
+    return this.machines().find((machine) => machine.name === name);
+  }
+
+  volumes(): FakeVolume[] {
+    this.#refresh();
+    return [...this.#volumes.values()];
+  }
+
+  volume(path: string): FakeVolume | undefined {
+    this.#refresh();
+    return this.#volumes.get(path);
+  }
+
+  /** Names of the machines that need the volume. */
+  usersOf(path: string): string[] {
+    const users = new Set<string>();
+    for (const machine of this.machines())
+      for (const disk of machine.disks)
+        for (let at: string | undefined = disk.path; at !== undefined; at = this.#volumes.get(at)?.backing)
+          if (at === path) users.add(machine.name);
+    return [...users];
+  }
+
+  define(machine: FakeMachine): void {
+    this.#change('define', machine.name, machine.nativeId, () => {
+      if (this.#machines.has(machine.nativeId)) this.#refuseTwin(machine.nativeId);
+      for (const other of this.#machines.values()) if (other.name === machine.name) this.#refuseTwin(machine.name);
+      this.#machines.set(machine.nativeId, machine);
+    });
+  }
+
+  undefine(nativeId: NativeId): void {
+    const { name } = this.#known(nativeId);
+    this.#change('undefine', name, nativeId, () => {
+      this.#disarm(nativeId);
+      this.#machines.delete(nativeId);
+    });
+  }
+
+  createVolume(volume: FakeVolume): void {
+    this.#change('create-volume', volume.path, undefined, () => {
+      if (this.#volumes.has(volume.path)) this.#refuseTwin(volume.path);
+      const used = this.#usedGiB();
+      if (used + (volume.backing === undefined ? volume.sizeGiB : 0) > this.storageGiB)
+        throw new ProblemError('insufficient-capacity', `${volume.sizeGiB} GiB do not fit beside ${used} GiB in use.`);
+      this.#volumes.set(volume.path, volume);
+    });
+  }
+
+  resizeVolume(path: string, sizeGiB: number): void {
+    this.#change('resize-volume', path, undefined, () => {
+      const volume = this.#volumes.get(path);
+      if (!volume) throw new ProblemError('host-rejected', `There is no volume ${path}.`);
+      volume.sizeGiB = sizeGiB;
+    });
+  }
+
+  deleteVolume(path: string): void {
+    this.#change('delete-volume', path, undefined, () => {
+      if (!this.#volumes.delete(path)) throw new ProblemError('host-rejected', `There is no volume ${path}.`);
+    });
+  }
+
+  powerOn(nativeId: NativeId): void {
+    this.#power('power-on', nativeId, ['stopped', 'crashed'], (machine) => {
+      machine.state = 'running';
+      machine.poweredOnAt = Date.now();
+    });
+  }
+
+  powerOff(nativeId: NativeId): void {
+    this.#power('power-off', nativeId, ['running', 'paused', 'crashed'], (machine) => this.#turnOff(machine));
+  }
+
+  /** Asks the guest to shut down. One that has not booted yet, or a machine without a guest, does not hear it. */
+  pressPowerButton(nativeId: NativeId): void {
+    this.#power('press-power-button', nativeId, ['running'], (machine) => {
+      if (!this.hasBooted(machine) || machine.offAt !== undefined) return;
+      machine.offAt = Date.now() + this.shutdownMs;
+      this.#arm(machine);
+    });
+  }
+
+  reset(nativeId: NativeId): void {
+    this.#power('reset', nativeId, ['running', 'paused'], (machine) => {
+      machine.state = 'running';
+      machine.poweredOnAt = Date.now();
+      delete machine.offAt;
+    });
+  }
+
+  freeze(nativeId: NativeId): void {
+    this.#power('freeze', nativeId, ['running'], (machine) => (machine.state = 'paused'));
+  }
+
+  thaw(nativeId: NativeId): void {
+    this.#power('thaw', nativeId, ['paused'], (machine) => (machine.state = 'running'));
+  }
+
+  save(nativeId: NativeId): void {
+    this.#power('save', nativeId, ['running', 'paused'], (machine) => (machine.state = 'suspended'));
+  }
+
+  restore(nativeId: NativeId): void {
+    this.#power('restore', nativeId, ['suspended'], (machine) => (machine.state = 'running'));
+  }
+
+  /** The guest dies in an error. */
+  crash(nativeId: NativeId): void {
+    this.#power('crash', nativeId, ['running', 'paused'], (machine) => {
+      machine.state = 'crashed';
+      delete machine.poweredOnAt;
+    });
+  }
+
+  rename(nativeId: NativeId, name: string): void {
+    this.edit('rename', nativeId, (machine) => {
+      for (const other of this.#machines.values()) if (other !== machine && other.name === name) this.#refuseTwin(name);
+      machine.name = name;
+    });
+  }
+
+  addSnapshot(nativeId: NativeId, snapshot: FakeSnapshot): void {
+    this.edit('snapshot', nativeId, (machine) => {
+      if (machine.snapshots.some(({ id, name }) => id === snapshot.id || name === snapshot.name))
+        this.#refuseTwin(`${machine.name}: ${snapshot.name}`);
+      machine.snapshots.push(snapshot);
+      machine.currentSnapshot = snapshot.id;
+    });
+  }
+
+  /** Any other change of a machine, in one piece. */
+  edit(act: string, nativeId: NativeId, change: (machine: FakeMachine) => void): void {
+    const machine = this.#known(nativeId);
+    this.#change(act, machine.name, nativeId, () => change(machine));
+  }
+
+  /** Whether its guest hears the power button and has an address. */
+  hasBooted(machine: FakeMachine): boolean {
+    return machine.bootable && machine.poweredOnAt !== undefined && Date.now() >= machine.poweredOnAt + this.bootMs;
+  }
+
+  /** Makes many machines at once, `<prefix>-00001` and on, half of them running. */
+  populate(count: number, prefix = 'vm'): void {
+    const now = Date.now();
+    const createdAt = new Date(now).toISOString();
+    for (let number = 1; number <= count; number += 1) {
+      const name = `${prefix}-${String(number).padStart(5, '0')}`;
+      const path = `/fake/disks/${name}-vda`;
+      this.#volumes.set(path, { path, sizeGiB: 10 });
+      const running = number % 2 === 1;
+      this.#machines.set(name, {
+        nativeId: name,
+        name,
+        state: running ? 'running' : 'stopped',
+        ...(running && { poweredOnAt: now }),
+        cpus: 1 + (number % 4),
+        memoryMiB: 512 * (1 + (number % 4)),
+        firmware: 'bios',
+        disks: [{ device: 'vda', path }],
+        nics: [{ mac: macOf(name, 0), network: 'default' }],
+        cdrom: null,
+        bootable: true,
+        pending: {},
+        snapshots: [],
+        currentSnapshot: null,
+        createdAt,
+      });
+    }
+    this.#write();
+    this.#tell('everything');
+  }
+
+  /** Tells of every change of a machine, made by whomever, until the answer is called. */
+  onChange(listener: (change: NativeId | 'everything') => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  close(): void {
+    this.#unwatch?.();
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+    this.#listeners.clear();
+  }
+
+  #known(nativeId: NativeId): FakeMachine {
+    const machine = this.find(nativeId);
+    if (!machine) throw new ProblemError('vm-not-found', `There is no VM ${nativeId} on this host.`);
+    return machine;
+  }
+
+  #power(act: string, nativeId: NativeId, from: readonly string[], change: (machine: FakeMachine) => void): void {
+    this.edit(act, nativeId, (machine) => {
+      if (!from.includes(machine.state))
+        throw new ProblemError('host-rejected', `The fake host cannot ${act} a machine that is ${machine.state}.`);
+      change(machine);
+    });
+  }
+
+  #change(act: string, target: string, nativeId: NativeId | undefined, change: () => void): void {
+    this.#refresh();
+    change();
+    this.#acts.push({ act, target });
+    if (this.#acts.length > keptActs) this.#acts = this.#acts.slice(-keptActs / 2);
+    this.#write();
+    if (nativeId !== undefined) this.#tell(nativeId);
+  }
+
+  #refuseTwin(what: string): never {
+    this.#doubled.push(what);
+    this.#write();
+    throw new ProblemError('host-rejected', `The fake host has ${what} already.`);
+  }
+
+  #turnOff(machine: FakeMachine): void {
+    this.#disarm(machine.nativeId);
+    delete machine.offAt;
+    delete machine.poweredOnAt;
+    machine.state = 'stopped';
+    machine.cpus = machine.pending.cpus ?? machine.cpus;
+    machine.memoryMiB = machine.pending.memoryMiB ?? machine.memoryMiB;
+    machine.pending = {};
+  }
+
+  #settle(machine: FakeMachine): void {
+    if (machine.offAt === undefined || machine.offAt > Date.now()) return;
+    this.#turnOff(machine);
+    this.#write();
+    this.#tell(machine.nativeId);
+  }
+
+  #arm(machine: FakeMachine): void {
+    const { nativeId, offAt } = machine;
+    if (offAt === undefined || this.#timers.has(nativeId)) return;
+    const timer = setTimeout(
+      () => {
+        this.#timers.delete(nativeId);
+        this.find(nativeId);
+      },
+      Math.max(0, offAt - Date.now()) + 1,
+    );
+    timer.unref();
+    this.#timers.set(nativeId, timer);
+  }
+
+  #disarm(nativeId: NativeId): void {
+    clearTimeout(this.#timers.get(nativeId));
+    this.#timers.delete(nativeId);
+  }
+
+  #usedGiB(): number {
+    let used = 0;
+    for (const volume of this.#volumes.values()) if (volume.backing === undefined) used += volume.sizeGiB;
+    return used;
+  }
+
+  #refresh(): void {
+    const state = this.#file?.read();
+    if (!state) return;
+    this.#machines.clear();
+    this.#volumes.clear();
+    for (const machine of state.machines) this.#machines.set(machine.nativeId, machine);
+    for (const volume of state.volumes) this.#volumes.set(volume.path, volume);
+    this.#acts = state.acts;
+    this.#doubled = state.doubled;
+    for (const machine of this.#machines.values()) this.#arm(machine);
+    this.#tell('everything');
+  }
+
+  #write(): void {
+    this.#file?.write({
+      machines: [...this.#machines.values()],
+      volumes: [...this.#volumes.values()],
+      acts: this.#acts,
+      doubled: this.#doubled,
+    });
+  }
+
+  #tell(change: NativeId | 'everything'): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+}
+
+/** A MAC address that is the same however often it is asked for. */
+export function macOf(nativeId: NativeId, index: number): string {
+  const hex = digest(`${nativeId}/${index}`);
+  return `52:54:00:${hex.slice(0, 2)}:${hex.slice(2, 4)}:${hex.slice(4, 6)}`;
+}
+
+export function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

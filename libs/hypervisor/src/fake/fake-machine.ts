@@ -1,0 +1,58 @@
+import type { Firmware, NativeId, VmState } from '@polyvirt/contracts';
+
+/** A disk of the fake host. */
+export interface FakeVolume {
+  path: string;
+  sizeGiB: number;
+  /** The volume or image it is a copy-on-write layer over. */
+  backing?: string;
+}
+
+export interface FakeNic {
+  mac: string;
+  network: string;
+  /** The fixed address that was asked for. */
+  address?: string;
+}
+
+/** What a snapshot brings back. */
+export interface FakeHardware {
+  cpus: number;
+  memoryMiB: number;
+  disks: { device: string; path: string }[];
+  nics: FakeNic[];
+}
+
+export interface FakeSnapshot {
+  id: string;
+  name: string;
+  description?: string;
+  parent: string | null;
+  memory: boolean;
+  state: VmState;
+  createdAt: string;
+  hardware: FakeHardware;
+  /** Sizes of the disks by path. */
+  sizes: Record<string, number>;
+}
+
+export interface FakeMachine extends FakeHardware {
+  nativeId: NativeId;
+  name: string;
+  state: VmState;
+  firmware: Firmware;
+  cdrom: string | null;
+  /** Path of the cloud-init seed. */
+  seed?: string;
+  /** Whether a guest runs in it that hears the power button; a blank disk has none. */
+  bootable: boolean;
+  /** What the running machine could not take, for the next power-off. */
+  pending: { cpus?: number; memoryMiB?: number };
+  snapshots: FakeSnapshot[];
+  currentSnapshot: string | null;
+  createdAt: string;
+  /** Epoch ms of the power-on; counters and the boot are reckoned from it. */
+  poweredOnAt?: number;
+  /** Epoch ms at which the guest will have shut down. */
+  offAt?: number;
+}

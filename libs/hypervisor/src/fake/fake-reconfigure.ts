@@ -1,0 +1,100 @@
+import { ProblemError, type NativeId, type ReconfigureVm } from '@polyvirt/contracts';
+import { allow } from '../allow.ts';
+import type { OperationContext, Reconfigured, ReconfigureFacet } from '../driver.ts';
+import type { FakeCalls } from './fake-calls.ts';
+import { macOf } from './fake-host.ts';
+import type { FakeMachine } from './fake-machine.ts';
+
+/** Changes hardware. A running fake machine takes disks and interfaces; CPUs and memory wait for the power-off. */
+export class FakeReconfigure implements ReconfigureFacet {
+  constructor(private readonly calls: FakeCalls) {}
+
+  apply(nativeId: NativeId, input: ReconfigureVm, context: OperationContext): Promise<Reconfigured> {
+    const { host } = this.calls;
+    return this.calls.call('reconfigure', nativeId, context.signal, async () => {
+      const plan = await this.calls.step('reconfigure', nativeId, context, {
+        name: 'check the request',
+        act: () => this.#plan(this.calls.machine(nativeId), input, context.operationId),
+      });
+      for (const { path, sizeGiB } of plan.grow) {
+        await this.calls.step('reconfigure', nativeId, context, {
+          name: `grow ${path}`,
+          native: 'resize-volume',
+          act: () => {
+            if (host.volume(path)?.sizeGiB !== sizeGiB) host.resizeVolume(path, sizeGiB);
+          },
+        });
+      }
+      if (plan.rename !== null) {
+        const { rename } = plan;
+        await this.calls.step('reconfigure', nativeId, context, {
+          name: 'rename it',
+          native: 'rename',
+          act: () => {
+            if (this.calls.machine(nativeId).name !== rename) host.rename(nativeId, rename);
+          },
+        });
+      }
+      if (plan.edits) {
+        await this.calls.step('reconfigure', nativeId, context, {
+          name: 'change the hardware',
+          native: 'edit',
+          act: () => host.edit('edit', nativeId, (machine) => change(machine, input, plan.add)),
+        });
+      }
+      const effect = plan.edits || plan.grow.length > 0 || plan.rename !== null ? 'changed' : 'unchanged';
+      return { effect, pendingChanges: Object.keys(this.calls.machine(nativeId).pending) };
+    });
+  }
+
+  #plan(machine: FakeMachine, input: ReconfigureVm, operationId: string) {
+    const { host } = this.calls;
+    allow('reconfigure', machine.state);
+    const grow = (input.disks ?? []).flatMap(({ device, sizeGiB }, index) => {
+      const path = machine.disks.find((disk) => disk.device === device)?.path;
+      const volume = path === undefined ? undefined : host.volume(path);
+      if (!volume) throw new ProblemError('device-not-found', `${machine.name} has no disk ${device}.`);
+      if (sizeGiB < volume.sizeGiB) {
+        throw new ProblemError('invalid-input', `${device} has ${volume.sizeGiB} GiB; a disk only grows.`, {
+          errors: [{ pointer: `/disks/${index}/sizeGiB`, detail: `at least ${volume.sizeGiB}` }],
+        });
+      }
+      return sizeGiB === volume.sizeGiB ? [] : [{ path: volume.path, sizeGiB }];
+    });
+    for (const mac of input.removeNics ?? [])
+      if (!machine.nics.some((nic) => nic.mac === mac))
+        throw new ProblemError('device-not-found', `${machine.name} has no interface ${mac}.`);
+    for (const { network } of input.addNics ?? [])
+      if (!host.networks.some(({ name }) => name === network))
+        throw new ProblemError('network-not-found', `This host has no network ${network}.`);
+    const namesake = input.name === undefined ? undefined : host.findByName(input.name);
+    if (namesake && namesake.nativeId !== machine.nativeId)
+      throw new ProblemError('name-taken', `There is a VM with the name ${input.name} on this host.`);
+    const add = (input.addNics ?? []).map(({ network, mac, address }, index) => ({
+      network,
+      mac: mac ?? macOf(operationId, index),
+      ...(address !== 'auto' && { address }),
+    }));
+    const differs = (field: 'cpus' | 'memoryMiB') =>
+      input[field] !== undefined && input[field] !== (machine.pending[field] ?? machine[field]);
+    return {
+      grow,
+      add,
+      rename: input.name === undefined || input.name === machine.name ? null : input.name,
+      edits: differs('cpus') || differs('memoryMiB') || add.length > 0 || (input.removeNics ?? []).length > 0,
+    };
+  }
+}
+
+function change(machine: FakeMachine, input: ReconfigureVm, add: FakeMachine['nics']): void {
+  const off = machine.state === 'stopped' || machine.state === 'crashed';
+  for (const field of ['cpus', 'memoryMiB'] as const) {
+    const value = input[field];
+    if (value === undefined) continue;
+    if (off) machine[field] = value;
+    if (off || value === machine[field]) delete machine.pending[field];
+    else machine.pending[field] = value;
+  }
+  const kept = machine.nics.filter(({ mac }) => !input.removeNics?.includes(mac));
+  machine.nics = [...kept, ...add.filter(({ mac }) => !kept.some((nic) => nic.mac === mac))];
+}

@@ -1,0 +1,103 @@
+import { ProblemError, type CreateSnapshot, type NativeId } from '@polyvirt/contracts';
+import { allow } from '../allow.ts';
+import type { Effect, OperationContext, SnapshotFacet } from '../driver.ts';
+import type { FakeCalls } from './fake-calls.ts';
+import type { FakeMachine, FakeSnapshot } from './fake-machine.ts';
+
+/** Snapshots as a tree. The id of a snapshot is the id of the operation that took it. */
+export class FakeSnapshots implements SnapshotFacet {
+  constructor(private readonly calls: FakeCalls) {}
+
+  create(nativeId: NativeId, input: CreateSnapshot, context: OperationContext) {
+    const { host } = this.calls;
+    const id = context.operationId;
+    return this.calls.call('snapshots.create', nativeId, context.signal, async () => {
+      await this.calls.step('snapshots.create', nativeId, context, {
+        name: 'check the request',
+        act: () => {
+          const machine = this.calls.machine(nativeId);
+          allow('snapshot-create', machine.state);
+          if (machine.snapshots.some((snapshot) => snapshot.name === input.name && snapshot.id !== id))
+            throw new ProblemError('name-taken', `${machine.name} has a snapshot ${input.name}.`);
+        },
+      });
+      await this.calls.step('snapshots.create', nativeId, context, {
+        name: 'take the snapshot',
+        native: 'snapshot',
+        act: () => {
+          const machine = this.calls.machine(nativeId);
+          if (!machine.snapshots.some((snapshot) => snapshot.id === id))
+            host.addSnapshot(nativeId, this.#photograph(machine, id, input));
+        },
+        undo: async () => {
+          const found = host.find(nativeId)?.snapshots.some((snapshot) => snapshot.id === id);
+          if (found) host.edit('delete-snapshot', nativeId, (machine) => forget(machine, new Set([id])));
+        },
+      });
+      return { snapshot: id, effect: 'changed' as const };
+    });
+  }
+
+  revert(nativeId: NativeId, id: string, { signal }: OperationContext): Promise<Effect> {
+    const { host } = this.calls;
+    return this.calls.call('snapshots.revert', nativeId, signal, () => {
+      const machine = this.calls.machine(nativeId);
+      allow('snapshot-revert', machine.state);
+      const snapshot = machine.snapshots.find((one) => one.id === id);
+      if (!snapshot) throw new ProblemError('snapshot-not-found', `${machine.name} has no snapshot ${id}.`);
+      for (const [path, sizeGiB] of Object.entries(snapshot.sizes)) host.resizeVolume(path, sizeGiB);
+      host.edit('revert', nativeId, (target) => {
+        Object.assign(target, structuredClone(snapshot.hardware), { pending: {}, currentSnapshot: id });
+        target.state = snapshot.memory ? snapshot.state : 'stopped';
+        delete target.offAt;
+        if (snapshot.memory) target.poweredOnAt = Date.now();
+        else delete target.poweredOnAt;
+      });
+      return 'changed';
+    });
+  }
+
+  delete(
+    nativeId: NativeId,
+    { snapshot: id, children }: { snapshot: string; children: boolean },
+    context: OperationContext,
+  ): Promise<Effect> {
+    return this.calls.call('snapshots.delete', nativeId, context.signal, () => {
+      const machine = this.calls.machine(nativeId);
+      allow('snapshot-delete', machine.state);
+      if (!machine.snapshots.some((one) => one.id === id)) return 'unchanged';
+      const doomed = new Set([id]);
+      // Parents stand before their children in the list.
+      if (children)
+        for (const one of machine.snapshots) if (one.parent !== null && doomed.has(one.parent)) doomed.add(one.id);
+      this.calls.host.edit('delete-snapshot', nativeId, (target) => forget(target, doomed));
+      return 'changed';
+    });
+  }
+
+  #photograph(machine: FakeMachine, id: string, { name, description, memory }: CreateSnapshot): FakeSnapshot {
+    const { cpus, memoryMiB, disks, nics } = structuredClone(machine);
+    const size = (path: string) => this.calls.host.volume(path)?.sizeGiB ?? 0;
+    return {
+      id,
+      name,
+      ...(description !== undefined && { description }),
+      parent: machine.currentSnapshot,
+      memory: memory && machine.state !== 'stopped',
+      state: machine.state,
+      createdAt: new Date().toISOString(),
+      hardware: { cpus, memoryMiB, disks, nics },
+      sizes: Object.fromEntries(disks.map(({ path }) => [path, size(path)])),
+    };
+  }
+}
+
+/** Takes snapshots out of the tree; what hung below them moves up. */
+function forget(machine: FakeMachine, doomed: ReadonlySet<string>): void {
+  const parents = new Map(machine.snapshots.map(({ id, parent }) => [id, parent]));
+  const survivor = (id: string | null): string | null =>
+    id !== null && doomed.has(id) ? survivor(parents.get(id) ?? null) : id;
+  for (const snapshot of machine.snapshots) snapshot.parent = survivor(snapshot.parent);
+  machine.currentSnapshot = survivor(machine.currentSnapshot);
+  machine.snapshots = machine.snapshots.filter(({ id }) => !doomed.has(id));
+}

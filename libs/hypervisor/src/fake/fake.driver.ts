@@ -1,0 +1,189 @@
+import {
+  capabilityNames,
+  type Capabilities,
+  type CapabilityName,
+  type CreateVm,
+  type DeleteVm,
+  type DriverVm,
+  type HostStatus,
+  type Hypervisor,
+  type NativeId,
+  type StopVm,
+} from '@polyvirt/contracts';
+import type {
+  CloneFacet,
+  ConsoleFacet,
+  Effect,
+  ExportFacet,
+  GuestFacet,
+  HypervisorDriver,
+  ImageFacet,
+  Made,
+  MetricsFacet,
+  NetworkFacet,
+  OperationContext,
+  Outcome,
+  ReconfigureFacet,
+  SnapshotFacet,
+  SuspendFacet,
+  WatchFacet,
+} from '../driver.ts';
+import { FakeCalls } from './fake-calls.ts';
+import { FakeConsole } from './fake-console.ts';
+import { FakeCreation } from './fake-creation.ts';
+import { definitionOf } from './fake-definition.ts';
+import { FakeFaults, type Fault } from './fake-faults.ts';
+import { FakeHost, type FakeHostOptions } from './fake-host.ts';
+import { FakeMetrics } from './fake-metrics.ts';
+import { FakePower } from './fake-power.ts';
+import { FakeReconfigure } from './fake-reconfigure.ts';
+import { FakeRemoval } from './fake-removal.ts';
+import { FakeSnapshots } from './fake-snapshots.ts';
+import { FakeWatch } from './fake-watch.ts';
+
+export interface FakeDriverOptions extends FakeHostOptions {
+  readonly hypervisor?: Hypervisor;
+  /** The host to drive; without it the driver makes one of its own. */
+  readonly host?: FakeHost;
+  readonly faults?: readonly Fault[];
+  /** Facets that this driver does without, each with the reason. */
+  readonly without?: Partial<Record<CapabilityName, string>>;
+}
+
+/** A driver for a hypervisor that is not there. What it promises is what real ones promise; how it fails can be set. */
+export class FakeDriver implements HypervisorDriver {
+  readonly hypervisor: Hypervisor;
+  readonly simulated = true;
+  readonly host: FakeHost;
+  readonly faults: FakeFaults;
+
+  readonly suspend?: SuspendFacet;
+  readonly reconfigure?: ReconfigureFacet;
+  readonly clone?: CloneFacet;
+  readonly snapshots?: SnapshotFacet;
+  readonly metrics?: MetricsFacet;
+  readonly watch?: WatchFacet;
+  readonly console?: ConsoleFacet;
+  readonly images?: ImageFacet;
+  readonly networks?: NetworkFacet;
+  readonly guest?: GuestFacet;
+  readonly export?: ExportFacet;
+
+  readonly #calls: FakeCalls;
+  readonly #creation: FakeCreation;
+  readonly #removal: FakeRemoval;
+  readonly #power: FakePower;
+  readonly #without: Partial<Record<CapabilityName, string>>;
+  readonly #ownsHost: boolean;
+
+  constructor(options: FakeDriverOptions = {}) {
+    this.hypervisor = options.hypervisor ?? 'kvm';
+    this.#ownsHost = options.host === undefined;
+    const host = options.host ?? new FakeHost(options);
+    this.host = host;
+    this.faults = new FakeFaults(options.faults ?? [], (nativeId) => {
+      if (host.find(nativeId)) host.undefine(nativeId);
+    });
+    const calls = new FakeCalls(host, this.faults);
+    this.#calls = calls;
+    this.#creation = new FakeCreation(calls);
+    this.#removal = new FakeRemoval(calls);
+    this.#power = new FakePower(calls);
+    const without = options.without ?? {};
+    this.#without = without;
+
+    if (!without.suspend) this.suspend = this.#power;
+    if (!without.reconfigure) this.reconfigure = new FakeReconfigure(calls);
+    if (!without.clone) this.clone = this.#creation;
+    if (!without.snapshots) this.snapshots = new FakeSnapshots(calls);
+    if (!without.metrics) this.metrics = new FakeMetrics(calls);
+    if (!without.watch) this.watch = new FakeWatch(host);
+    if (!without.console) this.console = new FakeConsole(calls);
+    if (!without.images) {
+      this.images = {
+        list: (signal) => calls.call('images.list', undefined, signal, () => [...host.images]),
+        templates: (signal) => calls.call('images.templates', undefined, signal, () => [...host.templates]),
+      };
+    }
+    if (!without.networks)
+      this.networks = { list: (signal) => calls.call('networks', undefined, signal, () => [...host.networks]) };
+    if (!without.guest) {
+      this.guest = {
+        read: (nativeId, signal) =>
+          calls.call('guest', nativeId, signal, () => {
+            const machine = calls.machine(nativeId);
+            const addresses = calls.addressesOf(machine).flat();
+            if (machine.state !== 'running' || !host.hasBooted(machine)) return { agent: false, addresses };
+            return { agent: true, hostname: machine.name, os: 'Tiny Linux', addresses };
+          }),
+      };
+    }
+    if (!without.export) {
+      this.export = {
+        definition: (nativeId, signal) =>
+          calls.call('export', nativeId, signal, () => definitionOf(calls.machine(nativeId), this.hypervisor)),
+      };
+    }
+  }
+
+  async probe(signal: AbortSignal): Promise<HostStatus> {
+    const status = {
+      health: this.host.health,
+      version: 'fake 1.0',
+      capabilities: this.#capabilities(),
+      capacity: { cpus: 64, memoryMiB: 262_144, storageGiB: this.host.storageGiB },
+      notes: ['This host is made up: it runs no machines.'],
+    };
+    try {
+      return await this.#calls.call('probe', undefined, signal, () => status);
+    } catch (error) {
+      const detail = error instanceof Error ? error.message : 'The fake host does not answer.';
+      return { ...status, health: { status: 'unhealthy', detail } };
+    }
+  }
+
+  list(signal: AbortSignal): Promise<DriverVm[]> {
+    const { host } = this;
+    return this.#calls.call('list', undefined, signal, () => host.machines().map((one) => this.#calls.describe(one)));
+  }
+
+  get(nativeId: NativeId, signal: AbortSignal): Promise<DriverVm> {
+    return this.#calls.call('get', nativeId, signal, () => this.#calls.describe(this.#calls.machine(nativeId)));
+  }
+
+  create(input: CreateVm, context: OperationContext): Promise<Made> {
+    return this.#creation.create(input, context);
+  }
+
+  delete(nativeId: NativeId, input: DeleteVm, context: OperationContext): Promise<Outcome> {
+    return this.#removal.delete(nativeId, input, context);
+  }
+
+  start(nativeId: NativeId, context: OperationContext): Promise<Effect> {
+    return this.#power.start(nativeId, context);
+  }
+
+  stop(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
+    return this.#power.stop(nativeId, input, context);
+  }
+
+  restart(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
+    return this.#power.restart(nativeId, input, context);
+  }
+
+  reset(nativeId: NativeId, context: OperationContext): Promise<Effect> {
+    return this.#power.reset(nativeId, context);
+  }
+
+  async close(): Promise<void> {
+    if (this.#ownsHost) this.host.close();
+  }
+
+  #capabilities(): Capabilities {
+    const entries = capabilityNames.map((name) => {
+      const reason = this.#without[name];
+      return [name, reason === undefined ? { available: true } : { available: false, reason }] as const;
+    });
+    return Object.fromEntries(entries) as Capabilities;
+  }
+}

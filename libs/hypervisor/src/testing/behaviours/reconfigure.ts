@@ -1,0 +1,147 @@
+import { expect } from '@jest/globals';
+import type { ReconfigureVm } from '@polyvirt/contracts';
+import { expectProblem, type Suite } from '../suite.ts';
+import { nastyNames } from './names.ts';
+
+export function describeReconfigure(suite: Suite): void {
+  suite.area('reconfigure', () => {
+    const cold = suite.shared(() => ({ name: suite.name('cold') }));
+    const apply = async (input: ReconfigureVm) => {
+      const nativeId = await cold();
+      return suite.run((context) => suite.driver.reconfigure!.apply(nativeId, input, context));
+    };
+    const see = async () => suite.get(await cold());
+
+    suite.facet('reconfigure', 'changes CPUs and memory of a VM that is off, and again changes nothing', async () => {
+      const memoryMiB = suite.bench.memoryMiB * 2;
+      expect(await apply({ cpus: 3, memoryMiB })).toEqual({ effect: 'changed', pendingChanges: [] });
+      expect(await see()).toMatchObject({ cpus: 3, memoryMiB });
+      expect(await apply({ cpus: 3, memoryMiB })).toEqual({ effect: 'unchanged', pendingChanges: [] });
+    });
+
+    suite.facet('reconfigure', 'changes only what is named', async () => {
+      const before = await see();
+      expect(await apply({ cpus: before.cpus === 1 ? 2 : 1 })).toMatchObject({ effect: 'changed' });
+      expect(await see()).toEqual({ ...before, cpus: before.cpus === 1 ? 2 : 1 });
+      expect(await apply({})).toEqual({ effect: 'unchanged', pendingChanges: [] });
+    });
+
+    suite.facet('reconfigure', 'grows a disk, and again changes nothing', async () => {
+      const { device } = (await see()).disks[0]!;
+      expect((await apply({ disks: [{ device, sizeGiB: 2 }] })).effect).toBe('changed');
+      expect((await see()).disks).toMatchObject([{ device, sizeGiB: 2 }]);
+      expect((await apply({ disks: [{ device, sizeGiB: 2 }] })).effect).toBe('unchanged');
+    });
+
+    suite.facet('reconfigure', 'refuses to shrink a disk with invalid-input, and changes nothing', async () => {
+      const { device } = (await see()).disks[0]!;
+      await apply({ disks: [{ device, sizeGiB: 2 }] });
+      const before = await see();
+      await expectProblem('invalid-input', apply({ cpus: 4, disks: [{ device, sizeGiB: 1 }] }));
+      expect(await see()).toEqual(before);
+    });
+
+    suite.facet('reconfigure', 'answers device-not-found for a disk or interface that is not there', async () => {
+      const before = await see();
+      await expectProblem('device-not-found', apply({ cpus: 4, disks: [{ device: 'nope', sizeGiB: 9 }] }));
+      await expectProblem('device-not-found', apply({ cpus: 4, removeNics: ['02:00:00:00:00:01'] }));
+      expect(await see()).toEqual(before);
+    });
+
+    suite.facet('reconfigure', 'adds and removes interfaces', async () => {
+      const { network } = suite.bench;
+      const mac = '52:54:00:0b:0c:0d';
+      expect((await apply({ addNics: [{ network, address: 'auto', mac }] })).effect).toBe('changed');
+      expect((await apply({ addNics: [{ network, address: 'auto' }] })).effect).toBe('changed');
+      const nics = (await see()).nics;
+      expect(nics).toHaveLength(2);
+      expect(nics).toContainEqual(expect.objectContaining({ mac, network }));
+      expect((await apply({ removeNics: [mac] })).effect).toBe('changed');
+      expect((await see()).nics.map((nic) => nic.mac)).toEqual(nics.map((nic) => nic.mac).filter((one) => one !== mac));
+    });
+
+    suite.facet('reconfigure', 'answers network-not-found for a network that is not there', async () => {
+      const before = await see();
+      await expectProblem('network-not-found', apply({ cpus: 4, addNics: [{ network: 'no-such', address: 'auto' }] }));
+      expect(await see()).toEqual(before);
+    });
+
+    suite.facet('reconfigure', 'renames a VM that is off to any legal name; it keeps its id and works', async () => {
+      const nativeId = await cold();
+      for (const nasty of nastyNames) {
+        const name = `${suite.bench.prefix}renamed ${nasty}`;
+        expect((await apply({ name })).effect).toBe('changed');
+        expect(await see()).toMatchObject({ nativeId, name });
+        expect((await apply({ name })).effect).toBe('unchanged');
+      }
+      await suite.bring(nativeId, 'running');
+      await suite.bring(nativeId, 'stopped');
+    });
+
+    suite.facet('reconfigure', 'answers name-taken for the name of another VM, and changes nothing', async () => {
+      const name = suite.name();
+      const other = await suite.make({ name, disks: [] });
+      try {
+        const before = await see();
+        await expectProblem('name-taken', apply({ name, cpus: 4 }));
+        expect(await see()).toEqual(before);
+      } finally {
+        await suite.remove(other);
+      }
+    });
+
+    suite.facet(
+      'reconfigure',
+      'takes a running VM live where it can; the rest is pending, and holds after power-off',
+      async () => {
+        const nativeId = await cold();
+        await suite.bring(nativeId, 'stopped');
+        await apply({ cpus: 1, memoryMiB: suite.bench.memoryMiB });
+        await suite.bring(nativeId, 'running');
+        const asked = { cpus: 2, memoryMiB: suite.bench.memoryMiB * 2 };
+        const { effect, pendingChanges } = await apply(asked);
+        expect(effect).toBe('changed');
+        const live = await see();
+        for (const field of ['cpus', 'memoryMiB'] as const) {
+          const pending = pendingChanges.includes(field);
+          expect({ field, reached: live[field] === asked[field] }).toEqual({ field, reached: !pending });
+        }
+        expect([...(live.pendingChanges ?? [])].sort()).toEqual([...pendingChanges].sort());
+        expect((await apply(asked)).effect).toBe('unchanged');
+        await suite.bring(nativeId, 'stopped');
+        expect(await see()).toMatchObject(asked);
+        expect((await see()).pendingChanges ?? []).toEqual([]);
+      },
+    );
+
+    suite.facet('reconfigure', 'grows a disk of a running VM, live or at the next power-off', async () => {
+      const nativeId = await cold();
+      await suite.bring(nativeId, 'running');
+      const { device, sizeGiB } = (await see()).disks[0]!;
+      const wanted = Math.ceil(sizeGiB) + 1;
+      const { pendingChanges } = await apply({ disks: [{ device, sizeGiB: wanted }] });
+      const now = (await see()).disks[0]!.sizeGiB;
+      expect(now).toBe(pendingChanges.includes('disks') ? sizeGiB : wanted);
+      await suite.bring(nativeId, 'stopped');
+      expect((await see()).disks[0]!.sizeGiB).toBe(wanted);
+    });
+
+    suite.facet(
+      'reconfigure',
+      'adds and removes an interface of a running VM, live or at the next power-off',
+      async () => {
+        const nativeId = await cold();
+        await suite.bring(nativeId, 'running');
+        const { network } = suite.bench;
+        const mac = '52:54:00:0e:0f:01';
+        await apply({ addNics: [{ network, address: 'auto', mac }] });
+        await suite.bring(nativeId, 'stopped');
+        expect((await see()).nics).toContainEqual(expect.objectContaining({ mac, network }));
+        await suite.bring(nativeId, 'running');
+        await apply({ removeNics: [mac] });
+        await suite.bring(nativeId, 'stopped');
+        expect((await see()).nics.map((nic) => nic.mac)).not.toContain(mac);
+      },
+    );
+  });
+}

@@ -1,0 +1,137 @@
+import { expect } from '@jest/globals';
+import type { NativeId, Snapshot } from '@polyvirt/contracts';
+import { expectProblem, type Suite } from '../suite.ts';
+
+export function describeSnapshots(suite: Suite): void {
+  suite.area('snapshots', () => {
+    const shared = suite.shared(() => ({ name: suite.name('snap') }));
+
+    const take = async (nativeId: NativeId, name: string, memory = false) => {
+      const input = { name, memory, description: `before ${name}` };
+      const { snapshot, effect } = await suite.run((context) =>
+        suite.driver.snapshots!.create(nativeId, input, context),
+      );
+      expect(effect).toBe('changed');
+      return snapshot;
+    };
+    const revert = (nativeId: NativeId, snapshot: string) =>
+      suite.run((context) => suite.driver.snapshots!.revert(nativeId, snapshot, context));
+    const drop = (nativeId: NativeId, snapshot: string, children = false) =>
+      suite.run((context) => suite.driver.snapshots!.delete(nativeId, { snapshot, children }, context));
+    const tree = async (nativeId: NativeId): Promise<Snapshot[]> => (await suite.get(nativeId)).snapshots;
+    const current = async (nativeId: NativeId) =>
+      (await tree(nativeId)).filter((one) => one.current).map(({ id }) => id);
+
+    suite.facet('snapshots', 'takes snapshots of a VM that is off; the list is a tree', async () => {
+      const nativeId = await shared();
+      const a = await take(nativeId, 'first "one"');
+      const b = await take(nativeId, 'second é 🚀');
+      const list = await tree(nativeId);
+      expect(list.find(({ id }) => id === a)).toMatchObject({
+        name: 'first "one"',
+        description: 'before first "one"',
+        parent: null,
+        current: false,
+        memory: false,
+        state: 'stopped',
+      });
+      expect(list.find(({ id }) => id === b)).toMatchObject({ name: 'second é 🚀', parent: a, current: true });
+      expect(await revert(nativeId, a)).toBe('changed');
+      expect(await current(nativeId)).toEqual([a]);
+      const c = await take(nativeId, 'third');
+      expect((await tree(nativeId)).find(({ id }) => id === c)).toMatchObject({ parent: a, current: true });
+    });
+
+    suite.facet('snapshots', 'answers name-taken for the name of a snapshot in use on the VM', async (snapshots) => {
+      const nativeId = await shared();
+      await take(nativeId, 'taken');
+      const again = suite.run((context) => snapshots.create(nativeId, { name: 'taken', memory: false }, context));
+      await expectProblem('name-taken', again);
+      expect((await tree(nativeId)).filter(({ name }) => name === 'taken')).toHaveLength(1);
+    });
+
+    suite.facet('snapshots', 'answers snapshot-not-found to a revert to one that is not there', async () => {
+      await expectProblem('snapshot-not-found', revert(await shared(), 'no-such-snapshot'));
+    });
+
+    suite.facet(
+      'snapshots',
+      'moves the children of a deleted snapshot up, and deleting it again changes nothing',
+      async () => {
+        const nativeId = await suite.make();
+        try {
+          const a = await take(nativeId, 'a');
+          const b = await take(nativeId, 'b');
+          const c = await take(nativeId, 'c');
+          expect(await drop(nativeId, b)).toBe('changed');
+          const list = await tree(nativeId);
+          expect(list.map(({ id }) => id).sort()).toEqual([a, c].sort());
+          expect(list.find(({ id }) => id === c)).toMatchObject({ parent: a, current: true });
+          expect(await drop(nativeId, b)).toBe('unchanged');
+        } finally {
+          await suite.remove(nativeId);
+        }
+      },
+    );
+
+    suite.facet('snapshots', 'deletes a snapshot with everything below it; the VM stays as it is', async () => {
+      const nativeId = await suite.make();
+      try {
+        const a = await take(nativeId, 'a');
+        const b = await take(nativeId, 'b');
+        await take(nativeId, 'c');
+        await revert(nativeId, b);
+        await take(nativeId, 'd');
+        expect(await drop(nativeId, b, true)).toBe('changed');
+        expect((await tree(nativeId)).map(({ id }) => id)).toEqual([a]);
+        expect(await suite.stateOf(nativeId)).toBe('stopped');
+        await suite.bring(nativeId, 'running');
+      } finally {
+        await suite.remove(nativeId);
+      }
+    });
+
+    suite.facet('snapshots', 'brings the hardware of the snapshot back', async () => {
+      const { reconfigure } = suite.driver;
+      if (!reconfigure) return;
+      const nativeId = await suite.make({ cpus: 1 });
+      try {
+        const a = await take(nativeId, 'a');
+        await suite.run((context) => reconfigure.apply(nativeId, { cpus: 2 }, context));
+        expect(await revert(nativeId, a)).toBe('changed');
+        expect(await suite.get(nativeId)).toMatchObject({ cpus: 1, state: 'stopped' });
+      } finally {
+        await suite.remove(nativeId);
+      }
+    });
+
+    suite.facet('snapshots', 'keeps the memory of a running VM; a revert runs on from there', async () => {
+      const nativeId = await shared();
+      await suite.bring(nativeId, 'running');
+      const a = await take(nativeId, 'with memory', true);
+      expect((await tree(nativeId)).find(({ id }) => id === a)).toMatchObject({ memory: true, state: 'running' });
+      expect(await suite.stateOf(nativeId)).toBe('running');
+      await suite.bring(nativeId, 'stopped');
+      expect(await revert(nativeId, a)).toBe('changed');
+      expect(await suite.stateOf(nativeId)).toBe('running');
+    });
+
+    suite.facet('snapshots', 'reverts to a snapshot without memory as a VM that is off', async () => {
+      const nativeId = await shared();
+      await suite.bring(nativeId, 'stopped');
+      const a = await take(nativeId, 'without memory');
+      await suite.bring(nativeId, 'running');
+      expect(await revert(nativeId, a)).toBe('changed');
+      expect(await suite.stateOf(nativeId)).toBe('stopped');
+    });
+
+    suite.facet('snapshots', 'leaves nothing of a VM that is deleted with its snapshots', async () => {
+      const before = await suite.bench.leftovers();
+      const nativeId = await suite.make();
+      await take(nativeId, 'a');
+      await take(nativeId, 'b');
+      await suite.remove(nativeId);
+      expect(await suite.bench.leftovers()).toEqual(before);
+    });
+  });
+}

@@ -1,0 +1,5 @@
+export type { Bench, OtherTool } from './bench.ts';
+export { describeDriver, type DescribeDriverOptions } from './describe-driver.ts';
+export type { ConformanceReport, ReportRow } from './report.ts';
+export { expectProblem } from './suite.ts';
+export { Death, TestOperation, type Cut } from './test-operation.ts';

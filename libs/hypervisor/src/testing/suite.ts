@@ -1,0 +1,221 @@
+import { afterAll, describe, expect, it } from '@jest/globals';
+import {
+  CreateVm,
+  DriverVm,
+  ProblemError,
+  type CapabilityName,
+  type NativeId,
+  type ProblemCode,
+  type VmState,
+} from '@polyvirt/contracts';
+import type { HypervisorDriver, OperationContext } from '../driver.ts';
+import type { Bench } from './bench.ts';
+import type { ReportRow } from './report.ts';
+import { TestOperation } from './test-operation.ts';
+
+const pollMs = 50;
+
+type Facet<Name extends CapabilityName> = NonNullable<HypervisorDriver[Name]>;
+
+/** What the areas of the suite have in common: the bench, the driver, and VMs to try things on. */
+export class Suite {
+  readonly rows: ReportRow[] = [];
+  #bench: Bench | undefined;
+  #driver: HypervisorDriver | undefined;
+  #area = '';
+  #names = 0;
+
+  constructor(readonly timeoutMs: number) {}
+
+  get bench(): Bench {
+    if (!this.#bench) throw new Error('the bench did not open');
+    return this.#bench;
+  }
+
+  get driver(): HypervisorDriver {
+    if (!this.#driver) throw new Error('the driver did not open');
+    return this.#driver;
+  }
+
+  async open(openBench: () => Promise<Bench>): Promise<void> {
+    this.#bench = await openBench();
+    this.#driver = await this.#bench.open();
+  }
+
+  async close(): Promise<void> {
+    await this.#driver?.close();
+    await this.#bench?.clean();
+    await this.#bench?.close();
+  }
+
+  area(name: string, declare: () => void): void {
+    describe(name, () => {
+      this.#area = name;
+      declare();
+    });
+  }
+
+  /** A promise of the contract. */
+  behaviour(behaviour: string, test: () => Promise<void>): void {
+    this.#declare(behaviour, undefined, async () => {
+      await test();
+      return { result: 'passed' };
+    });
+  }
+
+  /** A promise of a facet. A driver without it must say why instead. */
+  facet<Name extends CapabilityName>(name: Name, behaviour: string, test: (facet: Facet<Name>) => Promise<void>): void {
+    this.#declare(behaviour, name, async () => {
+      const facet = this.driver[name];
+      if (facet !== undefined) {
+        await test(facet as Facet<Name>);
+        return { result: 'passed' };
+      }
+      const { capabilities } = await this.driver.probe(new AbortController().signal);
+      const { available, reason } = capabilities[name];
+      expect(available).toBe(false);
+      expect(reason).toEqual(expect.stringMatching(/\S/));
+      return { result: 'absent', reason: reason! };
+    });
+  }
+
+  /** A name that is used once. */
+  name(tag = 'vm'): string {
+    this.#names += 1;
+    return `${this.bench.prefix}${tag}-${this.#names}`;
+  }
+
+  body(input: Partial<CreateVm> = {}): CreateVm {
+    return CreateVm.parse({
+      name: this.name(),
+      memoryMiB: this.bench.memoryMiB,
+      disks: [{ sizeGiB: 1 }],
+      ...input,
+    });
+  }
+
+  async make(input: Partial<CreateVm> = {}): Promise<NativeId> {
+    const { nativeId } = await this.run((context) => this.driver.create(this.body(input), context));
+    return nativeId;
+  }
+
+  /** A VM that several tests share: made when the first of them asks, removed when all have run. */
+  shared(input: () => Partial<CreateVm>): () => Promise<NativeId> {
+    let made: Promise<NativeId> | undefined;
+    afterAll(async () => {
+      const nativeId = await made?.catch(() => undefined);
+      if (nativeId !== undefined) await this.remove(nativeId);
+    }, this.timeoutMs);
+    return () => (made ??= this.make(input()));
+  }
+
+  /** Turns a VM off, whatever its state, and deletes it with its disks. */
+  async remove(nativeId: NativeId): Promise<void> {
+    const vm = await this.find(nativeId);
+    if (!vm) return;
+    if (['running', 'paused'].includes(vm.state)) await this.pullPlug(nativeId);
+    await this.run((context) => this.driver.delete(nativeId, { disks: 'delete' }, context));
+  }
+
+  async pullPlug(nativeId: NativeId): Promise<void> {
+    await this.run((context) => this.driver.stop(nativeId, { force: true, timeoutSeconds: 1 }, context));
+  }
+
+  /** Brings a VM into a state by the shortest way. */
+  async bring(nativeId: NativeId, state: 'running' | 'stopped' | 'paused' | 'suspended'): Promise<void> {
+    const { driver } = this;
+    const now = await this.stateOf(nativeId);
+    if (now === state) return;
+    if (state === 'stopped') {
+      if (now === 'suspended') await this.run((context) => driver.start(nativeId, context));
+      await this.pullPlug(nativeId);
+      return;
+    }
+    if (now === 'paused') await this.run((context) => driver.suspend!.resume(nativeId, context));
+    else if (now !== 'running') await this.run((context) => driver.start(nativeId, context));
+    if (state === 'paused') await this.run((context) => driver.suspend!.pause(nativeId, context));
+    if (state === 'suspended') await this.run((context) => driver.suspend!.suspend(nativeId, context));
+  }
+
+  /** Runs one driver method as an operation of its own. */
+  run<Result>(method: (context: OperationContext) => Promise<Result>): Promise<Result> {
+    return new TestOperation().run(method);
+  }
+
+  /** The VM as `get` shows it; the answer has to obey the schema. */
+  async get(nativeId: NativeId): Promise<DriverVm> {
+    return DriverVm.parse(await this.driver.get(nativeId, this.signal()));
+  }
+
+  async find(nativeId: NativeId): Promise<DriverVm | undefined> {
+    try {
+      return await this.get(nativeId);
+    } catch (error) {
+      if (error instanceof ProblemError && error.code === 'vm-not-found') return undefined;
+      throw error;
+    }
+  }
+
+  async stateOf(nativeId: NativeId): Promise<VmState> {
+    return (await this.get(nativeId)).state;
+  }
+
+  async named(name: string): Promise<DriverVm[]> {
+    const vms = await this.driver.list(this.signal());
+    return vms.filter((vm) => vm.name === name);
+  }
+
+  signal(): AbortSignal {
+    return AbortSignal.timeout(this.timeoutMs);
+  }
+
+  /** Polls until the look answers something; nothing by then is a failure that says what was awaited. */
+  async eventually<Found>(
+    what: string,
+    withinMs: number,
+    look: () => Promise<Found | undefined | false>,
+  ): Promise<Found> {
+    const until = Date.now() + withinMs;
+    for (;;) {
+      const found = await look();
+      if (found !== undefined && found !== false) return found;
+      if (Date.now() > until) throw new Error(`no ${what} within ${withinMs} ms`);
+      await new Promise((resolve) => setTimeout(resolve, pollMs));
+    }
+  }
+
+  #declare(
+    behaviour: string,
+    facet: CapabilityName | undefined,
+    test: () => Promise<Pick<ReportRow, 'result' | 'reason'>>,
+  ): void {
+    const row = { area: this.#area, behaviour, ...(facet !== undefined && { facet }) };
+    it(
+      behaviour,
+      async () => {
+        try {
+          this.rows.push({ ...row, ...(await test()) });
+        } catch (error) {
+          this.rows.push({ ...row, result: 'failed' });
+          throw error;
+        }
+      },
+      this.timeoutMs,
+    );
+  }
+}
+
+/** Demands that a call fails with a problem of this code, with a sentence. */
+export async function expectProblem(code: ProblemCode, call: Promise<unknown>): Promise<ProblemError> {
+  const outcome = await call.then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  );
+  if (!('error' in outcome)) throw new Error(`expected ${code}, but it answered ${JSON.stringify(outcome.value)}`);
+  const { error } = outcome;
+  if (!(error instanceof ProblemError)) throw error;
+  if (error.code !== code)
+    throw new Error(`expected ${code}, but it was ${error.code}: ${error.message}`, { cause: error });
+  expect(error.message).toMatch(/\S/);
+  return error;
+}
