@@ -1,0 +1,51 @@
+import { isEnded, type Operation, type OperationStatus } from '@polyvirt/contracts';
+
+const rank = (status: OperationStatus): number => (isEnded(status) ? 2 : status === 'running' ? 1 : 0);
+
+/**
+ * What is known of an operation after an event told more. Events may come twice, late or not at all, so this only ever
+ * goes forward: the first end is the end, and a running operation never loses progress. Who asked for what is ours; an
+ * agent cannot change it. Answers `known` itself when the event was no news.
+ */
+export function advance(known: Operation, told: Operation): Operation {
+  if (!isNews(known, told)) return known;
+  const { status, progress, steps, endedAt, changed, result, error } = told;
+  const vmId = told.vmId ?? known.vmId;
+  const startedAt = told.startedAt ?? known.startedAt;
+  return {
+    id: known.id,
+    verb: known.verb,
+    status,
+    ...(known.host !== undefined && { host: known.host }),
+    ...(vmId !== undefined && { vmId }),
+    progress,
+    steps,
+    requestedBy: known.requestedBy,
+    createdAt: known.createdAt,
+    ...(startedAt !== undefined && { startedAt }),
+    ...(endedAt !== undefined && { endedAt }),
+    ...(changed !== undefined && { changed }),
+    ...(result !== undefined && { result }),
+    ...(error !== undefined && { error }),
+    ...(known.parent !== undefined && { parent: known.parent }),
+    ...(known.retryOf !== undefined && { retryOf: known.retryOf }),
+  };
+}
+
+function isNews(known: Operation, told: Operation): boolean {
+  const difference = rank(told.status) - rank(known.status);
+  if (difference !== 0) return difference > 0;
+  if (isEnded(known.status)) return false;
+  const before = advancement(known);
+  const after = advancement(told);
+  const at = after.findIndex((value, n) => value !== before[n]);
+  return at >= 0 && after[at]! > before[at]!;
+}
+
+/** How far it has come, most telling part first. Undoing a step is going on, not back. */
+const advancement = ({ steps, progress }: Operation): number[] => [
+  steps.length,
+  steps.filter((step) => step.status === 'undone').length,
+  steps.filter((step) => step.status !== 'running').length,
+  progress,
+];
