@@ -1,4 +1,5 @@
 import { ProblemError, type ProblemCode } from '@polyvirt/contracts';
+import { CallTimeoutError, ConnectError, ConnectionLostError, LibvirtError } from '@polyvirt/node-libvirt';
 
 /**
  * Error numbers of libvirt (`virErrorNumber`) and what they mean to a caller. Numbers that are not here are the
@@ -24,29 +25,17 @@ const byMessage: readonly (readonly [code: number, pattern: RegExp, problem: Pro
   [1, /annot allocate memory|cannot set up guest memory/, 'insufficient-capacity'],
 ];
 
-/** An error as node-libvirt throws it; by shape, so that no version of the library has to be the same one. */
-interface LibvirtFailure {
-  readonly code: number;
-  readonly message: string;
-}
-
-const isLibvirtFailure = (error: unknown): error is LibvirtFailure =>
-  error instanceof Error &&
-  error.name === 'LibvirtError' &&
-  typeof (error as Partial<LibvirtFailure>).code === 'number';
-const isConnectionLost = (error: unknown): boolean => error instanceof Error && error.name === 'LibvirtConnectionError';
-const isTimeout = (error: unknown): boolean => error instanceof Error && error.name === 'LibvirtTimeoutError';
-
 /** What escaped from a call to libvirt, as a problem. Anything that is not libvirt's passes through. */
 export function toProblem(error: unknown): unknown {
-  if (isConnectionLost(error))
+  if (error instanceof ConnectionLostError || error instanceof ConnectError)
     return new ProblemError(
       'host-offline',
       'The connection to libvirt was lost. The agent reconnects by itself; try again in a moment.',
       { cause: error },
     );
-  if (isTimeout(error)) return new ProblemError('timed-out', 'libvirt did not answer in time.', { cause: error });
-  if (!isLibvirtFailure(error)) return error;
+  if (error instanceof CallTimeoutError)
+    return new ProblemError('timed-out', 'libvirt did not answer in time.', { cause: error });
+  if (!(error instanceof LibvirtError)) return error;
   const code =
     byMessage.find(([number, pattern]) => number === error.code && pattern.test(error.message))?.[2] ??
     byCode[error.code] ??

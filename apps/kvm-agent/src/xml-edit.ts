@@ -77,6 +77,13 @@ export class Element {
     for (let index = content.length - 1; index >= 0; index--) if (name in content[index]!) content.splice(index, 1);
   }
 
+  /** Adds an empty child behind the others. */
+  append(name: string): Element {
+    const node: RawNode = { [name]: [] };
+    this.#content.push(node);
+    return new Element(node);
+  }
+
   /** Sets the text of a child, making the child if it is not there. */
   setChildText(name: string, value: string): void {
     const existing = this.#content.find((node) => name in node);

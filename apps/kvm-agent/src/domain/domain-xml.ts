@@ -1,4 +1,4 @@
-import type { CreateVm, Firmware, OperationId } from '@polyvirt/contracts';
+import type { CreateVm, Firmware } from '@polyvirt/contracts';
 import { buildXml, type Xml } from '../xml.ts';
 
 /** Namespace of what we keep in the metadata of a domain. */
@@ -16,7 +16,6 @@ export interface ResolvedMachine extends Pick<CreateVm, 'name' | 'cpus' | 'memor
   /** Paths of ISO images: the installation medium, the cloud-init seed. */
   readonly cdroms: readonly string[];
   readonly nics: readonly { network: string; mac: string }[];
-  readonly operationId: OperationId;
   readonly createdAt: string;
 }
 
@@ -36,8 +35,7 @@ export function buildDomainXml(machine: ResolvedMachine): string {
     metadata: {
       'polyvirt:vm': {
         '@xmlns:polyvirt': METADATA_URI,
-        'polyvirt:operation': machine.operationId,
-        'polyvirt:created': machine.createdAt,
+        created: machine.createdAt,
       },
     },
     memory: { '@unit': 'MiB', '#text': String(machine.memoryMiB) },

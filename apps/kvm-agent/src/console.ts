@@ -1,0 +1,37 @@
+import { connect } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { ProblemError, type NativeId } from '@polyvirt/contracts';
+import type { ConsoleFacet } from '@polyvirt/hypervisor';
+import type { Machines } from './domain/machines.ts';
+import { demand } from './power.ts';
+
+/** The VNC server of the running QEMU, reached on the host itself: nothing listens outside. */
+export class VncConsole implements ConsoleFacet {
+  readonly #machines: Machines;
+
+  constructor(machines: Machines) {
+    this.#machines = machines;
+  }
+
+  async open(nativeId: NativeId, signal: AbortSignal): Promise<Duplex> {
+    const domain = await this.#machines.domain(nativeId);
+    demand('console', await this.#machines.state(domain));
+    const { vnc } = await this.#machines.liveDefinition(domain);
+    if (!vnc)
+      throw new ProblemError(
+        'host-rejected',
+        'The VM has no VNC display. Add one to its definition: <graphics type="vnc" autoport="yes" listen="127.0.0.1"/>',
+      );
+    const socket =
+      'socket' in vnc ? connect({ path: vnc.socket, signal }) : connect({ host: vnc.host, port: vnc.port, signal });
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve);
+      socket.once('error', (error) =>
+        reject(
+          new ProblemError('host-rejected', `The VNC display does not answer: ${error.message}`, { cause: error }),
+        ),
+      );
+    });
+    return socket;
+  }
+}

@@ -1,0 +1,175 @@
+import type { CreateVm, DeleteVm, DriverVm, HostStatus, NativeId, StopVm } from '@polyvirt/contracts';
+import type { Effect, HypervisorDriver, Made, OperationContext, Outcome } from '@polyvirt/hypervisor';
+import { Libvirt } from '@polyvirt/node-libvirt';
+import { Accelerator, type AccelerationSetting } from './acceleration.ts';
+import { VncConsole } from './console.ts';
+import { isDisk } from './domain/domain-reader.ts';
+import { Machines } from './domain/machines.ts';
+import { GuestAgent } from './guest.ts';
+import { guarded } from './libvirt.problems.ts';
+import { Cloning } from './lifecycle/cloning.ts';
+import { Creation } from './lifecycle/creation.ts';
+import { Reconfiguration } from './lifecycle/reconfiguration.ts';
+import { Removal } from './lifecycle/removal.ts';
+import { MetricsSweep } from './metrics.ts';
+import { Networks } from './networks.ts';
+import { PendingNames } from './pending-names.ts';
+import { Power } from './power.ts';
+import { probe } from './probe.ts';
+import { SnapshotReader } from './snapshots/snapshot-reader.ts';
+import { Snapshots } from './snapshots/snapshots.ts';
+import { StateWaiter } from './state-waiter.ts';
+import { ImageLibrary } from './storage/image-library.ts';
+import { StoragePool, type StoragePoolSettings } from './storage/storage-pool.ts';
+import { DomainWatch } from './watch.ts';
+
+export interface LibvirtDriverOptions {
+  /** `qemu:///system`, or `qemu+tls://…` */
+  readonly uri: string;
+  readonly socketPath?: string | undefined;
+  readonly acceleration: AccelerationSetting;
+  readonly pool: StoragePoolSettings;
+  /** Folder of images: `*.qcow2`, `*.img`, `*.raw` and `*.iso`. */
+  readonly imageFolder: string;
+}
+
+/** KVM and QEMU by libvirt's RPC protocol. The native id of a machine is the UUID of its domain. */
+export class LibvirtDriver implements HypervisorDriver {
+  readonly hypervisor = 'kvm';
+  readonly simulated = false;
+
+  readonly suspend;
+  readonly reconfigure;
+  readonly clone;
+  readonly snapshots;
+  readonly metrics;
+  readonly watch;
+  readonly console;
+  readonly images;
+  readonly networks;
+  readonly guest;
+  readonly export;
+
+  readonly #libvirt: Libvirt;
+  readonly #machines: Machines;
+  readonly #storage: StoragePool;
+  readonly #accelerator: Accelerator;
+  readonly #power: Power;
+  readonly #creation: Creation;
+  readonly #removal: Removal;
+
+  private constructor(libvirt: Libvirt, options: LibvirtDriverOptions) {
+    const storage = new StoragePool(libvirt, options.pool);
+    const networks = new Networks(libvirt);
+    const machines = new Machines(libvirt, networks, new SnapshotReader());
+    const images = new ImageLibrary(storage, options.imageFolder);
+    const accelerator = new Accelerator(libvirt, options.acceleration);
+    const names = new PendingNames();
+    const waiter = new StateWaiter(libvirt);
+    const power = new Power(machines, names, waiter);
+
+    this.#libvirt = libvirt;
+    this.#machines = machines;
+    this.#storage = storage;
+    this.#accelerator = accelerator;
+    this.#power = power;
+    this.#creation = new Creation({ libvirt, machines, storage, images, networks, accelerator });
+    this.#removal = new Removal({ libvirt, machines, storage, networks });
+
+    this.suspend = guardedFacet(power);
+    this.reconfigure = guardedFacet(new Reconfiguration({ libvirt, machines, storage, networks, names, waiter }));
+    this.clone = guardedFacet(new Cloning({ libvirt, machines, storage }));
+    this.snapshots = guardedFacet(new Snapshots(machines));
+    this.metrics = guardedFacet(new MetricsSweep(libvirt));
+    this.watch = new DomainWatch({ libvirt, machines, networks, names });
+    this.console = guardedFacet(new VncConsole(machines));
+    this.networks = guardedFacet(networks);
+    this.guest = guardedFacet(new GuestAgent(machines, networks));
+    this.images = {
+      list: () => guarded(() => images.list()),
+      // Any machine that is off can be one.
+      templates: () => guarded(() => this.#templates()),
+    };
+    this.export = {
+      definition: (nativeId: NativeId) =>
+        guarded(async () => {
+          const domain = await machines.domain(nativeId);
+          const { disks, nvram } = await machines.definition(domain);
+          const files = [...disks.filter(isDisk).map(({ path }) => path), nvram].filter(
+            (path) => path?.startsWith('/') === true,
+          );
+          return {
+            format: 'libvirt-xml' as const,
+            text: await domain.xml({ inactive: true }),
+            files: files as string[],
+          };
+        }),
+    };
+  }
+
+  /** Connects, and reconnects by itself from then on. */
+  static async open(options: LibvirtDriverOptions): Promise<LibvirtDriver> {
+    const { uri, socketPath } = options;
+    return new LibvirtDriver(
+      await Libvirt.connect({ uri, ...(socketPath === undefined ? {} : { socketPath }) }),
+      options,
+    );
+  }
+
+  probe(): Promise<HostStatus> {
+    return probe(this.#libvirt, this.#storage, this.#accelerator);
+  }
+
+  list(): Promise<DriverVm[]> {
+    return guarded(() => this.#machines.list());
+  }
+
+  get(nativeId: NativeId): Promise<DriverVm> {
+    return guarded(() => this.#machines.get(nativeId));
+  }
+
+  create(input: CreateVm, context: OperationContext): Promise<Made> {
+    return guarded(() => this.#creation.create(input, context));
+  }
+
+  delete(nativeId: NativeId, input: DeleteVm, context: OperationContext): Promise<Outcome> {
+    return guarded(() => this.#removal.delete(nativeId, input, context));
+  }
+
+  start(nativeId: NativeId, context: OperationContext): Promise<Effect> {
+    return guarded(() => this.#power.start(nativeId, context));
+  }
+
+  stop(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
+    return guarded(() => this.#power.stop(nativeId, input, context));
+  }
+
+  restart(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
+    return guarded(() => this.#power.restart(nativeId, input, context));
+  }
+
+  reset(nativeId: NativeId, context: OperationContext): Promise<Effect> {
+    return guarded(() => this.#power.reset(nativeId, context));
+  }
+
+  close(): Promise<void> {
+    return this.#libvirt.close();
+  }
+
+  async #templates() {
+    const domains = await this.#libvirt.domains.list({ inactive: true });
+    return domains.map(({ uuid, name }) => ({ nativeId: uuid, name })).sort((a, b) => a.name.localeCompare(b.name));
+  }
+}
+
+/** The same object, except that only problems come out of its methods. */
+function guardedFacet<Facet extends object>(facet: Facet): Facet {
+  return new Proxy(facet, {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key, target);
+      return typeof member === 'function'
+        ? (...args: unknown[]) => guarded(() => member.apply(target, args) as Promise<unknown>)
+        : member;
+    },
+  });
+}

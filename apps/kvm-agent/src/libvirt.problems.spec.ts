@@ -1,0 +1,55 @@
+import { describe, expect, it } from '@jest/globals';
+import { ProblemError } from '@polyvirt/contracts';
+import { ConnectionLostError, LibvirtError } from '@polyvirt/node-libvirt';
+import { guarded } from './libvirt.problems.ts';
+
+const failure = (code: number, message: string) =>
+  new LibvirtError(
+    {
+      code,
+      domain: 10,
+      message,
+      level: 2,
+      dom: null,
+      str1: null,
+      str2: null,
+      str3: null,
+      int1: -1,
+      int2: -1,
+      net: null,
+    },
+    'domainCreate',
+  );
+
+describe('problems of libvirt', () => {
+  it.each([
+    [42, 'Domain not found', 'vm-not-found'],
+    [43, 'Network not found', 'network-not-found'],
+    [72, 'no domain snapshot', 'snapshot-not-found'],
+    [55, 'domain is already running', 'wrong-state'],
+    [9, "operation failed: domain 'a' already exists with uuid 1", 'name-taken'],
+    [9, 'operation failed: something else', 'host-rejected'],
+    [38, 'cannot write: No space left on device', 'insufficient-capacity'],
+    [38, 'cannot open: Permission denied', 'host-rejected'],
+    [68, 'cannot acquire state change lock', 'timed-out'],
+    [1_000, 'a code of the future', 'host-rejected'],
+  ])('number %i, "%s" is %s', async (code, message, expected) => {
+    await expect(guarded(() => Promise.reject(failure(code, message)))).rejects.toMatchObject({
+      code: expected,
+      message: `libvirt: ${message}`,
+    });
+  });
+
+  it('says that a lost connection mends itself', async () => {
+    await expect(guarded(() => Promise.reject(new ConnectionLostError('gone', { sent: true })))).rejects.toMatchObject({
+      code: 'host-offline',
+    });
+  });
+
+  it('leaves problems and bugs as they are', async () => {
+    const problem = new ProblemError('wrong-state', 'off');
+    await expect(guarded(() => Promise.reject(problem))).rejects.toBe(problem);
+    const bug = new TypeError('x is undefined');
+    await expect(guarded(() => Promise.reject(bug))).rejects.toBe(bug);
+  });
+});

@@ -1,0 +1,178 @@
+import { ProblemError, type CloneVm, type NativeId } from '@polyvirt/contracts';
+import type { CloneFacet, Made, OperationContext } from '@polyvirt/hypervisor';
+import type { Domain, Libvirt, Volume } from '@polyvirt/node-libvirt';
+import { isDisk, type DomainDisk } from '../domain/domain-reader.ts';
+import { cloneDefinition, withDiskSources } from '../domain/domain-edits.ts';
+import type { Machines } from '../domain/machines.ts';
+import { demand } from '../power.ts';
+import { extractSnapshot } from '../storage/qemu-img.ts';
+import { orUndefined, unmanaged, type StoragePool } from '../storage/storage-pool.ts';
+import { readVolume } from '../storage/volume-facts.ts';
+import { diskVolumeName, macOf, overlayVolumeName, seedVolumeName } from './derived-ids.ts';
+
+/** Copies machines. The UUID of the copy is the id of the operation. */
+export class Cloning implements CloneFacet {
+  readonly #libvirt: Libvirt;
+  readonly #machines: Machines;
+  readonly #storage: StoragePool;
+
+  constructor({ libvirt, machines, storage }: { libvirt: Libvirt; machines: Machines; storage: StoragePool }) {
+    this.#libvirt = libvirt;
+    this.#machines = machines;
+    this.#storage = storage;
+  }
+
+  async clone(nativeId: NativeId, input: CloneVm, context: OperationContext): Promise<Made> {
+    const { operationId: uuid, journal } = context;
+    const source = await this.#machines.domain(nativeId);
+    await journal.step({
+      name: 'check source and name',
+      native: 'domain_get_state',
+      act: () => this.#check(source, input, uuid),
+    });
+    context.progress(5);
+
+    const disks = (await this.#machines.definition(source)).disks.filter(isDisk);
+    const paths = input.linked
+      ? await this.#linkDisks(source, disks, context)
+      : await this.#copyDisks(disks, input.snapshot, context);
+
+    await journal.step({
+      name: 'define the clone',
+      native: 'domain_define_xml_flags',
+      act: async () => {
+        const original = await source.xml({ inactive: true, secure: true });
+        await this.#libvirt.domains.define(
+          cloneDefinition(original, {
+            name: input.name,
+            uuid,
+            diskPaths: paths,
+            macOf: (index) => macOf(uuid, index),
+            dropMedium: (path) => path.endsWith(seedVolumeName(nativeId)),
+            createdAt: new Date().toISOString(),
+          }),
+        );
+      },
+      undo: async () => {
+        const clone = await this.#machines.find(uuid);
+        if (clone) await clone.undefine({ nvram: true, managedSave: true, snapshotsMetadata: true });
+      },
+    });
+    context.progress(90);
+    if (input.start) {
+      await journal.step({
+        name: 'power on',
+        native: 'domain_create_with_flags',
+        act: async () => {
+          const clone = await this.#machines.domain(uuid);
+          if (!(await clone.isActive())) await clone.start();
+        },
+        undo: async () => {
+          const clone = await this.#machines.find(uuid);
+          if (clone && (await clone.isActive())) await clone.destroy();
+        },
+      });
+    }
+    return { nativeId: uuid, effect: 'changed' };
+  }
+
+  async #check(source: Domain, { name, linked, snapshot }: CloneVm, uuid: NativeId): Promise<void> {
+    demand('clone', await this.#machines.state(source));
+    const namesake = await orUndefined(this.#libvirt.domains.getByName(name));
+    if (namesake && namesake.uuid !== uuid)
+      throw new ProblemError('name-taken', `A VM called "${name}" is already on this host: ${namesake.uuid}.`);
+    const snapshots = await source.snapshots();
+    if (snapshot !== undefined && !snapshots.some((candidate) => candidate.name === snapshot))
+      throw new ProblemError('snapshot-not-found', `The VM has no snapshot "${snapshot}".`);
+    if (linked && snapshot !== undefined)
+      throw new ProblemError(
+        'invalid-input',
+        'A snapshot inside a qcow2 file cannot be the base of a linked clone. Make a full clone of it.',
+      );
+    if (linked && snapshots.length > 0)
+      throw new ProblemError(
+        'wrong-state',
+        'A linked clone moves the source onto a new disk, and its snapshots would stay behind. Delete them first, or make a full clone.',
+      );
+  }
+
+  async #copyDisks(
+    disks: readonly DomainDisk[],
+    snapshot: string | undefined,
+    { operationId: uuid, journal, progress, signal }: OperationContext,
+  ): Promise<string[]> {
+    const paths: string[] = [];
+    for (const { device, path } of disks) {
+      const name = diskVolumeName(uuid, device);
+      paths.push(
+        await journal.step({
+          name: `copy disk ${device}`,
+          native: snapshot === undefined ? 'storage_vol_create_xml_from' : 'qemu-img convert',
+          act: async () => {
+            const volume = await this.#volumeOf(path ?? device);
+            const { bytes, path: sourcePath } = await readVolume(volume);
+            if (snapshot === undefined) return (await this.#storage.copy(name, volume, bytes)).path();
+            const copy = await this.#storage.create(name, bytes);
+            await extractSnapshot(sourcePath, snapshot, await copy.path(), signal);
+            return copy.path();
+          },
+          undo: () => this.#storage.remove(name),
+        }),
+      );
+      progress(5 + (80 * paths.length) / disks.length);
+    }
+    return paths;
+  }
+
+  /**
+   * The present disks of the source become read-only bases; the source and the clone each go on with an overlay. A base
+   * that the source kept writing to would destroy the clone.
+   */
+  async #linkDisks(
+    source: Domain,
+    disks: readonly DomainDisk[],
+    { operationId: uuid, journal }: OperationContext,
+  ): Promise<string[]> {
+    const bases = await journal.step({
+      name: 'find the present disks',
+      native: 'domain_get_xml_desc',
+      act: async () => disks.map(({ device, path }) => path ?? device),
+    });
+    const clonePaths: string[] = [];
+    const overlays = new Map<string, string>();
+    for (const [index, { device }] of disks.entries()) {
+      const base = bases[index]!;
+      const make = (name: string, of: string) =>
+        journal.step({
+          name: `make an overlay of ${device} for the ${of}`,
+          native: 'storage_vol_create_xml',
+          act: async () => {
+            const facts = await readVolume(await this.#volumeOf(base));
+            return (await this.#storage.create(name, facts.bytes, { path: facts.path, format: facts.format })).path();
+          },
+          undo: () => this.#storage.remove(name),
+        });
+      overlays.set(device, await make(overlayVolumeName(source.uuid, device, uuid), 'source'));
+      clonePaths.push(await make(diskVolumeName(uuid, device), 'clone'));
+    }
+    const originals = new Map(disks.map(({ device }, index) => [device, bases[index]!]));
+    await journal.step({
+      name: 'move the source onto its overlays',
+      native: 'domain_define_xml_flags',
+      act: () => this.#moveOnto(source, overlays),
+      undo: () => this.#moveOnto(source, originals),
+    });
+    return clonePaths;
+  }
+
+  async #moveOnto(domain: Domain, paths: ReadonlyMap<string, string>): Promise<void> {
+    demand('clone', await this.#machines.state(domain));
+    await this.#libvirt.domains.define(withDiskSources(await domain.xml({ inactive: true, secure: true }), paths));
+  }
+
+  async #volumeOf(path: string): Promise<Volume> {
+    const volume = await this.#storage.at(path);
+    if (!volume) throw unmanaged(path);
+    return volume;
+  }
+}

@@ -1,0 +1,234 @@
+import { ProblemError, type CreateVm, type DiskInput, type NativeId, type NicInput } from '@polyvirt/contracts';
+import type { Made, OperationContext } from '@polyvirt/hypervisor';
+import type { Libvirt } from '@polyvirt/node-libvirt';
+import type { Accelerator } from '../acceleration.ts';
+import { buildSeedIso } from '../cloud-init/seed-iso.ts';
+import { buildDomainXml, diskDevice } from '../domain/domain-xml.ts';
+import { isDisk } from '../domain/domain-reader.ts';
+import type { Machines } from '../domain/machines.ts';
+import type { Networks } from '../networks.ts';
+import type { ImageLibrary } from '../storage/image-library.ts';
+import { GIB, orUndefined, unmanaged, type StoragePool } from '../storage/storage-pool.ts';
+import { readVolume } from '../storage/volume-facts.ts';
+import { diskVolumeName, macOf, seedVolumeName } from './derived-ids.ts';
+
+interface ResolvedNic {
+  readonly network: string;
+  readonly mac: string;
+  readonly address: string;
+}
+
+/** Makes machines. The UUID of a machine is the id of the operation that makes it, so a repeated command finds its own. */
+export class Creation {
+  readonly #libvirt: Libvirt;
+  readonly #machines: Machines;
+  readonly #storage: StoragePool;
+  readonly #images: ImageLibrary;
+  readonly #networks: Networks;
+  readonly #accelerator: Accelerator;
+
+  constructor(parts: {
+    libvirt: Libvirt;
+    machines: Machines;
+    storage: StoragePool;
+    images: ImageLibrary;
+    networks: Networks;
+    accelerator: Accelerator;
+  }) {
+    this.#libvirt = parts.libvirt;
+    this.#machines = parts.machines;
+    this.#storage = parts.storage;
+    this.#images = parts.images;
+    this.#networks = parts.networks;
+    this.#accelerator = parts.accelerator;
+  }
+
+  async create(input: CreateVm, context: OperationContext): Promise<Made> {
+    const { operationId: uuid, journal } = context;
+    const template = await this.#template(input);
+    const nics = this.#nics(input.nics.length > 0 || !template ? input.nics : template.nics, context);
+    await journal.step({
+      name: 'check name and networks',
+      native: 'domain_lookup_by_name',
+      act: () => this.#check(input.name, uuid, nics),
+    });
+    context.progress(5);
+
+    const disks: string[] = [];
+    for (const [index, make] of this.#diskMakers(input, template?.disks ?? [], uuid).entries()) {
+      const device = diskDevice(index);
+      disks.push(
+        await journal.step({
+          name: `make disk ${device}`,
+          native: make.native,
+          act: make.act,
+          undo: () => this.#storage.remove(diskVolumeName(uuid, device)),
+        }),
+      );
+      context.progress(10 + (60 * disks.length) / Math.max(1, input.disks.length));
+    }
+    const cdroms = await this.#cdroms(input, context);
+    await this.#reserveAddresses(nics, context);
+
+    await journal.step({
+      name: 'define the domain',
+      native: 'domain_define_xml_flags',
+      act: async () => {
+        await this.#libvirt.domains.define(
+          buildDomainXml({
+            name: input.name,
+            uuid,
+            cpus: input.cpus,
+            memoryMiB: input.memoryMiB,
+            acceleration: await this.#accelerator.acceleration(),
+            firmware: template?.firmware ?? input.firmware,
+            disks,
+            cdroms,
+            nics,
+            createdAt: new Date().toISOString(),
+          }),
+        );
+      },
+      undo: () => this.#undefine(uuid),
+    });
+    context.progress(85);
+    if (input.start) {
+      await journal.step({
+        name: 'power on',
+        native: 'domain_create_with_flags',
+        act: async () => {
+          const domain = await this.#machines.domain(uuid);
+          if (!(await domain.isActive())) await domain.start();
+        },
+        undo: () => this.#cutPower(uuid),
+      });
+    }
+    return { nativeId: uuid, effect: 'changed' };
+  }
+
+  #nics(nics: readonly NicInput[], { operationId }: OperationContext): ResolvedNic[] {
+    return nics.map(({ network, mac, address }, index) => ({
+      network,
+      address,
+      mac: mac ?? macOf(operationId, index),
+    }));
+  }
+
+  async #check(name: string, uuid: NativeId, nics: readonly ResolvedNic[]): Promise<void> {
+    const namesake = await orUndefined(this.#libvirt.domains.getByName(name));
+    if (namesake && namesake.uuid !== uuid)
+      throw new ProblemError('name-taken', `A VM called "${name}" is already on this host: ${namesake.uuid}.`);
+    for (const { network, address } of nics) await this.#networks.demand(network, address);
+  }
+
+  async #template({ template }: CreateVm) {
+    if (template === undefined) return undefined;
+    const domain = await this.#libvirt.domains.find(template);
+    if (!domain) throw new ProblemError('template-not-found', `There is no template "${template}" on this host.`);
+    if (await domain.isActive())
+      throw new ProblemError(
+        'wrong-state',
+        `The template "${template}" is on. Stop it first: its disks change while it runs.`,
+      );
+    const { disks, nics, firmware } = await this.#machines.definition(domain);
+    return {
+      firmware,
+      disks: disks.filter(isDisk).map(({ path, device }) => path ?? device),
+      nics: nics.map(({ network }): NicInput => ({ network, address: 'auto' })),
+    };
+  }
+
+  #diskMakers(
+    input: CreateVm,
+    templateDisks: readonly string[],
+    uuid: NativeId,
+  ): { native: string; act: () => Promise<string> }[] {
+    return [
+      ...templateDisks.map((path, index) => ({
+        native: 'storage_vol_create_xml_from',
+        act: async () => {
+          const source = await this.#storage.at(path);
+          if (!source) throw unmanaged(path);
+          return (
+            await this.#storage.copy(
+              diskVolumeName(uuid, diskDevice(index)),
+              source,
+              (await source.info()).capacityBytes,
+            )
+          ).path();
+        },
+      })),
+      ...input.disks.map((disk, index) => ({
+        native:
+          disk.image !== undefined && disk.copy === 'full' ? 'storage_vol_create_xml_from' : 'storage_vol_create_xml',
+        act: () => this.#makeDisk(diskVolumeName(uuid, diskDevice(index)), disk, index),
+      })),
+    ];
+  }
+
+  async #makeDisk(name: string, { image, sizeGiB, copy }: DiskInput, index: number): Promise<string> {
+    if (image === undefined) return (await this.#storage.create(name, (sizeGiB ?? 0) * GIB)).path();
+    const base = await this.#images.volumeOf(image, 'disk');
+    const facts = await readVolume(base);
+    const bytes = sizeGiB === undefined ? facts.bytes : sizeGiB * GIB;
+    if (bytes < facts.bytes) {
+      const least = Math.ceil(facts.bytes / GIB);
+      throw new ProblemError('invalid-input', `The image "${image}" needs a disk of at least ${least} GiB.`, {
+        errors: [{ pointer: `/disks/${index}/sizeGiB`, detail: `At least ${least}.` }],
+      });
+    }
+    return (
+      copy === 'full' ? await this.#storage.copy(name, base, bytes) : await this.#storage.create(name, bytes, facts)
+    ).path();
+  }
+
+  async #cdroms(input: CreateVm, { operationId: uuid, journal }: OperationContext): Promise<string[]> {
+    const cdroms: string[] = [];
+    const { cdrom, cloudInit } = input;
+    if (cdrom !== null) {
+      cdroms.push(
+        await journal.step({
+          name: 'find the ISO image',
+          native: 'storage_vol_upload',
+          act: async () => (await this.#images.volumeOf(cdrom, 'iso')).path(),
+        }),
+      );
+    }
+    if (cloudInit) {
+      cdroms.push(
+        await journal.step({
+          name: 'write the cloud-init seed',
+          native: 'storage_vol_upload',
+          act: async () => {
+            const iso = buildSeedIso({ instanceId: uuid, name: input.name }, cloudInit);
+            return (await this.#storage.upload(seedVolumeName(uuid), [iso], iso.length)).path();
+          },
+          undo: () => this.#storage.remove(seedVolumeName(uuid)),
+        }),
+      );
+    }
+    return cdroms;
+  }
+
+  async #reserveAddresses(nics: readonly ResolvedNic[], { journal }: OperationContext): Promise<void> {
+    for (const nic of nics.filter(({ address }) => address !== 'auto')) {
+      await journal.step({
+        name: `reserve ${nic.address}`,
+        native: 'network_update',
+        act: () => this.#networks.reserve(nic.network, nic.mac, nic.address),
+        undo: () => this.#networks.release([nic]),
+      });
+    }
+  }
+
+  async #undefine(uuid: NativeId): Promise<void> {
+    const domain = await this.#machines.find(uuid);
+    if (domain)
+      await domain.undefine({ managedSave: true, snapshotsMetadata: true, nvram: true, checkpointsMetadata: true });
+  }
+
+  async #cutPower(uuid: NativeId): Promise<void> {
+    const domain = await this.#machines.find(uuid);
+    if (domain && (await domain.isActive())) await domain.destroy();
+  }
+}

@@ -1,0 +1,234 @@
+import { ProblemError, type NativeId, type ReconfigureVm } from '@polyvirt/contracts';
+import type { OperationContext, ReconfigureFacet, Reconfigured } from '@polyvirt/hypervisor';
+import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
+import { buildNicXml } from '../domain/domain-xml.ts';
+import { isDisk, pendingChanges, readDomain } from '../domain/domain-reader.ts';
+import type { Machines } from '../domain/machines.ts';
+import type { Networks } from '../networks.ts';
+import type { PendingNames } from '../pending-names.ts';
+import { demand } from '../power.ts';
+import { GIB, orUndefined, unmanaged, type StoragePool } from '../storage/storage-pool.ts';
+import type { StateWaiter } from '../state-waiter.ts';
+import { macOf } from './derived-ids.ts';
+
+/** How long a guest may take to give a device or memory back before the change is left to the next power-off. */
+const GUEST_PATIENCE_MS = 10_000;
+const KIB_PER_MIB = 1024;
+
+/** Changes hardware, live where libvirt and the guest can. */
+export class Reconfiguration implements ReconfigureFacet {
+  readonly #libvirt: Libvirt;
+  readonly #machines: Machines;
+  readonly #storage: StoragePool;
+  readonly #networks: Networks;
+  readonly #names: PendingNames;
+  readonly #waiter: StateWaiter;
+
+  constructor(parts: {
+    libvirt: Libvirt;
+    machines: Machines;
+    storage: StoragePool;
+    networks: Networks;
+    names: PendingNames;
+    waiter: StateWaiter;
+  }) {
+    this.#libvirt = parts.libvirt;
+    this.#machines = parts.machines;
+    this.#storage = parts.storage;
+    this.#networks = parts.networks;
+    this.#names = parts.names;
+    this.#waiter = parts.waiter;
+  }
+
+  async apply(nativeId: NativeId, input: ReconfigureVm, context: OperationContext): Promise<Reconfigured> {
+    const { journal } = context;
+    const domain = await this.#machines.domain(nativeId);
+    demand('reconfigure', await this.#machines.state(domain));
+    // All of the input is checked before any of it is done, so that bad input changes nothing.
+    await journal.step({
+      name: 'check the changes',
+      native: 'domain_get_xml_desc',
+      act: () => this.#check(domain, input, context),
+    });
+
+    let changed = false;
+    const change = async (name: string, native: string, act: () => Promise<boolean>) => {
+      changed = (await journal.step({ name, native, act })) || changed;
+    };
+    const { name, cpus, memoryMiB, disks, addNics, removeNics } = input;
+    if (cpus !== undefined)
+      await change(`set ${cpus} CPUs`, 'domain_set_vcpus_flags', () => this.#setCpus(domain, cpus));
+    if (memoryMiB !== undefined)
+      await change(`set ${memoryMiB} MiB of memory`, 'domain_set_memory_flags', () =>
+        this.#setMemory(domain, memoryMiB, context.signal),
+      );
+    for (const { device, sizeGiB } of disks ?? [])
+      await change(`grow ${device} to ${sizeGiB} GiB`, 'domain_block_resize', () =>
+        this.#growDisk(domain, device, sizeGiB),
+      );
+    for (const mac of removeNics ?? [])
+      await change(`remove the interface ${mac}`, 'domain_detach_device_flags', () =>
+        this.#removeNic(domain, mac, context.signal),
+      );
+    for (const [index, nic] of (addNics ?? []).entries()) {
+      const mac = nic.mac ?? macOf(context.operationId, index);
+      await change(`add the interface ${mac}`, 'domain_attach_device_flags', () =>
+        this.#addNic(domain, { ...nic, mac }),
+      );
+    }
+    if (name !== undefined) await change('rename', 'domain_rename', () => this.#rename(domain, name));
+
+    return { effect: changed ? 'changed' : 'unchanged', pendingChanges: await this.#pending(domain) };
+  }
+
+  async #pending(domain: Domain): Promise<string[]> {
+    if (!(await domain.isActive())) return [];
+    return pendingChanges(await this.#machines.liveDefinition(domain), await this.#machines.definition(domain));
+  }
+
+  async #check(domain: Domain, input: ReconfigureVm, { operationId }: OperationContext): Promise<void> {
+    const definition = await this.#machines.definition(domain);
+    if (input.name !== undefined) {
+      const namesake = await orUndefined(this.#libvirt.domains.getByName(input.name));
+      if (namesake && namesake.uuid !== domain.uuid)
+        throw new ProblemError('name-taken', `A VM called "${input.name}" is already on this host: ${namesake.uuid}.`);
+    }
+    for (const [index, { device, sizeGiB }] of (input.disks ?? []).entries()) {
+      if (!definition.disks.some((disk) => isDisk(disk) && disk.device === device)) {
+        const devices = definition.disks.filter(isDisk).map((disk) => disk.device);
+        throw new ProblemError(
+          'device-not-found',
+          `There is no disk ${device}. ${devices.length > 0 ? `There is: ${devices.join(', ')}.` : 'There is none.'}`,
+        );
+      }
+      const { capacityBytes } = await domain.blockInfo(device);
+      if (sizeGiB * GIB < capacityBytes) {
+        throw new ProblemError(
+          'invalid-input',
+          `The disk ${device} has ${capacityBytes / GIB} GiB, and a disk only grows.`,
+          {
+            errors: [{ pointer: `/disks/${index}/sizeGiB`, detail: `At least ${Math.ceil(capacityBytes / GIB)}.` }],
+          },
+        );
+      }
+    }
+    const own = (input.addNics ?? []).map((nic, index) => nic.mac ?? macOf(operationId, index));
+    const macs = new Set(definition.nics.map(({ mac }) => mac));
+    for (const [index, mac] of (input.removeNics ?? []).entries()) {
+      if (!macs.has(mac))
+        throw new ProblemError('device-not-found', `There is no interface with the MAC address ${mac}.`, {
+          errors: [{ pointer: `/removeNics/${index}`, detail: 'Not there.' }],
+        });
+    }
+    for (const [index, { network, address }] of (input.addNics ?? []).entries()) {
+      await this.#networks.demand(network, address);
+      if (input.addNics?.[index]?.mac !== undefined && macs.has(own[index]!))
+        throw new ProblemError('invalid-input', `The machine already has an interface ${own[index]}.`, {
+          errors: [{ pointer: `/addNics/${index}/mac`, detail: 'In use.' }],
+        });
+    }
+  }
+
+  async #setCpus(domain: Domain, cpus: number): Promise<boolean> {
+    const next = await this.#machines.definition(domain);
+    const live = (await domain.isActive()) ? await this.#machines.liveDefinition(domain) : undefined;
+    if (next.cpus === cpus && (live === undefined || live.cpus === cpus)) return false;
+    if (cpus > next.maximumCpus) await domain.setVcpus(cpus, { config: true, maximum: true });
+    if (next.cpus !== cpus) await domain.setVcpus(cpus, { config: true });
+    if (live !== undefined && cpus !== live.cpus && cpus <= live.maximumCpus) {
+      // A guest may refuse to give a CPU back; the definition has it for the next start.
+      await domain.setVcpus(cpus, { live: true }).catch(() => undefined);
+    }
+    return true;
+  }
+
+  async #setMemory(domain: Domain, memoryMiB: number, signal: AbortSignal): Promise<boolean> {
+    const next = await this.#machines.definition(domain);
+    const live = (await domain.isActive()) ? await this.#machines.liveDefinition(domain) : undefined;
+    if (
+      next.memoryMiB === memoryMiB &&
+      next.maximumMemoryMiB === memoryMiB &&
+      (live === undefined || live.memoryMiB === memoryMiB)
+    )
+      return false;
+    const kib = memoryMiB * KIB_PER_MIB;
+    // Neither may pass the other on the way.
+    const steps = [
+      () => domain.setMemory(kib, { config: true, maximum: true }),
+      () => domain.setMemory(kib, { config: true }),
+    ];
+    for (const step of memoryMiB > next.maximumMemoryMiB ? steps : steps.reverse()) await step();
+    if (live !== undefined && memoryMiB <= live.maximumMemoryMiB && memoryMiB !== live.memoryMiB) {
+      await domain.setMemory(kib, { live: true });
+      await this.#waiter.until(
+        domain,
+        async () => (await this.#machines.liveDefinition(domain)).memoryMiB === memoryMiB,
+        AbortSignal.any([signal, AbortSignal.timeout(GUEST_PATIENCE_MS)]),
+      );
+    }
+    return true;
+  }
+
+  async #growDisk(domain: Domain, device: string, sizeGiB: number): Promise<boolean> {
+    const bytes = sizeGiB * GIB;
+    const { capacityBytes } = await domain.blockInfo(device);
+    if (capacityBytes >= bytes) return false;
+    if (await domain.isActive()) {
+      await domain.blockResize(device, bytes);
+      return true;
+    }
+    const path = (await this.#machines.definition(domain)).disks.find((disk) => disk.device === device)?.path ?? device;
+    const volume = await this.#storage.at(path);
+    if (!volume) throw unmanaged(path);
+    await volume.resize(bytes);
+    return true;
+  }
+
+  async #addNic(
+    domain: Domain,
+    { network, mac, address }: { network: string; mac: string; address: string },
+  ): Promise<boolean> {
+    if (address !== 'auto') await this.#networks.reserve(network, mac, address);
+    const xml = buildNicXml({ network, mac });
+    const inConfig = (await this.#machines.definition(domain)).nics.some((nic) => nic.mac === mac);
+    if (!inConfig) await domain.attachDevice(xml, { config: true });
+    if (await domain.isActive()) {
+      const isLive = (await this.#machines.liveDefinition(domain)).nics.some((nic) => nic.mac === mac);
+      // Without a free port it comes with the next start.
+      if (!isLive) await domain.attachDevice(xml, { live: true }).catch(() => undefined);
+    }
+    return true;
+  }
+
+  async #removeNic(domain: Domain, mac: string, signal: AbortSignal): Promise<boolean> {
+    const nic = (definition: ReturnType<typeof readDomain>) =>
+      definition.nics.find((candidate) => candidate.mac === mac);
+    const inConfig = nic(await this.#machines.definition(domain));
+    if (inConfig) await domain.detachDevice(buildNicXml(inConfig), { config: true });
+    if (await domain.isActive()) {
+      const live = nic(await this.#machines.liveDefinition(domain));
+      if (live) {
+        // A request to the guest; one that does not listen keeps the interface until the next power-off.
+        await domain.detachDevice(buildNicXml(live), { live: true }).catch(() => undefined);
+        await this.#waiter.until(
+          domain,
+          async () => nic(await this.#machines.liveDefinition(domain)) === undefined,
+          AbortSignal.any([signal, AbortSignal.timeout(GUEST_PATIENCE_MS)]),
+        );
+      }
+    }
+    if (inConfig) await this.#networks.release([inConfig]);
+    return true;
+  }
+
+  async #rename(domain: Domain, name: string): Promise<boolean> {
+    const current = await this.#machines.liveDefinition(domain);
+    if (current.name === name) {
+      if (current.pendingName !== undefined) await this.#names.note(domain, undefined);
+      return current.pendingName !== undefined;
+    }
+    await this.#names.note(domain, name);
+    await this.#names.apply(domain);
+    return true;
+  }
+}

@@ -1,0 +1,135 @@
+import { ProblemError, type DeleteVm, type NativeId } from '@polyvirt/contracts';
+import type { OperationContext, Outcome } from '@polyvirt/hypervisor';
+import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
+import type { Machines } from '../domain/machines.ts';
+import type { Networks } from '../networks.ts';
+import { demand } from '../power.ts';
+import { backingChain, DiskUsers } from '../storage/disk-users.ts';
+import { IMAGE_PREFIX } from '../storage/image-library.ts';
+import { orUndefined, type StoragePool } from '../storage/storage-pool.ts';
+import { seedVolumeName } from './derived-ids.ts';
+
+/** What a machine leaves behind; written into the journal before the machine is gone. */
+interface Remains {
+  readonly files: readonly string[];
+  readonly nics: readonly { network: string; mac: string }[];
+  readonly notes: readonly string[];
+}
+
+/** Deletes machines and what belongs to nobody else. */
+export class Removal {
+  readonly #libvirt: Libvirt;
+  readonly #machines: Machines;
+  readonly #storage: StoragePool;
+  readonly #networks: Networks;
+
+  constructor({
+    libvirt,
+    machines,
+    storage,
+    networks,
+  }: {
+    libvirt: Libvirt;
+    machines: Machines;
+    storage: StoragePool;
+    networks: Networks;
+  }) {
+    this.#libvirt = libvirt;
+    this.#machines = machines;
+    this.#storage = storage;
+    this.#networks = networks;
+  }
+
+  async delete(nativeId: NativeId, input: DeleteVm, context: OperationContext): Promise<Outcome> {
+    const { journal } = context;
+    const remains = await journal.step({
+      name: 'look what belongs to it',
+      native: 'domain_get_xml_desc',
+      act: async () => JSON.stringify((await this.#inspect(nativeId, input)) ?? null),
+    });
+    const found = JSON.parse(remains) as Remains | null;
+    if (!found) return { effect: 'unchanged' };
+    context.progress(20);
+
+    await journal.step({
+      name: 'undefine the domain',
+      native: 'domain_undefine_flags',
+      act: () => this.#undefine(nativeId),
+    });
+    context.progress(50);
+    for (const path of found.files) {
+      await journal.step({
+        name: `delete ${path}`,
+        native: 'storage_vol_delete',
+        act: async () => {
+          const volume = await this.#storage.at(path);
+          if (volume) await orUndefined(volume.delete());
+        },
+      });
+    }
+    await journal.step({
+      name: 'release its addresses',
+      native: 'network_update',
+      act: () => this.#networks.release(found.nics),
+    });
+    return { effect: 'changed', notes: found.notes };
+  }
+
+  async #inspect(nativeId: NativeId, { disks: fate }: DeleteVm): Promise<Remains | undefined> {
+    const domain = await this.#machines.find(nativeId);
+    if (!domain) return undefined;
+    demand('delete', await this.#machines.state(domain));
+    const { disks, nics } = await this.#machines.definition(domain);
+    const files: string[] = [];
+    const notes: string[] = [];
+    const users = await DiskUsers.read(this.#libvirt, this.#storage, nativeId);
+    for (const { device, path, kind } of disks) {
+      if (path === undefined) continue;
+      const own = kind === 'disk' || path.endsWith(seedVolumeName(nativeId));
+      if (!own) continue;
+      if (fate === 'keep' && kind === 'disk') {
+        notes.push(`Kept ${device} (${path}), as asked.`);
+        continue;
+      }
+      for await (const link of backingChain(this.#storage, path)) {
+        const reason = await this.#reasonToKeep(link, users);
+        if (reason === undefined) files.push(link);
+        else {
+          if (link === path) notes.push(`Kept ${device} (${link}): ${reason}`);
+          break;
+        }
+      }
+    }
+    return { files, nics, notes };
+  }
+
+  async #reasonToKeep(path: string, users: DiskUsers): Promise<string | undefined> {
+    const names = users.of(path);
+    if (names.length > 0) return `it is in use by ${names.map((name) => `"${name}"`).join(', ')}.`;
+    const volume = await this.#storage.at(path);
+    if (!volume) return 'it is in no storage pool of libvirt.';
+    return volume.name.startsWith(IMAGE_PREFIX) ? 'it is an image.' : undefined;
+  }
+
+  /**
+   * libvirt undefines a running domain too, and its definition is then lost. So the state is looked at before, and one
+   * that was started by somebody else in between is defined again.
+   */
+  async #undefine(nativeId: NativeId): Promise<void> {
+    const domain = await this.#machines.find(nativeId);
+    if (!domain) return;
+    await this.#refuseIfOn(domain);
+    const xml = await domain.xml({ inactive: true, secure: true });
+    await domain.undefine({ managedSave: true, snapshotsMetadata: true, nvram: true, checkpointsMetadata: true });
+    const survivor = await this.#machines.find(nativeId);
+    if (survivor) {
+      await this.#libvirt.domains.define(xml);
+      await this.#refuseIfOn(survivor);
+    }
+  }
+
+  async #refuseIfOn(domain: Domain): Promise<void> {
+    if (await domain.isActive())
+      throw new ProblemError('wrong-state', 'Somebody started it in the meantime. Stop it first.');
+  }
+}

@@ -1,0 +1,169 @@
+import { ProblemError, verdictOn, type NativeId, type StopVm, type VmAction, type VmState } from '@polyvirt/contracts';
+import type { Effect, OperationContext, SuspendFacet } from '@polyvirt/hypervisor';
+import type { Domain } from '@polyvirt/node-libvirt';
+import type { Machines } from './domain/machines.ts';
+import type { PendingNames } from './pending-names.ts';
+import type { StateWaiter } from './state-waiter.ts';
+
+/** A guest that has not booted far enough misses the power button, so it is pressed again. */
+const PRESS_AGAIN_MS = 5_000;
+
+/** Power of a machine. Each method looks first, so that `unchanged` is a fact and a repeated command is harmless. */
+export class Power implements SuspendFacet {
+  readonly #machines: Machines;
+  readonly #names: PendingNames;
+  readonly #waiter: StateWaiter;
+
+  constructor(machines: Machines, names: PendingNames, waiter: StateWaiter) {
+    this.#machines = machines;
+    this.#names = names;
+    this.#waiter = waiter;
+  }
+
+  async start(nativeId: NativeId, { journal }: OperationContext): Promise<Effect> {
+    const domain = await this.#machines.domain(nativeId);
+    return this.#unless('start', domain, () =>
+      journal.step({
+        name: 'power on',
+        native: 'domain_create_with_flags',
+        act: async () => {
+          await this.#names.apply(domain);
+          if ((await this.#machines.state(domain)) !== 'running') await domain.start();
+        },
+      }),
+    );
+  }
+
+  async stop(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
+    const domain = await this.#machines.domain(nativeId);
+    return this.#unless(input.force ? 'stop-force' : 'stop', domain, () => this.#shutDown(domain, input, context));
+  }
+
+  async restart(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
+    const domain = await this.#machines.domain(nativeId);
+    // Looked at in a step: a restart that is resumed after its shutdown finds the machine off, and goes on.
+    await context.journal.step({
+      name: 'check that it runs',
+      native: 'domain_get_state',
+      act: async () => demand(input.force ? 'restart-force' : 'restart', await this.#machines.state(domain)),
+    });
+    await this.#shutDown(domain, input, context);
+    await context.journal.step({
+      name: 'power on',
+      native: 'domain_create_with_flags',
+      act: async () => {
+        await this.#names.apply(domain);
+        if ((await this.#machines.state(domain)) !== 'running') await domain.start();
+      },
+    });
+    return 'changed';
+  }
+
+  async reset(nativeId: NativeId, { journal }: OperationContext): Promise<Effect> {
+    const domain = await this.#machines.domain(nativeId);
+    demand('reset', await this.#machines.state(domain));
+    await journal.step({ name: 'press reset', native: 'domain_reset', act: () => domain.reset() });
+    return 'changed';
+  }
+
+  async suspend(nativeId: NativeId, { journal }: OperationContext): Promise<Effect> {
+    const domain = await this.#machines.domain(nativeId);
+    return this.#unless('suspend', domain, () =>
+      journal.step({
+        name: 'save the memory',
+        native: 'domain_managed_save',
+        act: async () => {
+          if ((await this.#machines.state(domain)) !== 'suspended') await domain.managedSave();
+        },
+      }),
+    );
+  }
+
+  async pause(nativeId: NativeId, { journal }: OperationContext): Promise<Effect> {
+    const domain = await this.#machines.domain(nativeId);
+    return this.#unless('pause', domain, () =>
+      journal.step({
+        name: 'pause',
+        native: 'domain_suspend',
+        act: async () => {
+          if ((await this.#machines.state(domain)) !== 'paused') await domain.suspend();
+        },
+      }),
+    );
+  }
+
+  async resume(nativeId: NativeId, { journal }: OperationContext): Promise<Effect> {
+    const domain = await this.#machines.domain(nativeId);
+    return this.#unless('resume', domain, () =>
+      journal.step({
+        name: 'resume',
+        native: 'domain_resume',
+        act: async () => {
+          const state = await this.#machines.state(domain);
+          if (state === 'suspended') await domain.start();
+          // A machine that was saved while paused comes back paused.
+          if ((await this.#machines.state(domain)) === 'paused') await domain.resume();
+        },
+      }),
+    );
+  }
+
+  async #shutDown(
+    domain: Domain,
+    { force, timeoutSeconds }: StopVm,
+    { journal, signal }: OperationContext,
+  ): Promise<void> {
+    await journal.step({
+      name: force ? 'cut the power' : 'ask the guest to shut down',
+      native: force ? 'domain_destroy_flags' : 'domain_shutdown_flags',
+      act: async () => {
+        if (force) await this.#cutPower(domain);
+        else await this.#askGuest(domain, timeoutSeconds, signal);
+      },
+    });
+  }
+
+  async #cutPower(domain: Domain): Promise<void> {
+    if (await domain.isActive()) {
+      await domain.destroy().catch(async (error: unknown) => {
+        // It may have ended by itself between the look and the act.
+        if (await domain.isActive()) throw error;
+      });
+    }
+  }
+
+  async #askGuest(domain: Domain, timeoutSeconds: number, signal: AbortSignal): Promise<void> {
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutSeconds * 1000)]);
+    while (await domain.isActive()) {
+      await domain.shutdown().catch(async (error: unknown) => {
+        if (await domain.isActive()) throw error;
+      });
+      const off = await this.#waiter.until(
+        domain,
+        async () => !(await domain.isActive()),
+        AbortSignal.any([deadline, AbortSignal.timeout(PRESS_AGAIN_MS)]),
+      );
+      if (off) return;
+      signal.throwIfAborted();
+      if (deadline.aborted)
+        throw new ProblemError(
+          'timed-out',
+          `The guest did not shut down within ${timeoutSeconds} s and is still on. Allow more time, or stop it with force.`,
+        );
+    }
+  }
+
+  /** Runs the change unless the machine is there already; a state that does not allow it is `wrong-state`. */
+  async #unless(action: VmAction, domain: Domain, change: () => Promise<void>): Promise<Effect> {
+    if (demand(action, await this.#machines.state(domain)).already) return 'unchanged';
+    await change();
+    return 'changed';
+  }
+}
+
+/** Throws `wrong-state`, with what to do first, when the table says that the action makes no sense in this state. */
+export function demand(action: VmAction, state: VmState): { allowed: true; already: boolean } {
+  const verdict = verdictOn(action, state);
+  if (!verdict.allowed) throw new ProblemError('wrong-state', verdict.reason);
+  return verdict;
+}

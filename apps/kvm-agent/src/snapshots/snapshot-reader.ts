@@ -1,0 +1,39 @@
+import type { Snapshot, VmState } from '@polyvirt/contracts';
+import type { Domain } from '@polyvirt/node-libvirt';
+import { attribute, child, parseXml, text } from '../xml.ts';
+
+/** The word of libvirt for the state a snapshot holds. https://libvirt.org/formatsnapshot.html */
+const states: Readonly<Record<string, VmState>> = {
+  running: 'running',
+  paused: 'paused',
+  shutoff: 'stopped',
+  crashed: 'crashed',
+  'disk-snapshot': 'stopped',
+};
+
+/** Snapshots of a domain. Its name is its id: libvirt knows it by nothing else. */
+export class SnapshotReader {
+  async list(domain: Domain): Promise<Snapshot[]> {
+    const [snapshots, current] = await Promise.all([domain.snapshots({ topological: true }), domain.currentSnapshot()]);
+    return Promise.all(
+      snapshots.map(async (snapshot) => readSnapshot(await snapshot.xml(), snapshot.name === current?.name)),
+    );
+  }
+}
+
+export function readSnapshot(xml: string, current: boolean): Snapshot {
+  const snapshot = child(parseXml(xml), 'domainsnapshot');
+  const name = text(snapshot, 'name') ?? '';
+  const description = text(snapshot, 'description');
+  const memory = attribute(child(snapshot, 'memory'), 'snapshot');
+  return {
+    id: name,
+    name,
+    ...(description === undefined || description === '' ? {} : { description }),
+    parent: text(child(snapshot, 'parent'), 'name') ?? null,
+    current,
+    memory: memory !== undefined && memory !== 'no',
+    state: states[text(snapshot, 'state') ?? ''] ?? 'unknown',
+    createdAt: new Date(Number(text(snapshot, 'creationTime') ?? 0) * 1000).toISOString(),
+  };
+}

@@ -1,0 +1,134 @@
+import { ProblemError, type CreateSnapshot, type NativeId } from '@polyvirt/contracts';
+import type { Effect, OperationContext, SnapshotFacet } from '@polyvirt/hypervisor';
+import type { Domain } from '@polyvirt/node-libvirt';
+import { isDisk } from '../domain/domain-reader.ts';
+import { isOn } from '../domain/states.ts';
+import type { Machines } from '../domain/machines.ts';
+import { demand } from '../power.ts';
+import { orUndefined } from '../storage/storage-pool.ts';
+import { buildXml } from '../xml.ts';
+
+/**
+ * Internal qcow2 snapshots: disks and memory in one file. libvirt reverts to external ones only from 9.9 on, and Debian 12 has
+ * 9.0.
+ */
+export class Snapshots implements SnapshotFacet {
+  readonly #machines: Machines;
+
+  constructor(machines: Machines) {
+    this.#machines = machines;
+  }
+
+  async create(
+    nativeId: NativeId,
+    input: CreateSnapshot,
+    { journal }: OperationContext,
+  ): Promise<{ snapshot: string; effect: Effect }> {
+    const domain = await this.#machines.domain(nativeId);
+    await journal.step({
+      name: 'check state and name',
+      native: 'domain_list_all_snapshots',
+      act: () => this.#check(domain, input),
+    });
+    await journal.step({
+      name: 'take the snapshot',
+      native: 'domain_snapshot_create_xml',
+      act: async () => {
+        // The name was free at the check, so one that is there now was taken by this very step before it was cut.
+        if (await orUndefined(domain.snapshot(input.name))) return;
+        await domain.createSnapshot(await this.#xml(domain, input));
+      },
+      undo: async () => {
+        const snapshot = await orUndefined(domain.snapshot(input.name));
+        if (snapshot) await orUndefined(snapshot.delete());
+      },
+    });
+    return { snapshot: input.name, effect: 'changed' };
+  }
+
+  async revert(nativeId: NativeId, id: string, { journal }: OperationContext): Promise<Effect> {
+    const domain = await this.#machines.domain(nativeId);
+    demand('snapshot-revert', await this.#machines.state(domain));
+    const snapshot = await orUndefined(domain.snapshot(id));
+    if (!snapshot) throw snapshotNotFound(id);
+    await journal.step({
+      name: 'revert to the snapshot',
+      native: 'domain_revert_to_snapshot',
+      act: async () => {
+        // What was suspended since belongs to a present that is given up.
+        if (await domain.hasManagedSave()) await domain.removeManagedSave();
+        // Force: the hardware may have changed since, and the snapshot has its own.
+        await snapshot.revert({ force: true });
+      },
+    });
+    return 'changed';
+  }
+
+  async delete(
+    nativeId: NativeId,
+    { snapshot: id, children }: { snapshot: string; children: boolean },
+    { journal }: OperationContext,
+  ): Promise<Effect> {
+    const domain = await this.#machines.domain(nativeId);
+    demand('snapshot-delete', await this.#machines.state(domain));
+    const existed = await journal.step({
+      name: 'look for the snapshot',
+      native: 'domain_snapshot_lookup_by_name',
+      act: async () => (await orUndefined(domain.snapshot(id))) !== undefined,
+    });
+    if (!existed) return 'unchanged';
+    await journal.step({
+      name: 'delete the snapshot',
+      native: 'domain_snapshot_delete',
+      act: async () => {
+        const snapshot = await orUndefined(domain.snapshot(id));
+        if (snapshot) await orUndefined(snapshot.delete({ children }));
+      },
+    });
+    return 'changed';
+  }
+
+  async #check(domain: Domain, { name, memory }: CreateSnapshot): Promise<void> {
+    const state = await this.#machines.state(domain);
+    demand('snapshot-create', state);
+    if (name.startsWith('.'))
+      throw new ProblemError('invalid-input', 'libvirt refuses a snapshot whose name begins with a dot.', {
+        errors: [{ pointer: '/name', detail: 'Begins with a dot.' }],
+      });
+    if (await orUndefined(domain.snapshot(name)))
+      throw new ProblemError('name-taken', `The VM already has a snapshot "${name}".`);
+    if (isOn(state) && !memory)
+      throw new ProblemError(
+        'wrong-state',
+        'libvirt cannot revert a snapshot of a running machine without its memory. Keep the memory too, or stop the VM first.',
+      );
+    const { firmware } = await this.#machines.definition(domain);
+    if (firmware === 'uefi')
+      throw new ProblemError(
+        'host-rejected',
+        'libvirt takes no snapshots inside the disk of a machine with UEFI firmware. Clone it instead.',
+      );
+  }
+
+  async #xml(domain: Domain, { name, description }: CreateSnapshot): Promise<string> {
+    const { disks } = await this.#machines.definition(domain);
+    const memory = isOn(await this.#machines.state(domain));
+    return buildXml({
+      domainsnapshot: {
+        name,
+        ...(description === undefined ? {} : { description }),
+        memory: { '@snapshot': memory ? 'internal' : 'no' },
+        disks: {
+          disk: disks.map((disk) => ({
+            '@name': disk.device,
+            '@snapshot': isDisk(disk) && !disk.readonly ? 'internal' : 'no',
+          })),
+        },
+      },
+    });
+  }
+}
+
+function snapshotNotFound(id: string): ProblemError {
+  return new ProblemError('snapshot-not-found', `The VM has no snapshot "${id}".`);
+}

@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, type Stats } from 'node:fs';
+import { open, readdir, stat } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { ProblemError, type Image } from '@polyvirt/contracts';
+import type { Volume } from '@polyvirt/node-libvirt';
+import { GIB, type StoragePool } from './storage-pool.ts';
+
+/** Volumes that hold an image begin with this; they are shared, and never deleted with a machine. */
+export const IMAGE_PREFIX = 'image-';
+
+const kinds: Readonly<Record<string, Image['kind']>> = {
+  '.qcow2': 'disk',
+  '.img': 'disk',
+  '.raw': 'disk',
+  '.iso': 'iso',
+};
+
+interface ImageFile {
+  readonly name: string;
+  readonly kind: Image['kind'];
+  readonly path: string;
+  readonly stats: Stats;
+}
+
+/**
+ * The folder where the operator puts images. An image is copied into the storage pool when it is first used: the folder
+ * may be where QEMU's user cannot read, and a file that is replaced must not change the disks that stand on it.
+ */
+export class ImageLibrary {
+  readonly #storage: StoragePool;
+  readonly #folder: string;
+  readonly #imports = new Map<string, Promise<Volume>>();
+
+  constructor(storage: StoragePool, folder: string) {
+    this.#storage = storage;
+    this.#folder = folder;
+  }
+
+  async list(): Promise<Image[]> {
+    const files = await this.#files();
+    return Promise.all(
+      files.map(async ({ name, kind, path, stats }) => {
+        const { format, bytes } = await readHeader(path, stats.size);
+        return { name, kind, sizeGiB: bytes / GIB, format, path };
+      }),
+    );
+  }
+
+  /** The volume of an image, imported if this is its first use. */
+  async volumeOf(name: string, kind: Image['kind']): Promise<Volume> {
+    const files = await this.#files();
+    const file = files.find((candidate) => candidate.name === name && candidate.kind === kind);
+    if (!file) throw imageNotFound(name, kind, files);
+    const volumeName = `${IMAGE_PREFIX}${identity(file)}${kind === 'iso' ? '.iso' : ''}`;
+    const running = this.#imports.get(volumeName);
+    if (running) return running;
+    const started = this.#import(file, volumeName).finally(() => this.#imports.delete(volumeName));
+    this.#imports.set(volumeName, started);
+    return started;
+  }
+
+  /** The marker is made last, so that an import that was cut is seen, and begun again. */
+  async #import(file: ImageFile, volumeName: string): Promise<Volume> {
+    const marker = `${volumeName}.complete`;
+    const existing = await this.#storage.find(volumeName);
+    if (existing && (await this.#storage.find(marker))) return existing;
+    const volume = await this.#storage.upload(
+      volumeName,
+      createReadStream(file.path, { highWaterMark: 2 ** 20 }),
+      file.stats.size,
+    );
+    await this.#storage.upload(marker, [Buffer.from(file.name)], Buffer.byteLength(file.name));
+    return volume;
+  }
+
+  async #files(): Promise<ImageFile[]> {
+    const names = await readdir(this.#folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw new ProblemError('host-rejected', `The image folder ${this.#folder} cannot be read: ${error.message}`, {
+        cause: error,
+      });
+    });
+    const files: ImageFile[] = [];
+    for (const fileName of names.sort()) {
+      const extension = extname(fileName).toLowerCase();
+      const kind = kinds[extension];
+      if (!kind || fileName.startsWith('.')) continue;
+      const path = join(this.#folder, fileName);
+      const stats = await stat(path);
+      if (stats.isFile()) files.push({ name: fileName.slice(0, -extension.length), kind, path, stats });
+    }
+    return files;
+  }
+}
+
+/** A file that is replaced is another image, even under the same name. */
+function identity({ path, stats }: ImageFile): string {
+  return createHash('sha256').update(`${path}\0${stats.size}\0${stats.mtimeMs}`).digest('hex').slice(0, 24);
+}
+
+function imageNotFound(name: string, kind: Image['kind'], files: readonly ImageFile[]): ProblemError {
+  const available = files.filter((file) => file.kind === kind).map((file) => file.name);
+  const what = kind === 'iso' ? 'ISO image' : 'disk image';
+  return new ProblemError(
+    'image-not-found',
+    `There is no ${what} "${name}" on this host. ${available.length > 0 ? `It has: ${available.join(', ')}.` : 'It has none.'}`,
+  );
+}
+
+/** qcow2 begins with "QFI\xfb"; the size that a guest sees stands at offset 24. https://www.qemu.org/docs/master/interop/qcow2.html */
+async function readHeader(path: string, fileBytes: number): Promise<{ format: string; bytes: number }> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(32), 0, 32, 0);
+    if (bytesRead === 32 && buffer.readUInt32BE(0) === 0x514649fb)
+      return { format: 'qcow2', bytes: Number(buffer.readBigUInt64BE(24)) };
+    return { format: extname(path) === '.iso' ? 'iso' : 'raw', bytes: fileBytes };
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,131 @@
+import type { Change, WatchFacet } from '@polyvirt/hypervisor';
+import type { Domain, Libvirt, Subscription } from '@polyvirt/node-libvirt';
+import { orUndefined } from './storage/storage-pool.ts';
+import type { Machines } from './domain/machines.ts';
+import type { Networks } from './networks.ts';
+import type { PendingNames } from './pending-names.ts';
+
+/** virDomainEventType. */
+const STARTED = 2;
+const STOPPED = 5;
+
+/** libvirt announces no leases, so they are asked for while a machine that was just started has no address. */
+const LEASE_EVERY_MS = 1_000;
+const LEASE_PATIENCE_MS = 180_000;
+
+/** Changes of machines by libvirt's events, our own among them. */
+export class DomainWatch implements WatchFacet {
+  readonly #libvirt: Libvirt;
+  readonly #machines: Machines;
+  readonly #networks: Networks;
+  readonly #names: PendingNames;
+
+  constructor({
+    libvirt,
+    machines,
+    networks,
+    names,
+  }: {
+    libvirt: Libvirt;
+    machines: Machines;
+    networks: Networks;
+    names: PendingNames;
+  }) {
+    this.#libvirt = libvirt;
+    this.#machines = machines;
+    this.#networks = networks;
+    this.#names = names;
+  }
+
+  async *changes(signal: AbortSignal): AsyncGenerator<Change> {
+    const queue = new ChangeQueue();
+    const awaiting = new Map<string, number>();
+    const touched = ({ dom }: { dom: { uuid: string } }) => queue.push({ nativeId: dom.uuid });
+    const everything = () => queue.push('everything');
+    const close = () => queue.close();
+
+    const subscriptions: Subscription[] = [];
+    const poll = setInterval(() => void this.#lookForLeases(awaiting, queue), LEASE_EVERY_MS);
+    this.#libvirt.on('reconnected', everything);
+    signal.addEventListener('abort', close, { once: true });
+    try {
+      subscriptions.push(
+        await this.#libvirt.subscribe('domain', 'lifecycle', ({ dom, event }) => {
+          if (event === STARTED) awaiting.set(dom.uuid, Date.now() + LEASE_PATIENCE_MS);
+          if (event === STOPPED) {
+            awaiting.delete(dom.uuid);
+            // The name that waited for this; a failure shows as a change that goes on waiting.
+            void this.#names.apply(this.#libvirt.domains.reference(dom.uuid)).then(
+              (applied) => applied && queue.push({ nativeId: dom.uuid }),
+              () => queue.push({ nativeId: dom.uuid }),
+            );
+          }
+          queue.push({ nativeId: dom.uuid });
+        }),
+        ...(await Promise.all([
+          this.#libvirt.subscribe('domain', 'deviceAdded', touched),
+          this.#libvirt.subscribe('domain', 'deviceRemoved', touched),
+          this.#libvirt.subscribe('domain', 'balloonChange', touched),
+          this.#libvirt.subscribe('domain', 'blockJob2', touched),
+          this.#libvirt.subscribe('domain', 'metadataChange', touched),
+          this.#libvirt.subscribe('domain', 'agentLifecycle', touched),
+        ])),
+      );
+      for (const domain of await this.#libvirt.domains.list({ active: true }))
+        awaiting.set(domain.uuid, Date.now() + LEASE_PATIENCE_MS);
+      // What happened before the subscriptions stood.
+      yield 'everything';
+      yield* queue;
+    } finally {
+      clearInterval(poll);
+      this.#libvirt.off('reconnected', everything);
+      signal.removeEventListener('abort', close);
+      await Promise.all(subscriptions.map((subscription) => subscription.close()));
+    }
+  }
+
+  /** Reports the machines that got an address, and forgets those that had long enough. */
+  async #lookForLeases(awaiting: Map<string, number>, queue: ChangeQueue): Promise<void> {
+    if (awaiting.size === 0) return;
+    const leases = await this.#networks.leases().catch(() => new Map<string, string[]>());
+    for (const [uuid, until] of awaiting) {
+      const macs = await this.#macs(this.#libvirt.domains.reference(uuid));
+      const complete = macs !== undefined && macs.every((mac) => leases.has(mac));
+      if (complete && macs.length > 0) queue.push({ nativeId: uuid });
+      if (complete || macs === undefined || Date.now() > until) awaiting.delete(uuid);
+    }
+  }
+
+  async #macs(domain: Domain): Promise<string[] | undefined> {
+    const definition = await orUndefined(this.#machines.liveDefinition(domain)).catch(() => undefined);
+    return definition?.nics.map(({ mac }) => mac);
+  }
+}
+
+/** Changes until they are asked for; a machine that is in it already is not added again. */
+class ChangeQueue implements AsyncIterable<Change> {
+  readonly #waiting = new Map<string, Change>();
+  #closed = false;
+  #wake: (() => void) | undefined;
+
+  push(change: Change): void {
+    this.#waiting.set(change === 'everything' ? '' : change.nativeId, change);
+    this.#wake?.();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#wake?.();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Change> {
+    while (!this.#closed) {
+      const next = this.#waiting.entries().next();
+      if (next.done) await new Promise<void>((resolve) => (this.#wake = resolve));
+      else {
+        this.#waiting.delete(next.value[0]);
+        yield next.value[1];
+      }
+    }
+  }
+}
