@@ -1,0 +1,6 @@
+import { join } from 'node:path';
+
+/** The root of the repository. */
+export const root = join(import.meta.dirname, '../..');
+/** Where built guest images are kept, whichever data folder a stack uses. */
+export const imageCache = join(root, '.polyvirt/cache');
