@@ -1,0 +1,256 @@
+import { Logger } from '@nestjs/common';
+import { JetStreamApiError } from '@nats-io/jetstream';
+import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
+import type { MsgHdrs } from '@nats-io/transport-node';
+import { randomUUID } from 'node:crypto';
+import type { z } from 'zod';
+import type { Bus } from './connection.ts';
+import { isMissing, isPassing } from './faults.ts';
+import { readOrdered, type OrderedItem } from './ordered.ts';
+import { store, type PublishOptions } from './publish.ts';
+import { backoffMs, pause, retry } from './retry.ts';
+import { bucketStream, bucketSubject } from './topology.ts';
+import { decodeJson, encodeJson, isEcho } from './wire.ts';
+
+const log = new Logger('Bus');
+
+/** Found in the header of a key that was deleted. */
+const operationHeader = 'KV-Operation';
+/** Error codes of JetStream for a write that expected another revision. */
+const wrongRevision = [10_071, 10_164];
+/** Reads of `entries` that are under way at the same time. */
+const parallelReads = 64;
+
+export interface Entry<Value> {
+  readonly key: string;
+  readonly value: Value;
+  /** Grows with every write to the bucket. */
+  readonly revision: number;
+  readonly writtenAt: Date;
+}
+
+export type BucketChange<Value> =
+  | ({ readonly type: 'put' } & Entry<Value>)
+  | { readonly type: 'delete'; readonly key: string; readonly revision: number }
+  /** What has come so far is all there was when watching began. Comes up again after a lost connection was mended. */
+  | { readonly type: 'caught-up' };
+
+/** Somebody else wrote the key first, or made it, or deleted it. */
+export class RevisionConflictError extends Error {
+  override readonly name = 'RevisionConflictError';
+  readonly key: string;
+
+  constructor(key: string, cause: unknown) {
+    super(`key ${key} has another revision`, { cause });
+    this.key = key;
+  }
+}
+
+/** A bucket of values of one kind. It is made by `ensureTopology`. */
+export async function openBucket<Schema extends z.ZodType>(
+  bus: Bus,
+  { name }: { readonly name: string },
+  schema: Schema,
+): Promise<Bucket<z.output<Schema>>> {
+  const kv = await new Kvm(bus.jetstream).open(name, { allow_direct: true });
+  return new Bucket(bus, kv, name, schema as unknown as z.ZodType<z.output<Schema>>);
+}
+
+/** Writes are tried until the server has them, the signal aborts, or they cannot succeed. */
+export class Bucket<Value> {
+  readonly name: string;
+  readonly #bus: Bus;
+  readonly #kv: KV;
+  readonly #schema: z.ZodType<Value>;
+
+  constructor(bus: Bus, kv: KV, name: string, schema: z.ZodType<Value>) {
+    this.name = name;
+    this.#bus = bus;
+    this.#kv = kv;
+    this.#schema = schema;
+  }
+
+  /** Undefined when there is no such key. Throws when its value is not valid. */
+  async get(key: string, signal?: AbortSignal): Promise<Entry<Value> | undefined> {
+    const entry = await this.#served(signal, () => this.#kv.get(key));
+    return entry && entry.operation === 'PUT' ? this.#decode(key, entry) : undefined;
+  }
+
+  /**
+   * Everything under a key with wildcards. Needs no consumer, so that an agent may do it for its own keys.
+   * Values that are not valid are left out, with a line in the log.
+   */
+  async entries(filter: string, signal?: AbortSignal): Promise<Entry<Value>[]> {
+    const { state } = await this.#served(signal, () =>
+      this.#bus.manager.streams.info(bucketStream(this.name), { subjects_filter: bucketSubject(this.name, filter) }),
+    );
+    const prefix = bucketSubject(this.name, '');
+    const keys = Object.keys(state.subjects ?? {}).map((subject) => subject.slice(prefix.length));
+    const found: Entry<Value>[] = [];
+    const readNext = async () => {
+      for (let key = keys.pop(); key !== undefined; key = keys.pop()) {
+        const entry = await this.#served(signal, () => this.#kv.get(key!));
+        if (entry?.operation === 'PUT') this.#take(key, () => found.push(this.#decode(key!, entry)));
+      }
+    };
+    await Promise.all(Array.from({ length: parallelReads }, readNext));
+    return found.sort((one, other) => one.revision - other.revision);
+  }
+
+  /** Writes whatever was there before. Returns the revision. */
+  put(key: string, value: Value, options: PublishOptions = {}): Promise<number> {
+    return this.#write(key, encodeJson(value), undefined, options);
+  }
+
+  /** Writes if the key still has that revision, else throws a `RevisionConflictError`. Returns the new revision. */
+  update(key: string, value: Value, revision: number, options: PublishOptions = {}): Promise<number> {
+    return this.#write(key, encodeJson(value), revision, options);
+  }
+
+  /** Makes a key that does not exist or was deleted, else throws a `RevisionConflictError`. Of several, one succeeds. */
+  async create(key: string, value: Value, options: PublishOptions = {}): Promise<number> {
+    const data = encodeJson(value);
+    try {
+      return await this.#write(key, data, 0, options);
+    } catch (error) {
+      if (!(error instanceof RevisionConflictError)) throw error;
+      const entry = await this.#served(options.signal, () => this.#kv.get(key));
+      if (!entry || entry.operation === 'PUT') throw error;
+      return this.#write(key, data, entry.revision, options);
+    }
+  }
+
+  /** A key that is gone already is no error. With a revision, deletes only if the key still has it. */
+  async delete(key: string, { revision, ...options }: PublishOptions & { revision?: number } = {}): Promise<void> {
+    await this.#write(key, new Uint8Array(), revision, options, { [operationHeader]: 'DEL' });
+  }
+
+  /**
+   * Present values, then every change, until the signal aborts. After a lost connection or a restart of the server it
+   * looks again and tells only what has changed. Needs the right to make consumers, which agents do not have.
+   */
+  async *watch(filter: string, signal: AbortSignal): AsyncGenerator<BucketChange<Value>, void> {
+    let known = new Map<string, number>();
+    for (let failures = 1; !signal.aborted; failures += 1) {
+      try {
+        await this.#bus.whenConnected(signal);
+        const { state } = await this.#bus.manager.streams.info(bucketStream(this.name));
+        // Lower than what was seen: the bucket was lost and begun anew, and its revisions say nothing about the old ones.
+        const isNew = Math.max(0, ...known.values()) > state.last_seq;
+        const before = known;
+        if (isNew) known = new Map();
+        const seen = new Set<string>();
+        let caughtUp = false;
+        for await (const item of this.#look(filter, signal)) {
+          if (item === 'caught-up') {
+            for (const [key, revision] of before) {
+              if (seen.has(key)) continue;
+              known.delete(key);
+              yield { type: 'delete', key, revision };
+            }
+            failures = 0;
+            caughtUp = true;
+            yield { type: 'caught-up' };
+            continue;
+          }
+          const key = item.subject.slice(bucketSubject(this.name, '').length);
+          if (!caughtUp) seen.add(key);
+          const change = this.#changeOf(key, item, known);
+          if (change) yield change;
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!isMissing(error)) log.warn(`Watching ${this.name} begins again: ${(error as Error).message}`);
+      }
+      await pause(backoffMs(failures + 1, { maxDelayMs: 1_000 }), signal).catch(() => {});
+    }
+  }
+
+  #look(filter: string, signal: AbortSignal): AsyncGenerator<OrderedItem, void> {
+    const subject = bucketSubject(this.name, filter);
+    return readOrdered(this.#bus, {
+      stream: bucketStream(this.name),
+      filter: subject,
+      start: 'last-per-subject',
+      signal,
+    });
+  }
+
+  #changeOf(
+    key: string,
+    message: Exclude<OrderedItem, string>,
+    known: Map<string, number>,
+  ): BucketChange<Value> | undefined {
+    const revision = message.seq;
+    const previous = known.get(key);
+    if (previous !== undefined && revision <= previous) return undefined;
+    if (message.headers?.get(operationHeader)) {
+      // A deletion of what was never told is nothing to tell.
+      return known.delete(key) ? { type: 'delete', key, revision } : undefined;
+    }
+    return this.#take(key, () => {
+      const entry = this.#entryOf(key, message.data, message.headers, revision, message.time);
+      known.set(key, revision);
+      return { type: 'put', ...entry };
+    });
+  }
+
+  #decode(key: string, entry: KvEntry): Entry<Value> {
+    // The header of a read message names the stream by itself, so an echo cannot be told here.
+    return this.#entryOf(key, entry.value, undefined, entry.revision, entry.created);
+  }
+
+  #entryOf(
+    key: string,
+    data: Uint8Array,
+    headers: MsgHdrs | undefined,
+    revision: number,
+    writtenAt: Date,
+  ): Entry<Value> {
+    if (isEcho(headers)) throw new Error('it was not written by a service');
+    return { key, value: this.#schema.parse(decodeJson(data)), revision, writtenAt };
+  }
+
+  #take<Result>(key: string, take: () => Result): Result | undefined {
+    try {
+      return take();
+    } catch (error) {
+      log.error(`Passed over key ${key} of ${this.name}: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+
+  async #write(
+    key: string,
+    data: Uint8Array,
+    revision: number | undefined,
+    options: PublishOptions,
+    headers?: Record<string, string>,
+  ): Promise<number> {
+    try {
+      const { sequence } = await store(this.#bus, bucketSubject(this.name, key), data, {
+        signal: options.signal,
+        // A write whose answer was lost is repeated under its id, and then answered as it was, not as a conflict.
+        id: randomUUID(),
+        ...(headers && { headers }),
+        ...(revision !== undefined && { expect: { lastSubjectSequence: revision } }),
+      });
+      return sequence;
+    } catch (error) {
+      if (error instanceof JetStreamApiError && wrongRevision.includes(error.code)) {
+        throw new RevisionConflictError(key, error);
+      }
+      throw error;
+    }
+  }
+
+  #served<Result>(signal: AbortSignal | undefined, read: () => Promise<Result>): Promise<Result> {
+    return retry(
+      async () => {
+        await this.#bus.whenConnected(signal);
+        return read();
+      },
+      { signal, retryable: (error) => isPassing(error) || isMissing(error) },
+    );
+  }
+}

@@ -1,0 +1,80 @@
+import { Logger } from '@nestjs/common';
+import type { JsMsg } from '@nats-io/jetstream';
+import { consumers, MinuteRollup, streams } from '@polyvirt/contracts';
+import type { Bus } from './connection.ts';
+import { decodeEvent, type StoredEvent } from './event.ts';
+import { pull } from './pull.ts';
+import { runInTrace, traceHeader } from './trace.ts';
+import { decodeJson } from './wire.ts';
+
+const log = new Logger('Bus');
+
+/** Something to be dealt with; it comes again until `ack`. */
+export interface Delivery<Content> {
+  readonly content: Content;
+  /** 1 at first; higher when it has come before. */
+  readonly deliveries: number;
+  /** It is dealt with. Resolves when the server knows; a lost answer only means that it comes again. */
+  ack(): Promise<void>;
+  /** It could not be dealt with now; it comes again after the delay. */
+  nak(delayMs: number): void;
+  /** Still at it: puts off the time at which the server takes it for lost. */
+  working(): void;
+  /** Runs in the trace of whoever sent it. */
+  trace<Result>(run: () => Result): Result;
+}
+
+/**
+ * Events of a durable consumer that the processes of one service share: each goes to one of them. In the order of the
+ * stream, also when one is refused, because the server hands the next out after the one before is acknowledged.
+ */
+export async function* consumeEvents(
+  bus: Bus,
+  { consumer = consumers.organizer, signal }: { consumer?: string; signal: AbortSignal },
+): AsyncGenerator<Delivery<StoredEvent>, void> {
+  for await (const message of pull(bus, { stream: streams.events.name, consumer, maxMessages: 1, signal })) {
+    const event = decodeEvent(message);
+    if (event) yield deliver(message, event);
+    else message.term();
+  }
+}
+
+/** Roll-ups of all hosts, shared by the gateways; in any order. */
+export async function* consumeRollups(
+  bus: Bus,
+  { signal }: { signal: AbortSignal },
+): AsyncGenerator<Delivery<MinuteRollup>, void> {
+  const options = { stream: streams.rollups.name, consumer: consumers.rollups, maxMessages: 64, signal };
+  for await (const message of pull(bus, options)) {
+    const rollup = decodeRollup(message);
+    if (rollup) yield deliver(message, rollup);
+    else message.term();
+  }
+}
+
+function decodeRollup(message: JsMsg): MinuteRollup | undefined {
+  try {
+    return MinuteRollup.parse(decodeJson(message.data));
+  } catch (error) {
+    log.error(`Passed over message ${message.seq} on ${message.subject}: ${(error as Error).message}`);
+    return undefined;
+  }
+}
+
+const deliver = <Content>(message: JsMsg, content: Content): Delivery<Content> => ({
+  content,
+  deliveries: message.info.deliveryCount,
+  ack: () => acknowledge(message),
+  nak: (delayMs) => message.nak(Math.max(1, delayMs)),
+  working: () => message.working(),
+  trace: (run) => runInTrace(message.headers?.get(traceHeader), run),
+});
+
+/** Acknowledges, and waits for the server to have noted it. */
+export async function acknowledge(message: JsMsg): Promise<void> {
+  try {
+    await message.ackAck({ timeout: 2_000 });
+  } catch (error) {
+    log.warn(`Message ${message.seq} of ${message.info.stream} will come again: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,13 @@
+export * from './authorization.ts';
+export { Bucket, openBucket, RevisionConflictError, type BucketChange, type Entry } from './bucket.ts';
+export { Bus, connectBus, inboxPrefix, type BusOptions, type BusTls } from './connection.ts';
+export { consumeEvents, consumeRollups, type Delivery } from './consume.ts';
+export { isEvent, makeEvent, publishEvent, type EventFields, type StoredEvent } from './event.ts';
+export { readEvents, type ReadEventsOptions } from './event-reader.ts';
+export { CommandContext, OnCommand, OnQuery, Redeliver } from './handlers.ts';
+export { JetStreamServer, type DeadLetter, type JetStreamServerOptions } from './jetstream-server.ts';
+export { publishCommand, publishRollup, type PublishOptions, type Stored } from './publish.ts';
+export { broadcast, listen, listenToBytes, sendBytes, type Listener } from './pubsub.ts';
+export { ask, type AskOptions } from './query.ts';
+export { ensureCommandConsumer, ensureTopology, type TopologyOptions } from './topology.ts';
+export { currentTrace, runInTrace, traceparent, type TraceContext } from './trace.ts';

@@ -1,0 +1,76 @@
+import { Logger } from '@nestjs/common';
+import type { JetStreamPublishOptions } from '@nats-io/jetstream';
+import { subjects, type Command, type MinuteRollup } from '@polyvirt/contracts';
+import type { Bus } from './connection.ts';
+import { isPassing } from './faults.ts';
+import { retry } from './retry.ts';
+import { ensureCommandConsumer } from './topology.ts';
+import { encodeJson, messageHeaders } from './wire.ts';
+
+const log = new Logger('Bus');
+
+/** How long one attempt waits for the server to say that it has stored the message. */
+const ackTimeoutMs = 2_000;
+
+export interface PublishOptions {
+  /** Gives up; without one, a publication is tried until the server has it. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Where the stream keeps a message. */
+export interface Stored {
+  readonly sequence: number;
+  /** Whether the server had stored it before under the same id. */
+  readonly duplicate: boolean;
+}
+
+/**
+ * Sends a command to the agent of its host. The id of the operation is the id of the message, so that a command may be
+ * sent again after a crash.
+ */
+export async function publishCommand(bus: Bus, command: Command, options: PublishOptions = {}): Promise<Stored> {
+  await ensureCommandConsumer(bus, command.host, options.signal);
+  return store(bus, subjects.command(command.host, command.verb), encodeJson(command), {
+    ...options,
+    id: command.operationId,
+  });
+}
+
+/** Sends one minute of a host to whoever keeps the charts. */
+export const publishRollup = (bus: Bus, rollup: MinuteRollup, options: PublishOptions = {}): Promise<Stored> =>
+  store(bus, subjects.rollup(rollup.host), encodeJson(rollup), { ...options, id: `${rollup.host}:${rollup.minute}` });
+
+export interface StoreOptions extends PublishOptions {
+  /** The server stores a message once per id within the duplicate window. */
+  readonly id: string;
+  readonly expect?: JetStreamPublishOptions['expect'];
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Publishes until a stream has acknowledged it. Throws what another attempt would not mend. */
+export async function store(
+  bus: Bus,
+  subject: string,
+  payload: Uint8Array,
+  { signal, id, expect, headers }: StoreOptions,
+): Promise<Stored> {
+  return retry(
+    async () => {
+      await bus.whenConnected(signal);
+      const { seq, duplicate } = await bus.jetstream.publish(subject, payload, {
+        msgID: id,
+        timeout: ackTimeoutMs,
+        headers: messageHeaders(headers),
+        ...(expect && { expect }),
+      });
+      return { sequence: seq, duplicate };
+    },
+    {
+      signal,
+      retryable: isPassing,
+      onRetry: (error, attempt) => {
+        if (attempt === 3) log.warn(`Still publishing on ${subject}: ${(error as Error).message}`);
+      },
+    },
+  );
+}

@@ -1,0 +1,57 @@
+import { Logger } from '@nestjs/common';
+import type { z } from 'zod';
+import type { Bus } from './connection.ts';
+import { runInTrace, traceHeader } from './trace.ts';
+import { decodeJson, encodeJson, messageHeaders } from './wire.ts';
+
+const log = new Logger('Bus');
+
+/** Listening, until it is closed. It survives reconnections. */
+export interface Listener {
+  close(): void;
+}
+
+/** Tells whoever listens now; nobody keeps it. For heartbeats and metrics. */
+export function broadcast(bus: Bus, subject: string, value: unknown): void {
+  if (!bus.connection.isClosed()) bus.connection.publish(subject, encodeJson(value), { headers: messageHeaders() });
+}
+
+/** Calls back with every value that is valid; others leave a line in the log. */
+export function listen<Schema extends z.ZodType>(
+  bus: Bus,
+  subject: string,
+  schema: Schema,
+  heard: (value: z.output<Schema>, subject: string) => void,
+): Listener {
+  const subscription = bus.connection.subscribe(subject, {
+    callback: (error, message) => {
+      if (error) {
+        log.error(`Cannot listen to ${subject}: ${error.message}`);
+        return;
+      }
+      try {
+        const value = schema.parse(decodeJson(message.data));
+        runInTrace(message.headers?.get(traceHeader), () => heard(value, message.subject));
+      } catch (fault) {
+        log.error(`Passed over a message on ${message.subject}: ${(fault as Error).message}`);
+      }
+    },
+  });
+  return { close: () => subscription.unsubscribe() };
+}
+
+/** Sends bytes as they are; at most what one message may hold, 1 MiB by default. For consoles. */
+export function sendBytes(bus: Bus, subject: string, bytes: Uint8Array): void {
+  if (!bus.connection.isClosed()) bus.connection.publish(subject, bytes);
+}
+
+/** Calls back with the bytes of every message, in the order they were sent. */
+export function listenToBytes(bus: Bus, subject: string, heard: (bytes: Uint8Array) => void): Listener {
+  const subscription = bus.connection.subscribe(subject, {
+    callback: (error, message) => {
+      if (error) log.error(`Cannot listen to ${subject}: ${error.message}`);
+      else heard(message.data);
+    },
+  });
+  return { close: () => subscription.unsubscribe() };
+}

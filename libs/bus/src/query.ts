@@ -1,0 +1,74 @@
+import { errors, RequestError, type Msg } from '@nats-io/transport-node';
+import {
+  Problem,
+  ProblemError,
+  queryDeadlineMs,
+  subjects,
+  type HostId,
+  type QueryDefinition,
+} from '@polyvirt/contracts';
+import type { z } from 'zod';
+import type { Bus } from './connection.ts';
+import { decodeJson, encodeJson, messageHeaders, problemHeader, requestIdHeader } from './wire.ts';
+
+export interface AskOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Two seconds, unless given. */
+  readonly deadlineMs?: number;
+  /** Under this id the agent logs the cause of a problem. */
+  readonly requestId?: string | undefined;
+}
+
+/**
+ * Asks the live host. Throws the problem the agent answered with, `host-offline` when no agent listens, `timed-out`
+ * after the deadline, `unavailable` while the bus is away.
+ */
+export async function ask<Name extends string, Input extends z.ZodType, Output extends z.ZodType>(
+  bus: Bus,
+  definition: QueryDefinition<Name, Input, Output>,
+  host: HostId,
+  input: z.input<Input>,
+  { signal, deadlineMs = queryDeadlineMs, requestId }: AskOptions = {},
+): Promise<z.output<Output>> {
+  signal?.throwIfAborted();
+  const request = bus.connection.request(subjects.query(host, definition.name), encodeJson(input), {
+    timeout: deadlineMs,
+    headers: messageHeaders({ [requestIdHeader]: requestId }),
+  });
+  const reply = await unlessAborted(request, signal).catch((error: unknown) => {
+    signal?.throwIfAborted();
+    throw asProblem(error, bus, definition.name, host);
+  });
+  if (reply.headers?.has(problemHeader)) throw ProblemError.from(Problem.parse(decodeJson(reply.data)));
+  return definition.output.parse(decodeJson(reply.data));
+}
+
+async function unlessAborted(request: Promise<Msg>, signal: AbortSignal | undefined): Promise<Msg> {
+  if (!signal) return request;
+  let abort = () => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    abort = () => reject(signal.reason as Error);
+  });
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([request, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+    request.catch(() => {});
+  }
+}
+
+function asProblem(error: unknown, bus: Bus, name: string, host: HostId): unknown {
+  if (error instanceof RequestError && error.isNoResponders()) {
+    return new ProblemError('host-offline', `The agent of host ${host} is not there. Try again when it is back.`, {
+      cause: error,
+    });
+  }
+  if (!bus.isConnected || error instanceof errors.ClosedConnectionError) {
+    return new ProblemError('unavailable', 'The message bus is away. Try again in a moment.', { cause: error });
+  }
+  if (error instanceof errors.TimeoutError) {
+    return new ProblemError('timed-out', `Host ${host} did not answer ${name} in time.`, { cause: error });
+  }
+  return error;
+}
