@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { addAbortSignal } from 'node:stream';
+import { watchDriver } from './connection/driver-watch.ts';
 import { EventRouter, type Subscription } from './connection/event-router.ts';
 import type { KeepaliveOptions } from './connection/keepalive.ts';
 import type { LibvirtStream } from './connection/libvirt-stream.ts';
@@ -15,11 +16,10 @@ import { Pools, Volumes } from './facade/storage.ts';
 import { parseTarget, type Target } from './facade/uri.ts';
 import type { LibvirtError } from './protocol/errors.ts';
 import type { EventKind, EventName, EventOf } from './protocol/events.ts';
-import { Program } from './protocol/packet.ts';
 import type { ArgsOf, Procedure, ResultOf, StreamProcedure } from './protocol/procedure.ts';
 import {
+  entryOf,
   procedures,
-  qemuProcedures,
   type CallProcedureName,
   type ProcedureEntry,
   type Procedures,
@@ -106,6 +106,7 @@ export class Libvirt extends EventEmitter<LibvirtEvents> {
   private readonly transfers: LinkPool;
   private readonly router: EventRouter;
   private readonly statisticsLink: Link;
+  private readonly streamConnections = new Set<RpcConnection>();
 
   private constructor(options: LibvirtOptions) {
     super();
@@ -115,7 +116,7 @@ export class Libvirt extends EventEmitter<LibvirtEvents> {
       () => this.queries.connection(),
       (error) => this.emit('eventRefused', error),
     );
-    this.queries = this.link(options.backoff ?? DEFAULT_BACKOFF, (connection) => this.router.attach(connection));
+    this.queries = this.link(options.backoff ?? DEFAULT_BACKOFF, (connection) => this.prepareQueries(connection));
     this.queries.on('disconnected', (reason) => this.emit('disconnected', reason));
     this.queries.on('reconnected', () => this.emit('reconnected'));
     this.statisticsLink = this.link();
@@ -171,6 +172,8 @@ export class Libvirt extends EventEmitter<LibvirtEvents> {
   ): Promise<{ stream: LibvirtStream; result: ResultOf<Procedures[N]> }> {
     // A writer that waits for a disk looks silent to keepalive.
     const connection = await this.open(false);
+    this.streamConnections.add(connection);
+    connection.once('close', () => this.streamConnections.delete(connection));
     try {
       const opened = await connection.openStream(
         entryOf(name) as ProcedureEntry<StreamProcedure>,
@@ -193,12 +196,14 @@ export class Libvirt extends EventEmitter<LibvirtEvents> {
     options: LibvirtCallOptions = {},
   ): Promise<ResultOf<Procedures[N]>> {
     const entry = entryOf(name);
-    const connection = await this.linkFor(options.channel ?? channelOf(name)).connection();
-    return (await connection.call(entry as ProcedureEntry, args as never, options)) as ResultOf<Procedures[N]>;
+    const link = this.linkFor(options.channel ?? channelOf(name));
+    const result = await link.use((connection) => connection.call(entry, args as never, options));
+    return result as ResultOf<Procedures[N]>;
   }
 
   /** Ends all connections. Calls in flight fail; their outcome is unknown. */
   async close(): Promise<void> {
+    for (const connection of this.streamConnections) connection.destroy();
     await Promise.all([
       this.queries.close(),
       this.statisticsLink.close(),
@@ -210,6 +215,11 @@ export class Libvirt extends EventEmitter<LibvirtEvents> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  private async prepareQueries(connection: RpcConnection): Promise<void> {
+    await watchDriver(connection);
+    await this.router.attach(connection);
   }
 
   private linkFor(channel: Channel): Link {
@@ -255,11 +265,6 @@ export class Libvirt extends EventEmitter<LibvirtEvents> {
     }
     return calls as Calls;
   }
-}
-
-function entryOf(name: keyof Procedures): ProcedureEntry {
-  const program = Object.hasOwn(qemuProcedures, name) ? Program.QEMU : Program.REMOTE;
-  return { name, program, procedure: procedures[name] };
 }
 
 function channelOf(name: keyof Procedures): Channel {

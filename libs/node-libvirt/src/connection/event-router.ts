@@ -2,7 +2,7 @@ import { XdrReader } from '../xdr/reader.ts';
 import { LibvirtError } from '../protocol/errors.ts';
 import { eventKinds, type EventEntry, type EventKind, type EventName, type EventOf } from '../protocol/events.ts';
 import { Program, type Packet } from '../protocol/packet.ts';
-import { remoteProcedures } from '../protocol/procedures.ts';
+import { entryOf } from '../protocol/procedures.ts';
 import { readFields } from '../protocol/schema.ts';
 import type { RpcConnection } from './rpc-connection.ts';
 
@@ -28,11 +28,14 @@ const registering = {
   pool: ['connectStoragePoolEventRegisterAny', 'connectStoragePoolEventDeregisterAny'],
   nodeDevice: ['connectNodeDeviceEventRegisterAny', 'connectNodeDeviceEventDeregisterAny'],
   secret: ['connectSecretEventRegisterAny', 'connectSecretEventDeregisterAny'],
+  monitor: ['qemuConnectDomainMonitorEventRegister', 'qemuConnectDomainMonitorEventDeregister'],
 } as const;
 
-const kindOfMessage = new Map<number, EventKind>(
+const kindOfMessage = new Map<string, EventKind>(
   Object.entries(eventKinds).flatMap(([kind, events]) =>
-    Object.values(events).map((entry: EventEntry) => [entry.procedure, kind as EventKind] as const),
+    Object.values(events).map(
+      (entry: EventEntry) => [message(programOf(kind as EventKind), entry.procedure), kind as EventKind] as const,
+    ),
   ),
 );
 
@@ -104,9 +107,8 @@ export class EventRouter {
 
   private async askFor(registration: Registration, connection: RpcConnection): Promise<number> {
     await this.leaving.get(registration.entry);
-    const name = registering[registration.kind][0];
     const { callbackID } = await connection.call(
-      { name, program: Program.REMOTE, procedure: remoteProcedures[name] },
+      entryOf(registering[registration.kind][0]),
       { eventID: registration.entry.id },
       {
         priority: 'high',
@@ -134,9 +136,7 @@ export class EventRouter {
 
   private async deregister(kind: EventKind, callbackID: number, connection: RpcConnection): Promise<void> {
     this.active.delete(key(kind, callbackID));
-    const name = registering[kind][1];
-    const entry = { name, program: Program.REMOTE, procedure: remoteProcedures[name] };
-    await connection.call(entry, { callbackID });
+    await connection.call(entryOf(registering[kind][1]), { callbackID });
   }
 
   private forget(registration: Registration, listener: Listener): void {
@@ -145,7 +145,7 @@ export class EventRouter {
   }
 
   private dispatch(packet: Packet): void {
-    const kind = packet.program === Program.REMOTE ? kindOfMessage.get(packet.procedure) : undefined;
+    const kind = kindOfMessage.get(message(packet.program, packet.procedure));
     if (kind === undefined) return;
     const reader = new XdrReader(packet.payload);
     const registration = this.active.get(key(kind, reader.i32()));
@@ -162,6 +162,14 @@ export class EventRouter {
       }
     }
   }
+}
+
+function programOf(kind: EventKind): number {
+  return kind === 'monitor' ? Program.QEMU : Program.REMOTE;
+}
+
+function message(program: number, procedure: number): string {
+  return `${program} ${procedure}`;
 }
 
 function key(kind: EventKind, callbackID: number): string {

@@ -35,15 +35,17 @@ export class Link extends EventEmitter<LinkEvents> {
   private opening: Promise<RpcConnection> | undefined;
   private reopening: Promise<RpcConnection> | undefined;
   private lastError: unknown;
+  private users = 0;
 
   constructor(options: LinkOptions) {
     super();
     this.options = options;
   }
 
-  /** Calls in flight and waiting, to choose the least busy of several links. */
+  /** Work under way, to choose the least busy of several links. A call that timed out still counts. */
   get load(): number {
-    return this.session === undefined ? 0 : this.session.inFlight + this.session.queued;
+    const calls = this.session === undefined ? 0 : this.session.inFlight + this.session.queued;
+    return Math.max(this.users, calls);
   }
 
   get connected(): boolean {
@@ -55,6 +57,16 @@ export class Link extends EventEmitter<LinkEvents> {
     if (this.session !== undefined) return this.session;
     if (this.reopening === undefined) return this.open();
     return this.waitFor(this.reopening);
+  }
+
+  /** Does `work` with the live session. */
+  async use<T>(work: (connection: RpcConnection) => Promise<T>): Promise<T> {
+    this.users++;
+    try {
+      return await work(await this.connection());
+    } finally {
+      this.users--;
+    }
   }
 
   async close(): Promise<void> {
@@ -109,7 +121,8 @@ export class Link extends EventEmitter<LinkEvents> {
         this.lastError = error;
       }
       // Jitter keeps the clients of a restarted daemon from coming back in step.
-      await delay(pause * (0.5 + Math.random() / 2), undefined, { signal: this.stopped.signal });
+      const { signal } = this.stopped;
+      await delay(pause * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => signal.throwIfAborted());
     }
   }
 

@@ -1,6 +1,5 @@
-import { ConnectError, LibvirtError } from '../protocol/errors.ts';
-import { Program } from '../protocol/packet.ts';
-import { remoteProcedures, type ProcedureEntry } from '../protocol/procedures.ts';
+import { ConnectError } from '../protocol/errors.ts';
+import { entryOf } from '../protocol/procedures.ts';
 import type { KeepaliveOptions } from './keepalive.ts';
 import { RpcConnection } from './rpc-connection.ts';
 import { isRemote, openTransport, type Transport } from './transport.ts';
@@ -35,10 +34,14 @@ export async function openSession(options: SessionOptions): Promise<RpcConnectio
     await authenticate(connection, options, signal);
     // Over a Unix socket the closing socket tells enough, and the daemon would end a connection that it starves itself.
     if (isRemote(options.transport) && options.keepalive) {
-      await connection.call(remote('connectSupportsFeature'), { feature: FEATURE_KEEPALIVE }, { signal, timeoutMs: 0 });
+      await connection.call(
+        entryOf('connectSupportsFeature'),
+        { feature: FEATURE_KEEPALIVE },
+        { signal, timeoutMs: 0 },
+      );
     }
     await connection.call(
-      remote('connectOpen'),
+      entryOf('connectOpen'),
       { name: options.uri, flags: options.readOnly ? READ_ONLY : 0 },
       { signal, timeoutMs: 0 },
     );
@@ -54,7 +57,7 @@ export async function openSession(options: SessionOptions): Promise<RpcConnectio
 export async function closeSession(connection: RpcConnection): Promise<void> {
   if (connection.closed) return;
   try {
-    await connection.call(remote('connectClose'), {}, { timeoutMs: CLOSE_TIMEOUT_MS, priority: 'high' });
+    await connection.call(entryOf('connectClose'), {}, { timeoutMs: CLOSE_TIMEOUT_MS, priority: 'high' });
   } catch {
     // The daemon may be stuck or gone: closing the socket means the same.
   } finally {
@@ -67,13 +70,13 @@ const CLOSE_TIMEOUT_MS = 1_000;
 /** Even a daemon that wants no authentication refuses every call until it was asked for its list. */
 async function authenticate(connection: RpcConnection, options: SessionOptions, signal: AbortSignal): Promise<void> {
   const call = { signal, timeoutMs: 0 };
-  const { types } = await connection.call(remote('authList'), {}, call);
+  const { types } = await connection.call(entryOf('authList'), {}, call);
   const type = types[0] ?? AuthType.NONE;
   switch (type) {
     case AuthType.NONE:
       return;
     case AuthType.POLKIT:
-      await connection.call(remote('authPolkit'), {}, call);
+      await connection.call(entryOf('authPolkit'), {}, call);
       return;
     case AuthType.SASL:
       return saslPlain(connection, options, signal);
@@ -87,23 +90,13 @@ async function saslPlain(connection: RpcConnection, options: SessionOptions, sig
   if (credentials === undefined) throw new ConnectError('the daemon asks for a user name and password (SASL)');
   if (transport.kind === 'tcp') throw new ConnectError('SASL over plain TCP would show the password; use TLS or SSH');
   const call = { signal, timeoutMs: 0 };
-  const { mechlist } = await connection.call(remote('authSaslInit'), {}, call);
+  const { mechlist } = await connection.call(entryOf('authSaslInit'), {}, call);
   if (!mechlist.split(',').includes('PLAIN')) {
     throw new ConnectError(`the daemon offers the SASL mechanisms ${mechlist}, of which this client has none (PLAIN)`);
   }
   const data = Buffer.from(`\0${credentials.username}\0${credentials.password}`);
-  let reply = await connection.call(remote('authSaslStart'), { mech: 'PLAIN', nil: 0, data }, call);
+  let reply = await connection.call(entryOf('authSaslStart'), { mech: 'PLAIN', nil: 0, data }, call);
   while (!reply.complete) {
-    reply = await connection.call(remote('authSaslStep'), { nil: 1, data: Buffer.alloc(0) }, call);
+    reply = await connection.call(entryOf('authSaslStep'), { nil: 1, data: Buffer.alloc(0) }, call);
   }
-}
-
-function remote<K extends keyof typeof remoteProcedures>(name: K): ProcedureEntry<(typeof remoteProcedures)[K]> {
-  return { name, program: Program.REMOTE, procedure: remoteProcedures[name] };
-}
-
-/** The error that the daemon answered while a session was opened, if it was one. */
-export function causedByDaemon(error: unknown): LibvirtError | undefined {
-  const cause = error instanceof ConnectError ? error.cause : undefined;
-  return cause instanceof LibvirtError ? cause : undefined;
 }

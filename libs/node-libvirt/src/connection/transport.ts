@@ -81,7 +81,7 @@ export async function openTransport(transport: Transport, signal: AbortSignal): 
       case 'tls':
         return await openTls(transport, signal);
       case 'custom':
-        return await transport.open();
+        return await opened(transport.open(), signal);
     }
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -135,6 +135,24 @@ function connected<S extends Duplex>(socket: S, event: string, signal: AbortSign
     socket.once(event, () => settle());
     socket.once('error', settle);
     signal.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+/** A stream that comes too late is closed. */
+function opened(opening: Duplex | Promise<Duplex>, signal: AbortSignal): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      reject(signal.reason as Error);
+      Promise.resolve(opening).then(
+        (late) => late.destroy(),
+        () => {},
+      );
+    };
+    if (signal.aborted) return onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    Promise.resolve(opening)
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener('abort', onAbort));
   });
 }
 

@@ -79,10 +79,11 @@ export class Domain implements Struct<'domain'> {
   readonly name: string;
   /** Of the running process; -1 when it was off. */
   readonly id: number;
-  private readonly libvirt: Libvirt;
+  // Truly private: an object that is logged or serialized shows the domain, not the connection.
+  readonly #libvirt: Libvirt;
 
   constructor(libvirt: Libvirt, dom: Struct<'domain'>) {
-    this.libvirt = libvirt;
+    this.#libvirt = libvirt;
     this.uuid = dom.uuid;
     this.name = dom.name;
     this.id = dom.id;
@@ -90,15 +91,15 @@ export class Domain implements Struct<'domain'> {
 
   /** The live definition, or with `inactive` the one of the next start. `secure` shows passwords: never log that. */
   async xml(options: FlagOptions<typeof xmlFlags> = {}): Promise<string> {
-    return (await this.libvirt.call.domainGetXmlDesc({ dom: this, flags: flagsOf(xmlFlags, options) })).xml;
+    return (await this.#libvirt.call.domainGetXmlDesc({ dom: this, flags: flagsOf(xmlFlags, options) })).xml;
   }
 
   state(): Promise<DomainStatus> {
-    return this.libvirt.call.domainGetState({ dom: this });
+    return this.#libvirt.call.domainGetState({ dom: this });
   }
 
   async info(): Promise<DomainInfo> {
-    const info = await this.libvirt.call.domainGetInfo({ dom: this });
+    const info = await this.#libvirt.call.domainGetInfo({ dom: this });
     return {
       state: info.state,
       maxMemoryKiB: Number(info.maxMem),
@@ -109,88 +110,92 @@ export class Domain implements Struct<'domain'> {
   }
 
   async isActive(): Promise<boolean> {
-    return (await this.libvirt.call.domainIsActive({ dom: this })).active;
+    return (await this.#libvirt.call.domainIsActive({ dom: this })).active;
   }
 
   async isPersistent(): Promise<boolean> {
-    return (await this.libvirt.call.domainIsPersistent({ dom: this })).persistent;
+    return (await this.#libvirt.call.domainIsPersistent({ dom: this })).persistent;
   }
 
   /** Whether the running domain differs from what the next start would give. */
   async isUpdated(): Promise<boolean> {
-    return (await this.libvirt.call.domainIsUpdated({ dom: this })).updated;
+    return (await this.#libvirt.call.domainIsUpdated({ dom: this })).updated;
   }
 
   /** Starts it, from its managed save image where there is one. The result carries the new id. */
   async start(options: FlagOptions<typeof startFlags> = {}): Promise<Domain> {
-    const reply = await this.libvirt.call.domainCreateWithFlags(
+    const reply = await this.#libvirt.call.domainCreateWithFlags(
       { dom: this, flags: flagsOf(startFlags, options) },
       // From a saved image it takes as long as the memory is large.
       { timeoutMs: 0, channel: 'transfers' },
     );
-    return new Domain(this.libvirt, reply.dom);
+    return new Domain(this.#libvirt, reply.dom);
   }
 
   /** Asks the guest to shut down and returns at once; a STOPPED event tells when it has. */
   shutdown(options: FlagOptions<typeof shutdownFlags> = {}): Promise<void> {
-    return this.libvirt.call.domainShutdownFlags({ dom: this, flags: flagsOf(shutdownFlags, options) });
+    return this.#libvirt.call.domainShutdownFlags({ dom: this, flags: flagsOf(shutdownFlags, options) });
   }
 
   /** Asks the guest to reboot and returns at once. */
   reboot(options: FlagOptions<typeof shutdownFlags> = {}): Promise<void> {
-    return this.libvirt.call.domainReboot({ dom: this, flags: flagsOf(shutdownFlags, options) });
+    return this.#libvirt.call.domainReboot({ dom: this, flags: flagsOf(shutdownFlags, options) });
   }
 
   /** Presses the reset button. */
   reset(): Promise<void> {
-    return this.libvirt.call.domainReset({ dom: this });
+    return this.#libvirt.call.domainReset({ dom: this });
   }
 
   /** Takes the power away. With `graceful` QEMU is asked first, and code 38 comes if it stays alive. */
   destroy(options: { graceful?: boolean } = {}): Promise<void> {
-    return this.libvirt.call.domainDestroyFlags({ dom: this, flags: options.graceful ? 1 : 0 });
+    return this.#libvirt.call.domainDestroyFlags(
+      { dom: this, flags: options.graceful ? 1 : 0 },
+      // The way out when other calls hang must not queue behind them.
+      { priority: 'high' },
+    );
   }
 
   /** Stops its CPUs; its memory stays. */
   suspend(): Promise<void> {
-    return this.libvirt.call.domainSuspend({ dom: this });
+    return this.#libvirt.call.domainSuspend({ dom: this });
   }
 
   resume(): Promise<void> {
-    return this.libvirt.call.domainResume({ dom: this });
+    return this.#libvirt.call.domainResume({ dom: this });
   }
 
   /** Saves memory to disk and stops; the next start restores it. */
   managedSave(options: FlagOptions<typeof saveFlags> = {}): Promise<void> {
-    return this.libvirt.call.domainManagedSave({ dom: this, flags: flagsOf(saveFlags, options) });
+    return this.#libvirt.call.domainManagedSave({ dom: this, flags: flagsOf(saveFlags, options) });
   }
 
   async hasManagedSave(): Promise<boolean> {
-    return (await this.libvirt.call.domainHasManagedSaveImage({ dom: this })).result;
+    return (await this.#libvirt.call.domainHasManagedSaveImage({ dom: this })).result;
   }
 
   removeManagedSave(): Promise<void> {
-    return this.libvirt.call.domainManagedSaveRemove({ dom: this });
+    return this.#libvirt.call.domainManagedSaveRemove({ dom: this });
   }
 
   /**
    * Removes the definition. A running domain stays and becomes transient, snapshots or not, so check the state first.
    */
   undefine(options: FlagOptions<typeof undefineFlags> = {}): Promise<void> {
-    return this.libvirt.call.domainUndefineFlags({ dom: this, flags: flagsOf(undefineFlags, options) });
+    return this.#libvirt.call.domainUndefineFlags({ dom: this, flags: flagsOf(undefineFlags, options) });
   }
 
   /** Only while it is off. */
   async rename(newName: string): Promise<void> {
-    await this.libvirt.call.domainRename({ dom: this, newName });
+    await this.#libvirt.call.domainRename({ dom: this, newName });
   }
 
   async autostart(): Promise<boolean> {
-    return (await this.libvirt.call.domainGetAutostart({ dom: this })).autostart;
+    return (await this.#libvirt.call.domainGetAutostart({ dom: this })).autostart;
   }
 
   setAutostart(autostart: boolean): Promise<void> {
-    return this.libvirt.call.domainSetAutostart({ dom: this, autostart });
+    return this.#libvirt.call.domainSetAutostart({ dom: this, autostart });
   }
 
   async title(options: FlagOptions<typeof impact> = {}): Promise<string | null> {
@@ -225,34 +230,34 @@ export class Domain implements Struct<'domain'> {
   }
 
   attachDevice(xml: string, options: FlagOptions<typeof deviceFlags> = {}): Promise<void> {
-    return this.libvirt.call.domainAttachDeviceFlags({ dom: this, xml, flags: flagsOf(deviceFlags, options) });
+    return this.#libvirt.call.domainAttachDeviceFlags({ dom: this, xml, flags: flagsOf(deviceFlags, options) });
   }
 
   /** A live detach is a request to the guest: `deviceRemoved` tells when it is done. */
   detachDevice(xml: string, options: FlagOptions<typeof deviceFlags> = {}): Promise<void> {
-    return this.libvirt.call.domainDetachDeviceFlags({ dom: this, xml, flags: flagsOf(deviceFlags, options) });
+    return this.#libvirt.call.domainDetachDeviceFlags({ dom: this, xml, flags: flagsOf(deviceFlags, options) });
   }
 
   updateDevice(xml: string, options: FlagOptions<typeof deviceFlags> = {}): Promise<void> {
-    return this.libvirt.call.domainUpdateDeviceFlags({ dom: this, xml, flags: flagsOf(deviceFlags, options) });
+    return this.#libvirt.call.domainUpdateDeviceFlags({ dom: this, xml, flags: flagsOf(deviceFlags, options) });
   }
 
   setVcpus(count: number, options: FlagOptions<typeof vcpuFlags> = {}): Promise<void> {
-    return this.libvirt.call.domainSetVcpusFlags({ dom: this, nvcpus: count, flags: flagsOf(vcpuFlags, options) });
+    return this.#libvirt.call.domainSetVcpusFlags({ dom: this, nvcpus: count, flags: flagsOf(vcpuFlags, options) });
   }
 
   async vcpus(options: FlagOptions<typeof vcpuFlags> = {}): Promise<number> {
-    return (await this.libvirt.call.domainGetVcpusFlags({ dom: this, flags: flagsOf(vcpuFlags, options) })).num;
+    return (await this.#libvirt.call.domainGetVcpusFlags({ dom: this, flags: flagsOf(vcpuFlags, options) })).num;
   }
 
   setMemory(memoryKiB: number, options: FlagOptions<typeof memoryFlags> = {}): Promise<void> {
     const flags = flagsOf(memoryFlags, options);
-    return this.libvirt.call.domainSetMemoryFlags({ dom: this, memory: memoryKiB, flags });
+    return this.#libvirt.call.domainSetMemoryFlags({ dom: this, memory: memoryKiB, flags });
   }
 
   /** Seconds between the balloon's reports of guest memory; without one there are no guest numbers. */
   setMemoryStatsPeriod(seconds: number, options: FlagOptions<typeof impact> = {}): Promise<void> {
-    return this.libvirt.call.domainSetMemoryStatsPeriod({
+    return this.#libvirt.call.domainSetMemoryStatsPeriod({
       dom: this,
       period: seconds,
       flags: flagsOf(impact, options),
@@ -261,13 +266,13 @@ export class Domain implements Struct<'domain'> {
 
   /** By tag, see `MemoryStatTag`. */
   async memoryStats(): Promise<Map<number, number>> {
-    const reply = await this.libvirt.call.domainMemoryStats({ dom: this, maxStats: MEMORY_STATS_LIMIT });
+    const reply = await this.#libvirt.call.domainMemoryStats({ dom: this, maxStats: MEMORY_STATS_LIMIT });
     return new Map(reply.stats.map(({ tag, val }) => [tag, Number(val)]));
   }
 
   /** `disk`: target (`vda`) or source path. */
   async blockInfo(disk: string): Promise<BlockInfo> {
-    const info = await this.libvirt.call.domainGetBlockInfo({ dom: this, path: disk });
+    const info = await this.#libvirt.call.domainGetBlockInfo({ dom: this, path: disk });
     return {
       capacityBytes: Number(info.capacity),
       allocationBytes: Number(info.allocation),
@@ -277,7 +282,7 @@ export class Domain implements Struct<'domain'> {
 
   /** Changes the size of a disk of a running domain; the guest sees it at once. */
   blockResize(disk: string, sizeBytes: number): Promise<void> {
-    return this.libvirt.call.domainBlockResize({ dom: this, disk, size: sizeBytes, flags: BLOCK_RESIZE_BYTES });
+    return this.#libvirt.call.domainBlockResize({ dom: this, disk, size: sizeBytes, flags: BLOCK_RESIZE_BYTES });
   }
 
   /** Merges an overlay into its base. An active commit ends with `blockJobAbort(disk, { pivot: true })` once READY. */
@@ -287,13 +292,13 @@ export class Domain implements Struct<'domain'> {
   ): Promise<void> {
     const { base = null, top = null, bandwidth = 0 } = options;
     const flags = flagsOf(blockCommitFlags, options);
-    return this.libvirt.call.domainBlockCommit({ dom: this, disk, base, top, bandwidth, flags });
+    return this.#libvirt.call.domainBlockCommit({ dom: this, disk, base, top, bandwidth, flags });
   }
 
   /** Copies the base into the overlay, which then stands alone. */
   blockPull(disk: string, options: { bandwidthMiBPerSecond?: number } = {}): Promise<void> {
     const bandwidth = options.bandwidthMiBPerSecond ?? 0;
-    return this.libvirt.call.domainBlockPull({ dom: this, path: disk, bandwidth });
+    return this.#libvirt.call.domainBlockPull({ dom: this, path: disk, bandwidth });
   }
 
   /** Mirrors a disk to `destinationXml` (a <disk> element). */
@@ -304,12 +309,12 @@ export class Domain implements Struct<'domain'> {
   ): Promise<void> {
     const flags = flagsOf(blockCopyFlags, options);
     const params = options.params ?? [];
-    return this.libvirt.call.domainBlockCopy({ dom: this, path: disk, destxml: destinationXml, params, flags });
+    return this.#libvirt.call.domainBlockCopy({ dom: this, path: disk, destxml: destinationXml, params, flags });
   }
 
   /** Null when no job runs on the disk. */
   async blockJob(disk: string): Promise<BlockJobInfo | null> {
-    const info = await this.libvirt.call.domainGetBlockJobInfo({ dom: this, path: disk, flags: 1 });
+    const info = await this.#libvirt.call.domainGetBlockJobInfo({ dom: this, path: disk, flags: 1 });
     if (!info.found) return null;
     const { type, bandwidth, cur, end } = info;
     return { type, bandwidthBytesPerSecond: Number(bandwidth), current: Number(cur), end: Number(end) };
@@ -317,46 +322,46 @@ export class Domain implements Struct<'domain'> {
 
   blockJobAbort(disk: string, options: FlagOptions<typeof blockJobAbortFlags> = {}): Promise<void> {
     const flags = flagsOf(blockJobAbortFlags, options);
-    return this.libvirt.call.domainBlockJobAbort({ dom: this, path: disk, flags });
+    return this.#libvirt.call.domainBlockJobAbort({ dom: this, path: disk, flags });
   }
 
   /** Progress of a save, migration, dump or backup; with `completed` the numbers of the last one. */
   async jobStats(options: { completed?: boolean } = {}): Promise<JobStats> {
     const flags = options.completed ? 1 : 0;
-    const { type, params } = await this.libvirt.call.domainGetJobStats({ dom: this, flags });
+    const { type, params } = await this.#libvirt.call.domainGetJobStats({ dom: this, flags });
     return { type, values: parametersToObject(params) };
   }
 
   abortJob(): Promise<void> {
-    return this.libvirt.call.domainAbortJob({ dom: this });
+    return this.#libvirt.call.domainAbortJob({ dom: this });
   }
 
   async createSnapshot(xml: string, options: FlagOptions<typeof snapshotCreateFlags> = {}): Promise<Snapshot> {
     const flags = flagsOf(snapshotCreateFlags, options);
-    const reply = await this.libvirt.call.domainSnapshotCreateXml({ dom: this, xmlDesc: xml, flags });
-    return new Snapshot(this.libvirt, reply.snap);
+    const reply = await this.#libvirt.call.domainSnapshotCreateXml({ dom: this, xmlDesc: xml, flags });
+    return new Snapshot(this.#libvirt, reply.snap);
   }
 
   async snapshots(options: FlagOptions<typeof snapshotListFlags> = {}): Promise<Snapshot[]> {
     const flags = flagsOf(snapshotListFlags, options);
-    const reply = await this.libvirt.call.domainListAllSnapshots({ dom: this, flags });
-    return reply.snapshots.map((snapshot) => new Snapshot(this.libvirt, snapshot));
+    const reply = await this.#libvirt.call.domainListAllSnapshots({ dom: this, flags });
+    return reply.snapshots.map((snapshot) => new Snapshot(this.#libvirt, snapshot));
   }
 
   /** Rejects with a not-found error. */
   async snapshot(name: string): Promise<Snapshot> {
-    return new Snapshot(this.libvirt, (await this.libvirt.call.domainSnapshotLookupByName({ dom: this, name })).snap);
+    return new Snapshot(this.#libvirt, (await this.#libvirt.call.domainSnapshotLookupByName({ dom: this, name })).snap);
   }
 
   /** Null when there is none. */
   async currentSnapshot(): Promise<Snapshot | null> {
-    const reply = await orNull(this.libvirt.call.domainSnapshotCurrent({ dom: this }));
-    return reply === null ? null : new Snapshot(this.libvirt, reply.snap);
+    const reply = await orNull(this.#libvirt.call.domainSnapshotCurrent({ dom: this }));
+    return reply === null ? null : new Snapshot(this.#libvirt, reply.snap);
   }
 
   /** One of `AddressSource`: `LEASE` (default), `AGENT` or `ARP`. */
   async interfaceAddresses(source: number = AddressSource.LEASE): Promise<InterfaceAddresses[]> {
-    const { ifaces } = await this.libvirt.call.domainInterfaceAddresses({ dom: this, source });
+    const { ifaces } = await this.#libvirt.call.domainInterfaceAddresses({ dom: this, source });
     return ifaces.map(({ name, hwaddr, addrs }) => ({
       name,
       mac: hwaddr,
@@ -370,7 +375,7 @@ export class Domain implements Struct<'domain'> {
 
   /** What the guest agent tells, by libvirt's keys (`os.id`, `hostname`, `fs.0.mountpoint`). */
   async guestInfo(options: FlagOptions<typeof guestInfoFlags> = {}): Promise<Record<string, ParameterValue>> {
-    const reply = await this.libvirt.call.domainGetGuestInfo({ dom: this, types: flagsOf(guestInfoFlags, options) });
+    const reply = await this.#libvirt.call.domainGetGuestInfo({ dom: this, types: flagsOf(guestInfoFlags, options) });
     return parametersToObject(reply.params);
   }
 
@@ -379,7 +384,7 @@ export class Domain implements Struct<'domain'> {
    * after 5 s whatever the timeout, which only bounds the command itself: seconds, -1 default, -2 for ever.
    */
   async agentCommand(command: object, timeoutSeconds = -1): Promise<unknown> {
-    const { result } = await this.libvirt.call.qemuDomainAgentCommand({
+    const { result } = await this.#libvirt.call.qemuDomainAgentCommand({
       dom: this,
       cmd: JSON.stringify(command),
       timeout: timeoutSeconds,
@@ -389,13 +394,13 @@ export class Domain implements Struct<'domain'> {
 
   /** One QMP command. It marks the domain as tainted. */
   async monitorCommand(command: object): Promise<unknown> {
-    const reply = await this.libvirt.call.qemuDomainMonitorCommand({ dom: this, cmd: JSON.stringify(command) });
+    const reply = await this.#libvirt.call.qemuDomainMonitorCommand({ dom: this, cmd: JSON.stringify(command) });
     return JSON.parse(reply.result);
   }
 
   /** Presses keys together; codes are Linux input codes (Ctrl 29, Alt 56, Del 111, Enter 28). */
   sendKeys(keycodes: readonly number[], holdMs = 50): Promise<void> {
-    return this.libvirt.call.domainSendKey({ dom: this, codeset: 0, holdtime: holdMs, keycodes });
+    return this.#libvirt.call.domainSendKey({ dom: this, codeset: 0, holdtime: holdMs, keycodes });
   }
 
   /**
@@ -407,18 +412,18 @@ export class Domain implements Struct<'domain'> {
   async openConsole(options: FlagOptions<typeof consoleFlags> & { device?: string } = {}): Promise<Duplex> {
     const flags = flagsOf(consoleFlags, options);
     const args = { dom: this, devName: options.device ?? null, flags };
-    return (await this.libvirt.openStream('domainOpenConsole', args)).stream;
+    return (await this.#libvirt.openStream('domainOpenConsole', args)).stream;
   }
 
   /** A virtio channel, both ways; the first one without a name. */
   async openChannel(name?: string, options: { force?: boolean } = {}): Promise<Duplex> {
     const args = { dom: this, name: name ?? null, flags: options.force ? 1 : 0 };
-    return (await this.libvirt.openStream('domainOpenChannel', args)).stream;
+    return (await this.#libvirt.openStream('domainOpenChannel', args)).stream;
   }
 
   /** What its display shows. The image is PNG or, with an older QEMU, PPM. */
   async screenshot(screen = 0): Promise<{ mime: string; data: Buffer }> {
-    const { stream, result } = await this.libvirt.openStream('domainScreenshot', { dom: this, screen });
+    const { stream, result } = await this.#libvirt.openStream('domainScreenshot', { dom: this, screen });
     return { mime: result.mime ?? 'application/octet-stream', data: await buffer(stream) };
   }
 
@@ -429,7 +434,7 @@ export class Domain implements Struct<'domain'> {
   ): Promise<string | null> {
     try {
       const flags = flagsOf(impact, options);
-      return (await this.libvirt.call.domainGetMetadata({ dom: this, type, uri, flags })).metadata;
+      return (await this.#libvirt.call.domainGetMetadata({ dom: this, type, uri, flags })).metadata;
     } catch (error) {
       if (isNotFound(error) && error.code === NO_METADATA) return null;
       throw error;
@@ -444,7 +449,7 @@ export class Domain implements Struct<'domain'> {
     options: FlagOptions<typeof impact>,
   ): Promise<void> {
     const flags = flagsOf(impact, options);
-    return this.libvirt.call.domainSetMetadata({ dom: this, type, metadata, key, uri, flags });
+    return this.#libvirt.call.domainSetMetadata({ dom: this, type, metadata, key, uri, flags });
   }
 }
 

@@ -58,55 +58,56 @@ export class Networks {
 export class Network implements Struct<'network'> {
   readonly uuid: string;
   readonly name: string;
-  private readonly libvirt: Libvirt;
+  // Truly private: an object that is logged or serialized shows the network, not the connection.
+  readonly #libvirt: Libvirt;
 
   constructor(libvirt: Libvirt, net: Struct<'network'>) {
-    this.libvirt = libvirt;
+    this.#libvirt = libvirt;
     this.uuid = net.uuid;
     this.name = net.name;
   }
 
   async xml(options: { inactive?: boolean } = {}): Promise<string> {
-    return (await this.libvirt.call.networkGetXmlDesc({ net: this, flags: options.inactive ? 1 : 0 })).xml;
+    return (await this.#libvirt.call.networkGetXmlDesc({ net: this, flags: options.inactive ? 1 : 0 })).xml;
   }
 
   start(): Promise<void> {
-    return this.libvirt.call.networkCreate({ net: this });
+    return this.#libvirt.call.networkCreate({ net: this });
   }
 
   /** Stops it. Domains on it lose their link. */
   destroy(): Promise<void> {
-    return this.libvirt.call.networkDestroy({ net: this });
+    return this.#libvirt.call.networkDestroy({ net: this });
   }
 
   undefine(): Promise<void> {
-    return this.libvirt.call.networkUndefine({ net: this });
+    return this.#libvirt.call.networkUndefine({ net: this });
   }
 
   async isActive(): Promise<boolean> {
-    return (await this.libvirt.call.networkIsActive({ net: this })).active;
+    return (await this.#libvirt.call.networkIsActive({ net: this })).active;
   }
 
   async isPersistent(): Promise<boolean> {
-    return (await this.libvirt.call.networkIsPersistent({ net: this })).persistent;
+    return (await this.#libvirt.call.networkIsPersistent({ net: this })).persistent;
   }
 
   async autostart(): Promise<boolean> {
-    return (await this.libvirt.call.networkGetAutostart({ net: this })).autostart;
+    return (await this.#libvirt.call.networkGetAutostart({ net: this })).autostart;
   }
 
   setAutostart(autostart: boolean): Promise<void> {
-    return this.libvirt.call.networkSetAutostart({ net: this, autostart });
+    return this.#libvirt.call.networkSetAutostart({ net: this, autostart });
   }
 
   /** Rejects where the network has no bridge of its own. */
   async bridgeName(): Promise<string> {
-    return (await this.libvirt.call.networkGetBridgeName({ net: this })).name;
+    return (await this.#libvirt.call.networkGetBridgeName({ net: this })).name;
   }
 
   /** Leases of libvirt's DHCP server; with `mac` (lower case) only those of one interface. */
   async dhcpLeases(mac?: string): Promise<DhcpLease[]> {
-    const { leases } = await this.libvirt.call.networkGetDhcpLeases({ net: this, mac: mac ?? null });
+    const { leases } = await this.#libvirt.call.networkGetDhcpLeases({ net: this, mac: mac ?? null });
     return leases.map((lease) => ({
       interface: lease.iface,
       expiresAt: Number(lease.expirytime),
@@ -132,8 +133,8 @@ export class Network implements Struct<'network'> {
     options: FlagOptions<typeof impact> & { parentIndex?: number } = {},
   ): Promise<void> {
     // Daemons without this feature read the two the other way round.
-    const ordered = await this.libvirt.host.supportsFeature(FEATURE_NETWORK_UPDATE_ORDER);
-    await this.libvirt.call.networkUpdate({
+    const ordered = await this.#libvirt.host.supportsFeature(FEATURE_NETWORK_UPDATE_ORDER);
+    await this.#libvirt.call.networkUpdate({
       net: this,
       command: ordered ? command : section,
       section: ordered ? section : command,

@@ -3,8 +3,7 @@ import type { Link } from '../connection/link.ts';
 import type { RpcConnection } from '../connection/rpc-connection.ts';
 import type { Libvirt } from '../libvirt.ts';
 import { CallTimeoutError } from '../protocol/errors.ts';
-import { Program } from '../protocol/packet.ts';
-import { procedures } from '../protocol/procedures.ts';
+import { entryOf } from '../protocol/procedures.ts';
 import type { EncodableStruct } from '../protocol/schema.ts';
 import { readDomainStats, type DomainStats } from './domain-stats.ts';
 
@@ -57,11 +56,7 @@ const DEFAULT_TIMEOUT_MS = 5_000;
 const NOWAIT = 0x2000_0000;
 const BACKING = 0x4000_0000;
 
-const allDomainStats = {
-  name: 'connectGetAllDomainStats',
-  program: Program.REMOTE,
-  procedure: procedures.connectGetAllDomainStats,
-} as const;
+const allDomainStats = entryOf('connectGetAllDomainStats');
 
 /** Statistics of many domains at once, so that one hung QEMU costs nobody else's numbers. */
 export class Statistics {

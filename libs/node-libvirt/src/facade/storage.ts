@@ -88,20 +88,21 @@ export class Pools {
 export class Pool implements Struct<'pool'> {
   readonly uuid: string;
   readonly name: string;
-  private readonly libvirt: Libvirt;
+  // Truly private: an object that is logged or serialized shows the pool, not the connection.
+  readonly #libvirt: Libvirt;
 
   constructor(libvirt: Libvirt, pool: Struct<'pool'>) {
-    this.libvirt = libvirt;
+    this.#libvirt = libvirt;
     this.uuid = pool.uuid;
     this.name = pool.name;
   }
 
   async xml(): Promise<string> {
-    return (await this.libvirt.call.storagePoolGetXmlDesc({ pool: this })).xml;
+    return (await this.#libvirt.call.storagePoolGetXmlDesc({ pool: this })).xml;
   }
 
   async info(): Promise<PoolInfo> {
-    const info = await this.libvirt.call.storagePoolGetInfo({ pool: this });
+    const info = await this.#libvirt.call.storagePoolGetInfo({ pool: this });
     return {
       state: info.state,
       capacityBytes: Number(info.capacity),
@@ -112,56 +113,56 @@ export class Pool implements Struct<'pool'> {
 
   /** Makes the target (the directory of a directory pool). */
   build(options: FlagOptions<typeof poolBuildFlags> = {}): Promise<void> {
-    return this.libvirt.call.storagePoolBuild({ pool: this, flags: flagsOf(poolBuildFlags, options) });
+    return this.#libvirt.call.storagePoolBuild({ pool: this, flags: flagsOf(poolBuildFlags, options) });
   }
 
   start(options: FlagOptions<typeof poolCreateFlags> = {}): Promise<void> {
-    return this.libvirt.call.storagePoolCreate({ pool: this, flags: flagsOf(poolCreateFlags, options) });
+    return this.#libvirt.call.storagePoolCreate({ pool: this, flags: flagsOf(poolCreateFlags, options) });
   }
 
   /** Stops it; the data stays. */
   destroy(): Promise<void> {
-    return this.libvirt.call.storagePoolDestroy({ pool: this });
+    return this.#libvirt.call.storagePoolDestroy({ pool: this });
   }
 
   /** Removes the target, which has to be empty. */
   delete(): Promise<void> {
-    return this.libvirt.call.storagePoolDelete({ pool: this });
+    return this.#libvirt.call.storagePoolDelete({ pool: this });
   }
 
   undefine(): Promise<void> {
-    return this.libvirt.call.storagePoolUndefine({ pool: this });
+    return this.#libvirt.call.storagePoolUndefine({ pool: this });
   }
 
   /** Looks at the target again, for volumes that others made or removed. */
   refresh(): Promise<void> {
-    return this.libvirt.call.storagePoolRefresh({ pool: this });
+    return this.#libvirt.call.storagePoolRefresh({ pool: this });
   }
 
   async isActive(): Promise<boolean> {
-    return (await this.libvirt.call.storagePoolIsActive({ pool: this })).active;
+    return (await this.#libvirt.call.storagePoolIsActive({ pool: this })).active;
   }
 
   async isPersistent(): Promise<boolean> {
-    return (await this.libvirt.call.storagePoolIsPersistent({ pool: this })).persistent;
+    return (await this.#libvirt.call.storagePoolIsPersistent({ pool: this })).persistent;
   }
 
   async autostart(): Promise<boolean> {
-    return (await this.libvirt.call.storagePoolGetAutostart({ pool: this })).autostart;
+    return (await this.#libvirt.call.storagePoolGetAutostart({ pool: this })).autostart;
   }
 
   setAutostart(autostart: boolean): Promise<void> {
-    return this.libvirt.call.storagePoolSetAutostart({ pool: this, autostart });
+    return this.#libvirt.call.storagePoolSetAutostart({ pool: this, autostart });
   }
 
   async volumes(): Promise<Volume[]> {
-    const { vols } = await this.libvirt.call.storagePoolListAllVolumes({ pool: this });
-    return vols.map((vol) => new Volume(this.libvirt, vol));
+    const { vols } = await this.#libvirt.call.storagePoolListAllVolumes({ pool: this });
+    return vols.map((vol) => new Volume(this.#libvirt, vol));
   }
 
   /** Rejects with a not-found error. */
   async volume(name: string): Promise<Volume> {
-    return new Volume(this.libvirt, (await this.libvirt.call.storageVolLookupByName({ pool: this, name })).vol);
+    return new Volume(this.#libvirt, (await this.#libvirt.call.storageVolLookupByName({ pool: this, name })).vol);
   }
 
   async findVolume(name: string): Promise<Volume | null> {
@@ -171,7 +172,7 @@ export class Pool implements Struct<'pool'> {
   /** A qcow2 volume needs `<compat>1.1</compat>` in its target to be more than a 2008 image. A taken name is code 90. */
   async createVolume(xml: string, options: FlagOptions<typeof volumeCreateFlags> = {}): Promise<Volume> {
     const flags = flagsOf(volumeCreateFlags, options);
-    return new Volume(this.libvirt, (await this.libvirt.call.storageVolCreateXml({ pool: this, xml, flags })).vol);
+    return new Volume(this.#libvirt, (await this.#libvirt.call.storageVolCreateXml({ pool: this, xml, flags })).vol);
   }
 
   /** A full copy of `source`, converted to the format that `xml` asks for. */
@@ -181,8 +182,8 @@ export class Pool implements Struct<'pool'> {
     options: FlagOptions<typeof volumeCreateFlags> = {},
   ): Promise<Volume> {
     const flags = flagsOf(volumeCreateFlags, options);
-    const reply = await this.libvirt.call.storageVolCreateXmlFrom({ pool: this, xml, clonevol: source, flags });
-    return new Volume(this.libvirt, reply.vol);
+    const reply = await this.#libvirt.call.storageVolCreateXmlFrom({ pool: this, xml, clonevol: source, flags });
+    return new Volume(this.#libvirt, reply.vol);
   }
 }
 
@@ -213,40 +214,41 @@ export class Volume implements Struct<'volume'> {
   readonly pool: string;
   readonly name: string;
   readonly key: string;
-  private readonly libvirt: Libvirt;
+  // Truly private: an object that is logged or serialized shows the volume, not the connection.
+  readonly #libvirt: Libvirt;
 
   constructor(libvirt: Libvirt, vol: Struct<'volume'>) {
-    this.libvirt = libvirt;
+    this.#libvirt = libvirt;
     this.pool = vol.pool;
     this.name = vol.name;
     this.key = vol.key;
   }
 
   async xml(): Promise<string> {
-    return (await this.libvirt.call.storageVolGetXmlDesc({ vol: this })).xml;
+    return (await this.#libvirt.call.storageVolGetXmlDesc({ vol: this })).xml;
   }
 
   async path(): Promise<string> {
-    return (await this.libvirt.call.storageVolGetPath({ vol: this })).name;
+    return (await this.#libvirt.call.storageVolGetPath({ vol: this })).name;
   }
 
   async info(): Promise<VolumeInfo> {
-    const info = await this.libvirt.call.storageVolGetInfo({ vol: this });
+    const info = await this.#libvirt.call.storageVolGetInfo({ vol: this });
     return { type: info.type, capacityBytes: Number(info.capacity), allocationBytes: Number(info.allocation) };
   }
 
   /** Bytes, or with `delta` bytes more. */
   resize(capacityBytes: number, options: FlagOptions<typeof volumeResizeFlags> = {}): Promise<void> {
     const flags = flagsOf(volumeResizeFlags, options);
-    return this.libvirt.call.storageVolResize({ vol: this, capacity: capacityBytes, flags });
+    return this.#libvirt.call.storageVolResize({ vol: this, capacity: capacityBytes, flags });
   }
 
   delete(options: FlagOptions<typeof volumeDeleteFlags> = {}): Promise<void> {
-    return this.libvirt.call.storageVolDelete({ vol: this, flags: flagsOf(volumeDeleteFlags, options) });
+    return this.#libvirt.call.storageVolDelete({ vol: this, flags: flagsOf(volumeDeleteFlags, options) });
   }
 
   wipe(): Promise<void> {
-    return this.libvirt.call.storageVolWipe({ vol: this });
+    return this.#libvirt.call.storageVolWipe({ vol: this });
   }
 
   /** Its bytes. The stream ends only after the daemon said that they were all. */
@@ -302,12 +304,12 @@ export class Volume implements Struct<'volume'> {
 
   private openDownload({ offset = 0, length = 0, signal }: TransferRange, sparse: boolean) {
     const args = { vol: this, offset, length, flags: sparse ? SPARSE_STREAM : 0 };
-    return this.libvirt.openStream('storageVolDownload', args, { sparse, ...(signal ? { signal } : {}) });
+    return this.#libvirt.openStream('storageVolDownload', args, { sparse, ...(signal ? { signal } : {}) });
   }
 
   private openUpload({ offset = 0, length = 0, signal }: TransferRange, sparse: boolean) {
     const args = { vol: this, offset, length, flags: sparse ? SPARSE_STREAM : 0 };
-    return this.libvirt.openStream('storageVolUpload', args, { sparse, ...(signal ? { signal } : {}) });
+    return this.#libvirt.openStream('storageVolUpload', args, { sparse, ...(signal ? { signal } : {}) });
   }
 }
 

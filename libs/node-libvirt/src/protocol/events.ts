@@ -82,6 +82,11 @@ export const eventKinds = {
     lifecycle: event(0, 376, { dev: 'nodeDevice', event: 'i32', detail: 'i32' }),
     update: event(1, 377, { dev: 'nodeDevice' }),
   },
+  /** Events of QEMU's own monitor (QMP), of all domains. */
+  monitor: {
+    /** details: JSON text. */
+    event: event(0, 6, { dom: 'domain', event: 'str', seconds: 'i64', micros: 'u32', details: 'str?' }),
+  },
   secret: {
     lifecycle: event(0, 382, { secret: 'secret', event: 'i32', detail: 'i32' }),
     valueChanged: event(1, 383, { secret: 'secret' }),

@@ -6,7 +6,7 @@ export type FlagOptions<B extends Bits> = { readonly [K in keyof B]?: boolean | 
   readonly flags?: number | undefined;
 };
 
-/** The bit mask for a set of options; an unknown name is a mistake of the caller and ignored by type only. */
+/** The bit mask for a set of options. */
 export function flagsOf<B extends Bits>(bits: B, options: FlagOptions<B> = {}): number {
   let mask = options.flags ?? 0;
   for (const [name, bit] of Object.entries(bits)) {

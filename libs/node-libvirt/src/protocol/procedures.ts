@@ -1,3 +1,4 @@
+import { Program } from './packet.ts';
 import type { Procedure, StreamProcedure } from './procedure.ts';
 import { blockProcedures } from './procedures/block.ts';
 import { connectionProcedures } from './procedures/connection.ts';
@@ -48,4 +49,9 @@ export interface ProcedureEntry<P extends Procedure = Procedure> {
   readonly name: string;
   readonly program: number;
   readonly procedure: P;
+}
+
+export function entryOf<K extends keyof Procedures>(name: K): ProcedureEntry<Procedures[K]> {
+  const program = Object.hasOwn(qemuProcedures, name) ? Program.QEMU : Program.REMOTE;
+  return { name, program, procedure: procedures[name] };
 }

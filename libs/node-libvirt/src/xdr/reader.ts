@@ -99,5 +99,5 @@ export class XdrReader {
 }
 
 function padded(size: number): number {
-  return (size + 3) & ~3;
+  return size + (-size & 3);
 }
