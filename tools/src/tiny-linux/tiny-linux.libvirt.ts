@@ -58,11 +58,14 @@ describe('tiny-linux under libvirt', () => {
       `<domain type='qemu'>
         <name>${name}</name>
         <memory unit='MiB'>128</memory>
-        <os><type arch='x86_64' machine='pc'>hvm</type></os>
+        <os><type arch='x86_64' machine='q35'>hvm</type></os>
         <features><acpi/></features>
+        <cpu mode='maximum'/>
         <devices>
           <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='${disk}'/><target dev='vda'/></disk>
-          <disk type='file' device='cdrom'><source file='${iso}'/><target dev='hda' bus='ide'/></disk>
+          <disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='${iso}'/><target dev='vdb'/><readonly/></disk>
+          <controller type='pci' index='0' model='pcie-root'/>
+          ${"<controller type='pci' model='pcie-root-port'/>".repeat(9)}
           <interface type='network'><source network='${NETWORK}'/><mac address='${macs[0]}'/><model type='virtio'/></interface>
           <serial type='pty'><log file='${console_}'/></serial>
           <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>
