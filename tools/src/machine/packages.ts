@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import { CommandFailed, run } from './command.ts';
 
 /** What a command of this repository needs from the system. */
-export type Purpose = 'nats' | 'kvm' | 'database' | 'browser';
+export type Purpose = 'nats' | 'kvm' | 'iso' | 'database' | 'browser';
 
 interface Needs {
   /** Debian's and Ubuntu's packages. */
@@ -30,6 +30,7 @@ const NEEDS: Record<Purpose, Needs> = {
     ],
     programs: ['libvirtd', 'virtlogd', 'virsh', 'qemu-system-x86_64', 'qemu-img', 'dnsmasq', 'iptables', 'ip'],
   },
+  iso: { packages: ['xorriso'], programs: ['xorriso'] },
   database: { packages: ['mariadb-server'], programs: ['mariadbd', 'mariadb-install-db'] },
   browser: { packages: ['chromium'], programs: ['chromium'] },
 };
