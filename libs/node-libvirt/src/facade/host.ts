@@ -36,6 +36,8 @@ export interface Version {
 /** The machine that the daemon runs on, and the daemon itself. */
 export class Host {
   private readonly libvirt: Libvirt;
+  private cpuFields: number | undefined;
+  private memoryFields: number | undefined;
 
   constructor(libvirt: Libvirt) {
     this.libvirt = libvirt;
@@ -75,13 +77,16 @@ export class Host {
   }
 
   async cpuTimes(): Promise<NodeCpuTimes> {
-    const { params } = await this.libvirt.call.nodeGetCpuStats({ cpuNum: ALL, nparams: MAX_FIELDS });
+    // Drivers refuse any other number of fields than the one they have.
+    this.cpuFields ??= (await this.libvirt.call.nodeGetCpuStats({ cpuNum: ALL, nparams: 0 })).nparams;
+    const { params } = await this.libvirt.call.nodeGetCpuStats({ cpuNum: ALL, nparams: this.cpuFields });
     const value = (field: string): bigint => params.find((entry) => entry.field === field)?.value ?? 0n;
     return { kernelNs: value('kernel'), userNs: value('user'), idleNs: value('idle'), ioWaitNs: value('iowait') };
   }
 
   async memory(): Promise<NodeMemory> {
-    const { params } = await this.libvirt.call.nodeGetMemoryStats({ cellNum: ALL, nparams: MAX_FIELDS });
+    this.memoryFields ??= (await this.libvirt.call.nodeGetMemoryStats({ cellNum: ALL, nparams: 0 })).nparams;
+    const { params } = await this.libvirt.call.nodeGetMemoryStats({ cellNum: ALL, nparams: this.memoryFields });
     const value = (field: string): number => Number(params.find((entry) => entry.field === field)?.value ?? 0);
     return {
       totalKiB: value('total'),
@@ -124,8 +129,6 @@ export class Host {
 }
 
 const ALL = -1;
-/** More than the daemon has, so that one call is enough. */
-const MAX_FIELDS = 16;
 
 function version(coded: bigint): Version {
   const value = Number(coded);

@@ -280,8 +280,8 @@ export class Volume implements Struct<'volume'> {
   }
 
   /**
-   * Skips runs of zeros. Only for a volume that was just made: a hole cuts the file off where it begins, and over old
-   * data it leaves that data readable. The chunks must reach up to the end of the volume, a last hole included.
+   * Skips runs of zeros. Only for a volume that was just made with `<allocation>0</allocation>`: a hole cuts the file off
+   * where it begins, and over old data it leaves that data readable. The chunks must reach up to the end of the volume, a last hole included.
    */
   async uploadSparse(
     source: Iterable<SparseChunk> | AsyncIterable<SparseChunk>,

@@ -157,8 +157,8 @@ export function isNotFound(error: unknown): error is LibvirtError {
 }
 
 /**
- * An object of that name or UUID exists already. Domains, networks and pools report this as OPERATION_FAILED, which
- * means many things, so the format of the message decides for them.
+ * An object of that name or UUID exists already. For domains, networks and pools this has no code of its own but is one
+ * of many failed operations, so that their English text decides: look before you define where the daemon is translated.
  */
 export function isAlreadyExists(error: unknown): error is LibvirtError {
   if (!(error instanceof LibvirtError)) return false;
