@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ERRORS, Refusal, refusal } from '../command-line/errors.ts';
+import { isMeantFor, type Fault, type Moment } from './fault.ts';
+
+/** The faults that hit this one call of a program. */
+export class FaultPlan {
+  private readonly faults: Fault[];
+  private readonly refusalOf: (fault: Fault) => Error;
+
+  /**
+   * Counts the call against each fault that is meant for it; the counts are files in `countsFolder`, so that `after` and
+   * `times` hold over many processes.
+   */
+  constructor(
+    all: Fault[],
+    command: string,
+    paths: string[],
+    countsFolder: string,
+    refusalOf: (fault: Fault) => Error = vmrunRefusal,
+  ) {
+    this.refusalOf = refusalOf;
+    this.faults = all.filter((fault) => {
+      if (!isMeantFor(fault, command, paths)) return false;
+      if (fault.after === 0 && fault.times === Infinity) return true;
+      const call = nextCount(fault, countsFolder);
+      return call > fault.after && call <= fault.after + fault.times;
+    });
+  }
+
+  /** Does what is due at this moment of the call; a fault strikes once. */
+  async reach(moment: Moment): Promise<void> {
+    while (true) {
+      const index = this.faults.findIndex((fault) => fault.at === moment);
+      if (index < 0) return;
+      const [fault] = this.faults.splice(index, 1);
+      await this.strike(fault!);
+    }
+  }
+
+  private async strike(fault: Fault): Promise<void> {
+    switch (fault.kind) {
+      case 'refuse':
+      case 'disk-full':
+        throw this.refusalOf(fault);
+      case 'slow':
+        await delay(fault.delayMs);
+        return;
+      case 'hang':
+        await forever();
+        return;
+      case 'die':
+        process.kill(process.pid, 'SIGKILL');
+        await forever();
+        return;
+      case 'hold-pipes':
+        await holdPipes(fault.delayMs);
+        return;
+    }
+  }
+}
+
+/** Waits until somebody kills this process. */
+export function forever(): Promise<never> {
+  return new Promise(() => setInterval(() => undefined, 60_000));
+}
+
+function vmrunRefusal(fault: Fault): Error {
+  if (fault.kind === 'disk-full') return refusal('disk-full');
+  const lines = fault.text ?? `Error: ${ERRORS[fault.error ?? 'unknown']}`;
+  return new Refusal(typeof lines === 'string' ? [lines] : lines, fault.exit);
+}
+
+/** A child that inherits the pipes and outlives this process, as the GUI does on Windows. */
+async function holdPipes(holdMs: number): Promise<void> {
+  const { spawn } = await import('node:child_process');
+  spawn(process.execPath, ['-e', `setTimeout(() => {}, ${holdMs})`], {
+    detached: true,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  }).unref();
+}
+
+function nextCount(fault: Fault, folder: string): number {
+  const id = createHash('sha1').update(JSON.stringify(fault)).digest('hex').slice(0, 12);
+  mkdirSync(folder, { recursive: true });
+  for (let count = 1; ; count++) {
+    try {
+      writeFileSync(join(folder, `${id}.${count}`), '', { flag: 'wx' });
+      return count;
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+    }
+  }
+}
