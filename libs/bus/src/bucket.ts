@@ -8,7 +8,8 @@ import type { Bus } from './connection.ts';
 import { isMissing, isPassing } from './faults.ts';
 import { readOrdered, type OrderedItem } from './ordered.ts';
 import { store, type PublishOptions } from './publish.ts';
-import { backoffMs, pause, retry } from './retry.ts';
+import { backoffMs, pause } from './retry.ts';
+import { served } from './served.ts';
 import { bucketStream, bucketSubject } from './topology.ts';
 import { decodeJson, encodeJson, isEcho } from './wire.ts';
 
@@ -134,7 +135,7 @@ export class Bucket<Value> {
     for (let failures = 1; !signal.aborted; failures += 1) {
       try {
         await this.#bus.whenConnected(signal);
-        const { state } = await this.#bus.manager.streams.info(bucketStream(this.name));
+        const { state } = await this.#bus.whileConnected(this.#bus.manager.streams.info(bucketStream(this.name)));
         // Lower than what was seen: the bucket was lost and begun anew, and its revisions say nothing about the old ones.
         const isNew = Math.max(0, ...known.values()) > state.last_seq;
         const before = known;
@@ -245,12 +246,10 @@ export class Bucket<Value> {
   }
 
   #served<Result>(signal: AbortSignal | undefined, read: () => Promise<Result>): Promise<Result> {
-    return retry(
-      async () => {
-        await this.#bus.whenConnected(signal);
-        return read();
-      },
-      { signal, retryable: (error) => isPassing(error) || isMissing(error) },
-    );
+    return served(this.#bus, read, {
+      signal,
+      retryable: (error) => isPassing(error) || isMissing(error),
+      what: `reading ${this.name}`,
+    });
   }
 }

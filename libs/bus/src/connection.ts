@@ -76,6 +76,7 @@ export class Bus {
   readonly manager: JetStreamManager;
   #connected = true;
   readonly #reconnected = new Set<() => void>();
+  readonly #lost = new Set<() => void>();
 
   constructor(connection: NatsConnection, manager: JetStreamManager) {
     this.connection = connection;
@@ -113,6 +114,22 @@ export class Bus {
     if (this.connection.isClosed()) throw new errors.ClosedConnectionError();
   }
 
+  /** The same as the answer, or a ConnectionError as soon as the connection on which it was to come is lost. */
+  async whileConnected<Result>(answer: Promise<Result>): Promise<Result> {
+    let lose = () => {};
+    const lost = new Promise<never>((_resolve, reject) => {
+      lose = () => reject(new errors.ConnectionError('the connection to nats-server was lost'));
+    });
+    this.#lost.add(lose);
+    // Of the two, one is not waited for any more.
+    answer.catch(() => {});
+    try {
+      return await Promise.race([answer, lost]);
+    } finally {
+      this.#lost.delete(lose);
+    }
+  }
+
   /** Sends what is buffered, lets subscriptions finish, and closes. May be called twice. */
   async close(): Promise<void> {
     if (this.connection.isClosed()) return;
@@ -126,6 +143,7 @@ export class Bus {
       if (status.type === 'disconnect') {
         if (this.#connected) log.warn('Lost the connection to nats-server.');
         this.#connected = false;
+        for (const lose of this.#lost) lose();
       } else if (status.type === 'reconnect') {
         this.#connected = true;
         log.log(`Connected to nats-server at ${status.server} again.`);

@@ -4,12 +4,13 @@ import { consumers, MinuteRollup, streams } from '@polyvirt/contracts';
 import type { Bus } from './connection.ts';
 import { decodeEvent, type StoredEvent } from './event.ts';
 import { pull } from './pull.ts';
+import { sharedAckWaitMs } from './topology.ts';
 import { runInTrace, traceHeader } from './trace.ts';
 import { decodeJson } from './wire.ts';
 
 const log = new Logger('Bus');
 
-/** Something to be dealt with; it comes again until `ack`. */
+/** Something to be dealt with before the next one is asked for; it comes again until `ack`. */
 export interface Delivery<Content> {
   readonly content: Content;
   /** 1 at first; higher when it has come before. */
@@ -18,8 +19,6 @@ export interface Delivery<Content> {
   ack(): Promise<void>;
   /** It could not be dealt with now; it comes again after the delay. */
   nak(delayMs: number): void;
-  /** Still at it: puts off the time at which the server takes it for lost. */
-  working(): void;
   /** Runs in the trace of whoever sent it. */
   trace<Result>(run: () => Result): Result;
 }
@@ -34,7 +33,7 @@ export async function* consumeEvents(
 ): AsyncGenerator<Delivery<StoredEvent>, void> {
   for await (const message of pull(bus, { stream: streams.events.name, consumer, maxMessages: 1, signal })) {
     const event = decodeEvent(message);
-    if (event) yield deliver(message, event);
+    if (event) yield* deliver(message, event);
     else message.term();
   }
 }
@@ -47,7 +46,7 @@ export async function* consumeRollups(
   const options = { stream: streams.rollups.name, consumer: consumers.rollups, maxMessages: 64, signal };
   for await (const message of pull(bus, options)) {
     const rollup = decodeRollup(message);
-    if (rollup) yield deliver(message, rollup);
+    if (rollup) yield* deliver(message, rollup);
     else message.term();
   }
 }
@@ -61,14 +60,21 @@ function decodeRollup(message: JsMsg): MinuteRollup | undefined {
   }
 }
 
-const deliver = <Content>(message: JsMsg, content: Content): Delivery<Content> => ({
-  content,
-  deliveries: message.info.deliveryCount,
-  ack: () => acknowledge(message),
-  nak: (delayMs) => message.nak(Math.max(1, delayMs)),
-  working: () => message.working(),
-  trace: (run) => runInTrace(message.headers?.get(traceHeader), run),
-});
+function* deliver<Content>(message: JsMsg, content: Content): Generator<Delivery<Content>, void> {
+  // The server takes it for lost only when this process dies, however long it takes.
+  const beat = setInterval(() => message.working(), sharedAckWaitMs / 3);
+  try {
+    yield {
+      content,
+      deliveries: message.info.deliveryCount,
+      ack: () => acknowledge(message),
+      nak: (delayMs) => message.nak(Math.max(1, delayMs)),
+      trace: (run) => runInTrace(message.headers?.get(traceHeader), run),
+    };
+  } finally {
+    clearInterval(beat);
+  }
+}
 
 /** Acknowledges, and waits for the server to have noted it. */
 export async function acknowledge(message: JsMsg): Promise<void> {

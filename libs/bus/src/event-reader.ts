@@ -4,7 +4,8 @@ import type { Bus } from './connection.ts';
 import { decodeEvent, type StoredEvent } from './event.ts';
 import { isMissing, isPassing } from './faults.ts';
 import { readOrdered, type OrderedStart } from './ordered.ts';
-import { backoffMs, pause, retry } from './retry.ts';
+import { backoffMs, pause } from './retry.ts';
+import { served } from './served.ts';
 
 const log = new Logger('Bus');
 
@@ -83,12 +84,11 @@ async function checkCursor(
   );
 }
 
-function streamState(bus: Bus, signal: AbortSignal): Promise<{ first_seq: number; last_seq: number }> {
-  return retry(
-    async () => {
-      await bus.whenConnected(signal);
-      return (await bus.manager.streams.info(streams.events.name)).state;
-    },
-    { signal, retryable: (error) => isPassing(error) || isMissing(error) },
-  );
+async function streamState(bus: Bus, signal: AbortSignal): Promise<{ first_seq: number; last_seq: number }> {
+  const info = await served(bus, () => bus.manager.streams.info(streams.events.name), {
+    signal,
+    retryable: (error) => isPassing(error) || isMissing(error),
+    what: 'looking for the stream of events',
+  });
+  return info.state;
 }

@@ -55,7 +55,9 @@ export interface DeadLetter {
 const longestPayload = 64 * 1_024;
 
 interface Running {
+  /** The latest delivery of it. */
   message: JsMsg;
+  readonly beat: NodeJS.Timeout;
 }
 
 /**
@@ -114,6 +116,7 @@ export class JetStreamServer extends Server implements CustomTransportStrategy {
     await Promise.race([this.idle(), timeout]);
     patience.abort();
     this.#closing.abort();
+    for (const { beat } of this.#running.values()) clearInterval(beat);
     this.#queries?.unsubscribe();
   }
 
@@ -143,9 +146,9 @@ export class JetStreamServer extends Server implements CustomTransportStrategy {
       running.message = message;
       return;
     }
-    const delivery: Running = { message };
+    const everyMs = this.#options.workingEveryMs ?? commandAckWaitMs / 3;
+    const delivery: Running = { message, beat: setInterval(() => delivery.message.working(), everyMs) };
     this.#running.set(message.seq, delivery);
-    const beat = setInterval(() => delivery.message.working(), this.#options.workingEveryMs ?? commandAckWaitMs / 3);
     try {
       await runInTrace(message.headers?.get(traceHeader), () => this.#settle(delivery));
     } catch (error) {
@@ -155,7 +158,7 @@ export class JetStreamServer extends Server implements CustomTransportStrategy {
       const delayMs = deliberate ? error.delayMs : backoffMs(deliveryCount, { firstDelayMs: 500, maxDelayMs: 30_000 });
       delivery.message.nak(Math.max(1, delayMs));
     } finally {
-      clearInterval(beat);
+      clearInterval(delivery.beat);
       this.#running.delete(message.seq);
       if (this.#running.size === 0) for (const wake of this.#wakeIdle.splice(0)) wake();
     }

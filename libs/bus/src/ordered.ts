@@ -37,7 +37,7 @@ export type OrderedItem = JsMsg | 'caught-up';
 export async function* readOrdered(bus: Bus, options: OrderedOptions): AsyncGenerator<OrderedItem, void> {
   const { stream, signal } = options;
   await bus.whenConnected(signal);
-  const info = await bus.manager.consumers.add(stream, configOf(options));
+  const info = await bus.whileConnected(bus.manager.consumers.add(stream, configOf(options)));
   const messages = await bus.jetstream.consumers.getConsumerFromInfo(info).consume({
     max_messages: 500,
     expires: 5_000,

@@ -1,13 +1,9 @@
-import { Logger } from '@nestjs/common';
 import type { JetStreamPublishOptions } from '@nats-io/jetstream';
 import { subjects, type Command, type MinuteRollup } from '@polyvirt/contracts';
 import type { Bus } from './connection.ts';
-import { isPassing } from './faults.ts';
-import { retry } from './retry.ts';
+import { served } from './served.ts';
 import { ensureCommandConsumer } from './topology.ts';
 import { encodeJson, messageHeaders } from './wire.ts';
-
-const log = new Logger('Bus');
 
 /** How long one attempt waits for the server to say that it has stored the message. */
 const ackTimeoutMs = 2_000;
@@ -54,9 +50,9 @@ export async function store(
   payload: Uint8Array,
   { signal, id, expect, headers }: StoreOptions,
 ): Promise<Stored> {
-  return retry(
+  return served(
+    bus,
     async () => {
-      await bus.whenConnected(signal);
       const { seq, duplicate } = await bus.jetstream.publish(subject, payload, {
         msgID: id,
         timeout: ackTimeoutMs,
@@ -65,12 +61,6 @@ export async function store(
       });
       return { sequence: seq, duplicate };
     },
-    {
-      signal,
-      retryable: isPassing,
-      onRetry: (error, attempt) => {
-        if (attempt === 3) log.warn(`Still publishing on ${subject}: ${(error as Error).message}`);
-      },
-    },
+    { signal, what: `publishing on ${subject}` },
   );
 }

@@ -22,7 +22,7 @@ export async function* pull(bus: Bus, options: PullOptions): AsyncGenerator<JsMs
   for (let failures = 1; !signal.aborted; failures += 1) {
     try {
       await bus.whenConnected(signal);
-      const consumer = await bus.jetstream.consumers.get(stream, name);
+      const consumer = await bus.whileConnected(bus.jetstream.consumers.get(stream, name));
       const messages = await consumer.consume({
         max_messages: maxMessages,
         // Also how long the client waits between looks for a consumer that a restarted server has not yet recovered.

@@ -1,4 +1,3 @@
-import { Logger } from '@nestjs/common';
 import {
   AckPolicy,
   DeliverPolicy,
@@ -20,13 +19,12 @@ import {
   type HostId,
 } from '@polyvirt/contracts';
 import type { Bus } from './connection.ts';
-import { isPassing } from './faults.ts';
-import { retry } from './retry.ts';
-
-const log = new Logger('Bus');
+import { served } from './served.ts';
 
 /** A command that nobody has acknowledged for so long is delivered again. */
 export const commandAckWaitMs = 15_000;
+/** The same for what the processes of a service share; while one deals with it, it says so more often. */
+export const sharedAckWaitMs = 5_000;
 /** Commands of a host that run at the same time; the rest wait on the bus. */
 export const commandsInFlight = 256;
 
@@ -49,23 +47,24 @@ export async function ensureTopology(
   bus: Bus,
   { hosts = [], replicas = 1, signal }: TopologyOptions = {},
 ): Promise<void> {
-  await untilServed(bus, signal, async () => {
+  const make = async () => {
     for (const config of streamConfigs(replicas)) await ensureStream(bus, config);
     await ensureConsumer(bus, streams.events.name, {
       durable_name: consumers.organizer,
       filter_subject: subjects.eventsAbout('vm'),
-      ack_wait: nanos(60_000),
+      ack_wait: nanos(sharedAckWaitMs),
       // One at a time: an event that is refused holds the ones behind it back, so that they stay in order.
       max_ack_pending: 1,
     });
     await ensureConsumer(bus, streams.rollups.name, {
       durable_name: consumers.rollups,
       filter_subject: subjects.rollups,
-      ack_wait: nanos(30_000),
+      ack_wait: nanos(sharedAckWaitMs),
       max_ack_pending: 256,
     });
     for (const host of hosts) await ensureConsumer(bus, streams.commands.name, commandConsumerConfig(host));
-  });
+  };
+  await served(bus, make, { signal, what: 'making the streams' });
   for (const host of hosts) hostsWithConsumer(bus).add(host);
 }
 
@@ -89,7 +88,8 @@ function hostsWithConsumer(bus: Bus): Set<HostId> {
 export async function ensureCommandConsumer(bus: Bus, host: HostId, signal?: AbortSignal): Promise<void> {
   const known = hostsWithConsumer(bus);
   if (known.has(host)) return;
-  await untilServed(bus, signal, () => ensureConsumer(bus, streams.commands.name, commandConsumerConfig(host)));
+  const make = () => ensureConsumer(bus, streams.commands.name, commandConsumerConfig(host));
+  await served(bus, make, { signal, what: `making the consumer of ${host}` });
   known.add(host);
 }
 
@@ -153,20 +153,4 @@ async function ensureConsumer(bus: Bus, stream: string, config: Durable): Promis
     max_deliver: -1,
     ...config,
   });
-}
-
-function untilServed(bus: Bus, signal: AbortSignal | undefined, action: () => Promise<void>): Promise<void> {
-  return retry(
-    async () => {
-      await bus.whenConnected(signal);
-      await action();
-    },
-    {
-      signal,
-      retryable: isPassing,
-      onRetry: (error, attempt) => {
-        if (attempt === 3) log.warn(`Still waiting for JetStream: ${(error as Error).message}`);
-      },
-    },
-  );
 }
