@@ -1,0 +1,86 @@
+import { chmodSync } from 'node:fs';
+import fastify, { type FastifyInstance } from 'fastify';
+import type { CallCounter } from '../http/call-counter.ts';
+import { isObject } from '../json.ts';
+import type { Prism } from '../prism.ts';
+import { booting, touched, withoutPower, withPower } from '../vms/vm-power.ts';
+import { KnobError } from './knob-settings.ts';
+
+const bad = (message: string): Error => Object.assign(new Error(message), { statusCode: 400 });
+
+/** The control plane: plain HTTP on the loopback interface or a socket, never in the URL space of Prism. */
+export function createControl(prism: Prism, calls: CallCounter): FastifyInstance {
+  const app = fastify();
+
+  app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
+    const status = error instanceof KnobError ? 400 : (error.statusCode ?? 500);
+    return reply.code(status).send({ error: error.message });
+  });
+
+  app.get('/knobs', () => prism.knobs.current);
+  app.patch('/knobs', (request) => {
+    prism.knobs.patch(request.body);
+    return prism.knobs.current;
+  });
+  app.delete('/knobs', () => {
+    prism.knobs.replace({});
+    return prism.knobs.current;
+  });
+
+  app.get('/faults', () => ({ faults: prism.faults.list() }));
+  app.post('/faults', (request, reply) => reply.code(201).send(prism.faults.add(request.body)));
+  app.delete('/faults', () => {
+    prism.faults.replace([]);
+    return { faults: [] };
+  });
+  app.delete('/faults/:id', (request) => ({ removed: prism.faults.remove((request.params as { id: string }).id) }));
+
+  app.get('/calls', () => calls.report());
+  app.delete('/calls', () => {
+    calls.reset();
+    return calls.report();
+  });
+
+  app.post('/sessions/expire', () => {
+    prism.sessions.expireAll();
+    return {};
+  });
+
+  // What a guest does of its own accord, which no API of Prism could bring about.
+  app.post('/vms/:uuid/guest', (request) => {
+    const { uuid } = request.params as { uuid: string };
+    const vm = prism.store.get('vm', uuid);
+    if (vm === undefined) throw Object.assign(new Error(`vm ${uuid} does not exist`), { statusCode: 404 });
+    const body = isObject(request.body) ? request.body : {};
+    const now = Date.now();
+    let next = vm;
+    if (typeof body['responsive'] === 'boolean') next = { ...next, guestResponsive: body['responsive'] };
+    switch (body['does']) {
+      case undefined:
+        break;
+      case 'shutdown':
+        next = touched(withoutPower(next), now, 2);
+        break;
+      case 'reboot':
+        next = touched(booting(prism.site, next, now), now);
+        break;
+      case 'wake':
+        next = touched(withPower(prism.site, next, now), now, 2);
+        break;
+      default:
+        throw bad('does must be shutdown, reboot or wake');
+    }
+    prism.store.commit([['vm', uuid, next]]);
+    return { uuid, power: next.power, responsive: next.guestResponsive ?? prism.knobs.get('guest.responsive') };
+  });
+
+  return app;
+}
+
+/** Listens on a port of the loopback interface or on a socket that only its owner may use. @returns where. */
+export async function listenControl(app: FastifyInstance, at: { port: number } | { socket: string }): Promise<string> {
+  if ('port' in at) return app.listen({ port: at.port, host: '127.0.0.1' });
+  await app.listen({ path: at.socket });
+  chmodSync(at.socket, 0o600);
+  return `unix:${at.socket}`;
+}

@@ -1,0 +1,72 @@
+import type { Datacenter } from '../state/datacenter.ts';
+import { addressPlan } from '../state/ipam.ts';
+import type { NicRecord, VmRecord } from '../state/records.ts';
+import { touched, withoutPower } from './vm-power.ts';
+
+/** Lets guests do things in their own time: report addresses on subnets without IP management, and shut down when asked. */
+export class GuestClock {
+  private readonly timers = new Map<string, NodeJS.Timeout>();
+  private closed = false;
+
+  constructor(private readonly site: Datacenter) {
+    site.store.follow('vm', (before, after) => {
+      const vm = after ?? before;
+      if (vm === undefined) return;
+      clearTimeout(this.timers.get(vm.uuid));
+      this.timers.delete(vm.uuid);
+      if (after !== undefined) this.schedule(after);
+    });
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const timer of this.timers.values()) clearTimeout(timer);
+    this.timers.clear();
+  }
+
+  private schedule(vm: VmRecord): void {
+    const learns = vm.learnLinkLocalAt ?? vm.learnAt ?? Infinity;
+    const stops = vm.shutdownAt ?? Infinity;
+    const due = Math.min(learns, stops);
+    if (due === Infinity || this.closed) return;
+    const action = (): void => (stops <= learns ? this.shutDown(vm.uuid) : this.learn(vm.uuid));
+    this.timers.set(vm.uuid, setTimeout(action, Math.max(0, due - Date.now())));
+  }
+
+  private shutDown(uuid: string): void {
+    const vm = this.site.store.get('vm', uuid);
+    if (vm === undefined) return;
+    const { shutdownAt: _at, ...rest } = vm;
+    const next = vm.power === 'OFF' ? rest : touched(withoutPower(rest), Date.now(), 2);
+    this.site.store.commit([['vm', uuid, next]]);
+  }
+
+  private learn(uuid: string): void {
+    const vm = this.site.store.get('vm', uuid);
+    if (vm === undefined || vm.power !== 'ON') return;
+    const linkLocal = vm.learnLinkLocalAt !== undefined;
+    const { learnLinkLocalAt: _local, learnAt, ...rest } = vm;
+    const nics = vm.config.nics.map((nic) =>
+      this.isUnmanaged(nic) && nic.connected
+        ? { ...nic, addresses: [{ ip: guestAddress(nic, linkLocal), type: 'LEARNED' as const }] }
+        : nic,
+    );
+    const later = linkLocal && learnAt !== undefined ? { learnAt } : {};
+    this.site.store.commit([['vm', uuid, touched({ ...rest, ...later, config: { ...vm.config, nics } }, Date.now())]]);
+  }
+
+  private isUnmanaged(nic: NicRecord): boolean {
+    const subnet = nic.subnetUuid === undefined ? undefined : this.site.store.get('subnet', nic.subnetUuid);
+    return subnet !== undefined && addressPlan(subnet.resources) === undefined;
+  }
+}
+
+/** The address that a DHCP server outside Prism would have given: drawn from the MAC, so it stays the same over reboots. */
+function guestAddress(nic: NicRecord, linkLocal: boolean): string {
+  const [a = 0, b = 0, c = 0] = nic.macAddress
+    .split(':')
+    .slice(3)
+    .map((part) => parseInt(part, 16));
+  const last = 1 + (c % 254);
+  return linkLocal ? `169.254.${b}.${last}` : `10.${a}.${b}.${last}`;
+}
