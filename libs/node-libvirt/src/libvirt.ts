@@ -181,6 +181,7 @@ export class Libvirt extends EventEmitter<LibvirtEvents> {
         options,
       );
       opened.stream.once('close', () => void closeSession(connection));
+      options.signal?.throwIfAborted();
       if (options.signal) addAbortSignal(options.signal, opened.stream);
       return opened as { stream: LibvirtStream; result: ResultOf<Procedures[N]> };
     } catch (error) {

@@ -73,7 +73,10 @@ export class Statistics {
     this.openLink = openLink;
   }
 
-  /** Asks for all domains in parallel parts. The daemon asks the domains of a part one after the other. */
+  /**
+   * Asks for all domains in parallel parts. The daemon asks the domains of a part one after the other. Let one sweep end
+   * before the next begins: they share four slots.
+   */
   async sweep(options: SweepOptions = {}): Promise<Sweep> {
     const started = performance.now();
     const targets = options.domains ?? (await this.running());

@@ -1,5 +1,6 @@
 import { long, quick, slow } from '../procedure.ts';
 
+/** Devices, interfaces, filters and secrets of the host. */
 export const deviceProcedures = {
   connectListAllNodeDevices: quick(
     285,
@@ -36,6 +37,7 @@ export const deviceProcedures = {
   secretLookupByUuid: quick(141, { uuid: 'uuid' }, { secret: 'secret' }),
   secretDefineXml: quick(142, { xml: 'str', flags: 'flags' }, { secret: 'secret' }),
   secretSetValue: quick(144, { secret: 'secret', value: 'opaque', flags: 'flags' }),
+  /** The value is a secret: never log it. */
   secretGetValue: quick(145, { secret: 'secret', flags: 'flags' }, { value: 'opaque' }),
   secretGetXmlDesc: quick(143, { secret: 'secret', flags: 'flags' }, { xml: 'str' }),
   secretUndefine: quick(146, { secret: 'secret' }),

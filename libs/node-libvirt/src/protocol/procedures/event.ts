@@ -1,5 +1,6 @@
 import { quick } from '../procedure.ts';
 
+/** Registration of events. A connection can register each event once for all objects. */
 export const eventProcedures = {
   connectDomainEventCallbackRegisterAny: quick(316, { eventID: 'i32', dom: 'domain?' }, { callbackID: 'i32' }),
   connectDomainEventCallbackDeregisterAny: quick(317, { callbackID: 'i32' }),

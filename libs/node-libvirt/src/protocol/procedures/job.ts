@@ -1,5 +1,6 @@
 import { quick, slow, unbounded } from '../procedure.ts';
 
+/** Saving, dumping and migrating. Progress is `domainGetJobStats`. */
 export const jobProcedures = {
   domainManagedSave: unbounded(182, { dom: 'domain', flags: 'flags' }),
   domainHasManagedSaveImage: quick(183, { dom: 'domain', flags: 'flags' }, { result: 'bool' }),
@@ -13,6 +14,7 @@ export const jobProcedures = {
   domainCoreDumpWithFormat: unbounded(334, { dom: 'domain', to: 'str', dumpformat: 'u32', flags: 'flags' }),
   domainAbortJob: slow(164, { dom: 'domain' }),
   domainAbortJobFlags: slow(442, { dom: 'domain', flags: 'flags' }),
+  /** With flag 2 (peer to peer) this one call migrates: the source's daemon connects to `dconnuri` itself. */
   domainMigratePerform3Params: unbounded(
     305,
     { dom: 'domain', dconnuri: 'str?', params: 'typedParameter[]', cookieIn: 'opaque', flags: 'flags' },

@@ -1,5 +1,6 @@
 import { long, quick, slow } from '../procedure.ts';
 
+/** Virtual networks. */
 export const networkProcedures = {
   connectListAllNetworks: quick(283, { needResults: 'needResults', flags: 'flags' }, { nets: 'network[]', ret: 'u32' }),
   networkLookupByName: quick(46, { name: 'str' }, { net: 'network' }),
@@ -17,11 +18,13 @@ export const networkProcedures = {
   networkIsActive: quick(152, { net: 'network' }, { active: 'bool' }),
   networkIsPersistent: quick(153, { net: 'network' }, { persistent: 'bool' }),
   networkGetBridgeName: quick(45, { net: 'network' }, { name: 'str' }),
+  /** mac: lower case, null for all. */
   networkGetDhcpLeases: quick(
     341,
     { net: 'network', mac: 'str?', needResults: 'needResults', flags: 'flags' },
     { leases: 'lease[]', ret: 'u32' },
   ),
+  /** command and section are swapped for daemons without feature 16. */
   networkUpdate: quick(291, {
     net: 'network',
     command: 'u32',

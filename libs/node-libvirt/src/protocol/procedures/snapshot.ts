@@ -1,5 +1,6 @@
 import { quick, slow, unbounded } from '../procedure.ts';
 
+/** Snapshots, checkpoints and backups of domains. */
 export const snapshotProcedures = {
   domainSnapshotCreateXml: unbounded(185, { dom: 'domain', xmlDesc: 'str', flags: 'flags' }, { snap: 'snapshot' }),
   domainListAllSnapshots: quick(
@@ -17,6 +18,7 @@ export const snapshotProcedures = {
     { snapshots: 'snapshot[]', ret: 'i32' },
   ),
   domainHasCurrentSnapshot: quick(190, { dom: 'domain', flags: 'flags' }, { result: 'bool' }),
+  /** Error 72 where there is none. */
   domainSnapshotCurrent: quick(191, { dom: 'domain', flags: 'flags' }, { snap: 'snapshot' }),
   domainSnapshotIsCurrent: quick(271, { snap: 'snapshot', flags: 'flags' }, { current: 'bool' }),
   domainSnapshotHasMetadata: quick(272, { snap: 'snapshot', flags: 'flags' }, { metadata: 'bool' }),
@@ -40,6 +42,7 @@ export const snapshotProcedures = {
   domainCheckpointGetXmlDesc: slow(412, { checkpoint: 'checkpoint', flags: 'flags' }, { xml: 'str' }),
   domainCheckpointGetParent: quick(416, { checkpoint: 'checkpoint', flags: 'flags' }, { parent: 'checkpoint' }),
   domainCheckpointDelete: unbounded(417, { checkpoint: 'checkpoint', flags: 'flags' }),
+  /** Ends with the event `jobCompleted`. */
   domainBackupBegin: unbounded(421, { dom: 'domain', backupXml: 'str', checkpointXml: 'str?', flags: 'flags' }),
   domainBackupGetXmlDesc: quick(422, { dom: 'domain', flags: 'flags' }, { xml: 'str' }),
 } as const;

@@ -1,12 +1,16 @@
 import { quick, slow } from '../procedure.ts';
 
+/** Numbers of domains. `nparams` 0 asks how many parameters there are. */
 export const statisticsProcedures = {
+  /** doms: empty for all. flags: list filters and 0x20000000 not to wait for locked domains. */
   connectGetAllDomainStats: slow(
     344,
     { doms: 'domain[]', stats: 'u32', flags: 'flags' },
     { retStats: 'statsRecord[]' },
   ),
+  /** maxStats: at least 13. Tags are `MemoryStatTag`. */
   domainMemoryStats: slow(159, { dom: 'domain', maxStats: 'u32', flags: 'flags' }, { stats: 'memoryStat[]' }),
+  /** startCpu -1 with ncpus 1 gives the totals. */
   domainGetCpuStats: slow(
     262,
     { dom: 'domain', nparams: 'u32', startCpu: 'i32', ncpus: 'u32', flags: 'flags' },
@@ -22,6 +26,7 @@ export const statisticsProcedures = {
     { dom: 'domain', path: 'str', nparams: 'i32', flags: 'flags' },
     { params: 'typedParameter[]', nparams: 'i32' },
   ),
+  /** device: the interface on the host (`vnet0`) or its MAC address. */
   domainInterfaceStats: quick(
     65,
     { dom: 'domain', device: 'str' },
@@ -36,6 +41,7 @@ export const statisticsProcedures = {
       txDrop: 'i64',
     },
   ),
+  /** Bytes. */
   domainGetBlockInfo: slow(
     194,
     { dom: 'domain', path: 'str', flags: 'flags' },
@@ -46,6 +52,7 @@ export const statisticsProcedures = {
     { dom: 'domain', maxerrors: 'u32', flags: 'flags' },
     { errors: 'diskError[]', nerrors: 'i32' },
   ),
+  /** source: 0 leases, 1 agent, 2 ARP. */
   domainInterfaceAddresses: slow(
     353,
     { dom: 'domain', source: 'u32', flags: 'flags' },
@@ -69,6 +76,7 @@ export const statisticsProcedures = {
       fileRemaining: 'u64',
     },
   ),
+  /** flags: 1 the last completed job. */
   domainGetJobStats: slow(298, { dom: 'domain', flags: 'flags' }, { type: 'i32', params: 'typedParameter[]' }),
   domainStartDirtyRateCalc: slow(427, { dom: 'domain', seconds: 'i32', flags: 'flags' }),
 } as const;

@@ -1,5 +1,6 @@
 import { long, quick, slow, stream, unbounded } from '../procedure.ts';
 
+/** Storage pools and volumes. Sizes are bytes. */
 export const storageProcedures = {
   connectListAllStoragePools: quick(
     281,
@@ -34,6 +35,7 @@ export const storageProcedures = {
     { vols: 'volume[]', ret: 'u32' },
   ),
   storageVolCreateXml: unbounded(93, { pool: 'pool', xml: 'str', flags: 'flags' }, { vol: 'volume' }),
+  /** clonevol: copied in full. */
   storageVolCreateXmlFrom: unbounded(
     125,
     { pool: 'pool', xml: 'str', clonevol: 'volume', flags: 'flags' },
@@ -44,17 +46,22 @@ export const storageProcedures = {
   storageVolLookupByKey: quick(96, { key: 'str' }, { vol: 'volume' }),
   storageVolLookupByPath: quick(97, { path: 'str' }, { vol: 'volume' }),
   storageVolGetInfo: quick(98, { vol: 'volume' }, { type: 'char', capacity: 'u64', allocation: 'u64' }),
+  /** flags: 1 puts the physical size into `allocation`. */
   storageVolGetInfoFlags: quick(
     378,
     { vol: 'volume', flags: 'flags' },
     { type: 'char', capacity: 'u64', allocation: 'u64' },
   ),
   storageVolGetXmlDesc: quick(99, { vol: 'volume', flags: 'flags' }, { xml: 'str' }),
+  /** name: the path. */
   storageVolGetPath: quick(100, { vol: 'volume' }, { name: 'str' }),
   storageVolResize: unbounded(260, { vol: 'volume', capacity: 'u64', flags: 'flags' }),
+  /** length: 0 for up to the end. flags: 1 sparse. */
   storageVolUpload: stream('upload', 208, { vol: 'volume', offset: 'u64', length: 'u64', flags: 'flags' }),
+  /** length: 0 for up to the end. flags: 1 sparse. */
   storageVolDownload: stream('download', 209, { vol: 'volume', offset: 'u64', length: 'u64', flags: 'flags' }),
   storageVolWipe: unbounded(165, { vol: 'volume', flags: 'flags' }),
+  /** algorithm: 0 zeros … 9 trim. */
   storageVolWipePattern: unbounded(259, { vol: 'volume', algorithm: 'u32', flags: 'flags' }),
   connectFindStoragePoolSources: slow(75, { type: 'str', srcSpec: 'str?', flags: 'flags' }, { xml: 'str' }),
 } as const;
