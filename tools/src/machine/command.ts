@@ -19,16 +19,25 @@ export interface RunOptions {
   cwd?: string;
   /** Added to the environment of this process. */
   env?: NodeJS.ProcessEnv;
+  /** Kills the program when it is aborted. */
+  signal?: AbortSignal | undefined;
 }
 
 /** Runs a program without a shell and resolves with its standard output; throws {@link CommandFailed} unless it exits with 0. */
 export function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
-  const { timeoutMs = 60_000, cwd, env } = options;
+  const { timeoutMs = 60_000, cwd, env, signal } = options;
   return new Promise((resolve, reject) => {
     execFile(
       program,
       args,
-      { timeout: timeoutMs, killSignal: 'SIGKILL', cwd, env: { ...process.env, ...env }, maxBuffer: 64 * 1024 * 1024 },
+      {
+        timeout: timeoutMs,
+        killSignal: 'SIGKILL',
+        cwd,
+        env: { ...process.env, ...env },
+        ...(signal && { signal }),
+        maxBuffer: 64 * 1024 * 1024,
+      },
       (error, stdout, stderr) => {
         if (error === null) return resolve(stdout);
         const why = error.killed

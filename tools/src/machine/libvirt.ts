@@ -45,11 +45,18 @@ export async function ensureLibvirt({ log }: LibvirtOptions): Promise<Libvirt> {
 }
 
 /**
- * Stops the daemons that {@link ensureLibvirt} started here (in whichever process), and nothing else. Machines go on running:
- * the next daemon finds them again. Their DHCP server stays with them.
+ * Stops the daemons that {@link ensureLibvirt} started here (in whichever process), and nothing else. Machines go on running,
+ * with their network: the next daemon finds them again. When none runs, the network and its DHCP server end too.
  */
 export async function stopLibvirt(): Promise<void> {
   const daemons = await startedDaemons();
+  if (daemons.length === 0) return;
+  if ((await answers()) && (await virsh('list', '--name')).trim() === '') {
+    await settle(
+      async () => !includesLine(await virsh('net-list', '--name'), NETWORK),
+      () => virsh('net-destroy', NETWORK),
+    );
+  }
   // libvirtd first: it writes through virtlogd to its end.
   for (const daemon of daemons.reverse()) await endProcess(daemon, 30_000);
   await rm(RECORD, { force: true });

@@ -33,13 +33,7 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const port = options.port ?? (await freePort());
   const configFile = join(dataDir, 'nats.conf');
-  const config = [
-    `listen: "127.0.0.1:${port}"`,
-    // max_file is not reserved on disk but refused beyond, and defaults to three quarters of the free space.
-    `jetstream { store_dir: ${JSON.stringify(dataDir)} }`,
-    options.config ?? '',
-    '',
-  ].join('\n');
+  const config = natsConfig({ port, dataDir, ...(options.config === undefined ? {} : { config: options.config }) });
   // It may hold credentials.
   await writeFile(configFile, config, { mode: 0o600 });
 
@@ -49,10 +43,7 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
     args: ['-c', configFile],
     logFile: options.logFile ?? join(dataDir, 'nats.log'),
     dieWithParent: !options.detached,
-    ready: async () => {
-      const info = (await greeting(port)).toString('utf8');
-      return info.startsWith('INFO ') && info.includes('"jetstream":true');
-    },
+    ready: () => natsTakesClients(port),
   });
   return {
     ...service,
@@ -64,4 +55,21 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
       if (temporary) await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/** The configuration of a nats-server with JetStream on the loopback interface. */
+export function natsConfig({ port, dataDir, config = '' }: { port: number; dataDir: string; config?: string }): string {
+  return [
+    `listen: "127.0.0.1:${port}"`,
+    // The limits are not reserved; the default for files is three quarters of the free space.
+    `jetstream { store_dir: ${JSON.stringify(dataDir)} }`,
+    config,
+    '',
+  ].join('\n');
+}
+
+/** A nats-server greets every client by itself; until then it refuses connections. */
+export async function natsTakesClients(port: number): Promise<boolean> {
+  const info = (await greeting(port)).toString('utf8');
+  return info.startsWith('INFO ') && info.includes('"jetstream":true');
 }

@@ -1,0 +1,74 @@
+import { constants } from 'node:os';
+import { relative } from 'node:path';
+import { PackagesMissing } from './machine/packages.ts';
+import { AlreadyRunning } from './start/instance.ts';
+import { HELP, parseOptions, type StartOptions } from './start/options.ts';
+import { RunningStack, type Ready } from './start/stack.ts';
+
+const begin = Date.now();
+const log = (line: string) => console.log(`[${((Date.now() - begin) / 1000).toFixed(1)} s] ${line}`);
+
+function readOptions(): StartOptions {
+  try {
+    const options = parseOptions(process.argv.slice(2));
+    if (options !== undefined) return options;
+    console.log(HELP);
+    process.exit(0);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    console.error(`${error.message}\n\n${HELP}`);
+    process.exit(64);
+  }
+}
+
+function announce({ url, username, firstPassword, layout, hosts }: Ready): void {
+  const here = (path: string) => relative(process.cwd(), path) || '.';
+  for (const { id, health } of hosts) log(`${id}: ${health}`);
+  console.log(`
+Polyvirt is ready.
+  address   ${url}
+  username  ${username}
+  password  ${firstPassword ?? `as before; the first one is in ${here(layout.secrets)}/admin-password`}
+  logs      ${here(layout.logs)}
+Ctrl-C stops it. Machines that run go on running.
+`);
+}
+
+/** A mistake of whoever started it needs a sentence, anything else the stack as well. */
+function explain(error: unknown): void {
+  const expected = error instanceof AlreadyRunning || error instanceof PackagesMissing;
+  console.error(expected ? error.message : error);
+}
+
+const options = readOptions();
+const stack = await RunningStack.take(options.dataDir, log).catch((error: unknown) => {
+  explain(error);
+  process.exit(1);
+});
+
+const told = new Promise<NodeJS.Signals>((resolve) => {
+  // Terminals and process managers may send several; the first one counts.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve(signal));
+});
+let exitCode = 0;
+try {
+  const ready = await Promise.race([stack.start(options), told]);
+  if (typeof ready === 'object') {
+    announce(ready);
+    await told;
+  } else {
+    exitCode = 128 + constants.signals[ready];
+  }
+} catch (error) {
+  explain(error);
+  exitCode = 1;
+}
+log('stopping');
+try {
+  await stack.stop();
+  log('stopped');
+} catch (error) {
+  explain(error);
+  exitCode = 1;
+}
+process.exit(exitCode);

@@ -1,0 +1,40 @@
+import type { BusUser } from '@polyvirt/bus';
+import type { Secrets } from './secrets.ts';
+import { busSecretOf, type ServiceDefinition } from './services.ts';
+
+/** Everybody on the bus of a stack. */
+export interface BusUsers {
+  readonly all: readonly BusUser[];
+  /** For the supervisor itself, which looks whether services do their work. */
+  readonly admin: BusUser;
+  userOf(service: ServiceDefinition): string;
+  /** The `authorization` block of the configuration of nats-server. */
+  readonly config: string;
+}
+
+/** Gives every service its own user and password. Needs libs/bus to be built. */
+export async function makeBusUsers(services: readonly ServiceDefinition[], secrets: Secrets): Promise<BusUsers> {
+  const { authorizationFor, renderAuthorization } = await import('@polyvirt/bus');
+  const all = authorizationFor([
+    { service: 'admin', password: await secrets.get('nats-admin') },
+    ...(await Promise.all(
+      services.map(async (service) => {
+        const password = await secrets.get(busSecretOf(service));
+        return typeof service.bus === 'string'
+          ? { service: service.bus, password }
+          : { service: 'agent' as const, host: service.bus.host, password };
+      }),
+    )),
+  ]);
+  const [admin, ...rest] = all as [BusUser, ...BusUser[]];
+  return {
+    all,
+    admin,
+    config: renderAuthorization(all),
+    userOf: (service) => {
+      const found = rest[services.indexOf(service)];
+      if (found === undefined) throw new Error(`${service.name} is not on the bus`);
+      return found.user;
+    },
+  };
+}

@@ -1,0 +1,33 @@
+import { join } from 'node:path';
+
+/** Where everything is in a data folder. */
+export interface Layout {
+  readonly dataDir: string;
+  readonly secrets: string;
+  readonly logs: string;
+  readonly images: string;
+  readonly archives: string;
+  readonly nats: string;
+  readonly database: string;
+  /** For people and scripts, while the stack is ready. */
+  readonly runFile: string;
+  /** For the next supervisor: who runs here, and what it has started. */
+  readonly instanceFile: string;
+  logOf(service: string): string;
+}
+
+export function layoutOf(dataDir: string): Layout {
+  const logs = join(dataDir, 'logs');
+  return {
+    dataDir,
+    secrets: join(dataDir, 'secrets'),
+    logs,
+    images: join(dataDir, 'images'),
+    archives: join(dataDir, 'permanent_vms'),
+    nats: join(dataDir, 'nats'),
+    database: join(dataDir, 'polyvirt.db'),
+    runFile: join(dataDir, 'run.json'),
+    instanceFile: join(dataDir, 'instance.json'),
+    logOf: (service) => join(logs, `${service}.log`),
+  };
+}

@@ -1,0 +1,39 @@
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { root } from '../places.ts';
+
+export const HELP = `usage: npm start [-- [--data-dir <folder>] [--port <number>] [--no-install]]
+
+Starts Polyvirt on this machine and keeps it running until Ctrl-C.
+
+  --data-dir <folder>  where everything is kept; default .polyvirt
+  --port <number>      port of the API and the web pages, 0 for a free one; default 8080
+  --no-install         say what is missing and how to install it, and stop
+
+Virtual machines that run when Polyvirt stops go on running, and are there again at the next start.
+`;
+
+export interface StartOptions {
+  readonly dataDir: string;
+  readonly port: number;
+  readonly install: boolean;
+}
+
+/** Reads the command line; undefined when help is asked for. Throws a TypeError for what it does not know. */
+export function parseOptions(args: readonly string[]): StartOptions | undefined {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      'data-dir': { type: 'string', default: '.polyvirt' },
+      port: { type: 'string', default: '8080' },
+      'no-install': { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return undefined;
+  const port = Number(values.port);
+  if (!/^\d+$/.test(values.port) || port > 65_535)
+    throw new TypeError(`--port takes a number from 0 to 65535, not "${values.port}"`);
+  if (values['data-dir'] === '') throw new TypeError('--data-dir takes the path of a folder');
+  return { dataDir: resolve(root, values['data-dir']), port, install: !values['no-install'] };
+}

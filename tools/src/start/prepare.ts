@@ -1,0 +1,63 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from '../machine/command.ts';
+import { ensureLibvirt, type Libvirt } from '../machine/libvirt.ts';
+import { ensurePackages, type Purpose } from '../machine/packages.ts';
+import { imageCache, root } from '../places.ts';
+import { ensureTinyLinux } from '../tiny-linux/build.ts';
+import type { Layout } from './layout.ts';
+import type { ServiceDefinition } from './services.ts';
+
+export interface PrepareOptions {
+  readonly layout: Layout;
+  readonly services: readonly ServiceDefinition[];
+  readonly install: boolean;
+  readonly log: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Makes the machine ready: packages, libvirt, the guest image, and our own programs. Seconds when all is there. */
+export async function prepare({
+  layout,
+  services,
+  install,
+  log,
+  signal,
+}: PrepareOptions): Promise<{ libvirt: Libvirt }> {
+  const needs: readonly Purpose[] = ['nats', 'kvm'];
+  await ensurePackages(needs, { install, log });
+  signal.throwIfAborted();
+  const outcomes = await Promise.allSettled([
+    ensureLibvirt({ log }),
+    ensureTinyLinux({ cacheDir: imageCache, target: join(layout.images, 'tiny-linux.qcow2'), log }),
+    build(services, log, signal),
+  ]);
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  signal.throwIfAborted();
+  const [libvirt] = outcomes;
+  if (libvirt.status === 'rejected') throw libvirt.reason;
+  return { libvirt: libvirt.value };
+}
+
+/** Nx builds what has changed since the last time, and nothing else. */
+async function build(
+  services: readonly ServiceDefinition[],
+  log: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  if (services.some(({ entry }) => !existsSync(join(root, entry))))
+    log('building; the first time takes about a minute');
+  const projects = services.map(({ project }) => project).join(',');
+  const args = [
+    join(root, 'node_modules/nx/bin/nx.js'),
+    'run-many',
+    '-t',
+    'build',
+    '-p',
+    projects,
+    '--outputStyle',
+    'static',
+  ];
+  await run(process.execPath, args, { cwd: root, timeoutMs: 15 * 60_000, signal });
+}

@@ -1,0 +1,24 @@
+import { randomBytes } from 'node:crypto';
+import { rename, rm, writeFile } from 'node:fs/promises';
+
+/** What scripts and the CLI need to find a stack that is ready. */
+export interface RunRecord {
+  url: string;
+  username: string;
+  /** Absent when somebody has changed the password since the first start. */
+  password?: string;
+  natsUrl: string;
+  /** Process id by service. */
+  processes: Record<string, number>;
+}
+
+/** Only the owner may read it: there is a password inside. */
+export async function writeRunFile(file: string, record: RunRecord): Promise<void> {
+  const temporary = `${file}.${randomBytes(4).toString('hex')}`;
+  await writeFile(temporary, `${JSON.stringify(record, undefined, 2)}\n`, { mode: 0o600 });
+  await rename(temporary, file);
+}
+
+export async function removeRunFile(file: string): Promise<void> {
+  await rm(file, { force: true });
+}

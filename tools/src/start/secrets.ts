@@ -1,0 +1,48 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Generated passwords and keys, one file of mode 0600 each. */
+export class Secrets {
+  readonly #folder: string;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  static async open(folder: string): Promise<Secrets> {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await chmod(folder, 0o700);
+    return new Secrets(folder);
+  }
+
+  fileOf(name: string): string {
+    return join(this.#folder, name);
+  }
+
+  /** The secret of that name; made when there is none yet. */
+  async get(name: string): Promise<string> {
+    const file = this.fileOf(name);
+    const made = randomBytes(24).toString('base64url');
+    try {
+      await writeFile(file, `${made}\n`, { mode: 0o600, flag: 'wx' });
+      return made;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    const value = (await readFile(file, 'utf8')).trim();
+    if (value === '') throw new Error(`${file} is empty; delete it to have a new secret made`);
+    return value;
+  }
+
+  /** True once for each secret: whoever has been shown it is not shown it again. */
+  async isFirstShowing(name: string): Promise<boolean> {
+    try {
+      await writeFile(`${this.fileOf(name)}.shown`, '', { mode: 0o600, flag: 'wx' });
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      return false;
+    }
+  }
+}

@@ -1,0 +1,176 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { freePort } from '../machine/free-port.ts';
+import { stopLibvirt } from '../machine/libvirt.ts';
+import { natsConfig, natsTakesClients } from '../machine/nats.ts';
+import { root } from '../places.ts';
+import { makeBusUsers } from './bus-users.ts';
+import { Instance } from './instance.ts';
+import { layoutOf, type Layout } from './layout.ts';
+import type { StartOptions } from './options.ts';
+import { prepare } from './prepare.ts';
+import { gatewayIsReady, mayLogIn, Watcher } from './readiness.ts';
+import { removeRunFile, writeRunFile, type RunRecord } from './run-file.ts';
+import { Secrets } from './secrets.ts';
+import { environmentOf, SERVICES, type ServiceDefinition, type Stack } from './services.ts';
+import { Supervisor, type Supervised } from './supervisor.ts';
+
+const USERNAME = 'admin';
+/** Beyond the twenty seconds that an agent gives the operations it has begun. */
+const STOP_TIMEOUT_MS = 30_000;
+
+/** What whoever has started the stack is told. */
+export interface Ready {
+  readonly url: string;
+  readonly username: string;
+  /** Given only by the first start. */
+  readonly firstPassword: string | undefined;
+  readonly layout: Layout;
+  /** What each agent says of its hypervisor. */
+  readonly hosts: readonly { id: string; health: string }[];
+}
+
+/** Everything that `npm start` runs, from the broker to the agents. */
+export class RunningStack {
+  readonly #layout: Layout;
+  readonly #instance: Instance;
+  readonly #log: (line: string) => void;
+  readonly #supervisor: Supervisor;
+  readonly #stopping = new AbortController();
+  #record: RunRecord | undefined;
+  #starting: Promise<unknown> = Promise.resolve();
+
+  private constructor(layout: Layout, instance: Instance, log: (line: string) => void) {
+    this.#layout = layout;
+    this.#instance = instance;
+    this.#log = log;
+    this.#supervisor = new Supervisor({
+      log,
+      stopTimeoutMs: STOP_TIMEOUT_MS,
+      changed: (running) => this.#note(running),
+    });
+  }
+
+  /** Takes the data folder; nothing is started yet. */
+  static async take(dataDir: string, log: (line: string) => void): Promise<RunningStack> {
+    const layout = layoutOf(dataDir);
+    const instance = await Instance.take(layout.instanceFile, log);
+    await removeRunFile(layout.runFile);
+    return new RunningStack(layout, instance, log);
+  }
+
+  /** Starts everything and resolves when it is ready. Whether that works or not, {@link stop} has to be called at the end. */
+  async start(options: StartOptions): Promise<Ready> {
+    const starting = this.#start(options);
+    this.#starting = starting.catch(() => undefined);
+    return await starting;
+  }
+
+  /** Stops everything, the last one started first. Machines go on running. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('stopped before it was ready'));
+    this.#record = undefined;
+    await removeRunFile(this.#layout.runFile);
+    await this.#supervisor.stop();
+    await this.#starting;
+    // Machines do not need the daemon: the next start finds them running. A daemon of the system's is not ours to stop.
+    if (this.#instance.ownsLibvirt) await stopLibvirt();
+    await this.#instance.release();
+  }
+
+  async #start({ port: wantedPort, install }: StartOptions): Promise<Ready> {
+    const layout = this.#layout;
+    const { signal } = this.#stopping;
+    const log = this.#log;
+    const { libvirt } = await prepare({ layout, services: SERVICES, install, log, signal });
+    if (libvirt.startedBy === 'us') await this.#instance.noteLibvirt();
+
+    const secrets = await Secrets.open(layout.secrets);
+    for (const name of SERVICES.flatMap((service) => service.secrets)) await secrets.get(name);
+    const password = await secrets.get('admin-password');
+    const users = await makeBusUsers(SERVICES, secrets);
+    for (const folder of [layout.nats, layout.images, layout.archives]) await mkdir(folder, { recursive: true });
+
+    const [port, natsPort] = [await freePort(wantedPort), await freePort(4222)];
+    if (wantedPort !== 0 && port !== wantedPort) log(`port ${wantedPort} is taken; using ${port} instead`);
+    const stack: Stack = {
+      layout,
+      port,
+      natsUrl: `nats://127.0.0.1:${natsPort}`,
+      secretFile: (name) => secrets.fileOf(name),
+    };
+    const url = `http://127.0.0.1:${port}`;
+
+    await this.#supervisor.start(await this.#natsServer(natsPort, users.config));
+    const watcher = await Watcher.connect(stack.natsUrl, users.admin.user, users.admin.password);
+    try {
+      const supervised = SERVICES.map((service) => ({
+        service,
+        run: this.#supervised(service, environmentOf(service, stack, users.userOf(service), process.env), () =>
+          readiness(service, url, watcher),
+        ),
+      }));
+      for (const { run } of supervised) await this.#supervisor.start(run);
+      const isKnown = await mayLogIn(url, USERNAME, password);
+      this.#record = {
+        url,
+        username: USERNAME,
+        ...(isKnown ? { password: password } : {}),
+        natsUrl: stack.natsUrl,
+        processes: {},
+      };
+      await this.#note(this.#supervisor.running);
+      return {
+        url,
+        username: USERNAME,
+        firstPassword: (await secrets.isFirstShowing('admin-password')) ? password : undefined,
+        layout,
+        hosts: SERVICES.flatMap(({ bus }) =>
+          typeof bus === 'string' ? [] : [{ id: bus.host, health: watcher.healthOf(bus.host)?.detail ?? '' }],
+        ),
+      };
+    } finally {
+      await watcher.close();
+    }
+  }
+
+  async #natsServer(port: number, authorization: string): Promise<Supervised> {
+    const file = join(this.#layout.nats, 'nats.conf');
+    await writeFile(file, natsConfig({ port, dataDir: this.#layout.nats, config: authorization }), { mode: 0o600 });
+    return {
+      name: 'nats-server',
+      program: 'nats-server',
+      args: ['-c', file],
+      env: { PATH: process.env['PATH'] },
+      cwd: this.#layout.nats,
+      logFile: this.#layout.logOf('nats-server'),
+      ready: () => natsTakesClients(port),
+    };
+  }
+
+  #supervised({ name, entry }: ServiceDefinition, env: NodeJS.ProcessEnv, ready: () => Promise<boolean>): Supervised {
+    return {
+      name,
+      program: process.execPath,
+      args: ['--enable-source-maps', join(root, entry)],
+      env,
+      cwd: this.#layout.dataDir,
+      logFile: this.#layout.logOf(name),
+      ready,
+    };
+  }
+
+  /** Writes down who runs: for the next supervisor always, for scripts once everything is ready. */
+  async #note(running: readonly { name: string; pid: number }[]): Promise<void> {
+    await this.#instance.noteProcesses(running);
+    if (this.#record === undefined) return;
+    this.#record.processes = Object.fromEntries(running.map(({ name, pid }) => [name, pid]));
+    await writeRunFile(this.#layout.runFile, this.#record);
+  }
+}
+
+async function readiness({ bus }: ServiceDefinition, url: string, watcher: Watcher): Promise<boolean> {
+  if (bus === 'gateway') return await gatewayIsReady(url);
+  if (bus === 'organizer') return await watcher.organizerIsReady();
+  return await watcher.agentIsReady(bus.host);
+}

@@ -1,0 +1,109 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { identityOf } from '../machine/process-identity.ts';
+import { Supervisor, type Supervised } from './supervisor.ts';
+
+describe('Supervisor', () => {
+  let folder: string;
+  let supervisor: Supervisor;
+  let lines: string[];
+
+  const service = (name: string, script: string): Supervised => {
+    const logFile = join(folder, `${name}.log`);
+    return {
+      name,
+      program: process.execPath,
+      args: ['-e', script],
+      env: { ...process.env, FOLDER: folder },
+      cwd: folder,
+      logFile,
+      ready: async () => (await readFile(logFile, 'utf8')).includes('ready'),
+    };
+  };
+  const untilEnded = (name: string) =>
+    `process.on("SIGTERM", () => { require("fs").appendFileSync(process.env.FOLDER + "/order", "${name} "); process.exit(0) });
+     console.log("ready " + process.pid); setInterval(() => {}, 1000)`;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'polyvirt-supervisor-'));
+    lines = [];
+    supervisor = new Supervisor({
+      log: (line) => lines.push(line),
+      changed: () => Promise.resolve(),
+      backOffMs: { first: 20, longest: 40 },
+    });
+  });
+  afterEach(async () => {
+    await supervisor.stop();
+    await rm(folder, { recursive: true });
+  });
+
+  it('stops the last service first', async () => {
+    for (const name of ['first', 'second', 'third']) await supervisor.start(service(name, untilEnded(name)));
+    await supervisor.stop();
+    expect(await readFile(join(folder, 'order'), 'utf8')).toBe('third second first ');
+    expect(supervisor.running).toEqual([]);
+  });
+
+  it('starts a service again that was killed, and says so', async () => {
+    await supervisor.start(service('victim', untilEnded('victim')));
+    const [before] = supervisor.running;
+    process.kill(before!.pid, 'SIGKILL');
+    while (supervisor.running[0] === undefined || supervisor.running[0].pid === before!.pid) await delay(10);
+    expect(lines).toEqual([expect.stringContaining('victim has ended (SIGKILL) and is started again in 0.02 s')]);
+  });
+
+  it('waits longer after every failure', async () => {
+    await supervisor.start(
+      service(
+        'late',
+        `const fs = require("fs"), file = process.env.FOLDER + "/tries"; fs.appendFileSync(file, "x");
+         if (fs.readFileSync(file, "utf8").length < 4) process.exit(3); ${untilEnded('late')}`,
+      ),
+    );
+    expect(lines.map((line) => /again in ([\d.]+) s/.exec(line)?.[1])).toEqual(['0.02', '0.04', '0.04']);
+  });
+
+  it('gives up on a service that refuses its configuration', async () => {
+    const starting = supervisor.start(service('picky', 'process.exit(78)'));
+    await expect(starting).rejects.toThrow('picky refuses its configuration');
+    await delay(100);
+    expect(supervisor.running).toEqual([]);
+  });
+
+  it('rejects when a service is not ready in time', async () => {
+    const starting = supervisor.start(service('silent', 'setInterval(() => {}, 1000)'), 300);
+    await expect(starting).rejects.toThrow('silent was not ready within 0.3 s');
+  });
+
+  it('kills a service that does not end', async () => {
+    supervisor = new Supervisor({
+      log: (line) => lines.push(line),
+      changed: () => Promise.resolve(),
+      stopTimeoutMs: 100,
+    });
+    await supervisor.start(
+      service('stubborn', 'process.on("SIGTERM", () => {}); console.log("ready"); setInterval(() => {}, 1000)'),
+    );
+    const { pid } = supervisor.running[0]!;
+    await supervisor.stop();
+    expect(identityOf(pid)).toBeUndefined();
+    expect(lines).toEqual(['stubborn did not end within 0.1 s and is killed']);
+  });
+
+  it('can be stopped while a service waits to be started again', async () => {
+    supervisor = new Supervisor({
+      log: () => undefined,
+      changed: () => Promise.resolve(),
+      backOffMs: { first: 60_000, longest: 60_000 },
+    });
+    const starting = supervisor.start(service('dead', 'process.exit(1)'));
+    const outcome = expect(starting).rejects.toThrow('stopping');
+    await delay(200);
+    await supervisor.stop();
+    await outcome;
+  });
+});
