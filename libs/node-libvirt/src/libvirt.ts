@@ -126,12 +126,20 @@ export class Libvirt extends EventEmitter<LibvirtEvents> {
   }
 
   /**
+   * Makes a client that connects with its first call, for a daemon that may not be there yet. Calls fail with ConnectError
+   * until it is.
+   */
+  static lazy(options: LibvirtOptions = {}): Libvirt {
+    return new Libvirt(options);
+  }
+
+  /**
    * Connects and keeps connected until {@link close}.
    *
    * @throws {ConnectError} the daemon cannot be reached or refuses; later losses are retried in the background
    */
   static async connect(options: LibvirtOptions = {}): Promise<Libvirt> {
-    const libvirt = new Libvirt(options);
+    const libvirt = Libvirt.lazy(options);
     try {
       await libvirt.queries.connection();
     } catch (error) {
