@@ -1,33 +1,35 @@
-import { Global, Module, type DynamicModule } from '@nestjs/common';
-import { APP_FILTER, APP_PIPE } from '@nestjs/core';
+import { Module, type DynamicModule, type ModuleMetadata } from '@nestjs/common';
 import type { Logger } from 'pino';
-import { AuditModule } from './audit/audit.module.ts';
-import { AuthModule } from './auth/auth.module.ts';
-import { CONFIG, type GatewayConfig } from './config.ts';
-import { DatabaseModule } from './database/database.module.ts';
-import { HealthModule } from './health/health.module.ts';
-import { Cursors } from './http/cursor.ts';
-import { ProblemFilter } from './http/problem.filter.ts';
-import { ValidationPipe } from './http/validation.pipe.ts';
-import { IdempotencyModule } from './idempotency/idempotency.module.ts';
-import { LOGGER } from './logger.ts';
+import { ArchivesModule } from './archives/archives.module.ts';
+import { BusModule } from './bus/bus.module.ts';
+import type { GatewayConfig } from './config.ts';
+import { ConsoleModule } from './console/console.module.ts';
+import { EventsModule } from './events/events.module.ts';
+import { FoundationModule } from './foundation.module.ts';
+import { HostsModule } from './hosts/hosts.module.ts';
+import { InventoryModule } from './inventory/inventory.module.ts';
+import { MetricsModule } from './metrics/metrics.module.ts';
+import { OperationsModule } from './operations/operations.module.ts';
+import { StatsModule } from './stats/stats.module.ts';
+import { VmsModule } from './vms/vms.module.ts';
 
-@Global()
-@Module({
-  imports: [DatabaseModule, HealthModule, AuditModule, IdempotencyModule, AuthModule],
-  providers: [
-    Cursors,
-    { provide: APP_FILTER, useClass: ProblemFilter },
-    { provide: APP_PIPE, useClass: ValidationPipe },
-  ],
-  exports: [Cursors],
-})
+/** What the bus feeds: inventory, operations, events and what is built on them. */
+const parts: NonNullable<ModuleMetadata['imports']> = [
+  BusModule,
+  InventoryModule,
+  HostsModule,
+  EventsModule,
+  OperationsModule,
+  VmsModule,
+  MetricsModule,
+  StatsModule,
+  ConsoleModule,
+  ArchivesModule,
+];
+
+@Module({})
 export class AppModule {
-  static with(config: GatewayConfig, logger: Logger): DynamicModule {
-    const given = [
-      { provide: CONFIG, useValue: config },
-      { provide: LOGGER, useValue: logger },
-    ];
-    return { module: AppModule, providers: given, exports: given };
+  static with(config: GatewayConfig, logger: Logger, imports = parts): DynamicModule {
+    return { module: AppModule, imports: [FoundationModule.with(config, logger), ...imports] };
   }
 }

@@ -1,6 +1,7 @@
 export * from './authorization.ts';
 export { Bucket, openBucket, RevisionConflictError, type BucketChange, type Entry } from './bucket.ts';
 export { Bus, connectBus, inboxPrefix, type BusOptions, type BusTls } from './connection.ts';
+export * from './console-frame.ts';
 export { consumeEvents, consumeRollups, type Delivery } from './consume.ts';
 export { isEvent, makeEvent, publishEvent, type EventFields, type StoredEvent } from './event.ts';
 export { readEvents, type ReadEventsOptions } from './event-reader.ts';

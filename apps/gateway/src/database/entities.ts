@@ -1,7 +1,15 @@
+import { ArchiveEntity } from '../archives/archive.entity.ts';
 import { AuditEntity } from '../audit/audit.entity.ts';
 import { IdentityRevisionEntity } from '../auth/identity-revision.entity.ts';
 import { SessionEntity } from '../auth/session.entity.ts';
+import { ConsoleTicketEntity } from '../console/console-ticket.entity.ts';
+import { EventCursorEntity } from '../events/event-cursor.entity.ts';
 import { IdempotencyEntity } from '../idempotency/idempotency.entity.ts';
+import { AnnotationEntity } from '../inventory/annotation.entity.ts';
+import { RollupEntity } from '../metrics/rollup.entity.ts';
+import { BatchEntity } from '../operations/batch.entity.ts';
+import { OperationLockEntity } from '../operations/operation-lock.entity.ts';
+import { OperationEntity } from '../operations/operation.entity.ts';
 import { TokenEntity } from '../tokens/token.entity.ts';
 import { UserEntity } from '../users/user.entity.ts';
 
@@ -13,4 +21,12 @@ export const entities = [
   IdentityRevisionEntity,
   AuditEntity,
   IdempotencyEntity,
+  OperationEntity,
+  OperationLockEntity,
+  BatchEntity,
+  EventCursorEntity,
+  AnnotationEntity,
+  RollupEntity,
+  ArchiveEntity,
+  ConsoleTicketEntity,
 ];

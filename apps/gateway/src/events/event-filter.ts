@@ -5,7 +5,7 @@ import type { StreamEvent } from './stream-event.ts';
 const names: ReadonlySet<string> = new Set(events.map((event) => event.name));
 const entities: ReadonlySet<string> = new Set(events.map((event) => `${event.name.split('.')[0]}.*`));
 
-const listOf = <Item extends z.ZodType<string>>(item: Item) =>
+const listOf = (item: z.ZodType<string, string>) =>
   z
     .string()
     .max(2_048)

@@ -13,7 +13,18 @@ export class MetricsRegistry {
     registers: [this.registry],
   });
 
+  private readonly texts: (() => string)[] = [];
+
   constructor() {
     collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** For series that are too many to be kept as objects: `text` writes them anew for each reader. */
+  addText(text: () => string): void {
+    this.texts.push(text);
+  }
+
+  async read(): Promise<string> {
+    return [await this.registry.metrics(), ...this.texts.map((text) => text())].join('\n');
   }
 }

@@ -35,7 +35,7 @@ export class MetricsController {
   async read(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
     await this.admit(request);
     void reply.type(this.metrics.registry.contentType);
-    return this.metrics.registry.metrics();
+    return this.metrics.read();
   }
 
   private async admit(request: FastifyRequest): Promise<void> {

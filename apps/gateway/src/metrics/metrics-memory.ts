@@ -1,3 +1,4 @@
+import { Injectable } from '@nestjs/common';
 import {
   parseVmId,
   rollupSeries,
@@ -33,6 +34,7 @@ interface VmReadings {
 }
 
 /** The last 15 minutes of every VM, and its last reading whole. */
+@Injectable()
 export class MetricsMemory {
   private readonly hosts = new Map<HostId, HostReadings>();
 

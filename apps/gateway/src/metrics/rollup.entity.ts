@@ -11,7 +11,7 @@ export class RollupEntity {
   vmId!: string;
 
   /** Its begin. */
-  @PrimaryColumn({ ...time, primary: true })
+  @PrimaryColumn({ type: 'bigint', ...(time.transformer && { transformer: time.transformer }) })
   hour!: number;
 
   /** JSON: number of the minute → samples, then average and maximum of each series, null where unknown. */

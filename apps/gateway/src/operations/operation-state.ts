@@ -10,7 +10,7 @@ const rank = (status: OperationStatus): number => (isEnded(status) ? 2 : status 
 export function advance(known: Operation, told: Operation): Operation {
   if (!isNews(known, told)) return known;
   const { status, progress, steps, endedAt, changed, result, error } = told;
-  const vmId = told.vmId ?? known.vmId;
+  const vmId = known.vmId ?? told.vmId;
   const startedAt = told.startedAt ?? known.startedAt;
   return {
     id: known.id,

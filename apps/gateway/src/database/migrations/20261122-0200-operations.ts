@@ -92,11 +92,7 @@ export class Operations1795312800000 implements MigrationInterface {
       runner,
       new Table({
         name: 'vm_rollups',
-        columns: [
-          vmId,
-          { name: 'hour', type: 'bigint', isPrimary: true },
-          { name: 'minutes', type: 'text' },
-        ],
+        columns: [vmId, { name: 'hour', type: 'bigint', isPrimary: true }, { name: 'minutes', type: 'text' }],
         indices: [new TableIndex({ name: 'vm_rollups_hour', columnNames: ['hour'] })],
       }),
     );

@@ -1,0 +1,12 @@
+import { Module } from '@nestjs/common';
+import { EventFeed } from '../events/event-feed.ts';
+import { EventsModule } from '../events/events.module.ts';
+import { ArchiveController } from './archive.controller.ts';
+import { Archives } from './archives.ts';
+
+@Module({ imports: [EventsModule], controllers: [ArchiveController], providers: [Archives] })
+export class ArchivesModule {
+  constructor(feed: EventFeed, archives: Archives) {
+    feed.add(archives);
+  }
+}

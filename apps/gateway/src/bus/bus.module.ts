@@ -1,0 +1,43 @@
+import { Global, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { Bus, connectBus, ensureTopology } from '@polyvirt/bus';
+import { ProblemError } from '@polyvirt/contracts';
+import { CONFIG, type GatewayConfig } from '../config.ts';
+import { Readiness } from '../health/readiness.ts';
+
+/** Connects, waiting for nats-server if need be, and makes what is missing on it. */
+async function openBus({ natsUrl, natsUser, natsPassword, natsCa }: GatewayConfig): Promise<Bus> {
+  const bus = await connectBus({
+    name: 'gateway',
+    url: natsUrl,
+    user: natsUser,
+    password: natsPassword,
+    ...(natsCa !== undefined && { tls: { caFile: natsCa } }),
+  });
+  await ensureTopology(bus);
+  // A server that comes back may come back empty.
+  bus.onReconnect(() => void ensureTopology(bus));
+  return bus;
+}
+
+@Injectable()
+class BusLife implements OnApplicationShutdown {
+  constructor(
+    private readonly bus: Bus,
+    readiness: Readiness,
+  ) {
+    readiness.add('bus', () => {
+      if (!bus.isConnected) throw new ProblemError('unavailable', 'The message bus is away.');
+    });
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.bus.close();
+  }
+}
+
+@Global()
+@Module({
+  providers: [{ provide: Bus, inject: [CONFIG], useFactory: openBus }, BusLife],
+  exports: [Bus],
+})
+export class BusModule {}

@@ -1,0 +1,54 @@
+import websocket from '@fastify/websocket';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import { logProblem, problemOf, sendProblem } from '../http/problem.filter.ts';
+import { LOGGER } from '../logger.ts';
+import type { ConsoleRelay } from './console-relay.ts';
+import { consolePath, ConsoleTickets } from './console-tickets.ts';
+import { Consoles } from './consoles.ts';
+
+/** RFB messages of a viewer are short; a pasted clipboard is the longest. */
+const longestMessage = 1_024 * 1_024;
+
+/** The WebSocket of consoles. A ticket that is not good is refused with a problem, before there is a WebSocket. */
+@Injectable()
+export class ConsoleSocket implements OnModuleInit {
+  private readonly relays = new WeakMap<FastifyRequest, ConsoleRelay>();
+
+  constructor(
+    private readonly adapter: HttpAdapterHost,
+    private readonly tickets: ConsoleTickets,
+    private readonly consoles: Consoles,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    const server = this.adapter.httpAdapter.getInstance<FastifyInstance>();
+    await server.register(async (scope) => {
+      await scope.register(websocket, { options: { maxPayload: longestMessage } });
+      scope.route({
+        method: 'GET',
+        url: consolePath,
+        preValidation: (request, reply) => this.admit(request, reply),
+        handler: (_request, reply) => reply.status(426).header('upgrade', 'websocket').send(),
+        wsHandler: (socket, request) => this.relays.get(request)?.attach(socket),
+      });
+    });
+  }
+
+  private async admit(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    if (!request.ws) return;
+    try {
+      const { ticket } = request.query as { ticket?: unknown };
+      const { vmId, actor } = await this.tickets.redeem(typeof ticket === 'string' ? ticket : '');
+      this.relays.set(request, await this.consoles.open(vmId, request.id));
+      this.logger.info({ vmId, actor, requestId: request.id }, 'a console was opened');
+    } catch (error) {
+      const problem = problemOf(error, request);
+      logProblem(this.logger, problem, error, request);
+      sendProblem(reply, problem, request);
+    }
+  }
+}

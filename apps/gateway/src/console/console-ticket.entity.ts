@@ -1,0 +1,20 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { time } from '../database/columns.ts';
+
+/** The right to open one console once. In the database, because the WebSocket may reach another gateway. */
+@Entity({ name: 'console_tickets' })
+export class ConsoleTicketEntity {
+  /** SHA-256 of the ticket. */
+  @PrimaryColumn({ type: 'varchar', length: 64 })
+  hash!: string;
+
+  @Column({ type: 'varchar', length: 200 })
+  vmId!: string;
+
+  /** As the audit names who asked. */
+  @Column({ type: 'varchar', length: 160 })
+  actor!: string;
+
+  @Column(time)
+  expiresAt!: number;
+}

@@ -1,0 +1,50 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { ProblemError, type ConsoleTicket, type VmId } from '@polyvirt/contracts';
+import { LessThan } from 'typeorm';
+import { Audit } from '../audit/audit.ts';
+import type { Caller } from '../auth/caller.decorator.ts';
+import { isoTime } from '../database/columns.ts';
+import { Database } from '../database/database.ts';
+import { VmCommands } from '../vms/vm-commands.ts';
+import { ConsoleTicketEntity } from './console-ticket.entity.ts';
+
+export const consolePath = '/api/v1/console';
+const validMs = 30_000;
+
+/** The right to open the console of one VM, once and soon. A browser cannot send a bearer token with a WebSocket. */
+@Injectable()
+export class ConsoleTickets {
+  constructor(
+    private readonly database: Database,
+    private readonly commands: VmCommands,
+    private readonly audit: Audit,
+  ) {}
+
+  /** Throws what a console of this VM would be refused with now. */
+  async issue(vmId: VmId, caller: Caller): Promise<ConsoleTicket> {
+    this.commands.require(vmId, 'console', { whenOffline: 'fail' });
+    const ticket = randomBytes(32).toString('base64url');
+    const nowMs = Date.now();
+    const expiresAt = nowMs + validMs;
+    await this.database.transaction(async (manager) => {
+      await manager.delete(ConsoleTicketEntity, { expiresAt: LessThan(nowMs) });
+      await manager.insert(ConsoleTicketEntity, { hash: hashOf(ticket), vmId, actor: caller.actor, expiresAt });
+      await this.audit.record(manager, caller, { action: 'vm.console', outcome: 'succeeded', target: vmId });
+    });
+    return { url: `${consolePath}?ticket=${ticket}`, protocol: 'rfb', expiresAt: isoTime(expiresAt) };
+  }
+
+  /** Takes the ticket; of several who come with it one succeeds. Throws `console-not-found`. */
+  async redeem(ticket: string): Promise<{ vmId: VmId; actor: string }> {
+    const hash = hashOf(ticket);
+    const row = await this.database.repository(ConsoleTicketEntity).findOneBy({ hash });
+    if (row && row.expiresAt > Date.now()) {
+      const { affected } = await this.database.transaction((manager) => manager.delete(ConsoleTicketEntity, { hash }));
+      if (affected === 1) return { vmId: row.vmId, actor: row.actor };
+    }
+    throw new ProblemError('console-not-found', 'The ticket was used, has expired, or never was. Ask for a new one.');
+  }
+}
+
+const hashOf = (ticket: string): string => createHash('sha256').update(ticket).digest('hex');

@@ -1,0 +1,29 @@
+import { Controller, HttpCode, Param, Post } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { ConsoleTicket, VmId } from '@polyvirt/contracts';
+import { Changes } from '../audit/changes.decorator.ts';
+import { Caller } from '../auth/caller.decorator.ts';
+import { RequirePermission } from '../auth/permission.decorator.ts';
+import { Answers } from '../openapi/answers.decorator.ts';
+import { ConsoleTickets } from './console-tickets.ts';
+
+@ApiTags('VMs')
+@Controller('vms/:vmId/console')
+export class ConsoleController {
+  constructor(private readonly tickets: ConsoleTickets) {}
+
+  @Post()
+  @HttpCode(201)
+  @RequirePermission('vm:console')
+  @Changes('vm.console')
+  @Answers({
+    id: 'openConsole',
+    summary: 'A ticket for the console of a VM. Its WebSocket carries RFB, the protocol of VNC.',
+    status: 201,
+    schema: ConsoleTicket,
+    problems: ['vm-not-found', 'wrong-state', 'capability-missing', 'host-offline'],
+  })
+  open(@Param('vmId', { schema: VmId }) vmId: VmId, @Caller() caller: Caller): Promise<ConsoleTicket> {
+    return this.tickets.issue(vmId, caller);
+  }
+}

@@ -1,0 +1,99 @@
+import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { ProblemError } from '@polyvirt/contracts';
+import type { FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
+import { Authentication } from '../auth/authentication.ts';
+import type { Caller } from '../auth/caller.decorator.ts';
+import { LOGGER } from '../logger.ts';
+import { EventFeed } from './event-feed.ts';
+import { eventMatcher, type EventFilter } from './event-filter.ts';
+import { EventStream, type CloseReason } from './event-stream.ts';
+
+/** Streams that one user may have open, on one gateway. */
+export const mostStreamsEach = 16;
+const paceEveryMs = 1_000;
+const pingEverySeconds = 15;
+const verifyEverySeconds = 5;
+
+interface Opening {
+  readonly after: number | undefined;
+  readonly filter: EventFilter;
+  readonly caller: Caller;
+  readonly request: FastifyRequest;
+}
+
+interface Client {
+  readonly stream: EventStream;
+  readonly userId: string;
+  readonly request: FastifyRequest;
+}
+
+/** The clients that are listening: wakes them, keeps their connections alive and ends them. */
+@Injectable()
+export class EventStreams implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly clients = new Set<Client>();
+  private timer: NodeJS.Timeout | undefined;
+  private seconds = 0;
+
+  constructor(
+    private readonly feed: EventFeed,
+    private readonly authentication: Authentication,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.feed.onArrival(() => {
+      for (const { stream } of this.clients) stream.notice();
+    });
+    this.feed.onReset(() => this.closeAll('cursor-expired'));
+    this.timer = setInterval(() => this.tick(), paceEveryMs).unref();
+  }
+
+  /** Before the HTTP server closes, which waits for its connections. */
+  beforeApplicationShutdown(): void {
+    clearInterval(this.timer);
+    this.closeAll('shutting-down');
+  }
+
+  /** Throws `cursor-expired`, or `too-many-requests` for a user who has too many open. */
+  async open({ after, filter, caller, request }: Opening): Promise<EventStream> {
+    const { userId } = caller;
+    const open = [...this.clients].filter((client) => client.userId === userId).length;
+    if (open >= mostStreamsEach) {
+      throw new ProblemError('too-many-requests', `You have ${open} event streams open; close one first.`, {
+        retryAfterSeconds: pingEverySeconds,
+      });
+    }
+    if (after !== undefined) await this.feed.requireCursor(after);
+    const stream = new EventStream(this.feed, after ?? this.feed.window.last, eventMatcher(filter));
+    const client = { stream, userId, request };
+    this.clients.add(client);
+    stream.on('close', () => this.clients.delete(client));
+    stream.on('trouble', (err: unknown) => this.logger.warn({ err, requestId: request.id }, 'an event stream broke'));
+    return stream;
+  }
+
+  private tick(): void {
+    this.seconds++;
+    for (const { stream } of this.clients) {
+      stream.checkPace();
+      if (this.seconds % pingEverySeconds === 0) stream.ping();
+    }
+    if (this.seconds % verifyEverySeconds === 0) for (const client of this.clients) void this.verify(client);
+  }
+
+  /** A stream outlives the request that began it; it must not outlive the right to it. */
+  private async verify({ stream, request }: Client): Promise<void> {
+    try {
+      const { permissions } = await this.authentication.authenticate(request);
+      if (!permissions.has('event:read')) stream.close('token-expired');
+    } catch (error) {
+      if (error instanceof ProblemError && error.code === 'unauthenticated') stream.close('token-expired');
+      else this.logger.warn({ err: error, requestId: request.id }, 'cannot verify the caller of an event stream');
+    }
+  }
+
+  private closeAll(reason: CloseReason): void {
+    for (const { stream } of this.clients) stream.close(reason);
+  }
+}

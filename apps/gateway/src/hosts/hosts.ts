@@ -1,0 +1,173 @@
+import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Bus, ensureCommandConsumer, listen, openBucket, type Listener } from '@polyvirt/bus';
+import {
+  buckets,
+  Heartbeat,
+  heartbeatEveryMs,
+  HostRecord,
+  ProblemError,
+  subjects,
+  type CapabilityName,
+  type CommandOptions,
+  type Host,
+  type HostId,
+  type HostState,
+} from '@polyvirt/contracts';
+import type { Logger } from 'pino';
+import { Inventory } from '../inventory/inventory.ts';
+import { LOGGER } from '../logger.ts';
+import { HostEvents } from './host-events.ts';
+import { Presence, type Transition } from './presence.ts';
+
+const lookEveryMs = 1_000;
+
+/** Told when a host has gone or has come back. */
+export type HostListener = (transition: Transition) => void;
+
+/** Every host, in memory: what its agent wrote of it, and when it was last heard. */
+@Injectable()
+export class Hosts implements OnModuleInit, OnModuleDestroy {
+  private readonly records = new Map<HostId, HostRecord>();
+  private readonly presence = new Presence();
+  private readonly stopping = new AbortController();
+  private readonly listeners = new Set<HostListener>();
+  private watching: Promise<void> = Promise.resolve();
+  private hearing: Listener | undefined;
+  private look: NodeJS.Timeout | undefined;
+  private lookedAtMs = performance.now();
+  private deafMs = 0;
+
+  constructor(
+    private readonly bus: Bus,
+    private readonly inventory: Inventory,
+    private readonly events: HostEvents,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    this.hearing = listen(this.bus, subjects.heartbeat('*'), Heartbeat, (heartbeat, subject) => {
+      // An agent may speak on the subject of its own host only.
+      if (subject === subjects.heartbeat(heartbeat.host)) this.heard(heartbeat);
+    });
+    await new Promise<void>((caughtUp) => {
+      this.watching = this.watch(caughtUp);
+    });
+    await Promise.all([...this.records.keys()].map((host) => this.presume(host)));
+    this.look = setInterval(() => this.lookForSilence(), lookEveryMs).unref();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    clearInterval(this.look);
+    this.hearing?.close();
+    this.stopping.abort();
+    await this.watching;
+  }
+
+  onTransition(listener: HostListener): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  all(): HostRecord[] {
+    return [...this.records.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  get(id: HostId): HostRecord | undefined {
+    return this.records.get(id);
+  }
+
+  /** Throws `host-not-found`. */
+  require(id: HostId): HostRecord {
+    const record = this.records.get(id);
+    if (record) return record;
+    throw new ProblemError('host-not-found', `There is no host ${id}.`);
+  }
+
+  stateOf(id: HostId): HostState {
+    return this.presence.stateOf(id, this.clock());
+  }
+
+  /** As the API shows it. */
+  view(record: HostRecord): Host {
+    const { incarnation: _, images: __, networks: ___, templates: ____, ...shown } = record;
+    const sign = this.presence.lastSign(record.id);
+    const { vms, running, cpus, memoryMiB } = this.inventory.vms.totalsOf(record.id);
+    return {
+      ...shown,
+      health: sign?.health ?? record.health,
+      state: this.stateOf(record.id),
+      ...(sign && { lastSeenAt: sign.sentAt }),
+      totals: { vms, running, cpus, memoryMiB },
+    };
+  }
+
+  /** Throws `host-offline` for a host that takes no commands now, unless the caller would rather wait for it. */
+  requireTaking(id: HostId, whenOffline: CommandOptions['whenOffline']): void {
+    const state = this.stateOf(id);
+    if (state === 'ready' || whenOffline === 'queue') return;
+    const why =
+      state === 'draining'
+        ? `The agent of host ${id} is shutting down and takes nothing new.`
+        : `The host ${id} is offline.`;
+    throw new ProblemError('host-offline', `${why} Try again when it is back, or ask with "whenOffline": "queue".`, {
+      retryAfterSeconds: Math.ceil(heartbeatEveryMs / 1_000),
+    });
+  }
+
+  /** Throws `capability-missing`, with the host's own reason. */
+  requireCapability(id: HostId, name: CapabilityName): void {
+    const capability = this.records.get(id)?.capabilities[name];
+    if (!capability || capability.available) return;
+    throw new ProblemError('capability-missing', capability.reason ?? `The host ${id} does not offer ${name}.`);
+  }
+
+  private async watch(caughtUp: () => void): Promise<void> {
+    const bucket = await openBucket(this.bus, buckets.hosts, HostRecord);
+    for await (const change of bucket.watch('>', this.stopping.signal)) {
+      if (change.type === 'caught-up') caughtUp();
+      else if (change.type === 'delete') this.records.delete(change.key);
+      else if (change.value.id === change.key) this.records.set(change.key, change.value);
+      else this.logger.error({ key: change.key, claims: change.value.id }, 'a record is not of the host its key names');
+    }
+    caughtUp();
+  }
+
+  private async presume(host: HostId): Promise<void> {
+    const last = await this.events.last(host, this.stopping.signal);
+    if (last?.to === 'online') this.presence.presume(host, last.incarnation, this.clock());
+  }
+
+  private heard(heartbeat: Heartbeat): void {
+    const transition = this.presence.heard(heartbeat, this.clock());
+    if (!transition) return;
+    void this.provide(heartbeat.host);
+    this.tell(transition);
+  }
+
+  /** An agent waits for somebody who may make its consumer. */
+  private async provide(host: HostId): Promise<void> {
+    try {
+      await ensureCommandConsumer(this.bus, host, this.stopping.signal);
+    } catch (err) {
+      if (!this.stopping.signal.aborted) this.logger.error({ err, host }, 'cannot make the consumer of a host');
+    }
+  }
+
+  private lookForSilence(): void {
+    const now = performance.now();
+    const sinceLookMs = now - this.lookedAtMs;
+    this.lookedAtMs = now;
+    if (!this.bus.isConnected || sinceLookMs > 3 * lookEveryMs) this.deafMs += sinceLookMs;
+    for (const transition of this.presence.lapsed(this.clock())) this.tell(transition);
+  }
+
+  /** Stands still while this process can hear nobody, because the bus is away or it was not run: no host is to blame. */
+  private clock(): number {
+    return performance.now() - this.deafMs;
+  }
+
+  private tell(transition: Transition): void {
+    for (const listener of this.listeners) listener(transition);
+    void this.events.publish(transition, this.stopping.signal);
+  }
+}

@@ -1,0 +1,39 @@
+import { Controller, Get, Param, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { Metrics, MetricsHistory, VmId } from '@polyvirt/contracts';
+import { RequirePermission } from '../auth/permission.decorator.ts';
+import { Answers } from '../openapi/answers.decorator.ts';
+import { HistoryQuery } from './history-range.ts';
+import { VmMetrics } from './vm-metrics.ts';
+
+@ApiTags('Metrics')
+@Controller('vms/:vmId/metrics')
+@RequirePermission('metrics:read')
+export class VmMetricsController {
+  constructor(private readonly metrics: VmMetrics) {}
+
+  @Get()
+  @Answers({
+    id: 'getMetrics',
+    summary: 'The last reading of a VM.',
+    schema: Metrics,
+    problems: ['vm-not-found', 'metrics-not-found'],
+  })
+  present(@Param('vmId', { schema: VmId }) vmId: VmId): Metrics {
+    return this.metrics.present(vmId);
+  }
+
+  @Get('history')
+  @Answers({
+    id: 'getMetricsHistory',
+    summary: 'Readings of a VM over time. A step without readings has no point.',
+    schema: MetricsHistory,
+    problems: ['vm-not-found'],
+  })
+  history(
+    @Param('vmId', { schema: VmId }) vmId: VmId,
+    @Query({ schema: HistoryQuery }) query: HistoryQuery,
+  ): Promise<MetricsHistory> {
+    return this.metrics.history(vmId, query);
+  }
+}

@@ -1,0 +1,82 @@
+import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Bus, listen, type Listener } from '@polyvirt/bus';
+import {
+  MetricsBatch,
+  ProblemError,
+  subjects,
+  type Metrics,
+  type MetricsHistory,
+  type VmId,
+} from '@polyvirt/contracts';
+import { MetricsRegistry } from '../health/metrics-registry.ts';
+import { Inventory } from '../inventory/inventory.ts';
+import { rangeOf, type HistoryQuery } from './history-range.ts';
+import { memoryReachMs, MetricsMemory } from './metrics-memory.ts';
+import { prometheusText } from './prometheus-text.ts';
+import { Rollups } from './rollups.ts';
+import type { Point } from './series.ts';
+
+const minuteMs = 60_000;
+
+/** Readings of VMs: the present and the last minutes from memory, what is older from roll-ups. */
+@Injectable()
+export class VmMetrics implements OnModuleInit, OnModuleDestroy {
+  private hearing: Listener | undefined;
+  private stopListening: () => void = () => undefined;
+
+  constructor(
+    private readonly bus: Bus,
+    private readonly inventory: Inventory,
+    private readonly memory: MetricsMemory,
+    private readonly rollups: Rollups,
+    registry: MetricsRegistry,
+  ) {
+    registry.addText(() => prometheusText(inventory.vms.all(), (id) => memory.latest(id, Date.now())));
+  }
+
+  onModuleInit(): void {
+    this.hearing = listen(this.bus, subjects.metrics('*'), MetricsBatch, (batch, subject) => {
+      // An agent may speak on the subject of its own host only.
+      if (subject === subjects.metrics(batch.host)) this.memory.add(batch, Date.now());
+    });
+    this.stopListening = this.inventory.onChange((id, entry) => {
+      if (!entry) this.memory.forget(id);
+    });
+  }
+
+  onModuleDestroy(): void {
+    this.hearing?.close();
+    this.stopListening();
+  }
+
+  /** Throws `vm-not-found`, or `metrics-not-found` while there is no reading. */
+  present(id: VmId): Metrics {
+    const { host } = this.inventory.require(id).record;
+    const metrics = this.memory.latest(id, Date.now());
+    if (metrics) return metrics;
+    throw new ProblemError('metrics-not-found', `There is no reading of ${id} in the last minute. Is ${host} online?`);
+  }
+
+  async history(id: VmId, query: HistoryQuery): Promise<MetricsHistory> {
+    this.inventory.require(id);
+    const nowMs = Date.now();
+    const range = rangeOf(query, nowMs);
+    const isRecent = range.fromMs >= nowMs - memoryReachMs;
+    // Roll-ups are of whole minutes.
+    const stepMs = isRecent ? range.stepMs : Math.max(range.stepMs, minuteMs);
+    const { fromMs, toMs } = range;
+    const points = isRecent
+      ? this.memory.history(id, fromMs, toMs, stepMs)
+      : await this.longHistory(id, fromMs, toMs, stepMs);
+    const iso = (ms: number) => new Date(ms).toISOString();
+    return { vmId: id, from: iso(fromMs), to: iso(toMs), stepSeconds: Math.round(stepMs / 1_000), points };
+  }
+
+  /** The last minute or two have not been rolled up; memory has them. */
+  private async longHistory(id: VmId, fromMs: number, toMs: number, stepMs: number): Promise<Point[]> {
+    const points = await this.rollups.history(id, fromMs, toMs, stepMs);
+    const last = points.at(-1);
+    const restMs = last ? Date.parse(last.at) + stepMs : Math.max(fromMs, Date.now() - memoryReachMs);
+    return [...points, ...this.memory.history(id, restMs, toMs, stepMs)];
+  }
+}

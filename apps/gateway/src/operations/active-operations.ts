@@ -1,0 +1,46 @@
+import { isEnded, type Operation, type OperationId, type VmId } from '@polyvirt/contracts';
+
+/** Told which operation runs on a VM; none when it is free. */
+export type Occupation = (vmId: VmId, operation: OperationId | undefined) => void;
+
+/** The operations that have not ended, in memory. */
+export class ActiveOperations {
+  private readonly operations = new Map<OperationId, Operation>();
+  private readonly byVm = new Map<VmId, OperationId>();
+
+  constructor(private readonly tell: Occupation) {}
+
+  /** Takes an operation as it is now; one that has ended is no longer active. */
+  put(operation: Operation): void {
+    const { id } = operation;
+    const vmId = this.operations.get(id)?.vmId ?? operation.vmId;
+    if (!isEnded(operation.status)) {
+      this.operations.set(id, operation);
+      if (vmId !== undefined) this.occupy(vmId, id);
+      return;
+    }
+    this.operations.delete(id);
+    if (vmId !== undefined && this.byVm.get(vmId) === id) this.occupy(vmId, undefined);
+  }
+
+  get(id: OperationId): Operation | undefined {
+    return this.operations.get(id);
+  }
+
+  on(vmId: VmId): OperationId | undefined {
+    return this.byVm.get(vmId);
+  }
+
+  counts(): { pending: number; running: number } {
+    const counts = { pending: 0, running: 0 };
+    for (const { status } of this.operations.values())
+      if (status === 'pending' || status === 'running') counts[status]++;
+    return counts;
+  }
+
+  private occupy(vmId: VmId, operation: OperationId | undefined): void {
+    if (operation === undefined) this.byVm.delete(vmId);
+    else this.byVm.set(vmId, operation);
+    this.tell(vmId, operation);
+  }
+}

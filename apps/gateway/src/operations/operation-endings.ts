@@ -1,0 +1,94 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { ask, Bus } from '@polyvirt/bus';
+import {
+  cancelOperation,
+  isEnded,
+  ProblemError,
+  problems,
+  type Operation,
+  type OperationId,
+} from '@polyvirt/contracts';
+import type { Logger } from 'pino';
+import { Audit } from '../audit/audit.ts';
+import { isoTime } from '../database/columns.ts';
+import { Database } from '../database/database.ts';
+import { LOGGER } from '../logger.ts';
+import { Arbiter, type Verdict } from './arbiter.ts';
+import { BatchEntity } from './batch.entity.ts';
+import { OperationEvents } from './operation-events.ts';
+import { OperationEntity, operationOf } from './operation.entity.ts';
+import { OperationQueries } from './operation.queries.ts';
+import type { Author } from './operations.ts';
+
+/** How long a request may take to decide who has an operation. */
+const decideWithinMs = 5_000;
+
+/** Ends operations from outside: because somebody cancels them, or nobody began them in time. */
+@Injectable()
+export class OperationEndings {
+  constructor(
+    private readonly bus: Bus,
+    private readonly database: Database,
+    private readonly arbiter: Arbiter,
+    private readonly events: OperationEvents,
+    private readonly queries: OperationQueries,
+    private readonly audit: Audit,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  /** Throws `wrong-state` for an operation that has ended, `host-offline` when the agent that has it is away. */
+  async cancel(id: OperationId, author: Author): Promise<Operation> {
+    const row = await this.queries.requireRow(id);
+    if (isEnded(row.status)) throw hasEnded(operationOf(row));
+    await this.audit.note(author, { action: 'operation.cancel', outcome: 'accepted', target: id });
+    if (row.host === null) await this.cancelBatch(id, author);
+    else if (row.status === 'running' || !(await this.decide(row, 'cancelled', AbortSignal.timeout(decideWithinMs))))
+      await this.cancelAtAgent(row, author);
+    return this.queries.require(id);
+  }
+
+  /** Ends an operation whose time to begin is over. Nothing happens when an agent has begun it. */
+  async expire(row: OperationEntity, signal: AbortSignal): Promise<void> {
+    await this.decide(row, 'expired', signal);
+  }
+
+  private async decide(row: OperationEntity, wanted: Verdict, signal: AbortSignal): Promise<boolean> {
+    const verdict = await this.arbiter.end(row.host!, row.id, wanted, signal);
+    if (verdict === undefined) return false;
+    const operation = operationOf(row);
+    const endedAt = isoTime(Date.now());
+    if (verdict === 'cancelled') await this.events.ended({ ...operation, status: 'cancelled', endedAt }, signal);
+    else {
+      const error = new ProblemError(
+        'expired',
+        `No agent began this before ${isoTime(row.notAfter ?? row.createdAt)}. Ask again when the host is back.`,
+        { operationId: row.id },
+      ).toProblem(row.requestId);
+      await this.events.ended({ ...operation, status: 'failed', endedAt, error }, signal);
+    }
+    this.logger.info({ operationId: row.id, verdict }, 'ended an operation that no agent had begun');
+    return true;
+  }
+
+  private async cancelAtAgent({ id, host }: OperationEntity, { requestId }: Author): Promise<void> {
+    const { accepted } = await ask(this.bus, cancelOperation, host!, { operationId: id }, { requestId });
+    if (accepted) return;
+    // It ends at this very moment, or its command has not come back to an agent that was restarted.
+    const now = await this.queries.require(id);
+    if (isEnded(now.status)) throw hasEnded(now);
+    throw new ProblemError('unavailable', `The agent of ${host} is taking operation ${id} up again. Try again.`, {
+      operationId: id,
+    });
+  }
+
+  private async cancelBatch(id: OperationId, { actor }: Author): Promise<void> {
+    await this.database.transaction((manager) => manager.update(BatchEntity, { id }, { cancelledBy: actor }));
+  }
+}
+
+const hasEnded = ({ id, status, error }: Operation): ProblemError =>
+  new ProblemError(
+    'wrong-state',
+    `Operation ${id} has ended already: ${error ? `${status}, ${problems[error.code].title.toLowerCase()}` : status}.`,
+    { operationId: id },
+  );

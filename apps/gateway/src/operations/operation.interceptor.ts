@@ -1,0 +1,47 @@
+import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
+import { isEnded, type Operation } from '@polyvirt/contracts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { mergeMap, type Observable } from 'rxjs';
+import { OperationQueries } from './operation.queries.ts';
+import { locationOf, Operations } from './operations.ts';
+import { waitSecondsOf } from './prefer.ts';
+
+/** Answers with an operation: 202 and where it is; with `Prefer: wait`, 200 when it has ended in time. */
+@Injectable()
+export class AnswersOperation implements NestInterceptor {
+  constructor(
+    private readonly operations: Operations,
+    private readonly queries: OperationQueries,
+  ) {}
+
+  intercept(context: ExecutionContext, next: CallHandler<Operation>): Observable<Operation> {
+    const http = context.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const reply = http.getResponse<FastifyReply>();
+    return next.handle().pipe(mergeMap((operation) => this.answer(operation, request, reply)));
+  }
+
+  private async answer(operation: Operation, request: FastifyRequest, reply: FastifyReply): Promise<Operation> {
+    void reply.status(202).header('location', locationOf(operation.id));
+    const seconds = waitSecondsOf(request.headers.prefer);
+    if (seconds === undefined) return operation;
+    void reply.header('preference-applied', `wait=${seconds}`);
+    const ended = await this.end(operation, seconds * 1_000, reply);
+    if (isEnded(ended.status)) void reply.status(200);
+    return ended;
+  }
+
+  private async end(operation: Operation, timeoutMs: number, reply: FastifyReply): Promise<Operation> {
+    if (isEnded(operation.status)) return operation;
+    const left = new AbortController();
+    const leave = () => left.abort();
+    reply.raw.once('close', leave);
+    // Listen first, then look: it may have ended in between.
+    const ended = this.operations.ends.wait(operation.id, timeoutMs, left.signal);
+    const now = await this.queries.find(operation.id);
+    if (now && !isEnded(now.status)) await ended;
+    else leave();
+    reply.raw.off('close', leave);
+    return (await this.queries.find(operation.id)) ?? operation;
+  }
+}

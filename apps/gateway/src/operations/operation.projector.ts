@@ -1,0 +1,152 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { isEvent } from '@polyvirt/bus';
+import {
+  deleteVm,
+  isEnded,
+  operationCancelled,
+  operationFailed,
+  operationProgressed,
+  operationStarted,
+  operationSucceeded,
+  parseVmId,
+  type Operation,
+  type OperationId,
+  type VmId,
+} from '@polyvirt/contracts';
+import type { Logger } from 'pino';
+import { In, type EntityManager } from 'typeorm';
+import { Audit } from '../audit/audit.ts';
+import type { Projection } from '../events/projection.ts';
+import type { StreamEvent } from '../events/stream-event.ts';
+import { Annotations, type AnnotationChange } from '../inventory/annotations.ts';
+import { Inventory } from '../inventory/inventory.ts';
+import { LOGGER } from '../logger.ts';
+import { severalHosts } from './operation-events.ts';
+import { OperationLockEntity } from './operation-lock.entity.ts';
+import { advance } from './operation-state.ts';
+import { columnsOf, OperationEntity, operationOf } from './operation.entity.ts';
+import { OperationQueries } from './operation.queries.ts';
+import { Operations } from './operations.ts';
+
+/** How long an end waits for the inventory to show its effect. */
+const effectWithinMs = 2_000;
+
+interface Told {
+  readonly operation: Operation;
+  /** Host of the subject, which the bus vouches for. */
+  readonly host: string;
+  readonly revision: number | undefined;
+}
+
+/** Writes what events tell of operations into the table: in any order, twice or with some missing it is the same. */
+@Injectable()
+export class OperationProjector implements Projection {
+  constructor(
+    private readonly operations: Operations,
+    private readonly queries: OperationQueries,
+    private readonly inventory: Inventory,
+    private readonly annotations: Annotations,
+    private readonly audit: Audit,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  async begin(): Promise<void> {
+    await this.inventory.loadAnnotations();
+    for (const operation of await this.queries.active()) this.operations.active.put(operation);
+  }
+
+  /** Whoever sees an operation succeeded is to see what it did. */
+  async prepare(events: readonly StreamEvent[]): Promise<void> {
+    const revision = Math.max(0, ...toldBy(events).map((told) => told.revision ?? 0));
+    if (revision === 0 || (await this.inventory.reached(revision, effectWithinMs))) return;
+    this.logger.warn({ revision }, 'the inventory is behind the end of an operation');
+  }
+
+  wants({ type }: StreamEvent): boolean {
+    return type.startsWith('operation.');
+  }
+
+  async project(manager: EntityManager, events: readonly StreamEvent[]): Promise<void> {
+    const told = toldBy(events);
+    const rows = await manager.findBy(OperationEntity, { id: In(idsOf(told)) });
+    const before = new Map(rows.map((row) => [row.id, operationOf(row)]));
+    const after = new Map(before);
+    for (const { operation, host } of told) {
+      const known = after.get(operation.id);
+      if (host !== hostOf(known ?? operation)) continue;
+      after.set(operation.id, known ? advance(known, operation) : operation);
+    }
+    const annotations = new Map(rows.map((row) => [row.id, row.annotation]));
+    for (const operation of after.values()) {
+      const known = before.get(operation.id);
+      if (operation === known) continue;
+      await this.write(manager, operation, known);
+      if (isEnded(operation.status)) await this.end(manager, operation, annotations.get(operation.id) ?? null);
+    }
+  }
+
+  async projected(events: readonly StreamEvent[]): Promise<void> {
+    const operations = await this.queries.findAll(idsOf(toldBy(events)));
+    const succeeded = operations.filter(({ status }) => status === 'succeeded').map(vmOf);
+    await this.inventory.readAnnotations([...new Set(succeeded)].filter((id) => id !== undefined));
+    for (const operation of operations) {
+      this.operations.active.put(operation);
+      this.operations.ends.tell(operation);
+    }
+  }
+
+  private async write(manager: EntityManager, operation: Operation, known: Operation | undefined): Promise<void> {
+    const columns = columnsOf(operation);
+    if (known) {
+      await manager.update(OperationEntity, { id: operation.id }, columns);
+      return;
+    }
+    // Of a database before this one; the events still know it.
+    await manager.insert(OperationEntity, {
+      ...columns,
+      ...{ requestId: operation.error?.requestId ?? '', notAfter: null, command: null, annotation: null },
+      publishedAt: columns.createdAt,
+    });
+  }
+
+  private async end(manager: EntityManager, operation: Operation, annotation: string | null): Promise<void> {
+    const { id, status, verb, error } = operation;
+    await manager.delete(OperationLockEntity, { operationId: id });
+    await this.audit.ended(manager, id, status as 'succeeded' | 'failed' | 'cancelled', error?.code);
+    if (status !== 'succeeded') return;
+    const vmId = vmOf(operation);
+    if (vmId === undefined) return;
+    if (verb === deleteVm.verb) await this.annotations.forget(manager, vmId);
+    else if (annotation !== null)
+      await this.annotations.change(manager, vmId, JSON.parse(annotation) as AnnotationChange);
+  }
+}
+
+/** The VM that it made, or else the one that it was about. */
+const vmOf = ({ result, vmId }: Operation): VmId | undefined => result?.vmId ?? vmId;
+
+/** Where events about it come from. An agent speaks for the operations of its own host only. */
+const hostOf = ({ host }: Operation): string => host ?? severalHosts;
+
+const idsOf = (told: readonly Told[]): OperationId[] => [...new Set(told.map(({ operation }) => operation.id))];
+
+function toldBy(events: readonly StreamEvent[]): Told[] {
+  return events.flatMap(({ event, host }) => {
+    const told = tell(event);
+    return told && isPlausible(told.operation, host) ? [{ ...told, host }] : [];
+  });
+}
+
+function tell(event: StreamEvent['event']): Omit<Told, 'host'> | undefined {
+  if (isEvent(operationStarted, event) || isEvent(operationProgressed, event))
+    return { operation: event.data.operation, revision: undefined };
+  if (isEvent(operationSucceeded, event) || isEvent(operationFailed, event) || isEvent(operationCancelled, event))
+    return { operation: event.data.operation, revision: event.data.revision };
+  return undefined;
+}
+
+/** Whether it fits the table, and names no VM of another host. */
+function isPlausible({ verb, requestedBy, vmId, result }: Operation, host: string): boolean {
+  const vms = [vmId, result?.vmId].filter((id) => id !== undefined);
+  return verb.length <= 64 && requestedBy.length <= 160 && vms.every((id) => parseVmId(id).host === host);
+}

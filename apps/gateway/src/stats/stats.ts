@@ -1,0 +1,107 @@
+import { Injectable } from '@nestjs/common';
+import { Hypervisor, VmState, type ProvidersStatus, type StatsSummary } from '@polyvirt/contracts';
+import { Hosts } from '../hosts/hosts.ts';
+import { Inventory } from '../inventory/inventory.ts';
+import { MetricsMemory } from '../metrics/metrics-memory.ts';
+import { Operations } from '../operations/operations.ts';
+
+/** Dashboards ask often and together; a second is as good as now. */
+const freshMs = 1_000;
+
+/** Numbers over everything, from memory. */
+@Injectable()
+export class Stats {
+  private last: { atMs: number; summary: StatsSummary } | undefined;
+
+  constructor(
+    private readonly inventory: Inventory,
+    private readonly hosts: Hosts,
+    private readonly operations: Operations,
+    private readonly metrics: MetricsMemory,
+  ) {}
+
+  summary(): StatsSummary {
+    const atMs = performance.now();
+    if (!this.last || atMs - this.last.atMs > freshMs) this.last = { atMs, summary: this.count() };
+    return this.last.summary;
+  }
+
+  providers(): ProvidersStatus {
+    const providers = this.hosts.all().map((record) => {
+      const { id, hypervisor, state, health, version, simulated, totals, capabilities, lastSeenAt } =
+        this.hosts.view(record);
+      return {
+        host: id,
+        hypervisor,
+        state,
+        health,
+        ...(version !== undefined && { version }),
+        simulated,
+        vms: totals.vms,
+        capabilities,
+        ...(lastSeenAt !== undefined && { lastSeenAt }),
+      };
+    });
+    return { providers };
+  }
+
+  private count(): StatsSummary {
+    const byState = zeroes(VmState.options);
+    const byHypervisor = zeroes(Hypervisor.options);
+    const cpus = { allocated: 0, running: 0 };
+    const memoryMiB = { allocated: 0, running: 0 };
+    const cpuLoad = new Weighted();
+    const memoryLoad = new Weighted();
+    const nowMs = Date.now();
+    for (const { record } of this.inventory.vms.all()) {
+      byState[record.state]++;
+      byHypervisor[record.hypervisor]++;
+      cpus.allocated += record.cpus;
+      memoryMiB.allocated += record.memoryMiB;
+      if (record.state !== 'running') continue;
+      cpus.running += record.cpus;
+      memoryMiB.running += record.memoryMiB;
+      const reading = this.metrics.latest(record.id, nowMs);
+      cpuLoad.add(reading?.cpuPercent, record.cpus);
+      memoryLoad.add(reading?.memoryPercent, record.memoryMiB);
+    }
+    const states = this.hosts.all().map(({ id }) => this.hosts.stateOf(id));
+    const inState = (state: string) => states.filter((one) => one === state).length;
+    return {
+      hosts: {
+        total: states.length,
+        ready: inState('ready'),
+        draining: inState('draining'),
+        offline: inState('offline'),
+      },
+      vms: { total: this.inventory.vms.size, byState, byHypervisor },
+      cpus,
+      memoryMiB,
+      load: {
+        ...(cpuLoad.mean !== undefined && { cpuPercent: cpuLoad.mean }),
+        ...(memoryLoad.mean !== undefined && { memoryPercent: memoryLoad.mean }),
+      },
+      operations: this.operations.active.counts(),
+      observedAt: new Date(nowMs).toISOString(),
+    };
+  }
+}
+
+const zeroes = <Key extends string>(keys: readonly Key[]) =>
+  Object.fromEntries(keys.map((key) => [key, 0])) as Record<Key, number>;
+
+/** A mean over what is known. */
+class Weighted {
+  private sum = 0;
+  private weight = 0;
+
+  add(value: number | undefined, weight: number): void {
+    if (value === undefined) return;
+    this.sum += value * weight;
+    this.weight += weight;
+  }
+
+  get mean(): number | undefined {
+    return this.weight === 0 ? undefined : Math.round((this.sum / this.weight) * 100) / 100;
+  }
+}

@@ -1,0 +1,102 @@
+import { Injectable } from '@nestjs/common';
+import { ProblemError, type BatchInput, type Operation, type OperationId, type VmId } from '@polyvirt/contracts';
+import type { Caller } from '../auth/caller.decorator.ts';
+import { isoTime } from '../database/columns.ts';
+import { Database } from '../database/database.ts';
+import { uuidV7 } from '../database/uuid-v7.ts';
+import { invalidInput } from '../http/validation.pipe.ts';
+import { pointerTo } from '../http/json-body.ts';
+import { Inventory } from '../inventory/inventory.ts';
+import { BatchEntity } from '../operations/batch.entity.ts';
+import { OperationQueries } from '../operations/operation.queries.ts';
+import { Operations } from '../operations/operations.ts';
+import { batchCommands, batchVerb } from './batch-commands.ts';
+import type { BatchPlan } from './batch-plan.ts';
+import { BatchRunner } from './batch-runner.ts';
+import { requirePermission } from './vm-requests.ts';
+
+/** As many as a body can name. */
+const mostVms = 1_000;
+
+/** Takes batches. Their parts are fixed by then: a VM that fits the filter later is not among them. */
+@Injectable()
+export class Batches {
+  constructor(
+    private readonly database: Database,
+    private readonly operations: Operations,
+    private readonly queries: OperationQueries,
+    private readonly inventory: Inventory,
+    private readonly runner: BatchRunner,
+  ) {}
+
+  async create({ ids, filter, params, ...rest }: BatchInput, caller: Caller): Promise<Operation> {
+    const { permission, input } = batchCommands[rest.action];
+    requirePermission(caller, permission);
+    const parsed = input.safeParse(params);
+    if (!parsed.success) {
+      const faults = parsed.error.issues.map(({ path, message }) => ({
+        pointer: pointerTo(['params', ...path]),
+        detail: message,
+      }));
+      throw invalidInput('body', faults);
+    }
+    const vmIds = ids ? [...new Set(ids)] : this.matching(filter ?? {});
+    return this.begin({ ...rest, input: parsed.data, vmIds, author: authorOf(caller) }, caller);
+  }
+
+  /** The same again for the VMs that it did not succeed with. */
+  async retry(id: OperationId, caller: Caller): Promise<Operation> {
+    const row = await this.database.repository(BatchEntity).findOneByOrFail({ id });
+    const plan = JSON.parse(row.plan) as BatchPlan;
+    requirePermission(caller, batchCommands[plan.action].permission);
+    const parts = await this.queries.partsOf(id);
+    const succeeded = new Set(parts.filter(({ status }) => status === 'succeeded').map(({ vmId }) => vmId));
+    const vmIds = plan.vmIds.filter((vmId) => !succeeded.has(vmId));
+    return this.begin({ ...plan, vmIds, author: authorOf(caller) }, caller, id);
+  }
+
+  private matching(filter: NonNullable<BatchInput['filter']>): VmId[] {
+    const ids = this.inventory.vms.idsOf(filter, mostVms + 1);
+    if (ids.length <= mostVms) return ids;
+    const detail = `It fits more than ${mostVms} VMs.`;
+    throw new ProblemError('invalid-input', `The filter is too wide. ${detail}`, {
+      errors: [{ pointer: '/filter', detail }],
+    });
+  }
+
+  private async begin(plan: BatchPlan, caller: Caller, retryOf?: OperationId): Promise<Operation> {
+    const nowMs = Date.now();
+    const operation: Operation = {
+      id: uuidV7(nowMs),
+      verb: batchVerb,
+      status: 'pending',
+      progress: 0,
+      steps: [],
+      requestedBy: caller.actor,
+      createdAt: isoTime(nowMs),
+      ...(retryOf !== undefined && { retryOf }),
+    };
+    await this.database.transaction(async (manager) => {
+      await this.operations.insert(manager, operation, caller, {});
+      await manager.insert(BatchEntity, {
+        id: operation.id,
+        plan: JSON.stringify(plan),
+        runner: null,
+        leaseUntil: 0,
+        cancelledBy: null,
+      });
+      const target = `${plan.action} of ${plan.vmIds.length} VMs`;
+      await this.operations.accept(manager, operation, caller, target);
+    });
+    this.operations.active.put(operation);
+    this.runner.carryOn(operation.id);
+    return operation;
+  }
+}
+
+const authorOf = ({ actor, address, requestId, traceparent }: Caller): BatchPlan['author'] => ({
+  actor,
+  address,
+  requestId,
+  traceparent,
+});

@@ -1,0 +1,106 @@
+import {
+  ProblemError,
+  type CreateVm,
+  type HostId,
+  type HostRecord,
+  type ProblemCode,
+  type ReconfigureVm,
+  type VmId,
+  type VmRecord,
+} from '@polyvirt/contracts';
+import type { VmTable } from '../inventory/vm-table.ts';
+
+/** Checks of an input against what memory knows. Each says which part of the body is at fault, and what there is. */
+
+const longestList = 20;
+
+function missing(code: ProblemCode, what: string, name: string, host: string, pointer: string, known: string[]) {
+  const names = known.slice(0, longestList).map((one) => `"${one}"`);
+  const more = known.length > longestList ? ` and ${known.length - longestList} more` : '';
+  const there = names.length === 0 ? `It has none.` : `It has ${names.join(', ')}${more}.`;
+  return new ProblemError(code, `The host ${host} has no ${what} "${name}". ${there}`, {
+    errors: [{ pointer, detail: `There is no such ${what}.` }],
+  });
+}
+
+export function requireImages({ id, images }: HostRecord, { disks, cdrom }: CreateVm): void {
+  const names = (kind: 'disk' | 'iso') => images.filter((image) => image.kind === kind).map((image) => image.name);
+  for (const [n, { image, sizeGiB }] of disks.entries()) {
+    if (image === undefined) continue;
+    const found = images.find(({ name, kind }) => name === image && kind === 'disk');
+    if (!found) throw missing('image-not-found', 'disk image', image, id, `/disks/${n}/image`, names('disk'));
+    if (sizeGiB === undefined || sizeGiB >= found.sizeGiB) continue;
+    const fault = `The image "${image}" needs at least ${Math.ceil(found.sizeGiB)} GiB.`;
+    throw new ProblemError('invalid-input', fault, { errors: [{ pointer: `/disks/${n}/sizeGiB`, detail: fault }] });
+  }
+  if (cdrom !== null && !names('iso').includes(cdrom))
+    throw missing('image-not-found', 'ISO image', cdrom, id, '/cdrom', names('iso'));
+}
+
+export function requireTemplate({ id, templates }: HostRecord, { template }: CreateVm): void {
+  if (template === undefined) return;
+  if (templates.some(({ nativeId, name }) => nativeId === template || name === template)) return;
+  const known = templates.map(({ name }) => name);
+  throw missing('template-not-found', 'template', template, id, '/template', known);
+}
+
+export function requireNetworks(
+  { id, networks }: HostRecord,
+  nics: readonly { network: string; address: string }[],
+  pointer: string,
+): void {
+  for (const [n, { network, address }] of nics.entries()) {
+    const found = networks.find(({ name }) => name === network);
+    const at = `${pointer}/${n}`;
+    if (!found) {
+      const known = networks.map(({ name }) => name);
+      throw missing('network-not-found', 'network', network, id, `${at}/network`, known);
+    }
+    if (address === 'auto' || found.fixedAddresses) continue;
+    const fault = `The network "${network}" of ${id} cannot reserve a fixed address. Ask for "auto".`;
+    throw new ProblemError('invalid-input', fault, { errors: [{ pointer: `${at}/address`, detail: fault }] });
+  }
+}
+
+export function requireFreeName(vms: VmTable, host: HostId, name: string, except?: VmId): void {
+  const holder = vms.named(host, name, except);
+  if (holder === undefined) return;
+  throw new ProblemError('name-taken', `The VM ${holder} on ${host} has the name "${name}".`, {
+    errors: [{ pointer: '/name', detail: 'It is in use on this host.' }],
+  });
+}
+
+export function requireSnapshot({ name, snapshots }: VmRecord, id: string): void {
+  if (snapshots.some((snapshot) => snapshot.id === id)) return;
+  throw new ProblemError('snapshot-not-found', `"${name}" has no snapshot ${id}.`);
+}
+
+export function requireFreeSnapshotName({ name: vm, snapshots }: VmRecord, name: string): void {
+  if (!snapshots.some((snapshot) => snapshot.name === name)) return;
+  throw new ProblemError('name-taken', `"${vm}" has a snapshot of the name "${name}" already.`, {
+    errors: [{ pointer: '/name', detail: 'It is in use on this VM.' }],
+  });
+}
+
+export function requireDisksToGrow({ name, disks }: VmRecord, { disks: growths = [] }: ReconfigureVm): void {
+  for (const [n, { device, sizeGiB }] of growths.entries()) {
+    const disk = disks.find((one) => one.device === device);
+    if (!disk) {
+      throw new ProblemError('device-not-found', `"${name}" has no disk ${device}.`, {
+        errors: [{ pointer: `/disks/${n}/device`, detail: 'There is no such disk.' }],
+      });
+    }
+    if (sizeGiB >= disk.sizeGiB) continue;
+    const fault = `The disk ${device} has ${disk.sizeGiB} GiB; a disk only grows.`;
+    throw new ProblemError('invalid-input', fault, { errors: [{ pointer: `/disks/${n}/sizeGiB`, detail: fault }] });
+  }
+}
+
+export function requireInterfaces({ name, nics }: VmRecord, { removeNics = [] }: ReconfigureVm): void {
+  for (const [n, mac] of removeNics.entries()) {
+    if (nics.some((nic) => nic.mac === mac)) continue;
+    throw new ProblemError('device-not-found', `"${name}" has no interface ${mac}.`, {
+      errors: [{ pointer: `/removeNics/${n}`, detail: 'There is no such interface.' }],
+    });
+  }
+}

@@ -1,0 +1,189 @@
+import { Injectable } from '@nestjs/common';
+import {
+  CloneVm,
+  cloneVm,
+  CreateSnapshot,
+  createSnapshot,
+  CreateVm,
+  createVm,
+  DeleteSnapshot,
+  deleteSnapshot,
+  DeleteVm,
+  deleteVm,
+  ReconfigureVm,
+  reconfigureVm,
+  RevertSnapshot,
+  revertSnapshot,
+  verdictOn,
+  ProblemError,
+  vmActions,
+  type CapabilityName,
+  type CommandDefinition,
+  type CommandOptions,
+  type HostId,
+  type Operation,
+  type VmAction,
+  type VmId,
+} from '@polyvirt/contracts';
+import { Hosts } from '../hosts/hosts.ts';
+import type { AnnotationChange } from '../inventory/annotations.ts';
+import { Inventory } from '../inventory/inventory.ts';
+import type { VmEntry } from '../inventory/vm-entry.ts';
+import type { Lock } from '../operations/operation-locks.ts';
+import { Operations, vmBusy, type Author, type Kinship } from '../operations/operations.ts';
+import {
+  requireDisksToGrow,
+  requireFreeName,
+  requireFreeSnapshotName,
+  requireImages,
+  requireInterfaces,
+  requireNetworks,
+  requireSnapshot,
+  requireTemplate,
+} from './vm-checks.ts';
+
+/** Something to ask of a VM, as the table of actions knows it. */
+export interface Request {
+  readonly definition: CommandDefinition;
+  readonly action: VmAction;
+  readonly input: unknown;
+}
+
+/** Who asks, and how it is to be taken. */
+export interface Asking extends Kinship {
+  readonly author: Author;
+  readonly options: CommandOptions;
+  /** What the VM gets when it succeeds. */
+  readonly annotation?: AnnotationChange;
+}
+
+/**
+ * Checks what is asked against what is known, and hands it on. What memory cannot know the agent decides again. A VM
+ * that already is as asked is still the agent's to say: the operation runs and ends with `changed: false`.
+ */
+@Injectable()
+export class VmCommands {
+  constructor(
+    private readonly inventory: Inventory,
+    private readonly hosts: Hosts,
+    private readonly operations: Operations,
+  ) {}
+
+  async create(host: HostId, input: CreateVm, asking: Asking): Promise<Operation> {
+    const record = this.hosts.require(host);
+    this.hosts.requireTaking(host, asking.options.whenOffline);
+    if (input.disks.some((disk) => disk.image !== undefined) || input.cdrom !== null || input.template !== undefined)
+      this.hosts.requireCapability(host, 'images');
+    if (input.nics.length > 0) this.hosts.requireCapability(host, 'networks');
+    requireImages(record, input);
+    requireTemplate(record, input);
+    requireNetworks(record, input.nics, '/nics');
+    requireFreeName(this.inventory.vms, host, input.name);
+    return this.operations.ask({
+      ...asking,
+      definition: createVm,
+      host,
+      input,
+      locks: [{ host, name: input.name }],
+      target: `${host}/${input.name}`,
+    });
+  }
+
+  async request(vmId: VmId, request: Request, asking: Asking): Promise<Operation> {
+    const entry = this.require(vmId, request.action, asking.options);
+    return this.hand(entry, request, asking, []);
+  }
+
+  async delete(vmId: VmId, input: DeleteVm, asking: Asking): Promise<Operation> {
+    const entry = this.require(vmId, 'delete', asking.options, () => requireUnprotected(this.inventory.require(vmId)));
+    return this.hand(entry, { definition: deleteVm, action: 'delete', input }, asking, []);
+  }
+
+  async reconfigure(vmId: VmId, input: ReconfigureVm, asking: Asking): Promise<Operation> {
+    const entry = this.require(vmId, 'reconfigure', asking.options);
+    const { host } = entry.record;
+    requireDisksToGrow(entry.record, input);
+    requireInterfaces(entry.record, input);
+    requireNetworks(this.hosts.require(host), input.addNics ?? [], '/addNics');
+    const locks: Lock[] = [];
+    if (input.name !== undefined && input.name !== entry.record.name) {
+      requireFreeName(this.inventory.vms, host, input.name, vmId);
+      locks.push({ host, name: input.name });
+    }
+    return this.hand(entry, { definition: reconfigureVm, action: 'reconfigure', input }, asking, locks);
+  }
+
+  async clone(vmId: VmId, input: CloneVm, asking: Asking): Promise<Operation> {
+    const entry = this.require(vmId, 'clone', asking.options);
+    const { host } = entry.record;
+    if (input.snapshot !== undefined) requireSnapshot(entry.record, input.snapshot);
+    requireFreeName(this.inventory.vms, host, input.name);
+    return this.hand(entry, { definition: cloneVm, action: 'clone', input }, asking, [{ host, name: input.name }]);
+  }
+
+  async createSnapshot(vmId: VmId, input: CreateSnapshot, asking: Asking): Promise<Operation> {
+    const entry = this.require(vmId, 'snapshot-create', asking.options);
+    requireFreeSnapshotName(entry.record, input.name);
+    return this.hand(entry, { definition: createSnapshot, action: 'snapshot-create', input }, asking, []);
+  }
+
+  async revertSnapshot(vmId: VmId, input: RevertSnapshot, asking: Asking): Promise<Operation> {
+    const entry = this.require(vmId, 'snapshot-revert', asking.options);
+    requireSnapshot(entry.record, input.snapshot);
+    return this.hand(entry, { definition: revertSnapshot, action: 'snapshot-revert', input }, asking, []);
+  }
+
+  async deleteSnapshot(vmId: VmId, input: DeleteSnapshot, asking: Asking): Promise<Operation> {
+    const entry = this.require(vmId, 'snapshot-delete', asking.options);
+    requireSnapshot(entry.record, input.snapshot);
+    return this.hand(entry, { definition: deleteSnapshot, action: 'snapshot-delete', input }, asking, []);
+  }
+
+  /**
+   * The VM, if `action` can be asked of it now. Throws `vm-not-found`, `host-offline`, `vm-busy`, `wrong-state` or
+   * `capability-missing`, in this order; a busy VM is in between states, so they are not held against it.
+   */
+  require(vmId: VmId, action: VmAction, { whenOffline }: CommandOptions, check: () => void = () => undefined): VmEntry {
+    const entry = this.inventory.require(vmId);
+    const { host, name, state } = entry.record;
+    this.hosts.requireTaking(host, whenOffline);
+    const running = this.operations.active.on(vmId);
+    if (running !== undefined && action !== 'console') throw vmBusy(vmId, running);
+    check();
+    const verdict = verdictOn(action, state);
+    if (!verdict.allowed) throw wrongState(action, name, state, verdict.reason);
+    const needs = needsOf(action);
+    if (needs) this.hosts.requireCapability(host, needs);
+    return entry;
+  }
+
+  private hand(
+    { id, record: { host } }: VmEntry,
+    { definition, input }: Request,
+    asking: Asking,
+    locks: readonly Lock[],
+  ): Promise<Operation> {
+    return this.operations.ask({
+      ...asking,
+      definition,
+      host,
+      vmId: id,
+      input,
+      locks: [{ vm: id }, ...locks],
+      target: id,
+    });
+  }
+}
+
+const needsOf = (action: VmAction): CapabilityName | undefined =>
+  (vmActions[action] as { needs?: CapabilityName }).needs;
+
+function wrongState(action: VmAction, name: string, state: string, reason: string): ProblemError {
+  const asked = action.replace('-force', ' with force').replace('-', ' ');
+  return new ProblemError('wrong-state', `Cannot ${asked} "${name}": its state is ${state}. ${reason}`);
+}
+
+function requireUnprotected({ record: { name }, annotation }: VmEntry): void {
+  if (!annotation.protected) return;
+  throw new ProblemError('vm-protected', `"${name}" is protected. Set "protected" to false first, if you mean it.`);
+}

@@ -1,0 +1,41 @@
+import { Injectable } from '@nestjs/common';
+import { ask, Bus } from '@polyvirt/bus';
+import { parseVmId, readVm, type VmId, type VmListQuery } from '@polyvirt/contracts';
+import { z } from 'zod';
+import { Cursors } from '../http/cursor.ts';
+import { Inventory } from '../inventory/inventory.ts';
+import type { VmEntry } from '../inventory/vm-entry.ts';
+
+const Position = z.object({ value: z.union([z.string(), z.number()]), id: z.string() });
+
+/** Reads VMs: from memory, but for who asks the host to look. */
+@Injectable()
+export class VmQueries {
+  constructor(
+    private readonly bus: Bus,
+    private readonly inventory: Inventory,
+    private readonly cursors: Cursors,
+  ) {}
+
+  /** The page as JSON text, put together from the texts of its VMs. */
+  page({ sort, limit, cursor, ...filter }: VmListQuery): string {
+    // A cursor names a place in one order and means nothing in another.
+    const list = `vms by ${sort}`;
+    const after = cursor === undefined ? undefined : this.cursors.open(list, cursor, Position);
+    const { items, next } = this.inventory.vms.page(sort, filter, limit, after);
+    return next ? `{"items":[${items}],"nextCursor":"${this.cursors.seal(list, next)}"}` : `{"items":[${items}]}`;
+  }
+
+  /** Throws `vm-not-found`. */
+  get(id: VmId): VmEntry {
+    return this.inventory.require(id);
+  }
+
+  /** Has the agent look now. Throws what the agent answers, or `host-offline`. */
+  async look(id: VmId, requestId: string): Promise<VmEntry> {
+    this.inventory.require(id);
+    const { host, nativeId } = parseVmId(id);
+    const { vm, revision } = await ask(this.bus, readVm, host, { nativeId }, { requestId });
+    return this.inventory.renew(vm, revision);
+  }
+}
