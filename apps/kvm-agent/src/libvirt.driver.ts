@@ -58,7 +58,10 @@ export class LibvirtDriver implements HypervisorDriver {
   readonly #creation: Creation;
   readonly #removal: Removal;
 
-  private constructor(libvirt: Libvirt, options: LibvirtDriverOptions) {
+  /** Connects with the first call, and again whenever the daemon comes back. */
+  constructor(options: LibvirtDriverOptions) {
+    const { uri, socketPath } = options;
+    const libvirt = Libvirt.lazy({ uri, ...(socketPath === undefined ? {} : { socketPath }) });
     const storage = new StoragePool(libvirt, options.pool);
     const networks = new Networks(libvirt);
     const machines = new Machines(libvirt, networks, new SnapshotReader());
@@ -105,15 +108,6 @@ export class LibvirtDriver implements HypervisorDriver {
           };
         }),
     };
-  }
-
-  /** Connects, and reconnects by itself from then on. */
-  static async open(options: LibvirtDriverOptions): Promise<LibvirtDriver> {
-    const { uri, socketPath } = options;
-    return new LibvirtDriver(
-      await Libvirt.connect({ uri, ...(socketPath === undefined ? {} : { socketPath }) }),
-      options,
-    );
   }
 
   probe(): Promise<HostStatus> {

@@ -1,5 +1,5 @@
 import { ProblemError, verdictOn, type NativeId, type StopVm, type VmAction, type VmState } from '@polyvirt/contracts';
-import type { Effect, OperationContext, SuspendFacet } from '@polyvirt/hypervisor';
+import type { Effect, Journal, OperationContext, SuspendFacet } from '@polyvirt/hypervisor';
 import type { Domain } from '@polyvirt/node-libvirt';
 import type { Machines } from './domain/machines.ts';
 import type { PendingNames } from './pending-names.ts';
@@ -22,7 +22,7 @@ export class Power implements SuspendFacet {
 
   async start(nativeId: NativeId, { journal }: OperationContext): Promise<Effect> {
     const domain = await this.#machines.domain(nativeId);
-    return this.#unless('start', domain, () =>
+    return this.#unless('start', domain, journal, () =>
       journal.step({
         name: 'power on',
         native: 'domain_create_with_flags',
@@ -36,16 +36,18 @@ export class Power implements SuspendFacet {
 
   async stop(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
     const domain = await this.#machines.domain(nativeId);
-    return this.#unless(input.force ? 'stop-force' : 'stop', domain, () => this.#shutDown(domain, input, context));
+    return this.#unless(input.force ? 'stop-force' : 'stop', domain, context.journal, () =>
+      this.#shutDown(domain, input, context),
+    );
   }
 
   async restart(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
     const domain = await this.#machines.domain(nativeId);
     // Looked at in a step: a restart that is resumed after its shutdown finds the machine off, and goes on.
     await context.journal.step({
-      name: 'check that it runs',
+      name: 'look at its state',
       native: 'domain_get_state',
-      act: async () => demand(input.force ? 'restart-force' : 'restart', await this.#machines.state(domain)),
+      act: async () => void demand(input.force ? 'restart-force' : 'restart', await this.#machines.state(domain)),
     });
     await this.#shutDown(domain, input, context);
     await context.journal.step({
@@ -61,14 +63,18 @@ export class Power implements SuspendFacet {
 
   async reset(nativeId: NativeId, { journal }: OperationContext): Promise<Effect> {
     const domain = await this.#machines.domain(nativeId);
-    demand('reset', await this.#machines.state(domain));
+    await journal.step({
+      name: 'look at its state',
+      native: 'domain_get_state',
+      act: async () => void demand('reset', await this.#machines.state(domain)),
+    });
     await journal.step({ name: 'press reset', native: 'domain_reset', act: () => domain.reset() });
     return 'changed';
   }
 
   async suspend(nativeId: NativeId, { journal }: OperationContext): Promise<Effect> {
     const domain = await this.#machines.domain(nativeId);
-    return this.#unless('suspend', domain, () =>
+    return this.#unless('suspend', domain, journal, () =>
       journal.step({
         name: 'save the memory',
         native: 'domain_managed_save',
@@ -81,7 +87,7 @@ export class Power implements SuspendFacet {
 
   async pause(nativeId: NativeId, { journal }: OperationContext): Promise<Effect> {
     const domain = await this.#machines.domain(nativeId);
-    return this.#unless('pause', domain, () =>
+    return this.#unless('pause', domain, journal, () =>
       journal.step({
         name: 'pause',
         native: 'domain_suspend',
@@ -94,7 +100,7 @@ export class Power implements SuspendFacet {
 
   async resume(nativeId: NativeId, { journal }: OperationContext): Promise<Effect> {
     const domain = await this.#machines.domain(nativeId);
-    return this.#unless('resume', domain, () =>
+    return this.#unless('resume', domain, journal, () =>
       journal.step({
         name: 'resume',
         native: 'domain_resume',
@@ -153,9 +159,17 @@ export class Power implements SuspendFacet {
     }
   }
 
-  /** Runs the change unless the machine is there already; a state that does not allow it is `wrong-state`. */
-  async #unless(action: VmAction, domain: Domain, change: () => Promise<void>): Promise<Effect> {
-    if (demand(action, await this.#machines.state(domain)).already) return 'unchanged';
+  /**
+   * Runs the change unless the machine is there already; a state that does not allow it is `wrong-state`. The look is a step,
+   * so that a command which is resumed behind its change still knows that there was one to make.
+   */
+  async #unless(action: VmAction, domain: Domain, journal: Journal, change: () => Promise<void>): Promise<Effect> {
+    const already = await journal.step({
+      name: 'look at its state',
+      native: 'domain_get_state',
+      act: async () => demand(action, await this.#machines.state(domain)).already,
+    });
+    if (already) return 'unchanged';
     await change();
     return 'changed';
   }

@@ -26,7 +26,7 @@ export function cloneDefinition(original: string, edits: CloneEdits): string {
   const metadata = domain.child('metadata') ?? domain.append('metadata');
   const own = metadata.append('polyvirt:vm');
   own.setAttribute('xmlns:polyvirt', METADATA_URI);
-  own.setChildText('created', edits.createdAt);
+  own.setChildText('polyvirt:created', edits.createdAt);
 
   const devices = domain.child('devices');
   if (!devices) throw new SyntaxError('the domain has no devices');

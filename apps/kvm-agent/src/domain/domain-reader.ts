@@ -50,8 +50,8 @@ export function readDomain(xml: string): DomainDefinition {
     nics: children(devices, 'interface').map(readNic),
     vnc: readVnc(devices),
     nvram: text(child(domain, 'os'), 'nvram'),
-    createdAt: text(metadata, 'created'),
-    pendingName: text(metadata, 'pendingName'),
+    createdAt: text(metadata, 'polyvirt:created'),
+    pendingName: text(metadata, 'polyvirt:pendingName'),
   };
 }
 

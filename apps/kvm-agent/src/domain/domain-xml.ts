@@ -35,7 +35,7 @@ export function buildDomainXml(machine: ResolvedMachine): string {
     metadata: {
       'polyvirt:vm': {
         '@xmlns:polyvirt': METADATA_URI,
-        created: machine.createdAt,
+        'polyvirt:created': machine.createdAt,
       },
     },
     memory: { '@unit': 'MiB', '#text': String(machine.memoryMiB) },

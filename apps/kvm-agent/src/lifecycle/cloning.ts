@@ -10,6 +10,15 @@ import { orUndefined, unmanaged, type StoragePool } from '../storage/storage-poo
 import { readVolume } from '../storage/volume-facts.ts';
 import { diskVolumeName, macOf, overlayVolumeName, seedVolumeName } from './derived-ids.ts';
 
+/** What the overlays of a linked clone stand on. */
+type Base = {
+  path: string;
+  format: string;
+  bytes: number;
+  /** Whether it is the disk that the source writes to now. */
+  isPresentDisk: boolean;
+};
+
 /** Copies machines. The UUID of the copy is the id of the operation. */
 export class Cloning implements CloneFacet {
   readonly #libvirt: Libvirt;
@@ -99,8 +108,9 @@ export class Cloning implements CloneFacet {
   async #copyDisks(
     disks: readonly DomainDisk[],
     snapshot: string | undefined,
-    { operationId: uuid, journal, progress, signal }: OperationContext,
+    context: OperationContext,
   ): Promise<string[]> {
+    const { operationId: uuid, journal, signal } = context;
     const paths: string[] = [];
     for (const { device, path } of disks) {
       const name = diskVolumeName(uuid, device);
@@ -119,45 +129,55 @@ export class Cloning implements CloneFacet {
           undo: () => this.#storage.remove(name),
         }),
       );
-      progress(5 + (80 * paths.length) / disks.length);
+      context.progress(5 + (80 * paths.length) / disks.length);
     }
     return paths;
   }
 
   /**
    * The present disks of the source become read-only bases; the source and the clone each go on with an overlay. A base
-   * that the source kept writing to would destroy the clone.
+   * that the source kept writing to would destroy the clone. A source that has written nothing since it became an overlay
+   * stays where it is, and the clone stands beside it: clones of an idle template make its chain no longer.
    */
   async #linkDisks(
     source: Domain,
     disks: readonly DomainDisk[],
     { operationId: uuid, journal }: OperationContext,
   ): Promise<string[]> {
-    const bases = await journal.step({
-      name: 'find the present disks',
-      native: 'domain_get_xml_desc',
-      act: async () => disks.map(({ device, path }) => path ?? device),
-    });
     const clonePaths: string[] = [];
+    const originals = new Map<string, string>();
     const overlays = new Map<string, string>();
-    for (const [index, { device }] of disks.entries()) {
-      const base = bases[index]!;
-      const make = (name: string, of: string) =>
-        journal.step({
-          name: `make an overlay of ${device} for the ${of}`,
+    for (const { device, path = device } of disks) {
+      const clone = diskVolumeName(uuid, device);
+      const overlay = overlayVolumeName(source.uuid, device, uuid);
+      const base = await journal.step({
+        name: `choose the base of ${device}`,
+        native: 'storage_vol_get_xml_desc',
+        act: () => this.#chooseBase(path, clone),
+        undo: () => this.#storage.remove(clone),
+      });
+      const aside = await journal.step({
+        name: `set ${device} aside if the source writes to it`,
+        native: 'storage_vol_create_xml',
+        act: async () =>
+          base.isPresentDisk ? await (await this.#storage.create(overlay, base.bytes, base)).path() : null,
+        undo: () => this.#storage.remove(overlay),
+      });
+      if (aside !== null) {
+        originals.set(device, base.path);
+        overlays.set(device, aside);
+      }
+      clonePaths.push(
+        await journal.step({
+          name: `make an overlay of ${device}`,
           native: 'storage_vol_create_xml',
-          act: async () => {
-            const facts = await readVolume(await this.#volumeOf(base));
-            return (await this.#storage.create(name, facts.bytes, { path: facts.path, format: facts.format })).path();
-          },
-          undo: () => this.#storage.remove(name),
-        });
-      overlays.set(device, await make(overlayVolumeName(source.uuid, device, uuid), 'source'));
-      clonePaths.push(await make(diskVolumeName(uuid, device), 'clone'));
+          act: async () => (await this.#storage.create(clone, base.bytes, base)).path(),
+          undo: () => this.#storage.remove(clone),
+        }),
+      );
     }
-    const originals = new Map(disks.map(({ device }, index) => [device, bases[index]!]));
     await journal.step({
-      name: 'move the source onto its overlays',
+      name: 'let the source go on beside its base',
       native: 'domain_define_xml_flags',
       act: () => this.#moveOnto(source, overlays),
       undo: () => this.#moveOnto(source, originals),
@@ -165,7 +185,25 @@ export class Cloning implements CloneFacet {
     return clonePaths;
   }
 
+  async #chooseBase(path: string, scratch: string): Promise<Base> {
+    const volume = await this.#volumeOf(path);
+    const { format, bytes, backing } = await readVolume(volume);
+    const below = backing === undefined ? undefined : await this.#storage.at(backing);
+    if (below) {
+      const { path: basePath, format: baseFormat } = await readVolume(below);
+      // An overlay that was never written to is as large as one that was just made.
+      const fresh = await this.#storage.create(scratch, bytes, { path: basePath, format: baseFormat });
+      const [{ allocationBytes: untouched }, { allocationBytes: present }] = await Promise.all([
+        fresh.info(),
+        volume.info(),
+      ]);
+      if (present <= untouched) return { path: basePath, format: baseFormat, bytes, isPresentDisk: false };
+    }
+    return { path, format, bytes, isPresentDisk: true };
+  }
+
   async #moveOnto(domain: Domain, paths: ReadonlyMap<string, string>): Promise<void> {
+    if (paths.size === 0) return;
     demand('clone', await this.#machines.state(domain));
     await this.#libvirt.domains.define(withDiskSources(await domain.xml({ inactive: true, secure: true }), paths));
   }

@@ -131,42 +131,38 @@ export class Reconfiguration implements ReconfigureFacet {
 
   async #setCpus(domain: Domain, cpus: number): Promise<boolean> {
     const next = await this.#machines.definition(domain);
-    const live = (await domain.isActive()) ? await this.#machines.liveDefinition(domain) : undefined;
-    if (next.cpus === cpus && (live === undefined || live.cpus === cpus)) return false;
     if (cpus > next.maximumCpus) await domain.setVcpus(cpus, { config: true, maximum: true });
     if (next.cpus !== cpus) await domain.setVcpus(cpus, { config: true });
-    if (live !== undefined && cpus !== live.cpus && cpus <= live.maximumCpus) {
-      // A guest may refuse to give a CPU back; the definition has it for the next start.
+    if (!(await domain.isActive())) return next.cpus !== cpus;
+
+    const live = await this.#machines.liveDefinition(domain);
+    // A guest may refuse to give a CPU back; the definition has it for the next start.
+    if (cpus !== live.cpus && cpus <= live.maximumCpus)
       await domain.setVcpus(cpus, { live: true }).catch(() => undefined);
-    }
-    return true;
+    return next.cpus !== cpus || (await this.#machines.liveDefinition(domain)).cpus !== live.cpus;
   }
 
   async #setMemory(domain: Domain, memoryMiB: number, signal: AbortSignal): Promise<boolean> {
     const next = await this.#machines.definition(domain);
-    const live = (await domain.isActive()) ? await this.#machines.liveDefinition(domain) : undefined;
-    if (
-      next.memoryMiB === memoryMiB &&
-      next.maximumMemoryMiB === memoryMiB &&
-      (live === undefined || live.memoryMiB === memoryMiB)
-    )
-      return false;
+    const differs = next.memoryMiB !== memoryMiB || next.maximumMemoryMiB !== memoryMiB;
     const kib = memoryMiB * KIB_PER_MIB;
-    // Neither may pass the other on the way.
-    const steps = [
-      () => domain.setMemory(kib, { config: true, maximum: true }),
-      () => domain.setMemory(kib, { config: true }),
-    ];
-    for (const step of memoryMiB > next.maximumMemoryMiB ? steps : steps.reverse()) await step();
-    if (live !== undefined && memoryMiB <= live.maximumMemoryMiB && memoryMiB !== live.memoryMiB) {
-      await domain.setMemory(kib, { live: true });
-      await this.#waiter.until(
-        domain,
-        async () => (await this.#machines.liveDefinition(domain)).memoryMiB === memoryMiB,
-        AbortSignal.any([signal, AbortSignal.timeout(GUEST_PATIENCE_MS)]),
-      );
+    if (differs) {
+      // What the guest has may never pass its ceiling on the way.
+      const steps = [
+        () => domain.setMemory(kib, { config: true, maximum: true }),
+        () => domain.setMemory(kib, { config: true }),
+      ];
+      for (const step of memoryMiB > next.maximumMemoryMiB ? steps : steps.reverse()) await step();
     }
-    return true;
+    if (!(await domain.isActive())) return differs;
+
+    const live = await this.#machines.liveDefinition(domain);
+    if (memoryMiB <= live.maximumMemoryMiB && memoryMiB !== live.memoryMiB) {
+      await domain.setMemory(kib, { live: true });
+      const reached = async () => (await this.#machines.liveDefinition(domain)).memoryMiB === memoryMiB;
+      await this.#waiter.until(domain, reached, AbortSignal.any([signal, AbortSignal.timeout(GUEST_PATIENCE_MS)]));
+    }
+    return differs || (await this.#machines.liveDefinition(domain)).memoryMiB !== live.memoryMiB;
   }
 
   async #growDisk(domain: Domain, device: string, sizeGiB: number): Promise<boolean> {

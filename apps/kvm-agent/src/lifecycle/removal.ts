@@ -95,7 +95,7 @@ export class Removal {
         const reason = await this.#reasonToKeep(link, users);
         if (reason === undefined) files.push(link);
         else {
-          if (link === path) notes.push(`Kept ${device} (${link}): ${reason}`);
+          notes.push(`Kept ${link === path ? device : `the base of ${device}`} (${link}): ${reason}`);
           break;
         }
       }

@@ -23,6 +23,7 @@ export interface Backing {
 export class StoragePool {
   readonly #libvirt: Libvirt;
   readonly #settings: StoragePoolSettings;
+  #preparing: Promise<Pool> | undefined;
 
   constructor(libvirt: Libvirt, settings: StoragePoolSettings) {
     this.#libvirt = libvirt;
@@ -30,13 +31,14 @@ export class StoragePool {
   }
 
   /** The pool, made and started if need be. */
-  async ready(): Promise<Pool> {
+  ready(): Promise<Pool> {
+    // Two at a time would both make it.
+    return (this.#preparing ??= this.#prepare().finally(() => (this.#preparing = undefined)));
+  }
+
+  async #prepare(): Promise<Pool> {
     const pool = (await orUndefined(this.#libvirt.pools.getByName(this.#settings.name))) ?? (await this.#define());
-    if ((await pool.info()).state === RUNNING) return pool;
-    await pool.start().catch(async (error: unknown) => {
-      // Another call may have started it in the meantime.
-      if ((await pool.info()).state !== RUNNING) throw error;
-    });
+    if ((await pool.info()).state !== RUNNING) await pool.start();
     return pool;
   }
 

@@ -1,0 +1,4 @@
+import { describeDriver } from '@polyvirt/hypervisor/testing';
+import { openLibvirtBench } from './testing/libvirt-bench.ts';
+
+describeDriver('libvirt', openLibvirtBench, { timeoutSeconds: 120 });

@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Bench } from '@polyvirt/hypervisor/testing';
+import { Libvirt, type Pool, type Volume } from '@polyvirt/node-libvirt';
+import { ensureLibvirt, ensureTinyLinux, POOL } from '@polyvirt/tools';
+import { buildIso } from '../cloud-init/iso9660.ts';
+import { LibvirtDriver } from '../libvirt.driver.ts';
+import { buildXml } from '../xml.ts';
+
+const LOOK_EVERY_MS = 200;
+
+/** A host for the conformance suite: this machine's libvirt, with a storage pool and images of the suite's own. */
+export async function openLibvirtBench(): Promise<Bench> {
+  await ensureLibvirt({ log: () => undefined });
+  const prefix = `pvbench-${randomBytes(4).toString('hex')}-`;
+  const images = await mkdtemp(join(tmpdir(), 'polyvirt-images-'));
+  const pool = { name: `${prefix}pool`, path: `/var/lib/libvirt/images/${prefix}pool` };
+  await ensureTinyLinux({
+    cacheDir: join(tmpdir(), 'polyvirt-tiny-linux'),
+    target: join(images, 'tiny-linux.qcow2'),
+    log: () => undefined,
+  });
+  await writeFile(join(images, 'tools.iso'), buildIso('TOOLS', [{ name: 'readme', content: Buffer.from('tools\n') }]));
+  const libvirt = await Libvirt.connect({ uri: 'qemu:///system' });
+  const templateName = `${prefix}template`;
+
+  const open = async () =>
+    new LibvirtDriver({ uri: 'qemu:///system', acceleration: 'auto', pool, imageFolder: images });
+  const ours = async () => (await libvirt.domains.list()).filter(({ name }) => name.startsWith(prefix));
+  const findPool = async (): Promise<Pool | null> => libvirt.pools.find(pool.name);
+
+  const templateDisk = await makeTemplate(libvirt, templateName);
+  return {
+    open,
+    prefix,
+    image: 'tiny-linux',
+    iso: 'tools',
+    network: 'default',
+    template: templateName,
+    memoryMiB: 160,
+    guestReady: async (nativeId) => {
+      const domain = libvirt.domains.reference(nativeId);
+      for (;;) {
+        const answered = await domain.agentCommand({ execute: 'guest-ping' }).then(
+          () => true,
+          () => false,
+        );
+        if (answered) return;
+        await delay(LOOK_EVERY_MS);
+      }
+    },
+    otherTool: {
+      make: async (name) => (await libvirt.domains.define(foreignDomain(name))).uuid,
+      rename: (nativeId, name) => libvirt.domains.reference(nativeId).rename(name),
+      powerOff: (nativeId) => libvirt.domains.reference(nativeId).destroy(),
+      remove: (nativeId) =>
+        libvirt.domains.reference(nativeId).undefine({ nvram: true, snapshotsMetadata: true, managedSave: true }),
+    },
+    leftovers: async () => {
+      const volumes = (await (await findPool())?.volumes()) ?? [];
+      const names = [...(await ours()).map(({ name }) => name), ...volumes.map(({ name }) => name)];
+      // Images stay in the pool for the next machine, and the template is the bench's.
+      return names.filter((name) => !name.startsWith('image-') && name !== templateName).sort();
+    },
+    clean: async () => {
+      for (const domain of await ours()) {
+        if (await domain.isActive()) await domain.destroy();
+        await domain.undefine({ nvram: true, snapshotsMetadata: true, managedSave: true, checkpointsMetadata: true });
+      }
+      const own = await findPool();
+      for (const volume of [templateDisk, ...((await own?.volumes()) ?? [])]) await volume.delete();
+    },
+    close: async () => {
+      const own = await findPool();
+      if (own) {
+        if (await own.isActive()) await own.destroy();
+        await own.undefine();
+      }
+      await libvirt.close();
+      await rm(pool.path, { recursive: true, force: true });
+      await rm(images, { recursive: true, force: true });
+    },
+  };
+}
+
+/** As virt-install or virsh would make it: nothing of ours in it. */
+const foreignDomain = (name: string, diskPath?: string): string =>
+  buildXml({
+    domain: {
+      '@type': 'qemu',
+      name,
+      memory: { '@unit': 'MiB', '#text': '32' },
+      vcpu: '1',
+      os: { type: { '@arch': 'x86_64', '#text': 'hvm' } },
+      devices: {
+        memballoon: { '@model': 'virtio' },
+        ...(diskPath === undefined
+          ? {}
+          : {
+              disk: {
+                '@type': 'file',
+                driver: { '@name': 'qemu', '@type': 'qcow2' },
+                source: { '@file': diskPath },
+                target: { '@dev': 'vda', '@bus': 'virtio' },
+              },
+            }),
+      },
+    },
+  });
+
+/** A machine of another tool, with a disk in another pool than the driver's. */
+async function makeTemplate(libvirt: Libvirt, name: string): Promise<Volume> {
+  const pool = await libvirt.pools.getByName(POOL.name);
+  const disk = await pool.createVolume(
+    buildXml({
+      volume: {
+        name: `${name}.qcow2`,
+        capacity: { '@unit': 'MiB', '#text': '64' },
+        target: { format: { '@type': 'qcow2' } },
+      },
+    }),
+  );
+  await libvirt.domains.define(foreignDomain(name, await disk.path()));
+  return disk;
+}
