@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { relative } from 'node:path';
+import { CommandFailed } from './machine/command.ts';
 import { PackagesMissing } from './machine/packages.ts';
 import { AlreadyRunning } from './start/instance.ts';
 import { HELP, parseOptions, type StartOptions } from './start/options.ts';
@@ -36,8 +37,9 @@ Ctrl-C stops it. Machines that run go on running.
 
 /** A mistake of whoever started it needs a sentence, anything else the stack as well. */
 function explain(error: unknown): void {
-  const expected = error instanceof AlreadyRunning || error instanceof PackagesMissing;
-  console.error(expected ? error.message : error);
+  const isExpected =
+    error instanceof AlreadyRunning || error instanceof PackagesMissing || error instanceof CommandFailed;
+  console.error(isExpected ? error.message : error);
 }
 
 const options = readOptions();

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 
-/** A program that ran and failed, or ran out of time. The message carries what it printed on standard error. */
+/** A program that ran and failed, or ran out of time. The message carries the end of what it printed. */
 export class CommandFailed extends Error {
   readonly exitCode: number | undefined;
 
@@ -43,7 +43,8 @@ export function run(program: string, args: readonly string[], options: RunOption
         const why = error.killed
           ? `did not end within ${timeoutMs / 1000} s`
           : `failed (${error.code ?? error.signal})`;
-        const said = stderr.trim();
+        // Some programs tell their errors on standard output.
+        const said = [stdout.trim(), stderr.trim()].filter(Boolean).join('\n').slice(-4000);
         reject(
           new CommandFailed(
             `${program} ${args.join(' ')} ${why}${said === '' ? '' : `: ${said}`}`,

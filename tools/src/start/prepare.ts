@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { run } from '../machine/command.ts';
 import { ensureLibvirt, type Libvirt } from '../machine/libvirt.ts';
 import { ensurePackages, type Purpose } from '../machine/packages.ts';
+import { npmProgram } from '../npm-program.ts';
 import { imageCache, root } from '../places.ts';
 import { ensureTinyLinux } from '../tiny-linux/build.ts';
 import type { Layout } from './layout.ts';
@@ -49,15 +50,6 @@ async function build(
   if (services.some(({ entry }) => !existsSync(join(root, entry))))
     log('building; the first time takes about a minute');
   const projects = services.map(({ project }) => project).join(',');
-  const args = [
-    join(root, 'node_modules/nx/bin/nx.js'),
-    'run-many',
-    '-t',
-    'build',
-    '-p',
-    projects,
-    '--outputStyle',
-    'static',
-  ];
+  const args = [npmProgram('nx'), 'run-many', '-t', 'build', '-p', projects, '--outputStyle', 'static'];
   await run(process.execPath, args, { cwd: root, timeoutMs: 15 * 60_000, signal });
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { npmProgram } from '../npm-program.ts';
 import { root } from '../places.ts';
 import { foreground } from './foreground.ts';
 import { failure, PASSED, type Outcome } from './outcome.ts';
@@ -11,15 +12,15 @@ const MINUTE = 60_000;
 const GENERATED: readonly { script: string; args: readonly string[]; writes: readonly string[] }[] = [];
 
 export async function build(): Promise<Outcome> {
-  return await succeeds('nx/bin/nx.js', ['run-many', '-t', 'build', '--outputStyle', 'static'], 15 * MINUTE);
+  return await succeeds(npmProgram('nx'), ['run-many', '-t', 'build', '--outputStyle', 'static'], 15 * MINUTE);
 }
 
 export async function lint(): Promise<Outcome> {
-  return await succeeds('eslint/bin/eslint.js', ['.'], 10 * MINUTE);
+  return await succeeds(npmProgram('eslint'), ['.'], 10 * MINUTE);
 }
 
 export async function format(): Promise<Outcome> {
-  return await succeeds('prettier/bin/prettier.cjs', ['--check', '.'], 5 * MINUTE);
+  return await succeeds(npmProgram('prettier'), ['--check', '.'], 5 * MINUTE);
 }
 
 /** Writes every generated file again and fails when one was not what the sources say. */
@@ -27,7 +28,7 @@ export async function generatedFiles(): Promise<Outcome> {
   const stale: string[] = [];
   for (const { script, args, writes } of GENERATED) {
     const before = await contents(writes);
-    const outcome = await succeeds(script, args, 5 * MINUTE);
+    const outcome = await succeeds(join(root, script), args, 5 * MINUTE);
     if (outcome.failed > 0) return outcome;
     const after = await contents(writes);
     stale.push(...writes.filter((path) => before.get(path) !== after.get(path)));

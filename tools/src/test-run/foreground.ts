@@ -1,5 +1,4 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { join } from 'node:path';
 import { root } from '../places.ts';
 
 const pinnedNode = process.execPath;
@@ -25,15 +24,14 @@ export interface ForegroundOptions {
 
 export type ForegroundEnd = { code: number } | { killed: 'timeout' | 'stuck' };
 
-/** Runs a script of a package of ours (`eslint/bin/eslint.js`) on the pinned Node, its output passed through. */
+/** Runs a script on the pinned Node in the root of the repository, its output passed through. */
 export async function foreground(
   script: string,
   args: readonly string[],
   options: ForegroundOptions,
 ): Promise<ForegroundEnd> {
   if (interrupted !== undefined) throw new Error(`interrupted by ${interrupted}`);
-  const path = join(root, 'node_modules', script);
-  const child = spawn(pinnedNode, [path, ...args], {
+  const child = spawn(pinnedNode, [script, ...args], {
     cwd: root,
     stdio: 'inherit',
     env: { ...process.env, ...options.env },

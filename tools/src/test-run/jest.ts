@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { npmProgram } from '../npm-program.ts';
 import { foreground } from './foreground.ts';
 import { failure, type Outcome } from './outcome.ts';
 import { hasFiles, type Suite } from './suites.ts';
@@ -24,7 +25,7 @@ export async function runSuite(suite: Suite, env: NodeJS.ProcessEnv, jestArgs: r
   const resultFile = join(folder, 'result.json');
   try {
     const args = ['--selectProjects', suite.name, '--json', '--outputFile', resultFile];
-    const end = await foreground('jest/bin/jest.js', [...args, ...(suite.inBand ? ['--runInBand'] : []), ...jestArgs], {
+    const end = await foreground(npmProgram('jest'), [...args, ...(suite.inBand ? ['--runInBand'] : []), ...jestArgs], {
       env: { ...env, NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning' },
       timeoutMs: suite.timeoutMinutes * 60_000,
       // Jest waits for ever for what a test has left open.
