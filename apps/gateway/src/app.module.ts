@@ -14,7 +14,7 @@ import { StatsModule } from './stats/stats.module.ts';
 import { VmsModule } from './vms/vms.module.ts';
 
 /** What the bus feeds: inventory, operations, events and what is built on them. */
-const parts: NonNullable<ModuleMetadata['imports']> = [
+export const parts: NonNullable<ModuleMetadata['imports']> = [
   BusModule,
   InventoryModule,
   HostsModule,

@@ -178,10 +178,18 @@ export class VmCommands {
 const needsOf = (action: VmAction): CapabilityName | undefined =>
   (vmActions[action] as { needs?: CapabilityName }).needs;
 
-function wrongState(action: VmAction, name: string, state: string, reason: string): ProblemError {
-  const asked = action.replace('-force', ' with force').replace('-', ' ');
-  return new ProblemError('wrong-state', `Cannot ${asked} "${name}": its state is ${state}. ${reason}`);
-}
+/** How to say it, where the name of the action does not do. */
+const phrases: Partial<Record<VmAction, string>> = {
+  'stop-force': 'force a stop of',
+  'restart-force': 'force a restart of',
+  'snapshot-create': 'take a snapshot of',
+  'snapshot-revert': 'revert',
+  'snapshot-delete': 'delete a snapshot of',
+  console: 'open a console of',
+};
+
+const wrongState = (action: VmAction, name: string, state: string, reason: string): ProblemError =>
+  new ProblemError('wrong-state', `Cannot ${phrases[action] ?? action} "${name}": its state is ${state}. ${reason}`);
 
 function requireUnprotected({ record: { name }, annotation }: VmEntry): void {
   if (!annotation.protected) return;

@@ -1,0 +1,316 @@
+import {
+  broadcast,
+  JetStreamServer,
+  makeEvent,
+  openBucket,
+  publishEvent,
+  publishRollup,
+  RevisionConflictError,
+  type Bucket,
+  type Bus,
+} from '@polyvirt/bus';
+import {
+  asProblemError,
+  buckets,
+  cancelOperation,
+  capabilityNames,
+  commands,
+  createVm,
+  HostRecord,
+  identifyAgent,
+  keys,
+  openConsole,
+  operationCancelled,
+  operationFailed,
+  operationStarted,
+  operationSucceeded,
+  ProblemError,
+  readVm,
+  subjects,
+  vmCreated,
+  vmDeleted,
+  vmIdOf,
+  VmRecord,
+  vmStarted,
+  vmStopped,
+  vmUpdated,
+  type Capabilities,
+  type Command,
+  type EventDefinition,
+  type Health,
+  type Heartbeat,
+  type HostId,
+  type Metrics,
+  type MinuteRollup,
+  type NativeId,
+  type Operation,
+  type QueryDefinition,
+} from '@polyvirt/contracts';
+import { z } from 'zod';
+
+const beatMs = 500;
+const healthy: Health = { status: 'healthy', detail: 'It works.' };
+
+/** Holds what reaches it until it is opened. */
+class Gate {
+  private open: () => void = () => undefined;
+  readonly passed = new Promise<void>((resolve) => (this.open = resolve));
+  release(): void {
+    this.open();
+  }
+}
+
+/**
+ * An agent in memory that keeps to the contract with the gateway: journal first, event before key, one id for an end.
+ * It knows of a VM only what the tests need.
+ */
+export class FakeAgent {
+  readonly vms = new Map<NativeId, VmRecord>();
+  /** Verbs in the order in which they were carried out. */
+  readonly done: string[] = [];
+  /** Commands that wait, by verb, until their gate is released. */
+  readonly gates = new Map<string, Gate>();
+  /** Verbs that fail. */
+  readonly failures = new Map<string, ProblemError>();
+  incarnation = 'incarnation-1';
+  state: Heartbeat['state'] = 'ready';
+
+  private server: JetStreamServer | undefined;
+  private beat: NodeJS.Timeout | undefined;
+  private readonly cancels = new Map<string, () => void>();
+
+  private constructor(
+    private readonly bus: Bus,
+    readonly host: HostId,
+    private readonly inventory: Bucket<VmRecord>,
+    private readonly hosts: Bucket<HostRecord>,
+    private readonly journal: Bucket<unknown>,
+  ) {}
+
+  static async start(bus: Bus, host: HostId, change: Partial<HostRecord> = {}): Promise<FakeAgent> {
+    const agent = new FakeAgent(
+      bus,
+      host,
+      await openBucket(bus, buckets.inventory, VmRecord),
+      await openBucket(bus, buckets.hosts, HostRecord),
+      await openBucket(bus, buckets.journal, z.unknown()),
+    );
+    await agent.hosts.put(keys.host(host), { ...hostRecord(host), ...change });
+    await agent.begin();
+    return agent;
+  }
+
+  /** Begins to answer and to take commands, again after `end`. */
+  async begin(): Promise<void> {
+    const server = new JetStreamServer({ bus: this.bus, host: this.host });
+    this.server = server;
+    for (const command of commands)
+      server.addHandler(command.verb, (message: Command) => this.carryOut(message), false, { command });
+    this.answer(readVm, ({ nativeId }) => this.look(nativeId));
+    this.answer(identifyAgent, () => ({ incarnation: this.incarnation, startedAt: now() }));
+    this.answer(cancelOperation, ({ operationId }) => {
+      const cancel = this.cancels.get(operationId);
+      cancel?.();
+      return { accepted: cancel !== undefined };
+    });
+    this.answer(openConsole, () => ({ protocol: 'rfb' as const }));
+    server.listen(() => undefined);
+    this.sayAlive();
+    this.beat = setInterval(() => this.sayAlive(), beatMs);
+    await this.bus.connection.flush();
+  }
+
+  /** Falls silent, as if killed. */
+  async end(): Promise<void> {
+    clearInterval(this.beat);
+    for (const gate of this.gates.values()) gate.release();
+    await this.server?.close();
+  }
+
+  hold(verb: string): Gate {
+    const gate = new Gate();
+    this.gates.set(verb, gate);
+    return gate;
+  }
+
+  /** Something that happened on the host by itself. */
+  async show(
+    nativeId: NativeId,
+    change: Partial<VmRecord> = {},
+    definition: EventDefinition<string, z.ZodType> = vmUpdated,
+  ): Promise<number> {
+    const known = this.vms.get(nativeId) ?? vmRecord(this.host, nativeId);
+    const record = { ...known, ...change, observedAt: now() };
+    this.vms.set(nativeId, record);
+    await this.tell(definition, `${record.id}:${definition.name}:${Math.random()}`, record.id, { vm: record });
+    return this.inventory.put(keys.vm(this.host, nativeId), record);
+  }
+
+  async vanish(nativeId: NativeId): Promise<void> {
+    const record = this.vms.get(nativeId)!;
+    this.vms.delete(nativeId);
+    await this.tell(vmDeleted, `${record.id}:deleted`, record.id, { vm: record });
+    await this.inventory.delete(keys.vm(this.host, nativeId));
+  }
+
+  measure(readings: Metrics[], observedAt = now()): void {
+    broadcast(this.bus, subjects.metrics(this.host), { host: this.host, observedAt, readings });
+  }
+
+  async rollUp(rollup: Omit<MinuteRollup, 'host'>): Promise<void> {
+    await publishRollup(this.bus, { host: this.host, ...rollup });
+  }
+
+  async tell(
+    definition: EventDefinition<string, z.ZodType>,
+    id: string,
+    subject: string,
+    data: unknown,
+  ): Promise<number> {
+    const event = makeEvent(definition, { id, source: `/hosts/${this.host}/agent`, subject, data });
+    return (await publishEvent(this.bus, this.host, event)).sequence;
+  }
+
+  private async carryOut(command: Command): Promise<void> {
+    const { operationId: id, verb } = command;
+    try {
+      await this.journal.create(keys.journal(this.host, id), { command, phase: 'running', steps: [] });
+    } catch (error) {
+      if (error instanceof RevisionConflictError) return;
+      throw error;
+    }
+    const cancelled = new Promise<'cancelled'>((resolve) => this.cancels.set(id, () => resolve('cancelled')));
+    const operation: Operation = {
+      id,
+      verb,
+      status: 'running',
+      host: this.host,
+      ...(command.nativeId !== undefined && { vmId: vmIdOf(this.host, command.nativeId) }),
+      progress: 0,
+      steps: [],
+      requestedBy: command.requestedBy,
+      createdAt: command.requestedAt,
+      startedAt: now(),
+    };
+    await this.tell(operationStarted, `${id}:started`, id, { operation });
+    const outcome = await Promise.race([this.act(command), cancelled]);
+    this.cancels.delete(id);
+    const ended = { ...operation, endedAt: now(), progress: 100 };
+    if (outcome === 'cancelled')
+      await this.tell(operationCancelled, `${id}:ended`, id, { operation: { ...ended, status: 'cancelled' } });
+    else if (outcome instanceof ProblemError) {
+      const error = outcome.toProblem(command.requestId);
+      await this.tell(operationFailed, `${id}:ended`, id, { operation: { ...ended, status: 'failed', error } });
+    } else {
+      const { revision, vmId, changed } = outcome;
+      const succeeded = { ...ended, status: 'succeeded', changed, ...(vmId && { vmId, result: { vmId } }) };
+      await this.tell(operationSucceeded, `${id}:ended`, id, { operation: succeeded, revision });
+    }
+    this.done.push(verb);
+  }
+
+  private async act(command: Command): Promise<{ revision?: number; vmId?: string; changed: boolean } | ProblemError> {
+    await this.gates.get(command.verb)?.passed;
+    const failure = this.failures.get(command.verb);
+    if (failure) return failure;
+    try {
+      return await this.change(command);
+    } catch (error) {
+      return asProblemError(error);
+    }
+  }
+
+  private async change({ verb, nativeId, operationId, input }: Command) {
+    if (verb === createVm.verb) {
+      const { name, cpus, memoryMiB, start } = createVm.input.parse(input);
+      const state = start ? 'running' : 'stopped';
+      const revision = await this.show(operationId, { name, cpus, memoryMiB, state }, vmCreated);
+      return { revision, vmId: vmIdOf(this.host, operationId), changed: true };
+    }
+    const record = this.vms.get(nativeId!);
+    if (!record) throw new ProblemError('vm-not-found', `There is no VM ${nativeId}.`);
+    switch (verb) {
+      case 'vm.start':
+        if (record.state === 'running') return { changed: false };
+        return { revision: await this.show(nativeId!, { state: 'running' }, vmStarted), changed: true };
+      case 'vm.stop':
+        if (record.state === 'stopped') return { changed: false };
+        return { revision: await this.show(nativeId!, { state: 'stopped' }, vmStopped), changed: true };
+      case 'vm.delete':
+        await this.vanish(nativeId!);
+        return { changed: true };
+      case 'vm.reconfigure':
+        return { revision: await this.show(nativeId!, input as Partial<VmRecord>), changed: true };
+      default:
+        return { revision: await this.show(nativeId!), changed: true };
+    }
+  }
+
+  private async look(nativeId: NativeId) {
+    const record = this.vms.get(nativeId);
+    if (!record) throw new ProblemError('vm-not-found', `There is no VM ${nativeId}.`);
+    return { vm: record, revision: await this.show(nativeId) };
+  }
+
+  private answer<Input extends z.ZodType, Output extends z.ZodType>(
+    query: QueryDefinition<string, Input, Output>,
+    handler: (input: z.infer<Input>) => z.infer<Output> | Promise<z.infer<Output>>,
+  ): void {
+    this.server!.addHandler(query.name, async (input: z.infer<Input>) => handler(input), false, { query });
+  }
+
+  private sayAlive(): void {
+    const heartbeat: Heartbeat = {
+      host: this.host,
+      incarnation: this.incarnation,
+      state: this.state,
+      health: healthy,
+      startedAt: now(),
+      sentAt: now(),
+    };
+    broadcast(this.bus, subjects.heartbeat(this.host), heartbeat);
+  }
+}
+
+const now = () => new Date().toISOString();
+
+export const allCapabilities = Object.fromEntries(
+  capabilityNames.map((name) => [name, { available: true }]),
+) as Capabilities;
+
+export const hostRecord = (id: HostId): HostRecord => ({
+  id,
+  hypervisor: 'kvm',
+  simulated: false,
+  agentVersion: '0.1.0',
+  incarnation: 'incarnation-1',
+  health: healthy,
+  version: '9.0.0',
+  capabilities: allCapabilities,
+  capacity: {},
+  notes: [],
+  images: [
+    { name: 'tiny-linux', kind: 'disk', sizeGiB: 1 },
+    { name: 'rescue', kind: 'iso', sizeGiB: 1 },
+  ],
+  networks: [{ name: 'default', kind: 'nat', active: true, fixedAddresses: true }],
+  templates: [],
+  observedAt: now(),
+});
+
+export const vmRecord = (host: HostId, nativeId: NativeId): VmRecord => ({
+  id: vmIdOf(host, nativeId),
+  host,
+  nativeId,
+  hypervisor: 'kvm',
+  simulated: false,
+  name: nativeId,
+  state: 'stopped',
+  cpus: 1,
+  memoryMiB: 512,
+  disks: [{ device: 'vda', sizeGiB: 10 }],
+  nics: [{ mac: '52:54:00:00:00:01', network: 'default', addresses: [] }],
+  snapshots: [],
+  createdAt: now(),
+  observedAt: now(),
+});
