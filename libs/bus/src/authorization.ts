@@ -141,6 +141,7 @@ const gatewayPublishes = [
     `$JS.ACK.${stream}.>`,
   ]),
   `${api}.STREAM.MSG.DELETE.${streams.commands.name}`,
+  `${api}.STREAM.PURGE.${bucketStream(buckets.inventory.name)}`,
   subjects.commands,
   subjects.queriesOf('*'),
   subjects.events,

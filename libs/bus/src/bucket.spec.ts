@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Logger } from '@nestjs/common';
 import { buckets } from '@polyvirt/contracts';
 import { z } from 'zod';
+import { forgetDeletedKeys } from './deleted-keys.ts';
 import {
   ensureTopology,
   openBucket,
@@ -91,6 +92,23 @@ describe('Bucket', () => {
     );
     expect(await bucket.entries('none.*')).toEqual([]);
     await expect(bucket.get('a.8')).rejects.toThrow();
+  });
+
+  it('forgets deleted keys, and nothing else', async () => {
+    const stream = 'KV_polyvirt_inventory';
+    await bucket.put('a.1', { n: 1 });
+    await bucket.put('a.2', { n: 2 });
+    await bucket.put('a.3', { n: 3 });
+    await bucket.delete('a.1');
+    await bucket.delete('a.2');
+    const signal = end.signal;
+    await forgetDeletedKeys(bus, stream, { olderThanMs: 60_000, signal });
+    expect((await bus.manager.streams.info(stream)).state.messages).toBe(3);
+    await bucket.create('a.2', { n: 4 });
+    await forgetDeletedKeys(bus, stream, { olderThanMs: 0, signal });
+    expect((await bus.manager.streams.info(stream)).state.messages).toBe(2);
+    expect((await bucket.entries('a.*')).map(({ value }) => value.n)).toEqual([3, 4]);
+    await bucket.create('a.1', { n: 5 });
   });
 
   describe('watching', () => {

@@ -5,6 +5,7 @@ import type { MsgHdrs } from '@nats-io/transport-node';
 import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import type { Bus } from './connection.ts';
+import { operationHeader } from './deleted-keys.ts';
 import { isMissing, isPassing } from './faults.ts';
 import { readOrdered, type OrderedItem } from './ordered.ts';
 import { store, type PublishOptions } from './publish.ts';
@@ -15,8 +16,6 @@ import { decodeJson, encodeJson, isEcho } from './wire.ts';
 
 const log = new Logger('Bus');
 
-/** Found in the header of a key that was deleted. */
-const operationHeader = 'KV-Operation';
 /** Error codes of JetStream for a write that expected another revision. */
 const wrongRevision = [10_071, 10_164];
 /** Reads of `entries` that are under way at the same time. */

@@ -1,7 +1,14 @@
 import { Logger } from '@nestjs/common';
 import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
-import { connect, errors, type NatsConnection } from '@nats-io/transport-node';
+import {
+  connect,
+  errors,
+  type NatsConnection,
+  type NodeConnectionOptions,
+  type TlsOptions,
+} from '@nats-io/transport-node';
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { retry } from './retry.ts';
 
 export interface BusOptions {
@@ -26,35 +33,35 @@ export interface BusTls {
 const log = new Logger('Bus');
 
 /**
- * Connects and stays connected: a server that is away is tried again for ever. A server that refuses the credential of
- * a first connection is an error at once.
+ * Connects and stays connected: a server that is away is tried again for ever. A first connection that the server
+ * refuses, or whose certificate is not good, is an error at once.
  */
 export async function connectBus(options: BusOptions): Promise<Bus> {
-  const connection = await retry(() => dial(options), {
-    signal: options.signal,
-    retryable: (error) => !(error instanceof errors.AuthorizationError),
+  const { signal, url } = options;
+  const settings = connectionOptions(options);
+  const connection = await retry(() => connect(settings), {
+    signal,
+    retryable: (error) => !(error instanceof errors.AuthorizationError) && !isCertificateFault(error),
     onRetry: (error, attempt) => {
-      if (attempt === 1) log.warn(`Waiting for nats-server at ${options.url}: ${(error as Error).message}`);
+      if (attempt === 1) log.warn(`Waiting for nats-server at ${url}: ${(error as Error).message}`);
     },
     maxDelayMs: 2_000,
   });
   return new Bus(connection, await jetstreamManager(connection, { checkAPI: false }));
 }
 
-function dial({ url, user, password, tls, name }: BusOptions): Promise<NatsConnection> {
-  const servers = url.split(',').map((server) => server.trim());
-  const secure = tls ?? (servers.some((server) => server.startsWith('tls://')) ? {} : undefined);
-  return connect({
-    servers: servers.map((server) => server.replace(/^tls:/, 'nats:')),
+/** Codes of Node's TLS: `ERR_TLS_CERT_ALTNAME_INVALID`, `CERT_HAS_EXPIRED`, `DEPTH_ZERO_SELF_SIGNED_CERT`. */
+const isCertificateFault = (error: unknown): boolean =>
+  /^(?:ERR_TLS|CERT_|DEPTH_|SELF_SIGNED|UNABLE_TO_)/.test(String((error as { code?: unknown }).code ?? ''));
+
+function connectionOptions({ url, user, password, tls, name }: BusOptions): NodeConnectionOptions {
+  const servers = url.split(',').map((server) => new URL(server.trim()));
+  const secure = tls ?? (servers.some(({ protocol }) => protocol === 'tls:') ? {} : undefined);
+  return {
+    servers: servers.map(({ host }) => host),
     name,
     ...(user === undefined ? {} : { user, pass: password ?? '', inboxPrefix: inboxPrefix(user) }),
-    ...(secure && {
-      tls: {
-        ...(secure.caFile && { ca: readFileSync(secure.caFile, 'utf8') }),
-        ...(secure.certFile && { cert: readFileSync(secure.certFile, 'utf8') }),
-        ...(secure.keyFile && { key: readFileSync(secure.keyFile, 'utf8') }),
-      },
-    }),
+    ...(secure && { tls: tlsOptions(secure, servers[0]!.hostname) }),
     maxReconnectAttempts: -1,
     reconnectDelayHandler: () => 100 + Math.random() * 400,
     // A credential that is being changed is refused for a moment; that is no reason to give up for good.
@@ -63,8 +70,16 @@ function dial({ url, user, password, tls, name }: BusOptions): Promise<NatsConne
     maxPingOut: 2,
     noAsyncTraces: true,
     timeout: 5_000,
-  });
+  };
 }
+
+const tlsOptions = ({ caFile, certFile, keyFile }: BusTls, host: string): TlsOptions => ({
+  ...(caFile && { ca: readFileSync(caFile, 'utf8') }),
+  ...(certFile && { cert: readFileSync(certFile, 'utf8') }),
+  ...(keyFile && { key: readFileSync(keyFile, 'utf8') }),
+  // The client names no server whose address is a number, and Node would then compare the certificate with "localhost".
+  ...(isIP(host) && { host }),
+});
 
 /** Replies come back below a prefix of the user's own, so that nobody else may listen to them. */
 export const inboxPrefix = (user: string) => `_INBOX.${user}`;

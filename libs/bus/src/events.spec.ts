@@ -260,6 +260,14 @@ describe('events', () => {
     });
   });
 
+  it('brings what an earlier version made up to date', async () => {
+    await bus.manager.consumers.update(streams.events.name, 'organizer', { ack_wait: 60e9 });
+    await bus.manager.streams.update(streams.events.name, { max_age: 3_600e9 });
+    await ensureTopology(bus);
+    expect((await bus.manager.consumers.info(streams.events.name, 'organizer')).config.ack_wait).toBe(5e9);
+    expect((await bus.manager.streams.info(streams.events.name)).config.max_age).toBe(30 * 86_400e9);
+  });
+
   it('makes the topology again and again, from several sides, without harm', async () => {
     await publish('a');
     await Promise.all([ensureTopology(bus, { hosts: [host] }), ensureTopology(bus, { hosts: [host, 'kvm-b'] })]);

@@ -24,6 +24,8 @@ export interface OrderedOptions {
   readonly stream: string;
   readonly filter: string;
   readonly start: OrderedStart;
+  /** Leaves the contents of the messages out. */
+  readonly headersOnly?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -108,13 +110,14 @@ async function isSlow(next: Promise<unknown>, signal: AbortSignal): Promise<bool
   }
 }
 
-function configOf({ filter, start }: OrderedOptions): ConsumerConfig {
+function configOf({ filter, start, headersOnly = false }: OrderedOptions): ConsumerConfig {
   return {
     name: `reader_${nuid.next()}`,
     filter_subject: filter,
     ack_policy: AckPolicy.None,
     max_deliver: 1,
     mem_storage: true,
+    headers_only: headersOnly,
     num_replicas: 1,
     inactive_threshold: nanos(30_000),
     ...(start === 'last-per-subject'

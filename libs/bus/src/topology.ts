@@ -19,6 +19,7 @@ import {
   type HostId,
 } from '@polyvirt/contracts';
 import type { Bus } from './connection.ts';
+import { forgetDeletedKeys } from './deleted-keys.ts';
 import { served } from './served.ts';
 
 /** A command that nobody has acknowledged for so long is delivered again. */
@@ -28,8 +29,12 @@ export const sharedAckWaitMs = 5_000;
 /** Commands of a host that run at the same time; the rest wait on the bus. */
 export const commandsInFlight = 256;
 
-/** An error code of JetStream: something of that name exists with another configuration. */
+/** How long a bucket without an age remembers that a key was deleted. */
+const forgetAfterMs = 24 * 3_600_000;
+
+/** Error codes of JetStream: something of that name exists with another configuration. */
 const streamNameInUse = 10_058;
+const consumerExists = 10_148;
 
 export interface TopologyOptions {
   /** Hosts that are known by now; for others `ensureCommandConsumer` is called when they turn up. */
@@ -65,6 +70,10 @@ export async function ensureTopology(
     for (const host of hosts) await ensureConsumer(bus, streams.commands.name, commandConsumerConfig(host));
   };
   await served(bus, make, { signal, what: 'making the streams' });
+  await forgetDeletedKeys(bus, bucketStream(buckets.inventory.name), {
+    olderThanMs: forgetAfterMs,
+    signal: signal ?? new AbortController().signal,
+  });
   for (const host of hosts) hostsWithConsumer(bus).add(host);
 }
 
@@ -146,11 +155,16 @@ async function ensureStream(bus: Bus, config: Partial<StreamConfig> & { name: st
 type Durable = Partial<ConsumerConfig> & { durable_name: string };
 
 async function ensureConsumer(bus: Bus, stream: string, config: Durable): Promise<void> {
-  // Creating a consumer that exists updates what may be updated, on every version of the server.
-  await bus.manager.consumers.add(stream, {
-    ack_policy: AckPolicy.Explicit,
-    deliver_policy: DeliverPolicy.All,
-    max_deliver: -1,
-    ...config,
-  });
+  try {
+    await bus.manager.consumers.add(stream, {
+      ack_policy: AckPolicy.Explicit,
+      deliver_policy: DeliverPolicy.All,
+      max_deliver: -1,
+      ...config,
+    });
+  } catch (error) {
+    // nats-server 2.9 takes this for an update; later versions want to be asked for one.
+    if (!(error instanceof JetStreamApiError) || error.code !== consumerExists) throw error;
+    await bus.manager.consumers.update(stream, config.durable_name, config);
+  }
 }
