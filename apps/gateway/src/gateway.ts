@@ -1,18 +1,32 @@
+import type { ModuleMetadata } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.ts';
 import type { GatewayConfig } from './config.ts';
 import { createAdapter } from './http/adapter.ts';
 import { createLogger, NestLogger } from './logger.ts';
+import { ApiDocument } from './openapi/api-document.ts';
+import { createApiDocument } from './openapi/document.ts';
 
-/** Builds the gateway; `listen` or `init` starts it. A preview has its routes and nothing behind them. */
-export async function createGateway(config: GatewayConfig, { preview = false } = {}): Promise<NestFastifyApplication> {
+export interface GatewayOptions {
+  /** Makes the routes and nothing behind them. */
+  preview?: boolean;
+  /** The parts beside the foundation; all of them unless told. */
+  parts?: ModuleMetadata['imports'];
+}
+
+/** Builds the gateway; `listen` or `init` starts it. */
+export async function createGateway(
+  config: GatewayConfig,
+  { preview = false, parts }: GatewayOptions = {},
+): Promise<NestFastifyApplication> {
   const logger = createLogger(config.logLevel);
   const app = await NestFactory.create<NestFastifyApplication>(
-    AppModule.with(config, logger),
+    AppModule.with(config, logger, parts),
     createAdapter(config, logger),
     { logger: new NestLogger(logger), bodyParser: false, abortOnError: false, preview },
   );
   app.setGlobalPrefix('api/v1', { exclude: ['healthz', 'readyz', 'metrics', 'docs', 'docs/*path'] });
+  if (!preview) app.get(ApiDocument).offer(() => createApiDocument(app));
   return app;
 }

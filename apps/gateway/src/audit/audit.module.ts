@@ -1,6 +1,8 @@
 import { Global, Module } from '@nestjs/common';
+import { AuditController } from './audit.controller.ts';
+import { AuditQueries } from './audit.queries.ts';
 import { Audit } from './audit.ts';
 
 @Global()
-@Module({ providers: [Audit], exports: [Audit] })
+@Module({ controllers: [AuditController], providers: [Audit, AuditQueries], exports: [Audit] })
 export class AuditModule {}

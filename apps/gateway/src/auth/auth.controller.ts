@@ -9,7 +9,7 @@ import { shownUser } from '../users/shown-user.ts';
 import { UserEntity } from '../users/user.entity.ts';
 import { Caller } from './caller.decorator.ts';
 import { Logins, type Visitor } from './logins.ts';
-import { Authenticated, Public } from './permission.decorator.ts';
+import { Public, RequirePermission } from './permission.decorator.ts';
 
 @ApiTags('Identity')
 @Controller('auth')
@@ -64,7 +64,7 @@ export class AuthController {
   }
 
   @Get('me')
-  @Authenticated()
+  @RequirePermission('logged-in')
   @Answers({ id: 'whoAmI', summary: 'Who is asking, and what that allows.', schema: Me })
   async me(@Caller() caller: Caller): Promise<Me> {
     const user = await this.database.repository(UserEntity).findOneBy({ id: caller.userId });

@@ -4,17 +4,14 @@ import type { Permission } from '@polyvirt/contracts';
 
 export const ACCESS = 'polyvirt:access';
 
-/** What a route demands. A route without one is refused to everybody. */
-export type Access = { readonly permission: Permission } | 'authenticated' | 'public';
+/** What a route demands: a permission, or no more than being logged in. A route without one is refused to everybody. */
+export type Access = Permission | 'logged-in' | 'public';
 
 const demand = (access: Access) => SetMetadata(ACCESS, access);
 
-/** Only for callers whose role, and whose token if one asks, has the permission. */
-export const RequirePermission = (permission: Permission) =>
-  applyDecorators(demand({ permission }), ApiBearerAuth(), ApiExtension('x-permission', permission));
-
-/** For everybody who is logged in, whatever the role. */
-export const Authenticated = () => applyDecorators(demand('authenticated'), ApiBearerAuth());
+/** Only for callers whose role, and whose token if one asks, has the permission; `logged-in` is every role. */
+export const RequirePermission = (permission: Exclude<Access, 'public'>) =>
+  applyDecorators(demand(permission), ApiBearerAuth(), ApiExtension('x-permission', permission));
 
 /** For anyone. */
 export const Public = () => demand('public');

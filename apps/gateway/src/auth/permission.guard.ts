@@ -45,7 +45,7 @@ export class PermissionGuard implements CanActivate {
     const principal = this.authentication.recognise(request) ?? (await this.meet(request));
     request.principal = principal;
     await this.limits.admit(`user ${principal.userId}`);
-    if (access !== 'authenticated') requirePermission(principal, access.permission);
+    if (access !== 'logged-in') requirePermission(principal, access);
     return true;
   }
 

@@ -1,4 +1,5 @@
 import { ProblemError } from '@polyvirt/contracts';
+import { offsetOfSyntaxFault } from './json-syntax.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 /** Keys that reach a prototype when an object is copied carelessly. */
@@ -38,19 +39,19 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw bodyFault('', syntaxFault(error as SyntaxError, text));
+    if (!(error instanceof SyntaxError)) throw error;
+    throw bodyFault('', describeFault(text, offsetOfSyntaxFault(text)));
   }
 }
 
-/** V8 says where in most of its messages, and quotes the text around it, which an answer has no need to repeat. */
-function syntaxFault({ message }: SyntaxError, text: string): string {
-  const position = /at position (\d+)/.exec(message)?.[1];
-  const end = /Unexpected end|Unterminated/.test(message);
-  const offset = position === undefined ? (end ? text.length : undefined) : Number(position);
-  if (offset === undefined) return 'It is not JSON.';
-  const before = text.slice(0, offset).split('\n');
-  const place = `line ${before.length}, column ${before.at(-1)!.length + 1}`;
-  return end ? `The JSON ends too early, at ${place}.` : `It is not JSON: unexpected text at ${place}.`;
+/** Line and column, because the engine names a position in some of its messages only. */
+function describeFault(text: string, offset: number): string {
+  const before = text.slice(0, offset);
+  const line = before.split('\n').length;
+  const place = `line ${line}, column ${offset - before.lastIndexOf('\n')}`;
+  return offset === text.length
+    ? `The JSON ends too early, at ${place}.`
+    : `It is not JSON: unexpected text at ${place}.`;
 }
 
 function forbidReservedKeys(value: unknown, pointer: string): void {

@@ -2,6 +2,8 @@ import { Catch, HttpException, Inject, type ArgumentsHost, type ExceptionFilter 
 import { asProblemError, problems, ProblemError, type ProblemCode } from '@polyvirt/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
+import { Audit } from '../audit/audit.ts';
+import { refusalOf } from '../audit/refusal.ts';
 import { LOGGER } from '../logger.ts';
 import { allowedMethods } from './routes.ts';
 
@@ -18,17 +20,26 @@ const byStatus: Readonly<Record<number, { code: ProblemCode; detail: string }>> 
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger: Logger;
+  private readonly audit: Audit;
 
-  constructor(@Inject(LOGGER) logger: Logger) {
+  constructor(@Inject(LOGGER) logger: Logger, audit: Audit) {
     this.logger = logger;
+    this.audit = audit;
   }
 
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
+    const reply = http.getResponse<FastifyReply>();
     const problem = problemOf(error, request);
     logProblem(this.logger, problem, error, request);
-    sendProblem(http.getResponse<FastifyReply>(), problem, request);
+    const refusal = refusalOf(request, problem);
+    // Fastify wants an answer at once when it fails by itself; what is recorded has come as far as a route.
+    if (!refusal) return sendProblem(reply, problem, request);
+    this.audit
+      .note(refusal.actor, refusal.entry)
+      .catch((err: unknown) => this.logger.error({ err, requestId: request.id }, 'a refusal was not recorded'))
+      .finally(() => sendProblem(reply, problem, request));
   }
 }
 
@@ -50,7 +61,7 @@ function fromHttp(error: HttpException, request: FastifyRequest): ProblemError {
 function notFound(request: FastifyRequest): ProblemError {
   const path = pathOf(request);
   const methods = allowedMethods(request.server, path);
-  return methods.length > 0
+  return methods.length > 0 && !methods.includes(request.method)
     ? new ProblemError('method-not-allowed', `${path} takes ${methods.join(', ')}.`)
     : new ProblemError('route-not-found', `There is nothing at ${path}.`);
 }

@@ -53,3 +53,12 @@ export const WaitsOnPrefer = () =>
       standardSchema: Operation,
     } as Parameters<typeof ApiResponse>[0]),
   );
+
+/** The route honours `If-Match`. */
+export const TakesIfMatch = () =>
+  ApiHeader({
+    name: 'If-Match',
+    required: false,
+    description: 'ETag of the record that was read; 412 `stale-revision` when it has changed since.',
+    schema: { type: 'string' },
+  });

@@ -1,0 +1,46 @@
+import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { APP_FILTER, APP_PIPE } from '@nestjs/core';
+import type { Logger } from 'pino';
+import { AuditModule } from './audit/audit.module.ts';
+import { AuthModule } from './auth/auth.module.ts';
+import { CONFIG, type GatewayConfig } from './config.ts';
+import { DatabaseModule } from './database/database.module.ts';
+import { HealthModule } from './health/health.module.ts';
+import { Cursors } from './http/cursor.ts';
+import { ProblemFilter } from './http/problem.filter.ts';
+import { ValidationPipe } from './http/validation.pipe.ts';
+import { IdempotencyModule } from './idempotency/idempotency.module.ts';
+import { LOGGER } from './logger.ts';
+import { OpenApiModule } from './openapi/openapi.module.ts';
+import { TokensModule } from './tokens/tokens.module.ts';
+import { UsersModule } from './users/users.module.ts';
+
+/** What stands by itself, without a bus: HTTP, the database, identity, audit, health and the API's description. */
+@Global()
+@Module({
+  imports: [
+    DatabaseModule,
+    HealthModule,
+    AuditModule,
+    IdempotencyModule,
+    AuthModule,
+    UsersModule,
+    TokensModule,
+    OpenApiModule,
+  ],
+  providers: [
+    Cursors,
+    { provide: APP_FILTER, useClass: ProblemFilter },
+    { provide: APP_PIPE, useClass: ValidationPipe },
+  ],
+  exports: [Cursors],
+})
+export class FoundationModule {
+  static with(config: GatewayConfig, logger: Logger): DynamicModule {
+    const given = [
+      { provide: CONFIG, useValue: config },
+      { provide: LOGGER, useValue: logger },
+    ];
+    return { module: FoundationModule, providers: given, exports: given };
+  }
+}

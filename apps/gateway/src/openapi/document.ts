@@ -1,0 +1,159 @@
+import type { INestApplication } from '@nestjs/common';
+import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import { Problem, ProblemError, problems, type ProblemCode } from '@polyvirt/contracts';
+import { examples } from './examples.ts';
+import { PROBLEMS } from './answers.decorator.ts';
+import { convertSchema } from './schema-converter.ts';
+
+interface Operation {
+  operationId?: string;
+  tags?: string[];
+  parameters?: { name: string; in: string; schema?: object; $ref?: string }[];
+  requestBody?: { content?: Record<string, MediaType>; required?: boolean };
+  responses: Record<string, Response>;
+  security?: object[];
+  [PROBLEMS]?: ProblemCode[];
+}
+
+interface Response {
+  description: string;
+  headers?: Record<string, object>;
+  content?: Record<string, MediaType>;
+}
+
+interface MediaType {
+  schema?: { $ref?: string };
+  examples?: Record<string, { value: unknown }>;
+}
+
+type Paths = Record<string, Record<string, Operation>>;
+type Components = Record<string, Record<string, object>>;
+
+const problemSchema = { $ref: '#/components/schemas/Problem' };
+const description = [
+  'One control plane for virtual machines on VMware Workstation, Nutanix AHV and KVM.',
+  'Every failure is a problem (RFC 9457); decide on its `code`. Every change of a VM answers 202 with an operation.',
+  'Lists are read with the `nextCursor` of the part before.',
+].join('\n\n');
+
+/** The OpenAPI 3.1 document of an application; the same routes give the same text. */
+export function createApiDocument(app: INestApplication): OpenAPIObject {
+  const config = new DocumentBuilder()
+    .setOpenAPIVersion('3.1.0')
+    .setTitle('Polyvirt')
+    .setDescription(description)
+    .setVersion('1')
+    .setLicense('MIT', 'https://opensource.org/license/mit')
+    .addServer('/', 'This gateway')
+    .addBearerAuth({
+      type: 'http',
+      scheme: 'bearer',
+      description: 'An access token from `POST /auth/login`, or an API token (`pv_…`).',
+    })
+    .build();
+  const document = SwaggerModule.createDocument(app, config, { standardSchemaConverter: convertSchema });
+  const paths = document.paths as unknown as Paths;
+  const components = (document.components ??= {}) as Components;
+  const { schema: _ref, components: problemComponents } = convertSchema(Problem, { schemaType: 'output' })!;
+  components.schemas = { ...components.schemas, ...problemComponents };
+  components.parameters = { 'Idempotency-Key': idempotencyKey };
+  components.headers = { 'X-Request-Id': requestId };
+  for (const methods of Object.values(paths)) {
+    for (const [method, operation] of Object.entries(methods)) complete(method, operation, components.schemas);
+  }
+  document.paths = sorted(paths) as unknown as OpenAPIObject['paths'];
+  components.schemas = sorted(components.schemas);
+  document.tags = tagsOf(paths);
+  return document;
+}
+
+const idempotencyKey = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description:
+    'Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`.',
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
+};
+
+const requestId = {
+  description: 'Id of the request, as in the log: the one that was sent, or a new one.',
+  schema: { type: 'string' },
+};
+
+/** Adds to an operation what follows from its nature and is the same for all of that nature. */
+function complete(method: string, operation: Operation, schemas: Components[string]): void {
+  if (method === 'post') {
+    operation.parameters = [
+      ...(operation.parameters ?? []),
+      { $ref: '#/components/parameters/Idempotency-Key' } as never,
+    ];
+  }
+  if (operation.requestBody) operation.requestBody.required = needsBody(operation.requestBody, schemas);
+  addExamples(operation);
+  addProblems(operation, problemsOf(method, operation));
+  for (const response of Object.values(operation.responses)) {
+    response.headers = { ...response.headers, 'X-Request-Id': { $ref: '#/components/headers/X-Request-Id' } };
+  }
+  delete operation[PROBLEMS];
+}
+
+/** A body whose every field is optional may be left out. */
+function needsBody({ content }: NonNullable<Operation['requestBody']>, schemas: Components[string]): boolean {
+  return Object.values(content ?? {}).some(({ schema }) => 'required' in (schemas[nameOf(schema)] ?? schema ?? {}));
+}
+
+const nameOf = (schema: { $ref?: string } | undefined): string => schema?.$ref?.split('/').at(-1) ?? '';
+
+function addExamples({ requestBody, responses }: Operation): void {
+  for (const { content } of [requestBody ?? {}, ...Object.values(responses)]) {
+    for (const media of Object.values(content ?? {})) {
+      const value = examples[nameOf(media.schema)];
+      if (value !== undefined) media.examples = { example: { value } };
+    }
+  }
+}
+
+/** Codes of a route: its own, and those of its permission, its input and its method. */
+function problemsOf(method: string, operation: Operation): ProblemCode[] {
+  const takesInput = operation.requestBody !== undefined || (operation.parameters ?? []).length > 0;
+  const takesIfMatch = (operation.parameters ?? []).some(({ name }) => name === 'If-Match');
+  const codes: ProblemCode[] = [
+    ...(takesInput ? (['invalid-input'] as const) : []),
+    ...(operation.security ? (['unauthenticated', 'forbidden'] as const) : []),
+    ...(operation.requestBody ? (['body-too-large', 'unsupported-media-type'] as const) : []),
+    ...(method === 'post' ? (['idempotency-key-reused'] as const) : []),
+    ...(takesIfMatch ? (['stale-revision'] as const) : []),
+    ...(operation[PROBLEMS] ?? []),
+    'too-many-requests',
+    'internal',
+  ];
+  return [...new Set(codes)];
+}
+
+function addProblems({ responses }: Operation, codes: readonly ProblemCode[]): void {
+  const byStatus = Map.groupBy(codes, (code) => problems[code].status);
+  for (const [status, group] of [...byStatus].sort(([one], [other]) => one - other)) {
+    responses[status] = {
+      description: group.map((code) => `\`${code}\``).join(', '),
+      ...(status === 429 && { headers: { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } } } }),
+      content: {
+        'application/problem+json': {
+          schema: problemSchema,
+          examples: Object.fromEntries(group.map((code) => [code, { value: exampleOf(code) }])),
+        },
+      },
+    };
+  }
+}
+
+const exampleOf = (code: ProblemCode): Problem =>
+  new ProblemError(code, `${problems[code].title}.`).toProblem('0198f2a4-7c11-4f0e-9d5e-3a1c5b7d9e02');
+
+function tagsOf(paths: Paths): { name: string }[] {
+  const names = Object.values(paths).flatMap((methods) => Object.values(methods).flatMap(({ tags }) => tags ?? []));
+  return [...new Set(names)].sort().map((name) => ({ name }));
+}
+
+const sorted = <Value>(record: Record<string, Value>): Record<string, Value> =>
+  Object.fromEntries(Object.entries(record).sort(([one], [other]) => (one < other ? -1 : 1)));

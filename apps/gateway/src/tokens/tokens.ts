@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { ProblemError, type ApiToken, type CreatedToken, type CreateTokenInput, type Page } from '@polyvirt/contracts';
+import { In, LessThan } from 'typeorm';
+import { z } from 'zod';
+import { Audit } from '../audit/audit.ts';
+import type { Caller } from '../auth/caller.decorator.ts';
+import { IdentityChanges } from '../auth/identity-changes.ts';
+import { isoTime } from '../database/columns.ts';
+import { isDuplicate } from '../database/database-errors.ts';
+import { Database } from '../database/database.ts';
+import { Cursors } from '../http/cursor.ts';
+import { invalidInput } from '../http/validation.pipe.ts';
+import { UserEntity } from '../users/user.entity.ts';
+import { newTokenSecret } from './token-secrets.ts';
+import { TokenEntity } from './token.entity.ts';
+
+const longestMs = 366 * 24 * 3_600_000;
+const Position = z.object({ createdAt: z.number(), id: z.string() });
+
+/** API tokens. A user sees and revokes its own; who may manage users, those of all. */
+@Injectable()
+export class Tokens {
+  private readonly database: Database;
+  private readonly changes: IdentityChanges;
+  private readonly audit: Audit;
+  private readonly cursors: Cursors;
+
+  constructor(database: Database, changes: IdentityChanges, audit: Audit, cursors: Cursors) {
+    this.database = database;
+    this.changes = changes;
+    this.audit = audit;
+    this.cursors = cursors;
+  }
+
+  /** The newest first. */
+  async list(limit: number, cursor: string | undefined, caller: Caller): Promise<Page<ApiToken>> {
+    const owned = seesAll(caller) ? {} : { userId: caller.userId };
+    const after = cursor === undefined ? undefined : this.cursors.open('tokens', cursor, Position);
+    const found = await this.database.repository(TokenEntity).find({
+      where: after
+        ? [
+            { ...owned, createdAt: LessThan(after.createdAt) },
+            { ...owned, createdAt: after.createdAt, id: LessThan(after.id) },
+          ]
+        : owned,
+      order: { createdAt: 'DESC', id: 'DESC' },
+      take: limit + 1,
+    });
+    const tokens = found.slice(0, limit);
+    const owners = await this.database
+      .repository(UserEntity)
+      .findBy({ id: In([...new Set(tokens.map(({ userId }) => userId))]) });
+    const names = new Map(owners.map(({ id, username }) => [id, username]));
+    const last = found.length > limit ? tokens.at(-1) : undefined;
+    return {
+      items: tokens.map((token) => shownToken(token, names.get(token.userId) ?? '')),
+      ...(last && { nextCursor: this.cursors.seal('tokens', { createdAt: last.createdAt, id: last.id }) }),
+    };
+  }
+
+  /** The secret is in this answer and nowhere else. Throws `name-taken` when the owner has a token of that name. */
+  async create({ name, scopes, expiresAt }: CreateTokenInput, caller: Caller): Promise<CreatedToken> {
+    requireWithin(scopes, caller);
+    const { secret, prefix, hash } = newTokenSecret();
+    const token: TokenEntity = {
+      id: randomUUID(),
+      userId: caller.userId,
+      name,
+      prefix,
+      secretHash: hash,
+      scopes: [...new Set(scopes)],
+      createdAt: Date.now(),
+      expiresAt: requireSoon(Date.parse(expiresAt)),
+      lastUsedAt: null,
+    };
+    const created = { ...shownToken(token, caller.username), secret };
+    try {
+      await this.database.transaction(async (manager) => {
+        await manager.insert(TokenEntity, token);
+        await this.audit.record(manager, caller, { action: 'token.created', outcome: 'succeeded', target: name });
+        await caller.idempotency?.answer(manager, {
+          status: 201,
+          body: created,
+          headers: { location: tokenPath(token.id) },
+        });
+      });
+    } catch (error) {
+      if (!isDuplicate(error)) throw error;
+      throw new ProblemError('name-taken', `You have a token ${name} already.`, { cause: error });
+    }
+    return created;
+  }
+
+  /** The token stops working at once. */
+  async remove(id: string, caller: Caller): Promise<void> {
+    await this.changes.change(async (manager) => {
+      const which = seesAll(caller) ? { id } : { id, userId: caller.userId };
+      const token = await manager.findOneBy(TokenEntity, which);
+      if (!token) throw new ProblemError('token-not-found', 'There is no such token.');
+      await manager.delete(TokenEntity, { id });
+      await this.audit.record(manager, caller, { action: 'token.deleted', outcome: 'succeeded', target: token.name });
+    });
+  }
+}
+
+export const tokenPath = (id: string): string => `/api/v1/tokens/${id}`;
+
+const seesAll = ({ permissions }: Caller): boolean => permissions.has('user:manage');
+
+/** A token that could make tokens would never expire, whatever it says. */
+function requireWithin(scopes: CreateTokenInput['scopes'], { permissions, token }: Caller): void {
+  if (token) throw new ProblemError('forbidden', 'A token cannot make tokens; log in with a password.');
+  const beyond = scopes.filter((scope) => !permissions.has(scope));
+  if (beyond.length === 0) return;
+  throw new ProblemError('forbidden', `Your role does not have the permission ${beyond.join(', ')}.`);
+}
+
+function requireSoon(expiresAt: number): number {
+  const now = Date.now();
+  if (expiresAt > now && expiresAt <= now + longestMs) return expiresAt;
+  const detail = expiresAt > now ? 'At most a year ahead.' : 'This is in the past.';
+  throw invalidInput('body', [{ pointer: '/expiresAt', detail }]);
+}
+
+const shownToken = (token: TokenEntity, owner: string): ApiToken => ({
+  id: token.id,
+  name: token.name,
+  owner,
+  prefix: token.prefix,
+  scopes: token.scopes,
+  createdAt: isoTime(token.createdAt),
+  expiresAt: isoTime(token.expiresAt),
+  ...(token.lastUsedAt !== null && { lastUsedAt: isoTime(token.lastUsedAt) }),
+});

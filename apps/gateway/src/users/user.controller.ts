@@ -1,0 +1,102 @@
+import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { CreateUserInput, EditUserInput, pageOf, paging, User, type Page } from '@polyvirt/contracts';
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { Changes } from '../audit/changes.decorator.ts';
+import { Caller } from '../auth/caller.decorator.ts';
+import { RequirePermission } from '../auth/permission.decorator.ts';
+import { etagOf } from '../http/etag.ts';
+import { Answers, TakesIfMatch } from '../openapi/answers.decorator.ts';
+import { userPath, Users } from './users.ts';
+
+const UserId = z.uuid().meta({ id: 'UserId' });
+const UserPage = pageOf(User, 'UserPage');
+const UserListQuery = z.strictObject(paging).meta({ id: 'UserListQuery' });
+type UserListQuery = z.infer<typeof UserListQuery>;
+
+@ApiTags('Identity')
+@Controller('users')
+export class UserController {
+  private readonly users: Users;
+
+  constructor(users: Users) {
+    this.users = users;
+  }
+
+  @Get()
+  @RequirePermission('user:manage')
+  @Answers({ id: 'listUsers', summary: 'Users by name.', schema: UserPage })
+  list(@Query({ schema: UserListQuery }) { limit, cursor }: UserListQuery): Promise<Page<User>> {
+    return this.users.list(limit, cursor);
+  }
+
+  @Get(':id')
+  @RequirePermission('user:manage')
+  @Answers({ id: 'getUser', summary: 'One user.', schema: User, problems: ['user-not-found'] })
+  async get(
+    @Param('id', { schema: UserId }) id: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<User> {
+    return tagged(await this.users.get(id), reply);
+  }
+
+  @Post()
+  @RequirePermission('user:manage')
+  @Changes('user.created')
+  @Answers({ id: 'createUser', summary: 'Make a user.', status: 201, schema: User, problems: ['name-taken'] })
+  async create(
+    @Body({ schema: CreateUserInput }) input: CreateUserInput,
+    @Caller() caller: Caller,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<User> {
+    const user = await this.users.create(input, caller);
+    void reply.header('Location', userPath(user.id));
+    return tagged(user, reply);
+  }
+
+  @Patch(':id')
+  @RequirePermission('user:manage')
+  @Changes('user.edited')
+  @TakesIfMatch()
+  @Answers({
+    id: 'editUser',
+    summary: 'Change the role or the password of a user, or disable it.',
+    description: 'A new password and being disabled end all sessions of the user at once.',
+    schema: User,
+    problems: ['user-not-found', 'wrong-state'],
+  })
+  async edit(
+    @Param('id', { schema: UserId }) id: string,
+    @Body({ schema: EditUserInput }) input: EditUserInput,
+    @Headers('If-Match') ifMatch: string | undefined,
+    @Caller() caller: Caller,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<User> {
+    return tagged(await this.users.edit(id, input, ifMatch, caller), reply);
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @RequirePermission('user:manage')
+  @Changes('user.deleted')
+  @TakesIfMatch()
+  @Answers({
+    id: 'deleteUser',
+    summary: 'Delete a user with its sessions and tokens.',
+    status: 204,
+    problems: ['user-not-found', 'wrong-state'],
+  })
+  async remove(
+    @Param('id', { schema: UserId }) id: string,
+    @Headers('If-Match') ifMatch: string | undefined,
+    @Caller() caller: Caller,
+  ): Promise<void> {
+    await this.users.remove(id, ifMatch, caller);
+  }
+}
+
+function tagged(user: User, reply: FastifyReply): User {
+  void reply.header('ETag', etagOf(user.revision));
+  return user;
+}

@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { ProblemError, type CreateUserInput, type EditUserInput, type Page, type User } from '@polyvirt/contracts';
+import { MoreThan, Not, type EntityManager } from 'typeorm';
+import { z } from 'zod';
+import { Audit } from '../audit/audit.ts';
+import type { Caller } from '../auth/caller.decorator.ts';
+import { IdentityChanges } from '../auth/identity-changes.ts';
+import { hashPassword } from '../auth/passwords.ts';
+import { Sessions } from '../auth/sessions.ts';
+import { isDuplicate } from '../database/database-errors.ts';
+import { Database } from '../database/database.ts';
+import { Cursors } from '../http/cursor.ts';
+import { etagOf, requireMatch } from '../http/etag.ts';
+import { shownUser } from './shown-user.ts';
+import { UserEntity } from './user.entity.ts';
+
+const notFound = () => new ProblemError('user-not-found', 'There is no such user.');
+
+/** Who may log in. There is always one admin who can. */
+@Injectable()
+export class Users {
+  private readonly database: Database;
+  private readonly changes: IdentityChanges;
+  private readonly sessions: Sessions;
+  private readonly audit: Audit;
+  private readonly cursors: Cursors;
+
+  constructor(database: Database, changes: IdentityChanges, sessions: Sessions, audit: Audit, cursors: Cursors) {
+    this.database = database;
+    this.changes = changes;
+    this.sessions = sessions;
+    this.audit = audit;
+    this.cursors = cursors;
+  }
+
+  /** By name. */
+  async list(limit: number, cursor: string | undefined): Promise<Page<User>> {
+    const after = cursor === undefined ? undefined : this.cursors.open('users', cursor, z.string());
+    const found = await this.database.repository(UserEntity).find({
+      ...(after !== undefined && { where: { usernameKey: MoreThan(after) } }),
+      order: { usernameKey: 'ASC' },
+      take: limit + 1,
+    });
+    const items = found.slice(0, limit).map(shownUser);
+    const nextCursor = found.length > limit ? this.cursors.seal('users', found[limit - 1]!.usernameKey) : undefined;
+    return { items, ...(nextCursor !== undefined && { nextCursor }) };
+  }
+
+  async get(id: string): Promise<User> {
+    const user = await this.database.repository(UserEntity).findOneBy({ id });
+    if (!user) throw notFound();
+    return shownUser(user);
+  }
+
+  /** Throws `name-taken`; names that differ only in case are the same. */
+  async create({ username, password, role }: CreateUserInput, caller: Caller): Promise<User> {
+    const user = await newUser(username, password, role);
+    try {
+      await this.database.transaction(async (manager) => {
+        await manager.insert(UserEntity, user);
+        await this.audit.record(manager, caller, { action: 'user.created', outcome: 'succeeded', target: username });
+        await caller.idempotency?.answer(manager, {
+          status: 201,
+          body: shownUser(user),
+          headers: { location: userPath(user.id), etag: etagOf(user.revision) },
+        });
+      });
+    } catch (error) {
+      if (!isDuplicate(error)) throw error;
+      throw new ProblemError('name-taken', `There is a user ${username} already.`, { cause: error });
+    }
+    return shownUser(user);
+  }
+
+  /** A new password, and being disabled, end every session at once; a lower role applies to them at once. */
+  async edit(id: string, input: EditUserInput, ifMatch: string | undefined, caller: Caller): Promise<User> {
+    const passwordHash = input.password === undefined ? undefined : await hashPassword(input.password);
+    return this.changes.change(async (manager) => {
+      const user = await manager.findOneBy(UserEntity, { id });
+      if (!user) throw notFound();
+      requireMatch(ifMatch, etagOf(user.revision));
+      const { role = user.role, disabled = user.disabled } = input;
+      if (role !== 'admin' || disabled) await this.requireAnotherAdmin(manager, user);
+      const edited = { role, disabled, revision: user.revision + 1, ...(passwordHash && { passwordHash }) };
+      await manager.update(UserEntity, { id }, edited);
+      if (passwordHash || disabled) await this.sessions.end(manager, { userId: id });
+      await this.audit.record(manager, caller, {
+        action: 'user.edited',
+        outcome: 'succeeded',
+        target: `${user.username}: ${Object.keys(input).join(', ')}`,
+      });
+      return shownUser({ ...user, ...edited });
+    });
+  }
+
+  /** Sessions and tokens of the user go with it; the audit keeps the name. */
+  async remove(id: string, ifMatch: string | undefined, caller: Caller): Promise<void> {
+    await this.changes.change(async (manager) => {
+      const user = await manager.findOneBy(UserEntity, { id });
+      if (!user) throw notFound();
+      requireMatch(ifMatch, etagOf(user.revision));
+      await this.requireAnotherAdmin(manager, user);
+      await manager.delete(UserEntity, { id });
+      await this.audit.record(manager, caller, {
+        action: 'user.deleted',
+        outcome: 'succeeded',
+        target: user.username,
+      });
+    });
+  }
+
+  /** `IdentityChanges.change` lets one change through at a time, so two admins cannot remove each other. */
+  private async requireAnotherAdmin(manager: EntityManager, user: UserEntity): Promise<void> {
+    if (user.role !== 'admin' || user.disabled) return;
+    const others = await manager.countBy(UserEntity, { role: 'admin', disabled: false, id: Not(user.id) });
+    if (others > 0) return;
+    throw new ProblemError('wrong-state', `${user.username} is the last admin who can log in; make another one first.`);
+  }
+}
+
+export const userPath = (id: string): string => `/api/v1/users/${id}`;
+
+export async function newUser(username: string, password: string, role: User['role']): Promise<UserEntity> {
+  return {
+    id: randomUUID(),
+    username,
+    usernameKey: username.toLowerCase(),
+    passwordHash: await hashPassword(password),
+    role,
+    disabled: false,
+    createdAt: Date.now(),
+    lastLoginAt: null,
+    revision: 1,
+  };
+}
