@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { CommandFailed, run } from './command.ts';
 
@@ -131,7 +131,10 @@ async function withoutStartingServices(work: () => Promise<void>): Promise<void>
   }
 }
 
-/** Downloads Debian packages without installing them and unpacks them into a folder. Needs no root. */
+/**
+ * Downloads Debian packages without installing them and unpacks them into a folder, with `bin`, `lib` and the like below
+ * `usr`, wherever the release has them. Needs no root.
+ */
 export async function unpackPackages(names: readonly string[], cacheDir: string, folder: string): Promise<void> {
   const download = () => run('apt-get', ['-q', 'download', ...names], { cwd: cacheDir, timeoutMs: 10 * 60_000 });
   try {
@@ -142,9 +145,16 @@ export async function unpackPackages(names: readonly string[], cacheDir: string,
     await run('apt-get', ['-q', 'update'], { timeoutMs: 5 * 60_000 });
     await download();
   }
+  for (const name of ['bin', 'sbin', 'lib', 'lib64']) {
+    await mkdir(join(folder, 'usr', name), { recursive: true });
+    await symlink(`usr/${name}`, join(folder, name));
+  }
+  const files = await readdir(cacheDir);
   for (const name of names) {
-    const [file] = (await run('find', [cacheDir, '-name', `${name}_*.deb`])).trim().split('\n');
-    if (!file) throw new Error(`apt-get downloaded no file for ${name}`);
-    await run('dpkg-deb', ['-x', file, folder]);
+    const file = files.find((candidate) => candidate.startsWith(`${name}_`) && candidate.endsWith('.deb'));
+    if (file === undefined) throw new Error(`apt-get downloaded no file for ${name}`);
+    // dpkg-deb by itself would put folders where the links are.
+    const unpack = 'dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink -C "$2"';
+    await run('sh', ['-c', unpack, 'unpack', join(cacheDir, file), folder]);
   }
 }

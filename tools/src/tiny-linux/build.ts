@@ -169,7 +169,7 @@ async function librariesOf(name: string): Promise<string[]> {
 
 /** Everything the guest's root holds. */
 async function rootEntries(root: string, release: string): Promise<Entry[]> {
-  const busybox = await findFile(root, ['bin/busybox', 'usr/bin/busybox']);
+  const busybox = join(root, 'usr/bin/busybox');
   const entries: Entry[] = [
     ...[
       'bin',
@@ -210,20 +210,22 @@ async function rootEntries(root: string, release: string): Promise<Entry[]> {
 }
 
 async function moduleEntries(root: string, release: string, busybox: string, present: Entry[]): Promise<Entry[]> {
-  const folder = join(root, 'lib/modules', release);
+  const folder = join(root, 'usr/lib/modules', release);
   await run(busybox, ['depmod', '-b', root, release]);
-  const wanted = await moduleFiles(folder, DRIVERS);
-  const slim = join(root, 'slim/lib/modules', release);
-  for (const path of wanted) {
-    await mkdir(dirname(join(slim, path)), { recursive: true });
-    await copyFile(join(folder, path), join(slim, path));
+  const slim = join(root, 'slim');
+  for (const path of await moduleFiles(folder, DRIVERS)) {
+    const copy = join(slim, 'lib/modules', release, path);
+    await mkdir(dirname(copy), { recursive: true });
+    await copyFile(join(folder, path), copy);
+    // Newer releases compress each module, which only makes them slow to load from an image that is compressed itself.
+    if (copy.endsWith('.xz')) await run(busybox, ['unxz', copy]);
   }
   // Once more, for the few that the image carries: the guest reads these tables at every start.
-  await run(busybox, ['depmod', '-b', join(root, 'slim'), release]);
+  await run(busybox, ['depmod', '-b', slim, release]);
 
   const entries: Entry[] = [];
-  for (const source of await filesBelow(join(root, 'slim'))) {
-    const path = relative(join(root, 'slim'), source);
+  for (const source of await filesBelow(slim)) {
+    const path = relative(slim, source);
     entries.push(...parents(path, [...present, ...entries]), file(path, await readFile(source), false));
   }
   return entries;
@@ -231,13 +233,10 @@ async function moduleEntries(root: string, release: string, busybox: string, pre
 
 /** The guest agent and the shared libraries it needs, as its own dynamic linker finds them. */
 async function agentEntries(root: string): Promise<Entry[]> {
-  const libraryFolders = ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu'].map((folder) => join(root, folder));
-  const linker = await findFile(root, [
-    'lib/x86_64-linux-gnu/ld-linux-x86-64.so.2',
-    'usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2',
-  ]);
-  const agent = await findFile(root, ['usr/sbin/qemu-ga', 'usr/bin/qemu-ga']);
-  const listing = await run(linker, ['--list', '--library-path', libraryFolders.join(':'), agent]);
+  const libraryFolder = join(root, 'usr/lib/x86_64-linux-gnu');
+  const linker = join(libraryFolder, 'ld-linux-x86-64.so.2');
+  const agent = join(root, 'usr/sbin/qemu-ga');
+  const listing = await run(linker, ['--list', '--library-path', libraryFolder, agent]);
   const libraries = [...listing.matchAll(/=> (\S+) \(/g)].map((match) => match[1] as string);
   return [
     file('usr/sbin/qemu-ga', await readFile(agent), true),
@@ -250,12 +249,6 @@ async function agentEntries(root: string): Promise<Entry[]> {
         .map(async (path) => file(`lib/x86_64-linux-gnu/${basename(path)}`, await readFile(path), true)),
     )),
   ];
-}
-
-async function findFile(root: string, candidates: readonly string[]): Promise<string> {
-  const found = candidates.map((path) => join(root, path)).find((path) => existsSync(path));
-  if (found === undefined) throw new Error(`none of ${candidates.join(', ')} is in the packages`);
-  return found;
 }
 
 function directory(path: string): Entry {
