@@ -1,0 +1,27 @@
+import { parseArgs } from 'node:util';
+import { measureStatisticsSweep } from './statistics-sweep.bench.ts';
+import type { Measurement, Row } from './row.ts';
+import { renderTable } from './table.ts';
+
+const measurements: Readonly<Record<string, Measurement>> = {
+  statistics: measureStatisticsSweep,
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { help: { type: 'boolean', short: 'h' } },
+});
+const names = positionals.length > 0 ? positionals : Object.keys(measurements);
+const unknown = names.filter((name) => !(name in measurements));
+
+if (values.help || unknown.length > 0) {
+  if (unknown.length > 0) console.error(`No such measurement: ${unknown.join(', ')}`);
+  console.log(`Usage: npm run bench [-- MEASUREMENT ...]\n\nMeasurements: ${Object.keys(measurements).join(', ')}`);
+  process.exit(unknown.length > 0 ? 2 : 0);
+}
+
+const rows: Row[] = [];
+for (const name of names) rows.push(...(await measurements[name]!((line) => console.error(`${name}: ${line}`))));
+console.log(`\n${renderTable(rows)}`);
+const missed = rows.filter(({ met }) => !met).length;
+console.log(missed === 0 ? '\nEvery bar is met.' : `\n${missed} of ${rows.length} bars are missed.`);
