@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs';
+import { existsSync, truncateSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { HostPaths } from '../host/host-paths.ts';
 import { CREATE_TYPES, createDisk, type DiskType } from './create-disk.ts';
+import { SECTOR } from './descriptor.ts';
 import { DiskError } from './disk-error.ts';
 import { chainOf } from './disk-chain.ts';
 import { DiskImage } from './disk-image.ts';
@@ -20,13 +21,14 @@ export function copyDisk(
   const chain = chainOf(source, paths);
   const base = readDescriptor(source);
   const adapter = base.get('ddb.adapterType') ?? 'lsilogic';
-  if (type === 5 && qemuImg) {
-    const options = `subformat=${CREATE_TYPES[type]}`;
+  const hardwareVersion = base.get('ddb.virtualHWVersion') ?? '4';
+  // QEMU cannot follow a chain whose links are Windows paths.
+  if (qemuImg && !paths.isWindows && CREATE_TYPES[type] !== 'vmfs') {
+    const options = `subformat=${CREATE_TYPES[type]},hwversion=${hardwareVersion}`;
     runQemuImg(qemuImg, ['convert', '-q', '-f', 'vmdk', '-O', 'vmdk', '-o', options, source, target]);
     editDescriptor(target, (descriptor) => descriptor.set('ddb.adapterType', adapter));
     return;
   }
-  const hardwareVersion = base.get('ddb.virtualHWVersion') ?? '4';
   createDisk({ path: target, sectors: base.sectors, adapter, type, hardwareVersion }, qemuImg);
   writeChain(chain, target);
 }
@@ -34,6 +36,12 @@ export function copyDisk(
 /** Gives the disk a new size, keeping its type and content. */
 export function resizeDisk(path: string, sectors: number): void {
   const old = readDescriptor(path);
+  const [only, ...others] = old.extents;
+  if (only && others.length === 0 && only.kind !== 'SPARSE') {
+    truncateSync(join(dirname(path), only.file), (only.offset + sectors) * SECTOR);
+    editDescriptor(path, (descriptor) => (descriptor.extents = [{ ...only, sectors }]));
+    return;
+  }
   const temporary = join(dirname(path), `${stemOf(path)}-grow-${process.pid}.vmdk`);
   createDisk(
     {

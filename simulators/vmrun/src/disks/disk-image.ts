@@ -64,6 +64,8 @@ function openContent(disk: string, extent: Extent, writable: boolean): Content {
 
 const NOTHING: Content = { readGrain: () => undefined, writeGrain: () => undefined, allocated: () => [], close() {} };
 
+const ZEROS = Buffer.alloc(GRAIN_BYTES);
+
 class FlatContent implements Content {
   private readonly file: number;
   private readonly extent: Extent;
@@ -78,7 +80,7 @@ class FlatContent implements Content {
   readGrain(index: number): Buffer | undefined {
     const data = Buffer.alloc(this.bytesAt(index));
     readSync(this.file, data, 0, data.length, this.positionOf(index));
-    return data.every((byte) => byte === 0) ? undefined : data;
+    return data.equals(ZEROS.subarray(0, data.length)) ? undefined : data;
   }
 
   writeGrain(index: number, data: Buffer): void {

@@ -40,10 +40,18 @@ export class RemoteDisplay {
     this.server = createServer((socket) => this.accept(socket));
   }
 
-  /** A port that is taken leaves the VM running without a screen, as the product does. */
-  listen(): void {
-    this.server.on('error', (cause) => log(this.log, `cannot listen on port ${this.port}: ${cause.message}`));
-    this.server.listen(this.port, this.address, () => log(this.log, `listening on ${this.address}:${this.port}`));
+  /** Resolves when listening. A port that is taken leaves the VM running without a screen, as the product does. */
+  listen(): Promise<void> {
+    return new Promise((resolve) => {
+      this.server.once('error', (cause) => {
+        log(this.log, `cannot listen on port ${this.port}: ${cause.message}`);
+        resolve();
+      });
+      this.server.listen(this.port, this.address, () => {
+        log(this.log, `listening on ${this.address}:${this.port}`);
+        resolve();
+      });
+    });
   }
 
   close(): void {

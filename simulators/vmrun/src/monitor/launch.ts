@@ -1,13 +1,9 @@
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
-import { mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Session } from '../host/session.ts';
 
 export interface Launch {
-  /** Base name of the program as process lists show it. */
-  program: string;
-  /** Full path imitated in the command line. */
+  /** Full path of the program as the command line shows it. */
   imitated: string;
   /** Module to run, beside `dist/`. */
   script: string;
@@ -18,13 +14,10 @@ export interface Launch {
 }
 
 /** Starts a program of the installation that outlives its caller and looks like the real one to a scan of processes. */
-export function launch(
-  session: Session,
-  { program, imitated, script, args, folder, env, stdio }: Launch,
-): ChildProcess {
+export function launch({ imitated, script, args, folder, env, stdio }: Launch): ChildProcess {
   const environment = { ...process.env, ...env };
   delete environment['NODE_OPTIONS'];
-  return spawn(namedNode(session, program), [fileURLToPath(new URL(`../${script}`, import.meta.url)), ...args], {
+  return spawn(process.execPath, [fileURLToPath(new URL(`../${script}`, import.meta.url)), ...args], {
     argv0: imitated,
     detached: true,
     cwd: folder,
@@ -33,27 +26,12 @@ export function launch(
   });
 }
 
-/** Node under the program's name: the kernel names a process after the path it was started by. */
-function namedNode(session: Session, program: string): string {
-  const link = session.registry.own('programs', program);
-  if (linkTarget(link) === process.execPath) return link;
-  const temporary = `${link}~${process.pid}`;
-  mkdirSync(dirname(link), { recursive: true });
+/** Gives this process its short name in process lists; Node calls every process "MainThread" or "node". */
+export function takeName(): void {
+  const program = process.argv0.replace(/^.*[\\/]/, '');
   try {
-    symlinkSync(process.execPath, temporary);
-    renameSync(temporary, link);
-    return link;
+    writeFileSync('/proc/self/comm', program);
   } catch {
-    // A file system without links: the process works all the same, only its short name is another.
-    rmSync(temporary, { force: true });
-    return process.execPath;
-  }
-}
-
-function linkTarget(path: string): string | undefined {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return undefined;
+    // Only Linux has it; elsewhere the command line tells.
   }
 }

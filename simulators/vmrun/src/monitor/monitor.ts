@@ -30,7 +30,8 @@ export class Monitor {
     this.log = new VmLog(this.machine.folder);
   }
 
-  start(): void {
+  /** Powers the VM on and tells the starter how that went; the process lives on by its timers. */
+  async start(): Promise<void> {
     process.on('uncaughtException', (cause) => this.crash(cause));
     process.on('SIGTERM', () => this.end());
     process.on('SIGUSR2', () => this.reload());
@@ -43,7 +44,7 @@ export class Monitor {
     }
     const configuration = this.machine.configuration();
     if (configuration.isTrue('RemoteDisplay.vnc.enabled')) this.display = new RemoteDisplay(configuration, this.log);
-    this.display?.listen();
+    await this.display?.listen();
     this.live(this.run);
     report(this.run.isBlocked ? 'question' : 'running');
   }

@@ -10,8 +10,7 @@ export async function startGui(machine: Machine): Promise<void> {
   const { guiHoldsPipes } = machine.knobs;
   const isHolding = guiHoldsPipes === 'yes' || (guiHoldsPipes === 'auto' && isWindows);
   const output = isHolding ? 'inherit' : 'ignore';
-  const child = launch(machine.session, {
-    program: isWindows ? 'vmware.exe' : 'vmware',
+  const child = launch({
     imitated: isWindows
       ? 'C:\\Program Files (x86)\\VMware\\VMware Workstation\\vmware.exe'
       : '/usr/lib/vmware/bin/vmware',

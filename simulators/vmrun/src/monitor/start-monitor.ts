@@ -11,8 +11,7 @@ export async function startMonitor(machine: Machine, isHeadless: boolean): Promi
   const { productVersion, productBuild } = machine.knobs;
   const isWindows = machine.session.paths.isWindows;
   const program = isWindows ? `${VMX_PROGRAM}.exe` : VMX_PROGRAM;
-  const child = launch(machine.session, {
-    program,
+  const child = launch({
     imitated: isWindows
       ? `C:\\Program Files (x86)\\VMware\\VMware Workstation\\x64\\${program}`
       : `/usr/lib/vmware/bin/${program}`,
