@@ -3,7 +3,7 @@ import { relative } from 'node:path';
 import { CommandFailed } from './machine/command.ts';
 import { PackagesMissing } from './machine/packages.ts';
 import { AlreadyRunning } from './start/instance.ts';
-import { HELP, parseOptions, type StartOptions } from './start/options.ts';
+import { HELP, parseOptions, UsageError, type StartOptions } from './start/options.ts';
 import { RunningStack, type Ready } from './start/stack.ts';
 
 const begin = Date.now();
@@ -16,7 +16,7 @@ function readOptions(): StartOptions {
     console.log(HELP);
     process.exit(0);
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
+    if (!(error instanceof UsageError)) throw error;
     console.error(`${error.message}\n\n${HELP}`);
     process.exit(64);
   }

@@ -19,21 +19,34 @@ export interface StartOptions {
   readonly install: boolean;
 }
 
-/** Reads the command line; undefined when help is asked for. Throws a TypeError for what it does not know. */
+/** The command line is not understood. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** Reads the command line; undefined when help is asked for. Throws {@link UsageError}. */
 export function parseOptions(args: readonly string[]): StartOptions | undefined {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      'data-dir': { type: 'string', default: '.polyvirt' },
-      port: { type: 'string', default: '8080' },
-      'no-install': { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  });
+  const values = parse(args);
   if (values.help) return undefined;
   const port = Number(values.port);
   if (!/^\d+$/.test(values.port) || port > 65_535)
-    throw new TypeError(`--port takes a number from 0 to 65535, not "${values.port}"`);
-  if (values['data-dir'] === '') throw new TypeError('--data-dir takes the path of a folder');
+    throw new UsageError(`--port takes a number from 0 to 65535, not "${values.port}"`);
+  if (values['data-dir'] === '') throw new UsageError('--data-dir takes the path of a folder');
   return { dataDir: resolve(root, values['data-dir']), port, install: !values['no-install'] };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        'data-dir': { type: 'string', default: '.polyvirt' },
+        port: { type: 'string', default: '8080' },
+        'no-install': { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError((error as Error).message, { cause: error });
+  }
 }

@@ -52,6 +52,27 @@ export const SERVICES: readonly ServiceDefinition[] = [
       'POLYVIRT_TRUST_PROXY',
     ],
   },
+  {
+    name: 'kvm-agent',
+    project: '@polyvirt/kvm-agent',
+    entry: 'apps/kvm-agent/dist/main.js',
+    bus: { host: 'kvm-local' },
+    secrets: [],
+    settings: ({ layout }) => ({
+      POLYVIRT_HOST_ID: 'kvm-local',
+      POLYVIRT_IMAGE_PATH: layout.images,
+    }),
+    passedOn: [
+      ...EVERYWHERE,
+      'POLYVIRT_ACCELERATION',
+      'POLYVIRT_LIBVIRT_URI',
+      'POLYVIRT_LIBVIRT_SOCKET',
+      'POLYVIRT_STORAGE_POOL',
+      'POLYVIRT_STORAGE_PATH',
+      'POLYVIRT_METRICS_SECONDS',
+      'POLYVIRT_RECONCILE_SECONDS',
+    ],
+  },
 ];
 
 /** Name of the secret with which a service is known on the bus. */

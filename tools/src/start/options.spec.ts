@@ -1,0 +1,34 @@
+import { describe, expect, it } from '@jest/globals';
+import { join } from 'node:path';
+import { root } from '../places.ts';
+import { parseOptions, UsageError } from './options.ts';
+
+describe('parseOptions', () => {
+  it('has defaults for everything', () => {
+    expect(parseOptions([])).toEqual({ dataDir: join(root, '.polyvirt'), port: 8080, install: true });
+  });
+
+  it('takes what is given', () => {
+    expect(parseOptions(['--data-dir', '/srv/pv', '--port=0', '--no-install'])).toEqual({
+      dataDir: '/srv/pv',
+      port: 0,
+      install: false,
+    });
+  });
+
+  it('gives nothing when help is asked for', () => {
+    expect(parseOptions(['--help'])).toBeUndefined();
+  });
+
+  it.each([
+    ['--port', 'x'],
+    ['--port', '65536'],
+    ['--port', '-1'],
+    ['--port', ''],
+    ['--data-dir', ''],
+    ['--nonsense'],
+    ['word'],
+  ])('refuses %s %s', (...args) => {
+    expect(() => parseOptions(args)).toThrow(UsageError);
+  });
+});
