@@ -12,11 +12,11 @@ const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
 export function batchRoutes(app: FastifyInstance, prism: Prism): void {
   app.post('/batch', async (request, reply) => {
     const body = bodyOf(prism, request, batchRequest);
-    const { authorization, cookie } = request.headers;
+    const { authorization, cookie, 'x-ntnx-api-key': key } = request.headers;
     const headers = {
       ...(authorization === undefined ? {} : { authorization }),
       ...(cookie === undefined ? {} : { cookie }),
-      'x-ntnx-api-key': request.headers['x-ntnx-api-key'],
+      ...(typeof key === 'string' ? { 'x-ntnx-api-key': key } : {}),
     };
     const one = async (item: JsonObject): Promise<JsonObject> => {
       const path = stringAt(item, 'path_and_params') ?? '';
