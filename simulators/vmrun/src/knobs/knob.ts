@@ -1,8 +1,10 @@
+type Certainty = 'S' | 'S*' | 'P' | '?';
+
 /**
- * How sure the public record is about what a knob decides: `S` sourced, `S*` seen once, `P` partly sourced, `I` inferred,
- * `?` sources disagree, `own` the simulator's own affair.
+ * How sure the public record is about what a knob decides, and who says so: `S` sourced, `S*` seen once, `P` partly
+ * sourced, `?` sources disagree, `I` inferred, `own` the simulator's own affair. The README names the sources.
  */
-export type Mark = 'S' | 'S*' | 'P' | 'I' | '?' | 'own';
+export type Mark = 'I' | 'own' | `${Certainty}: ${string}`;
 
 interface Described {
   mark: Mark;
