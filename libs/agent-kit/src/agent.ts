@@ -1,0 +1,249 @@
+import 'reflect-metadata';
+import { Logger, type INestMicroservice } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import {
+  connectBus,
+  CommandContext,
+  JetStreamServer,
+  makeEvent,
+  openBucket,
+  publishEvent,
+  type Bus,
+} from '@polyvirt/bus';
+import { buckets, hostDraining, HostRecord, subjects, VmRecord } from '@polyvirt/contracts';
+import type { HypervisorDriver } from '@polyvirt/hypervisor';
+import { from, lastValueFrom } from 'rxjs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AgentModule } from './agent.module.ts';
+import { Beat } from './beat.ts';
+import { Consoles } from './console/consoles.ts';
+import { endOperationOf } from './dead-letters.ts';
+import { HeartbeatSender } from './host/heartbeat.ts';
+import { HostKeeper } from './host/host-keeper.ts';
+import { newIdentity, type AgentIdentity } from './host/identity.ts';
+import { requireOnlyAgent, SecondAgentError } from './host/only-agent.ts';
+import { Inventory } from './inventory/inventory.ts';
+import { Watcher } from './inventory/watcher.ts';
+import { MetricsSweeper } from './metrics/metrics-sweeper.ts';
+import { commandOf, JournalEntry } from './operation/journal-entry.ts';
+import { OperationRunner } from './operation/operation-runner.ts';
+import type { AgentConfig } from './settings.ts';
+
+export interface AgentOptions {
+  readonly driver: HypervisorDriver;
+  readonly config: AgentConfig;
+  /** Version of the agent. */
+  readonly version: string;
+  /** Called when another agent turns out to have been there first; this one has to be stopped. */
+  readonly onSecond?: (error: SecondAgentError) => void;
+}
+
+const probeEveryMs = 5_000;
+/** How long what was let go of may take to notice. */
+const letGoWithinMs = 2_000;
+
+const log = new Logger('Agent');
+
+/** A driver on the bus. */
+export class Agent {
+  readonly identity: AgentIdentity;
+  readonly operations: OperationRunner;
+  readonly inventory: Inventory;
+  readonly #options: AgentOptions;
+  readonly #bus: Bus;
+  readonly #end: AbortController;
+  readonly #keeper: HostKeeper;
+  readonly #heartbeat: HeartbeatSender;
+  readonly #watcher: Watcher;
+  readonly #sweeper: MetricsSweeper;
+  readonly #consoles: Consoles;
+  readonly #server: JetStreamServer;
+  readonly #beats: readonly Beat[];
+  #app: INestMicroservice | undefined;
+  #stopping: Promise<void> | undefined;
+
+  /** Resolves when the agent is at work. Throws a `SecondAgentError` when another one looks after the host. */
+  static async start(options: AgentOptions, signal: AbortSignal = new AbortController().signal): Promise<Agent> {
+    const { config, version } = options;
+    const identity = newIdentity(config.hostId, version);
+    const bus = await connectBus({
+      url: config.natsUrl,
+      user: config.natsUser,
+      password: config.natsPassword,
+      tls: config.natsCa === undefined ? undefined : { caFile: config.natsCa },
+      name: `agent of ${config.hostId}`,
+      signal,
+    });
+    try {
+      await requireOnlyAgent(bus, identity, signal);
+      const agent = new Agent(options, identity, bus, {
+        inventory: await openBucket(bus, buckets.inventory, VmRecord),
+        hosts: await openBucket(bus, buckets.hosts, HostRecord),
+        journal: await openBucket(bus, buckets.journal, JournalEntry),
+      });
+      await agent.#begin();
+      return agent;
+    } catch (error) {
+      await bus.close();
+      throw error;
+    }
+  }
+
+  private constructor(
+    options: AgentOptions,
+    identity: AgentIdentity,
+    bus: Bus,
+    stores: {
+      readonly inventory: ConstructorParameters<typeof Inventory>[1];
+      readonly hosts: ConstructorParameters<typeof HostKeeper>[1];
+      readonly journal: ConstructorParameters<typeof OperationRunner>[0]['journal'];
+    },
+  ) {
+    const { driver, config } = options;
+    this.#options = options;
+    this.identity = identity;
+    this.#bus = bus;
+    this.#end = new AbortController();
+    const { signal } = this.#end;
+    this.inventory = new Inventory(bus, stores.inventory, driver, identity, signal);
+    this.operations = new OperationRunner({
+      bus,
+      journal: stores.journal,
+      inventory: this.inventory,
+      identity,
+      signal,
+    });
+    this.#keeper = new HostKeeper(bus, stores.hosts, driver, identity, signal);
+    this.#heartbeat = new HeartbeatSender(bus, identity, () => this.#keeper.health);
+    this.#watcher = new Watcher(driver, this.inventory, signal);
+    this.#sweeper = new MetricsSweeper(bus, driver, identity, signal, config.metricsSeconds * 1_000);
+    this.#consoles = new Consoles(bus, driver, identity);
+    this.#server = new JetStreamServer({
+      bus,
+      host: identity.host,
+      onDeadLetter: (letter) => endOperationOf(letter, identity.host, this.operations),
+    });
+    this.#beats = [
+      new Beat('Probe', probeEveryMs, () => this.#probe()),
+      new Beat('Reconciliation', config.reconcileSeconds * 1_000, () => this.#reconcile()),
+    ];
+  }
+
+  /**
+   * Finishes what it can, lets go of the rest without ending it, and leaves the bus. May be called more than once. What is
+   * let go of goes on when the agent is started again.
+   */
+  stop(): Promise<void> {
+    return (this.#stopping ??= this.#stop());
+  }
+
+  async #begin(): Promise<void> {
+    const { driver } = this.#options;
+    this.#heartbeat.watchForElder((elder) => {
+      const error = new SecondAgentError(this.identity.host, `it was started at ${elder.startedAt}`);
+      log.fatal(error.message);
+      this.#options.onSecond?.(error);
+    });
+    await this.#keeper.probe();
+    await this.#keeper.refresh();
+    await this.inventory.seed();
+    this.#app = await NestFactory.createMicroservice(
+      AgentModule.of({
+        driver,
+        identity: this.identity,
+        inventory: this.inventory,
+        operations: this.operations,
+        consoles: this.#consoles,
+      }),
+      { strategy: this.#server, bufferLogs: false },
+    );
+    await this.#app.init();
+    // Before new commands come: what was begun is further on than what has not been.
+    await this.#resume();
+    await this.#app.listen();
+    this.#heartbeat.start();
+    this.#watcher.start();
+    this.#sweeper.start();
+    for (const beat of this.#beats) beat.start();
+    log.log(`Looks after host ${this.identity.host}: ${this.#keeper.health.detail}`);
+  }
+
+  /** Begins to go on with what an agent before has left; nothing is waited for. */
+  async #resume(): Promise<void> {
+    for (const entry of await this.operations.unfinished()) {
+      const { operationId, verb } = entry.command;
+      const handler = this.#server.getHandlers().get(verb);
+      try {
+        if (!handler) throw new Error(`this agent knows no command ${verb}`);
+        const command = commandOf(entry);
+        log.log(`Goes on with ${verb}, operation ${operationId}.`);
+        const going = async () => {
+          const context = new CommandContext([subjects.command(this.identity.host, verb), entry.attempts]);
+          await lastValueFrom(from(await handler(command, context)), { defaultValue: undefined });
+        };
+        going().catch((error: unknown) => {
+          // The command is still on the bus and comes again.
+          if (!this.#end.signal.aborted) log.error(error, `operation ${operationId}`);
+        });
+      } catch (error) {
+        log.error(error, `operation ${operationId} cannot go on`);
+      }
+    }
+  }
+
+  async #probe(): Promise<void> {
+    if (await this.#keeper.probe()) await this.#reconcile();
+  }
+
+  async #reconcile(): Promise<void> {
+    await this.inventory.reconcile();
+    await this.#keeper.refresh();
+    await this.#keeper.reconciled();
+  }
+
+  async #stop(): Promise<void> {
+    const { drainSeconds } = this.#options.config;
+    const { host, incarnation } = this.identity;
+    log.log(`Stops; ${this.operations.count} operations are running.`);
+    this.#heartbeat.drain();
+    this.operations.drain();
+    await this.#server.stopFetching();
+    await within(letGoWithinMs, this.#tellDraining({ host, incarnation }));
+    await within(drainSeconds * 1_000, this.operations.idle());
+    this.operations.letGo();
+    await within(letGoWithinMs, this.operations.idle());
+    this.#consoles.endAll('The agent is stopping.');
+    await within(letGoWithinMs, this.#sweeper.stop());
+    this.#end.abort(new Error('the agent has stopped'));
+    await within(letGoWithinMs, this.#quiet());
+    await within(letGoWithinMs, this.#app?.close() ?? Promise.resolve());
+    await within(letGoWithinMs, this.#bus.close());
+    await within(letGoWithinMs, this.#options.driver.close());
+  }
+
+  async #quiet(): Promise<void> {
+    await Promise.all([this.#heartbeat.stop(), this.#watcher.stopped(), ...this.#beats.map((beat) => beat.stop())]);
+  }
+
+  async #tellDraining({ host, incarnation }: Pick<AgentIdentity, 'host' | 'incarnation'>): Promise<void> {
+    const event = makeEvent(hostDraining, {
+      id: `${incarnation}:draining`,
+      source: `/hosts/${host}/agent`,
+      subject: host,
+      data: { host, incarnation },
+    });
+    await publishEvent(this.#bus, host, event, { signal: this.#end.signal });
+  }
+}
+
+/** Waits, but not for longer: on the way out nothing may hold the process. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  const patience = new AbortController();
+  try {
+    await Promise.race([work, sleep(ms, undefined, { signal: patience.signal })]);
+  } catch (error) {
+    log.warn(`On the way out: ${(error as Error).message}`);
+  } finally {
+    patience.abort();
+  }
+}

@@ -1,0 +1,64 @@
+import { Controller, Inject } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import { OnQuery } from '@polyvirt/bus';
+import {
+  cancelOperation,
+  identifyAgent,
+  openConsole,
+  ProblemError,
+  readGuest,
+  readVm,
+  type NativeId,
+  type OperationId,
+} from '@polyvirt/contracts';
+import type { HypervisorDriver } from '@polyvirt/hypervisor';
+import { Consoles } from '../console/consoles.ts';
+import { requireFacet } from '../host/facets.ts';
+import type { AgentIdentity } from '../host/identity.ts';
+import { Inventory } from '../inventory/inventory.ts';
+import { OperationRunner } from '../operation/operation-runner.ts';
+import { DRIVER, IDENTITY } from './tokens.ts';
+
+/** Less than the asker waits for the answer. */
+const answerWithinMs = 1_800;
+
+@Controller()
+export class QueryHandler {
+  constructor(
+    @Inject(DRIVER) private readonly driver: HypervisorDriver,
+    @Inject(IDENTITY) private readonly identity: AgentIdentity,
+    private readonly inventory: Inventory,
+    private readonly operations: OperationRunner,
+    private readonly consoles: Consoles,
+  ) {}
+
+  @OnQuery(readVm)
+  async readVm(@Payload() { nativeId }: { nativeId: NativeId }) {
+    const { record, revision } = await this.inventory.look(nativeId);
+    if (!record) throw new ProblemError('vm-not-found', `There is no VM ${nativeId} on host ${this.identity.host}.`);
+    return { vm: record, revision };
+  }
+
+  @OnQuery(readGuest)
+  async readGuest(@Payload() { nativeId }: { nativeId: NativeId }) {
+    const guest = await requireFacet(this.driver, 'guest');
+    return guest.read(nativeId, AbortSignal.timeout(answerWithinMs));
+  }
+
+  @OnQuery(openConsole)
+  async openConsole(@Payload() { nativeId, session }: { nativeId: NativeId; session: string }) {
+    await this.consoles.open(nativeId, session);
+    return { protocol: 'rfb' };
+  }
+
+  @OnQuery(cancelOperation)
+  cancelOperation(@Payload() { operationId }: { operationId: OperationId }) {
+    return { accepted: this.operations.cancel(operationId) };
+  }
+
+  @OnQuery(identifyAgent)
+  identify() {
+    const { incarnation, startedAt } = this.identity;
+    return { incarnation, startedAt };
+  }
+}

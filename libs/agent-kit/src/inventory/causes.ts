@@ -1,0 +1,36 @@
+import type { NativeId, OperationId, VmId } from '@polyvirt/contracts';
+
+/** The operation of ours that runs on a VM, so that events can say who caused them. */
+export interface Cause {
+  readonly operationId: OperationId;
+  readonly requestedBy: string;
+  /** The source, when the operation is a clone. */
+  readonly clonedFrom?: VmId;
+}
+
+/** What is known beforehand of the VM that an operation is about. */
+export interface Target {
+  readonly nativeId?: NativeId | undefined;
+  /** Name of a VM that is being made: its native id is not known until it is there. */
+  readonly newName?: string | undefined;
+}
+
+/** Which operation runs on which VM. */
+export class Causes {
+  readonly #byId = new Map<NativeId, Cause>();
+  readonly #byName = new Map<string, Cause>();
+
+  /** Notes an operation that begins; the answer notes that it has ended. */
+  begin({ nativeId, newName }: Target, cause: Cause): () => void {
+    if (nativeId !== undefined) this.#byId.set(nativeId, cause);
+    if (newName !== undefined) this.#byName.set(newName, cause);
+    return () => {
+      if (nativeId !== undefined && this.#byId.get(nativeId) === cause) this.#byId.delete(nativeId);
+      if (newName !== undefined && this.#byName.get(newName) === cause) this.#byName.delete(newName);
+    };
+  }
+
+  of(nativeId: NativeId, name: string): Cause | undefined {
+    return this.#byId.get(nativeId) ?? this.#byName.get(name);
+  }
+}

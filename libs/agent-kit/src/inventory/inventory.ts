@@ -1,0 +1,243 @@
+import { Logger } from '@nestjs/common';
+import { makeEvent, publishEvent, type Bucket, type Bus } from '@polyvirt/bus';
+import {
+  keys,
+  ProblemError,
+  splitKey,
+  vmIdOf,
+  type DriverVm,
+  type NativeDefinition,
+  type NativeId,
+  type VmRecord,
+} from '@polyvirt/contracts';
+import type { HypervisorDriver } from '@polyvirt/hypervisor';
+import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import type { AgentIdentity } from '../host/identity.ts';
+import { Turns } from '../turns.ts';
+import { Causes } from './causes.ts';
+import { changesBetween, type VmChange } from './vm-changes.ts';
+
+/** How long one look at the hypervisor may take. */
+const lookWithinMs = 30_000;
+const listWithinMs = 120_000;
+/** VMs whose changes are published at the same time. */
+const parallelLooks = 32;
+
+/** More VMs are not deleted within the time in which the bus knows the id of an event again. */
+const rememberedDeletions = 10_000;
+
+/** A record and the revision of its key. */
+export interface Known {
+  readonly record: VmRecord;
+  readonly revision: number;
+}
+
+/** What a look found. */
+export interface Seen {
+  /** Undefined when the VM is gone. */
+  readonly record: VmRecord | undefined;
+  /** Of the key that shows it; undefined when there is none. */
+  readonly revision: number | undefined;
+}
+
+const log = new Logger('Inventory');
+
+/**
+ * The one place where events about VMs come from. Whatever gives rise to a look, the record before is compared with what
+ * the host shows now, what happened is published, and then the key is put: a crash in between repeats an event and
+ * loses none.
+ */
+export class Inventory {
+  readonly causes = new Causes();
+  readonly #known = new Map<NativeId, Known>();
+  /** Last revision of VMs that were deleted lately: one that comes again gives other events than the first time. */
+  readonly #deleted = new Map<NativeId, number>();
+  /** When the last look at a VM ended, by `performance.now()`. */
+  readonly #lookedAt = new Map<NativeId, number>();
+  readonly #turns = new Turns();
+  #reconciling: Promise<void> | undefined;
+  #reconcileAgain = false;
+
+  constructor(
+    private readonly bus: Bus,
+    private readonly bucket: Bucket<VmRecord>,
+    private readonly driver: HypervisorDriver,
+    private readonly identity: AgentIdentity,
+    /** Ends publications when the agent stops. */
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /** Takes over what was known before the agent was started. */
+  async seed(): Promise<void> {
+    for (const { key, value, revision } of await this.bucket.entries(keys.vmsOf(this.identity.host), this.signal))
+      this.#known.set(splitKey(key).id, { record: value, revision });
+  }
+
+  /** The record as it was last seen. */
+  find(nativeId: NativeId): Known | undefined {
+    return this.#known.get(nativeId);
+  }
+
+  get size(): number {
+    return this.#known.size;
+  }
+
+  /** Looks at a VM now, after whoever looks at it already. Throws when the host cannot be asked. */
+  look(nativeId: NativeId): Promise<Seen> {
+    return this.#turns.in(nativeId, () => this.#lookInTurn(nativeId));
+  }
+
+  /**
+   * Compares the whole host. Asked for while it does, it does it once more afterwards, and that is what the answer waits
+   * for. Throws when the host cannot be listed.
+   */
+  reconcile(): Promise<void> {
+    if (this.#reconciling) {
+      this.#reconcileAgain = true;
+      return this.#reconciling;
+    }
+    this.#reconciling = this.#reconcileUntilDone().finally(() => {
+      this.#reconciling = undefined;
+    });
+    return this.#reconciling;
+  }
+
+  async #reconcileUntilDone(): Promise<void> {
+    do {
+      this.#reconcileAgain = false;
+      await this.#reconcileOnce();
+    } while (this.#reconcileAgain && !this.signal.aborted);
+  }
+
+  async #reconcileOnce(): Promise<void> {
+    const listedAt = performance.now();
+    const vms = await this.driver.list(this.#within(listWithinMs));
+    const found = new Map(vms.map((vm) => [vm.nativeId, vm]));
+    const missing = [...this.#known.keys()].filter((nativeId) => !found.has(nativeId));
+    const waiting: [NativeId, DriverVm | undefined][] = [
+      ...found.entries(),
+      ...missing.map((nativeId): [NativeId, undefined] => [nativeId, undefined]),
+    ];
+    const work = async () => {
+      for (let next = waiting.pop(); next !== undefined && !this.signal.aborted; next = waiting.pop())
+        await this.#compare(next[0], next[1], listedAt);
+    };
+    await Promise.all(Array.from({ length: parallelLooks }, work));
+  }
+
+  async #compare(nativeId: NativeId, vm: DriverVm | undefined, listedAt: number): Promise<void> {
+    if (!this.#differs(nativeId, vm)) return;
+    await this.#turns.in(nativeId, async () => {
+      // What the list says may be older than what a look has found since.
+      if ((this.#lookedAt.get(nativeId) ?? 0) >= listedAt) await this.#lookInTurn(nativeId);
+      else await this.#takeOver(nativeId, vm);
+    });
+  }
+
+  async #lookInTurn(nativeId: NativeId): Promise<Seen> {
+    const vm = await this.driver.get(nativeId, this.#within(lookWithinMs)).catch((error: unknown) => {
+      if (error instanceof ProblemError && error.code === 'vm-not-found') return undefined;
+      throw error;
+    });
+    this.#lookedAt.set(nativeId, performance.now());
+    return this.#takeOver(nativeId, vm);
+  }
+
+  #differs(nativeId: NativeId, vm: DriverVm | undefined): boolean {
+    const known = this.#known.get(nativeId);
+    if (!known || !vm) return known !== undefined || vm !== undefined;
+    return !isDeepStrictEqual(this.#recordOf(vm, known.record), known.record);
+  }
+
+  async #takeOver(nativeId: NativeId, vm: DriverVm | undefined): Promise<Seen> {
+    const before = this.#known.get(nativeId);
+    const after = vm && this.#recordOf(vm, before?.record);
+    if (before && after && isDeepStrictEqual(before.record, after))
+      return { record: before.record, revision: before.revision };
+    if (!before && !after) {
+      this.#lookedAt.delete(nativeId);
+      return { record: undefined, revision: undefined };
+    }
+    const record = after && { ...after, observedAt: new Date().toISOString() };
+    await this.#tell(nativeId, before, record);
+    const key = keys.vm(this.identity.host, nativeId);
+    if (!record) {
+      await this.bucket.delete(key, { signal: this.signal });
+      this.#forget(nativeId, before!.revision);
+      return { record: undefined, revision: undefined };
+    }
+    const revision = await this.bucket.put(key, record, { signal: this.signal });
+    this.#known.set(nativeId, { record, revision });
+    return { record, revision };
+  }
+
+  #forget(nativeId: NativeId, revision: number): void {
+    this.#known.delete(nativeId);
+    this.#lookedAt.delete(nativeId);
+    this.#deleted.set(nativeId, revision);
+    const [oldest] = this.#deleted.keys();
+    if (this.#deleted.size > rememberedDeletions && oldest !== undefined) this.#deleted.delete(oldest);
+  }
+
+  /** The record that the host's answer makes; what it does not know, and when it was seen, stay as they were. */
+  #recordOf(vm: DriverVm, before: VmRecord | undefined): VmRecord {
+    const { host } = this.identity;
+    const now = new Date().toISOString();
+    const record = {
+      ...vm,
+      id: vmIdOf(host, vm.nativeId),
+      host,
+      hypervisor: this.driver.hypervisor,
+      simulated: this.driver.simulated,
+      createdAt: vm.createdAt ?? before?.createdAt ?? now,
+      observedAt: before?.observedAt ?? now,
+    };
+    // As the key will have it: without the fields that are undefined.
+    return JSON.parse(JSON.stringify(record)) as VmRecord;
+  }
+
+  async #tell(nativeId: NativeId, before: Known | undefined, after: VmRecord | undefined): Promise<void> {
+    const vm = after ?? before!.record;
+    const cause = this.causes.of(nativeId, vm.name);
+    const changes = changesBetween(before?.record, after);
+    const definition = changes.some(({ withDefinition }) => withDefinition)
+      ? await this.#definitionOf(nativeId)
+      : undefined;
+    for (const change of changes) {
+      const event = makeEvent(change.definition, {
+        id: this.#idOf(nativeId, change, before?.revision ?? this.#deleted.get(nativeId) ?? 0),
+        source: `/hosts/${this.identity.host}/agent`,
+        subject: vm.id,
+        data: {
+          vm,
+          ...change.extras,
+          ...(change.withDefinition && definition && { definition }),
+          ...(cause && { operationId: cause.operationId, requestedBy: cause.requestedBy }),
+          ...(!before && cause?.clonedFrom !== undefined && { clonedFrom: cause.clonedFrom }),
+        },
+      });
+      await publishEvent(this.bus, this.identity.host, event, { signal: this.signal });
+    }
+  }
+
+  /** The same after a crash, as the key still has the revision that the change replaces. */
+  #idOf(nativeId: NativeId, { definition, detail }: VmChange, revision: number): string {
+    const what = JSON.stringify([this.identity.host, nativeId, definition.name, revision, detail]);
+    return createHash('sha256').update(what).digest('base64url').slice(0, 32);
+  }
+
+  async #definitionOf(nativeId: NativeId): Promise<NativeDefinition | undefined> {
+    try {
+      return await this.driver.export?.definition(nativeId, this.#within(lookWithinMs));
+    } catch (error) {
+      // It may be gone again, and the event has to be told all the same.
+      log.warn(`No definition of ${nativeId}: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+
+  #within(ms: number): AbortSignal {
+    return AbortSignal.any([this.signal, AbortSignal.timeout(ms)]);
+  }
+}

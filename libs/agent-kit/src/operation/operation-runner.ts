@@ -1,0 +1,371 @@
+import { Logger } from '@nestjs/common';
+import { Redeliver, RevisionConflictError, type Bucket, type Bus } from '@polyvirt/bus';
+import {
+  asProblemError,
+  commands,
+  keys,
+  ProblemError,
+  vmIdOf,
+  type Command,
+  type OperationId,
+  type Problem,
+} from '@polyvirt/contracts';
+import type { OperationContext } from '@polyvirt/hypervisor';
+import type { AgentIdentity } from '../host/identity.ts';
+import type { Inventory, Seen } from '../inventory/inventory.ts';
+import { Turns } from '../turns.ts';
+import { compacted, isOwn, type JournalEntry, type Outcome, type OwnEntry } from './journal-entry.ts';
+import { JournalRecord } from './journal-record.ts';
+import { OperationJournal } from './operation-journal.ts';
+import { RunningOperation, type Done, type Work } from './running-operation.ts';
+import { claimsOf, targetOf } from './targets.ts';
+import { Telling } from './telling.ts';
+
+/** An operation that has taken so many agents down with it is given up. */
+const maxAttempts = 20;
+/** How long one undo may take. */
+const undoWithinMs = 5 * 60_000;
+
+type Ending = NonNullable<OwnEntry['takingBack']>;
+
+const log = new Logger('Operations');
+
+export interface OperationRunnerOptions {
+  readonly bus: Bus;
+  readonly journal: Bucket<JournalEntry>;
+  readonly inventory: Inventory;
+  readonly identity: AgentIdentity;
+  /** Ends publications when the agent stops. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Carries commands out at most once each, however often they are delivered and wherever the process dies. What decides is
+ * the key of the operation in the journal: whoever makes it first has the operation, and everything that is needed to go
+ * on is written there before it is done.
+ */
+export class OperationRunner {
+  readonly #options: OperationRunnerOptions;
+  readonly #running = new Map<OperationId, RunningOperation>();
+  readonly #turns = new Turns();
+  readonly #lettingGo = new AbortController();
+  #isDraining = false;
+  #wakeIdle: (() => void)[] = [];
+
+  constructor(options: OperationRunnerOptions) {
+    this.#options = options;
+  }
+
+  get count(): number {
+    return this.#running.size;
+  }
+
+  /**
+   * Begins, joins or goes on with an operation. Resolves when its command may be acknowledged; throws `Redeliver` when the
+   * command has to come again.
+   */
+  run(command: Command, work: Work): Promise<void> {
+    const known = this.#running.get(command.operationId);
+    if (known) return known.done;
+    if (this.#isDraining) return Promise.reject(new Redeliver());
+    const running = new RunningOperation(command);
+    this.#running.set(command.operationId, running);
+    running.done = this.#run(running, work).finally(() => {
+      this.#running.delete(command.operationId);
+      if (this.#running.size === 0) for (const wake of this.#wakeIdle.splice(0)) wake();
+    });
+    return running.done;
+  }
+
+  /** Operations of the host that an agent has begun and not ended. */
+  async unfinished(): Promise<OwnEntry[]> {
+    const { journal, identity, signal } = this.#options;
+    const entries = await journal.entries(keys.journalOf(identity.host), signal);
+    return entries.map(({ value }) => value).filter((entry) => isOwn(entry) && !entry.told) as OwnEntry[];
+  }
+
+  /** Stops an operation at its next step, and has it taken back. False when it does not run here. */
+  cancel(operationId: OperationId): boolean {
+    const running = this.#running.get(operationId);
+    if (!running || running.stopReason !== undefined) return false;
+    running.stop('cancel');
+    return true;
+  }
+
+  /** Ends an operation whose command cannot be carried out, unless somebody has it already. */
+  async abandon(command: Command, detail: string): Promise<void> {
+    if (this.#running.has(command.operationId)) return;
+    const problem = new ProblemError('internal', detail).toProblem(command.requestId);
+    const record = await this.#claim(command, { status: 'failed', endedAt: now(), error: problem });
+    if (record) await this.#tellEnd(record, this.#tellingOf(record));
+  }
+
+  /** From now on nothing is begun. */
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  /** Resolves when nothing runs. */
+  async idle(): Promise<void> {
+    while (this.#running.size > 0) await new Promise<void>((resolve) => this.#wakeIdle.push(resolve));
+  }
+
+  /** Lets go of what runs, without ending it: the next agent goes on. */
+  letGo(): void {
+    this.#isDraining = true;
+    this.#lettingGo.abort(new Redeliver());
+    for (const running of this.#running.values()) running.stop('drain');
+  }
+
+  async #run(running: RunningOperation, work: Work): Promise<void> {
+    const { command } = running;
+    const release = await this.#turns.take(claimsOf(command), this.#lettingGo.signal);
+    try {
+      if (this.#isDraining) throw new Redeliver();
+      const isLate = Date.now() > Date.parse(command.notAfter);
+      const record = await this.#claim(command, isLate ? expired(command) : undefined);
+      if (!record) return;
+      const telling = this.#tellingOf(record);
+      if (record.entry.phase === 'running') await this.#carryOut(running, record, telling, work);
+      await this.#tellEnd(record, telling);
+    } finally {
+      release();
+    }
+  }
+
+  /**
+   * The record of an operation that is ours to go on with. Undefined when the gateway ended it before it began, or when it
+   * has ended here and that was told.
+   */
+  async #claim(command: Command, outcome: Outcome | undefined): Promise<JournalRecord | undefined> {
+    const { journal, identity, inventory, signal } = this.#options;
+    const key = keys.journal(identity.host, command.operationId);
+    const revisionBefore = command.nativeId === undefined ? undefined : inventory.find(command.nativeId)?.revision;
+    const fresh: OwnEntry = {
+      command,
+      incarnation: identity.incarnation,
+      attempts: 1,
+      startedAt: now(),
+      ...(revisionBefore !== undefined && { revisionBefore }),
+      phase: outcome ? 'ended' : 'running',
+      progress: 0,
+      steps: [],
+      ...(outcome && { outcome }),
+      told: false,
+    };
+    for (;;) {
+      try {
+        const revision = await journal.create(key, fresh, { signal });
+        return new JournalRecord(journal, key, fresh, revision, signal);
+      } catch (error) {
+        if (!(error instanceof RevisionConflictError)) throw error;
+      }
+      const found = await journal.get(key, signal);
+      if (!found) continue;
+      if (!isOwn(found.value) || found.value.told) return undefined;
+      const entry = { ...found.value, incarnation: identity.incarnation, attempts: found.value.attempts + 1 };
+      const record = new JournalRecord(journal, key, entry, found.revision, signal);
+      if (entry.phase === 'running' && outcome && outcome.error?.code !== 'expired')
+        Object.assign(entry, { phase: 'ended', outcome });
+      // Taken over before anything is done: an agent that was thought dead notices at its next write.
+      await record.takeOver();
+      return record;
+    }
+  }
+
+  async #carryOut(running: RunningOperation, record: JournalRecord, telling: Telling, work: Work): Promise<void> {
+    const { entry } = record;
+    telling.started();
+    const forget = this.#options.inventory.causes.begin(targetOf(running.command), {
+      operationId: running.command.operationId,
+      requestedBy: running.command.requestedBy,
+      ...(running.command.verb === 'vm.clone' &&
+        running.command.nativeId !== undefined && {
+          clonedFrom: vmIdOf(running.command.host, running.command.nativeId),
+        }),
+    });
+    const deadline = this.#deadlineOf(running, entry);
+    try {
+      const outcome = await this.#outcomeOf(running, record, telling, work);
+      await telling.all();
+      entry.phase = 'ended';
+      entry.outcome = outcome;
+      await record.save();
+    } finally {
+      clearTimeout(deadline);
+      forget();
+    }
+  }
+
+  async #outcomeOf(running: RunningOperation, record: JournalRecord, telling: Telling, work: Work): Promise<Outcome> {
+    const { entry } = record;
+    if (entry.attempts > maxAttempts) {
+      const detail = `It was begun ${maxAttempts} times and the agent ended each time. What it made may be there still.`;
+      return failure(new ProblemError('internal', detail).toProblem(entry.command.requestId));
+    }
+    const journal = new OperationJournal(record, {
+      signal: running.signal,
+      isStopping: () => running.stopReason === 'drain',
+      onReplayed: () => running.replayed(),
+      onStepEnd: () => telling.progressed(),
+    });
+    const context: OperationContext = {
+      operationId: running.command.operationId,
+      signal: running.signal,
+      progress: (percent) => {
+        const whole = Math.min(100, Math.round(percent));
+        if (!(whole > entry.progress)) return;
+        entry.progress = whole;
+        telling.progressed();
+      },
+      journal,
+    };
+    let done: Done | undefined;
+    let ending = entry.takingBack;
+    try {
+      // Cancelled before its first step: nothing needs to be called.
+      if (!ending && entry.steps.length === 0) running.signal.throwIfAborted();
+      done = await work(context);
+    } catch (error) {
+      if (running.stopReason === 'drain' || record.isLost) throw new Redeliver();
+      ending ??= this.#endingOf(running, error);
+    }
+    if (done && !ending) return this.#success(running, record, telling, done);
+    const notes = await this.#takeBack(running, record, telling, journal, ending!);
+    return this.#failure(running, ending!, notes);
+  }
+
+  #endingOf(running: RunningOperation, error: unknown): Ending {
+    const { operationId, requestId } = running.command;
+    const isCancelled = running.stopReason === 'cancel';
+    // Whatever a driver makes of an abort, its reason is the cause.
+    const cause = running.stopReason === undefined ? error : running.signal.reason;
+    const problem = asProblemError(cause);
+    if (problem.code === 'internal')
+      log.error(problem.cause ?? problem, `operation ${operationId}, request ${requestId}`);
+    else if (problem.cause !== undefined) log.warn(problem.cause, `operation ${operationId}, request ${requestId}`);
+    return {
+      status: isCancelled ? 'cancelled' : 'failed',
+      problem: { ...problem.toProblem(requestId), operationId },
+    };
+  }
+
+  async #takeBack(
+    running: RunningOperation,
+    record: JournalRecord,
+    telling: Telling,
+    { undos, lost }: OperationJournal,
+    ending: Ending,
+  ): Promise<string[]> {
+    const { entry } = record;
+    const notes = lost.map(({ name }) => `"${name}" was not taken back: it could not be come by again.`);
+    if (undos.length === 0) return notes;
+    if (!entry.takingBack) {
+      entry.takingBack = ending;
+      await record.save();
+    }
+    for (const { step, run } of [...undos].reverse()) {
+      if (running.stopReason === 'drain') throw new Redeliver();
+      try {
+        await run(AbortSignal.timeout(undoWithinMs));
+        step.undone = true;
+        if (step.status !== 'failed') step.status = 'undone';
+        await record.save();
+        telling.progressed();
+      } catch (error) {
+        if (this.#options.signal.aborted || record.isLost) throw new Redeliver();
+        log.error(error, `could not take back "${step.name}" of operation ${entry.command.operationId}`);
+        notes.push(`Could not take back "${step.name}": ${asProblemError(error).message}`);
+      }
+    }
+    return notes;
+  }
+
+  async #success(
+    running: RunningOperation,
+    { entry }: JournalRecord,
+    telling: Telling,
+    { effect, made, result, alsoHappened = [] }: Done,
+  ): Promise<Outcome> {
+    const { host, nativeId: asked } = running.command;
+    const nativeId = made ?? asked;
+    const seen = nativeId === undefined ? undefined : await this.#look(nativeId);
+    // A source that was cloned is told of too, and it is not the VM that was made.
+    const source = asked === undefined ? undefined : this.#options.inventory.find(asked)?.record;
+    for (const { definition, extras } of alsoHappened) {
+      const record = seen && made === undefined ? seen.record : source;
+      const more = record && (extras ? extras(record) : {});
+      if (!record || !more) continue;
+      const { operationId, requestedBy } = running.command;
+      await telling.about(definition, record.id, { vm: record, operationId, requestedBy, ...more });
+    }
+    return {
+      status: 'succeeded',
+      endedAt: now(),
+      changed: effect === 'changed' || hasMovedOn(entry, seen),
+      ...((made !== undefined || result) && {
+        result: { ...(made !== undefined && { vmId: vmIdOf(host, made) }), ...result },
+      }),
+      ...(seen?.revision !== undefined && { revision: seen.revision }),
+    };
+  }
+
+  async #failure(running: RunningOperation, { status, problem }: Ending, notes: string[]): Promise<Outcome> {
+    const { nativeId } = running.command;
+    const seen = nativeId === undefined ? undefined : await this.#look(nativeId);
+    return {
+      status,
+      endedAt: now(),
+      ...(status === 'failed' && { error: problem }),
+      ...(notes.length > 0 && { result: { notes } }),
+      ...(seen?.revision !== undefined && { revision: seen.revision }),
+    };
+  }
+
+  /** An operation ends also on a host that has just become unusable; the reconciliation catches up. */
+  async #look(nativeId: string): Promise<Seen | undefined> {
+    try {
+      return await this.#options.inventory.look(nativeId);
+    } catch (error) {
+      if (this.#options.signal.aborted) throw new Redeliver();
+      log.warn(`Could not look at ${nativeId} after its operation: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+
+  async #tellEnd(record: JournalRecord, telling: Telling): Promise<void> {
+    await telling.ended();
+    record.entry = compacted(record.entry);
+    await record.save();
+  }
+
+  #tellingOf({ entry }: JournalRecord): Telling {
+    return new Telling(this.#options.bus, this.#options.identity.host, entry, this.#options.signal);
+  }
+
+  /** Reckoned from when it began, whichever process that was in. */
+  #deadlineOf(running: RunningOperation, { startedAt }: OwnEntry): NodeJS.Timeout {
+    const limit = commands.find(({ verb }) => verb === running.command.verb)?.limitSeconds ?? 3_600;
+    const leftMs = Date.parse(startedAt) + limit * 1_000 - Date.now();
+    return setTimeout(() => running.stop('deadline'), Math.max(0, leftMs));
+  }
+}
+
+const now = () => new Date().toISOString();
+
+const failure = (error: Problem): Outcome => ({ status: 'failed', endedAt: now(), error });
+
+const expired = ({ requestId, operationId, notAfter }: Command): Outcome =>
+  failure({
+    ...new ProblemError('expired', `It was to begin before ${notAfter} and had not by then. Ask again.`).toProblem(
+      requestId,
+    ),
+    operationId,
+  });
+
+/**
+ * After a crash a driver may find everything as asked because the process that died had done it: then the record has
+ * changed since the operation began.
+ */
+const hasMovedOn = ({ attempts, revisionBefore }: OwnEntry, seen: Seen | undefined): boolean =>
+  attempts > 1 && seen !== undefined && seen.revision !== revisionBefore;

@@ -1,0 +1,29 @@
+import { createVm, cloneVm, reconfigureVm, ProblemError, type Command, type NativeId } from '@polyvirt/contracts';
+import { z } from 'zod';
+import type { Target } from '../inventory/causes.ts';
+
+const Named = z.object({ name: z.string().optional() });
+
+/** Commands whose input gives a VM a name. */
+const naming: readonly string[] = [createVm.verb, cloneVm.verb, reconfigureVm.verb];
+
+/** Keys of what an operation has to itself while it runs: VMs, and the name of one that it makes or renames. */
+export function claimsOf({ nativeId, verb, input }: Command): string[] {
+  const name = naming.includes(verb) ? Named.parse(input).name : undefined;
+  return [
+    ...(nativeId === undefined ? [] : [`vm:${nativeId}`]),
+    ...(name === undefined ? [] : [`name:${name.normalize('NFC').toLowerCase()}`]),
+  ];
+}
+
+/** The VM whose events an operation causes. */
+export function targetOf({ nativeId, verb, input }: Command): Target {
+  const newName = verb === createVm.verb || verb === cloneVm.verb ? Named.parse(input).name : undefined;
+  return { nativeId, newName };
+}
+
+/** The VM that a command is about. */
+export function vmOf({ nativeId, verb }: Command): NativeId {
+  if (nativeId === undefined) throw new ProblemError('invalid-input', `${verb} needs a VM.`);
+  return nativeId;
+}

@@ -1,0 +1,43 @@
+import { busSettings, setting } from '@polyvirt/config';
+import { HostId } from '@polyvirt/contracts';
+import { z } from 'zod';
+
+/** What every agent takes; its app adds what its hypervisor needs. */
+export const agentSettings = {
+  hostId: setting({
+    env: 'POLYVIRT_HOST_ID',
+    schema: HostId,
+    help: 'Id of the host that this agent looks after: a slug, unique among all hosts.',
+  }),
+  ...busSettings,
+  metricsSeconds: setting({
+    env: 'POLYVIRT_METRICS_SECONDS',
+    schema: z.coerce.number().int().min(1).max(300),
+    help: 'How often the VMs are measured, in seconds.',
+    default: 5,
+  }),
+  reconcileSeconds: setting({
+    env: 'POLYVIRT_RECONCILE_SECONDS',
+    schema: z.coerce.number().int().min(1).max(3_600),
+    help: 'How often the whole inventory is compared with the host, in seconds.',
+    default: 30,
+  }),
+  drainSeconds: setting({
+    env: 'POLYVIRT_DRAIN_SECONDS',
+    schema: z.coerce.number().int().min(0).max(3_600),
+    help: 'How long running operations may go on when the agent is told to stop, in seconds; the next start goes on with the rest.',
+    default: 20,
+  }),
+} as const;
+
+export interface AgentConfig {
+  readonly hostId: HostId;
+  readonly natsUrl: string;
+  readonly natsUser?: string | undefined;
+  readonly natsPassword?: string | undefined;
+  readonly natsCa?: string | undefined;
+  readonly logLevel: string;
+  readonly metricsSeconds: number;
+  readonly reconcileSeconds: number;
+  readonly drainSeconds: number;
+}
