@@ -53,6 +53,15 @@ export const SERVICES: readonly ServiceDefinition[] = [
     ],
   },
   {
+    name: 'organizer',
+    project: '@polyvirt/organizer',
+    entry: 'apps/organizer/dist/main.js',
+    bus: 'organizer',
+    secrets: [],
+    settings: ({ layout }) => ({ POLYVIRT_ARCHIVE_PATH: layout.archives }),
+    passedOn: [...EVERYWHERE, 'POLYVIRT_ARCHIVE_PATH'],
+  },
+  {
     name: 'kvm-agent',
     project: '@polyvirt/kvm-agent',
     entry: 'apps/kvm-agent/dist/main.js',
