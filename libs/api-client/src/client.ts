@@ -1,0 +1,176 @@
+import createFetchClient, { type MaybeOptionalInit } from 'openapi-fetch';
+import type { PathsWithMethod, RequiredKeysOf } from 'openapi-typescript-helpers';
+import { streamEvents, type EventOptions, type StreamedEvent } from './events.ts';
+import type { components, paths } from './generated/schema.ts';
+import { ApiProblem, problemIn } from './problem.ts';
+import { Session, type LogIn, type SessionTokens } from './session.ts';
+
+export type Operation = components['schemas']['Operation'];
+
+export interface ClientOptions {
+  /** Where the gateway is: `https://polyvirt.example.org`. */
+  readonly url: string;
+  /** An API token; it goes before everything else. */
+  readonly token?: string | undefined;
+  /** With the password: logs in at the first request, and again whenever the session has ended. */
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  /** Tokens of a session that is under way. */
+  readonly session?: SessionTokens | undefined;
+  /** Told whenever the tokens of the session change, so that they can be kept; undefined when it has ended. */
+  readonly onSession?: (tokens: SessionTokens | undefined) => void;
+  /** In place of the global one. */
+  readonly fetch?: (request: Request) => Promise<Response>;
+}
+
+type Method = 'get' | 'post' | 'patch' | 'delete';
+type Arguments<Init> = RequiredKeysOf<Init> extends never ? [init?: Init] : [init: Init];
+
+type DataOf<Route> = Route extends { responses: infer Responses }
+  ? { [Status in keyof Responses & SuccessStatus]: JsonOf<Responses[Status]> }[keyof Responses & SuccessStatus]
+  : never;
+type SuccessStatus = 200 | 201 | 202 | 204;
+type JsonOf<Response> = Response extends { content: { 'application/json': infer Json } } ? Json : undefined;
+
+/** A success: what the document promises for the route, and the response for its headers. */
+export interface Answer<Path extends keyof paths, M extends Method> {
+  readonly data: DataOf<paths[Path][M]>;
+  readonly response: Response;
+}
+
+/** Calls a route. Throws an `ApiProblem` for any answer but success, and what `fetch` throws when there is no answer. */
+type Call<M extends Method> = <Path extends PathsWithMethod<paths, M>, Init extends MaybeOptionalInit<paths[Path], M>>(
+  path: Path,
+  ...init: Arguments<Init & { signal?: AbortSignal }>
+) => Promise<Answer<Path, M>>;
+
+type ListPath = {
+  [Path in PathsWithMethod<paths, 'get'>]: Answer<Path, 'get'>['data'] extends { items: unknown[] } ? Path : never;
+}[PathsWithMethod<paths, 'get'>];
+type ItemOf<Path extends ListPath> = Answer<Path, 'get'>['data'] extends { items: (infer Item)[] } ? Item : never;
+type ParamsOf<Path extends ListPath> = paths[Path]['get'] extends { parameters: infer Parameters } ? Parameters : never;
+
+export interface WaitOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called with every new look at the operation. */
+  readonly onLook?: ((operation: Operation) => void) | undefined;
+}
+
+const firstLookMs = 50;
+const slowestLookMs = 1_000;
+
+/** The API of a gateway, typed by its OpenAPI document. */
+export interface Client {
+  readonly url: string;
+  readonly GET: Call<'get'>;
+  readonly POST: Call<'post'>;
+  readonly PATCH: Call<'patch'>;
+  readonly DELETE: Call<'delete'>;
+  /** Every item of a list, part by part. */
+  items<Path extends ListPath>(path: Path, params?: ParamsOf<Path>): AsyncGenerator<ItemOf<Path>, void, undefined>;
+  /** Everything that happens; see `streamEvents`. */
+  events<Data = unknown>(options?: EventOptions): AsyncGenerator<StreamedEvent<Data>, void, undefined>;
+  /** Resolves with the operation once it has ended, however it ended. Throws the reason of the signal. */
+  waitForOperation(id: string, options?: WaitOptions): Promise<Operation>;
+  /** Sends any request with the credential of the client; an answer that is no success is returned too. */
+  send(request: Request): Promise<Response>;
+  /** Begins a session; the password is not kept. Throws an `ApiProblem`. */
+  logIn(credentials: LogIn): Promise<void>;
+  /** Ends the session. */
+  logOut(): Promise<void>;
+}
+
+export function createClient(options: ClientOptions): Client {
+  const { token, username, password } = options;
+  const url = options.url.replace(/\/+$/, '');
+  const fetch = options.fetch ?? ((request: Request) => globalThis.fetch(request));
+  const session = new Session({
+    url,
+    fetch,
+    logIn: username !== undefined && password !== undefined ? { username, password } : undefined,
+    tokens: options.session,
+    onTokens: options.onSession,
+  });
+
+  const send = async (request: Request): Promise<Response> => {
+    if (token !== undefined) return fetch(bearing(request, token));
+    const accessToken = await session.accessToken();
+    if (accessToken === undefined) return fetch(request);
+    const response = await fetch(bearing(request.clone(), accessToken));
+    if (response.status !== 401) return response;
+    const another = await session.replacementOf(accessToken);
+    if (another === undefined) return response;
+    await response.body?.cancel();
+    return fetch(bearing(request, another));
+  };
+  const succeed = async (request: Request): Promise<Response> => {
+    const response = await send(request);
+    if (!response.ok) throw await problemIn(response);
+    return response;
+  };
+  const api = createFetchClient<paths>({ baseUrl: url, fetch: succeed });
+
+  const client: Client = {
+    url,
+    GET: api.GET as unknown as Call<'get'>,
+    POST: api.POST as unknown as Call<'post'>,
+    PATCH: api.PATCH as unknown as Call<'patch'>,
+    DELETE: api.DELETE as unknown as Call<'delete'>,
+    async *items(path, params) {
+      const get = api.GET as unknown as (
+        path: string,
+        init: object,
+      ) => Promise<{ data: { items: never[]; nextCursor?: string } }>;
+      let cursor: string | undefined;
+      do {
+        const query = { ...(params as { query?: object } | undefined)?.query, ...(cursor !== undefined && { cursor }) };
+        const { data } = await get(path, { params: { ...(params as object | undefined), query } });
+        yield* data.items;
+        cursor = data.nextCursor;
+      } while (cursor !== undefined);
+    },
+    events: (eventOptions = {}) => streamEvents({ url, send }, eventOptions),
+    async waitForOperation(operationId, { signal, onLook } = {}) {
+      for (let waitMs = firstLookMs; ; waitMs = Math.min(waitMs * 1.5, slowestLookMs)) {
+        const { data } = await client.GET('/api/v1/operations/{operationId}', {
+          params: { path: { operationId } },
+          ...(signal && { signal }),
+        });
+        onLook?.(data);
+        if (data.status !== 'pending' && data.status !== 'running') return data;
+        await pause(waitMs, signal);
+      }
+    },
+    send,
+    logIn: (credentials) => session.logIn(credentials),
+    logOut: () => session.logOut(),
+  };
+  return client;
+}
+
+/** The operation, when it has succeeded; else throws the problem it ended with as an `ApiProblem`. */
+export function requireSuccess(operation: Operation): Operation {
+  if (operation.status === 'succeeded') return operation;
+  if (operation.error) throw new ApiProblem(operation.error);
+  throw new Error(`operation ${operation.id} is ${operation.status}`);
+}
+
+function bearing(request: Request, token: string): Request {
+  request.headers.set('authorization', `Bearer ${token}`);
+  return request;
+}
+
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const abort = () => {
+      clearTimeout(timer);
+      reject(signal?.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', abort);
+      resolve();
+    }, ms);
+    signal?.addEventListener('abort', abort, { once: true });
+  });
+}

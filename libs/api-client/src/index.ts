@@ -1,0 +1,12 @@
+export {
+  createClient,
+  requireSuccess,
+  type Client,
+  type ClientOptions,
+  type Operation,
+  type WaitOptions,
+} from './client.ts';
+export type { CloudEvent, EventOptions, StreamedEvent } from './events.ts';
+export type { components, operations, paths } from './generated/schema.ts';
+export { ApiProblem, type Problem } from './problem.ts';
+export type { LogIn, SessionTokens } from './session.ts';
