@@ -1,0 +1,62 @@
+import { lstat, open, readFile, readlink, rename, rm, symlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+/** Begins the name of everything that is not finished. Found at the start, it is left over from a process that died. */
+export const unfinished = '.unfinished-';
+
+/** Writes a file that is not there yet, through to the disk. */
+export async function writeDurably(path: string, content: string, mode: number): Promise<void> {
+  const file = await open(path, 'wx', mode);
+  try {
+    await file.writeFile(content);
+    // What open makes of the mode depends on the umask of the process.
+    await file.chmod(mode);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Makes a file what it should be: after a crash it has the old content or the new. Does nothing when it is so already. */
+export async function replaceDurably(path: string, content: string, mode: number): Promise<void> {
+  if (await isSame(path, content, mode)) return;
+  const next = join(dirname(path), unfinished + basename(path));
+  await rm(next, { force: true });
+  await writeDurably(next, content, mode);
+  await rename(next, path);
+  await syncFolder(dirname(path));
+}
+
+/** The same for a symbolic link. */
+export async function linkDurably(path: string, target: string): Promise<void> {
+  const present = await readlink(path).catch(() => undefined);
+  if (present === target) return;
+  const next = join(dirname(path), unfinished + basename(path));
+  await rm(next, { force: true });
+  await symlink(target, next);
+  await rename(next, path);
+  await syncFolder(dirname(path));
+}
+
+/** Makes the names in a folder durable. */
+export async function syncFolder(path: string): Promise<void> {
+  // Windows cannot open a folder, and writes its names through by itself.
+  if (process.platform === 'win32') return;
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+async function isSame(path: string, content: string, mode: number): Promise<boolean> {
+  try {
+    const status = await lstat(path);
+    const isPlain = status.isFile() && (process.platform === 'win32' || (status.mode & 0o777) === mode);
+    return isPlain && status.size === Buffer.byteLength(content) && (await readFile(path, 'utf8')) === content;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,44 @@
+import { access, constants } from 'node:fs/promises';
+import { extname, isAbsolute, posix, win32 } from 'node:path';
+import type { ArchiveDocument, VmFile } from './document.ts';
+import { folded, freeName, safeName } from './folder-name.ts';
+
+/** The machine's own files as this host finds them now: what it can read gets a name to link it by. */
+export async function lookAtFiles({ definition, vm }: ArchiveDocument): Promise<VmFile[]> {
+  const paths = definition?.files ?? vm.disks.flatMap(({ path }) => path ?? []);
+  const taken = new Set(definition ? [folded(definition.file)] : []);
+  const files: VmFile[] = [];
+  for (const path of new Set(paths)) {
+    const missing = await whyMissing(path);
+    if (missing !== undefined) {
+      files.push({ path, missing });
+      continue;
+    }
+    const link = linkName(path, taken);
+    taken.add(folded(link));
+    files.push({ path, link });
+  }
+  return files;
+}
+
+function linkName(path: string, taken: ReadonlySet<string>): string {
+  const name = safeName(posix.basename(path));
+  const extension = extname(name);
+  const stem = name.slice(0, name.length - extension.length);
+  return freeName(stem, (candidate) => taken.has(folded(candidate)), extension);
+}
+
+async function whyMissing(path: string): Promise<string | undefined> {
+  if (!isAbsolute(path)) {
+    return win32.isAbsolute(path) ? 'It is on a Windows host.' : 'Its path is not absolute.';
+  }
+  try {
+    await access(path, constants.R_OK);
+    return undefined;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return 'It is not on the host of the organizer.';
+    if (code === 'EACCES' || code === 'EPERM') return 'The organizer may not read it.';
+    throw error;
+  }
+}

@@ -1,0 +1,156 @@
+import { shellWord } from './quote.ts';
+
+/**
+ * The VM is named by its UUID, which no renaming changes and which needs no quoting. A running VM is copied by a backup
+ * job of libvirt, all disks as of one moment; one that is off by qemu-img.
+ */
+export const kvmBackup = (uuid: string, label: string): string => `#!/bin/sh
+# Copies the disks and the definition of one VM into a new folder; the VM may be running.
+#   backup_script.sh [folder for the backup]     by default "backups" beside this script
+# LIBVIRT_DEFAULT_URI names the libvirt to talk to, by default qemu:///system.
+set -eu
+umask 077
+LC_ALL=C
+LIBVIRT_DEFAULT_URI=\${LIBVIRT_DEFAULT_URI:-qemu:///system}
+export LC_ALL LIBVIRT_DEFAULT_URI
+
+uuid=${shellWord(uuid)}
+label=${shellWord(label)}
+
+fail() {
+  printf '%s\\n' "$*" >&2
+  exit 1
+}
+
+for tool in virsh qemu-img; do
+  command -v "$tool" >/dev/null || fail "$tool is not installed."
+done
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+target=\${1:-$here/backups}
+mkdir -p -- "$target"
+target=$(CDPATH= cd -- "$target" && pwd)
+stamp=$(date -u +%Y%m%dT%H%M%SZ)
+final=$target/\${label}_$stamp
+work=$final.partial
+[ ! -e "$final" ] || fail "$final exists."
+mkdir -- "$work"
+
+job=no
+cleanup() {
+  status=$?
+  trap - EXIT
+  [ "$job" = no ] || virsh domjobabort --domain "$uuid" >/dev/null 2>&1 || true
+  if [ -f "$work/staged" ]; then
+    while IFS= read -r file; do rm -f -- "$file"; done <"$work/staged"
+  fi
+  rm -rf -- "$work"
+  exit "$status"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+state=$(virsh domstate --domain "$uuid")
+virsh dumpxml --domain "$uuid" >"$work/live.xml"
+virsh dumpxml --domain "$uuid" --inactive --security-info >"$work/domain.xml"
+
+# Target device, format and source of every writable disk. The format comes from the definition and never from the
+# contents, which the guest could forge.
+awk '
+  /^    <disk / { device = ""; format = "raw"; skip = ($0 !~ /device=.disk./); next }
+  /^      <driver / && match($0, /type=.[A-Za-z0-9_-]+/) { format = substr($0, RSTART + 6, RLENGTH - 6) }
+  /^      <target / && match($0, /dev=.[A-Za-z0-9_-]+/) { device = substr($0, RSTART + 5, RLENGTH - 5) }
+  /^      <readonly\\/>/ { skip = 1 }
+  /^    <\\/disk>/ && !skip && device != "" { print device, format }
+' "$work/live.xml" >"$work/formats"
+virsh domblklist --domain "$uuid" --details | while read -r kind device disk source; do
+  [ "$device" = disk ] && [ "$source" != - ] || continue
+  format=$(awk -v disk="$disk" '$1 == disk { print $2 }' "$work/formats")
+  [ -n "$format" ] || continue
+  case $kind in
+    file | block) printf '%s\\t%s\\t%s\\t%s\\n' "$disk" "$format" "$kind" "$source" >>"$work/disks" ;;
+    *) fail "Disk $disk is of type $kind, which this script cannot copy." ;;
+  esac
+done
+[ -f "$work/disks" ] || : >"$work/disks"
+tab=$(printf '\\t')
+
+escape() {
+  printf '%s' "$1" | sed -e 's/&/\\&amp;/g' -e 's/</\\&lt;/g' -e 's/>/\\&gt;/g' -e "s/'/\\&apos;/g" -e 's/"/\\&quot;/g'
+}
+
+copy_stopped() {
+  while IFS=$tab read -r disk format kind source; do
+    qemu-img convert -f "$format" -O "$format" -- "$source" "$work/$disk.$format"
+  done <"$work/disks"
+}
+
+# QEMU writes the copies, and may do so beside the disks; from there they are moved.
+copy_running() {
+  {
+    printf "<domainbackup mode='push'>\\n  <disks>\\n"
+    while IFS=$tab read -r disk format kind source; do
+      if [ "$kind" = file ]; then stage=$(dirname -- "$source"); else stage=$work; fi
+      staged=$stage/.polyvirt-backup-$uuid-$stamp-$disk
+      printf '%s\\n' "$staged" >>"$work/staged"
+      printf "    <disk name='%s' backup='yes' type='file'><target file='%s'/><driver type='%s'/></disk>\\n" \\
+        "$disk" "$(escape "$staged")" "$format"
+    done <"$work/disks"
+    printf '  </disks>\\n</domainbackup>\\n'
+  } >"$work/backup.xml"
+  virsh backup-begin --domain "$uuid" --backupxml "$work/backup.xml" >/dev/null
+  job=yes
+  while :; do
+    case $(virsh domjobinfo --domain "$uuid") in
+      *None*) break ;;
+    esac
+    sleep 1
+  done
+  job=no
+  case $(virsh domjobinfo --domain "$uuid" --completed) in
+    *Completed*) ;;
+    *) fail "The backup job of libvirt failed." ;;
+  esac
+  while IFS=$tab read -r disk format kind source && IFS= read -r staged <&3; do
+    mv -- "$staged" "$work/$disk.$format"
+  done <"$work/disks" 3<"$work/staged"
+}
+
+if [ -s "$work/disks" ]; then
+  case $state in
+    'shut off' | crashed) copy_stopped ;;
+    *) copy_running ;;
+  esac
+fi
+
+# A VM that starts by UEFI keeps its boot entries in a file of its own.
+nvram=$(sed -n "s:^    <nvram[^>]*>\\([^<]*\\)</nvram>.*:\\1:p" "$work/domain.xml")
+[ -z "$nvram" ] || [ ! -r "$nvram" ] || cp -- "$nvram" "$work/nvram"
+
+while IFS=$tab read -r disk format kind source; do
+  printf '%s\\t%s\\n' "$disk.$format" "$source"
+done <"$work/disks" >"$work/disks.tsv"
+rm -f -- "$work/live.xml" "$work/backup.xml" "$work/formats" "$work/disks" "$work/staged"
+sync -- "$work"/* 2>/dev/null || sync
+mv -- "$work" "$final"
+trap - EXIT
+printf '%s\\n' "$final"
+`;
+
+export const kvmSnapshot = (uuid: string): string => `#!/bin/sh
+# Takes a snapshot of one VM, with its memory if it is running.
+#   snapshot_script.sh [name of the snapshot]     by default the present time
+# LIBVIRT_DEFAULT_URI names the libvirt to talk to, by default qemu:///system.
+set -eu
+LIBVIRT_DEFAULT_URI=\${LIBVIRT_DEFAULT_URI:-qemu:///system}
+export LIBVIRT_DEFAULT_URI
+
+uuid=${shellWord(uuid)}
+snapshot=\${1:-snapshot-$(date -u +%Y%m%dT%H%M%SZ)}
+
+command -v virsh >/dev/null || {
+  printf '%s\\n' 'virsh is not installed.' >&2
+  exit 1
+}
+virsh snapshot-create-as --domain "$uuid" --name="$snapshot" --description="Taken by snapshot_script.sh" --atomic
+`;
