@@ -1,8 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { DataSource, EntityManager, EntityTarget, ObjectLiteral, Repository } from 'typeorm';
 import { isContention } from './database-errors.ts';
 
-const attempts = 5;
+const attempts = 10;
+const pauseMs = 20;
 
 /**
  * The database of the gateway. Reads go through `repository`; every write is inside a `transaction`.
@@ -64,6 +66,8 @@ export class Database {
         return await this.once(work);
       } catch (error) {
         if (attempt === attempts || !isContention(error)) throw error;
+        // At random, so that those who met do not meet again.
+        await delay(Math.random() * pauseMs * attempt);
       }
     }
   }

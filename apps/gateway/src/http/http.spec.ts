@@ -1,4 +1,4 @@
-import { connect } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { problems, type ProblemCode } from '@polyvirt/contracts';
 import { problemIn, startTestGateway, type CallOptions, type TestGateway } from '../testing/test-gateway.ts';
@@ -138,7 +138,7 @@ describe('HTTP', () => {
 
   it('answers bytes that are not HTTP with a problem', async () => {
     await gateway.app.listen(0, '127.0.0.1');
-    const { port } = gateway.app.getHttpServer().address();
+    const { port } = gateway.app.getHttpServer().address() as AddressInfo;
     const answer = await new Promise<string>((resolve, reject) => {
       const socket = connect(port, '127.0.0.1', () => socket.end('nonsense\r\n\r\n'));
       let text = '';

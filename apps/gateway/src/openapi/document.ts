@@ -1,9 +1,9 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
-import { Problem, ProblemError, problems, type ProblemCode } from '@polyvirt/contracts';
+import { Problem, problemCodes, ProblemError, problems, type ProblemCode } from '@polyvirt/contracts';
 import { examples } from './examples.ts';
 import { PROBLEMS } from './answers.decorator.ts';
-import { convertSchema } from './schema-converter.ts';
+import { createConverter } from './schema-converter.ts';
 
 interface Operation {
   operationId?: string;
@@ -23,7 +23,7 @@ interface Response {
 
 interface MediaType {
   schema?: { $ref?: string };
-  examples?: Record<string, { value: unknown }>;
+  examples?: Record<string, { $ref: string }>;
 }
 
 type Paths = Record<string, Record<string, Operation>>;
@@ -51,12 +51,14 @@ export function createApiDocument(app: INestApplication): OpenAPIObject {
       description: 'An access token from `POST /auth/login`, or an API token (`pv_…`).',
     })
     .build();
+  const convertSchema = createConverter();
   const document = SwaggerModule.createDocument(app, config, { standardSchemaConverter: convertSchema });
   const paths = document.paths as unknown as Paths;
   const components = (document.components ??= {}) as Components;
   const { schema: _ref, components: problemComponents } = convertSchema(Problem, { schemaType: 'output' })!;
   components.schemas = { ...components.schemas, ...problemComponents };
   components.parameters = { 'Idempotency-Key': idempotencyKey };
+  components.examples = namedExamples();
   components.headers = { 'X-Request-Id': requestId };
   for (const methods of Object.values(paths)) {
     for (const [method, operation] of Object.entries(methods)) complete(method, operation, components.schemas);
@@ -108,8 +110,8 @@ const nameOf = (schema: { $ref?: string } | undefined): string => schema?.$ref?.
 function addExamples({ requestBody, responses }: Operation): void {
   for (const { content } of [requestBody ?? {}, ...Object.values(responses)]) {
     for (const media of Object.values(content ?? {})) {
-      const value = examples[nameOf(media.schema)];
-      if (value !== undefined) media.examples = { example: { value } };
+      const name = nameOf(media.schema);
+      if (name in examples) media.examples = { example: exampleRef(name) };
     }
   }
 }
@@ -140,12 +142,20 @@ function addProblems({ responses }: Operation, codes: readonly ProblemCode[]): v
       content: {
         'application/problem+json': {
           schema: problemSchema,
-          examples: Object.fromEntries(group.map((code) => [code, { value: exampleOf(code) }])),
+          examples: Object.fromEntries(group.map((code) => [code, exampleRef(code)])),
         },
       },
     };
   }
 }
+
+const exampleRef = (name: string) => ({ $ref: `#/components/examples/${name}` });
+
+const namedExamples = (): Components[string] =>
+  Object.fromEntries([
+    ...Object.entries(examples).map(([name, value]) => [name, { value }]),
+    ...problemCodes.map((code) => [code, { value: exampleOf(code) }]),
+  ]);
 
 const exampleOf = (code: ProblemCode): Problem =>
   new ProblemError(code, `${problems[code].title}.`).toProblem('0198f2a4-7c11-4f0e-9d5e-3a1c5b7d9e02');

@@ -31,6 +31,23 @@ export const convertSchema: Converter = (schema, { schemaType }) => {
   return { schema: own, components: others };
 };
 
+/**
+ * The same, for one document. Throws when a component would mean one thing in what we take and another in what we
+ * answer, as a field with a default does: those are two schemas.
+ */
+export function createConverter(): Converter {
+  const seen = new Map<string, string>();
+  return (schema, options) => {
+    const converted = convertSchema(schema, options);
+    for (const [id, component] of Object.entries(converted?.components ?? {})) {
+      const text = JSON.stringify(component);
+      if ((seen.get(id) ?? text) !== text) throw new Error(`the schema ${id} differs between input and output`);
+      seen.set(id, text);
+    }
+    return converted;
+  };
+}
+
 function isStrict(schema: z.core.$ZodType): boolean {
   return (schema as z.ZodObject)._zod.def.catchall?._zod.def.type === 'never';
 }

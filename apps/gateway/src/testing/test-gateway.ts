@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { jest } from '@jest/globals';
 import type { ModuleMetadata } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { readConfig } from '@polyvirt/config';
@@ -9,6 +10,9 @@ import type { Problem, Role, TokenPair } from '@polyvirt/contracts';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { gatewayConfig } from '../config.ts';
 import { createGateway } from '../gateway.ts';
+
+// Passwords are slow to verify on purpose, and slower on a machine that runs other suites beside.
+jest.setTimeout(60_000);
 
 export const adminPassword = 'correct horse battery';
 const jwtSecret = 'a secret of the tests, of enough length';

@@ -48,7 +48,7 @@ describe('API tokens', () => {
     const narrow = (await make(admin, 'narrow', ['vm:read'])).body.secret;
     expect(problemIn(await gateway.call('GET', '/api/v1/users', { token: narrow }))).toMatchObject({
       code: 'forbidden',
-      detail: expect.stringContaining('The token narrow') as string,
+      detail: expect.stringContaining('The token narrow'),
     });
     expect(problemIn(await make(operator, 'wide', ['vm:read', 'user:manage'])).code).toBe('forbidden');
 
