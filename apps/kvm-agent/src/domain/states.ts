@@ -13,6 +13,20 @@ const PMSUSPENDED = 7;
 const SHUTOFF_CRASHED = 3;
 const SHUTOFF_FAILED = 6;
 
+/**
+ * virDomainPausedReason. libvirt stops the CPUs for a moment in the course of its own work; nobody paused the machine then.
+ */
+const PAUSED_CRASHED = 10;
+const PAUSED_STARTING_UP = 11;
+const PAUSED_IN_PASSING: ReadonlySet<number> = new Set([
+  2, // migration
+  3, // save
+  4, // dump
+  8, // shutting down
+  9, // snapshot
+  12, // post-copy migration
+]);
+
 /** What libvirt shows, in our words; a machine that is off and has a saved memory image is suspended. */
 export function stateOf({ state, reason }: { state: number; reason: number }, hasManagedSave: boolean): VmState {
   switch (state) {
@@ -22,7 +36,9 @@ export function stateOf({ state, reason }: { state: number; reason: number }, ha
     case SHUTDOWN:
       return 'running';
     case PAUSED:
-      return 'paused';
+      if (reason === PAUSED_STARTING_UP) return 'stopped';
+      if (reason === PAUSED_CRASHED) return 'crashed';
+      return PAUSED_IN_PASSING.has(reason) ? 'running' : 'paused';
     case PMSUSPENDED:
       return 'suspended';
     case CRASHED:

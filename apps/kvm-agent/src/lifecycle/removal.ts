@@ -92,23 +92,20 @@ export class Removal {
         continue;
       }
       for await (const link of backingChain(this.#storage, path)) {
-        const reason = await this.#reasonToKeep(link, users);
-        if (reason === undefined) files.push(link);
-        else {
-          notes.push(`Kept ${link === path ? device : `the base of ${device}`} (${link}): ${reason}`);
-          break;
+        const volume = await this.#storage.at(link);
+        // An image is shared by all that are made from it, and nobody expects it to go.
+        if (volume?.name.startsWith(IMAGE_PREFIX)) break;
+        const names = users.of(link).map((name) => `"${name}"`);
+        if (volume && names.length === 0) {
+          files.push(link);
+          continue;
         }
+        const reason = volume ? `it is in use by ${names.join(', ')}.` : 'it is in no storage pool of libvirt.';
+        notes.push(`Kept ${link === path ? device : `the base of ${device}`} (${link}): ${reason}`);
+        break;
       }
     }
     return { files, nics, notes };
-  }
-
-  async #reasonToKeep(path: string, users: DiskUsers): Promise<string | undefined> {
-    const names = users.of(path);
-    if (names.length > 0) return `it is in use by ${names.map((name) => `"${name}"`).join(', ')}.`;
-    const volume = await this.#storage.at(path);
-    if (!volume) return 'it is in no storage pool of libvirt.';
-    return volume.name.startsWith(IMAGE_PREFIX) ? 'it is an image.' : undefined;
   }
 
   /**
