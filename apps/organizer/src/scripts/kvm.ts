@@ -90,7 +90,7 @@ copy_running() {
   {
     printf "<domainbackup mode='push'>\\n  <disks>\\n"
     while IFS=$tab read -r disk format kind source; do
-      if [ "$kind" = file ]; then stage=$(dirname -- "$source"); else stage=$work; fi
+      if [ "$kind" = file ]; then stage=\${source%/*}; else stage=$work; fi
       staged=$stage/.polyvirt-backup-$uuid-$stamp-$disk
       printf '%s\\n' "$staged" >>"$work/staged"
       printf "    <disk name='%s' backup='yes' type='file'><target file='%s'/><driver type='%s'/></disk>\\n" \\

@@ -46,7 +46,7 @@ if vmrun -T ws list | tr -d '\\r' | grep -Fxq -e "$vmx"; then
   suspended=yes
   vmrun -T ws suspend "$vmx" soft
 fi
-cp -R -- "$(dirname -- "$vmx")/." "$work/"
+cp -R -- "\${vmx%/*}/." "$work/"
 find "$work" -name '*.lck' -prune -exec rm -rf -- {} +
 mv -- "$work" "$final"
 printf '%s\\n' "$final"

@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { kvmBackup, kvmSnapshot } from './kvm.ts';
+
+const run = promisify(execFile);
+const virsh = async (...args: string[]) =>
+  (await run('virsh', ['-c', 'qemu:///system', ...args], { env: { ...process.env, LC_ALL: 'C' } })).stdout.trim();
+
+/** The scripts against the real thing: a machine with two disks whose name is no easier than it has to be. */
+describe('the scripts for KVM on libvirt', () => {
+  const uuid = randomUUID();
+  const name = `polyvirt-organizer it's "$(x)" 🚀 ${uuid.slice(0, 8)}`;
+  let folder: string;
+  let pool: string;
+  const disk = (device: string) => join(pool, `the disk's ${device}.img`);
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'polyvirt-scripts-'));
+    // QEMU runs as a user that may not look into the temporary folder of ours.
+    await chmod(folder, 0o755);
+    pool = join(folder, 'pool & more');
+    await mkdir(pool);
+    await chmod(pool, 0o777);
+    for (const [device, format] of [
+      ['vda', 'qcow2'],
+      ['vdb', 'qcow2'],
+    ] as const) {
+      await run('qemu-img', ['create', '-q', '-f', format, disk(device), '8M']);
+      await run('qemu-io', ['-f', format, '-c', `write -P 0x${device === 'vda' ? '5a' : 'a5'} 1M 1M`, disk(device)]);
+    }
+    const escape = (text: string) =>
+      text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll("'", '&apos;').replaceAll('"', '&quot;');
+    const xml = `<domain type='qemu'>
+      <name>${escape(name)}</name><uuid>${uuid}</uuid><memory unit='MiB'>64</memory><vcpu>1</vcpu>
+      <os><type arch='x86_64'>hvm</type></os>
+      <devices>
+        ${['vda', 'vdb']
+          .map(
+            (device) => `<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>
+              <source file='${escape(disk(device))}'/><target dev='${device}' bus='virtio'/></disk>`,
+          )
+          .join('')}
+        <disk type='file' device='cdrom'><target dev='sda' bus='sata'/><readonly/></disk>
+      </devices></domain>`;
+    await writeFile(join(folder, 'domain.xml'), xml);
+    await virsh('define', join(folder, 'domain.xml'));
+    for (const [file, text] of [
+      ['backup_script.sh', kvmBackup(uuid, 'web-1')],
+      ['snapshot_script.sh', kvmSnapshot(uuid)],
+    ] as const) {
+      await writeFile(join(folder, file), text);
+      await chmod(join(folder, file), 0o755);
+    }
+  });
+
+  afterAll(async () => {
+    await virsh('destroy', uuid).catch(() => {});
+    await virsh('undefine', uuid, '--snapshots-metadata', '--managed-save');
+    await rm(folder, { recursive: true });
+  });
+
+  const backUp = async (target: string) => {
+    const { stdout } = await run(join(folder, 'backup_script.sh'), [join(folder, target)]);
+    const backup = stdout.trimEnd();
+    expect(await readdir(backup)).toEqual(['disks.tsv', 'domain.xml', 'vda.qcow2', 'vdb.qcow2']);
+    expect(await readFile(join(backup, 'domain.xml'), 'utf8')).toContain(uuid);
+    for (const [device, pattern] of [
+      ['vda', '0x5a'],
+      ['vdb', '0xa5'],
+    ] as const) {
+      const { stdout: read } = await run('qemu-io', [
+        ...['-r', '-f', 'qcow2', '-c', `read -P ${pattern} 1M 1M`, '-c', 'read -P 0 2M 6M'],
+        join(backup, `${device}.qcow2`),
+      ]);
+      expect(read).not.toContain('verification failed');
+      const { stdout: check } = await run('qemu-img', ['check', '-f', 'qcow2', join(backup, `${device}.qcow2`)]);
+      expect(check).toContain('No errors');
+    }
+    expect((await readdir(pool)).sort()).toEqual(["the disk's vda.img", "the disk's vdb.img"]);
+  };
+
+  it('back up a machine that is off', async () => {
+    await backUp('off');
+  }, 30_000);
+
+  it('back up a machine that runs, and one that is paused', async () => {
+    await virsh('start', uuid);
+    await backUp('running');
+    await virsh('suspend', uuid);
+    await backUp('paused');
+    await virsh('resume', uuid);
+    expect(await virsh('domstate', uuid)).toBe('running');
+  }, 60_000);
+
+  it('take a snapshot of a machine that runs, whatever the name', async () => {
+    for (const snapshot of ["-it's a $(x) 🚀", undefined]) {
+      await run(join(folder, 'snapshot_script.sh'), snapshot === undefined ? [] : [snapshot]);
+    }
+    const names = (await virsh('snapshot-list', uuid, '--name')).split('\n');
+    expect(names).toEqual(["-it's a $(x) 🚀", expect.stringMatching(/^snapshot-\d{8}T\d{6}Z$/)]);
+  }, 60_000);
+
+  it('say so when the machine is gone', async () => {
+    const other = join(folder, 'gone.sh');
+    await writeFile(other, kvmBackup(randomUUID(), 'gone'));
+    await chmod(other, 0o755);
+    await expect(run(other, [join(folder, 'gone')])).rejects.toMatchObject({
+      stderr: expect.stringContaining('failed to get domain'),
+    });
+    expect(await readdir(join(folder, 'gone'))).toEqual([]);
+  });
+});
