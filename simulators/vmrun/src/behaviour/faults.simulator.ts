@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Workbench } from '../testing/workbench.ts';
 
 jest.setTimeout(60_000);
@@ -78,11 +77,11 @@ describe('faults', () => {
 
   it.each(['before', 'halfway', 'after'] as const)('hangs %s the work until it is killed', async (at) => {
     const vmx = await bench.vm('web');
-    bench.set({ faults: [{ kind: 'hang', command: 'snapshot', at }] });
+    bench.set({ faults: [{ kind: 'hang', command: 'snapshot', at, times: 1 }] });
     const child = bench.start('vmrun', ['-T', 'ws', 'snapshot', vmx, 'base']);
     child.stdout!.resume();
     const metadata = vmx.replace(/vmx$/, 'vmsd');
-    if (at === 'before') await delay(400);
+    if (at === 'before') await bench.until(() => existsSync(join(bench.home, 'simulator', 'fault-counts')));
     else await bench.until(() => existsSync(join(dirname(vmx), 'web-000001.vmdk')));
     if (at === 'after') await bench.until(() => existsSync(metadata));
     expect(child.exitCode).toBeNull();
@@ -196,20 +195,19 @@ describe('faults', () => {
   it('list lags behind by knob', async () => {
     bench.set({ listLagMs: 1500 });
     const vmx = await bench.vm('web');
+    const untilListed = async (count: number) => {
+      while ((await bench.vmrun('list')).lines[0] !== `Total running VMs: ${count}`) continue;
+    };
     await bench.vmrun('start', vmx, 'nogui');
     expect((await bench.vmrun('list')).lines).toHaveLength(1);
-    await delay(1600);
-    expect((await bench.vmrun('list')).lines).toHaveLength(2);
+    await untilListed(1);
     await bench.vmrun('stop', vmx, 'hard');
     expect((await bench.vmrun('list')).lines).toHaveLength(2);
-    await delay(1600);
-    expect((await bench.vmrun('list')).lines).toHaveLength(1);
+    await untilListed(0);
   });
 
-  it('a host file that may not be read or written is told so', async () => {
+  it('a folder in place of the .vmx is no VM', async () => {
     const vmx = await bench.vm('web');
-    const folder = join(bench.folder, 'taken');
-    mkdirSync(folder);
     rmSync(vmx);
     mkdirSync(vmx);
     expect((await bench.vmrun('start', vmx)).stdout).toContain('The virtual machine cannot be found');

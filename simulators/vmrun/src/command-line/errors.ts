@@ -51,7 +51,7 @@ export const ERRORS = {
 export type ErrorName = keyof typeof ERRORS;
 
 /** Why a .vmx could not be opened, as it follows `Cannot open VM: <vmx>,`. */
-export const OPEN_ERRORS = {
+const OPEN_ERRORS = {
   missing: 'The virtual machine cannot be found',
   suffix: 'unknown file suffix',
   configuration: 'Cannot read the virtual machine configuration file',

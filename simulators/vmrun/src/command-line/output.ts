@@ -18,7 +18,7 @@ export function printBytes(bytes: Buffer | string, stream: NodeJS.WriteStream = 
   return new Promise((resolve) => stream.write(bytes, () => resolve()));
 }
 
-export function consoleEncoding(knobs: Knobs): string {
+function consoleEncoding(knobs: Knobs): string {
   if (knobs.codePage !== '') return knobs.codePage;
   return knobs.style === 'windows' ? 'windows-1252' : 'utf-8';
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 
 export const SECTOR = 512;
-export const NO_PARENT = 'ffffffff';
+const NO_PARENT = 'ffffffff';
 
 export interface Extent {
   sectors: number;

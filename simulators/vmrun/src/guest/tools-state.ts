@@ -39,7 +39,7 @@ export async function requireGuest(call: MachineCall, { login = true } = {}): Pr
 }
 
 /** Throws unless the credentials are those of a guest account. */
-export function requireLogin({ flags, machine }: MachineCall): void {
+function requireLogin({ flags, machine }: MachineCall): void {
   if (flags.guestUser === undefined || flags.guestPassword === undefined) throw refusal('guest-anonymous');
   const password = machine.knobs.guestUsers[flags.guestUser];
   if (password === undefined || password !== flags.guestPassword) throw refusal('guest-credentials');

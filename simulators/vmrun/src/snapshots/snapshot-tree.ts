@@ -1,4 +1,4 @@
-import { Dictionary } from '../dictionary/dictionary.ts';
+import { type Dictionary } from '../dictionary/dictionary.ts';
 
 export interface SnapshotDisk {
   /** As written in the file: relative to the VM's folder, or absolute. */
