@@ -5,11 +5,13 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
+import { clearInterval, setInterval } from 'node:timers';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const windows = process.platform === 'win32';
 const pinnedNode = join(root, 'node_modules', 'node', 'bin', windows ? 'node.exe' : 'node');
+const underNpm = process.env.npm_lifecycle_event !== undefined;
 const installCommand = 'npm ci --no-audit --no-fund';
 
 /** Why `npm ci` has to run, or undefined when what is installed is what package-lock.json says. */
@@ -37,7 +39,15 @@ function run(program, args, options = {}) {
     // The child decides how to end; this process only waits for it.
     const forwards = ['SIGINT', 'SIGTERM', 'SIGHUP'].map((signal) => [signal, () => child.kill(signal)]);
     for (const [signal, forward] of forwards) process.on(signal, forward);
+    // npm passes a signal on to its shell only, which dies of it and tells nobody.
+    const parent = process.ppid;
+    const watch = setInterval(() => {
+      if (!underNpm || process.ppid === parent) return;
+      clearInterval(watch);
+      child.kill('SIGTERM');
+    }, 250);
     const done = (settle, value) => {
+      clearInterval(watch);
       for (const [signal, forward] of forwards) process.off(signal, forward);
       settle(value);
     };

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../machine/command.ts';
 import { ensureLibvirt, type Libvirt } from '../machine/libvirt.ts';
@@ -47,9 +46,13 @@ async function build(
   log: (line: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  if (services.some(({ entry }) => !existsSync(join(root, entry))))
-    log('building; the first time takes about a minute');
   const projects = services.map(({ project }) => project).join(',');
   const args = [npmProgram('nx'), 'run-many', '-t', 'build', '-p', projects, '--outputStyle', 'static'];
-  await run(process.execPath, args, { cwd: root, timeoutMs: 15 * 60_000, signal });
+  // When nothing has changed it is over before anybody wonders.
+  const note = setTimeout(() => log('building what has changed; all of it takes about a minute'), 3_000);
+  try {
+    await run(process.execPath, args, { cwd: root, timeoutMs: 15 * 60_000, signal });
+  } finally {
+    clearTimeout(note);
+  }
 }
