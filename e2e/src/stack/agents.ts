@@ -1,0 +1,56 @@
+import { join } from 'node:path';
+
+/** An agent of a stack. */
+export type AgentSpec = FakeAgentSpec | KvmAgentSpec;
+
+export interface FakeAgentSpec {
+  readonly kind: 'fake';
+  /** Id of its host. */
+  readonly id: string;
+  /** How long a guest needs before it hears the power button; 20 ms unless told. */
+  readonly bootMs?: number;
+  readonly shutdownMs?: number;
+  /** Facets it does without. */
+  readonly without?: readonly string[];
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+export interface KvmAgentSpec {
+  readonly kind: 'kvm';
+  readonly id: string;
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+const repository = join(import.meta.dirname, '../../..');
+
+/** JavaScript file of a service, as it was built. */
+export const entries = {
+  gateway: join(repository, 'apps/gateway/dist/main.js'),
+  organizer: join(repository, 'apps/organizer/dist/main.js'),
+  kvm: join(repository, 'apps/kvm-agent/dist/main.js'),
+  fake: join(repository, 'e2e/dist/fake-agent.js'),
+} as const;
+
+/** Settings of an agent, beside those that every service gets. */
+export function agentSettingsOf(
+  spec: AgentSpec,
+  folder: string,
+  storage: { readonly pool: string; readonly path: string; readonly images: string },
+): Record<string, string> {
+  const own: Record<string, string> =
+    spec.kind === 'fake'
+      ? {
+          POLYVIRT_FAKE_STATE: fakeStateFile(folder, spec.id),
+          ...(spec.bootMs !== undefined && { POLYVIRT_FAKE_BOOT_MS: String(spec.bootMs) }),
+          ...(spec.shutdownMs !== undefined && { POLYVIRT_FAKE_SHUTDOWN_MS: String(spec.shutdownMs) }),
+          ...(spec.without && { POLYVIRT_FAKE_WITHOUT: spec.without.join(',') }),
+        }
+      : {
+          POLYVIRT_STORAGE_POOL: storage.pool,
+          POLYVIRT_STORAGE_PATH: storage.path,
+          POLYVIRT_IMAGE_PATH: storage.images,
+        };
+  return { POLYVIRT_HOST_ID: spec.id, POLYVIRT_METRICS_SECONDS: '1', ...own, ...spec.settings };
+}
+
+export const fakeStateFile = (folder: string, host: string) => join(folder, `${host}.json`);

@@ -1,0 +1,77 @@
+import { rm } from 'node:fs/promises';
+import { Libvirt, type Domain } from '@polyvirt/node-libvirt';
+import { ensureLibvirt, run } from '@polyvirt/tools';
+
+const uri = 'qemu:///system';
+
+/** Runs virsh on this machine's libvirt, as an operator would. Rejects when it fails. */
+export async function virsh(...args: string[]): Promise<string> {
+  return (await run('virsh', ['-q', '-c', uri, ...args], { timeoutMs: 60_000 })).trim();
+}
+
+/** What one stack has in this machine's libvirt: a storage pool, and every machine that begins with the prefix or uses the pool. */
+export class KvmBelongings {
+  readonly pool: string;
+  readonly path: string;
+
+  constructor(readonly prefix: string) {
+    this.pool = `${prefix}pool`;
+    this.path = `/var/lib/libvirt/images/${prefix}pool`;
+  }
+
+  async prepare(): Promise<void> {
+    await ensureLibvirt({ log: () => undefined });
+  }
+
+  /** Names of the machines, sorted. */
+  async machines(): Promise<string[]> {
+    return this.#with(async (libvirt) => (await this.#domains(libvirt)).map(({ name }) => name).sort());
+  }
+
+  /** File names in the pool, sorted, without the images that stay for the next machine. */
+  async volumes(): Promise<string[]> {
+    return this.#with(async (libvirt) => {
+      const pool = await libvirt.pools.find(this.pool);
+      if (!pool) return [];
+      await pool.refresh();
+      return (await pool.volumes())
+        .map(({ name }) => name)
+        .filter((name) => !name.startsWith('image-'))
+        .sort();
+    });
+  }
+
+  /** Removes everything. */
+  async remove(): Promise<void> {
+    await this.#with(async (libvirt) => {
+      for (const domain of await this.#domains(libvirt)) {
+        if (await domain.isActive()) await domain.destroy();
+        await domain.undefine({ nvram: true, snapshotsMetadata: true, managedSave: true, checkpointsMetadata: true });
+      }
+      const pool = await libvirt.pools.find(this.pool);
+      if (!pool) return;
+      if (await pool.isActive()) await pool.destroy();
+      await pool.undefine();
+    });
+    await rm(this.path, { recursive: true, force: true });
+  }
+
+  async #domains(libvirt: Libvirt): Promise<Domain[]> {
+    const found: Domain[] = [];
+    for (const domain of await libvirt.domains.list()) {
+      // Machines of others come and go meanwhile.
+      const xml = await domain.xml({ inactive: true }).catch(() => '');
+      if (domain.name.startsWith(this.prefix) || xml.includes(`${this.path}/`)) found.push(domain);
+    }
+    return found;
+  }
+
+  async #with<Result>(work: (libvirt: Libvirt) => Promise<Result>): Promise<Result> {
+    const libvirt = await Libvirt.connect({ uri });
+    try {
+      return await work(libvirt);
+    } finally {
+      await libvirt.close();
+    }
+  }
+}
