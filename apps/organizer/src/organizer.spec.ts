@@ -1,0 +1,168 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Logger as NestLog } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { ensureTopology, isEvent, publishEvent, readEvents, type Bus } from '@polyvirt/bus';
+import { eventually, NatsServer } from '@polyvirt/bus/testing';
+import { archiveUpdated, consumers, streams, type CloudEvent } from '@polyvirt/contracts';
+import { mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino, type Logger } from 'pino';
+import 'reflect-metadata';
+import { Archive } from './archive/archive.ts';
+import { OrganizerModule } from './organizer.module.ts';
+import { History, record, tree } from './testing/events.ts';
+
+describe('Organizer', () => {
+  let folder: string;
+  let root: string;
+  let nats: NatsServer;
+  let gateway: Bus;
+  let agent: Bus;
+  let end: AbortController;
+  let logged: Array<{ level: number; msg: string }>;
+  let logger: Logger;
+  let stop: () => Promise<void>;
+
+  beforeEach(async () => {
+    NestLog.overrideLogger(false);
+    folder = await mkdtemp(join(tmpdir(), 'polyvirt-organizer-'));
+    root = join(folder, 'permanent_vms');
+    end = new AbortController();
+    logged = [];
+    logger = pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) });
+    nats = await NatsServer.start({
+      services: [
+        { service: 'gateway', password: 'g' },
+        { service: 'organizer', password: 'o' },
+        { service: 'agent', host: 'kvm-lab1', password: 'a' },
+      ],
+    });
+    [gateway, agent] = await Promise.all([nats.connect('gateway'), nats.connect('agent-kvm-lab1')]);
+    await ensureTopology(gateway);
+    stop = async () => {};
+  });
+
+  afterEach(async () => {
+    end.abort();
+    await stop();
+    await Promise.all([gateway.close(), agent.close()]);
+    await nats[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true });
+    NestLog.overrideLogger(['error']);
+  });
+
+  const start = async () => {
+    const archive = await Archive.open(root, logger);
+    const bus = await nats.connect('organizer');
+    const module = OrganizerModule.of({ bus, archive, logger });
+    const app = await NestFactory.createApplicationContext(module, { logger: false });
+    let running = true;
+    stop = async () => {
+      if (running) await app.close();
+      running = false;
+    };
+  };
+
+  const publish = (event: CloudEvent) => publishEvent(agent, 'kvm-lab1', event);
+
+  const announcements = async (count: number) => {
+    const found = [];
+    for await (const { event } of readEvents(gateway, { fromSequence: 0, signal: end.signal })) {
+      if (isEvent(archiveUpdated, event)) found.push(event);
+      if (found.length === count) break;
+    }
+    return found;
+  };
+
+  const isDone = async () => {
+    const { num_pending, num_ack_pending } = await gateway.manager.consumers.info(
+      streams.events.name,
+      consumers.organizer,
+    );
+    expect([num_pending, num_ack_pending]).toEqual([0, 0]);
+  };
+
+  it('archives what was published before it began and what comes after, and says so', async () => {
+    const history = new History();
+    await publish(history.add('vm.created', record()).event);
+    await start();
+    await publish(history.add('vm.started', record({ state: 'running' })).event);
+    const [first, second] = await announcements(2);
+    expect(first).toMatchObject({
+      id: 'event-1:archived',
+      type: 'archive.updated',
+      source: '/hosts/kvm-lab1/organizer',
+      subject: record().id,
+      data: { archive: { folder: '2026-11-21_web-1', name: 'web-1', history: [{ event: 'vm.created' }] } },
+    });
+    expect(second!.data.archive.history.length).toBe(2);
+    await eventually(isDone);
+  });
+
+  it('misses and repeats nothing over restarts of itself and of nats-server', async () => {
+    const history = new History();
+    for (let index = 0; index < 4; index += 1) {
+      const vm = record({ nativeId: `vm-${index}`, name: `vm-${index}` });
+      for (const type of ['vm.created', 'vm.started', 'vm.stopped']) history.add(type, vm);
+    }
+    await start();
+    for (const [index, { event }] of history.events.entries()) {
+      const published = publish(event);
+      if (index % 5 === 1) await nats.restart();
+      if (index % 5 === 3) {
+        await stop();
+        await start();
+      }
+      await published;
+    }
+    await eventually(isDone, 30_000);
+    expect((await announcements(12)).map(({ id }) => id)).toEqual(
+      history.events.map(({ event }) => `${event.id}:archived`),
+    );
+    const archived = await tree(root);
+    const other = await Archive.open(join(folder, 'replayed'), logger);
+    let sequence = 0;
+    for await (const stored of readEvents(gateway, { fromSequence: 0, signal: end.signal })) {
+      if (stored.event.type.startsWith('vm.')) {
+        await other.apply(stored);
+        sequence += 1;
+      }
+      if (sequence === 12) break;
+    }
+    expect(await tree(other.root)).toEqual(archived);
+  }, 60_000);
+
+  it('waits, complaining, while it cannot write, and then goes on in order', async () => {
+    const history = new History();
+    await start();
+    await publish(history.add('vm.created', record()).event);
+    await announcements(1);
+    await rename(root, `${root}-full`);
+    await writeFile(root, 'a file in the way');
+    await publish(history.add('vm.started', record()).event);
+    await publish(history.add('vm.stopped', record()).event);
+    await eventually(() => {
+      const complaints = logged.filter(({ level }) => level === 50);
+      expect(complaints.length).toBeGreaterThan(1);
+      expect(complaints[0]!.msg).toMatch(/^Could not archive; trying again\./);
+    });
+    await rm(root);
+    await rename(`${root}-full`, root);
+    const last = (await announcements(3)).at(-1)!;
+    expect(last.data.archive.history.map(({ event }) => event)).toEqual(['vm.created', 'vm.started', 'vm.stopped']);
+    await eventually(isDone);
+  }, 20_000);
+
+  it('passes over an event that is not valid, with a line in the log', async () => {
+    const history = new History();
+    await start();
+    const broken = history.add('vm.created', record()).event;
+    await publish({ ...broken, data: { vm: 'none' } });
+    await publish(history.add('vm.created', record({ name: 'good' })).event);
+    await announcements(1);
+    await eventually(isDone);
+    expect(await readdir(root)).toEqual(['2026-11-21_good']);
+    expect(logged.map(({ msg }) => msg)).toContain('Passed over an event that is not valid.');
+  });
+});
