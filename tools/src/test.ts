@@ -12,18 +12,23 @@ import { PASSED, Report } from './test-run/outcome.ts';
 import { SUITES } from './test-run/suites.ts';
 import { ensureTinyLinux } from './tiny-linux/build.ts';
 
-const HELP = `usage: npm test [-- <suite>… [--no-install] [--only <pattern>]]
+const HELP = `usage: npm test [-- <suite>… [--no-install] [--testPathPatterns <pattern>]]
 
 Runs the checks (build, lint, format, generated files) and every suite, or only the suites named:
   ${SUITES.map(({ name }) => name).join(', ')}
 
   --no-install      say what is missing and how to install it, and stop
-  --only <pattern>  run only the test files whose path matches
+  --testPathPatterns <pattern>
+                    run only the test files whose path matches
 `;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { 'no-install': { type: 'boolean' }, only: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+  options: {
+    'no-install': { type: 'boolean' },
+    testPathPatterns: { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
+  },
 });
 const unknown = positionals.find((name) => !SUITES.some((suite) => suite.name === name));
 if (values.help || unknown !== undefined) {
@@ -32,6 +37,7 @@ if (values.help || unknown !== undefined) {
 }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt(signal));
 
+const pattern = values.testPathPatterns;
 const everything = positionals.length === 0;
 const suites = everything ? SUITES : SUITES.filter(({ name }) => positionals.includes(name));
 const needs = [...new Set(suites.flatMap((suite) => suite.needs))];
@@ -63,7 +69,7 @@ try {
     for (const suite of suites) {
       if (interruptedBy() !== undefined) break;
       await report.part(suite.name, () =>
-        runSuite(suite, { [MARK]: runId }, values.only === undefined ? [] : [values.only]),
+        runSuite(suite, { [MARK]: runId }, pattern === undefined ? [] : ['--testPathPatterns', pattern]),
       );
     }
     await report.part('nothing left behind', () => nothingIsLeft(before, withLibvirt, runId));

@@ -1,15 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { GENERATORS } from '../generators.ts';
 import { npmProgram } from '../npm-program.ts';
 import { root } from '../places.ts';
 import { foreground } from './foreground.ts';
 import { failure, PASSED, type Outcome } from './outcome.ts';
 
 const MINUTE = 60_000;
-
-/** Programs that write files which are committed, and the files. */
-const GENERATED: readonly { script: string; args: readonly string[]; writes: readonly string[] }[] = [];
 
 export async function build(): Promise<Outcome> {
   return await succeeds(npmProgram('nx'), ['run-many', '-t', 'build', '--outputStyle', 'static'], 15 * MINUTE);
@@ -23,17 +21,22 @@ export async function format(): Promise<Outcome> {
   return await succeeds(npmProgram('prettier'), ['--check', '.'], 5 * MINUTE);
 }
 
-/** Writes every generated file again and fails when one was not what the sources say. */
+/** Fails when a generated file is not what the sources say. Everything has to be built. */
 export async function generatedFiles(): Promise<Outcome> {
-  const stale: string[] = [];
-  for (const { script, args, writes } of GENERATED) {
-    const before = await contents(writes);
-    const outcome = await succeeds(join(root, script), args, 5 * MINUTE);
-    if (outcome.failed > 0) return outcome;
-    const after = await contents(writes);
-    stale.push(...writes.filter((path) => before.get(path) !== after.get(path)));
-  }
+  const stale = await regenerate();
   return stale.length === 0 ? PASSED : failure(`out of date, and now written anew: ${stale.join(', ')}`);
+}
+
+/** Writes every generated file again and resolves with those that have changed. */
+export async function regenerate(): Promise<string[]> {
+  const files = GENERATORS.flatMap(({ writes }) => writes);
+  const before = await contents(files);
+  for (const { script, args } of GENERATORS) {
+    const { failed, note } = await succeeds(join(root, script), args, 5 * MINUTE);
+    if (failed > 0) throw new Error(`${script}: ${note}`);
+  }
+  const after = await contents(files);
+  return files.filter((path) => before.get(path) !== after.get(path));
 }
 
 async function succeeds(script: string, args: readonly string[], timeoutMs: number): Promise<Outcome> {
