@@ -12,12 +12,14 @@ export interface HandlerExtras {
 }
 
 /** Nest would replace every error by "Internal server error"; the transport wants to see it. */
-@Catch()
 class PassingFilter implements RpcExceptionFilter {
   catch(error: unknown): Observable<never> {
     return throwError(() => error);
   }
 }
+
+// Called and not written as a decorator, so that Node can run this library from its sources.
+Catch()(PassingFilter);
 
 const handler = (pattern: string, extras: HandlerExtras): MethodDecorator =>
   applyDecorators(

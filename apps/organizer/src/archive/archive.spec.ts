@@ -112,7 +112,7 @@ describe('Archive', () => {
     ]);
     expect(await readFile(join(root, '2026-11-21_web-1/vm_files/domain.xml'), 'utf8')).toBe('<domain>2</domain>');
     const readme = await readFile(join(root, '2026-11-21_web-1/README.md'), 'utf8');
-    expect(readme).toMatch(/^# web\\-2\n\n\*\*This VM was deleted on 2026-11-21 10:00:12 UTC\.\*\*/);
+    expect(readme).toMatch(/^# web-2\n\n\*\*This VM was deleted on 2026-11-21 10:00:12 UTC\.\*\*/);
   });
 
   it('takes back the mark when a VM comes back under its id', async () => {

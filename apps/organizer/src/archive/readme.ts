@@ -88,7 +88,7 @@ const time = (at: string) =>
 
 /** Text that Markdown takes for nothing but text, on one line. */
 function text(value: string): string {
-  return value.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').replace(/[\\`*_{}[\]<>()#+!|&~-]/g, '\\$&');
+  return value.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').replace(/[\\`*_[\]<>#|&~]/g, '\\$&');
 }
 
 /** Code on one line, whatever backquotes it has; in a table as well. */
