@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import {
   AckPolicy,
   DeliverPolicy,
@@ -21,6 +22,8 @@ import {
 import type { Bus } from './connection.ts';
 import { forgetDeletedKeys } from './deleted-keys.ts';
 import { served } from './served.ts';
+
+const log = new Logger('Bus');
 
 /** A command that nobody has acknowledged for so long is delivered again. */
 export const commandAckWaitMs = 15_000;
@@ -70,11 +73,18 @@ export async function ensureTopology(
     for (const host of hosts) await ensureConsumer(bus, streams.commands.name, commandConsumerConfig(host));
   };
   await served(bus, make, { signal, what: 'making the streams' });
-  await forgetDeletedKeys(bus, bucketStream(buckets.inventory.name), {
-    olderThanMs: forgetAfterMs,
-    signal: signal ?? new AbortController().signal,
-  });
+  await tidy(bus, signal);
   for (const host of hosts) hostsWithConsumer(bus).add(host);
+}
+
+/** What is not tidied up now will be the next time. */
+async function tidy(bus: Bus, signal: AbortSignal = new AbortController().signal): Promise<void> {
+  try {
+    await forgetDeletedKeys(bus, bucketStream(buckets.inventory.name), { olderThanMs: forgetAfterMs, signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    log.warn(`Deleted keys were not forgotten: ${(error as Error).message}`);
+  }
 }
 
 const provided = new WeakMap<Bus, Set<HostId>>();
