@@ -130,20 +130,20 @@ export class Bucket<Value> {
    * looks again and tells only what has changed. Needs the right to make consumers, which agents do not have.
    */
   async *watch(filter: string, signal: AbortSignal): AsyncGenerator<BucketChange<Value>, void> {
-    let known = new Map<string, number>();
+    const known = new Map<string, number>();
     for (let failures = 1; !signal.aborted; failures += 1) {
       try {
         await this.#bus.whenConnected(signal);
         const { state } = await this.#bus.whileConnected(this.#bus.manager.streams.info(bucketStream(this.name)));
         // Lower than what was seen: the bucket was lost and begun anew, and its revisions say nothing about the old ones.
-        const isNew = Math.max(0, ...known.values()) > state.last_seq;
-        const before = known;
-        if (isNew) known = new Map();
+        if ([...known.values()].some((revision) => revision > state.last_seq)) {
+          for (const key of known.keys()) known.set(key, 0);
+        }
         const seen = new Set<string>();
         let caughtUp = false;
         for await (const item of this.#look(filter, signal)) {
           if (item === 'caught-up') {
-            for (const [key, revision] of before) {
+            for (const [key, revision] of known) {
               if (seen.has(key)) continue;
               known.delete(key);
               yield { type: 'delete', key, revision };

@@ -104,6 +104,11 @@ export class Bus {
     return this.#connected && !this.connection.isClosed();
   }
 
+  /** Whether it has been closed, or is about to be; nothing can be sent any more. */
+  get isClosing(): boolean {
+    return this.connection.isClosed() || this.connection.isDraining();
+  }
+
   /** Calls back after every reconnection, until the returned function is called. */
   onReconnect(listener: () => void): () => void {
     this.#reconnected.add(listener);

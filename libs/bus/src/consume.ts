@@ -33,7 +33,7 @@ export async function* consumeEvents(
 ): AsyncGenerator<Delivery<StoredEvent>, void> {
   for await (const message of pull(bus, { stream: streams.events.name, consumer, maxMessages: 1, signal })) {
     const event = decodeEvent(message);
-    if (event) yield* deliver(message, event);
+    if (event) yield* deliver(bus, message, event);
     else message.term();
   }
 }
@@ -46,7 +46,7 @@ export async function* consumeRollups(
   const options = { stream: streams.rollups.name, consumer: consumers.rollups, maxMessages: 64, signal };
   for await (const message of pull(bus, options)) {
     const rollup = decodeRollup(message);
-    if (rollup) yield* deliver(message, rollup);
+    if (rollup) yield* deliver(bus, message, rollup);
     else message.term();
   }
 }
@@ -60,15 +60,18 @@ function decodeRollup(message: JsMsg): MinuteRollup | undefined {
   }
 }
 
-function* deliver<Content>(message: JsMsg, content: Content): Generator<Delivery<Content>, void> {
+function* deliver<Content>(bus: Bus, message: JsMsg, content: Content): Generator<Delivery<Content>, void> {
   // The server takes it for lost only when this process dies, however long it takes.
-  const beat = setInterval(() => message.working(), sharedAckWaitMs / 3);
+  const tell = (say: () => void) => {
+    if (!bus.isClosing) say();
+  };
+  const beat = setInterval(() => tell(() => message.working()), sharedAckWaitMs / 3);
   try {
     yield {
       content,
       deliveries: message.info.deliveryCount,
       ack: () => acknowledge(message),
-      nak: (delayMs) => message.nak(Math.max(1, delayMs)),
+      nak: (delayMs) => tell(() => message.nak(Math.max(1, delayMs))),
       trace: (run) => runInTrace(message.headers?.get(traceHeader), run),
     };
   } finally {

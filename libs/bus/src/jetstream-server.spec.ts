@@ -243,6 +243,35 @@ describe('JetStreamServer', () => {
     await eventually(() => expect(begun).toBe(1), 15_000);
   }, 30_000);
 
+  it('does not mind a handler that outlives the connection', async () => {
+    const dying = await nats.connect();
+    const first = new JetStreamServer({ bus: dying, host, closeWithinMs: 0, workingEveryMs: 10 });
+    const firstApp = await NestFactory.createMicroservice(HandlerModule, { strategy: first, logger: false });
+    await firstApp.listen();
+    const failures: unknown[] = [];
+    const note = (error: unknown) => failures.push(error);
+    process.on('unhandledRejection', note);
+    const ends: Array<(failed?: boolean) => void> = [];
+    const running = () =>
+      new Promise<void>((resolve, reject) => {
+        ends.push((failed) => (failed ? reject(new Error('too late')) : resolve()));
+      });
+    start = running;
+    read = running;
+    await publishCommand(gateway, command('a'));
+    await publishCommand(gateway, command('b'));
+    const asked = ask(gateway, readVm, host, { nativeId: 'x' }, { deadlineMs: 500 }).catch(() => {});
+    await eventually(() => expect(ends.length).toBe(3));
+    await firstApp.close();
+    await dying.close();
+    ends.forEach((settle, index) => settle(index === 0));
+    await asked;
+    await first.idle();
+    await sleep(50);
+    process.off('unhandledRejection', note);
+    expect(failures).toEqual([]);
+  });
+
   describe('dead letters', () => {
     const put = async (subject: string, payload: Uint8Array) => {
       await gateway.jetstream.publish(subject, payload);

@@ -147,7 +147,10 @@ export class JetStreamServer extends Server implements CustomTransportStrategy {
       return;
     }
     const everyMs = this.#options.workingEveryMs ?? commandAckWaitMs / 3;
-    const delivery: Running = { message, beat: setInterval(() => delivery.message.working(), everyMs) };
+    const delivery: Running = {
+      message,
+      beat: setInterval(() => this.#tell(() => delivery.message.working()), everyMs),
+    };
     this.#running.set(message.seq, delivery);
     try {
       await runInTrace(message.headers?.get(traceHeader), () => this.#settle(delivery));
@@ -156,7 +159,7 @@ export class JetStreamServer extends Server implements CustomTransportStrategy {
       const deliberate = error instanceof Redeliver;
       if (!deliberate && !this.#closing.signal.aborted) this.logger.error(error);
       const delayMs = deliberate ? error.delayMs : backoffMs(deliveryCount, { firstDelayMs: 500, maxDelayMs: 30_000 });
-      delivery.message.nak(Math.max(1, delayMs));
+      this.#tell(() => delivery.message.nak(Math.max(1, delayMs)));
     } finally {
       clearInterval(delivery.beat);
       this.#running.delete(message.seq);
@@ -221,21 +224,26 @@ export class JetStreamServer extends Server implements CustomTransportStrategy {
     });
     await publishEvent(bus, host, event, { signal: this.#closing.signal });
     await onDeadLetter?.(letter);
-    delivery.message.term();
+    this.#tell(() => delivery.message.term());
+  }
+
+  /** A handler may outlive the connection; what the server is not told, it finds out by waiting. */
+  #tell(say: () => void): void {
+    if (!this.#options.bus.isClosing) say();
   }
 
   async #answer(message: Msg): Promise<void> {
     const requestId = message.headers?.get(requestIdHeader);
     await runInTrace(message.headers?.get(traceHeader), async () => {
       try {
-        message.respond(encodeJson(await this.#answerOf(message)), { headers: messageHeaders() });
+        const answer = encodeJson(await this.#answerOf(message));
+        this.#tell(() => message.respond(answer, { headers: messageHeaders() }));
       } catch (error) {
         const problem = asProblemError(error);
         const id = requestId || (currentTrace()?.traceId ?? '');
         if (problem.code === 'internal') this.logger.error(problem.cause ?? problem, `request ${id}`);
-        message.respond(encodeJson(problem.toProblem(id)), {
-          headers: messageHeaders({ [problemHeader]: problem.code }),
-        });
+        const headers = messageHeaders({ [problemHeader]: problem.code });
+        this.#tell(() => message.respond(encodeJson(problem.toProblem(id)), { headers }));
       }
     });
   }

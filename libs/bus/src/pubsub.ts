@@ -13,7 +13,7 @@ export interface Listener {
 
 /** Tells whoever listens now; nobody keeps it. For heartbeats and metrics. */
 export function broadcast(bus: Bus, subject: string, value: unknown): void {
-  if (!bus.connection.isClosed()) bus.connection.publish(subject, encodeJson(value), { headers: messageHeaders() });
+  if (!bus.isClosing) bus.connection.publish(subject, encodeJson(value), { headers: messageHeaders() });
 }
 
 /** Calls back with every value that is valid; others leave a line in the log. */
@@ -42,7 +42,7 @@ export function listen<Schema extends z.ZodType>(
 
 /** Sends bytes as they are; at most what one message may hold, 1 MiB by default. For consoles. */
 export function sendBytes(bus: Bus, subject: string, bytes: Uint8Array): void {
-  if (!bus.connection.isClosed()) bus.connection.publish(subject, bytes);
+  if (!bus.isClosing) bus.connection.publish(subject, bytes);
 }
 
 /** Calls back with the bytes of every message, in the order they were sent. */
