@@ -149,7 +149,7 @@ describe('the process of a running VM', () => {
   });
 
   it('rewrites the .vmx and leaves every byte it does not own', async () => {
-    const vmx = await bench.vm('web');
+    const vmx = bench.vm('web');
     const text = `#!/usr/bin/vmware\r\n.encoding = "windows-1252"\r\n# gr\xfcn\r\nmy.Key   =   "\xe4|22"\r\n`;
     const rest = bench
       .read(vmx)
@@ -171,7 +171,7 @@ describe('the process of a running VM', () => {
   });
 
   it('keeps three logs and writes the pid into the first line of each', async () => {
-    const vmx = await bench.vm('web');
+    const vmx = bench.vm('web');
     for (let round = 0; round < 5; round++) {
       await bench.vmrun('start', vmx, 'nogui');
       await bench.vmrun('stop', vmx, 'hard');

@@ -32,7 +32,7 @@ describe('faults', () => {
     bench.vmrun(command, vmx, ...args.map((arg) => arg.replace('<clone>', join(bench.folder, 'copy', 'copy.vmx'))));
 
   it('refuses with a named error or with any text, for as many calls as asked', async () => {
-    const vmx = await bench.vm('web');
+    const vmx = bench.vm('web');
     bench.set({
       faults: [
         { kind: 'refuse', command: 'start', error: 'not-supported-for-parameters', after: 1, times: 1 },
@@ -52,21 +52,21 @@ describe('faults', () => {
   });
 
   it('strikes the VMs of a pattern only', async () => {
-    const [web, db] = [await bench.vm('web'), await bench.vm('db')];
+    const [web, db] = [bench.vm('web'), bench.vm('db')];
     bench.set({ faults: [{ kind: 'refuse', command: '*', vmx: '*/DB.vmx', error: 'canceled' }] });
     expect((await bench.vmrun('start', db, 'nogui')).stdout).toBe('Error: The operation was canceled\n');
     expect((await bench.vmrun('start', web, 'nogui')).exit).toBe(0);
   });
 
   it('fails after the work is done', async () => {
-    const vmx = await bench.vm('web');
+    const vmx = bench.vm('web');
     bench.set({ faults: [{ kind: 'refuse', command: 'start', at: 'after', error: 'unknown' }] });
     expect((await bench.vmrun('start', vmx, 'nogui')).exit).toBe(255);
     expect((await bench.vmrun('list')).lines).toEqual(['Total running VMs: 1', vmx]);
   });
 
   it('is slow, by fault and by latency', async () => {
-    const vmx = await bench.vm('web');
+    const vmx = bench.vm('web');
     bench.set({ faults: [{ kind: 'slow', command: 'listSnapshots', delayMs: 300 }], latencyMs: { list: 300 } });
     for (const args of [['listSnapshots', vmx], ['list']]) {
       const before = Date.now();
@@ -76,7 +76,7 @@ describe('faults', () => {
   });
 
   it.each(['before', 'halfway', 'after'] as const)('hangs %s the work until it is killed', async (at) => {
-    const vmx = await bench.vm('web');
+    const vmx = bench.vm('web');
     bench.set({ faults: [{ kind: 'hang', command: 'snapshot', at, times: 1 }] });
     const child = bench.start('vmrun', ['-T', 'ws', 'snapshot', vmx, 'base']);
     child.stdout!.resume();
@@ -95,7 +95,7 @@ describe('faults', () => {
   it.each(Object.entries(CHANGES))(
     'dies half-way through %s, and later calls work',
     async (command, { args, runs }) => {
-      const vmx = await bench.vm('web');
+      const vmx = bench.vm('web');
       await bench.vmrun('snapshot', vmx, 'base');
       if (runs) await bench.vmrun('start', vmx, 'nogui');
       bench.set({ faults: [{ kind: 'die', command, times: 1 }] });
@@ -107,7 +107,7 @@ describe('faults', () => {
   );
 
   it.each(Object.entries(CHANGES))('runs out of disk half-way through %s', async (command, { args, runs }) => {
-    const vmx = await bench.vm('web');
+    const vmx = bench.vm('web');
     await bench.vmrun('snapshot', vmx, 'base');
     if (runs) await bench.vmrun('start', vmx, 'nogui');
     bench.set({ faults: [{ kind: 'disk-full', command }] });
@@ -117,7 +117,7 @@ describe('faults', () => {
   });
 
   it('leaves a half-made clone when it dies', async () => {
-    const vmx = await bench.vm('web');
+    const vmx = bench.vm('web');
     bench.set({ faults: [{ kind: 'die', command: 'clone' }] });
     await call('clone', vmx, CHANGES['clone']!.args);
     const folder = join(bench.folder, 'copy');
@@ -151,7 +151,7 @@ describe('faults', () => {
   });
 
   it('a second change of a busy VM is refused or waits, by knob', async () => {
-    const vmx = await bench.vm('web');
+    const vmx = bench.vm('web');
     bench.set({ faults: [{ kind: 'slow', command: 'snapshot', at: 'halfway', delayMs: 700, times: 1 }] });
     const first = bench.vmrun('snapshot', vmx, 'one');
     await bench.until(() => existsSync(join(dirname(vmx), 'web-000001.vmdk')));
@@ -194,7 +194,7 @@ describe('faults', () => {
 
   it('list lags behind by knob', async () => {
     bench.set({ listLagMs: 1500 });
-    const vmx = await bench.vm('web');
+    const vmx = bench.vm('web');
     const untilListed = async (count: number) => {
       while ((await bench.vmrun('list')).lines[0] !== `Total running VMs: ${count}`) continue;
     };
@@ -207,7 +207,7 @@ describe('faults', () => {
   });
 
   it('a folder in place of the .vmx is no VM', async () => {
-    const vmx = await bench.vm('web');
+    const vmx = bench.vm('web');
     rmSync(vmx);
     mkdirSync(vmx);
     expect((await bench.vmrun('start', vmx)).stdout).toContain('The virtual machine cannot be found');

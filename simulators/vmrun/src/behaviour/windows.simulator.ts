@@ -11,7 +11,7 @@ describe('Windows style', () => {
   beforeEach(async () => {
     bench = new Workbench();
     bench.set({ style: 'windows', drives: { C: bench.folder } });
-    await bench.vm('web');
+    bench.vm('web');
     vmx = 'C:\\web\\web.vmx';
   });
   afterEach(() => bench.close());
@@ -83,7 +83,7 @@ describe('Windows style', () => {
     expect(inventory.get('vmlist1.config')).toBe(vmx);
     expect(inventory.get('vmlist1.DisplayName')).toBe('web');
     bench.set({ style: 'windows', drives: { C: bench.folder }, product: 'player' });
-    const other = await bench.vm('other');
+    const other = bench.vm('other');
     expect((await bench.run('vmrun', ['-T', 'player', 'start', 'C:\\other\\other.vmx', 'gui'])).exit).toBe(0);
     expect(dirname(other)).toContain('other');
     expect(bench.read(join(bench.home, 'preferences.ini')).get('pref.mruVM0.filename')).toBe('C:\\other\\other.vmx');

@@ -16,7 +16,7 @@ describe('clone and deleteVM', () => {
   let target: string;
   beforeEach(async () => {
     bench = new Workbench();
-    source = await bench.vm('web');
+    source = bench.vm('web');
     target = join(bench.folder, 'copy', 'copy.vmx');
   });
   afterEach(() => bench.close());
@@ -185,7 +185,7 @@ describe('clone and deleteVM', () => {
   });
 
   it('upgrades the hardware, and says so or nothing when it is up to date', async () => {
-    const old = await bench.vm('old', { 'virtualHW.version': '19' });
+    const old = bench.vm('old', { 'virtualHW.version': '19' });
     expect(await bench.vmrun('upgradevm', old)).toMatchObject(DONE);
     expect(bench.read(old).get('virtualHW.version')).toBe('21');
     expect(await bench.vmrun('upgradevm', old)).toMatchObject(refused('The virtual machine is already up-to-date'));

@@ -95,7 +95,7 @@ describe('vmware-vdiskmanager', () => {
   it('60: does not shrink by growing, and not a disk with snapshots', async () => {
     await create();
     expect((await bench.vdiskmanager('-x', '32MB', disk)).exit).toBe(1);
-    const vmx = await bench.vm('web');
+    const vmx = bench.vm('web');
     await bench.vmrun('snapshot', vmx, 'base');
     expect((await bench.vdiskmanager('-x', '1GB', join(bench.folder, 'web/web-000001.vmdk'))).exit).toBe(1);
   });
@@ -110,7 +110,7 @@ describe('vmware-vdiskmanager', () => {
   });
 
   it('61: does not shrink a child', async () => {
-    const vmx = await bench.vm('web');
+    const vmx = bench.vm('web');
     await bench.vmrun('snapshot', vmx, 'base');
     const { exit, stdout } = await bench.vdiskmanager('-k', join(bench.folder, 'web/web-000001.vmdk'));
     expect(exit).toBe(1);
@@ -139,7 +139,7 @@ describe('vmware-vdiskmanager', () => {
   });
 
   it('62: tells a chain that is broken', async () => {
-    const vmx = await bench.vm('web');
+    const vmx = bench.vm('web');
     await bench.vmrun('snapshot', vmx, 'base');
     await bench.vdiskmanager('-n', join(bench.folder, 'web/web.vmdk'), join(bench.folder, 'web/moved.vmdk'));
     const { exit, stdout } = await bench.vdiskmanager('-e', join(bench.folder, 'web/web-000001.vmdk'));

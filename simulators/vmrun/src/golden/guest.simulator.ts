@@ -13,7 +13,7 @@ describe('Tools and guest commands', () => {
   let vmx: string;
   beforeEach(async () => {
     bench = new Workbench();
-    vmx = await bench.vm('web');
+    vmx = bench.vm('web');
   });
   afterEach(() => bench.close());
 

@@ -19,7 +19,7 @@ describe('power commands', () => {
   afterEach(() => bench.close());
 
   it('8: start prints nothing and leaves a process that list and the log agree on', async () => {
-    const vmx = await bench.vm('web');
+    const vmx = bench.vm('web');
     expect(await bench.vmrun('start', vmx, 'nogui')).toMatchObject(DONE);
     expect((await bench.vmrun('list')).lines).toEqual(['Total running VMs: 1', vmx]);
     expect(bench.logOf(vmx)).toMatch(
@@ -31,7 +31,7 @@ describe('power commands', () => {
 
   it('9: on Windows a GUI keeps the pipes of start open until it is closed', async () => {
     bench.set({ style: 'windows', display: 'present' });
-    const vmx = await bench.vm('web');
+    const vmx = bench.vm('web');
     const child = bench.start('vmrun', ['-T', 'ws', 'start', vmx]);
     const events: string[] = [];
     const isClosed = new Promise<void>((resolve) => child.once('close', () => resolve()));
@@ -47,7 +47,7 @@ describe('power commands', () => {
 
   it('9: on Linux nothing is held', async () => {
     bench.set({ display: 'present' });
-    const vmx = await bench.vm('web');
+    const vmx = bench.vm('web');
     const child = bench.start('vmrun', ['-T', 'ws', 'start', vmx, 'gui']);
     child.stdout!.resume();
     child.stderr!.resume();
@@ -67,7 +67,7 @@ describe('power commands', () => {
 
   it('11, 40: a VM that is open in a window can neither be started without one nor deleted', async () => {
     bench.set({ display: 'present' });
-    const vmx = await bench.vm('web');
+    const vmx = bench.vm('web');
     const gui = bench.start('vmware', [vmx]);
     await bench.until(() => existsSync(`${vmx}.lck`));
     expect(await bench.vmrun('start', vmx, 'nogui')).toMatchObject({
@@ -89,7 +89,7 @@ describe('power commands', () => {
     ['an adapter model it does not have', { 'ethernet0.virtualDev': 'virtio' }],
     ['NVMe without PCI Express ports', { 'nvme0.present': 'TRUE', 'pciBridge4.present': 'FALSE' }],
   ])('12: start is canceled for %s, and the log says why', async (_, entries) => {
-    const vmx = await bench.vm('web', entries);
+    const vmx = bench.vm('web', entries);
     expect(await bench.vmrun('start', vmx, 'nogui')).toMatchObject({
       exit: 255,
       stdout: 'Error: The operation was canceled\n',
@@ -116,7 +116,7 @@ describe('power commands', () => {
   });
 
   it('14: a key that occurs twice is refused, or the last one wins', async () => {
-    const vmx = await bench.vm('web');
+    const vmx = bench.vm('web');
     writeFileSync(vmx, Buffer.concat([bench.read(vmx).bytes(), Buffer.from('MEMSIZE = "128"\n')]));
     expect((await bench.vmrun('listSnapshots', vmx)).stdout).toContain('Cannot read the virtual machine configuration');
     bench.set({ duplicateKeys: 'last-wins' });
@@ -137,7 +137,7 @@ describe('power commands', () => {
   it.each(['stop', 'reset', 'suspend', 'pause', 'unpause', 'getGuestIPAddress'])(
     '17, 23, 43: %s of a VM that is off',
     async (command) => {
-      const vmx = await bench.vm('web');
+      const vmx = bench.vm('web');
       expect(await bench.vmrun(command, vmx)).toMatchObject({ exit: 255, stdout: NOT_ON(vmx), stderr: '' });
       bench.set({ notPoweredOnText: 'short' });
       expect((await bench.vmrun(command, vmx)).stdout).toBe('Error: The virtual machine is not powered on\n');
@@ -208,7 +208,7 @@ describe('power commands', () => {
 
   it('53, 54, 67: an encrypted VM needs its password, and no window', async () => {
     bench.set({ machines: [{ vmx: '*/web.vmx', vmPassword: 'secret' }], display: 'present' });
-    const vmx = await bench.vm('web', { 'encryption.keySafe': 'vmware:key/list/(pair/(null/x,y,z))' });
+    const vmx = bench.vm('web', { 'encryption.keySafe': 'vmware:key/list/(pair/(null/x,y,z))' });
     const cannot = `Error: Cannot open VM: ${vmx},`;
     expect((await bench.vmrun('start', vmx)).stdout).toBe(`${cannot} A password is required for this operation\n`);
     expect((await bench.vmrun('-vp', 'wrong', 'start', vmx)).stdout).toBe(`${cannot} Incorrect password\n`);
@@ -233,7 +233,7 @@ describe('power commands', () => {
   });
 
   it('start gui needs a display', async () => {
-    const vmx = await bench.vm('web');
+    const vmx = bench.vm('web');
     expect((await bench.vmrun('start', vmx)).stdout).toBe(
       'Error: Cannot launch the UI because no display server is present in the current environment\n',
     );

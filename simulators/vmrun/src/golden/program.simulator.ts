@@ -108,7 +108,7 @@ describe('vmrun as a program', () => {
   });
 
   it('63, 70: vmcli tells the power state, and misses a .vmx on stderr', async () => {
-    const vmx = await bench.vm('web');
+    const vmx = bench.vm('web');
     expect((await bench.run('vmcli', [vmx, 'power', 'query', '-f', 'json'])).stdout).toBe('{"PowerState":"off"}\n');
     await bench.vmrun('start', vmx, 'nogui');
     expect((await bench.run('vmcli', ['Power', 'query', '-f', 'json', vmx])).stdout).toBe('{"PowerState":"on"}\n');

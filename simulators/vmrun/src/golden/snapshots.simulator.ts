@@ -14,7 +14,7 @@ describe('snapshot commands', () => {
   let vmx: string;
   beforeEach(async () => {
     bench = new Workbench();
-    vmx = await bench.vm('web');
+    vmx = bench.vm('web');
   });
   afterEach(() => bench.close());
 
@@ -207,7 +207,7 @@ describe('snapshot commands', () => {
   });
 
   it('a running VM with an independent disk cannot be snapshotted, a stopped one can, without that disk', async () => {
-    const other = await bench.vm('other', { 'scsi0:0.mode': 'independent-persistent' });
+    const other = bench.vm('other', { 'scsi0:0.mode': 'independent-persistent' });
     expect((await bench.vmrun('snapshot', other, 'cold')).exit).toBe(0);
     expect(bench.read(other).get('scsi0:0.fileName')).toBe('other.vmdk');
     await bench.vmrun('start', other, 'nogui');

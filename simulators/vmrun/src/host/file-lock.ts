@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isAlive } from './processes.ts';
 
@@ -17,25 +17,34 @@ export function withFileLock<T>(path: string, work: () => T): T {
 /** Takes the lock if nobody alive has it. The first line of the file is the holder's pid, the second its note. */
 export function tryLock(path: string, note = ''): boolean {
   mkdirSync(dirname(path), { recursive: true });
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      writeFileSync(path, `${process.pid}\n${note}`, { flag: 'wx' });
-      return true;
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
-    }
+  const own = `${path}.${process.pid}`;
+  // Linked into place when complete: a holder that is killed at any moment leaves no lock without its pid.
+  writeFileSync(own, `${process.pid}\n${note}`);
+  try {
+    if (isLinked(own, path)) return true;
     const holder = lockHolder(path);
     if (holder && isAlive(holder.pid)) return false;
-    // An empty file belongs to somebody who is just writing it.
-    if (holder) rmSync(path, { force: true });
+    rmSync(path, { force: true });
+    return isLinked(own, path);
+  } finally {
+    rmSync(own, { force: true });
   }
-  return false;
+}
+
+function isLinked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+    return false;
+  }
 }
 
 export function lockHolder(path: string): { pid: number; note: string } | undefined {
   try {
     const [pid = '', note = ''] = readFileSync(path, 'utf8').split('\n');
-    return pid === '' ? undefined : { pid: Number(pid), note };
+    return { pid: Number(pid), note };
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw cause;

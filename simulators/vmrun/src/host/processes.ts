@@ -3,6 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /** True while the process exists and is no zombie. */
 export function isAlive(pid: number): boolean {
+  // Signals to 0 and below mean whole groups.
+  if (!(pid > 0)) return false;
   const commandLine = commandLineOf(pid);
   if (commandLine !== undefined) return commandLine.length > 0;
   try {

@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Dictionary } from '../dictionary/dictionary.ts';
+import { createDisk } from '../disks/create-disk.ts';
 import { isAlive, waitUntilGone } from '../host/processes.ts';
 import type { Knobs } from '../knobs/catalogue.ts';
 import type { Fault } from '../knobs/fault.ts';
@@ -104,10 +105,11 @@ export class Workbench {
   }
 
   /** A VM with one small disk; entries replace the usual ones, an empty one removes it. Returns the .vmx path. */
-  async vm(name: string, entries: Record<string, string> = {}): Promise<string> {
+  vm(name: string, entries: Record<string, string> = {}): string {
     const folder = join(this.folder, name);
     mkdirSync(folder, { recursive: true });
-    await this.vdiskmanager('-c', '-s', '64MB', '-a', 'lsilogic', '-t', '0', join(folder, `${name}.vmdk`));
+    const disk = { path: join(folder, `${name}.vmdk`), sectors: 131072, adapter: 'lsilogic', hardwareVersion: '21' };
+    createDisk({ ...disk, type: 0 }, undefined);
     const vmx = join(folder, `${name}.vmx`);
     const all: Record<string, string> = { ...usualEntries(name), ...entries };
     const kept = Object.entries(all).filter(([, value]) => value !== '');
@@ -117,7 +119,7 @@ export class Workbench {
 
   /** A VM that runs, with Tools up. */
   async runningVm(name: string, entries: Record<string, string> = {}): Promise<string> {
-    const vmx = await this.vm(name, entries);
+    const vmx = this.vm(name, entries);
     const reply = await this.vmrun('start', vmx, 'nogui');
     if (reply.exit !== 0) throw new Error(`start failed: ${reply.stdout}${reply.stderr}`);
     return vmx;
@@ -149,7 +151,7 @@ export class Workbench {
 
   /** Waits for a condition; throws when it does not come true. */
   async until(condition: () => boolean, what = condition.toString()): Promise<void> {
-    if (!(await waitUntilGone(() => !condition(), 8000))) throw new Error(`never: ${what}`);
+    if (!(await waitUntilGone(() => !condition(), 20_000))) throw new Error(`never: ${what}`);
   }
 
   async close(): Promise<void> {
