@@ -7,6 +7,7 @@ import { CONFIG, type GatewayConfig } from './config.ts';
 import { DatabaseModule } from './database/database.module.ts';
 import { HealthModule } from './health/health.module.ts';
 import { Cursors } from './http/cursor.ts';
+import { FreshConnections } from './http/fresh-connections.ts';
 import { ProblemFilter } from './http/problem.filter.ts';
 import { ValidationPipe } from './http/validation.pipe.ts';
 import { IdempotencyModule } from './idempotency/idempotency.module.ts';
@@ -30,6 +31,7 @@ import { UsersModule } from './users/users.module.ts';
   ],
   providers: [
     Cursors,
+    FreshConnections,
     { provide: APP_FILTER, useClass: ProblemFilter },
     { provide: APP_PIPE, useClass: ValidationPipe },
   ],

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Me, TokenPair, User } from '@polyvirt/contracts';
 import { IsNull } from 'typeorm';
 import { Database } from '../database/database.ts';
@@ -11,10 +11,10 @@ const refresh = '/api/v1/auth/refresh';
 
 describe('sessions', () => {
   let gateway: TestGateway;
-  beforeEach(async () => {
+  beforeAll(async () => {
     gateway = await startTestGateway();
   });
-  afterEach(() => gateway.stop());
+  afterAll(() => gateway.stop());
 
   const statusOf = async (token: string) => (await gateway.call('GET', me, { token })).status;
   const trade = (refreshToken: string) => gateway.call<TokenPair>('POST', refresh, { body: { refreshToken } });
@@ -82,6 +82,19 @@ describe('sessions', () => {
     expect((await logout()).status).toBe(204);
   });
 
+  it('applies a lower role to tokens that are in use', async () => {
+    const admin = (await gateway.login()).accessToken;
+    const operator = await gateway.as('operator');
+    const { user } = (await gateway.call<Me>('GET', me, { token: operator })).body;
+    const { body } = await gateway.call<User>('PATCH', `/api/v1/users/${user.id}`, {
+      token: admin,
+      body: { role: 'viewer' },
+    });
+    expect(body.role).toBe('viewer');
+    const now = (await gateway.call<Me>('GET', me, { token: operator })).body;
+    expect(now.permissions).not.toContain('vm:power');
+  });
+
   it('ends all sessions of a user who is disabled or gets a new password', async () => {
     const admin = (await gateway.login()).accessToken;
     const operator = await gateway.as('operator');
@@ -94,19 +107,6 @@ describe('sessions', () => {
     await gateway.call('PATCH', user, { token: admin, body: { disabled: true } });
     expect(await statusOf(next)).toBe(401);
     await expect(gateway.login('operator', 'another good password')).rejects.toThrow('wrong');
-  });
-
-  it('applies a lower role to tokens that are in use', async () => {
-    const admin = (await gateway.login()).accessToken;
-    const operator = await gateway.as('operator');
-    const { user } = (await gateway.call<Me>('GET', me, { token: operator })).body;
-    const { body } = await gateway.call<User>('PATCH', `/api/v1/users/${user.id}`, {
-      token: admin,
-      body: { role: 'viewer' },
-    });
-    expect(body.role).toBe('viewer');
-    const now = (await gateway.call<Me>('GET', me, { token: operator })).body;
-    expect(now.permissions).not.toContain('vm:power');
   });
 
   it('lets a session end with its time', async () => {

@@ -46,10 +46,12 @@ export class IdentityChanges implements OnModuleInit, OnApplicationShutdown {
    * by taking the one row.
    */
   async change<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
-    const result = await this.database.transaction(async (manager) => {
+    const { result, revision } = await this.database.transaction(async (manager) => {
       await manager.increment(IdentityRevisionEntity, row, 'revision', 1);
-      return work(manager);
+      const { revision } = await manager.findOneByOrFail(IdentityRevisionEntity, row);
+      return { result: await work(manager), revision };
     });
+    this.known = Math.max(this.known, revision);
     this.tell();
     return result;
   }
@@ -57,7 +59,7 @@ export class IdentityChanges implements OnModuleInit, OnApplicationShutdown {
   private async look(): Promise<void> {
     try {
       const revision = await this.read();
-      if (revision === this.known) return;
+      if (revision <= this.known) return;
       this.known = revision;
       this.tell();
     } catch (err) {

@@ -16,12 +16,18 @@ declare module 'fastify' {
   }
 }
 
+interface Demands {
+  readonly access: Access | undefined;
+  readonly action: string | null;
+}
+
 /** Stands before every route. What does not say whom it is for, is for nobody. */
 @Injectable()
 export class PermissionGuard implements CanActivate {
   private readonly authentication: Authentication;
   private readonly limits: RateLimits;
   private readonly logger: Logger;
+  private readonly demands = new WeakMap<object, Demands>();
 
   constructor(authentication: Authentication, limits: RateLimits, @Inject(LOGGER) logger: Logger) {
     this.authentication = authentication;
@@ -32,8 +38,8 @@ export class PermissionGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const handler = context.getHandler();
-    const access = accessOf(handler, context.getClass());
-    request.action = (Reflect.getMetadata(ACTION, handler) as string | undefined) ?? null;
+    const { access, action } = this.demandsOf(handler, context.getClass());
+    request.action = action;
     if (access === undefined) {
       this.logger.error({ route: request.routeOptions.url }, 'a route declares no permission');
       throw new ProblemError('forbidden', 'Nobody may call this.');
@@ -47,6 +53,16 @@ export class PermissionGuard implements CanActivate {
     await this.limits.admit(`user ${principal.userId}`);
     if (access !== 'logged-in') requirePermission(principal, access);
     return true;
+  }
+
+  /** Metadata does not change, and looking it up takes longer than everything else here. */
+  private demandsOf(handler: object, controller: object): Demands {
+    const known = this.demands.get(handler);
+    if (known) return known;
+    const action = (Reflect.getMetadata(ACTION, handler) as string | undefined) ?? null;
+    const demands = { access: accessOf(handler, controller), action };
+    this.demands.set(handler, demands);
+    return demands;
   }
 
   /** A credential that is not known yet costs a look into the database, so guesses count against the address. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { IdentityChanges } from './identity-changes.ts';
 import type { Principal } from './caller.decorator.ts';
@@ -50,4 +50,4 @@ export class Principals {
 }
 
 /** The map holds no credential that could be used. */
-const keyOf = (credential: string): string => createHash('sha256').update(credential).digest('base64');
+const keyOf = (credential: string): string => hash('sha256', credential, 'base64');

@@ -16,11 +16,13 @@ export class MetricsController {
   private readonly metrics: MetricsRegistry;
   private readonly authentication: Authentication;
   private readonly access: GatewayConfig['metricsAccess'];
+  private readonly behindProxy: boolean;
 
   constructor(metrics: MetricsRegistry, authentication: Authentication, @Inject(CONFIG) config: GatewayConfig) {
     this.metrics = metrics;
     this.authentication = authentication;
     this.access = config.metricsAccess;
+    this.behindProxy = config.trustProxy !== undefined;
   }
 
   @Get('metrics')
@@ -41,9 +43,9 @@ export class MetricsController {
   private async admit(request: FastifyRequest): Promise<void> {
     if (this.access === 'open') return;
     if (this.access === 'loopback') {
-      // Behind a proxy that is not trusted everybody seems to come from this machine.
+      // Behind a proxy that we were not told of everybody seems to come from this machine.
       const forwarded = request.headers['x-forwarded-for'] ?? request.headers.forwarded;
-      if (loopback.test(request.ip) && (forwarded === undefined || request.ip !== request.socket.remoteAddress)) return;
+      if (loopback.test(request.ip) && (forwarded === undefined || this.behindProxy)) return;
       throw new ProblemError('forbidden', 'Metrics are for this machine only; POLYVIRT_METRICS_ACCESS changes that.');
     }
     const principal = await this.authentication.authenticate(request);

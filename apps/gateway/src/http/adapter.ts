@@ -1,14 +1,20 @@
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
-import helmet from '@fastify/helmet';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { ProblemError, problems } from '@polyvirt/contracts';
-import { LogController, type FastifyError, type FastifyReply, type FastifyRequest } from 'fastify';
+import {
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
 import type { Logger } from 'pino';
 import type { GatewayConfig } from '../config.ts';
 import { parseJsonBody } from './json-body.ts';
 import { sendProblem } from './problem.filter.ts';
 import { requestIdFrom, traceparentFrom } from './request-context.ts';
 import { collectRoutes } from './routes.ts';
+import { securityHeaders } from './security-headers.ts';
 
 const bodyLimit = 1024 * 1024;
 /** Longer than any id that we give out or take. */
@@ -16,22 +22,30 @@ const maxParamLength = 512;
 
 /** Fastify, as the API needs it: ids on every request, JSON bodies only, and problems for what never reaches Nest. */
 export function createAdapter(config: GatewayConfig, logger: Logger): FastifyAdapter {
+  // Whether there is TLS in front is not ours to know, unless a proxy says so.
+  const headers = securityHeaders({ tls: config.trustProxy !== undefined });
   const adapter = new FastifyAdapter({
     loggerInstance: logger,
+    // A logger of its own for every request costs more than the request id that our lines carry anyway.
+    childLoggerFactory: (parent: FastifyBaseLogger) => parent,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit,
+    // Whoever sends a request one byte at a time holds a connection for no longer than this.
+    requestTimeout: 60_000,
     trustProxy: config.trustProxy ?? false,
     requestIdHeader: false,
     genReqId: (request: IncomingMessage) => requestIdFrom(request.headers['x-request-id']),
     routerOptions: { maxParamLength, ignoreTrailingSlash: false },
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
-      reply.header('X-Request-Id', request.id);
+      reply.headers(headers).header('X-Request-Id', request.id);
       const fault = new ProblemError('invalid-input', 'The address is not valid.', { cause: error });
       sendProblem(reply, fault, request);
     },
     clientErrorHandler(error, socket) {
       const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
-      if (socket.writable) socket.end(malformed(status));
+      // Whoever handles this error has to let go of the socket: a client that is gone would hold up the shutdown.
+      if (socket.writable && error.code !== 'ECONNRESET') socket.end(malformed(status), () => socket.destroy());
+      else socket.destroy();
     },
   });
   const server = adapter.getInstance();
@@ -43,7 +57,7 @@ export function createAdapter(config: GatewayConfig, logger: Logger): FastifyAda
   server.decorateRequest('traceparent', '');
   server.addHook('onRequest', (request, reply, done) => {
     request.traceparent = traceparentFrom(request.headers.traceparent);
-    reply.header('X-Request-Id', request.id);
+    reply.headers(headers).header('X-Request-Id', request.id);
     if (request.url.startsWith('/api/')) reply.header('Cache-Control', 'no-store');
     done();
   });
@@ -57,13 +71,6 @@ export function createAdapter(config: GatewayConfig, logger: Logger): FastifyAda
     }
   });
 
-  void server.register(helmet, {
-    // An answer of the API is data: nothing in it may run, load or be framed. Pages set a policy of their own.
-    contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
-    referrerPolicy: { policy: 'no-referrer' },
-    // Whether there is TLS in front is not ours to know, unless a proxy says so.
-    strictTransportSecurity: config.trustProxy !== undefined,
-  });
   return adapter;
 }
 

@@ -55,8 +55,8 @@ export function createApiDocument(app: INestApplication): OpenAPIObject {
   const document = SwaggerModule.createDocument(app, config, { standardSchemaConverter: convertSchema });
   const paths = document.paths as unknown as Paths;
   const components = (document.components ??= {}) as Components;
-  const { schema: _ref, components: problemComponents } = convertSchema(Problem, { schemaType: 'output' })!;
-  components.schemas = { ...components.schemas, ...problemComponents };
+  const problem = convertSchema(Problem, { schemaType: 'output' });
+  components.schemas = { ...components.schemas, ...problem?.components };
   components.parameters = { 'Idempotency-Key': idempotencyKey };
   components.examples = namedExamples();
   components.headers = { 'X-Request-Id': requestId };

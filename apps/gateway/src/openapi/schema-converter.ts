@@ -13,11 +13,7 @@ const isQuery = (id: unknown): boolean => typeof id === 'string' && id.endsWith(
  */
 export const convertSchema: Converter = (schema, { schemaType }) => {
   if (!(schema instanceof z.ZodType)) return undefined;
-  const {
-    $schema: _dialect,
-    $defs = {},
-    ...root
-  } = z.toJSONSchema(schema, {
+  const { $defs = {}, ...root } = z.toJSONSchema(schema, {
     io: schemaType,
     unrepresentable: 'any',
     override({ zodSchema, jsonSchema }) {
@@ -25,6 +21,8 @@ export const convertSchema: Converter = (schema, { schemaType }) => {
       dropBoundsOfNumberItself(jsonSchema);
     },
   });
+  // The dialect is that of the whole document.
+  delete root.$schema;
   const id = z.globalRegistry.get(schema)?.id;
   if (id === undefined || !isQuery(id)) return { schema: root, components: $defs };
   const { [id]: own, ...others } = $defs;

@@ -7,9 +7,8 @@ import { Changes } from '../audit/changes.decorator.ts';
 import { Caller } from '../auth/caller.decorator.ts';
 import { RequirePermission } from '../auth/permission.decorator.ts';
 import { Answers } from '../openapi/answers.decorator.ts';
-import { tokenPath, Tokens } from './tokens.ts';
+import { TokenId, tokenPath, Tokens } from './tokens.ts';
 
-const TokenId = z.uuid().meta({ id: 'TokenId' });
 const TokenPage = pageOf(ApiToken, 'TokenPage');
 const TokenListQuery = z.strictObject(paging).meta({ id: 'TokenListQuery' });
 type TokenListQuery = z.infer<typeof TokenListQuery>;

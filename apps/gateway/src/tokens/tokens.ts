@@ -15,6 +15,8 @@ import { UserEntity } from '../users/user.entity.ts';
 import { newTokenSecret } from './token-secrets.ts';
 import { TokenEntity } from './token.entity.ts';
 
+export const TokenId = z.uuid().meta({ id: 'TokenId' });
+
 const longestMs = 366 * 24 * 3_600_000;
 const Position = z.object({ createdAt: z.number(), id: z.string() });
 

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Page, User } from '@polyvirt/contracts';
-import type { Principal } from '../auth/caller.decorator.ts';
-import { Principals } from '../auth/principals.ts';
+import { rolePermissions, type Page, type User } from '@polyvirt/contracts';
+import type { Caller } from '../auth/caller.decorator.ts';
 import { adminPassword, problemIn, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
 import { Users } from './users.ts';
 
@@ -87,8 +86,12 @@ describe('users', () => {
     // Both have passed the guard; only the transaction is left to stop the second one.
     const second = (await create('second-admin', 'admin')).body;
     const users = gateway.app.get(Users);
-    const caller = {
-      ...(gateway.app.get(Principals).peek(admin) as Principal),
+    const caller: Caller = {
+      userId: first.id,
+      username: 'admin',
+      role: 'admin',
+      permissions: rolePermissions.admin,
+      actor: 'admin',
       requestId: 'r',
       traceparent: '',
       address: '::1',
