@@ -11,8 +11,8 @@ export interface Certificate {
 
 const TEN_YEARS_MS = 10 * 365 * 86_400_000;
 
-/** The certificate of the data folder, made on first use for localhost and the loopback addresses. */
-export async function loadCertificate(dataDir: string): Promise<Certificate> {
+/** The certificate of the data folder, made on first use for localhost, the loopback addresses and `names`. */
+export async function loadCertificate(dataDir: string, names: readonly string[]): Promise<Certificate> {
   const folder = join(dataDir, 'tls');
   const keyFile = join(folder, 'key.pem');
   const file = join(folder, 'certificate.pem');
@@ -36,6 +36,7 @@ export async function loadCertificate(dataDir: string): Promise<Certificate> {
             name: 'subjectAltName',
             altNames: [
               { type: 2, value: 'localhost' },
+              ...names.map((value) => ({ type: 2 as const, value })),
               { type: 7, ip: '127.0.0.1' },
               { type: 7, ip: '::1' },
             ],

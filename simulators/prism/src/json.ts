@@ -33,5 +33,11 @@ export const booleanAt = (value: Json | undefined, key: string): boolean | undef
 };
 
 /** A copy without the members that are undefined: the API leaves unknown members out, it never sends null for them. */
-export const compact = (value: JsonObject): JsonObject =>
-  Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined));
+export function compact(value: JsonObject): JsonObject {
+  const kept: JsonObject = {};
+  for (const key of Object.keys(value)) {
+    const member = value[key];
+    if (member !== undefined) kept[key] = member;
+  }
+  return kept;
+}

@@ -4,6 +4,8 @@ export interface Options {
   readonly port: number;
   readonly host: string;
   readonly dataDir: string;
+  /** Further host names for the certificate, used when it is made. */
+  readonly names: readonly string[];
   readonly username: string;
   readonly password: string;
   /** VMs made on first start. */
@@ -19,6 +21,7 @@ export const HELP = `prism-simulator: a stateful Nutanix Prism Central for machi
 
   --port N               port of the HTTPS API, 0 for any free one (default 9440)
   --host ADDRESS         address to listen on (default 127.0.0.1)
+  --name HOST            further host name for the certificate, may be repeated; used on first start
   --data-dir DIR         folder of certificate and state, made when missing (required)
   --username NAME        user who may log in (default admin)
   --password PASSWORD    the user's password (default nutanix/4u)
@@ -55,6 +58,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' | 'list-
     port: whole(values.port, 'port', 65_535),
     host: values.host,
     dataDir,
+    names: values.name,
     username: values.username,
     password: values.password,
     seedVms: whole(values['seed-vms'], 'seed-vms', MAX_SEED),
@@ -64,6 +68,9 @@ export function parseOptions(args: readonly string[]): Options | 'help' | 'list-
   };
 }
 
+const isParseError = (error: unknown): error is Error =>
+  typeof error === 'object' && error !== null && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
+
 function parsed(args: readonly string[]) {
   try {
     return parseArgs({
@@ -71,6 +78,7 @@ function parsed(args: readonly string[]) {
       options: {
         port: { type: 'string', default: '9440' },
         host: { type: 'string', default: '127.0.0.1' },
+        name: { type: 'string', multiple: true, default: [] },
         'data-dir': { type: 'string' },
         username: { type: 'string', default: 'admin' },
         password: { type: 'string', default: 'nutanix/4u' },
@@ -83,7 +91,7 @@ function parsed(args: readonly string[]) {
       },
     });
   } catch (error) {
-    if (error instanceof TypeError) throw new OptionError(error.message);
+    if (isParseError(error)) throw new OptionError(error.message);
     throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -16,6 +17,7 @@ import { KnobSettings } from './knobs/knob-settings.ts';
 import type { Options } from './options.ts';
 import type { Prism } from './prism.ts';
 import { Datacenter } from './state/datacenter.ts';
+import { Housekeeping } from './state/housekeeping.ts';
 import { Journal } from './state/journal.ts';
 import { seedChanges } from './state/seed.ts';
 import { Store } from './state/store.ts';
@@ -39,7 +41,7 @@ const report = (error: unknown): void => {
 /** Starts everything and resolves when requests are answered. */
 export async function startSimulator(options: Options): Promise<RunningSimulator> {
   mkdirSync(options.dataDir, { recursive: true });
-  const certificate = await loadCertificate(options.dataDir);
+  const certificate = await loadCertificate(options.dataDir, options.names);
   const store = new Store(new Journal(join(options.dataDir, 'state', 'journal.jsonl')));
   if (store.isEmpty) store.commit(seedChanges(options.seedVms, Date.now()));
 
@@ -65,6 +67,7 @@ export async function startSimulator(options: Options): Promise<RunningSimulator
     username: options.username,
   };
   const guests = new GuestClock(site);
+  const housekeeping = new Housekeeping(store, knobs);
   deliverWebhooks(prism, report);
   tasks.resume();
 
@@ -73,7 +76,7 @@ export async function startSimulator(options: Options): Promise<RunningSimulator
   const server = await createServer({ prism, certificate, credentials, calls, report });
   await server.listen({ port: options.port, host: options.host });
   const { port } = server.server.address() as AddressInfo;
-  openAndShut(server, prism, port, options.host);
+  await openAndShut(server, prism, port, options.host);
 
   const control = options.control === undefined ? undefined : createControl(prism, calls);
   const controlUrl =
@@ -87,6 +90,7 @@ export async function startSimulator(options: Options): Promise<RunningSimulator
       knobFile?.close();
       tasks.close();
       guests.close();
+      housekeeping.close();
       await control?.close();
       await server.close();
       store.close();
@@ -95,15 +99,18 @@ export async function startSimulator(options: Options): Promise<RunningSimulator
 }
 
 /** Follows `server.listening`: a closed port refuses connections, which no fault within HTTP can imitate. */
-function openAndShut(server: FastifyInstance, prism: Prism, port: number, host: string): void {
+async function openAndShut(server: FastifyInstance, prism: Prism, port: number, host: string): Promise<void> {
   const { server: http } = server;
-  const follow = (): void => {
+  const follow = async (): Promise<void> => {
     const wanted = prism.knobs.get('server.listening');
     if (!wanted && http.listening) {
       http.close();
       http.closeAllConnections();
-    } else if (wanted && !http.listening) http.listen(port, host);
+    } else if (wanted && !http.listening) {
+      http.listen(port, host);
+      await once(http, 'listening');
+    }
   };
   prism.knobs.onChange(follow);
-  follow();
+  await follow();
 }

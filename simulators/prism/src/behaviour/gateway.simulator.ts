@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { JsonObject } from '../json.ts';
-import { PrismProcess } from '../testing/prism-process.ts';
+import { PrismProcess, stopAll } from '../testing/prism-process.ts';
 import { makeVm, siteOf, vmRequest, type Site } from '../testing/vm-spec.ts';
 
 const reasonOf = (body: JsonObject): unknown => (body['message_list'] as JsonObject[])[0]?.['reason'];
+
+// Processes are started and keys made, on machines that have more to do.
+jest.setTimeout(60_000);
 
 describe('the v3 gateway', () => {
   let prism: PrismProcess;
@@ -19,7 +22,7 @@ describe('the v3 gateway', () => {
     )(prism.call.bind(prism));
     site = await siteOf(prism);
   });
-  afterAll(() => prism.stop());
+  afterAll(stopAll);
 
   it('gives a session for a login and takes its cookie until it is void', async () => {
     const login = await prism.v3('GET', '/users/me');

@@ -1,6 +1,6 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { JsonObject } from '../json.ts';
-import { PrismProcess, type Answer } from '../testing/prism-process.ts';
+import { PrismProcess, type Answer, stopAll } from '../testing/prism-process.ts';
 import { makeVm, putVm, readVm, resourcesOf, siteOf, vmRequest, type Site } from '../testing/vm-spec.ts';
 
 const NOWHERE = 'aaaaaaaa-0009-4000-8000-000000000009';
@@ -10,6 +10,9 @@ const disksOf = (spec: JsonObject): JsonObject[] => resourcesOf(spec)['disk_list
 const addressOf = (spec: JsonObject): string =>
   String(((nicsOf(spec)[0]?.['ip_endpoint_list'] as JsonObject[])[0] ?? {})['ip']);
 
+// Processes are started and keys made, on machines that have more to do.
+jest.setTimeout(60_000);
+
 describe('the life of a VM in v3', () => {
   let prism: PrismProcess;
   let site: Site;
@@ -18,7 +21,7 @@ describe('the life of a VM in v3', () => {
     site = await siteOf(prism);
   });
   afterEach(async () => void (await prism.control('DELETE', '/faults')));
-  afterAll(() => prism.stop());
+  afterAll(stopAll);
 
   const failing = async (name: string, resources: JsonObject): Promise<string> => {
     const answer = await prism.v3('POST', '/vms', vmRequest(site, name, resources));

@@ -28,6 +28,13 @@ export function consoleRoutes(app: FastifyInstance, prism: Prism): void {
     if (after?.power === 'OFF') for (const socket of open.get(after.uuid) ?? []) socket.close();
   });
 
+  // The answer to an upgrade does not go through Fastify. On the legacy path it comes from the cluster, through Prism Central.
+  app.addHook('onReady', async () => {
+    app.websocketServer.on('headers', (headers, request) => {
+      headers.push(`x-ntnx-env: ${request.url?.startsWith('/vnc/') ? 'pe' : 'pc'}`);
+    });
+  });
+
   const running = (vm: VmRecord | undefined): VmRecord => {
     if (vm === undefined || vm.power !== 'ON') throw new ConsoleRefused(404);
     if ((open.get(vm.uuid)?.size ?? 0) >= prism.knobs.get('console.maxPerVm')) throw new ConsoleRefused(429);
@@ -68,11 +75,8 @@ export function consoleRoutes(app: FastifyInstance, prism: Prism): void {
   app.route({
     method: 'GET',
     url: '/vnc/vm/:uuid/proxy',
-    preHandler: async (request, reply) => {
-      if (!request.ws) return;
-      legacyVm(request.params);
-      // The answer comes from the cluster, through Prism Central.
-      reply.header('x-ntnx-env', 'pe');
+    preHandler: async (request) => {
+      if (request.ws) legacyVm(request.params);
     },
     handler: (_request, reply) => reply.code(400).send(),
     wsHandler: (socket, request) => serve(socket, legacyVm(request.params)),

@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { JsonObject } from '../json.ts';
-import { PrismProcess, taskUuidOf, type Answer } from '../testing/prism-process.ts';
+import { PrismProcess, taskUuidOf, type Answer, stopAll } from '../testing/prism-process.ts';
 import { differences } from '../testing/shape.ts';
 import { makeVm, putVm, readVm, siteOf, vmRequest, type Site } from '../testing/vm-spec.ts';
 import * as golden from './v3-examples.ts';
+
+// Processes are started and keys made, on machines that have more to do.
+jest.setTimeout(60_000);
 
 describe('v3 VMs, as the golden examples have them', () => {
   let prism: PrismProcess;
@@ -18,7 +21,7 @@ describe('v3 VMs, as the golden examples have them', () => {
     await prism.done(created);
     uuid = String((created.body['metadata'] as JsonObject)['uuid']);
   });
-  afterAll(() => prism.stop());
+  afterAll(stopAll);
 
   it('G1: accepts a create, echoes the spec and names one task', () => {
     expect(created.status).toBe(202);

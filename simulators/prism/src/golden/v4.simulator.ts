@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { JsonObject } from '../json.ts';
-import { PrismProcess } from '../testing/prism-process.ts';
+import { PrismProcess, stopAll } from '../testing/prism-process.ts';
 import { differences } from '../testing/shape.ts';
 import { codeOf, V4Client } from '../testing/v4-client.ts';
 import { siteOf, type Site } from '../testing/vm-spec.ts';
@@ -9,6 +9,9 @@ import * as golden from './v4-examples.ts';
 
 const VMS = '/ahv/config/vms';
 const NOWHERE = 'aaaaaaaa-0009-4000-8000-000000000009';
+
+// Processes are started and keys made, on machines that have more to do.
+jest.setTimeout(60_000);
 
 describe('v4, as the golden examples have it', () => {
   let prism: PrismProcess;
@@ -44,7 +47,7 @@ describe('v4, as the golden examples have it', () => {
     uuid = await v4.create(request('web-01'));
     await v4.done(await v4.write('POST', uuid, '/$actions/power-on'));
   });
-  afterAll(() => prism.stop());
+  afterAll(stopAll);
 
   it('G15: reads a VM, with an ETag that begins with the encoding of a media type', async () => {
     const answer = await v4.vmm('GET', `${VMS}/${uuid}`);

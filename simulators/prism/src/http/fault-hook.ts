@@ -29,7 +29,7 @@ export function installFaults(app: FastifyInstance, prism: Prism): void {
     if (fault.kind === 'crash') return crash();
     if (fault.kind === 'cut') sendHalf(reply, payload);
     // The answer was made and is lost on the way: the hook never calls back.
-    else reply.raw.socket?.resetAndDestroy();
+    else reply.raw.socket?.destroy();
     reply.hijack();
   });
 }

@@ -51,6 +51,7 @@ export async function createServer({
 
   app.addHook('onRequest', async (request, reply) => {
     calls.count(request.method, pathOf(request));
+    authentication.arrives(request, reply);
     reply.headers({
       server: prism.knobs.get('server.header'),
       'x-ntnx-env': prism.knobs.get('profile') === '5.10.3' ? 'PC' : 'pc',

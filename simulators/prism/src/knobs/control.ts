@@ -18,12 +18,14 @@ export function createControl(prism: Prism, calls: CallCounter): FastifyInstance
   });
 
   app.get('/knobs', () => prism.knobs.current);
-  app.patch('/knobs', (request) => {
+  app.patch('/knobs', async (request) => {
     prism.knobs.patch(request.body);
+    await prism.knobs.applied();
     return prism.knobs.current;
   });
-  app.delete('/knobs', () => {
+  app.delete('/knobs', async () => {
     prism.knobs.replace({});
+    await prism.knobs.applied();
     return prism.knobs.current;
   });
 

@@ -22,7 +22,8 @@ export function checkedSettings(raw: unknown): Partial<Knobs> {
 export class KnobSettings {
   private explicit: Partial<Knobs> = {};
   private effective: Knobs = this.merged({});
-  private readonly listeners = new Set<() => void>();
+  private readonly listeners = new Set<() => void | Promise<void>>();
+  private applying: Promise<unknown> = Promise.resolve();
 
   get current(): Knobs {
     return this.effective;
@@ -42,14 +43,19 @@ export class KnobSettings {
     this.take({ ...checkedSettings(raw) });
   }
 
-  onChange(listener: () => void): void {
+  /** Resolves when everyone who follows the knobs has done what they say. */
+  async applied(): Promise<void> {
+    await this.applying;
+  }
+
+  onChange(listener: () => void | Promise<void>): void {
     this.listeners.add(listener);
   }
 
   private take(settings: Partial<Knobs>): void {
     this.explicit = settings;
     this.effective = this.merged(settings);
-    for (const listener of this.listeners) listener();
+    this.applying = Promise.all([...this.listeners].map((listener) => listener()));
   }
 
   private merged(settings: Partial<Knobs>): Knobs {

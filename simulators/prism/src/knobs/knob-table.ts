@@ -204,6 +204,11 @@ export const KNOBS = {
   ),
   'v3.defaultLength': number(20, 1, 100000, ['user', '§2'], 'Length of a list that asks for none.'),
   'v3.hostsIgnorePaging': flag(true, ['client', '§2, §14.11'], 'hosts/list always returns everything.'),
+  'v3.centralHost': flag(
+    true,
+    ['client', '§7: FORK'],
+    'hosts/list also shows a nameless host of the Prism Central cluster.',
+  ),
   'v3.listPending': flag(false, ['schema', '§2'], 'Whether lists show VMs whose create task is running.'),
   'v3.listLate': range(
     [0, 0],

@@ -46,7 +46,6 @@ export class TaskEngine {
   private readonly queues = new Map<string, string[]>();
   private readonly waiters = new Set<() => void>();
   private readonly finishing = new Set<string>();
-  private readonly sweeper: NodeJS.Timeout;
   private closed = false;
 
   constructor(
@@ -60,8 +59,6 @@ export class TaskEngine {
       .filter(holdsLocks)
       .sort((a, b) => a.createdAt - b.createdAt))
       this.queue(task);
-    this.sweeper = setInterval(() => this.forgetOld(), 60_000);
-    this.sweeper.unref();
   }
 
   /** Goes on with the tasks that were open when the process ended. */
@@ -71,7 +68,6 @@ export class TaskEngine {
 
   close(): void {
     this.closed = true;
-    clearInterval(this.sweeper);
     for (const timer of this.timers.values()) clearTimeout(timer);
     this.timers.clear();
   }
@@ -261,14 +257,6 @@ export class TaskEngine {
       if (waiting?.status === 'QUEUED') this.schedule(waiting);
     }
     for (const look of this.waiters) look();
-  }
-
-  private forgetOld(): void {
-    const limit = Date.now() - this.site.knobs.get('tasks.retentionMinutes') * 60_000;
-    const old = this.site.store
-      .all('task')
-      .filter((task) => task.completedAt !== undefined && task.completedAt < limit);
-    this.site.store.commit(old.map((task): Change => ['task', task.uuid, null]));
   }
 }
 

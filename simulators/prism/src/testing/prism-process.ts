@@ -40,6 +40,13 @@ const FAST: Partial<Knobs> = { 'latency.scale': 0, 'latency.request': [0, 0] };
 
 export const TERMINAL = ['SUCCEEDED', 'FAILED', 'ABORTED', 'CANCELED'];
 
+const started = new Set<PrismProcess>();
+
+/** Ends every process that a test file started, also those of tests that ran out of time. */
+export async function stopAll(): Promise<void> {
+  await Promise.all([...started].map((process) => process.stop()));
+}
+
 /** A simulator in a process of its own, and a client that pins its certificate. */
 export class PrismProcess {
   private constructor(
@@ -52,6 +59,7 @@ export class PrismProcess {
     readonly errors: string[],
   ) {
     this.agent = new Agent({ ca: certificate, keepAlive: true });
+    started.add(this);
   }
 
   private readonly agent: Agent;
@@ -119,6 +127,7 @@ export class PrismProcess {
 
   async stop(): Promise<void> {
     await this.kill('SIGTERM');
+    started.delete(this);
     if (this.ownsFolder) rmSync(this.dataDir, { recursive: true, force: true });
   }
 
@@ -158,6 +167,13 @@ export class PrismProcess {
       ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
     });
     return (await response.json()) as JsonObject;
+  }
+
+  /** Knobs and faults as they were at the start. */
+  async reset(): Promise<void> {
+    await this.control('DELETE', '/faults');
+    await this.control('DELETE', '/knobs');
+    await this.knobs(FAST);
   }
 
   knobs(settings: Partial<Knobs>): Promise<JsonObject> {

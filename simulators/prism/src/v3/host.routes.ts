@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { sendJson } from '../http/reply.ts';
+import { stableUuid } from '../identity.ts';
 import type { JsonObject } from '../json.ts';
 import type { Prism } from '../prism.ts';
 import type { HostRecord } from '../state/records.ts';
@@ -55,18 +56,51 @@ function hostBody(prism: Prism, host: HostRecord, inList: boolean): JsonObject {
   };
 }
 
+/** Prism Central's own node is in the list too: without a name, a hypervisor or a processor. */
+function centralHostBody(prism: Prism): JsonObject {
+  const central = prism.site.prismCentral;
+  return {
+    status: {
+      state: 'COMPLETE',
+      cluster_reference: { kind: 'cluster', uuid: central.uuid },
+      resources: {
+        gpu_list: [],
+        host_nics_id_list: [],
+        monitoring_state: 'kNormal',
+        controller_vm: { ip: '10.0.0.9' },
+      },
+    },
+    spec: { resources: {} },
+    metadata: {
+      kind: 'host',
+      uuid: stableUuid(`host:${central.uuid}`),
+      spec_hash: SPEC_HASH,
+      spec_version: 0,
+      categories: {},
+      categories_mapping: {},
+      creation_time: seconds(central.createdAt),
+      last_update_time: seconds(central.createdAt),
+    },
+  };
+}
+
+/** A host of a hosting cluster, or Prism Central's own. */
+type ListedHost = HostRecord | 'central';
+
 export function hostRoutes(app: FastifyInstance, prism: Prism): void {
   app.post('/hosts/list', (request, reply) => {
     const body = bodyOf(prism, request, listRequest('host'));
     return sendJson(
       reply,
       200,
-      listAnswer(prism, body, {
+      listAnswer<ListedHost>(prism, body, {
         kind: 'host',
-        entities: prism.store.all('host'),
-        lookup: (host, attribute) =>
-          attribute === 'cluster_uuid' ? [host.clusterUuid] : commonAttributes(host)[attribute],
-        view: (host) => hostBody(prism, host, true),
+        entities: [...prism.store.all('host'), ...(prism.knobs.get('v3.centralHost') ? (['central'] as const) : [])],
+        lookup: (host, attribute) => {
+          if (host === 'central') return attribute === 'cluster_uuid' ? [prism.site.prismCentral.uuid] : [];
+          return attribute === 'cluster_uuid' ? [host.clusterUuid] : commonAttributes(host)[attribute];
+        },
+        view: (host) => (host === 'central' ? centralHostBody(prism) : hostBody(prism, host, true)),
         ignorePaging: prism.knobs.get('v3.hostsIgnorePaging'),
       }),
     );

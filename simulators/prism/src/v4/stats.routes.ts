@@ -116,7 +116,7 @@ export function statsRoutes(app: FastifyInstance, prism: Prism): void {
   const newest = (): number => Date.now() - prism.site.time('v4.statsLag');
 
   app.get('/ahv/stats/vms/:vmExtId', (request, reply) => {
-    const vm = prism.vms.find(extIdParam(request, 'vmExtId'));
+    const vm = prism.vms.findMade(extIdParam(request, 'vmExtId'));
     const query = statsQuery(prism, request);
     return sendJson(reply, 200, single(request, statsOf(prism, vm, query, newest()), `${TYPE}.GetVmStatsApiResponse`));
   });

@@ -58,7 +58,7 @@ const KINDS: readonly PartKind[] = [
 ];
 
 export function vmPartRoutes(app: FastifyInstance, prism: Prism): void {
-  const vmOf = (request: FastifyRequest): VmRecord => prism.vms.find(extIdParam(request, 'vmExtId'));
+  const vmOf = (request: FastifyRequest): VmRecord => prism.vms.findMade(extIdParam(request, 'vmExtId'));
   const partOf = (kind: PartKind, request: FastifyRequest, vm: VmRecord): JsonObject => {
     const id = extIdParam(request);
     const view = kind.views(prism, vm).find((candidate) => stringAt(candidate, 'extId') === id);

@@ -46,7 +46,7 @@ export function answerTask(
   work: (vm: VmRecord) => TaskRecord,
 ): FastifyReply {
   return once(prism, request, reply, options.requestIdRequired, () => {
-    const vm = prism.vms.find(extIdParam(request, 'vmExtId'));
+    const vm = prism.vms.findMade(extIdParam(request, 'vmExtId'));
     const task = staleTask(prism, request, vm, options.ifMatchRequired) ?? work(vm);
     return { status: 202, body: taskReference(request, task.uuid, `${TYPE}.${options.type}ApiResponse`) };
   });
@@ -66,7 +66,7 @@ export function vmRoutes(app: FastifyInstance, prism: Prism, createRate: CreateR
   });
 
   app.get('/ahv/config/vms/:vmExtId', (request, reply) => {
-    const vm = prism.vms.find(extIdParam(request, 'vmExtId'));
+    const vm = prism.vms.findMade(extIdParam(request, 'vmExtId'));
     reply.header('etag', vmEtag(vm));
     return sendJson(reply, 200, single(request, vmView(prism, vm), `${TYPE}.GetVmApiResponse`, PARTS));
   });

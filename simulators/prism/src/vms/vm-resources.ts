@@ -1,19 +1,22 @@
-import { compact, type JsonObject } from '../json.ts';
+import type { JsonObject } from '../json.ts';
 import type { Datacenter } from '../state/datacenter.ts';
 import type { DiskRecord, NicRecord, VmConfig, VmRecord } from '../state/records.ts';
 import { MIB } from './disk-list.ts';
 
-/** `spec.resources` of a VM, in the order of keys that Prism uses. */
+/**
+ * `spec.resources` of a VM, in the order of keys that Prism uses. Members may be undefined, which JSON leaves out: lists of hundreds of
+ * VMs are made of these, so nothing is copied just to be tidy.
+ */
 export function specResources(site: Datacenter, vm: VmRecord, now = Date.now()): JsonObject {
   const { config } = vm;
   const hidden = (vm.addressesHiddenUntil ?? 0) > now;
-  return compact({
+  return {
     ...scalarResources(config),
     power_state: vm.power === 'OFF' ? 'OFF' : 'ON',
     disk_list: config.disks.map((disk) => diskResource(site, disk)),
     nic_list: config.nics.map((nic) => nicResource(site, nic, hidden)),
     guest_customization: site.knobs.get('v3.guestCustomizationInReads') ? config.guestCustomization : undefined,
-  });
+  };
 }
 
 function scalarResources(config: VmConfig): JsonObject {
@@ -41,11 +44,11 @@ function scalarResources(config: VmConfig): JsonObject {
     hardware_virtualization_enabled: config.hardwareVirtualization,
     vtpm_config: { vtpm_enabled: config.vtpm },
     gpu_list: config.gpus,
-    boot_config: compact({
+    boot_config: {
       boot_device_order_list: config.bootOrder,
       boot_device: config.bootDevice,
       boot_type: config.bootType,
-    }),
+    },
     vga_console_enabled: config.vgaConsole,
     vnuma_config: { num_vnuma_nodes: config.vnumaNodes },
     serial_port_list: config.serialPorts,
@@ -60,7 +63,7 @@ function scalarResources(config: VmConfig): JsonObject {
 
 function diskResource(site: Datacenter, disk: DiskRecord): JsonObject {
   const container = disk.containerUuid === undefined ? undefined : site.store.get('container', disk.containerUuid);
-  return compact({
+  return {
     uuid: disk.uuid,
     device_properties: {
       disk_address: { adapter_type: disk.adapterType, device_index: disk.deviceIndex },
@@ -74,20 +77,20 @@ function diskResource(site: Datacenter, disk: DiskRecord): JsonObject {
     storage_config:
       disk.containerUuid === undefined
         ? undefined
-        : compact({
+        : {
             flash_mode: disk.flashMode,
-            storage_container_reference: compact({
+            storage_container_reference: {
               kind: 'storage_container',
               uuid: disk.containerUuid,
               name: container?.name,
-            }),
-          }),
-  });
+            },
+          },
+  };
 }
 
 function nicResource(site: Datacenter, nic: NicRecord, hidden: boolean): JsonObject {
   const subnet = nic.subnetUuid === undefined ? undefined : site.store.get('subnet', nic.subnetUuid);
-  return compact({
+  return {
     uuid: nic.uuid,
     nic_type: nic.nicType,
     vlan_mode: nic.vlanMode,
@@ -98,9 +101,9 @@ function nicResource(site: Datacenter, nic: NicRecord, hidden: boolean): JsonObj
     ip_endpoint_list: hidden ? [] : nic.addresses.map(({ ip, type }) => ({ type, ip })),
     secondary_ip_address_list: nic.secondaryAddresses,
     subnet_reference:
-      nic.subnetUuid === undefined ? undefined : compact({ kind: 'subnet', name: subnet?.name, uuid: nic.subnetUuid }),
+      nic.subnetUuid === undefined ? undefined : { kind: 'subnet', name: subnet?.name, uuid: nic.subnetUuid },
     is_connected: nic.connected,
-  });
+  };
 }
 
 /** `status.resources`: what the spec says, and what only the hypervisor knows. */
@@ -108,7 +111,7 @@ export function statusResources(site: Datacenter, vm: VmRecord, now = Date.now()
   const spec = specResources(site, vm, now);
   const host = vm.hostUuid === undefined ? undefined : site.store.get('host', vm.hostUuid);
   const disks = (spec['disk_list'] as JsonObject[]).map((disk) => ({ ...disk, is_migration_in_progress: false }));
-  return compact({
+  return {
     ...spec,
     power_state: vm.power,
     disk_list: disks,
@@ -120,7 +123,7 @@ export function statusResources(site: Datacenter, vm: VmRecord, now = Date.now()
     bios_uuid: vm.biosUuid,
     // The name of the host is its hypervisor's address, as recorded.
     host_reference: host === undefined ? undefined : { kind: 'host', uuid: host.uuid, name: host.ip },
-  });
+  };
 }
 
 function statusGuestTools(tools: JsonObject | undefined): JsonObject | undefined {

@@ -59,6 +59,13 @@ export class VmService {
     return vm;
   }
 
+  /** As `find`, for the API that does not show a VM before it is made. */
+  findMade(uuid: string): VmRecord {
+    const vm = this.find(uuid);
+    if (vm.intent?.creating === true) throw notFound('vm', uuid);
+    return vm;
+  }
+
   create(
     spec: JsonObject,
     metadata: VmMetadata,

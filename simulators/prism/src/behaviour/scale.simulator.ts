@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { JsonObject } from '../json.ts';
+import { PrismProcess, stopAll } from '../testing/prism-process.ts';
+import { makeVm, siteOf } from '../testing/vm-spec.ts';
+
+/** Generous beside what is measured (see README), so that a busy machine does not fail the suite. */
+const MAX_RESIDENT_MIB = 300;
+const MAX_SWEEP_MS = 4000;
+
+// Processes are started and keys made, on machines that have more to do.
+jest.setTimeout(60_000);
+
+describe('a thousand VMs', () => {
+  let prism: PrismProcess;
+  beforeAll(async () => {
+    prism = await PrismProcess.start({ args: ['--seed-vms', '1000'] });
+  });
+  afterAll(stopAll);
+
+  const residentMiB = (): number =>
+    Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${prism.pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+
+  it('are listed page by page, each once, and all running ones fit on their hosts', async () => {
+    const seen = new Set<unknown>();
+    const hosts = new Map<unknown, number>();
+    for (let offset = 0; offset < 1000; offset += 500) {
+      const { body } = await prism.v3('POST', '/vms/list', { length: 500, offset });
+      for (const { metadata, status } of body['entities'] as {
+        metadata: JsonObject;
+        status: { resources: JsonObject };
+      }[]) {
+        seen.add(metadata['uuid']);
+        const { host_reference: host, memory_size_mib: memory } = status.resources;
+        expect(host !== undefined).toBe(status.resources['power_state'] === 'ON');
+        if (host !== undefined)
+          hosts.set((host as JsonObject)['uuid'], (hosts.get((host as JsonObject)['uuid']) ?? 0) + Number(memory));
+      }
+    }
+    expect(seen.size).toBe(1000);
+    expect(Math.max(...hosts.values())).toBeLessThan(768 * 1024);
+  });
+
+  it('cost little to list, to measure and to keep', async () => {
+    const attributes = [
+      'hypervisor_cpu_usage_ppm',
+      'memory_usage_ppm',
+      'controller_num_iops',
+      'hypervisor_num_received_bytes',
+    ];
+    const start = Date.now();
+    for (let offset = 0; offset < 1000; offset += 500) await prism.v3('POST', '/vms/list', { length: 500, offset });
+    const { body } = await prism.v3('POST', '/groups', {
+      entity_type: 'mh_vm',
+      group_member_attributes: attributes.map((attribute) => ({ attribute })),
+    });
+    expect(Date.now() - start).toBeLessThan(MAX_SWEEP_MS);
+    expect(body['filtered_entity_count']).toBe(1000);
+    await makeVm(prism, await siteOf(prism), 'one-more', { power_state: 'ON' });
+    expect(residentMiB()).toBeLessThan(MAX_RESIDENT_MIB);
+  });
+});
