@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { CloudEvent } from '@polyvirt/contracts';
 import { eventMatcher, EventsQuery } from './event-filter.ts';
-import { EventStream, stallLimitMs, type EventSource } from './event-stream.ts';
+import { defaultPace, EventStream, type EventSource } from './event-stream.ts';
 import { EventWindow } from './event-window.ts';
 import { streamEventOf, type StreamEvent } from './stream-event.ts';
 
@@ -60,7 +60,7 @@ class Log implements EventSource {
   }
 
   connect(after: number, matches: (event: StreamEvent) => boolean = () => true, clock?: () => number): EventStream {
-    const client = new EventStream(this, after, matches, clock);
+    const client = new EventStream(this, after, matches, defaultPace, clock);
     this.clients.push(client);
     return client;
   }
@@ -159,7 +159,7 @@ describe('EventStream', () => {
     log.add(...sequence(1, 500).map((n) => eventOf(n, 'vm.updated', 'kvm-a~1', padding)));
     return turn().then(() => {
       expect(client.readableLength).toBeLessThan(300_000);
-      now += stallLimitMs;
+      now += defaultPace.stallMs;
       client.checkPace();
       expect(client.readableEnded).toBe(false);
       now += 1;

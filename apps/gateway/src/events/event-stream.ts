@@ -16,10 +16,13 @@ export type CloseReason = 'slow-consumer' | 'token-expired' | 'shutting-down' | 
 
 /** What may wait in memory for one client, in bytes. */
 const highWaterMark = 256 * 1_024;
-/** A client that takes nothing for so long, while there is something for it, is cut. */
-export const stallLimitMs = 20_000;
-/** Then it may still read what was written, and why. */
-const farewellMs = 5_000;
+export interface Pace {
+  /** A client that takes nothing for so long, while there is something for it, is cut. */
+  readonly stallMs: number;
+  /** Then it may still read what was written, and why. */
+  readonly farewellMs: number;
+}
+export const defaultPace: Pace = { stallMs: 20_000, farewellMs: 5_000 };
 const batch = 128;
 
 /**
@@ -37,6 +40,7 @@ export class EventStream extends Readable {
     private readonly source: EventSource,
     private position: number,
     private readonly matches: (event: StreamEvent) => boolean,
+    private readonly pace = defaultPace,
     private readonly clock: () => number = () => performance.now(),
   ) {
     super({ highWaterMark });
@@ -57,8 +61,8 @@ export class EventStream extends Readable {
   /** To be called every second or so: cuts the client when it has stopped reading. */
   checkPace(): void {
     const now = this.clock();
-    if (this.farewellAtMs !== undefined && now - this.farewellAtMs > farewellMs) this.destroy();
-    else if (this.blockedAtMs !== undefined && now - this.blockedAtMs > stallLimitMs) this.close('slow-consumer');
+    if (this.farewellAtMs !== undefined && now - this.farewellAtMs > this.pace.farewellMs) this.destroy();
+    else if (this.blockedAtMs !== undefined && now - this.blockedAtMs > this.pace.stallMs) this.close('slow-consumer');
   }
 
   /** Ends the stream with an event that says why. */

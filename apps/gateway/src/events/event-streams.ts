@@ -7,7 +7,7 @@ import type { Caller } from '../auth/caller.decorator.ts';
 import { LOGGER } from '../logger.ts';
 import { EventFeed } from './event-feed.ts';
 import { eventMatcher, type EventFilter } from './event-filter.ts';
-import { EventStream, type CloseReason } from './event-stream.ts';
+import { defaultPace, EventStream, type CloseReason } from './event-stream.ts';
 
 /** Streams that one user may have open, on one gateway. */
 export const mostStreamsEach = 16;
@@ -31,6 +31,7 @@ interface Client {
 /** The clients that are listening: wakes them, keeps their connections alive and ends them. */
 @Injectable()
 export class EventStreams implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  pace = defaultPace;
   private readonly clients = new Set<Client>();
   private timer: NodeJS.Timeout | undefined;
   private seconds = 0;
@@ -40,6 +41,11 @@ export class EventStreams implements OnApplicationBootstrap, BeforeApplicationSh
     private readonly authentication: Authentication,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
+
+  /** How many are open. */
+  get count(): number {
+    return this.clients.size;
+  }
 
   onApplicationBootstrap(): void {
     this.feed.onArrival(() => {
@@ -65,7 +71,7 @@ export class EventStreams implements OnApplicationBootstrap, BeforeApplicationSh
       });
     }
     if (after !== undefined) await this.feed.requireCursor(after);
-    const stream = new EventStream(this.feed, after ?? this.feed.window.last, eventMatcher(filter));
+    const stream = new EventStream(this.feed, after ?? this.feed.window.last, eventMatcher(filter), this.pace);
     const client = { stream, userId, request };
     this.clients.add(client);
     stream.on('close', () => this.clients.delete(client));

@@ -26,6 +26,8 @@ const decideWithinMs = 5_000;
 /** Ends operations from outside: because somebody cancels them, or nobody began them in time. */
 @Injectable()
 export class OperationEndings {
+  private readonly listeners = new Set<(batch: OperationId) => void>();
+
   constructor(
     private readonly bus: Bus,
     private readonly database: Database,
@@ -35,6 +37,12 @@ export class OperationEndings {
     private readonly audit: Audit,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
+
+  /** Calls back when a batch is to be cancelled, on the gateway that was asked. */
+  onBatchCancelled(listener: (batch: OperationId) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
 
   /** Throws `wrong-state` for an operation that has ended, `host-offline` when the agent that has it is away. */
   async cancel(id: OperationId, author: Author): Promise<Operation> {
@@ -83,6 +91,7 @@ export class OperationEndings {
 
   private async cancelBatch(id: OperationId, { actor }: Author): Promise<void> {
     await this.database.transaction((manager) => manager.update(BatchEntity, { id }, { cancelledBy: actor }));
+    for (const listener of this.listeners) listener(id);
   }
 }
 

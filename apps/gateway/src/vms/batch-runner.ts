@@ -35,7 +35,7 @@ export class BatchRunner implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly running = new Map<OperationId, Promise<void>>();
   private readonly wakes = new Map<OperationId, () => void>();
   private timer: NodeJS.Timeout | undefined;
-  private stopListening: () => void = () => undefined;
+  private stopListening: (() => void)[] = [];
 
   constructor(
     private readonly bus: Bus,
@@ -49,18 +49,23 @@ export class BatchRunner implements OnApplicationBootstrap, OnModuleDestroy {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.stopListening = this.operations.ends.onEnd(({ parent }) => {
-      if (parent !== undefined) this.wakes.get(parent)?.();
-    });
+    this.stopListening = [
+      this.operations.ends.onEnd(({ parent }) => {
+        if (parent !== undefined) this.wakes.get(parent)?.();
+      }),
+      this.endings.onBatchCancelled((id) => this.wakes.get(id)?.()),
+    ];
     this.timer = setInterval(() => void this.lookForBatches(), lookEveryMs).unref();
     void this.lookForBatches();
   }
 
   async onModuleDestroy(): Promise<void> {
     clearInterval(this.timer);
-    this.stopListening();
+    for (const stop of this.stopListening) stop();
     this.stopping.abort();
     await Promise.allSettled(this.running.values());
+    // Another gateway need not wait for the leases to run out.
+    await this.database.transaction((manager) => manager.update(BatchEntity, { runner: this.me }, { leaseUntil: 0 }));
   }
 
   carryOn(id: OperationId): void {
