@@ -20,7 +20,7 @@ export function hash32(text: string): number {
 }
 
 /** Prefix of the addresses AHV gives out. Source: recorded traffic of pc.2024. */
-export const MAC_PREFIX = '50:6b:8d';
+const MAC_PREFIX = '50:6b:8d';
 
 export function macFrom(text: string): string {
   const bytes = hash32(text).toString(16).padStart(8, '0');

@@ -1,6 +1,7 @@
 import { knobList } from './knobs/knob-list.ts';
 import { HELP, OptionError, parseOptions } from './options.ts';
 import { startSimulator } from './simulator.ts';
+import { FolderInUse } from './state/ownership.ts';
 
 /** Exit status of a wrong command line, as in sysexits.h. */
 const USAGE = 64;
@@ -30,6 +31,6 @@ main().catch((error: unknown) => {
     console.error(`${error.message}\n\n${HELP}`);
     process.exit(USAGE);
   }
-  console.error(error);
+  console.error(error instanceof FolderInUse ? error.message : error);
   process.exit(1);
 });

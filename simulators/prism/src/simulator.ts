@@ -20,6 +20,7 @@ import { Datacenter } from './state/datacenter.ts';
 import { Housekeeping } from './state/housekeeping.ts';
 import { Journal } from './state/journal.ts';
 import { seedChanges } from './state/seed.ts';
+import { claimFolder } from './state/ownership.ts';
 import { Store } from './state/store.ts';
 import { allEffects } from './tasks/effects.ts';
 import { TaskEngine } from './tasks/task-engine.ts';
@@ -41,6 +42,7 @@ const report = (error: unknown): void => {
 /** Starts everything and resolves when requests are answered. */
 export async function startSimulator(options: Options): Promise<RunningSimulator> {
   mkdirSync(options.dataDir, { recursive: true });
+  const release = claimFolder(join(options.dataDir, 'state', 'owner.pid'), 'prism');
   const certificate = await loadCertificate(options.dataDir, options.names);
   const store = new Store(new Journal(join(options.dataDir, 'state', 'journal.jsonl')));
   if (store.isEmpty) store.commit(seedChanges(options.seedVms, Date.now()));
@@ -94,6 +96,7 @@ export async function startSimulator(options: Options): Promise<RunningSimulator
       await control?.close();
       await server.close();
       store.close();
+      release();
     },
   };
 }

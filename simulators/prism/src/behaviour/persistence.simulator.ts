@@ -109,6 +109,12 @@ describe('state on disk', () => {
     expect((await readVm(second, uuid)).spec['name']).toBe('whole');
   });
 
+  it('has one owner at a time', async () => {
+    const first = await start();
+    await expect(start()).rejects.toThrow(`is in use by process ${first.pid}`);
+    expect((await first.v3('GET', '/users/me')).status).toBe(200);
+  });
+
   it('keeps its seed from the first start', async () => {
     const first = await start();
     await first.kill('SIGTERM');

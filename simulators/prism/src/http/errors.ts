@@ -33,7 +33,7 @@ const SINGULAR: Readonly<Record<string, string>> = {
 };
 
 /** `kind` of a v3 error: what the path is about. */
-export function kindOf(path: string): string | undefined {
+function kindOf(path: string): string | undefined {
   const [, , , , plural] = path.split('/');
   if (plural === undefined || plural === '') return undefined;
   return SINGULAR[plural] ?? plural.replace(/s$/, '');

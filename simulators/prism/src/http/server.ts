@@ -35,7 +35,7 @@ export async function createServer({
   const app = fastify({
     https: { key: certificate.key, cert: certificate.certificate },
     bodyLimit: 16 * 1024 * 1024,
-    // Real Prism keeps idle connections for about this long.
+    // Long enough for a client that polls once a minute to keep its connection.
     keepAliveTimeout: 75_000,
     forceCloseConnections: true,
     // Clients may write the dollar signs of v4 paths as escapes.

@@ -7,7 +7,7 @@ const NAMES = Object.keys(KNOBS) as KnobName[];
 const isName = (name: string): name is KnobName => Object.hasOwn(KNOBS, name);
 
 /** Checks a whole set of settings before any of them is taken. */
-export function checkedSettings(raw: unknown): Partial<Knobs> {
+function checkedSettings(raw: unknown): Partial<Knobs> {
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) throw new KnobError('knobs must be an object');
   const faults: string[] = [];
   for (const [name, value] of Object.entries(raw)) {

@@ -22,7 +22,7 @@ const AHV = 'el8.nutanix.20230302.103014';
 /** Cluster ids of real sites begin like this. */
 const clusterUuid = (letter: string): string => `0006aaaa-0000-0000-0000-00000000c00${letter === 'a' ? 1 : 2}`;
 
-export const SEED = {
+const SEED = {
   clusterA: clusterUuid('a'),
   clusterB: clusterUuid('b'),
   central: '0006aaaa-0000-0000-0000-0000000000cc',

@@ -62,7 +62,7 @@ export function imageRoutes(app: FastifyInstance, prism: Prism): void {
 }
 
 /** Where an image is placed: on the clusters named, else on all. */
-export function clustersOf(prism: Prism, spec: JsonObject): string[] {
+function clustersOf(prism: Prism, spec: JsonObject): string[] {
   const named = objectsAt(objectAt(spec, 'resources'), 'initial_placement_ref_list').flatMap(
     (reference) => stringAt(reference, 'uuid') ?? [],
   );

@@ -18,7 +18,7 @@ import { vmActionRoutes } from './vm-action.routes.ts';
 import { vmRoutes } from './vm.routes.ts';
 import { webhookRoutes } from './webhook.routes.ts';
 
-export const V3_PREFIX = '/api/nutanix/v3';
+const V3_PREFIX = '/api/nutanix/v3';
 
 export function v3Routes(app: FastifyInstance, prism: Prism, createRate: CreateRate): void {
   void app.register(

@@ -32,7 +32,7 @@ export function subnetRoutes(app: FastifyInstance, prism: Prism): void {
 }
 
 /** `ip_usage_stats` of a managed subnet; an unmanaged one has none. */
-export function liveUsage(prism: Prism, subnet: EntityRecord): JsonObject {
+function liveUsage(prism: Prism, subnet: EntityRecord): JsonObject {
   const plan = addressPlan(subnet.resources);
   if (plan === undefined) return {};
   const taken = prism.site.addresses.taken(subnet.uuid);

@@ -15,7 +15,7 @@ import { taskPollRequest } from './schemas/infrastructure.ts';
 /** Records hold milliseconds; the digits below are made up from the UUID, so that they do not change from read to read. */
 const usecs = (ms: number, uuid: string): number => ms * 1000 + (hash32(uuid) % 1000);
 
-export function taskBody(prism: Prism, task: TaskRecord): JsonObject {
+function taskBody(prism: Prism, task: TaskRecord): JsonObject {
   const { uuid } = task;
   const times = (name: string, ms: number | undefined): JsonObject =>
     ms === undefined ? {} : { [`${name}_time`]: seconds(ms), [`${name}_time_usecs`]: usecs(ms, uuid) };

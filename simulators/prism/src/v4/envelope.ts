@@ -7,7 +7,7 @@ import { V4SchemaError } from './errors.ts';
 
 /** Prefix of task ids: base64 of `ergon`. */
 export const TASK_PREFIX = 'ZXJnb24=:';
-export const RESERVED = { $fv: 'v4.r1' } as const;
+const RESERVED = { $fv: 'v4.r1' } as const;
 
 const flags = (isPaginated: boolean): JsonObject[] => [
   { name: 'hasError', value: false },

@@ -97,7 +97,7 @@ const UNKNOWN: Readonly<Record<string, readonly [code: string, group: string]>> 
   image: ['VMM-31201', 'VM_IMAGE_NOT_FOUND'],
 };
 
-/** The v4 words for a refused request. Only the codes in the README's table are from real systems. */
+/** The v4 words for a refused request. The README's limits say which codes are from real systems. */
 export function v4Refusal(refusal: Refusal): V4Error {
   const { entityKind, entityUuid, message } = refusal;
   switch (refusal.kind) {

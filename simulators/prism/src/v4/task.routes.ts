@@ -29,7 +29,7 @@ const LATE_MS = 1000;
 
 const STATUS = { ABORTED: 'CANCELED' } as const;
 
-export function taskView(prism: Prism, task: TaskRecord): JsonObject {
+function taskView(prism: Prism, task: TaskRecord): JsonObject {
   const fraction = hash32(task.uuid);
   const time = (ms: number | undefined): string | undefined => (ms === undefined ? undefined : micros(ms, fraction));
   return compact({

@@ -34,7 +34,7 @@ export const invalidArgument = (key: string, value: string): V4Error =>
     { argument_key: key, argument_value: value },
   );
 
-export function scalarsOfBody(body: JsonObject): JsonObject {
+function scalarsOfBody(body: JsonObject): JsonObject {
   const memory = numberAt(body, 'memorySizeBytes');
   const branding = booleanAt(body, 'isBrandingEnabled');
   const vtpm = booleanAt(objectAt(body, 'vtpmConfig'), 'isVtpmEnabled');
@@ -66,7 +66,7 @@ export function scalarsOfBody(body: JsonObject): JsonObject {
   });
 }
 
-export function bootSpec(boot: JsonObject): JsonObject {
+function bootSpec(boot: JsonObject): JsonObject {
   const uefi = (stringAt(boot, '$objectType') ?? '').endsWith('UefiBoot') || boot['isSecureBootEnabled'] !== undefined;
   const type = uefi ? (booleanAt(boot, 'isSecureBootEnabled') === true ? 'SECURE_BOOT' : 'UEFI') : 'LEGACY';
   return compact({ boot_type: type, boot_device_order_list: boot['bootOrder'] });

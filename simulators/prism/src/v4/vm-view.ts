@@ -1,8 +1,7 @@
-import { stableUuid } from '../identity.ts';
+import { hash32, stableUuid } from '../identity.ts';
 import { compact, numberAt, stringAt, type JsonObject } from '../json.ts';
 import type { Prism } from '../prism.ts';
 import type { AddressRecord, DiskRecord, NicRecord, VmConfig, VmRecord } from '../state/records.ts';
-import { hash32 } from '../identity.ts';
 import { micros } from '../time.ts';
 import { marked } from './envelope.ts';
 

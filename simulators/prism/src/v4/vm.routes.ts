@@ -25,12 +25,7 @@ export const vmEtag = (vm: VmRecord): string => etagOf(vm.uuid, vm.entityVersion
  * Checks If-Match against a VM. A stale one is 412, or by the knob a task that fails.
  * @returns that task, when there is one. @throws V4Error
  */
-export function staleTask(
-  prism: Prism,
-  request: FastifyRequest,
-  vm: VmRecord,
-  required: boolean,
-): TaskRecord | undefined {
+function staleTask(prism: Prism, request: FastifyRequest, vm: VmRecord, required: boolean): TaskRecord | undefined {
   if (ifMatch(request, vmEtag(vm), required)) return undefined;
   if (prism.knobs.get('v4.staleEtag') === 'answer')
     throw new V4Error(412, 'VMM-30303', 'VM_ETAG_MISMATCH', ETAG_MISMATCH, { vm_uuid: vm.uuid });

@@ -82,7 +82,7 @@ const guestTools = object({
   }),
 });
 
-export const vmResources = object({
+const vmResources = object({
   num_threads_per_core: integer(1),
   num_vcpus_per_socket: integer(1),
   num_sockets: integer(1),
