@@ -12,7 +12,7 @@ import {
 } from '@polyvirt/bus';
 import { buckets, hostDraining, HostRecord, subjects, VmRecord } from '@polyvirt/contracts';
 import type { HypervisorDriver } from '@polyvirt/hypervisor';
-import { from, lastValueFrom } from 'rxjs';
+import { lastValueFrom } from 'rxjs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AgentModule } from './agent.module.ts';
 import { Beat } from './beat.ts';
@@ -177,14 +177,19 @@ export class Agent {
         if (!handler) throw new Error(`this agent knows no command ${verb}`);
         const command = commandOf(entry);
         log.log(`Goes on with ${verb}, operation ${operationId}.`);
+        // From here on: a reconciliation must not tell of a half-made VM as of somebody else's.
+        const forget = this.operations.expect(command);
         const going = async () => {
           const context = new CommandContext([subjects.command(this.identity.host, verb), entry.attempts]);
-          await lastValueFrom(from(await handler(command, context)), { defaultValue: undefined });
+          const result: unknown = await handler(command, context);
+          await lastValueFrom(this.#server.transformToObservable(result), { defaultValue: undefined });
         };
-        going().catch((error: unknown) => {
-          // The command is still on the bus and comes again.
-          if (!this.#end.signal.aborted) log.error(error, `operation ${operationId}`);
-        });
+        going()
+          .catch((error: unknown) => {
+            // The command is still on the bus and comes again.
+            if (!this.#end.signal.aborted) log.error(error, `operation ${operationId}`);
+          })
+          .finally(forget);
       } catch (error) {
         log.error(error, `operation ${operationId} cannot go on`);
       }

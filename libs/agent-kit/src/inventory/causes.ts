@@ -13,6 +13,8 @@ export interface Target {
   readonly nativeId?: NativeId | undefined;
   /** Name of a VM that is being made: its native id is not known until it is there. */
   readonly newName?: string | undefined;
+  /** Whether the operation only reads the VM, so that what happens to it meanwhile is not its doing. */
+  readonly onlyReads?: boolean;
 }
 
 /** Which operation runs on which VM. */
@@ -21,11 +23,12 @@ export class Causes {
   readonly #byName = new Map<string, Cause>();
 
   /** Notes an operation that begins; the answer notes that it has ended. */
-  begin({ nativeId, newName }: Target, cause: Cause): () => void {
-    if (nativeId !== undefined) this.#byId.set(nativeId, cause);
+  begin({ nativeId, newName, onlyReads }: Target, cause: Cause): () => void {
+    const changes = onlyReads ? undefined : nativeId;
+    if (changes !== undefined) this.#byId.set(changes, cause);
     if (newName !== undefined) this.#byName.set(newName, cause);
     return () => {
-      if (nativeId !== undefined && this.#byId.get(nativeId) === cause) this.#byId.delete(nativeId);
+      if (changes !== undefined && this.#byId.get(changes) === cause) this.#byId.delete(changes);
       if (newName !== undefined && this.#byName.get(newName) === cause) this.#byName.delete(newName);
     };
   }

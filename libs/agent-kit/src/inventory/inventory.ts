@@ -85,7 +85,15 @@ export class Inventory {
 
   /** Looks at a VM now, after whoever looks at it already. Throws when the host cannot be asked. */
   look(nativeId: NativeId): Promise<Seen> {
-    return this.#turns.in(nativeId, () => this.#lookInTurn(nativeId));
+    return this.#turns.in(nativeId, async () => this.#takeOver(nativeId, await this.#get(nativeId)));
+  }
+
+  /**
+   * Looks at a VM that may have changed by itself, unless an operation of ours runs on it: that looks when it has ended, and
+   * what a VM passes through until then, half made or between a shutdown and a power-on, is not told.
+   */
+  notice(nativeId: NativeId): Promise<void> {
+    return this.#turns.in(nativeId, () => this.#noticeInTurn(nativeId));
   }
 
   /**
@@ -130,18 +138,29 @@ export class Inventory {
     if (!this.#differs(nativeId, vm)) return;
     await this.#turns.in(nativeId, async () => {
       // What the list says may be older than what a look has found since.
-      if ((this.#lookedAt.get(nativeId) ?? 0) >= listedAt) await this.#lookInTurn(nativeId);
-      else await this.#takeOver(nativeId, vm);
+      if ((this.#lookedAt.get(nativeId) ?? 0) >= listedAt) await this.#noticeInTurn(nativeId);
+      else if (!this.#isBusy(nativeId, vm)) await this.#takeOver(nativeId, vm);
     });
   }
 
-  async #lookInTurn(nativeId: NativeId): Promise<Seen> {
+  async #noticeInTurn(nativeId: NativeId): Promise<void> {
+    const vm = await this.#get(nativeId);
+    if (!this.#isBusy(nativeId, vm)) await this.#takeOver(nativeId, vm);
+  }
+
+  #isBusy(nativeId: NativeId, vm: DriverVm | undefined): boolean {
+    const name = vm?.name ?? this.#known.get(nativeId)?.record.name ?? '';
+    return this.causes.of(nativeId, name) !== undefined;
+  }
+
+  /** Undefined when there is no such VM. */
+  async #get(nativeId: NativeId): Promise<DriverVm | undefined> {
     const vm = await this.driver.get(nativeId, this.#within(lookWithinMs)).catch((error: unknown) => {
       if (error instanceof ProblemError && error.code === 'vm-not-found') return undefined;
       throw error;
     });
     this.#lookedAt.set(nativeId, performance.now());
-    return this.#takeOver(nativeId, vm);
+    return vm;
   }
 
   #differs(nativeId: NativeId, vm: DriverVm | undefined): boolean {

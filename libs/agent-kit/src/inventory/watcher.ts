@@ -62,7 +62,7 @@ export class Watcher {
     for (let again = true; again && !this.signal.aborted; again = this.#busy.get(what) === true) {
       this.#busy.set(what, false);
       try {
-        await (what === 'everything' ? this.inventory.reconcile() : this.inventory.look(what));
+        await (what === 'everything' ? this.inventory.reconcile() : this.inventory.notice(what));
       } catch (error) {
         // The beat of the reconciliation mends what was missed here.
         if (!this.signal.aborted) log.warn(`Could not look at ${what}: ${(error as Error).message}`);

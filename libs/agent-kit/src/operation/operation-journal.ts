@@ -16,7 +16,8 @@ export interface OperationJournalHooks {
   isStopping(): boolean;
   /** Every step that a process before began has been come by. */
   onReplayed(): void;
-  onStepEnd(): void;
+  /** The journal knows of a step more. */
+  onStepBegin(): void;
 }
 
 /** The journal as a driver sees it, kept in the record of the operation. */
@@ -57,6 +58,7 @@ export class OperationJournal implements Journal {
     if (entry.takingBack) throw ProblemError.from(entry.takingBack.problem);
     this.hooks.signal.throwIfAborted();
     const now = this.#begin(known, step);
+    this.hooks.onStepBegin();
     // What the steps before answered is written with it: nothing acts on a result that a crash could lose.
     await this.record.save();
     this.hooks.signal.throwIfAborted();
@@ -94,8 +96,6 @@ export class OperationJournal implements Journal {
         note({ status: 'failed', problem: asProblemError(error).toProblem(requestId) });
       }
       throw error;
-    } finally {
-      this.hooks.onStepEnd();
     }
   }
 

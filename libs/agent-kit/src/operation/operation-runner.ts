@@ -18,11 +18,13 @@ import { compacted, isOwn, type JournalEntry, type Outcome, type OwnEntry } from
 import { JournalRecord } from './journal-record.ts';
 import { OperationJournal } from './operation-journal.ts';
 import { RunningOperation, type Done, type Work } from './running-operation.ts';
-import { claimsOf, targetOf } from './targets.ts';
+import { causeOf, claimsOf, targetOf } from './targets.ts';
 import { Telling } from './telling.ts';
 
 /** An operation that has taken so many agents down with it is given up. */
 const maxAttempts = 20;
+/** By then two agents with one host id have found each other out, and one of them is left. */
+const settledWithinMs = 10_000;
 /** How long one undo may take. */
 const undoWithinMs = 5 * 60_000;
 
@@ -84,6 +86,13 @@ export class OperationRunner {
     return entries.map(({ value }) => value).filter((entry) => isOwn(entry) && !entry.told) as OwnEntry[];
   }
 
+  /**
+   * Notes that an operation runs, or soon will again: what happens to its VM is its doing, until the answer is called.
+   */
+  expect(command: Command): () => void {
+    return this.#options.inventory.causes.begin(targetOf(command), causeOf(command));
+  }
+
   /** Stops an operation at its next step, and has it taken back. False when it does not run here. */
   cancel(operationId: OperationId): boolean {
     const running = this.#running.get(operationId);
@@ -120,14 +129,17 @@ export class OperationRunner {
   async #run(running: RunningOperation, work: Work): Promise<void> {
     const { command } = running;
     const release = await this.#turns.take(claimsOf(command), this.#lettingGo.signal);
+    let record: JournalRecord | undefined;
     try {
       if (this.#isDraining) throw new Redeliver();
       const isLate = Date.now() > Date.parse(command.notAfter);
-      const record = await this.#claim(command, isLate ? expired(command) : undefined);
+      record = await this.#claim(command, isLate ? expired(command) : undefined);
       if (!record) return;
       const telling = this.#tellingOf(record);
       if (record.entry.phase === 'running') await this.#carryOut(running, record, telling, work);
       await this.#tellEnd(record, telling);
+    } catch (error) {
+      throw record?.isLost ? new Redeliver(settledWithinMs) : error;
     } finally {
       release();
     }
@@ -176,14 +188,7 @@ export class OperationRunner {
   async #carryOut(running: RunningOperation, record: JournalRecord, telling: Telling, work: Work): Promise<void> {
     const { entry } = record;
     telling.started();
-    const forget = this.#options.inventory.causes.begin(targetOf(running.command), {
-      operationId: running.command.operationId,
-      requestedBy: running.command.requestedBy,
-      ...(running.command.verb === 'vm.clone' &&
-        running.command.nativeId !== undefined && {
-          clonedFrom: vmIdOf(running.command.host, running.command.nativeId),
-        }),
-    });
+    const forget = this.expect(running.command);
     const deadline = this.#deadlineOf(running, entry);
     try {
       const outcome = await this.#outcomeOf(running, record, telling, work);
@@ -207,7 +212,7 @@ export class OperationRunner {
       signal: running.signal,
       isStopping: () => running.stopReason === 'drain',
       onReplayed: () => running.replayed(),
-      onStepEnd: () => telling.progressed(),
+      onStepBegin: () => telling.progressed(),
     });
     const context: OperationContext = {
       operationId: running.command.operationId,

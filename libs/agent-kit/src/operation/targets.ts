@@ -1,6 +1,14 @@
-import { createVm, cloneVm, reconfigureVm, ProblemError, type Command, type NativeId } from '@polyvirt/contracts';
+import {
+  cloneVm,
+  createVm,
+  ProblemError,
+  reconfigureVm,
+  vmIdOf,
+  type Command,
+  type NativeId,
+} from '@polyvirt/contracts';
 import { z } from 'zod';
-import type { Target } from '../inventory/causes.ts';
+import type { Cause, Target } from '../inventory/causes.ts';
 
 const Named = z.object({ name: z.string().optional() });
 
@@ -19,8 +27,15 @@ export function claimsOf({ nativeId, verb, input }: Command): string[] {
 /** The VM whose events an operation causes. */
 export function targetOf({ nativeId, verb, input }: Command): Target {
   const newName = verb === createVm.verb || verb === cloneVm.verb ? Named.parse(input).name : undefined;
-  return { nativeId, newName };
+  return { nativeId, newName, onlyReads: verb === cloneVm.verb };
 }
+
+/** What events about the VM say of the operation. */
+export const causeOf = ({ operationId, requestedBy, host, nativeId, verb }: Command): Cause => ({
+  operationId,
+  requestedBy,
+  ...(verb === cloneVm.verb && nativeId !== undefined && { clonedFrom: vmIdOf(host, nativeId) }),
+});
 
 /** The VM that a command is about. */
 export function vmOf({ nativeId, verb }: Command): NativeId {
