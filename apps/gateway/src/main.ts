@@ -1,9 +1,15 @@
 import 'reflect-metadata';
 import { loadConfig } from '@polyvirt/config';
-import { createGateway } from './gateway.ts';
 import { gatewayConfig } from './config.ts';
+import { createGateway } from './gateway.ts';
+import { createLogger } from './logger.ts';
 
 const config = loadConfig(gatewayConfig);
-const gateway = await createGateway(config);
-gateway.enableShutdownHooks();
-await gateway.listen(config.port, config.listen);
+try {
+  const gateway = await createGateway(config);
+  gateway.enableShutdownHooks();
+  await gateway.listen(config.port, config.listen);
+} catch (err) {
+  createLogger(config.logLevel).fatal({ err }, 'the gateway cannot start');
+  process.exit(1);
+}

@@ -19,6 +19,7 @@ export class IdentityChanges implements OnModuleInit, OnApplicationShutdown {
   private readonly logger: Logger;
   private readonly listeners = new Set<() => void>();
   private poll: NodeJS.Timeout | undefined;
+  private looking = false;
   private known = 0;
 
   constructor(database: Database, @Inject(LOGGER) logger: Logger) {
@@ -57,6 +58,8 @@ export class IdentityChanges implements OnModuleInit, OnApplicationShutdown {
   }
 
   private async look(): Promise<void> {
+    if (this.looking) return;
+    this.looking = true;
     try {
       const revision = await this.read();
       if (revision <= this.known) return;
@@ -66,6 +69,8 @@ export class IdentityChanges implements OnModuleInit, OnApplicationShutdown {
       // Who cannot ask has to assume the worst.
       this.logger.warn({ err }, 'the identity revision cannot be read');
       this.tell();
+    } finally {
+      this.looking = false;
     }
   }
 

@@ -35,14 +35,13 @@ export class Logins {
       .repository(UserEntity)
       .findOneBy({ usernameKey: username.toLowerCase(), disabled: false });
     if (!(await isPassword(password, user?.passwordHash))) {
-      await this.limits.loginFailed(username, visitor.address);
       await this.audit.note(
         { ...visitor, actor: '-' },
         { action: 'auth.login', target: username, outcome: 'refused', code: 'unauthenticated' },
       );
       throw new ProblemError('unauthenticated', 'User name or password is wrong.');
     }
-    await this.limits.loginSucceeded(username);
+    await this.limits.loginSucceeded(username, visitor.address);
     return this.enter(user!, visitor);
   }
 

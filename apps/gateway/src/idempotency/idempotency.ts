@@ -3,9 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { ProblemError } from '@polyvirt/contracts';
 import { IsNull, LessThan, type EntityManager } from 'typeorm';
+import type { Logger } from 'pino';
 import { CONFIG, type GatewayConfig } from '../config.ts';
 import { isDuplicate } from '../database/database-errors.ts';
 import { Database } from '../database/database.ts';
+import { LOGGER } from '../logger.ts';
 import type { IdempotencyClaim, StoredAnswer } from './idempotency-claim.ts';
 import { IdempotencyEntity } from './idempotency.entity.ts';
 
@@ -35,15 +37,17 @@ export type Opening = { kind: 'first'; claim: HeldClaim } | { kind: 'repeat'; an
 export class Idempotency implements OnModuleInit, OnApplicationShutdown {
   private readonly database: Database;
   private readonly secret: string;
+  private readonly logger: Logger;
   private sweep: NodeJS.Timeout | undefined;
 
-  constructor(database: Database, @Inject(CONFIG) config: GatewayConfig) {
+  constructor(database: Database, @Inject(CONFIG) config: GatewayConfig, @Inject(LOGGER) logger: Logger) {
     this.database = database;
+    this.logger = logger;
     this.secret = config.jwtSecret;
   }
 
   onModuleInit(): void {
-    this.sweep = setInterval(() => void this.forgetExpired().catch(() => undefined), hour).unref();
+    this.sweep = setInterval(() => void this.sweepOnce(), hour).unref();
   }
 
   onApplicationShutdown(): void {
@@ -78,6 +82,10 @@ export class Idempotency implements OnModuleInit, OnApplicationShutdown {
       }
       await delay(pollMs);
     }
+  }
+
+  private async sweepOnce(): Promise<void> {
+    await this.forgetExpired().catch((err: unknown) => this.logger.warn({ err }, 'old answers were not deleted'));
   }
 
   async forgetExpired(): Promise<void> {

@@ -59,9 +59,13 @@ export function createApiDocument(app: INestApplication): OpenAPIObject {
   components.schemas = { ...components.schemas, ...problem?.components };
   components.parameters = { 'Idempotency-Key': idempotencyKey };
   components.examples = namedExamples();
-  components.headers = { 'X-Request-Id': requestId };
+  components.headers = headers;
   for (const methods of Object.values(paths)) {
-    for (const [method, operation] of Object.entries(methods)) complete(method, operation, components.schemas);
+    const isRevised = Object.values(methods).some(takesIfMatch);
+    for (const [method, operation] of Object.entries(methods)) {
+      complete(method, operation, components.schemas);
+      addHeaders(operation, isRevised);
+    }
   }
   document.paths = sorted(paths) as unknown as OpenAPIObject['paths'];
   components.schemas = sorted(components.schemas);
@@ -78,10 +82,38 @@ const idempotencyKey = {
   schema: { type: 'string', minLength: 1, maxLength: 255 },
 };
 
-const requestId = {
-  description: 'Id of the request, as in the log: the one that was sent, or a new one.',
-  schema: { type: 'string' },
+const headers = {
+  'X-Request-Id': {
+    description: 'Id of the request, as in the log: the one that was sent, or a new one.',
+    schema: { type: 'string' },
+  },
+  'Idempotency-Replayed': {
+    description: '`true` when this is the answer to an earlier request with the same `Idempotency-Key`.',
+    schema: { type: 'string', enum: ['true'] },
+  },
+  Location: { description: 'Address of what was made.', schema: { type: 'string' } },
+  ETag: { description: 'Revision of the record, for `If-Match`.', schema: { type: 'string' } },
 };
+
+const headerRef = (name: keyof typeof headers) => ({ [name]: { $ref: `#/components/headers/${name}` } });
+
+const takesIfMatch = ({ parameters }: Operation): boolean => (parameters ?? []).some(({ name }) => name === 'If-Match');
+
+const takesIdempotencyKey = ({ parameters }: Operation): boolean =>
+  (parameters ?? []).some(({ $ref }) => $ref?.endsWith('/Idempotency-Key'));
+
+function addHeaders(operation: Operation, isRevised: boolean): void {
+  for (const [status, response] of Object.entries(operation.responses)) {
+    const isSuccess = status.startsWith('2');
+    response.headers = {
+      ...response.headers,
+      ...headerRef('X-Request-Id'),
+      ...(isSuccess && takesIdempotencyKey(operation) && headerRef('Idempotency-Replayed')),
+      ...((status === '201' || status === '202') && headerRef('Location')),
+      ...(isRevised && status === '200' && headerRef('ETag')),
+    };
+  }
+}
 
 /** Adds to an operation what follows from its nature and is the same for all of that nature. */
 function complete(method: string, operation: Operation, schemas: Components[string]): void {
@@ -94,9 +126,6 @@ function complete(method: string, operation: Operation, schemas: Components[stri
   if (operation.requestBody) operation.requestBody.required = needsBody(operation.requestBody, schemas);
   addExamples(operation);
   addProblems(operation, problemsOf(method, operation));
-  for (const response of Object.values(operation.responses)) {
-    response.headers = { ...response.headers, 'X-Request-Id': { $ref: '#/components/headers/X-Request-Id' } };
-  }
   delete operation[PROBLEMS];
 }
 
@@ -119,13 +148,12 @@ function addExamples({ requestBody, responses }: Operation): void {
 /** Codes of a route: its own, and those of its permission, its input and its method. */
 function problemsOf(method: string, operation: Operation): ProblemCode[] {
   const takesInput = operation.requestBody !== undefined || (operation.parameters ?? []).length > 0;
-  const takesIfMatch = (operation.parameters ?? []).some(({ name }) => name === 'If-Match');
   const codes: ProblemCode[] = [
     ...(takesInput ? (['invalid-input'] as const) : []),
     ...(operation.security ? (['unauthenticated', 'forbidden'] as const) : []),
     ...(operation.requestBody ? (['body-too-large', 'unsupported-media-type'] as const) : []),
     ...(method === 'post' ? (['idempotency-key-reused'] as const) : []),
-    ...(takesIfMatch ? (['stale-revision'] as const) : []),
+    ...(takesIfMatch(operation) ? (['stale-revision'] as const) : []),
     ...(operation[PROBLEMS] ?? []),
     'too-many-requests',
     'internal',

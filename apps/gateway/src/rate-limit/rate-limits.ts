@@ -6,11 +6,11 @@ import { CONFIG, type GatewayConfig } from '../config.ts';
 /** The limit is of requests per second, but a burst may use up this many seconds of it at once. */
 const burstSeconds = 10;
 const loginWindowSeconds = 15 * 60;
-/** Wrong passwords for one account within the window, and from one address. */
+/** Attempts within the window that are not known to be good: for one account, and from one address. */
 const failuresPerAccount = 10;
 const failuresPerAddress = 50;
-/** Verifying a password is slow on purpose, so the attempts themselves are limited too. */
-const attemptsPerMinute = 60;
+/** Verifying a password is slow on purpose, so good attempts are limited too. */
+const attemptsPerMinute = 120;
 
 /** Limits of this gateway, kept in its memory. */
 @Injectable()
@@ -29,20 +29,19 @@ export class RateLimits {
     if (this.requests) await take(this.requests, caller, 'You send more requests than the limit allows.');
   }
 
-  /** Before a password is looked at. Throws `too-many-requests` after too many wrong ones. */
+  /**
+   * Before a password is looked at. Throws `too-many-requests` after too many wrong ones. An attempt counts as a wrong
+   * one until it has turned out well, so that many at once get no further than many in a row.
+   */
   async admitLogin(username: string, address: string): Promise<void> {
     await take(this.attempts, address, 'Too many log-ins from this address.');
-    await refuseWhenUsedUp(this.byAccount, accountKey(username), failuresPerAccount);
-    await refuseWhenUsedUp(this.byAddress, address, failuresPerAddress);
+    await take(this.byAddress, address, 'Too many failed log-ins from this address.');
+    await take(this.byAccount, accountKey(username), 'Too many failed log-ins for this account.');
   }
 
-  async loginFailed(username: string, address: string): Promise<void> {
-    await this.byAccount.penalty(accountKey(username));
-    await this.byAddress.penalty(address);
-  }
-
-  async loginSucceeded(username: string): Promise<void> {
+  async loginSucceeded(username: string, address: string): Promise<void> {
     await this.byAccount.delete(accountKey(username));
+    await this.byAddress.reward(address);
   }
 }
 
@@ -57,11 +56,6 @@ async function take(limiter: RateLimiterMemory, key: string, detail: string): Pr
   } catch (refusal) {
     throw refusal instanceof RateLimiterRes ? tooMany(detail, refusal.msBeforeNext) : refusal;
   }
-}
-
-async function refuseWhenUsedUp(limiter: RateLimiterMemory, key: string, points: number): Promise<void> {
-  const used = await limiter.get(key);
-  if (used && used.consumedPoints >= points) throw tooMany('Too many failed log-ins.', used.msBeforeNext);
 }
 
 function tooMany(what: string, ms: number): ProblemError {
