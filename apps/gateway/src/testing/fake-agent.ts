@@ -1,13 +1,19 @@
 import {
   broadcast,
+  decodeFrame,
+  encodeFrame,
   JetStreamServer,
+  listenToBytes,
   makeEvent,
   openBucket,
   publishEvent,
   publishRollup,
   RevisionConflictError,
+  sendBytes,
   type Bucket,
   type Bus,
+  type ConsoleFrame,
+  type Listener,
 } from '@polyvirt/bus';
 import {
   asProblemError,
@@ -60,6 +66,58 @@ class Gate {
   }
 }
 
+/** The agent's end of a console. */
+class FakeConsole {
+  readonly heard: Uint8Array[] = [];
+  ended: string | undefined;
+  /** What the viewer's side has passed on. */
+  credit = 0;
+  givesCredit = true;
+  private owed = 0;
+  private readonly listener: Listener;
+
+  constructor(
+    private readonly bus: Bus,
+    private readonly host: HostId,
+    private readonly session: string,
+  ) {
+    this.listener = listenToBytes(bus, subjects.consoleUp(host, session), (message) => this.hear(message));
+  }
+
+  get heardBytes(): number {
+    return this.heard.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  say(bytes: Uint8Array): void {
+    this.send({ kind: 'data', bytes });
+  }
+
+  giveCredit(): void {
+    this.givesCredit = true;
+    this.send({ kind: 'credit', count: this.owed });
+    this.owed = 0;
+  }
+
+  end(reason: string): void {
+    this.send({ kind: 'end', reason });
+    this.listener.close();
+  }
+
+  private hear(message: Uint8Array): void {
+    const frame = decodeFrame(message);
+    if (frame?.kind === 'end') this.ended = frame.reason;
+    if (frame?.kind === 'credit') this.credit += frame.count;
+    if (frame?.kind !== 'data') return;
+    this.heard.push(frame.bytes);
+    this.owed += frame.bytes.length;
+    if (this.givesCredit) this.giveCredit();
+  }
+
+  private send(frame: ConsoleFrame): void {
+    sendBytes(this.bus, subjects.consoleDown(this.host, this.session), encodeFrame(frame));
+  }
+}
+
 /**
  * An agent in memory that keeps to the contract with the gateway: journal first, event before key, one id for an end.
  * It knows of a VM only what the tests need.
@@ -72,6 +130,8 @@ export class FakeAgent {
   readonly gates = new Map<string, Gate>();
   /** Verbs that fail. */
   readonly failures = new Map<string, ProblemError>();
+  /** The console that was opened last. */
+  console: FakeConsole | undefined;
   incarnation = 'incarnation-1';
   state: Heartbeat['state'] = 'ready';
 
@@ -113,7 +173,10 @@ export class FakeAgent {
       cancel?.();
       return { accepted: cancel !== undefined };
     });
-    this.answer(openConsole, () => ({ protocol: 'rfb' as const }));
+    this.answer(openConsole, ({ session }) => {
+      this.console = new FakeConsole(this.bus, this.host, session);
+      return { protocol: 'rfb' as const };
+    });
     server.listen(() => undefined);
     this.sayAlive();
     this.beat = setInterval(() => this.sayAlive(), beatMs);

@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually } from '@polyvirt/bus/testing';
+import { Metrics, MetricsHistory, type Problem, type StatsSummary } from '@polyvirt/contracts';
+import { TestHouse } from '../testing/test-house.ts';
+import type { FakeAgent } from '../testing/fake-agent.ts';
+
+const iso = (ms: number) => new Date(ms).toISOString();
+
+describe('metrics of a VM', () => {
+  let house: TestHouse;
+  let agent: FakeAgent;
+  const id = 'kvm-a~vm-1';
+
+  beforeAll(async () => {
+    house = await TestHouse.start(['kvm-a', 'kvm-b']);
+    agent = await house.startAgent();
+    await agent.show('vm-1', { state: 'running', name: 'has "quotes"' });
+    await eventually(async () => expect((await house.call('GET', `/vms/${id}`)).status).toBe(200));
+  }, 30_000);
+  afterAll(() => house.stop(), 30_000);
+
+  const reading = (change: Partial<Metrics> = {}): Metrics => ({
+    vmId: id,
+    state: 'running',
+    cpuPercent: 25,
+    memoryPercent: 50,
+    disks: [{ device: 'vda', readBytesPerSecond: 10 }],
+    networks: [],
+    observedAt: iso(Date.now()),
+    ...change,
+  });
+  const history = async (query: string) =>
+    (await house.call<MetricsHistory>('GET', `/vms/${id}/metrics/history?${query}`)).body;
+
+  it('are not there before the first reading, and are not zero instead', async () => {
+    const { status, body } = await house.call<Problem>('GET', `/vms/${id}/metrics`);
+    expect([status, body.code]).toEqual([404, 'metrics-not-found']);
+    const unknown = await house.call<Problem>('GET', '/vms/kvm-a~none/metrics');
+    expect(unknown.body.code).toBe('vm-not-found');
+    expect((await history(`from=${iso(Date.now() - 60_000)}`)).points).toEqual([]);
+  });
+
+  it('are shown from the last reading, in history, in the summary and for Prometheus', async () => {
+    agent.measure([reading(), reading({ vmId: 'kvm-b~foreign' })]);
+    await eventually(async () => expect((await house.call('GET', `/vms/${id}/metrics`)).status).toBe(200));
+    const { body } = await house.call<Metrics>('GET', `/vms/${id}/metrics`);
+    expect(Metrics.parse(body)).toMatchObject({ vmId: id, cpuPercent: 25 });
+    expect(body).not.toHaveProperty('memoryUsedMiB');
+    const { points, stepSeconds } = await history(`from=${iso(Date.now() - 60_000)}`);
+    expect(stepSeconds).toBe(5);
+    expect(points).toHaveLength(1);
+    expect(points[0]).toMatchObject({
+      cpuPercent: { average: 25, maximum: 25 },
+      diskReadBytesPerSecond: { average: 10, maximum: 10 },
+    });
+    await eventually(async () => {
+      const { load } = (await house.call<StatsSummary>('GET', '/stats/summary')).body;
+      expect(load).toEqual({ cpuPercent: 25, memoryPercent: 50 });
+    });
+    const { text } = await house.gateway.call('GET', '/metrics');
+    expect(text).toContain(
+      String.raw`polyvirt_vm_cpu_percent{vm="kvm-a~vm-1",host="kvm-a",hypervisor="kvm",name="has \"quotes\""} 25`,
+    );
+    expect(text).not.toContain('foreign');
+    expect(text).toMatch(/^polyvirt_http_request_seconds_count/m);
+  });
+
+  it('are kept by the minute for charts, each minute once, shared between gateways', async () => {
+    const second = await house.startGateway();
+    const minute = Math.floor(Date.now() / 60_000) * 60_000 - 3 * 3_600_000;
+    for (let n = 0; n < 30; n++) {
+      const at = iso(minute + n * 60_000);
+      const vms = [{ vmId: id, samples: 12, cpuPercent: { average: n, maximum: 2 * n } }];
+      // A gap from the tenth to the twentieth minute.
+      if (n < 10 || n >= 20) await agent.rollUp({ minute: at, vms });
+    }
+    const query = `from=${iso(minute)}&to=${iso(minute + 30 * 60_000)}&step=60`;
+    await eventually(async () => expect((await history(query)).points).toHaveLength(20), 20_000);
+    const answer = await history(query);
+    expect(MetricsHistory.parse(answer)).toEqual(answer);
+    expect(answer.points.map(({ cpuPercent }) => cpuPercent!.average)).toEqual([
+      ...Array.from({ length: 10 }, (_, n) => n),
+      ...Array.from({ length: 10 }, (_, n) => n + 20),
+    ]);
+    const coarse = await history(`from=${iso(minute)}&to=${iso(minute + 30 * 60_000)}&step=600`);
+    expect(coarse.points.length).toBeLessThanOrEqual(4);
+    const elsewhere = await house.call<MetricsHistory>(
+      'GET',
+      `/vms/${id}/metrics/history?${query}`,
+      undefined,
+      {},
+      second,
+    );
+    expect(elsewhere.body.points).toEqual(answer.points);
+  }, 40_000);
+
+  it.each(['from=yesterday', 'step=1', 'from=2020-01-01T00:00:00Z', 'until=x'])('refuses %s', async (query) => {
+    const { status, body } = await house.call<Problem>('GET', `/vms/${id}/metrics/history?${query}`);
+    expect([status, body.code]).toEqual([400, 'invalid-input']);
+  });
+
+  it('go with the VM', async () => {
+    await agent.vanish('vm-1');
+    await eventually(async () =>
+      expect((await house.gateway.call('GET', '/metrics')).text).not.toContain('kvm-a~vm-1'),
+    );
+  });
+});
