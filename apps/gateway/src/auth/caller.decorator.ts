@@ -29,7 +29,8 @@ export interface Caller extends Principal {
 declare module 'fastify' {
   interface FastifyRequest {
     principal: Principal | null;
-    traceparent: string;
+    /** W3C trace context of the request: that of the caller, or a new one. */
+    readonly traceparent: string;
     idempotency: IdempotencyClaim | null;
   }
 }

@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { IdentityChanges } from './identity-changes.ts';
 import type { Principal } from './caller.decorator.ts';
@@ -13,7 +12,8 @@ export interface VerifiedCredential {
 
 /**
  * Credentials that were verified, so that the next request with one costs a look-up. Emptied whenever any credential
- * may have lost its worth: that is rare, and the first requests after it read the database.
+ * may have lost its worth: that is rare, and the first requests after it read the database. The key is the credential
+ * itself: who can read this memory can read the secret that signs them.
  */
 @Injectable()
 export class Principals {
@@ -39,15 +39,12 @@ export class Principals {
   }
 
   peek(credential: string): Principal | undefined {
-    const known = this.verified.get(keyOf(credential));
+    const known = this.verified.get(credential);
     return known && known.goodUntil > Date.now() ? known.principal : undefined;
   }
 
   private keep(credential: string, verified: VerifiedCredential): void {
     if (this.verified.size >= mostEntries) this.verified.delete(this.verified.keys().next().value!);
-    this.verified.set(keyOf(credential), verified);
+    this.verified.set(credential, verified);
   }
 }
-
-/** The map holds no credential that could be used. */
-const keyOf = (credential: string): string => hash('sha256', credential, 'base64');

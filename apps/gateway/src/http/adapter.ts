@@ -16,6 +16,8 @@ import { requestIdFrom, traceparentFrom } from './request-context.ts';
 import { collectRoutes } from './routes.ts';
 import { securityHeaders } from './security-headers.ts';
 
+/** Where a request keeps its trace context once somebody has asked for it; most reads never do. */
+const trace = Symbol('trace');
 const bodyLimit = 1024 * 1024;
 /** Longer than any id that we give out or take. */
 const maxParamLength = 512;
@@ -54,9 +56,12 @@ export function createAdapter(config: GatewayConfig, logger: Logger): FastifyAda
   server.decorateRequest('principal', null);
   server.decorateRequest('idempotency', null);
   server.decorateRequest('action', null);
-  server.decorateRequest('traceparent', '');
+  server.decorateRequest('traceparent', {
+    getter(this: FastifyRequest & { [trace]?: string }) {
+      return (this[trace] ??= traceparentFrom(this.headers.traceparent));
+    },
+  });
   server.addHook('onRequest', (request, reply, done) => {
-    request.traceparent = traceparentFrom(request.headers.traceparent);
     reply.headers(headers).header('X-Request-Id', request.id);
     if (request.url.startsWith('/api/')) reply.header('Cache-Control', 'no-store');
     done();
