@@ -1,3 +1,4 @@
+import { without } from '../without.ts';
 import { objectAt, stringAt } from '../json.ts';
 import type { Datacenter } from '../state/datacenter.ts';
 import type { Change, EntityRecord, Records, TaskRecord } from '../state/records.ts';
@@ -30,7 +31,7 @@ export const createEntity = (site: Datacenter, kind: EntityKind): Effect => ({
 
 export const updateEntity = (site: Datacenter, kind: EntityKind): Effect => ({
   finish(task, now) {
-    const { description: _description, ...entity } = entityOf(site, kind, task);
+    const entity = without(entityOf<EntityKind>(site, kind, task), 'description');
     const spec = objectAt(task.input, 'spec');
     return {
       changes: [

@@ -55,7 +55,7 @@ export class KnobSettings {
   private take(settings: Partial<Knobs>): void {
     this.explicit = settings;
     this.effective = this.merged(settings);
-    this.applying = Promise.all([...this.listeners].map((listener) => listener()));
+    this.applying = Promise.all([...this.listeners].map(async (listener) => listener()));
   }
 
   private merged(settings: Partial<Knobs>): Knobs {

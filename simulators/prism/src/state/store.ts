@@ -1,4 +1,4 @@
-import { Journal } from './journal.ts';
+import type { Journal } from './journal.ts';
 import type { Change, RecordKind, Records } from './records.ts';
 
 type Tables = { [K in RecordKind]: Map<string, Records[K]> };

@@ -1,3 +1,4 @@
+import { without } from '../without.ts';
 import type { Datacenter } from '../state/datacenter.ts';
 import { addressPlan } from '../state/ipam.ts';
 import type { NicRecord, VmRecord } from '../state/records.ts';
@@ -36,7 +37,7 @@ export class GuestClock {
   private shutDown(uuid: string): void {
     const vm = this.site.store.get('vm', uuid);
     if (vm === undefined) return;
-    const { shutdownAt: _at, ...rest } = vm;
+    const rest = without(vm, 'shutdownAt');
     const next = vm.power === 'OFF' ? rest : touched(withoutPower(rest), Date.now(), 2);
     this.site.store.commit([['vm', uuid, next]]);
   }
@@ -45,7 +46,8 @@ export class GuestClock {
     const vm = this.site.store.get('vm', uuid);
     if (vm === undefined || vm.power !== 'ON') return;
     const linkLocal = vm.learnLinkLocalAt !== undefined;
-    const { learnLinkLocalAt: _local, learnAt, ...rest } = vm;
+    const { learnAt } = vm;
+    const rest = without(vm, 'learnLinkLocalAt', 'learnAt');
     const nics = vm.config.nics.map((nic) =>
       this.isUnmanaged(nic) && nic.connected
         ? { ...nic, addresses: [{ ip: guestAddress(nic, linkLocal), type: 'LEARNED' as const }] }

@@ -1,4 +1,5 @@
-import { stringAt, numberAt } from '../json.ts';
+import { without } from '../without.ts';
+import { numberAt, objectsAt, stringAt } from '../json.ts';
 import type { Datacenter } from '../state/datacenter.ts';
 import type { RecoveryPointRecord, TaskRecord, VmConfig, VmRecord } from '../state/records.ts';
 import type { Effect } from '../tasks/task-engine.ts';
@@ -92,9 +93,7 @@ function revertedConfig(site: Datacenter, vm: VmRecord, saved: VmConfig): VmConf
     ...nic,
     addresses: nic.addresses.filter(({ ip }) => !taken(ip, nic.subnetUuid)),
   }));
-  const specs = (resources['nic_list'] as { [key: string]: never }[]).map(
-    ({ ip_endpoint_list: _list, ...spec }) => spec,
-  );
+  const specs = objectsAt(resources, 'nic_list').map((spec) => without(spec, 'ip_endpoint_list'));
   // Addresses the VM holds now are its own to trade for the saved ones.
   return { ...saved, nics: nicList(site, { nic_list: specs }, [...before, ...vm.config.nics], vm.clusterUuid) };
 }

@@ -1,3 +1,4 @@
+import { without } from '../without.ts';
 import { newUuid } from '../identity.ts';
 import { objectAt, stringAt, type JsonObject } from '../json.ts';
 import type { Datacenter } from '../state/datacenter.ts';
@@ -61,7 +62,7 @@ export function newVm(site: Datacenter, birth: Birth): VmRecord {
 
 /** The record once it is really there: first version, and as late to be seen as the knobs say. */
 export function born(site: Datacenter, vm: VmRecord, config: VmConfig, now: number): VmRecord {
-  const { intent: _intent, ...rest } = vm;
+  const rest = without(vm, 'intent');
   const hidden = site.time('guest.managedAddressDelay');
   return {
     ...rest,

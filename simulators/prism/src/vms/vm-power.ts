@@ -1,3 +1,4 @@
+import { without } from '../without.ts';
 import { objectAt, stringAt } from '../json.ts';
 import type { Datacenter } from '../state/datacenter.ts';
 import { addressPlan } from '../state/ipam.ts';
@@ -24,7 +25,7 @@ export const guestIsResponsive = (site: Datacenter, vm: VmRecord): boolean =>
   vm.guestResponsive ?? site.knobs.get('guest.responsive');
 
 export function withoutPower(vm: VmRecord): VmRecord {
-  const { hostUuid: _host, poweredOnAt: _on, learnAt: _learn, learnLinkLocalAt: _local, ...rest } = vm;
+  const rest = without(vm, 'hostUuid', 'poweredOnAt', 'learnAt', 'learnLinkLocalAt');
   const nics = vm.config.nics.map((nic) => ({
     ...nic,
     addresses: nic.addresses.filter(({ type }) => type === 'ASSIGNED'),
@@ -48,7 +49,7 @@ export function withPower(site: Datacenter, vm: VmRecord, now: number): VmRecord
 
 /** A guest that starts: it will report addresses of its own on subnets where nobody assigns them. */
 export function booting(site: Datacenter, vm: VmRecord, now: number): VmRecord {
-  const { learnAt: _learn, learnLinkLocalAt: _local, ...rest } = vm;
+  const rest = without(vm, 'learnAt', 'learnLinkLocalAt');
   const learns = vm.config.nics.some(({ subnetUuid }) => {
     const subnet = subnetUuid === undefined ? undefined : site.store.get('subnet', subnetUuid);
     return subnet !== undefined && addressPlan(subnet.resources) === undefined;

@@ -1,3 +1,4 @@
+import { without } from '../without.ts';
 import { objectAt, stringAt, type JsonObject } from '../json.ts';
 import type { Datacenter } from '../state/datacenter.ts';
 import type { VmConfig, VmRecord } from '../state/records.ts';
@@ -32,13 +33,12 @@ export const updateVm = (site: Datacenter): Effect => ({
     const vm = vmOf(site, task);
     const spec = objectAt(task.input, 'spec');
     const resources = objectAt(spec, 'resources');
-    const { intent: _intent, messages: _messages, ...settled } = vm;
-    const before: VmRecord = { ...settled, state: 'COMPLETE' };
+    const before: VmRecord = { ...without(vm, 'intent', 'messages'), state: 'COMPLETE' };
     const config = keepHidden(site, buildConfig(site, resources, vm.config, vm.clusterUuid), vm.config);
     if (task.input['origin'] === 'v4') refuseTogether(site, vm, config);
     const wanted = stringAt(resources, 'power_state') ?? (vm.power === 'OFF' ? 'OFF' : 'ON');
     const described: VmRecord = {
-      ...withoutDescription(before),
+      ...without(before, 'description'),
       name: stringAt(spec, 'name') ?? vm.name,
       ...optional('description', stringAt(spec, 'description')),
       ...(task.input['categories'] === undefined
@@ -51,7 +51,7 @@ export const updateVm = (site: Datacenter): Effect => ({
     return { changes: [['vm', vm.uuid, next]] };
   },
   undo(task, error, now) {
-    const { intent: _intent, ...vm } = vmOf(site, task);
+    const vm = without(vmOf(site, task), 'intent');
     const shows = site.knobs.get('v3.failedUpdate') === 'error';
     return [
       [
@@ -64,11 +64,6 @@ export const updateVm = (site: Datacenter): Effect => ({
     ];
   },
 });
-
-function withoutDescription(vm: VmRecord): VmRecord {
-  const { description: _description, ...rest } = vm;
-  return rest;
-}
 
 function applied(
   site: Datacenter,
@@ -92,7 +87,7 @@ function applied(
       ...nic,
       addresses: nic.addresses.filter(({ type }) => type === 'ASSIGNED'),
     }));
-    return touched({ ...withoutDescription(off), ...pick(described), config: { ...config, nics } }, now, 0);
+    return touched({ ...without(off, 'description'), ...pick(described), config: { ...config, nics } }, now, 0);
   }
   const powerOnly =
     same(withoutMechanism(before.config), withoutMechanism(config)) && same(pick(before), pick(described));
