@@ -34,8 +34,14 @@ export class Annotations {
     check: (current: Annotation) => void = () => undefined,
   ): Promise<void> {
     const none = { vmId, labels: '{}', notes: '', protected: false, version: 0 };
-    await manager.createQueryBuilder().insert().into(AnnotationEntity).values(none).orIgnore().execute();
-    // Locks the row.
+    // Makes the row if it is missing, and locks it; to ignore one that is there would lock it too weakly.
+    await manager
+      .createQueryBuilder()
+      .insert()
+      .into(AnnotationEntity)
+      .values(none)
+      .orUpdate(['vmId'], ['vmId'])
+      .execute();
     await manager.increment(AnnotationEntity, { vmId }, 'version', 1);
     const row = await manager.findOneByOrFail(AnnotationEntity, { vmId });
     check({ ...annotationOf(row), version: row.version - 1 });

@@ -70,15 +70,15 @@ export class Rollups implements OnApplicationBootstrap, OnModuleDestroy {
     // In one order everywhere, so that two gateways with minutes of one host do not wait for each other in a ring.
     const sorted = [...vms].sort((a, b) => (a.vmId < b.vmId ? -1 : 1));
     const empty = sorted.map(({ vmId }) => ({ vmId, hour, minutes: '{}' }));
-    await manager.createQueryBuilder().insert().into(RollupEntity).values(empty).orIgnore().execute();
-    const where = { hour, vmId: In(sorted.map(({ vmId }) => vmId)) };
-    const order = { vmId: 'ASC' } as const;
-    const rows = await manager.find(RollupEntity, {
-      where,
-      order,
-      // SQLite has one writer at a time, and knows no locks of rows.
-      ...(this.database.engine === 'mysql' && { lock: { mode: 'pessimistic_write' } }),
-    });
+    // Makes the rows that are missing, and locks all of them; to ignore those that are there would lock them too weakly.
+    await manager
+      .createQueryBuilder()
+      .insert()
+      .into(RollupEntity)
+      .values(empty)
+      .orUpdate(['hour'], ['vmId', 'hour'])
+      .execute();
+    const rows = await manager.findBy(RollupEntity, { hour, vmId: In(sorted.map(({ vmId }) => vmId)) });
     const before = new Map(rows.map((row) => [row.vmId, JSON.parse(row.minutes) as Minutes]));
     const after = sorted.map((vm) => ({
       vmId: vm.vmId,

@@ -16,7 +16,7 @@ export class TestHouse {
 
   private constructor(readonly nats: NatsServer) {}
 
-  static async start(hosts: readonly HostId[] = ['kvm-a']): Promise<TestHouse> {
+  static async start(hosts: readonly HostId[] = ['kvm-a'], databaseUrl?: string): Promise<TestHouse> {
     const services: BusService[] = [
       { service: 'admin', password },
       { service: 'gateway', password },
@@ -24,7 +24,7 @@ export class TestHouse {
     ];
     const nats = await NatsServer.start({ services });
     const house = new TestHouse(nats);
-    await house.startGateway();
+    await house.startGateway(databaseUrl);
     house.token = (await house.gateway.login()).accessToken;
     return house;
   }

@@ -26,9 +26,9 @@ export class Operations1795312800000 implements MigrationInterface {
           { name: 'endedAt', type: 'bigint', isNullable: true },
           { name: 'notAfter', type: 'bigint', isNullable: true },
           { name: 'publishedAt', type: 'bigint', isNullable: true },
-          { name: 'rest', type: 'longtext' },
-          { name: 'command', type: 'longtext', isNullable: true },
-          { name: 'annotation', type: 'longtext', isNullable: true },
+          { name: 'rest', type: 'text' },
+          { name: 'command', type: 'text', isNullable: true },
+          { name: 'annotation', type: 'text', isNullable: true },
         ],
         indices: [
           new TableIndex({ name: 'operations_status', columnNames: ['status', 'id'] }),
@@ -58,7 +58,7 @@ export class Operations1795312800000 implements MigrationInterface {
         name: 'batches',
         columns: [
           { name: 'id', type: 'varchar', length: '36', isPrimary: true },
-          { name: 'plan', type: 'longtext' },
+          { name: 'plan', type: 'text' },
           { name: 'runner', type: 'varchar', length: '36', isNullable: true },
           { name: 'leaseUntil', type: 'bigint' },
           { name: 'cancelledBy', type: 'varchar', length: '160', isNullable: true },
@@ -81,8 +81,8 @@ export class Operations1795312800000 implements MigrationInterface {
         name: 'vm_annotations',
         columns: [
           vmId,
-          { name: 'labels', type: 'longtext' },
-          { name: 'notes', type: 'longtext' },
+          { name: 'labels', type: 'text' },
+          { name: 'notes', type: 'text' },
           { name: 'protected', type: 'boolean' },
           { name: 'version', type: 'int' },
         ],
@@ -100,7 +100,7 @@ export class Operations1795312800000 implements MigrationInterface {
       runner,
       new Table({
         name: 'archives',
-        columns: [vmId, { name: 'sequence', type: 'bigint' }, { name: 'archive', type: 'longtext' }],
+        columns: [vmId, { name: 'sequence', type: 'bigint' }, { name: 'archive', type: 'text' }],
       }),
     );
     await createTable(
