@@ -1,15 +1,18 @@
-import { listenToBytes, sendBytes, type Bus, type Listener } from '@polyvirt/bus';
-import { subjects, type HostId } from '@polyvirt/contracts';
-import type { Duplex } from 'node:stream';
 import {
   aliveEveryMs,
   decodeFrame,
   encodeFrame,
   initialCreditBytes,
+  listenToBytes,
   longestDataBytes,
+  sendBytes,
   silentAfterMs,
+  type Bus,
   type ConsoleFrame,
-} from './console-frame.ts';
+  type Listener,
+} from '@polyvirt/bus';
+import { subjects, type HostId } from '@polyvirt/contracts';
+import type { Duplex } from 'node:stream';
 
 /** Credit is given in steps, as a key press is only a few bytes. */
 const creditStepBytes = initialCreditBytes / 8;

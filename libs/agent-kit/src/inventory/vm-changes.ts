@@ -116,16 +116,14 @@ const hardwareOf = ({ cpus, memoryMiB, firmware, disks, nics, pendingChanges }: 
 
 /** Whether something differs that none of the other events tells of. */
 function differsElsewhere(before: VmRecord, after: VmRecord): boolean {
-  const facts = ({ guest, createdAt, hypervisor, simulated }: VmRecord) => ({
-    guest,
-    createdAt,
-    hypervisor,
-    simulated,
-  });
+  const facts = ({ createdAt, hypervisor, simulated }: VmRecord) => ({ createdAt, hypervisor, simulated });
+  const guestFacts = (record: VmRecord, other: VmRecord) => [record.guest, addressesOf(record, other)];
+  // A VM that goes off loses what its guest has told; the event of its state says enough.
+  const isSameState = before.state === after.state;
   return !(
     isDeepStrictEqual(facts(before), facts(after)) &&
-    isDeepStrictEqual(addressesOf(before, after), addressesOf(after, before)) &&
-    isDeepStrictEqual(snapshotFacts(before, after), snapshotFacts(after, before))
+    isDeepStrictEqual(snapshotFacts(before, after), snapshotFacts(after, before)) &&
+    (!isSameState || isDeepStrictEqual(guestFacts(before, after), guestFacts(after, before)))
   );
 }
 

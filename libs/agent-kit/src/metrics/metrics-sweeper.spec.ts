@@ -1,0 +1,99 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import { consumeRollups, listen, type Listener } from '@polyvirt/bus';
+import { eventually } from '@polyvirt/bus/testing';
+import { MetricsBatch, subjects, type MinuteRollup } from '@polyvirt/contracts';
+import { FakeHost } from '@polyvirt/hypervisor';
+import { AgentBench, host } from '../testing/agent-bench.ts';
+
+describe('metrics', () => {
+  let bench: AgentBench;
+  let fake: FakeHost;
+  let batches: MetricsBatch[];
+  let listener: Listener;
+  const end = new AbortController();
+
+  beforeEach(async () => {
+    Logger.overrideLogger(false);
+    bench = await AgentBench.open();
+    fake = new FakeHost();
+    batches = [];
+    listener = listen(bench.gateway, subjects.metrics(host), MetricsBatch, (batch) => batches.push(batch));
+    await bench.gateway.connection.flush();
+  });
+  afterEach(async () => {
+    listener.close();
+    await bench.close();
+    fake.close();
+  });
+
+  it('are read of every VM on the beat', async () => {
+    fake.populate(3);
+    await bench.startAgent({ host: fake }, { metricsSeconds: 1 });
+    await eventually(() => expect(batches.length).toBeGreaterThanOrEqual(2));
+    expect(batches[0]!.readings.map(({ vmId, state }) => `${vmId} ${state}`)).toEqual([
+      'fake-a~vm-00001 running',
+      'fake-a~vm-00002 stopped',
+      'fake-a~vm-00003 running',
+    ]);
+    expect(batches[0]!.readings[1]!.cpuPercent).toBeUndefined();
+  });
+
+  it('of a host that is too large for one message come in several', async () => {
+    fake.populate(1_200);
+    await bench.startAgent({ host: fake });
+    await eventually(() => expect(batches.flatMap(({ readings }) => readings)).toHaveLength(1_200));
+    expect(batches).toHaveLength(3);
+  });
+
+  it('are never read twice at the same time: what takes too long is a gap', async () => {
+    fake.populate(1);
+    const { driver } = await bench.startAgent(
+      { host: fake, faults: [{ at: 'metrics', delayMs: 1_500 }] },
+      { metricsSeconds: 1 },
+    );
+    let under = 0;
+    let most = 0;
+    const facet = driver.metrics!;
+    const sweep = facet.sweep.bind(facet);
+    facet.sweep = async (signal) => {
+      most = Math.max(most, (under += 1));
+      return sweep(signal).finally(() => (under -= 1));
+    };
+    await eventually(() => expect(batches.length).toBeGreaterThanOrEqual(2), 10_000);
+    expect(most).toBe(1);
+  }, 15_000);
+
+  it('go on after a sweep has failed', async () => {
+    fake.populate(1);
+    await bench.startAgent(
+      { host: fake, faults: [{ at: 'metrics', failWith: 'host-rejected', times: 1 }] },
+      { metricsSeconds: 1 },
+    );
+    await eventually(() => expect(batches.length).toBeGreaterThanOrEqual(1));
+  });
+
+  it('of the minute under way are rolled up when the agent stops, and the next agent does not count them again', async () => {
+    fake.populate(1);
+    const rollups: MinuteRollup[] = [];
+    const reading = (async () => {
+      for await (const { content, ack } of consumeRollups(bench.gateway, { signal: end.signal })) {
+        rollups.push(content);
+        await ack();
+      }
+    })();
+    for (let start = 0; start < 2; start += 1) {
+      const { agent } = await bench.startAgent({ host: fake }, { metricsSeconds: 1 });
+      const seen = batches.length;
+      await eventually(() => expect(batches.length).toBeGreaterThan(seen));
+      await agent.stop();
+    }
+    await eventually(() => expect(rollups.length).toBeGreaterThan(0));
+    end.abort();
+    await reading;
+    // The same minute twice would count twice; two minutes are two, when the test ran over a full one.
+    const minutes = rollups.map(({ minute }) => minute);
+    expect(new Set(minutes).size).toBe(minutes.length);
+    expect(rollups[0]!.vms[0]).toMatchObject({ vmId: 'fake-a~vm-00001', samples: expect.any(Number) });
+  });
+});
