@@ -72,7 +72,13 @@ if (reason !== undefined) {
     process.exit(1);
   }
   console.log(`npm packages: ${reason}; installing (${installCommand})`);
-  const code = await run('npm', installCommand.split(' ').slice(1), { shell: windows });
+  const npm = (args) => run('npm', [...args, '--no-audit', '--no-fund'], { shell: windows });
+  let code = await npm(['ci']);
+  if (code !== 0) {
+    // `npm ci` is strict about packages of other platforms that a registry may lack; `npm install` is not.
+    console.log('npm packages: trying npm install instead');
+    code = await npm(['install', '--no-save']);
+  }
   if (code !== 0) {
     console.error(`npm packages: the installation failed (exit code ${code}).`);
     process.exit(code);

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { run } from './command.ts';
+import { CommandFailed, run } from './command.ts';
 import { endProcess, isSameProcess, type ProcessIdentity } from './process-identity.ts';
 
 const URI = 'qemu:///system';
@@ -139,15 +139,25 @@ async function ensureNetwork(log: (line: string) => void): Promise<void> {
   );
   await settle(
     () => listed(),
-    () => {
-      log(`starting the network ${NETWORK}`);
-      return virsh('net-start', NETWORK);
-    },
+    () => startNetwork(log),
   );
   await settle(
     () => listed('--all', '--autostart'),
     () => virsh('net-autostart', NETWORK),
   );
+}
+
+async function startNetwork(log: (line: string) => void): Promise<void> {
+  log(`starting the network ${NETWORK}`);
+  try {
+    await virsh('net-start', NETWORK);
+  } catch (error) {
+    // A machine that is itself a guest of libvirt often has the very subnet of the network as its own.
+    if (!(error instanceof CommandFailed) || !error.message.includes('already in use by interface')) throw error;
+    log(`the subnet of the network ${NETWORK} is in use here; giving it another one`);
+    await define('net-define', networkXml((await virsh('net-uuid', NETWORK)).trim()));
+    await virsh('net-start', NETWORK);
+  }
 }
 
 async function ensurePool(log: (line: string) => void): Promise<void> {
@@ -200,7 +210,7 @@ async function define(command: 'net-define' | 'pool-define', xml: string): Promi
 }
 
 /** libvirt's own choice is 192.168.122.0/24; inside another virtual machine the outer network often has it already. */
-function networkXml(): string {
+function networkXml(uuid?: string): string {
   const taken = Object.values(networkInterfaces())
     .flatMap((addresses) => addresses ?? [])
     .map((address) => address.address);
@@ -209,7 +219,7 @@ function networkXml(): string {
     throw new Error('No free subnet for the network "default"; define one by hand with virsh net-define.');
   const mac = ['52', '54', '00', ...randomBytes(3).toString('hex').match(/../g)!].join(':');
   return `<network>
-  <name>${NETWORK}</name>
+  <name>${NETWORK}</name>${uuid === undefined ? '' : `<uuid>${uuid}</uuid>`}
   <forward mode='nat'/>
   <bridge name='virbr0' stp='on' delay='0'/>
   <mac address='${mac}'/>
