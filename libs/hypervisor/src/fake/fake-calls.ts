@@ -2,7 +2,6 @@ import { ProblemError, type DriverVm, type NativeId } from '@polyvirt/contracts'
 import type { Json, OperationContext, Step } from '../driver.ts';
 import type { FakeFaults } from './fake-faults.ts';
 import type { FakeHost } from './fake-host.ts';
-import { digest } from './fake-host.ts';
 import type { FakeMachine } from './fake-machine.ts';
 
 /** How the parts of the driver call the host: past the faults, and into the journal. */
@@ -87,7 +86,8 @@ export class FakeCalls {
   }
 }
 
+/** An address that follows from the MAC address, so that it is the same at every start. */
 function leaseOf(mac: string): string {
-  const hex = digest(mac);
-  return `10.77.${parseInt(hex.slice(0, 2), 16)}.${2 + (parseInt(hex.slice(2, 4), 16) % 250)}`;
+  const [high = 0, low = 0] = mac.split(':').slice(-2).map((byte) => parseInt(byte, 16));
+  return `10.77.${high}.${2 + (low % 250)}`;
 }
