@@ -1,10 +1,16 @@
 import { parseArgs } from 'node:util';
+import { measureCommandLatency } from './command-latency.bench.ts';
+import { measureEventLatency } from './event-latency.bench.ts';
+import { measureListPage } from './list-page.bench.ts';
 import { measureStatisticsSweep } from './statistics-sweep.bench.ts';
 import type { Measurement, Row } from './row.ts';
 import { renderTable } from './table.ts';
 
 const measurements: Readonly<Record<string, Measurement>> = {
   statistics: measureStatisticsSweep,
+  command: measureCommandLatency,
+  event: measureEventLatency,
+  list: measureListPage,
 };
 
 const { values, positionals } = parseArgs({
