@@ -21,6 +21,7 @@ export class ServiceProcess {
   readonly #options: ServiceOptions;
   #child: ChildProcess | undefined;
   #startedAtMs = 0;
+  #ended: Promise<unknown> = Promise.resolve();
 
   constructor(options: ServiceOptions) {
     this.name = options.name;
@@ -37,6 +38,12 @@ export class ServiceProcess {
 
   get startedAtMs(): number {
     return this.#startedAtMs;
+  }
+
+  /** Rejects when the process that runs now has ended. */
+  async death(): Promise<never> {
+    await this.#ended;
+    throw new Error(`${this.name} has ended`);
   }
 
   /** Exit code of the last life; null when a signal ended it, undefined while it runs. */
@@ -56,6 +63,7 @@ export class ServiceProcess {
       entry,
     ];
     this.#child = spawn(command[0]!, command.slice(1), { env, stdio: ['ignore', log.fd, log.fd, 'ipc'] });
+    this.#ended = once(this.#child, 'exit');
     await once(this.#child, 'spawn');
     this.#child.channel?.unref();
     await log.close();
@@ -65,10 +73,9 @@ export class ServiceProcess {
   async end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child;
     if (!child || !this.isRunning) return;
-    const ended = once(child, 'exit');
     child.kill(signal);
     const patience = setTimeout(() => child.kill('SIGKILL'), stopWithinMs);
-    await ended;
+    await this.#ended;
     clearTimeout(patience);
     if (signal !== 'SIGKILL' && child.signalCode === 'SIGKILL')
       throw new Error(`${this.name} had not ended ${stopWithinMs / 1_000} s after ${signal}`);

@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createClient, type Client, type ClientOptions } from '@polyvirt/api-client';
+import { createClient, type Client, type ClientOptions, type EventOptions } from '@polyvirt/api-client';
 import { agentUser, ensureTopology, listen, type Bus, type BusService } from '@polyvirt/bus';
 import { eventually, freePort, NatsServer } from '@polyvirt/bus/testing';
 import { consumers, Heartbeat, streams, subjects } from '@polyvirt/contracts';
 import { FakeHost, type Fault } from '@polyvirt/hypervisor';
 import { ensureTinyLinux, imageCache } from '@polyvirt/tools';
+import { EventLog } from '../event-log.ts';
 import { agentSettingsOf, entries, fakeStateFile, type AgentSpec } from './agents.ts';
 import { KvmBelongings } from './kvm-belongings.ts';
 import { ServiceProcess } from './service-process.ts';
@@ -41,6 +42,7 @@ export class Stack {
   #admin: Client | undefined;
   readonly #services = new Map<ServiceName, ServiceProcess>();
   readonly #urls: string[] = [];
+  readonly #logs: EventLog[] = [];
   readonly #passwords = new Map<string, string>();
   /** The last heartbeat of each host. */
   readonly #heartbeats = new Map<string, Heartbeat>();
@@ -92,6 +94,13 @@ export class Stack {
     return createClient({ url: this.url(gateway), ...options });
   }
 
+  /** Listens to the event stream of a client until the stack stops. Resolves when it is connected. */
+  async listen(options?: Omit<EventOptions, 'signal'>, client = this.admin): Promise<EventLog> {
+    const log = await EventLog.open(client, options);
+    this.#logs.push(log);
+    return log;
+  }
+
   /** Password of a user of the bus: `agent-kvm-a`, `gateway`. */
   busPassword(user: string): string {
     const found = this.#passwords.get(user);
@@ -128,11 +137,10 @@ export class Stack {
   /** Resolves when every service that runs is ready. */
   async ready(): Promise<void> {
     const running = [...this.#services.values()].filter((service) => service.isRunning);
-    await eventually(async () => {
-      const died = running.find((service) => !service.isRunning);
-      if (died) throw new Error(`${died.name} has ended`);
+    const readiness = eventually(async () => {
       await Promise.all(running.map(({ name }) => this.#requireReady(name)));
     }, readyWithinMs);
+    await Promise.race([readiness, ...running.map((service) => service.death())]);
   }
 
   /** Arms faults in a fake agent, in place of those before. */
@@ -160,6 +168,7 @@ export class Stack {
 
   /** Ends everything and removes every trace of it. Throws when a service does not stop as it should. */
   async stop(): Promise<void> {
+    await Promise.all(this.#logs.map((log) => log.close()));
     // Agents and the organizer first, as long as there is a bus to leave.
     const services = [...this.#services.values()].reverse();
     const ends = await Promise.allSettled(services.map((service) => service.end('SIGTERM')));

@@ -1,11 +1,16 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createClient, requireSuccess } from './client.ts';
-import { ApiProblem } from './problem.ts';
+import type { ApiProblem } from './problem.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse, body: string) => void;
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 const server = createServer((request, response) => {
   let body = '';
@@ -201,6 +206,23 @@ describe('an event stream', () => {
       break;
     }
     expect(connections).toEqual([undefined, '4']);
+  });
+
+  it('ends at once when it is told to, and lets its connection go', async () => {
+    const closed = Promise.withResolvers<void>();
+    handler = (request, response) => {
+      request.once('close', () => closed.resolve());
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(`: connected behind 4\n\n${event(5)}`);
+    };
+    const stop = new AbortController();
+    const stream = createClient({ url, token: 'pv_x' }).events({ signal: stop.signal });
+    await stream.next();
+    const end = stream.next();
+    collectGarbage();
+    stop.abort();
+    expect(await end).toEqual({ done: true, value: undefined });
+    await closed.promise;
   });
 
   it('throws when the events behind its cursor are gone', async () => {

@@ -118,6 +118,10 @@ async function* connection(
       onMessage: (message) => arrived.push(stepOf(message)),
     });
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    // The signal of a request need not outlive the request object, so the body is told by itself.
+    const cancel = () => void reader.cancel(ending.signal.reason).catch(() => undefined);
+    ending.signal.addEventListener('abort', cancel, { once: true });
+    if (ending.signal.aborted) cancel();
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
