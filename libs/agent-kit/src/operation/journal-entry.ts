@@ -81,7 +81,8 @@ export const isOwn = (entry: JournalEntry): entry is OwnEntry => !('ended' in en
 /** The operation as events show it. */
 export function operationOf({ command, steps, startedAt, progress, outcome }: OwnEntry): Operation {
   const { operationId, verb, host, nativeId, requestedBy, requestedAt } = command;
-  const vmId = outcome?.result?.vmId ?? (nativeId === undefined ? undefined : vmIdOf(host, nativeId));
+  // A clone is about its source, as it was asked for; what it made is in the result.
+  const vmId = nativeId === undefined ? outcome?.result?.vmId : vmIdOf(host, nativeId);
   return {
     id: operationId,
     verb,

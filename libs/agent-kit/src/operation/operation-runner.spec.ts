@@ -378,7 +378,10 @@ describe('operations', () => {
     expect(snapshot).toBeDefined();
     await bench.carryOut(bench.command('vm.snapshot-revert', id, { snapshot }));
     const clone = bench.command('vm.clone', id, { name: 'twin', linked: false, start: false });
-    expect(await bench.carryOut(clone)).toMatchObject({ result: { vmId: `${host}~${clone.operationId}` } });
+    expect(await bench.carryOut(clone)).toMatchObject({
+      vmId: `${host}~${id}`,
+      result: { vmId: `${host}~${clone.operationId}` },
+    });
 
     const told = bench.vmEvents(id);
     expect(told.map(({ type }) => type).filter((type) => !['vm.started', 'vm.stopped'].includes(type))).toEqual([
