@@ -5,6 +5,8 @@ export class Beat {
   readonly #log: Logger;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
+  /** A host that is away fails at every beat; the log says so once, and when it is over. */
+  #isFailing = false;
 
   constructor(
     name: string,
@@ -35,8 +37,11 @@ export class Beat {
   async #workOnce(): Promise<void> {
     try {
       await this.work();
+      if (this.#isFailing) this.#log.log('It works again.');
+      this.#isFailing = false;
     } catch (error) {
-      this.#log.warn(`It did not work this time: ${(error as Error).message}`);
+      if (!this.#isFailing) this.#log.warn(`It does not work at present: ${(error as Error).message}`);
+      this.#isFailing = true;
     }
   }
 }

@@ -33,7 +33,8 @@ export class Causes {
     };
   }
 
-  of(nativeId: NativeId, name: string): Cause | undefined {
-    return this.#byId.get(nativeId) ?? this.#byName.get(name);
+  /** The operation that runs on a VM; with the name of one that was not there before, also the one that makes it. */
+  of(nativeId: NativeId, newName: string | undefined): Cause | undefined {
+    return this.#byId.get(nativeId) ?? (newName === undefined ? undefined : this.#byName.get(newName));
   }
 }

@@ -149,8 +149,7 @@ export class Inventory {
   }
 
   #isBusy(nativeId: NativeId, vm: DriverVm | undefined): boolean {
-    const name = vm?.name ?? this.#known.get(nativeId)?.record.name ?? '';
-    return this.causes.of(nativeId, name) !== undefined;
+    return this.causes.of(nativeId, this.#known.has(nativeId) ? undefined : vm?.name) !== undefined;
   }
 
   /** Undefined when there is no such VM. */
@@ -218,7 +217,7 @@ export class Inventory {
 
   async #tell(nativeId: NativeId, before: Known | undefined, after: VmRecord | undefined): Promise<void> {
     const vm = after ?? before!.record;
-    const cause = this.causes.of(nativeId, vm.name);
+    const cause = this.causes.of(nativeId, before ? undefined : vm.name);
     const changes = changesBetween(before?.record, after);
     const definition = changes.some(({ withDefinition }) => withDefinition)
       ? await this.#definitionOf(nativeId)

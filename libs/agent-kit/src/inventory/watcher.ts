@@ -35,11 +35,16 @@ export class Watcher {
 
   async #watch(): Promise<void> {
     const { watch } = this.driver;
+    let isFailing = false;
     while (watch && !this.signal.aborted) {
       try {
-        for await (const change of watch.changes(this.signal)) this.#notice(change);
+        for await (const change of watch.changes(this.signal)) {
+          isFailing = false;
+          this.#notice(change);
+        }
       } catch (error) {
-        if (!this.signal.aborted) log.error(error, 'Watching begins again.');
+        if (!this.signal.aborted && !isFailing) log.error(error, 'Watching begins again.');
+        isFailing = true;
       }
       if (this.signal.aborted) return;
       await sleep(retryAfterMs, undefined, { signal: this.signal }).catch(() => {});

@@ -4,17 +4,12 @@ import { ask } from '@polyvirt/bus';
 import { eventually } from '@polyvirt/bus/testing';
 import { cancelOperation, isEnded, keys, type Command } from '@polyvirt/contracts';
 import { FakeHost, type FakeDriverOptions } from '@polyvirt/hypervisor';
-import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { AgentBench, host } from '../testing/agent-bench.ts';
-import type { AgentProcessOptions, KillOrder } from '../testing/agent-process.ts';
-
-const program = fileURLToPath(new URL('../testing/agent-process.ts', import.meta.url));
-const loader = new URL('../testing/typescript-loader.ts', import.meta.url).href;
+import { AgentChild } from '../testing/agent-child.ts';
+import type { KillOrder } from '../testing/agent-process.ts';
 
 /** Sooner or later every operation gets by with fewer writes. */
 const mostWrites = 60;
@@ -41,7 +36,7 @@ describe('an agent that is killed', () => {
   let bench: AgentBench;
   let folder: string;
   let fake: FakeHost;
-  let child: ChildProcess | undefined;
+  let child: AgentChild | undefined;
   let names = 0;
 
   beforeAll(async () => {
@@ -53,7 +48,7 @@ describe('an agent that is killed', () => {
   }, 20_000);
 
   afterEach(async () => {
-    await end(child, 'SIGTERM');
+    await child?.end('SIGTERM');
     child = undefined;
   });
 
@@ -64,31 +59,8 @@ describe('an agent that is killed', () => {
   });
 
   const start = async (driver: FakeDriverOptions = {}) => {
-    const options: AgentProcessOptions = {
-      config: bench.config({ drainSeconds: 1, logLevel: 'warn' }),
-      driver: { file: join(folder, 'host.json'), ...driver },
-    };
-    child = fork(program, [JSON.stringify(options)], {
-      execArgv: ['--import', loader, '--conditions=@polyvirt/source', '--no-warnings'],
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      // Most of the time that this suite takes is the start of processes.
-      env: { ...process.env, NODE_COMPILE_CACHE: join(folder, 'compiled') },
-    });
-    await once(child, 'message');
+    child = await AgentChild.spawn(folder, bench.config({ drainSeconds: 1, logLevel: 'error' }), driver).ready();
     return child;
-  };
-
-  const end = async (process: ChildProcess | undefined, signal: NodeJS.Signals) => {
-    if (!process || process.exitCode !== null || process.signalCode !== null) return;
-    const exit = once(process, 'exit');
-    process.kill(signal);
-    await exit;
-  };
-
-  const obey = async (process: ChildProcess, order: KillOrder) => {
-    const obeyed = once(process, 'message');
-    process.send(order);
-    await obeyed;
   };
 
   const hasEnded = ({ operationId }: Command) =>
@@ -99,9 +71,9 @@ describe('an agent that is killed', () => {
     const name = `vm-${(names += 1)}`;
     const alive = child ?? (await start(scenario.driver));
     const command = await scenario.prepare(name);
-    await obey(alive, order);
+    await alive.order(order);
     let died = false;
-    const exit = once(alive, 'exit').then(() => {
+    const exit = alive.exited.then(() => {
       died = true;
     });
     await bench.send(command);

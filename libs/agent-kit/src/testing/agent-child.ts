@@ -1,0 +1,70 @@
+import type { FakeDriverOptions } from '@polyvirt/hypervisor';
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { AgentConfig } from '../settings.ts';
+import type { AgentProcessOptions, KillOrder } from './agent-process.ts';
+
+const program = fileURLToPath(new URL('./agent-process.ts', import.meta.url));
+const loader = new URL('./typescript-loader.ts', import.meta.url).href;
+
+/** An agent in a process of its own, on a fake host whose state is in a file. */
+export class AgentChild {
+  /** What it has logged. */
+  output = '';
+  readonly #process: ChildProcess;
+  readonly #exit: Promise<unknown>;
+
+  private constructor(process: ChildProcess) {
+    this.#process = process;
+    this.#exit = once(process, 'exit');
+    process.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.output += text;
+    });
+  }
+
+  /** Begins to start one; the host's state is `host.json` of the folder. */
+  static spawn(folder: string, config: AgentConfig, driver: FakeDriverOptions = {}): AgentChild {
+    const options: AgentProcessOptions = { config, driver: { file: join(folder, 'host.json'), ...driver } };
+    const child = fork(program, [JSON.stringify(options)], {
+      execArgv: ['--import', loader, '--conditions=@polyvirt/source', '--no-warnings'],
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+      // Most of the time that suites with processes take is their start.
+      env: { ...process.env, NODE_OPTIONS: '', NODE_COMPILE_CACHE: join(folder, 'compiled') },
+    });
+    return new AgentChild(child);
+  }
+
+  /** Resolves when it is at work; throws what it has logged when it ends before. */
+  async ready(): Promise<this> {
+    const isReady = await Promise.race([
+      once(this.#process, 'message').then(() => true),
+      this.exited.then(() => false),
+    ]);
+    if (!isReady) throw new Error(`the agent ended before it had begun:\n${this.output}`);
+    return this;
+  }
+
+  get isAlive(): boolean {
+    return this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** Resolves with the exit code, null when it was killed. */
+  get exited(): Promise<number | null> {
+    return this.#exit.then(() => this.#process.exitCode);
+  }
+
+  /** Sends a signal and waits for the end. */
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    if (this.isAlive) this.#process.kill(signal);
+    return this.exited;
+  }
+
+  /** Has it die at one of its next writes. */
+  async order(order: KillOrder): Promise<void> {
+    const obeyed = once(this.#process, 'message');
+    this.#process.send(order);
+    await obeyed;
+  }
+}
