@@ -88,6 +88,9 @@ export class FakeCalls {
 
 /** An address that follows from the MAC address, so that it is the same at every start. */
 function leaseOf(mac: string): string {
-  const [high = 0, low = 0] = mac.split(':').slice(-2).map((byte) => parseInt(byte, 16));
+  const [high = 0, low = 0] = mac
+    .split(':')
+    .slice(-2)
+    .map((byte) => parseInt(byte, 16));
   return `10.77.${high}.${2 + (low % 250)}`;
 }

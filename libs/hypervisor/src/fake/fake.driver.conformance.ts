@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { capabilityNames, type CapabilityName } from '@polyvirt/contracts';
 import { describeDriver } from '../testing/describe-driver.ts';
 import type { Bench } from '../testing/bench.ts';
@@ -51,7 +52,9 @@ async function benchOf(without: Partial<Record<CapabilityName, string>>): Promis
   };
 }
 
-describeDriver('FakeDriver', () => benchOf({}), { timeoutSeconds: 20 });
+const report = fileURLToPath(new URL('../../../../.polyvirt/conformance/fake.json', import.meta.url));
+
+describeDriver('FakeDriver', () => benchOf({}), { timeoutSeconds: 20, report });
 
 describeDriver(
   'FakeDriver without facets',
