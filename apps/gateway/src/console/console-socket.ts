@@ -24,9 +24,10 @@ export class ConsoleSocket implements OnModuleInit {
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
-  async onModuleInit(): Promise<void> {
+  onModuleInit(): void {
     const server = this.adapter.httpAdapter.getInstance<FastifyInstance>();
-    await server.register(async (scope) => {
+    // Not awaited: that would load Fastify's plugins before Nest has set its error handler, and routes would go without it.
+    void server.register(async (scope) => {
       await scope.register(websocket, { options: { maxPayload: longestMessage } });
       scope.route({
         method: 'GET',
