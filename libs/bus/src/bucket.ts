@@ -120,9 +120,12 @@ export class Bucket<Value> {
     }
   }
 
-  /** A key that is gone already is no error. With a revision, deletes only if the key still has it. */
-  async delete(key: string, { revision, ...options }: PublishOptions & { revision?: number } = {}): Promise<void> {
-    await this.#write(key, new Uint8Array(), revision, options, { [operationHeader]: 'DEL' });
+  /**
+   * A key that is gone already is no error. With a revision, deletes only if the key still has it. Returns the revision of
+   * the deletion.
+   */
+  delete(key: string, { revision, ...options }: PublishOptions & { revision?: number } = {}): Promise<number> {
+    return this.#write(key, new Uint8Array(), revision, options, { [operationHeader]: 'DEL' });
   }
 
   /**

@@ -1,8 +1,10 @@
-import { Global, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { Global, Injectable, Logger, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { Bus, connectBus, ensureTopology } from '@polyvirt/bus';
 import { ProblemError } from '@polyvirt/contracts';
 import { CONFIG, type GatewayConfig } from '../config.ts';
 import { Readiness } from '../health/readiness.ts';
+
+const log = new Logger('Bus');
 
 /** Connects, waiting for nats-server if need be, and makes what is missing on it. */
 async function openBus({ natsUrl, natsUser, natsPassword, natsCa }: GatewayConfig): Promise<Bus> {
@@ -15,7 +17,11 @@ async function openBus({ natsUrl, natsUser, natsPassword, natsCa }: GatewayConfi
   });
   await ensureTopology(bus);
   // A server that comes back may come back empty.
-  bus.onReconnect(() => void ensureTopology(bus));
+  bus.onReconnect(() => {
+    ensureTopology(bus).catch((error: unknown) =>
+      log.warn(`What belongs on the bus could not be made: ${String(error)}`),
+    );
+  });
   return bus;
 }
 

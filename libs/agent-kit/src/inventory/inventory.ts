@@ -181,9 +181,9 @@ export class Inventory {
     await this.#tell(nativeId, before, record);
     const key = keys.vm(this.identity.host, nativeId);
     if (!record) {
-      await this.bucket.delete(key, { signal: this.signal });
+      const revision = await this.bucket.delete(key, { signal: this.signal });
       this.#forget(nativeId, before!.revision);
-      return { record: undefined, revision: undefined };
+      return { record: undefined, revision };
     }
     const revision = await this.bucket.put(key, record, { signal: this.signal });
     this.#known.set(nativeId, { record, revision });
