@@ -72,7 +72,7 @@ if (reason !== undefined) {
     process.exit(1);
   }
   console.log(`npm packages: ${reason}; installing (${installCommand})`);
-  const npm = (args) => run('npm', [...args, '--no-audit', '--no-fund'], { shell: windows });
+  const npm = (args) => run('npm', [...args, '--no-audit', '--no-fund', '--loglevel=error'], { shell: windows });
   let code = await npm(['ci']);
   if (code !== 0) {
     // `npm ci` is strict about packages of other platforms that a registry may lack; `npm install` is not.

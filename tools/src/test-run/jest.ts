@@ -36,7 +36,7 @@ export async function runSuite(suite: Suite, env: NodeJS.ProcessEnv, jestArgs: r
     const counted = text === undefined ? undefined : outcomeOf(JSON.parse(text) as JestResult);
     if ('killed' in end && end.killed === 'timeout')
       return failure(`not finished after ${suite.timeoutMinutes} minutes`);
-    if (counted === undefined) return failure('Jest crashed');
+    if (counted === undefined) return failure('Jest ended without a result');
     if ('killed' in end) return plusFailure(counted, 'something the tests left open kept Jest from exiting');
     if (counted.passed + counted.failed === 0) return failure('no test matched');
     if (end.code !== 0 && counted.failed === 0) return plusFailure(counted, `Jest exited with ${end.code}`);
