@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, open, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { identityOf } from '../machine/process-identity.ts';
+import { root } from '../places.ts';
+import type { RunRecord } from './run-file.ts';
+
+const SERVICES = ['nats-server', 'gateway', 'organizer', 'kvm-agent'];
+const START_TIMEOUT_MS = 120_000;
+
+describe('npm start', () => {
+  let dataDir: string;
+  let outputFile: string;
+  let supervisor: ChildProcess | undefined;
+
+  const runFile = () => join(dataDir, 'run.json');
+  const runRecord = async () => JSON.parse(await readFile(runFile(), 'utf8')) as RunRecord;
+  const output = () => readFile(outputFile, 'utf8');
+  const living = (record: RunRecord) =>
+    Object.entries(record.processes)
+      .filter(([, pid]) => identityOf(pid) !== undefined)
+      .map(([name]) => name);
+
+  async function until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs: number): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    while (!(await holds())) {
+      if (Date.now() > deadline)
+        throw new Error(`${what}: not within ${timeoutMs / 1000} s. It said:\n${await output()}`);
+      await delay(50);
+    }
+  }
+
+  async function launch(): Promise<ChildProcess> {
+    const file = await open(outputFile, 'a');
+    const child = spawn(process.execPath, [join(root, 'tools/src/start.ts'), '--data-dir', dataDir, '--port', '0'], {
+      cwd: root,
+      stdio: ['ignore', file.fd, file.fd],
+    });
+    await file.close();
+    return child;
+  }
+
+  async function start(): Promise<RunRecord> {
+    supervisor = await launch();
+    await until('ready', () => existsSync(runFile()) || supervisor?.exitCode !== null, START_TIMEOUT_MS);
+    return await runRecord();
+  }
+
+  async function end(signal: NodeJS.Signals): Promise<void> {
+    const child = supervisor;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    child.kill(signal);
+    await new Promise((resolve) => child.once('exit', resolve));
+  }
+
+  beforeAll(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'polyvirt-start-'));
+    outputFile = join(dataDir, 'output');
+  });
+  afterAll(async () => {
+    await end('SIGTERM');
+    await rm(dataDir, { recursive: true });
+  }, 60_000);
+
+  it('leads to a stack whose address and password scripts find in a file of the owner', async () => {
+    const record = await start();
+    expect(Object.keys(record.processes)).toEqual(SERVICES);
+    expect((await stat(runFile())).mode & 0o777).toBe(0o600);
+    expect(await output()).toContain(`password  ${record.password}`);
+    const login = await fetch(`${record.url}/api/v1/auth/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ username: record.username, password: record.password }),
+    });
+    expect(login.status).toBe(200);
+  }, 150_000);
+
+  it('keeps secrets and logs to the owner', async () => {
+    for (const name of ['secrets', 'logs']) expect((await stat(join(dataDir, name))).mode & 0o777).toBe(0o700);
+    expect((await stat(join(dataDir, 'nats/nats.conf'))).mode & 0o777).toBe(0o600);
+  });
+
+  it('refuses to run twice on one data folder', async () => {
+    const second = await launch();
+    const code = await new Promise((resolve) => second.once('exit', resolve));
+    expect(code).toBe(1);
+    expect(await output()).toContain('already runs on this data folder');
+    expect(living(await runRecord())).toEqual(SERVICES);
+  }, 30_000);
+
+  it.each(SERVICES)(
+    'starts %s again after it was killed',
+    async (name) => {
+      const before = await runRecord();
+      process.kill(before.processes[name]!, 'SIGKILL');
+      await until(
+        'the restart',
+        async () => {
+          const pid = (await runRecord()).processes[name];
+          return pid !== undefined && pid !== before.processes[name];
+        },
+        30_000,
+      );
+      expect(await output()).toContain(`${name} has ended (SIGKILL)`);
+      await until(
+        'ready',
+        async () => (await fetch(`${before.url}/readyz`).catch(() => undefined))?.ok === true,
+        30_000,
+      );
+    },
+    90_000,
+  );
+
+  it('clears away what a killed supervisor has left, and goes on with the same data', async () => {
+    const before = await runRecord();
+    await end('SIGKILL');
+    expect(living(before)).toEqual(SERVICES);
+    await rm(runFile());
+    const after = await start();
+    expect(living(before)).toEqual([]);
+    expect(living(after)).toEqual(SERVICES);
+    expect(after.password).toBe(before.password);
+  }, 150_000);
+
+  it('leaves no process behind when it is stopped', async () => {
+    const record = await runRecord();
+    await end('SIGINT');
+    expect(supervisor?.exitCode).toBe(0);
+    expect(living(record)).toEqual([]);
+    expect(existsSync(runFile())).toBe(false);
+    expect(existsSync(join(dataDir, 'instance.json'))).toBe(false);
+  }, 60_000);
+});
