@@ -258,6 +258,8 @@ export class FakeAgent {
     await this.tell(operationStarted, `${id}:started`, id, { operation });
     const outcome = await Promise.race([this.act(command), cancelled]);
     this.cancels.delete(id);
+    // Before the end is told: whoever hears of it may ask at once.
+    this.done.push(verb);
     const ended = { ...operation, endedAt: now(), progress: 100 };
     if (outcome === 'cancelled')
       await this.tell(operationCancelled, `${id}:ended`, id, { operation: { ...ended, status: 'cancelled' } });
@@ -269,7 +271,6 @@ export class FakeAgent {
       const succeeded = { ...ended, status: 'succeeded', changed, ...(vmId && { vmId, result: { vmId } }) };
       await this.tell(operationSucceeded, `${id}:ended`, id, { operation: succeeded, revision });
     }
-    this.done.push(verb);
   }
 
   private async act(command: Command): Promise<{ revision?: number; vmId?: string; changed: boolean } | ProblemError> {
