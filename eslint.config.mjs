@@ -30,7 +30,10 @@ export default tseslint.config(
       '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { arguments: false } }],
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
-      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_$', ignoreRestSiblings: true }],
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_$', ignoreRestSiblings: true },
+      ],
       'no-empty': ['error', { allowEmptyCatch: false }],
       'no-restricted-syntax': [
         'error',
@@ -51,6 +54,8 @@ export default tseslint.config(
     files: ['apps/**/*.ts', 'libs/bus/**/*.ts', 'libs/agent-kit/**/*.ts'],
     rules: { '@typescript-eslint/consistent-type-imports': 'off' },
   },
+  // Beside plain JavaScript and in no project of the checker.
+  { files: ['tools/lint/**/*.ts'], extends: [tseslint.configs.disableTypeChecked] },
   { files: ['libs/contracts/src/**/*.ts'], rules: { 'house/no-subject-literal': 'off' } },
   { files: ['libs/config/src/**/*.ts'], rules: { 'house/no-env-outside-config': 'off' } },
   {

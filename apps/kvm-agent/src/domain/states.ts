@@ -4,6 +4,7 @@ import type { VmState } from '@polyvirt/contracts';
 const RUNNING = 1;
 const BLOCKED = 2;
 const PAUSED = 3;
+/** The guest has ended; QEMU is about to. */
 const SHUTDOWN = 4;
 const SHUTOFF = 5;
 const CRASHED = 6;
@@ -32,7 +33,6 @@ export function stateOf({ state, reason }: { state: number; reason: number }, ha
   switch (state) {
     case RUNNING:
     case BLOCKED:
-    // The guest has ended; QEMU is about to.
     case SHUTDOWN:
       return 'running';
     case PAUSED:

@@ -59,13 +59,12 @@ export function describeAdoption(suite: Suite): void {
         await notices('notice of a rename by another tool', nativeId, () =>
           otherTool.rename(nativeId, suite.name('again')),
         );
-        let other: NativeId | undefined;
         seen.length = 0;
-        other = await otherTool.make(suite.name('other'));
+        const other = await otherTool.make(suite.name('other'));
         await suite.eventually('notice of a VM made by another tool', noticedWithinMs, async () =>
           seen.some((change) => change === 'everything' || change.nativeId === other),
         );
-        await notices('notice of a VM removed by another tool', other, () => otherTool.remove(other!));
+        await notices('notice of a VM removed by another tool', other, () => otherTool.remove(other));
       } finally {
         stop.abort();
         await watching;
