@@ -19,7 +19,7 @@ export class VmEntry {
   readonly nameOrder: string;
   readonly createdAtMs: number;
   readonly observedAtMs: number;
-  private serialised: string | undefined;
+  private serialised: Buffer | undefined;
   private searched: string | undefined;
 
   constructor(
@@ -39,8 +39,9 @@ export class VmEntry {
     return `"${this.revision}-${this.annotation.version}"`;
   }
 
-  get json(): string {
-    return (this.serialised ??= JSON.stringify(this.vm));
+  /** Its JSON in UTF-8, as it is sent. */
+  get json(): Buffer {
+    return (this.serialised ??= bytesOf(JSON.stringify(this.vm)));
   }
 
   get vm(): Vm {
@@ -68,6 +69,13 @@ export class VmEntry {
       ].join('\n'),
     ));
   }
+}
+
+/** Exactly as much memory as it takes; `Buffer.from` would have each VM hold on to a slab that others have left. */
+function bytesOf(text: string): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
+  bytes.write(text);
+  return bytes;
 }
 
 /** Two names that differ only in case or in the spelling of an accent are one name to most hypervisors' file systems. */

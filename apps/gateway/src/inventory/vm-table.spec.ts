@@ -39,7 +39,7 @@ interface Part {
 function page(table: VmTable, query: Record<string, unknown> = {}, after?: Position): Part {
   const { sort, limit, ...filter } = VmListQuery.parse(query);
   const { items, next } = table.page(sort, filter, limit, after);
-  return { items: JSON.parse(`[${items}]`) as Vm[], ...(next && { next }) };
+  return { items: items.map((bytes) => JSON.parse(bytes.toString()) as Vm), ...(next && { next }) };
 }
 
 const names = (table: VmTable, query: Record<string, unknown> = {}) => page(table, query).items.map((vm) => vm.name);

@@ -22,9 +22,9 @@ export interface Totals {
 
 export type VmSort = VmListQuery['sort'];
 
-/** VMs as JSON texts with commas between them, and where the next part begins. */
+/** VMs as they are sent, and where the next part begins. */
 export interface VmPart {
-  readonly items: string;
+  readonly items: Buffer[];
   readonly next?: Position;
 }
 
@@ -53,6 +53,12 @@ export class VmTable {
   private readonly totals = new Map<HostId, Totals>();
   private readonly annotations = new Map<VmId, Annotation>();
   private readonly operations = new Map<VmId, OperationId>();
+  private changes = 0;
+
+  /** Another one after each change of anything that is shown. */
+  get version(): number {
+    return this.changes;
+  }
 
   get size(): number {
     return this.entries.size;
@@ -73,6 +79,7 @@ export class VmTable {
   remove(host: HostId, nativeId: NativeId): void {
     const entry = this.entries.get(vmIdOf(host, nativeId));
     if (!entry) return;
+    this.changes++;
     this.entries.delete(entry.id);
     for (const index of this.indexes.values()) index.remove(entry);
     this.forgetName(entry);
@@ -124,18 +131,16 @@ export class VmTable {
     const descending = sort.startsWith('-');
     const index = this.index((descending ? sort.slice(1) : sort) as SortKey);
     const matches = matcherOf(filter);
-    let items = '';
-    let taken = 0;
+    const items: Buffer[] = [];
     let last: VmEntry | undefined;
     let more = false;
     index.walk(after, descending, (entry) => {
       if (matches && !matches(entry)) return true;
-      if (taken === limit) {
+      if (items.length === limit) {
         more = true;
         return false;
       }
-      items += taken === 0 ? entry.json : `,${entry.json}`;
-      taken++;
+      items.push(entry.json);
       last = entry;
       return true;
     });
@@ -149,6 +154,7 @@ export class VmTable {
   }
 
   private replace(next: VmEntry): void {
+    this.changes++;
     const previous = this.entries.get(next.id);
     this.entries.set(next.id, next);
     if (previous) {

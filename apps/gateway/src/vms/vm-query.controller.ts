@@ -26,7 +26,7 @@ export class VmQueryController {
   @Header('content-type', json)
   @RequirePermission('vm:read')
   @Answers({ id: 'listVms', summary: 'VMs of all hosts, from memory.', schema: VmPage })
-  list(@Query({ schema: VmListQuery }) query: VmListQuery): string {
+  list(@Query({ schema: VmListQuery }) query: VmListQuery): Buffer {
     return this.queries.page(query);
   }
 
@@ -44,7 +44,7 @@ export class VmQueryController {
     @Query({ schema: VmQuery }) { fresh }: VmQuery,
     @Caller() { requestId }: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<string> {
+  ): Promise<Buffer> {
     const entry = fresh ? await this.queries.look(vmId, requestId) : this.queries.get(vmId);
     void reply.header('etag', entry.etag);
     return entry.json;

@@ -5,25 +5,28 @@ import { z } from 'zod';
 import { Cursors } from '../http/cursor.ts';
 import { Inventory } from '../inventory/inventory.ts';
 import type { VmEntry } from '../inventory/vm-entry.ts';
+import { PageCache } from './page-cache.ts';
 
 const Position = z.object({ value: z.union([z.string(), z.number()]), id: z.string() });
+
+const mostCachedBytes = 16 * 1_024 * 1_024;
+const opening = Buffer.from('{"items":[');
+const comma = Buffer.from(',');
 
 /** Reads VMs: from memory, but for who asks the host to look. */
 @Injectable()
 export class VmQueries {
+  private readonly pages = new PageCache(mostCachedBytes);
+
   constructor(
     private readonly bus: Bus,
     private readonly inventory: Inventory,
     private readonly cursors: Cursors,
   ) {}
 
-  /** The page as JSON text, put together from the texts of its VMs. */
-  page({ sort, limit, cursor, ...filter }: VmListQuery): string {
-    // A cursor names a place in one order and means nothing in another.
-    const list = `vms by ${sort}`;
-    const after = cursor === undefined ? undefined : this.cursors.open(list, cursor, Position);
-    const { items, next } = this.inventory.vms.page(sort, filter, limit, after);
-    return next ? `{"items":[${items}],"nextCursor":"${this.cursors.seal(list, next)}"}` : `{"items":[${items}]}`;
+  /** The page as it is sent. */
+  page(query: VmListQuery): Buffer {
+    return this.pages.get(JSON.stringify(query), this.inventory.vms.version, () => this.makePage(query));
   }
 
   /** Throws `vm-not-found`. */
@@ -37,5 +40,20 @@ export class VmQueries {
     const { host, nativeId } = parseVmId(id);
     const { vm, revision } = await ask(this.bus, readVm, host, { nativeId }, { requestId });
     return this.inventory.renew(vm, revision);
+  }
+
+  /** Put together from the bytes of its VMs. */
+  private makePage({ sort, limit, cursor, ...filter }: VmListQuery): Buffer {
+    // A cursor names a place in one order and means nothing in another.
+    const list = `vms by ${sort}`;
+    const after = cursor === undefined ? undefined : this.cursors.open(list, cursor, Position);
+    const { items, next } = this.inventory.vms.page(sort, filter, limit, after);
+    const chunks: Buffer[] = [opening];
+    for (const [n, item] of items.entries()) {
+      if (n > 0) chunks.push(comma);
+      chunks.push(item);
+    }
+    chunks.push(Buffer.from(next ? `],"nextCursor":"${this.cursors.seal(list, next)}"}` : ']}'));
+    return Buffer.concat(chunks);
   }
 }
