@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ensureLibvirt, stopLibvirt } from './machine/libvirt.ts';
@@ -43,6 +45,9 @@ const suites = everything ? SUITES : SUITES.filter(({ name }) => positionals.inc
 const needs = [...new Set(suites.flatMap((suite) => suite.needs))];
 const withLibvirt = needs.includes('kvm');
 const runId = randomUUID();
+// A folder of its own shows what the tests leave in it. Servers that run as other users need it to be as open as /tmp.
+const temporaryFiles = await mkdtemp(join(tmpdir(), 'polyvirt-test-'));
+await chmod(temporaryFiles, 0o1777);
 const report = new Report();
 const log = (line: string) => report.log(line);
 
@@ -59,7 +64,7 @@ const machine = await report.part('machine', async () => {
 try {
   // Without its machine every suite would fail for the same reason.
   if (machine.failed === 0) {
-    const before = await belongings(withLibvirt);
+    const before = await belongings(temporaryFiles, withLibvirt);
     if (everything || suites.some((suite) => suite.built)) await report.part('build', build);
     if (everything) {
       await report.part('lint', lint);
@@ -69,13 +74,20 @@ try {
     for (const suite of suites) {
       if (interruptedBy() !== undefined) break;
       await report.part(suite.name, () =>
-        runSuite(suite, { [MARK]: runId }, pattern === undefined ? [] : ['--testPathPatterns', pattern]),
+        runSuite(
+          suite,
+          { [MARK]: runId, TMPDIR: temporaryFiles },
+          pattern === undefined ? [] : ['--testPathPatterns', pattern],
+        ),
       );
     }
-    await report.part('nothing left behind', () => nothingIsLeft(before, withLibvirt, runId));
+    await report.part('nothing left behind', async () =>
+      nothingIsLeft(before, await belongings(temporaryFiles, withLibvirt), runId),
+    );
   }
 } finally {
   if (startedLibvirt) await stopLibvirt();
+  await rm(temporaryFiles, { recursive: true, force: true });
 }
 const { passed, failed } = report.finish();
 process.exitCode = interruptedBy() !== undefined ? 130 : failed > 0 || passed === 0 ? 1 : 0;

@@ -30,15 +30,33 @@ export interface MariaDbServer extends Service {
  * durability. Needs the packages of purpose `database`.
  */
 export async function startMariaDb(options: MariaDbOptions = {}): Promise<MariaDbServer> {
-  const temporary = options.dataDir === undefined;
   const folder = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'polyvirt-mariadb-')));
+  const forget = async () => {
+    if (options.dataDir === undefined) await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    const server = await startIn(folder, options.port);
+    return {
+      ...server,
+      stop: async (timeoutMs) => {
+        await server.stop(timeoutMs);
+        await forget();
+      },
+    };
+  } catch (error) {
+    await forget();
+    throw error;
+  }
+}
+
+async function startIn(folder: string, wantedPort: number | undefined): Promise<MariaDbServer> {
   const tables = join(folder, 'tables');
   await mkdir(folder, { recursive: true });
   // mariadbd refuses to run as root; the package made this user for it.
   const account = process.getuid?.() === 0 ? await idsOf('mysql') : undefined;
   if (account !== undefined) await chown(folder, account.uid, account.gid);
 
-  const port = options.port ?? (await freePort());
+  const port = wantedPort ?? (await freePort());
   const user = 'polyvirt';
   const password = randomBytes(12).toString('hex');
   const initFile = join(folder, 'init.sql');
@@ -67,7 +85,7 @@ export async function startMariaDb(options: MariaDbOptions = {}): Promise<MariaD
       '--auth-root-authentication-method=socket',
       '--skip-test-db',
     ];
-    await run(program as string, args, { timeoutMs: 120_000 });
+    await run(program as string, args, { timeoutMs: 120_000, env: { TMPDIR: folder } });
   }
   const [program, ...args] = [
     ...drop,
@@ -78,6 +96,7 @@ export async function startMariaDb(options: MariaDbOptions = {}): Promise<MariaD
     `--port=${port}`,
     '--bind-address=127.0.0.1',
     `--socket=${join(folder, 'mariadb.sock')}`,
+    `--tmpdir=${folder}`,
     `--pid-file=${join(folder, 'mariadb.pid')}`,
     `--init-file=${initFile}`,
     '--skip-log-bin',
@@ -106,10 +125,6 @@ export async function startMariaDb(options: MariaDbOptions = {}): Promise<MariaD
     user,
     password,
     url: (database = 'polyvirt') => `mysql://${user}:${password}@127.0.0.1:${port}/${database}`,
-    stop: async (timeoutMs) => {
-      await service.stop(timeoutMs);
-      if (temporary) await rm(folder, { recursive: true, force: true });
-    },
   };
 }
 

@@ -28,33 +28,40 @@ export interface NatsServer extends Service {
 
 /** Starts a nats-server with JetStream and resolves when it takes clients. Needs the packages of purpose `nats`. */
 export async function startNats(options: NatsOptions = {}): Promise<NatsServer> {
-  const temporary = options.dataDir === undefined;
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'polyvirt-nats-')));
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  const port = options.port ?? (await freePort());
-  const configFile = join(dataDir, 'nats.conf');
-  const config = natsConfig({ port, dataDir, ...(options.config === undefined ? {} : { config: options.config }) });
-  // It may hold credentials.
-  await writeFile(configFile, config, { mode: 0o600 });
-
-  const service = await startService({
-    name: 'nats-server',
-    program: 'nats-server',
-    args: ['-c', configFile],
-    logFile: options.logFile ?? join(dataDir, 'nats.log'),
-    dieWithParent: !options.detached,
-    ready: () => natsTakesClients(port),
-  });
-  return {
-    ...service,
-    url: `nats://127.0.0.1:${port}`,
-    port,
-    dataDir,
-    stop: async (timeoutMs) => {
-      await service.stop(timeoutMs);
-      if (temporary) await rm(dataDir, { recursive: true, force: true });
-    },
+  const forget = async () => {
+    if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
   };
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    const port = options.port ?? (await freePort());
+    const configFile = join(dataDir, 'nats.conf');
+    const config = natsConfig({ port, dataDir, ...(options.config === undefined ? {} : { config: options.config }) });
+    // It may hold credentials.
+    await writeFile(configFile, config, { mode: 0o600 });
+
+    const service = await startService({
+      name: 'nats-server',
+      program: 'nats-server',
+      args: ['-c', configFile],
+      logFile: options.logFile ?? join(dataDir, 'nats.log'),
+      dieWithParent: !options.detached,
+      ready: () => natsTakesClients(port),
+    });
+    return {
+      ...service,
+      url: `nats://127.0.0.1:${port}`,
+      port,
+      dataDir,
+      stop: async (timeoutMs) => {
+        await service.stop(timeoutMs);
+        await forget();
+      },
+    };
+  } catch (error) {
+    await forget();
+    throw error;
+  }
 }
 
 /** The configuration of a nats-server with JetStream on the loopback interface. */

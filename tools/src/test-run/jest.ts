@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { npmProgram } from '../npm-program.ts';
+import { root } from '../places.ts';
 import { foreground } from './foreground.ts';
 import { failure, type Outcome } from './outcome.ts';
 import { hasFiles, type Suite } from './suites.ts';
@@ -16,6 +17,8 @@ interface JestResult {
   numRuntimeErrorTestSuites: number;
 }
 
+/** Jest's default is below the temporary files, which do not last. */
+const CACHE = join(root, 'node_modules/.cache/jest');
 const EXIT_PATIENCE_MS = 30_000;
 
 /** Runs one suite; `env` reaches every process it starts. */
@@ -24,7 +27,7 @@ export async function runSuite(suite: Suite, env: NodeJS.ProcessEnv, jestArgs: r
   const folder = await mkdtemp(join(tmpdir(), 'jest-result-'));
   const resultFile = join(folder, 'result.json');
   try {
-    const args = ['--selectProjects', suite.name, '--json', '--outputFile', resultFile];
+    const args = ['--selectProjects', suite.name, '--json', '--outputFile', resultFile, '--cacheDirectory', CACHE];
     const end = await foreground(npmProgram('jest'), [...args, ...(suite.inBand ? ['--runInBand'] : []), ...jestArgs], {
       env: { ...env, NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning' },
       timeoutMs: suite.timeoutMinutes * 60_000,

@@ -1,5 +1,4 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { run } from '../machine/command.ts';
 import { endProcess, identityOf } from '../machine/process-identity.ts';
 import { failure, PASSED, type Outcome } from './outcome.ts';
@@ -10,9 +9,9 @@ export const MARK = 'TEST_RUN_ID';
 /** What there is on the machine that tests may leave behind. */
 export type Belongings = Set<string>;
 
-/** Domains, networks, pools and volumes of libvirt, and our temporary folders. */
-export async function belongings(withLibvirt: boolean): Promise<Belongings> {
-  const found = (await readdir(tmpdir()))
+/** Domains, networks, pools and volumes of libvirt, and what is in the folder for temporary files. */
+export async function belongings(temporaryFiles: string, withLibvirt: boolean): Promise<Belongings> {
+  const found = (await readdir(temporaryFiles))
     .filter((name) => name.startsWith('polyvirt-'))
     .map((name) => `folder ${name}`);
   if (withLibvirt) {
@@ -37,8 +36,8 @@ export async function belongings(withLibvirt: boolean): Promise<Belongings> {
 }
 
 /** Fails when something is there that was not there before, or a process of this run still lives; the processes are ended. */
-export async function nothingIsLeft(before: Belongings, withLibvirt: boolean, runId: string): Promise<Outcome> {
-  const left = [...(await belongings(withLibvirt))].filter((name) => !before.has(name));
+export async function nothingIsLeft(before: Belongings, after: Belongings, runId: string): Promise<Outcome> {
+  const left = [...after].filter((name) => !before.has(name));
   for (const pid of await processesOf(runId)) {
     const process_ = identityOf(pid);
     if (process_ === undefined) continue;
@@ -47,7 +46,7 @@ export async function nothingIsLeft(before: Belongings, withLibvirt: boolean, ru
     );
     await endProcess(process_);
   }
-  return left.length === 0 ? PASSED : failure(left.join('; '));
+  return left.length === 0 ? PASSED : failure(`\n  ${left.join('\n  ')}`);
 }
 
 async function processesOf(runId: string): Promise<number[]> {
