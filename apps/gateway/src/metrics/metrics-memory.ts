@@ -8,6 +8,7 @@ import {
   type RollupSeries,
   type VmId,
 } from '@polyvirt/contracts';
+import { keepReading } from './keep-reading.ts';
 import { pointsOf, type Point } from './series.ts';
 
 /** How far back memory reaches, in milliseconds. */
@@ -27,7 +28,7 @@ interface HostReadings {
 }
 
 interface VmReadings {
-  last: Metrics;
+  readonly last: Metrics;
   receivedAtMs: number;
   /** `width` values a slot; NaN is unknown. 4.3 kB a VM. */
   readonly values: Float32Array;
@@ -57,7 +58,7 @@ export class MetricsMemory {
         vm = { last: reading, receivedAtMs: nowMs, values: new Float32Array(slots * width).fill(Number.NaN) };
         known.vms.set(reading.vmId, vm);
       } else if (reading.observedAt >= vm.last.observedAt) {
-        vm.last = reading;
+        keepReading(vm.last, reading);
         vm.receivedAtMs = nowMs;
       }
       seriesOf(reading, vm.values, offset);
