@@ -9,6 +9,10 @@ export async function virsh(...args: string[]): Promise<string> {
   return (await run('virsh', ['-q', '-c', uri, ...args], { timeoutMs: 60_000 })).trim();
 }
 
+const baseIn = (volumeXml: string): string | undefined => /<backingStore>\s*<path>([^<]+)<\/path>/.exec(volumeXml)?.[1];
+const disksIn = (domainXml: string): string[] =>
+  [...domainXml.matchAll(/<source file='([^']+)'/g)].map(([, path]) => path!);
+
 /** What one stack has in this machine's libvirt: a storage pool, and every machine that begins with the prefix or uses the pool. */
 export class KvmBelongings {
   readonly pool: string;
@@ -38,6 +42,29 @@ export class KvmBelongings {
         .map(({ name }) => name)
         .filter((name) => !name.startsWith('image-'))
         .sort();
+    });
+  }
+
+  /** Files of the pool that no machine uses, not even as the base of a disk; and files that a machine uses and that are not there. */
+  async disksAstray(): Promise<{ unused: string[]; missing: string[] }> {
+    return this.#with(async (libvirt) => {
+      const pool = await libvirt.pools.getByName(this.pool);
+      await pool.refresh();
+      const volumes = await pool.volumes();
+      const bases = new Map<string, string | undefined>();
+      for (const volume of volumes) bases.set(await volume.path(), baseIn(await volume.xml()));
+      const used = new Set<string>();
+      const missing: string[] = [];
+      for (const domain of await this.#domains(libvirt)) {
+        for (const disk of disksIn(await domain.xml({ inactive: true }))) {
+          for (let path: string | undefined = disk; path !== undefined; path = bases.get(path)) {
+            used.add(path);
+            if (!bases.has(path)) missing.push(`${path} of ${domain.name}`);
+          }
+        }
+      }
+      const unused = [...bases.keys()].filter((path) => !used.has(path) && !path.includes('/image-'));
+      return { unused: unused.sort(), missing: missing.sort() };
     });
   }
 

@@ -91,6 +91,11 @@ export class ServiceProcess {
     return answer;
   }
 
+  /** Another process of the same settings. */
+  twin(name: string, logFile: string): ServiceProcess {
+    return new ServiceProcess({ ...this.#options, name, logFile });
+  }
+
   async logTail(lines: number): Promise<string> {
     const text = await readFile(this.#options.logFile, 'utf8').catch(() => '');
     return text.trimEnd().split('\n').slice(-lines).join('\n');

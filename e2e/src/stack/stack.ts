@@ -136,11 +136,23 @@ export class Stack {
 
   /** Resolves when every service that runs is ready. */
   async ready(): Promise<void> {
-    const running = [...this.#services.values()].filter((service) => service.isRunning);
+    const running = this.#running;
     const readiness = eventually(async () => {
       await Promise.all(running.map(({ name }) => this.#requireReady(name)));
     }, readyWithinMs);
-    await Promise.race([readiness, ...running.map((service) => service.death())]);
+    await Promise.race([readiness, this.firstDeath()]);
+  }
+
+  /** Rejects when one of the services that run now ends. */
+  async firstDeath(): Promise<never> {
+    return Promise.race(this.#running.map((service) => service.death()));
+  }
+
+  /** The same service once more, with the same settings; it is not started. */
+  twinOf(name: ServiceName): ServiceProcess {
+    const twin = this.service(name).twin(`${name}-twin`, join(this.folder, `${name}-twin.log`));
+    this.#services.set(twin.name, twin);
+    return twin;
   }
 
   /** Arms faults in a fake agent, in place of those before. */
@@ -178,6 +190,10 @@ export class Stack {
     await rm(this.folder, { recursive: true, force: true });
     const failed = ends.find((end) => end.status === 'rejected');
     if (failed) throw failed.reason;
+  }
+
+  get #running(): ServiceProcess[] {
+    return [...this.#services.values()].filter((service) => service.isRunning);
   }
 
   get #hasKvm(): boolean {
