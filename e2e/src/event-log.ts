@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Client, CloudEvent, EventOptions, StreamedEvent } from '@polyvirt/api-client';
 
 export interface VmEventData {
@@ -48,20 +49,22 @@ export class EventLog {
   ): Promise<StreamedEvent<VmEventData>> {
     const known = () => this.heard.find(({ event }) => isWanted(event));
     if (!known()) {
-      await new Promise<void>((resolve, reject) => {
-        const wish = { isWanted, fulfil: () => resolve() };
-        this.#wishes.add(wish);
-        const impatience = setTimeout(() => {
-          const types = this.heard.map(({ event }) => `${event.type} ${event.subject}`);
-          reject(new Error(`no such event within ${withinMs} ms among ${types.slice(-30).join(', ')}`));
-        }, withinMs);
-        void this.#following.finally(() => clearTimeout(impatience));
-        wish.fulfil = () => {
-          clearTimeout(impatience);
-          this.#wishes.delete(wish);
-          resolve();
-        };
+      const { promise: isHere, resolve } = Promise.withResolvers<void>();
+      const wish = { isWanted, fulfil: resolve };
+      this.#wishes.add(wish);
+      const impatience = new AbortController();
+      const tooLate = delay(withinMs, undefined, { signal: impatience.signal }).then(() => {
+        const types = this.heard.map(({ event }) => `${event.type} ${event.subject}`);
+        throw new Error(`no such event within ${withinMs} ms among ${types.slice(-30).join(', ')}`);
       });
+      try {
+        // A stream that fails for good ends the waiting with its reason.
+        const ended = this.#following.then(() => Promise.reject(new Error('the stream has ended')));
+        await Promise.race([isHere, tooLate, ended]);
+      } finally {
+        impatience.abort();
+        this.#wishes.delete(wish);
+      }
     }
     return known()!;
   }

@@ -1,6 +1,7 @@
 import { ProblemError, verdictOn, type NativeId, type StopVm, type VmAction, type VmState } from '@polyvirt/contracts';
 import type { Effect, Journal, OperationContext, SuspendFacet } from '@polyvirt/hypervisor';
 import type { Domain } from '@polyvirt/node-libvirt';
+import { isOn } from './domain/states.ts';
 import type { Machines } from './domain/machines.ts';
 import type { PendingNames } from './pending-names.ts';
 import type { StateWaiter } from './state-waiter.ts';
@@ -26,10 +27,7 @@ export class Power implements SuspendFacet {
       journal.step({
         name: 'power on',
         native: 'domain_create_with_flags',
-        act: async () => {
-          await this.#names.apply(domain);
-          if ((await this.#machines.state(domain)) !== 'running') await domain.start();
-        },
+        act: () => this.#powerOn(domain),
       }),
     );
   }
@@ -53,10 +51,7 @@ export class Power implements SuspendFacet {
     await context.journal.step({
       name: 'power on',
       native: 'domain_create_with_flags',
-      act: async () => {
-        await this.#names.apply(domain);
-        if ((await this.#machines.state(domain)) !== 'running') await domain.start();
-      },
+      act: () => this.#powerOn(domain),
     });
     return 'changed';
   }
@@ -104,14 +99,21 @@ export class Power implements SuspendFacet {
       journal.step({
         name: 'resume',
         native: 'domain_resume',
-        act: async () => {
-          const state = await this.#machines.state(domain);
-          if (state === 'suspended') await domain.start();
-          // A machine that was saved while paused comes back paused.
-          if ((await this.#machines.state(domain)) === 'paused') await domain.resume();
-        },
+        act: () => this.#powerOn(domain),
       }),
     );
+  }
+
+  async #powerOn(domain: Domain): Promise<void> {
+    const state = await this.#machines.state(domain);
+    // A guest that sleeps is on for libvirt.
+    if (state === 'suspended' && (await domain.isActive())) await domain.wakeUp();
+    else if (!isOn(state)) {
+      await this.#names.apply(domain);
+      await domain.start();
+    }
+    // A machine that was saved while paused comes back paused.
+    if ((await this.#machines.state(domain)) === 'paused') await domain.resume();
   }
 
   async #shutDown(

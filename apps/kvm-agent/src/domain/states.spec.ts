@@ -7,6 +7,7 @@ describe('the state of a domain', () => {
     ['running', 1, 1, false, 'running'],
     ['about to end', 4, 1, false, 'running'],
     ['paused by somebody', 3, 1, false, 'paused'],
+    ['saved while paused, and back', 3, 2, false, 'paused'],
     ['paused by an I/O error', 3, 5, false, 'paused'],
     ['reverted to a paused snapshot', 3, 7, false, 'paused'],
     ['stopped for the moment of a snapshot', 3, 9, false, 'running'],

@@ -16,11 +16,11 @@ const SHUTOFF_FAILED = 6;
 
 /**
  * virDomainPausedReason. libvirt stops the CPUs for a moment in the course of its own work; nobody paused the machine then.
+ * Migration is not among them: a machine that was saved while paused keeps that reason when it comes back.
  */
 const PAUSED_CRASHED = 10;
 const PAUSED_STARTING_UP = 11;
 const PAUSED_IN_PASSING: ReadonlySet<number> = new Set([
-  2, // migration
   3, // save
   4, // dump
   8, // shutting down

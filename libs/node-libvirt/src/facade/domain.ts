@@ -165,6 +165,11 @@ export class Domain implements Struct<'domain'> {
     return this.#libvirt.call.domainResume({ dom: this });
   }
 
+  /** Wakes a guest that has put itself to sleep. */
+  wakeUp(): Promise<void> {
+    return this.#libvirt.call.domainPmWakeup({ dom: this, flags: 0 });
+  }
+
   /** Saves memory to disk and stops; the next start restores it. */
   managedSave(options: FlagOptions<typeof saveFlags> = {}): Promise<void> {
     return this.#libvirt.call.domainManagedSave({ dom: this, flags: flagsOf(saveFlags, options) });
