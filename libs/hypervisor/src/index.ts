@@ -1,4 +1,6 @@
 export * from './allow.ts';
+export { buildIso, type IsoFile } from './cloud-init/iso9660.ts';
+export { buildSeedIso, hostnameFrom, type SeedFacts } from './cloud-init/seed-iso.ts';
 export * from './driver.ts';
 export * from './fake/fake.driver.ts';
 export { FakeFaults, type Fault } from './fake/fake-faults.ts';

@@ -1,8 +1,7 @@
 import { ProblemError, type CreateVm, type DiskInput, type NativeId, type NicInput } from '@polyvirt/contracts';
-import type { Made, OperationContext } from '@polyvirt/hypervisor';
+import { buildSeedIso, type Made, type OperationContext } from '@polyvirt/hypervisor';
 import type { Libvirt } from '@polyvirt/node-libvirt';
 import type { Accelerator } from '../acceleration.ts';
-import { buildSeedIso } from '../cloud-init/seed-iso.ts';
 import { buildDomainXml, diskDevice } from '../domain/domain-xml.ts';
 import { isDisk } from '../domain/domain-reader.ts';
 import type { Machines } from '../domain/machines.ts';

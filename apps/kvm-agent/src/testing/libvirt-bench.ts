@@ -3,10 +3,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { buildIso } from '@polyvirt/hypervisor';
 import type { Bench } from '@polyvirt/hypervisor/testing';
 import { Libvirt, type Pool, type Volume } from '@polyvirt/node-libvirt';
 import { ensureLibvirt, ensureTinyLinux, POOL } from '@polyvirt/tools';
-import { buildIso } from '../cloud-init/iso9660.ts';
 import { LibvirtDriver } from '../libvirt.driver.ts';
 import { buildXml } from '../xml.ts';
 
