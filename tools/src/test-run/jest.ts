@@ -28,7 +28,8 @@ export async function runSuite(suite: Suite, env: NodeJS.ProcessEnv, jestArgs: r
   const resultFile = join(folder, 'result.json');
   try {
     const args = ['--selectProjects', suite.name, '--json', '--outputFile', resultFile, '--cacheDirectory', CACHE];
-    const end = await foreground(npmProgram('jest'), [...args, ...(suite.inBand ? ['--runInBand'] : []), ...jestArgs], {
+    const workers = suite.inBand ? ['--runInBand'] : ['--maxWorkers', '100%'];
+    const end = await foreground(npmProgram('jest'), [...args, ...workers, ...jestArgs], {
       env: { ...env, NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning' },
       timeoutMs: suite.timeoutMinutes * 60_000,
       // Jest waits for ever for what a test has left open.

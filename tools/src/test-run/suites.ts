@@ -11,7 +11,7 @@ export interface Suite {
   needs: readonly Purpose[];
   /** It runs programs from `dist/`, so that everything has to be built first. */
   built?: true;
-  /** It keeps a machine busy by itself: one file after the other. */
+  /** One file after the other; otherwise each core has one. */
   inBand?: true;
   /** When it takes longer it hangs. */
   timeoutMinutes: number;
@@ -21,11 +21,11 @@ export interface Suite {
 export const SUITES: readonly Suite[] = [
   { name: 'unit', ending: 'spec', needs: ['nats'], timeoutMinutes: 15 },
   { name: 'simulator', ending: 'simulator', needs: ['kvm'], built: true, timeoutMinutes: 15 },
-  { name: 'database', ending: 'database', needs: ['database'], inBand: true, timeoutMinutes: 15 },
+  { name: 'database', ending: 'database', needs: ['database'], timeoutMinutes: 15 },
   { name: 'libvirt', ending: 'libvirt', needs: ['kvm', 'iso'], inBand: true, timeoutMinutes: 20 },
-  { name: 'conformance', ending: 'conformance', needs: ['kvm'], built: true, inBand: true, timeoutMinutes: 40 },
-  { name: 'e2e', ending: 'e2e', needs: ['kvm', 'nats'], built: true, inBand: true, timeoutMinutes: 40 },
-  { name: 'kill', ending: 'kill', needs: ['kvm', 'nats'], built: true, inBand: true, timeoutMinutes: 60 },
+  { name: 'conformance', ending: 'conformance', needs: ['kvm'], built: true, timeoutMinutes: 40 },
+  { name: 'e2e', ending: 'e2e', needs: ['kvm', 'nats'], built: true, timeoutMinutes: 40 },
+  { name: 'kill', ending: 'kill', needs: ['kvm', 'nats'], built: true, timeoutMinutes: 60 },
 ];
 
 /** Has the suite any test file yet? */

@@ -99,7 +99,7 @@ export class EventFeed implements EventSource, OnApplicationBootstrap, OnModuleD
     if (after >= oldest && after <= last) return;
     throw new ProblemError(
       'cursor-expired',
-      'The events after this cursor are gone, or were never. Read the present state, then go on from the oldest cursor.',
+      `The events after cursor ${after} are gone, or were never: those after ${oldest} up to ${last} are there. Read the present state, then go on from the oldest cursor.`,
       { oldestCursor: String(oldest) },
     );
   }
