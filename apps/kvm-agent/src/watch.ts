@@ -1,4 +1,4 @@
-import type { Change, WatchFacet } from '@polyvirt/hypervisor';
+import { ChangeQueue, type Change, type WatchFacet } from '@polyvirt/hypervisor';
 import type { Domain, Libvirt, Subscription } from '@polyvirt/node-libvirt';
 import { orUndefined } from './storage/storage-pool.ts';
 import type { Machines } from './domain/machines.ts';
@@ -99,33 +99,5 @@ export class DomainWatch implements WatchFacet {
   async #macs(domain: Domain): Promise<string[] | undefined> {
     const definition = await orUndefined(this.#machines.liveDefinition(domain)).catch(() => undefined);
     return definition?.nics.map(({ mac }) => mac);
-  }
-}
-
-/** Changes until they are asked for; a machine that is in it already is not added again. */
-class ChangeQueue implements AsyncIterable<Change> {
-  readonly #waiting = new Map<string, Change>();
-  #closed = false;
-  #wake: (() => void) | undefined;
-
-  push(change: Change): void {
-    this.#waiting.set(change === 'everything' ? '' : change.nativeId, change);
-    this.#wake?.();
-  }
-
-  close(): void {
-    this.#closed = true;
-    this.#wake?.();
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Change> {
-    while (!this.#closed) {
-      const next = this.#waiting.entries().next();
-      if (next.done) await new Promise<void>((resolve) => (this.#wake = resolve));
-      else {
-        this.#waiting.delete(next.value[0]);
-        yield next.value[1];
-      }
-    }
   }
 }
