@@ -1,0 +1,76 @@
+import { open } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, win32 } from 'node:path';
+
+const SECTOR = 512;
+const MAGIC = 'KDMV';
+const NO_PARENT = 'ffffffff';
+/** A descriptor is a few hundred bytes; even one with thousands of extents fits. */
+const DESCRIPTOR_LIMIT = 1 << 20;
+
+/** What the text part of a virtual disk says. */
+export interface Vmdk {
+  readonly path: string;
+  /** Size that a guest sees, in bytes. */
+  readonly bytes: number;
+  readonly createType: string;
+  /** Absolute path of the disk it is a layer over. */
+  readonly parent: string | undefined;
+  /** Every file it consists of, itself included; absolute. */
+  readonly files: readonly string[];
+}
+
+/** Reads the descriptor of a disk. Throws the file system's error, or a SyntaxError when the file is no disk. */
+export async function readVmdk(path: string): Promise<Vmdk> {
+  const text = await descriptorOf(path);
+  const get = (key: string) => new RegExp(`^\\s*${key}\\s*=\\s*"?([^"\\r\\n]*?)"?\\s*$`, 'im').exec(text)?.[1];
+  const createType = get('createType');
+  if (createType === undefined) throw new SyntaxError(`${path} is no virtual disk`);
+  const extents = [...text.matchAll(/^\s*(?:RW|RDONLY|NOACCESS)\s+(\d+)\s+\w+(?:\s+"([^"]*)")?/gm)];
+  const sectors = extents.reduce((sum, [, count]) => sum + Number(count), 0);
+  const hint = (get('parentCID') ?? NO_PARENT).toLowerCase() === NO_PARENT ? undefined : get('parentFileNameHint');
+  const files = extents.flatMap(([, , name]) => (name === undefined || name === '' ? [] : beside(path, name)));
+  return {
+    path,
+    bytes: sectors * SECTOR,
+    createType,
+    parent: hint === undefined ? undefined : beside(path, hint),
+    files: [...new Set([path, ...files])],
+  };
+}
+
+/** A file that another one names: absolute, or relative to its folder. */
+export const beside = (path: string, name: string): string =>
+  isAbsolute(name) || win32.isAbsolute(name) ? name : join(dirname(path), name);
+
+/** The disk and everything it stands on, from the top. Ends at the first layer that cannot be read. */
+export async function chainOf(path: string): Promise<Vmdk[]> {
+  const chain: Vmdk[] = [];
+  for (let next: string | undefined = path; next !== undefined;) {
+    if (chain.some((layer) => layer.path === next)) break;
+    const layer: Vmdk | undefined = await readVmdk(next).catch(() => undefined);
+    if (!layer) break;
+    chain.push(layer);
+    next = layer.parent;
+  }
+  return chain;
+}
+
+/** Name without what snapshots and clones add to it. */
+export const stemOf = (path: string): string => basename(path).replace(/\.vmdk$/i, '');
+
+/** The text stands alone, or embedded in the file of a sparse extent behind its header. */
+async function descriptorOf(path: string): Promise<string> {
+  const file = await open(path, 'r');
+  try {
+    const head = Buffer.alloc(SECTOR);
+    const { bytesRead } = await file.read(head, 0, SECTOR, 0);
+    const isSparse = bytesRead === SECTOR && head.toString('latin1', 0, MAGIC.length) === MAGIC;
+    const from = isSparse ? Number(head.readBigUInt64LE(28)) * SECTOR : 0;
+    const length = isSparse ? Number(head.readBigUInt64LE(36)) * SECTOR : (await file.stat()).size;
+    const text = Buffer.alloc(Math.min(length, DESCRIPTOR_LIMIT));
+    const read = await file.read(text, 0, text.length, from);
+    return text.toString('utf8', 0, read.bytesRead).replace(/\0[\s\S]*$/, '');
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,257 @@
+import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { ProblemError, type Disk, type DriverVm, type NativeId, type VmState } from '@polyvirt/contracts';
+import { isLogged } from '../host/vm-log.ts';
+import type { Leases } from '../network/leases.ts';
+import { beside, readVmdk, type Vmdk } from '../disks/vmdk.ts';
+import { SnapshotTree } from '../snapshots/snapshot-tree.ts';
+import { Dictionary } from '../vmx/dictionary.ts';
+import { orMissing, readDictionary } from '../vmx/dictionary-file.ts';
+import {
+  cpusOf,
+  disksOf,
+  firmwareOf,
+  guestOsOf,
+  isEncrypted,
+  memoryOf,
+  nameOf,
+  nicsOf,
+  suspendFileOf,
+} from '../vmx/hardware-reader.ts';
+import { ownKeys } from '../vmx/hardware-writer.ts';
+import { exists, type Discovery } from './discovery.ts';
+import { FileCache } from './file-cache.ts';
+import type { Machine } from './identity.ts';
+import { fieldsOf, readPending } from './pending-changes.ts';
+import type { PowerOffWork } from './power-off-work.ts';
+import type { Running, RunningSet } from './running.ts';
+
+const GIB = 2 ** 30;
+/** Power-on writes the .vmx file first and is listed a moment later; so long a file counts as just written. */
+const JUST_WRITTEN_MS = 5_000;
+const LOOK_AGAIN_MS = 300;
+
+/** Machines as the contract shows them. */
+export class Machines {
+  readonly #discovery: Discovery;
+  readonly #running: Running;
+  readonly #leases: Leases;
+  readonly #powerOffWork: PowerOffWork;
+  readonly #dictionaries = new FileCache(async (path) => (await readDictionary(path)) ?? Dictionary.of({}));
+  readonly #disks = new FileCache((path) => readVmdk(path));
+
+  constructor(parts: { discovery: Discovery; running: Running; leases: Leases; powerOffWork: PowerOffWork }) {
+    this.#discovery = parts.discovery;
+    this.#running = parts.running;
+    this.#leases = parts.leases;
+    this.#powerOffWork = parts.powerOffWork;
+  }
+
+  async list(): Promise<DriverVm[]> {
+    const running = await this.#running.list();
+    const machines = await this.#discovery.scan(running.paths);
+    await this.#leases.refresh();
+    const shown = await Promise.all(machines.map((machine) => this.#show(machine, running, false)));
+    return shown.filter((vm) => vm !== undefined);
+  }
+
+  async get(nativeId: NativeId): Promise<DriverVm> {
+    const machine = await this.demand(nativeId);
+    await this.#leases.refresh();
+    const shown = await this.#show(machine, await this.#running.list(), true);
+    if (!shown) throw notFound(nativeId);
+    return shown;
+  }
+
+  find(nativeId: NativeId): Promise<Machine | undefined> {
+    return this.#discovery.find(nativeId, async () => (await this.#running.list()).paths);
+  }
+
+  /** Throws `vm-not-found`. */
+  async demand(nativeId: NativeId): Promise<Machine> {
+    const machine = await this.find(nativeId);
+    if (!machine) throw notFound(nativeId);
+    return machine;
+  }
+
+  /** For a change: throws also when Workstation keeps the machine under a password. */
+  async demandOpen(nativeId: NativeId): Promise<Machine> {
+    const machine = await this.demand(nativeId);
+    if (isEncrypted(await this.configuration(machine)))
+      throw new ProblemError(
+        'host-rejected',
+        'It is encrypted, and this agent keeps no passwords of VMs. Use it in the Workstation window, or remove its encryption there.',
+      );
+    return machine;
+  }
+
+  /** Every machine of the host. */
+  async all(): Promise<Machine[]> {
+    return this.#discovery.scan((await this.#running.list()).paths);
+  }
+
+  configuration({ vmx }: Machine): Promise<Dictionary> {
+    return this.#dictionaries.read(vmx);
+  }
+
+  async snapshots({ vmx }: Machine): Promise<SnapshotTree> {
+    const path = vmsdOf(vmx);
+    return new SnapshotTree((await exists(path)) ? await this.#dictionaries.read(path) : undefined);
+  }
+
+  disk(path: string): Promise<Vmdk> {
+    return this.#disks.read(path);
+  }
+
+  /** Real paths of the disks that the configuration names. */
+  async diskFiles(machine: Machine): Promise<{ device: string; path: string }[]> {
+    const vmx = await this.configuration(machine);
+    return disksOf(vmx).map(({ device, fileName }) => ({ device, path: beside(machine.vmx, fileName) }));
+  }
+
+  async state(machine: Machine): Promise<VmState> {
+    return this.#stateOf(machine, await this.#running.list(), true);
+  }
+
+  /** By what was last heard, without asking. */
+  isKnownPaused({ nativeId }: Machine): boolean {
+    return this.#running.isKnownPaused(nativeId);
+  }
+
+  async isOn(machine: Machine): Promise<boolean> {
+    return ['running', 'paused'].includes(await this.state(machine));
+  }
+
+  /** Name of a machine, also of one whose file does not say. */
+  async nameOf(machine: Machine): Promise<string> {
+    return nameOf(await this.configuration(machine)) ?? stemOf(machine.vmx);
+  }
+
+  /** The machine that has this name, if it is another one. */
+  async namesake(name: string, own: NativeId): Promise<Machine | undefined> {
+    const wanted = name.normalize('NFC');
+    for (const machine of await this.all()) {
+      if (machine.nativeId === own) continue;
+      const pending = await readPending(machine.vmx);
+      const names = [await this.nameOf(machine).catch(() => undefined), pending.name];
+      if (names.some((one) => one?.normalize('NFC') === wanted)) return machine;
+    }
+    return undefined;
+  }
+
+  async demandFreeName(name: string, own: NativeId): Promise<void> {
+    const namesake = await this.namesake(name, own);
+    if (namesake)
+      throw new ProblemError('name-taken', `A VM called "${name}" is already on this host: ${namesake.nativeId}.`);
+  }
+
+  /** MAC addresses of the adapters of all other machines. */
+  async takenMacs(own: Machine): Promise<Set<string>> {
+    const taken = new Set<string>();
+    for (const machine of await this.all()) {
+      if (machine.nativeId === own.nativeId) continue;
+      const vmx = await this.configuration(machine).catch(() => undefined);
+      for (const { mac } of vmx ? nicsOf(vmx) : []) if (mac !== undefined) taken.add(mac);
+    }
+    return taken;
+  }
+
+  async #show(machine: Machine, running: RunningSet, fresh: boolean): Promise<DriverVm | undefined> {
+    try {
+      const state = await this.#stateOf(machine, running, fresh);
+      if (state === 'stopped') await this.#powerOffWork.finish(machine);
+      return await this.#read(machine, state);
+    } catch (error) {
+      if (!(await exists(machine.vmx))) return undefined;
+      // Read by nobody: a file of another user, or one that is damaged. It is there all the same.
+      if (error instanceof ProblemError) throw error;
+      return unreadable(machine, running.has(machine) ? 'running' : 'unknown');
+    }
+  }
+
+  async #read(machine: Machine, state: VmState): Promise<DriverVm> {
+    const vmx = await this.configuration(machine);
+    const pending = fieldsOf(await readPending(machine.vmx));
+    const isOn = state === 'running' || state === 'paused';
+    const createdAt = vmx.get(ownKeys.createdAt);
+    const os = guestOsOf(vmx);
+    const nics = nicsOf(vmx);
+    const macs = nics.map(({ mac = '' }) => mac);
+    const addresses = isOn ? this.#leases.addressesOf(machine.nativeId, macs) : [];
+    return {
+      nativeId: machine.nativeId,
+      name: nameOf(vmx) ?? stemOf(machine.vmx),
+      state,
+      cpus: cpusOf(vmx),
+      memoryMiB: memoryOf(vmx),
+      firmware: firmwareOf(vmx),
+      disks: await this.#showDisks(machine),
+      nics: nics.map(({ mac = '', network }, index) => ({ mac, network, addresses: addresses[index] ?? [] })),
+      ...(os !== undefined && { guest: { os, agent: false } }),
+      snapshots: (await this.snapshots(machine)).shown(),
+      ...(pending.length > 0 && { pendingChanges: pending }),
+      ...(createdAt !== undefined && { createdAt }),
+    };
+  }
+
+  async #showDisks(machine: Machine): Promise<Disk[]> {
+    const disks = await this.diskFiles(machine);
+    return Promise.all(
+      disks.map(async ({ device, path }) => {
+        // Of a disk that cannot be read the size is not known; the machine has it all the same.
+        const size = await this.disk(path).catch(() => undefined);
+        return { device, sizeGiB: (size?.bytes ?? 0) / GIB, path };
+      }),
+    );
+  }
+
+  async #stateOf(machine: Machine, running: RunningSet, fresh: boolean): Promise<VmState> {
+    if (running.has(machine)) return (await this.#running.isPaused(machine, { fresh })) ? 'paused' : 'running';
+    const vmx = await this.configuration(machine);
+    const suspended = suspendFileOf(vmx);
+    if (suspended !== undefined && (await exists(beside(machine.vmx, suspended)))) {
+      this.#running.noteOff(machine.nativeId);
+      return 'suspended';
+    }
+    // Written when it goes on and when it goes off; neither it nor the list of VMs is the first to know.
+    if (/^false$/i.test(vmx.get('cleanShutdown') ?? '')) return this.#crashedOrInBetween(machine);
+    this.#running.noteOff(machine.nativeId);
+    return 'stopped';
+  }
+
+  async #crashedOrInBetween(machine: Machine): Promise<VmState> {
+    const written = await orMissing(stat(machine.vmx));
+    const settled = (written?.mtimeMs ?? 0) + JUST_WRITTEN_MS;
+    do {
+      const [isListed, isLive] = [(await this.#running.list()).has(machine), await isLogged(machine.vmx)];
+      if (isListed || isLive === true) return 'running';
+      const vmx = await this.configuration(machine);
+      if (!/^false$/i.test(vmx.get('cleanShutdown') ?? '')) return 'stopped';
+      // Its process is seen to be gone: no need to wait for more evidence.
+      if (isLive === false) break;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+    } while (Date.now() < settled);
+    this.#running.noteOff(machine.nativeId);
+    return 'crashed';
+  }
+}
+
+export const folderOf = ({ vmx }: Machine): string => dirname(vmx);
+
+export const stemOf = (vmx: string): string => vmx.replace(/^.*[\\/]/, '').replace(/\.vmx$/i, '');
+
+export const vmsdOf = (vmx: string): string => vmx.replace(/\.vmx$/i, '.vmsd');
+
+export const notFound = (nativeId: NativeId): ProblemError =>
+  new ProblemError('vm-not-found', `There is no VM ${nativeId} on this host.`);
+
+const unreadable = ({ nativeId, vmx }: Machine, state: VmState): DriverVm => ({
+  nativeId,
+  name: stemOf(vmx),
+  state,
+  cpus: 0,
+  memoryMiB: 0,
+  disks: [],
+  nics: [],
+  snapshots: [],
+});

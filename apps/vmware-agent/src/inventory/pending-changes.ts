@@ -1,0 +1,60 @@
+import { readFile, rm } from 'node:fs/promises';
+import { z } from 'zod';
+import { addNic, dropDevice, setCpus } from '../vmx/hardware-writer.ts';
+import { nicsOf } from '../vmx/hardware-reader.ts';
+import { orMissing, replaceFile } from '../vmx/dictionary-file.ts';
+import type { Dictionary } from '../vmx/dictionary.ts';
+
+const Nic = z.object({ mac: z.string(), network: z.string() });
+
+/** What is to change of a running machine once it is off: Workstation reads its .vmx file at power-on only. */
+const PendingChanges = z.object({
+  name: z.string().optional(),
+  cpus: z.int().optional(),
+  memoryMiB: z.int().optional(),
+  disks: z.array(z.object({ device: z.string(), sizeGiB: z.int() })).default([]),
+  addNics: z.array(Nic).default([]),
+  removeNics: z.array(z.string()).default([]),
+});
+export type PendingChanges = z.infer<typeof PendingChanges>;
+
+export const noChanges: PendingChanges = { disks: [], addNics: [], removeNics: [] };
+
+/** The file in the folder of the machine. */
+export const pendingFileOf = (vmx: string): string => vmx.replace(/\.vmx$/i, '.polyvirt.json');
+
+export async function readPending(vmx: string): Promise<PendingChanges> {
+  const text = await orMissing(readFile(pendingFileOf(vmx), 'utf8'));
+  if (text === undefined) return noChanges;
+  try {
+    return PendingChanges.parse(JSON.parse(text));
+  } catch {
+    // Nothing of ours: a file that somebody edited changes no machine.
+    return noChanges;
+  }
+}
+
+export async function writePending(vmx: string, changes: PendingChanges): Promise<void> {
+  if (fieldsOf(changes).length === 0) await rm(pendingFileOf(vmx), { force: true });
+  else await replaceFile(pendingFileOf(vmx), `${JSON.stringify(changes, null, 2)}\n`);
+}
+
+/** Names of the fields that wait, as the contract calls them. */
+export function fieldsOf({ name, cpus, memoryMiB, disks, addNics, removeNics }: PendingChanges): string[] {
+  return [
+    ...(name === undefined ? [] : ['name']),
+    ...(cpus === undefined ? [] : ['cpus']),
+    ...(memoryMiB === undefined ? [] : ['memoryMiB']),
+    ...(disks.length === 0 ? [] : ['disks']),
+    ...(addNics.length + removeNics.length === 0 ? [] : ['nics']),
+  ];
+}
+
+/** Writes what concerns the configuration; disks are files of their own. */
+export function applyTo(vmx: Dictionary, { name, cpus, memoryMiB, addNics, removeNics }: PendingChanges): void {
+  if (name !== undefined) vmx.set('displayName', name);
+  if (cpus !== undefined) setCpus(vmx, cpus);
+  if (memoryMiB !== undefined) vmx.set('memsize', String(memoryMiB));
+  for (const { device, mac } of nicsOf(vmx)) if (mac !== undefined && removeNics.includes(mac)) dropDevice(vmx, device);
+  for (const nic of addNics) if (!nicsOf(vmx).some(({ mac }) => mac === nic.mac)) addNic(vmx, nic);
+}

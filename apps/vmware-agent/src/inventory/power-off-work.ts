@@ -1,0 +1,53 @@
+import { Logger } from '@nestjs/common';
+import { beside } from '../disks/vmdk.ts';
+import type { DiskTool } from '../disks/disk-tool.ts';
+import { editDictionary, readDictionary } from '../vmx/dictionary-file.ts';
+import { disksOf } from '../vmx/hardware-reader.ts';
+import type { Vmrun } from '../vmrun/vmrun.ts';
+import type { Machine } from './identity.ts';
+import { applyTo, fieldsOf, readPending, writePending } from './pending-changes.ts';
+
+const log = new Logger('PowerOffWork');
+
+/** What was left to the next power-off. Whoever finds the machine off does it. */
+export class PowerOffWork {
+  readonly #vmrun: Vmrun;
+  readonly #disks: DiskTool;
+  readonly #finishing = new Map<string, Promise<void>>();
+
+  constructor(vmrun: Vmrun, disks: DiskTool) {
+    this.#vmrun = vmrun;
+    this.#disks = disks;
+  }
+
+  /** For who looks at machines. What fails waits on, and shows as a change that does. */
+  async finish(machine: Machine): Promise<void> {
+    if (fieldsOf(await readPending(machine.vmx)).length === 0) return;
+    const running = this.#finishing.get(machine.vmx);
+    if (running) return running;
+    const work = this.#vmrun
+      .alone([machine.vmx], () => this.finishAlone(machine))
+      .catch((error: unknown) => log.warn(`Changes of ${machine.nativeId} go on waiting: ${String(error)}`))
+      .finally(() => this.#finishing.delete(machine.vmx));
+    this.#finishing.set(machine.vmx, work);
+    return work;
+  }
+
+  /** For who has the machine to itself, and knows that it is off. */
+  async finishAlone({ vmx }: Machine): Promise<void> {
+    const pending = await readPending(vmx);
+    if (fieldsOf(pending).length === 0) return;
+    await editDictionary(vmx, (dictionary) => applyTo(dictionary, pending));
+    const waiting = [...pending.disks];
+    try {
+      const files = disksOf((await readDictionary(vmx))!);
+      for (const { device, sizeGiB } of pending.disks) {
+        const file = files.find((disk) => disk.device === device);
+        if (file) await this.#disks.grow(beside(vmx, file.fileName), sizeGiB);
+        waiting.shift();
+      }
+    } finally {
+      await writePending(vmx, { disks: waiting, addNics: [], removeNics: [] });
+    }
+  }
+}

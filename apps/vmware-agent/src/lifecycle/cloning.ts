@@ -1,0 +1,206 @@
+import { mkdir, realpath } from 'node:fs/promises';
+import { ProblemError, type CloneVm, type NativeId, type OperationId } from '@polyvirt/contracts';
+import type { CloneFacet, Made, OperationContext } from '@polyvirt/hypervisor';
+import { readVmdk, beside } from '../disks/vmdk.ts';
+import { removeStaleLocks } from '../host/locks.ts';
+import { exists, type Discovery } from '../inventory/discovery.ts';
+import { machineAt, type Machine } from '../inventory/identity.ts';
+import { vmsdOf, type Machines } from '../inventory/machines.ts';
+import { demand, type Power } from '../power.ts';
+import type { Snapshots } from '../snapshots/snapshots.ts';
+import { forgetClone } from '../snapshots/vmsd-edits.ts';
+import { achieve, type Patience } from '../vmrun/achieve.ts';
+import type { Vmrun } from '../vmrun/vmrun.ts';
+import type { Dictionary } from '../vmx/dictionary.ts';
+import { editDictionary, orMissing, readDictionary } from '../vmx/dictionary-file.ts';
+import { disksOf } from '../vmx/hardware-reader.ts';
+import { dropCloudInit, dropSuspended, headless, MOST_NICS, ownKeys, renewMacs } from '../vmx/hardware-writer.ts';
+import { beginAt, emptyUnfinished, finishAt, isFinished, removeFolder } from './folders.ts';
+import { macsOf, placeOf, type Place } from './place.ts';
+
+export interface CopyOrder {
+  readonly source: Machine;
+  readonly machine: Machine;
+  readonly place: Place;
+  readonly name: string;
+  readonly isLinked: boolean;
+  /** What vmrun is told to clone from; the present state when absent. */
+  readonly snapshot: string | undefined;
+  readonly context: OperationContext;
+  /** What the copy is to have beside an identity of its own. */
+  configure(copy: Dictionary): void;
+}
+
+/** Copies machines by `vmrun clone`. */
+export class Cloning implements CloneFacet {
+  readonly #vmrun: Vmrun;
+  readonly #machines: Machines;
+  readonly #discovery: Discovery;
+  readonly #snapshots: Snapshots;
+  readonly #power: Power;
+  readonly #patience: Patience;
+  readonly #vmFolder: string;
+
+  constructor(parts: {
+    vmrun: Vmrun;
+    machines: Machines;
+    discovery: Discovery;
+    snapshots: Snapshots;
+    power: Power;
+    patience: Patience;
+    vmFolder: string;
+  }) {
+    this.#vmrun = parts.vmrun;
+    this.#machines = parts.machines;
+    this.#discovery = parts.discovery;
+    this.#snapshots = parts.snapshots;
+    this.#power = parts.power;
+    this.#patience = parts.patience;
+    this.#vmFolder = parts.vmFolder;
+  }
+
+  async clone(nativeId: NativeId, input: CloneVm, context: OperationContext): Promise<Made> {
+    const { operationId, journal } = context;
+    const source = await this.#machines.demandOpen(nativeId);
+    if ((await orMissing(realpath(this.#vmFolder))) === undefined) await mkdir(this.#vmFolder, { recursive: true });
+    const place = placeOf(await realpath(this.#vmFolder), input.name, operationId);
+    const machine = machineAt(place.vmx, this.#vmrun.platform);
+    const { snapshot, macs } = await journal.step({
+      name: 'check source, name and snapshot',
+      native: 'vmrun listSnapshots',
+      act: () => this.#check(source, machine, input, operationId),
+    });
+    context.progress(5);
+    await this.make({
+      source,
+      machine,
+      place,
+      name: input.name,
+      isLinked: input.linked,
+      snapshot: snapshot ?? undefined,
+      context,
+      configure: (copy) => {
+        dropCloudInit(copy);
+        renewMacs(copy, macs);
+      },
+    });
+    this.#discovery.note(machine);
+    context.progress(90);
+    if (input.start) await this.#power.powerOnNew(machine, context);
+    return { nativeId: machine.nativeId, effect: 'changed' };
+  }
+
+  /** The steps from a source to a copy that is off. */
+  async make(order: CopyOrder): Promise<void> {
+    const { source, place, isLinked, context } = order;
+    const { operationId, journal, signal } = context;
+    // Of a clone of the present state Workstation makes one too, with a name that nobody can tell from others.
+    const own =
+      isLinked && order.snapshot === undefined ? `Base of ${place.folder.replace(/^.*[\\/]/, '')}` : undefined;
+    if (own !== undefined)
+      await journal.step({
+        name: 'take a snapshot to stand on',
+        native: 'vmrun snapshot',
+        act: async () => void (await this.#snapshots.take(source, own, signal)),
+        undo: (undoSignal) => this.#snapshots.dropIfThere(source, own, undoSignal),
+      });
+    context.progress(15);
+    await journal.step({
+      name: 'make its folder',
+      act: () => beginAt(place, operationId),
+      undo: async (undoSignal) => {
+        await this.#vmrun.quiet([place.vmx], undefined, undoSignal);
+        await removeFolder(place.folder);
+        if (isLinked && (await exists(vmsdOf(source.vmx)))) await forgetClone(vmsdOf(source.vmx), place.vmx);
+      },
+    });
+    await journal.step({
+      name: isLinked ? 'make a linked clone' : 'copy the VM',
+      native: `vmrun clone ${isLinked ? 'linked' : 'full'}`,
+      act: () => this.#copy(order, own ?? order.snapshot),
+    });
+    context.progress(80);
+    await journal.step({
+      name: 'give it an identity of its own',
+      act: async () => {
+        if (await isFinished(place)) return;
+        await editDictionary(place.vmx, (copy) => {
+          copy.set('displayName', order.name);
+          copy.setAll({
+            ...headless,
+            [ownKeys.operation]: operationId,
+            [ownKeys.createdAt]: new Date().toISOString(),
+          });
+          for (const key of [ownKeys.baseVmx, ownKeys.baseSnapshot]) copy.delete(key);
+          if (own !== undefined) copy.setAll({ [ownKeys.baseVmx]: source.vmx, [ownKeys.baseSnapshot]: own });
+          copy.deleteMatching(/^RemoteDisplay\.vnc\./i);
+          dropSuspended(copy);
+          order.configure(copy);
+        });
+        await finishAt(place);
+      },
+    });
+  }
+
+  async #check(
+    source: Machine,
+    own: Machine,
+    { name, linked, snapshot }: CloneVm,
+    operationId: OperationId,
+  ): Promise<{ snapshot: string | null; macs: string[] }> {
+    demand('clone', await this.#machines.state(source));
+    await this.#machines.demandFreeName(name, own.nativeId);
+    const macs = macsOf(operationId, MOST_NICS, await this.#machines.takenMacs(own));
+    if (snapshot === undefined) return { snapshot: null, macs };
+    const tree = await this.#machines.snapshots(source);
+    const found = tree.byId(snapshot);
+    if (!found) throw new ProblemError('snapshot-not-found', `The VM has no snapshot ${snapshot}.`);
+    if (found.hasMemory)
+      throw new ProblemError(
+        'wrong-state',
+        `The snapshot "${found.name}" holds memory, and Workstation makes no ${linked ? 'linked ' : ''}clone of a VM that runs. Choose one that was taken while the VM was off.`,
+      );
+    return { snapshot: tree.addressOf(found), macs };
+  }
+
+  async #copy(order: CopyOrder, snapshot: string | undefined): Promise<void> {
+    const { source, place, isLinked, name, context } = order;
+    const { signal } = context;
+    if (await isFinished(place)) return;
+    const args = [
+      ...['clone', source.vmx, place.vmx, isLinked ? 'linked' : 'full'],
+      ...(snapshot === undefined ? [] : [`-snapshot=${snapshot}`]),
+      `-cloneName=${name}`,
+    ];
+    let isMade = false;
+    await this.#vmrun.alone([source.vmx, place.vmx], async () => {
+      await achieve(
+        {
+          what: 'the copy is complete',
+          signal,
+          // What was there before may be half of one.
+          isDone: async () => isMade && (await isWhole(place.vmx)),
+          act: async () => {
+            await this.#vmrun.quiet([place.vmx], undefined, signal);
+            await emptyUnfinished(place);
+            await removeStaleLocks(source.vmx);
+            await this.#vmrun.change(args, { deadline: 'disk', signal });
+            isMade = true;
+          },
+        },
+        this.#patience,
+      );
+    });
+  }
+}
+
+/** Whether a copy has a configuration, and every disk that it names. */
+async function isWhole(vmx: string): Promise<boolean> {
+  const configuration = await readDictionary(vmx);
+  if (!configuration) return false;
+  for (const { fileName } of disksOf(configuration)) {
+    const disk = await readVmdk(beside(vmx, fileName)).catch(() => undefined);
+    if (!disk) return false;
+  }
+  return true;
+}

@@ -1,0 +1,215 @@
+import { ProblemError, type NativeId, type ReconfigureVm } from '@polyvirt/contracts';
+import type { OperationContext, ReconfigureFacet, Reconfigured } from '@polyvirt/hypervisor';
+import { GIB, type DiskTool } from '../disks/disk-tool.ts';
+import { windowOf } from '../host/locks.ts';
+import type { Machine } from '../inventory/identity.ts';
+import type { Machines } from '../inventory/machines.ts';
+import {
+  applyTo,
+  fieldsOf,
+  noChanges,
+  readPending,
+  writePending,
+  type PendingChanges,
+} from '../inventory/pending-changes.ts';
+import type { PowerOffWork } from '../inventory/power-off-work.ts';
+import type { Networks } from '../network/networks.ts';
+import { demand } from '../power.ts';
+import type { Vmrun } from '../vmrun/vmrun.ts';
+import { editDictionary } from '../vmx/dictionary-file.ts';
+import { cpusOf, memoryOf, nameOf, nicsOf } from '../vmx/hardware-reader.ts';
+import { MOST_NICS } from '../vmx/hardware-writer.ts';
+import { demandDiskSize, demandMemory } from './creation.ts';
+import { macsOf } from './place.ts';
+
+type Plan = {
+  /** Whether it is on: then the changes wait for its power-off. */
+  isOn: boolean;
+  /** Adapters to add, with the addresses that were chosen for them. */
+  nics: { mac: string; network: string }[];
+};
+
+/** Changes hardware. Workstation takes none of it live: what is asked of a running machine waits until it is off. */
+export class Reconfiguration implements ReconfigureFacet {
+  readonly #vmrun: Vmrun;
+  readonly #machines: Machines;
+  readonly #networks: Networks;
+  readonly #disks: DiskTool;
+  readonly #powerOffWork: PowerOffWork;
+
+  constructor(parts: {
+    vmrun: Vmrun;
+    machines: Machines;
+    networks: Networks;
+    disks: DiskTool;
+    powerOffWork: PowerOffWork;
+  }) {
+    this.#vmrun = parts.vmrun;
+    this.#machines = parts.machines;
+    this.#networks = parts.networks;
+    this.#disks = parts.disks;
+    this.#powerOffWork = parts.powerOffWork;
+  }
+
+  async apply(nativeId: NativeId, input: ReconfigureVm, context: OperationContext): Promise<Reconfigured> {
+    const { journal, signal } = context;
+    const machine = await this.#machines.demandOpen(nativeId);
+    // All of the input is checked before any of it is done, so that bad input changes nothing.
+    const plan = await journal.step({
+      name: 'check the changes',
+      native: 'vmrun list',
+      act: () => this.#check(machine, input, context),
+    });
+    if (plan.isOn) {
+      const changed = await journal.step({
+        name: 'note the changes for its power-off',
+        act: () => this.#vmrun.alone([machine.vmx], () => this.#note(machine, input, plan)),
+      });
+      // It may have gone off meanwhile.
+      if (!(await this.#machines.isOn(machine))) await this.#powerOffWork.finish(machine);
+      const pendingChanges = fieldsOf(await readPending(machine.vmx));
+      return { effect: changed ? 'changed' : 'unchanged', pendingChanges };
+    }
+    await this.#powerOffWork.finish(machine);
+    let changed = false;
+    for (const { device, sizeGiB } of input.disks ?? [])
+      changed =
+        (await journal.step({
+          name: `grow ${device} to ${sizeGiB} GiB`,
+          native: 'vmware-vdiskmanager -x',
+          act: async () => {
+            const file = (await this.#machines.diskFiles(machine)).find((disk) => disk.device === device);
+            return this.#vmrun.alone([machine.vmx], () => this.#disks.grow(file!.path, sizeGiB, signal));
+          },
+        })) || changed;
+    changed =
+      (await journal.step({
+        name: 'write the configuration',
+        act: () =>
+          this.#vmrun.alone([machine.vmx], async () => {
+            if (await this.#machines.isOn(machine))
+              throw new ProblemError('wrong-state', 'Somebody started it in the meantime. Try again.');
+            return editDictionary(machine.vmx, (vmx) => {
+              const { name, cpus, memoryMiB, removeNics = [] } = input;
+              applyTo(vmx, {
+                ...noChanges,
+                removeNics,
+                addNics: plan.nics,
+                name: name === nameOf(vmx) ? undefined : name,
+                cpus: cpus === cpusOf(vmx) ? undefined : cpus,
+                memoryMiB: memoryMiB === memoryOf(vmx) ? undefined : memoryMiB,
+              });
+            });
+          }),
+      })) || changed;
+    return { effect: changed ? 'changed' : 'unchanged', pendingChanges: [] };
+  }
+
+  /** What is asked over what waits already; what the machine has anyway does not wait. */
+  async #note(machine: Machine, input: ReconfigureVm, { nics }: Plan): Promise<boolean> {
+    const vmx = await this.#machines.configuration(machine);
+    const before = await readPending(machine.vmx);
+    const unless = <Value>(asked: Value | undefined, waiting: Value | undefined, present: Value | undefined) =>
+      asked === undefined ? waiting : asked === present ? undefined : asked;
+    const grown = (input.disks ?? []).map(({ device }) => device);
+    const sizes = await this.#sizes(machine);
+    const removed = input.removeNics ?? [];
+    const present = new Set(nicsOf(vmx).map(({ mac }) => mac));
+    const after: PendingChanges = {
+      name: unless(input.name, before.name, nameOf(vmx)),
+      cpus: unless(input.cpus, before.cpus, cpusOf(vmx)),
+      memoryMiB: unless(input.memoryMiB, before.memoryMiB, memoryOf(vmx)),
+      disks: [
+        ...before.disks.filter(({ device }) => !grown.includes(device)),
+        ...(input.disks ?? []).filter(({ device, sizeGiB }) => (sizes.get(device) ?? 0) < sizeGiB * GIB),
+      ],
+      addNics: [
+        ...before.addNics.filter(({ mac }) => !removed.includes(mac)),
+        ...nics.filter(({ mac }) => !present.has(mac) && !before.addNics.some((nic) => nic.mac === mac)),
+      ],
+      removeNics: [...new Set([...before.removeNics, ...removed.filter((mac) => present.has(mac))])],
+    };
+    if (JSON.stringify(withoutGaps(after)) === JSON.stringify(withoutGaps(before))) return false;
+    await writePending(machine.vmx, after);
+    return true;
+  }
+
+  async #check(machine: Machine, input: ReconfigureVm, { operationId }: OperationContext): Promise<Plan> {
+    const state = await this.#machines.state(machine);
+    demand('reconfigure', state);
+    const isOn = state === 'running' || state === 'paused';
+    const window = isOn ? undefined : await windowOf(machine.vmx);
+    if (window)
+      throw new ProblemError(
+        'wrong-state',
+        `It is open in a Workstation window (process ${window.pid}), which would write over the change. Close its tab there first.`,
+      );
+    if (input.name !== undefined) await this.#machines.demandFreeName(input.name, machine.nativeId);
+    if (input.memoryMiB !== undefined) demandMemory(input.memoryMiB);
+    await this.#checkDisks(machine, input);
+    return { isOn, nics: await this.#checkNics(machine, input, operationId) };
+  }
+
+  async #checkDisks(machine: Machine, { disks = [] }: ReconfigureVm): Promise<void> {
+    const files = await this.#machines.diskFiles(machine);
+    for (const [index, { device, sizeGiB }] of disks.entries()) {
+      const file = files.find((disk) => disk.device === device);
+      if (!file) {
+        const devices = files.map((disk) => disk.device).join(', ');
+        throw new ProblemError(
+          'device-not-found',
+          `There is no disk ${device}. ${devices === '' ? 'There is none.' : `There is: ${devices}.`}`,
+        );
+      }
+      demandDiskSize(sizeGiB, `/disks/${index}/sizeGiB`);
+      const { bytes, parent } = await this.#machines.disk(file.path);
+      if (sizeGiB * GIB < bytes)
+        throw new ProblemError('invalid-input', `The disk ${device} has ${bytes / GIB} GiB, and a disk only grows.`, {
+          errors: [{ pointer: `/disks/${index}/sizeGiB`, detail: `At least ${Math.ceil(bytes / GIB)}.` }],
+        });
+      if (sizeGiB * GIB > bytes && parent !== undefined)
+        throw new ProblemError(
+          'wrong-state',
+          `The disk ${device} stands on a snapshot, or on the disk of another VM, and cannot grow. Delete its snapshots first, or make a full clone.`,
+        );
+    }
+  }
+
+  async #checkNics(
+    machine: Machine,
+    { addNics = [], removeNics = [] }: ReconfigureVm,
+    operationId: string,
+  ): Promise<Plan['nics']> {
+    const vmx = await this.#machines.configuration(machine);
+    const pending = await readPending(machine.vmx);
+    const macs = new Set([...nicsOf(vmx).map(({ mac }) => mac), ...pending.addNics.map(({ mac }) => mac)]);
+    const chosen = macsOf(operationId, addNics.length, await this.#machines.takenMacs(machine));
+    for (const [index, mac] of removeNics.entries())
+      if (!macs.has(mac))
+        throw new ProblemError('device-not-found', `There is no interface with the MAC address ${mac}.`, {
+          errors: [{ pointer: `/removeNics/${index}`, detail: 'Not there.' }],
+        });
+    if (macs.size - removeNics.length + addNics.length > MOST_NICS)
+      throw new ProblemError('invalid-input', `A VM has at most ${MOST_NICS} network interfaces.`);
+    const nics: Plan['nics'] = [];
+    for (const [index, { network, address, mac }] of addNics.entries()) {
+      if (mac !== undefined && macs.has(mac))
+        throw new ProblemError('invalid-input', `The machine already has an interface ${mac}.`, {
+          errors: [{ pointer: `/addNics/${index}/mac`, detail: 'In use.' }],
+        });
+      nics.push({ mac: mac ?? chosen[index]!, network: await this.#networks.demand(network, address) });
+    }
+    return nics;
+  }
+
+  async #sizes(machine: Machine): Promise<Map<string, number>> {
+    const files = await this.#machines.diskFiles(machine);
+    const sizes = await Promise.all(files.map(async ({ path }) => (await this.#machines.disk(path)).bytes));
+    return new Map(files.map(({ device }, index) => [device, sizes[index]!]));
+  }
+}
+
+const withoutGaps = (changes: PendingChanges) =>
+  Object.entries(changes)
+    .filter(([, value]) => value !== undefined)
+    .sort(([one], [other]) => (one < other ? -1 : 1));

@@ -1,0 +1,130 @@
+import { statfs } from 'node:fs/promises';
+import { cpus, freemem, totalmem } from 'node:os';
+import { ProblemError, type Capabilities, type Capacity, type HostStatus } from '@polyvirt/contracts';
+import { whyNoMetrics } from './metrics.ts';
+import { parseBanner, parseProduct } from './vmrun/output.ts';
+import { toProblem } from './vmrun/vmrun.problems.ts';
+import type { Running } from './inventory/running.ts';
+import type { Vmrun } from './vmrun/vmrun.ts';
+
+const GIB = 2 ** 30;
+const MIB = 2 ** 20;
+
+const available = { available: true } as const;
+const absent = (reason: string) => ({ available: false, reason });
+
+const noPlayer = 'VMware Player has none of it; install Workstation Pro.';
+
+/** What a product can do on a platform. Player neither clones nor takes snapshots. */
+export function capabilitiesOf(vmrun: Pick<Vmrun, 'platform'>, isPlayer: boolean): Capabilities {
+  const noMetrics = whyNoMetrics(vmrun.platform);
+  return {
+    suspend: available,
+    reconfigure: available,
+    clone: isPlayer ? absent(noPlayer) : available,
+    snapshots: isPlayer ? absent(noPlayer) : available,
+    metrics: noMetrics === undefined ? available : absent(noMetrics),
+    watch: available,
+    console: available,
+    images: available,
+    networks: available,
+    guest: available,
+    export: available,
+  };
+}
+
+/** Newest hardware version that a release can run, by its year of major version; see VMware's KB 315655. */
+const hardwareVersions: readonly (readonly [product: RegExp, version: number])[] = [
+  [/^(2[5-9]|[3-9]\d)H[12]/, 22],
+  [/^17\.[5-9]/, 21],
+  [/^17\./, 20],
+  [/^16\.[2-9]/, 19],
+  [/^16\./, 18],
+  [/^15\./, 16],
+  [/^14\./, 14],
+];
+/** What everything since 16.2 runs. */
+const SAFE_HARDWARE_VERSION = 19;
+
+export interface Product {
+  /** `VMware Workstation 17.6.3`, or vmrun's own version where the product does not say. */
+  readonly name: string;
+  readonly hardwareVersion: number;
+}
+
+/** Which product answers. Throws when none does. */
+export async function readProduct(vmrun: Vmrun, signal?: AbortSignal): Promise<Product> {
+  const lines = await vmrun.productLines(signal).catch(() => undefined);
+  const product = lines && parseProduct(lines);
+  const banner = parseBanner(await vmrun.banner(signal));
+  if (!banner)
+    throw new ProblemError(
+      'host-offline',
+      'vmrun is not VMware’s: it does not say its version. Set POLYVIRT_VMRUN_PATH.',
+    );
+  const own = `vmrun ${banner.version}${banner.build === undefined ? '' : ` build ${banner.build}`}`;
+  const hardwareVersion = hardwareVersions.find(([pattern]) => pattern.test(product?.version ?? ''))?.[1];
+  return {
+    name: product ? `${product.name} ${product.version}, ${own}` : own,
+    hardwareVersion: hardwareVersion ?? SAFE_HARDWARE_VERSION,
+  };
+}
+
+export async function probe(parts: {
+  vmrun: Vmrun;
+  running: Running;
+  capabilities: Capabilities;
+  vmFolder: string;
+  hasQemuImg: () => Promise<boolean>;
+}): Promise<HostStatus> {
+  const { vmrun, running, capabilities, vmFolder } = parts;
+  try {
+    const [{ name }, { paths }, { vmcli }] = await Promise.all([readProduct(vmrun), running.list(), vmrun.programs()]);
+    const notes = [
+      `New VMs go to ${vmFolder}.`,
+      'A disk from an image is always a full copy; only a clone of a VM can share disks.',
+      ...(vmcli === undefined
+        ? ['There is no vmcli: a VM that something else paused shows as running. Workstation 17 and newer have it.']
+        : []),
+      ...((await parts.hasQemuImg()) ? [] : ['There is no qemu-img: only images in VMDK and ISO files can be used.']),
+      ...(capabilities.metrics.available
+        ? ['Memory in use and network traffic of guests cannot be measured from outside; they are absent.']
+        : []),
+    ];
+    return {
+      health: { status: 'healthy', detail: `${name} answers; ${paths.length} VMs run.` },
+      version: name,
+      capabilities,
+      capacity: await readCapacity(vmFolder),
+      notes,
+    };
+  } catch (error) {
+    const problem = toProblem(error);
+    const isThere = await vmrun.programs().then(
+      () => true,
+      () => false,
+    );
+    return {
+      health: {
+        status: isThere ? 'unhealthy' : 'undetected',
+        detail: problem instanceof Error ? problem.message : String(problem),
+      },
+      capabilities,
+      capacity: {},
+      notes: [],
+    };
+  }
+}
+
+async function readCapacity(vmFolder: string): Promise<Capacity> {
+  const disk = await statfs(vmFolder).catch(() => undefined);
+  return {
+    cpus: cpus().length,
+    memoryMiB: Math.round(totalmem() / MIB),
+    memoryFreeMiB: Math.round(freemem() / MIB),
+    ...(disk && {
+      storageGiB: (disk.blocks * disk.bsize) / GIB,
+      storageFreeGiB: (disk.bavail * disk.bsize) / GIB,
+    }),
+  };
+}

@@ -1,0 +1,221 @@
+import { ProblemError, type CreateSnapshot, type NativeId, type VmState } from '@polyvirt/contracts';
+import type { Effect, OperationContext, SnapshotFacet } from '@polyvirt/hypervisor';
+import { removeOrphanedLayers } from '../disks/disk-users.ts';
+import { removeStaleLocks } from '../host/locks.ts';
+import { exists } from '../inventory/discovery.ts';
+import type { Machine } from '../inventory/identity.ts';
+import { vmsdOf, type Machines } from '../inventory/machines.ts';
+import { demand, type Power } from '../power.ts';
+import { achieve, type Patience } from '../vmrun/achieve.ts';
+import type { Vmrun } from '../vmrun/vmrun.ts';
+import { editDictionary } from '../vmx/dictionary-file.ts';
+import { SnapshotTree, type VmsdSnapshot } from './snapshot-tree.ts';
+import { describeSnapshot } from './vmsd-edits.ts';
+
+const isOnState = (state: VmState) => state === 'running' || state === 'paused';
+
+/** Snapshots by vmrun. The id of a snapshot is the uid in the .vmsd file, which is never given again. */
+export class Snapshots implements SnapshotFacet {
+  readonly #vmrun: Vmrun;
+  readonly #machines: Machines;
+  readonly #power: Power;
+  readonly #patience: Patience;
+
+  constructor(parts: { vmrun: Vmrun; machines: Machines; power: Power; patience: Patience }) {
+    this.#vmrun = parts.vmrun;
+    this.#machines = parts.machines;
+    this.#power = parts.power;
+    this.#patience = parts.patience;
+  }
+
+  async create(
+    nativeId: NativeId,
+    { name, description, memory }: CreateSnapshot,
+    context: OperationContext,
+  ): Promise<{ snapshot: string; effect: Effect }> {
+    const { journal, signal } = context;
+    const machine = await this.#machines.demandOpen(nativeId);
+    await journal.step({
+      name: 'check state and name',
+      native: 'vmrun listSnapshots',
+      act: async () => {
+        const state = await this.#machines.state(machine);
+        demand('snapshot-create', state);
+        if (isOnState(state) && !memory)
+          throw new ProblemError(
+            'wrong-state',
+            'Workstation keeps the memory of a running VM with every snapshot. Stop it first, or ask for one with memory.',
+          );
+        if ((await this.#machines.snapshots(machine)).byName(name))
+          throw new ProblemError('name-taken', `The VM already has a snapshot "${name}".`);
+      },
+    });
+    context.progress(10);
+    const snapshot = await journal.step({
+      name: 'take the snapshot',
+      native: 'vmrun snapshot',
+      act: async () => String((await this.take(machine, name, signal)).uid),
+      undo: (undoSignal) => this.dropIfThere(machine, name, undoSignal),
+    });
+    if (description !== undefined)
+      await journal.step({
+        name: 'describe it',
+        act: async () => void (await describeSnapshot(vmsdOf(machine.vmx), Number(snapshot), description)),
+      });
+    return { snapshot, effect: 'changed' };
+  }
+
+  async revert(nativeId: NativeId, id: string, context: OperationContext): Promise<Effect> {
+    const { journal, signal } = context;
+    const machine = await this.#machines.demandOpen(nativeId);
+    const plan = await journal.step({
+      name: 'look for the snapshot',
+      native: 'vmrun listSnapshots',
+      act: async () => {
+        demand('snapshot-revert', await this.#machines.state(machine));
+        const tree = await this.#machines.snapshots(machine);
+        const snapshot = tree.byId(id);
+        if (!snapshot) throw new ProblemError('snapshot-not-found', `The VM has no snapshot ${id}.`);
+        const name = await this.#machines.nameOf(machine);
+        return { address: tree.addressOf(snapshot), hasMemory: snapshot.hasMemory, name };
+      },
+    });
+    // Workstation reverts no VM that is on.
+    await journal.step({
+      name: 'turn it off',
+      native: 'vmrun stop hard',
+      act: () => this.#power.cutPower(machine, signal),
+    });
+    context.progress(30);
+    await journal.step({
+      name: 'revert',
+      native: 'vmrun revertToSnapshot',
+      act: () =>
+        this.#vmrun.alone([machine.vmx], async () => {
+          let isReverted = false;
+          await achieve(
+            {
+              what: 'the VM is back at the snapshot',
+              signal,
+              isDone: async () => isReverted,
+              act: async () => {
+                await removeStaleLocks(machine.vmx);
+                const args = ['revertToSnapshot', machine.vmx, plan.address];
+                await this.#vmrun.change(args, { deadline: 'state', signal });
+                isReverted = true;
+              },
+            },
+            this.#patience,
+          );
+        }),
+    });
+    context.progress(80);
+    await journal.step({
+      name: 'let it go on from there',
+      native: 'vmrun start nogui',
+      act: async () => {
+        // Some builds bring the name of that time back, too.
+        if (!(await this.#machines.isOn(machine)))
+          await editDictionary(machine.vmx, (vmx) => vmx.set('displayName', plan.name));
+        if (plan.hasMemory) await this.#power.powerOn(machine, signal);
+        else await this.#power.cutPower(machine, signal);
+      },
+    });
+    return 'changed';
+  }
+
+  async delete(
+    nativeId: NativeId,
+    { snapshot: id, children }: { snapshot: string; children: boolean },
+    { journal, signal }: OperationContext,
+  ): Promise<Effect> {
+    const machine = await this.#machines.demandOpen(nativeId);
+    const isThere = await journal.step({
+      name: 'look for the snapshot',
+      native: 'vmrun listSnapshots',
+      act: async () => {
+        demand('snapshot-delete', await this.#machines.state(machine));
+        const tree = await this.#machines.snapshots(machine);
+        const snapshot = tree.byId(id);
+        if (snapshot) await this.#refuseForClones(tree, snapshot, children);
+        return snapshot !== undefined;
+      },
+    });
+    if (!isThere) return 'unchanged';
+    await journal.step({
+      name: 'delete the snapshot',
+      native: children ? 'vmrun deleteSnapshot andDeleteChildren' : 'vmrun deleteSnapshot',
+      act: () => this.drop(machine, id, children, signal),
+    });
+    return 'changed';
+  }
+
+  /** Takes a snapshot unless one of this name is there. */
+  take(machine: Machine, name: string, signal: AbortSignal): Promise<VmsdSnapshot> {
+    const find = async () => (await this.#machines.snapshots(machine)).byName(name);
+    return this.#vmrun.alone([machine.vmx], async () => {
+      await achieve(
+        {
+          what: `there is a snapshot "${name}"`,
+          signal,
+          isDone: async () => (await find()) !== undefined,
+          act: async () => {
+            const isOff = !(await this.#machines.isOn(machine));
+            if (isOff) await removeStaleLocks(machine.vmx);
+            try {
+              await this.#vmrun.change(['snapshot', machine.vmx, name], { deadline: 'state', signal });
+            } catch (error) {
+              if (isOff && (await find()) === undefined) await removeOrphanedLayers(machine, this.#machines);
+              throw error;
+            }
+          },
+        },
+        this.#patience,
+      );
+      return (await find())!;
+    });
+  }
+
+  /** Deletes a snapshot unless it is gone. */
+  drop(machine: Machine, id: string, children: boolean, signal: AbortSignal): Promise<void> {
+    const find = async () => (await this.#machines.snapshots(machine)).byId(id);
+    return this.#vmrun.alone([machine.vmx], async () => {
+      await achieve(
+        {
+          what: 'the snapshot is gone',
+          signal,
+          isDone: async () => (await find()) === undefined,
+          act: async () => {
+            if (!(await this.#machines.isOn(machine))) await removeStaleLocks(machine.vmx);
+            const address = (await this.#machines.snapshots(machine)).addressOf((await find())!);
+            const args = ['deleteSnapshot', machine.vmx, address, ...(children ? ['andDeleteChildren'] : [])];
+            await this.#vmrun.change(args, { deadline: 'disk', signal });
+          },
+        },
+        this.#patience,
+      );
+    });
+  }
+
+  /** Takes back what `take` made, also when it ended half-way. */
+  async dropIfThere(machine: Machine, name: string, signal: AbortSignal): Promise<void> {
+    if (!(await exists(machine.vmx))) return;
+    await this.#vmrun.quiet([machine.vmx], undefined, signal);
+    const snapshot = (await this.#machines.snapshots(machine)).byName(name);
+    if (snapshot) await this.drop(machine, String(snapshot.uid), false, signal);
+    if (!(await this.#machines.isOn(machine)))
+      await this.#vmrun.alone([machine.vmx], () => removeOrphanedLayers(machine, this.#machines));
+  }
+
+  /** vmrun deletes what linked clones stand on, and breaks them. A snapshot's disk is merged with those of its children. */
+  async #refuseForClones(tree: SnapshotTree, snapshot: VmsdSnapshot, children: boolean): Promise<void> {
+    const touched = [snapshot, ...(children ? tree.descendantsOf(snapshot) : tree.childrenOf(snapshot))];
+    const clones: string[] = [];
+    for (const path of touched.flatMap((one) => one.clones)) if (await exists(path)) clones.push(path);
+    if (clones.length > 0)
+      throw new ProblemError(
+        'wrong-state',
+        `Linked clones stand on it: ${clones.join(', ')}. Delete them first, or make full clones of them.`,
+      );
+  }
+}

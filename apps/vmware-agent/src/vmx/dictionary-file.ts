@@ -1,0 +1,56 @@
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { Dictionary } from './dictionary.ts';
+
+/** Of a file that is not there: undefined. */
+export async function readDictionary(path: string): Promise<Dictionary | undefined> {
+  const bytes = await orMissing(readFile(path));
+  return bytes && Dictionary.parse(bytes);
+}
+
+/** Replaces the file in one step, so that nobody ever reads half of it; its mode stays. */
+export async function writeDictionary(path: string, dictionary: Dictionary): Promise<void> {
+  await replaceFile(path, dictionary.bytes());
+}
+
+export async function replaceFile(path: string, content: Buffer | string): Promise<void> {
+  const mode = (await orMissing(stat(path)))?.mode;
+  const beside = `${path}.${randomBytes(4).toString('hex')}.tmp`;
+  try {
+    const file = await open(beside, 'wx', mode ?? 0o644);
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(beside, path);
+  } catch (error) {
+    await rm(beside, { force: true });
+    throw error;
+  }
+}
+
+/** Reads, changes, and writes back unless that left it as it was. Answers whether it wrote. */
+export async function editDictionary(path: string, change: (dictionary: Dictionary) => void): Promise<boolean> {
+  const before = await readFile(path);
+  const dictionary = Dictionary.parse(before);
+  change(dictionary);
+  const after = dictionary.bytes();
+  if (after.equals(before)) return false;
+  await replaceFile(path, after);
+  return true;
+}
+
+/** What a look at the file system answers, or undefined when there is nothing at the path. */
+export async function orMissing<Result>(look: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await look;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+export const isMissing = (error: unknown): boolean =>
+  ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');

@@ -1,0 +1,105 @@
+import type { Firmware } from '@polyvirt/contracts';
+import type { Dictionary } from './dictionary.ts';
+
+/** Virtual networks behind the connection types that name none. */
+export const bridgedNetwork = 'vmnet0';
+export const hostOnlyNetwork = 'vmnet1';
+export const natNetwork = 'vmnet8';
+
+const networkOfType: Readonly<Record<string, string>> = {
+  bridged: bridgedNetwork,
+  hostonly: hostOnlyNetwork,
+  nat: natNetwork,
+};
+
+/** Units of each kind of controller; the product ignores what lies outside. */
+const units: Readonly<Record<string, number>> = { ide: 2, scsi: 16, sata: 30, nvme: 64 };
+const RESERVED_SCSI_UNIT = 7;
+
+/** VMware's own defaults for keys that are absent. */
+const DEFAULT_MEMORY_MIB = 32;
+const DEFAULT_CPUS = 1;
+
+export interface VmxDisk {
+  /** `scsi0:0` */
+  readonly device: string;
+  /** As written: relative to the folder of the .vmx file, or absolute. */
+  readonly fileName: string;
+}
+
+export interface VmxNic {
+  /** `ethernet0` */
+  readonly device: string;
+  readonly mac: string | undefined;
+  readonly network: string;
+}
+
+/** Name of the VM, or undefined where the file does not say. */
+export const nameOf = (vmx: Dictionary): string | undefined => vmx.get('displayName');
+
+export const cpusOf = (vmx: Dictionary): number => vmx.number('numvcpus') ?? DEFAULT_CPUS;
+
+export const memoryOf = (vmx: Dictionary): number => vmx.number('memsize') ?? DEFAULT_MEMORY_MIB;
+
+export const firmwareOf = (vmx: Dictionary): Firmware => (/^efi$/i.test(vmx.get('firmware') ?? '') ? 'uefi' : 'bios');
+
+/** Whether Workstation keeps the configuration, or the whole VM, under a password. */
+export const isEncrypted = (vmx: Dictionary): boolean => vmx.get('encryption.keySafe') !== undefined;
+
+/** What no .vmx can be without. */
+export const isComplete = (vmx: Dictionary): boolean =>
+  vmx.get('config.version') !== undefined && vmx.get('virtualHW.version') !== undefined;
+
+/** Present virtual disks in the order of the file. CD-ROMs and disks of the host are none. */
+export function disksOf(vmx: Dictionary): VmxDisk[] {
+  return vmx.keys().flatMap((key) => {
+    const match = /^((ide|scsi|sata|nvme)\d+):(\d+)\.present$/i.exec(key);
+    if (!match || !vmx.isTrue(key)) return [];
+    const [controller, kind, unit] = [match[1]!.toLowerCase(), match[2]!.toLowerCase(), Number(match[3])];
+    const device = `${controller}:${unit}`;
+    const isReserved = kind === 'scsi' && unit === RESERVED_SCSI_UNIT;
+    const isThere = kind === 'ide' || vmx.isTrue(`${controller}.present`);
+    const fileName = vmx.get(`${device}.fileName`) ?? '';
+    const isDisk = /\.vmdk$/i.test(fileName) && !/cdrom|passthru/i.test(vmx.get(`${device}.deviceType`) ?? '');
+    return isDisk && isThere && !isReserved && unit < units[kind]! ? { device, fileName } : [];
+  });
+}
+
+/** Present network adapters by number. */
+export function nicsOf(vmx: Dictionary): VmxNic[] {
+  const numbers = vmx.keys().flatMap((key) => {
+    const number = /^ethernet(\d+)\.present$/i.exec(key)?.[1];
+    return number === undefined || !vmx.isTrue(key) ? [] : Number(number);
+  });
+  return numbers
+    .sort((one, other) => one - other)
+    .map((number) => {
+      const device = `ethernet${number}`;
+      return { device, mac: macOf(vmx, device), network: networkOf(vmx, device) };
+    });
+}
+
+function macOf(vmx: Dictionary, device: string): string | undefined {
+  const isStatic = /^static$/i.test(vmx.get(`${device}.addressType`) ?? '');
+  return (vmx.get(`${device}.${isStatic ? 'address' : 'generatedAddress'}`) || undefined)?.toLowerCase();
+}
+
+function networkOf(vmx: Dictionary, device: string): string {
+  const type = (vmx.get(`${device}.connectionType`) ?? 'bridged').toLowerCase();
+  const known = networkOfType[type];
+  if (known !== undefined) return known;
+  if (type === 'pvn') return `lan-segment ${vmx.get(`${device}.pvnID`) ?? ''}`.trim();
+  return (vmx.get(`${device}.vnet`) ?? type).replace(/^.*[\\/]/, '').toLowerCase();
+}
+
+/** Suspended state that the next power-on goes on with: name of the file. */
+export function suspendFileOf(vmx: Dictionary): string | undefined {
+  const file = vmx.get('checkpoint.vmState');
+  return file !== undefined && /\.vmss$/i.test(file) ? file : undefined;
+}
+
+/** What Tools told of the operating system the last time the VM was off. */
+export function guestOsOf(vmx: Dictionary): string | undefined {
+  const told = vmx.get('guestInfo.detailed.data') ?? vmx.get('guestOS.detailed.data');
+  return /prettyName='([^']*)'/.exec(told ?? '')?.[1];
+}

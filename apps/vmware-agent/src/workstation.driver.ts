@@ -1,0 +1,247 @@
+import type { Capabilities, CreateVm, DeleteVm, DriverVm, HostStatus, NativeId, StopVm } from '@polyvirt/contracts';
+import type { Effect, HypervisorDriver, Made, OperationContext, Outcome } from '@polyvirt/hypervisor';
+import { VncConsole, VncPorts } from './console.ts';
+import { DiskTool, GIB } from './disks/disk-tool.ts';
+import { disksUsedBy } from './disks/disk-users.ts';
+import { ImageLibrary } from './disks/image-library.ts';
+import { GuestTools } from './guest.ts';
+import { Discovery } from './inventory/discovery.ts';
+import { Machines } from './inventory/machines.ts';
+import { PowerOffWork } from './inventory/power-off-work.ts';
+import { Running } from './inventory/running.ts';
+import { Cloning } from './lifecycle/cloning.ts';
+import { Creation } from './lifecycle/creation.ts';
+import { Reconfiguration } from './lifecycle/reconfiguration.ts';
+import { Removal } from './lifecycle/removal.ts';
+import { MetricsSweep } from './metrics.ts';
+import { Leases } from './network/leases.ts';
+import { Networks } from './network/networks.ts';
+import { Power } from './power.ts';
+import { capabilitiesOf, probe, readProduct } from './probe.ts';
+import { Snapshots } from './snapshots/snapshots.ts';
+import { usualPatience, type Patience } from './vmrun/achieve.ts';
+import { usualPlaces, type Places, type Platform } from './vmrun/installation.ts';
+import { guarded } from './vmrun/vmrun.problems.ts';
+import { usualDeadlines, Vmrun, type CallDeadlines } from './vmrun/vmrun.ts';
+import { VmWatch } from './watch.ts';
+
+export interface WorkstationDriverOptions {
+  readonly platform: Platform;
+  readonly simulated: boolean;
+  /** Path of vmrun, when it is not where it usually is; the other programs are beside it. */
+  readonly vmrunPath?: string | undefined;
+  /** Folder that new VMs are made in. */
+  readonly vmFolder: string;
+  /** More folders with VMs. */
+  readonly otherFolders?: readonly string[] | undefined;
+  /** Folder of the VMs that are templates. */
+  readonly templateFolder: string;
+  readonly templateClone?: 'full' | 'linked' | undefined;
+  /** Folder of disk and CD-ROM images. */
+  readonly imageFolder: string;
+  readonly guestOs?: string | undefined;
+  /** Version of the virtual hardware of new VMs; the newest that the product is known to run when absent. */
+  readonly hardwareVersion?: number | undefined;
+  readonly places?: Partial<Places> | undefined;
+  readonly codePage?: string | undefined;
+  readonly maxCalls?: number | undefined;
+  readonly deadlines?: Partial<CallDeadlines> | undefined;
+  readonly patience?: Partial<Patience> | undefined;
+  readonly qemuImg?: string | undefined;
+  /** Environment of the programs; that of the agent when absent. */
+  readonly env?: NodeJS.ProcessEnv | undefined;
+}
+
+/** A guest that every release knows. */
+export const usualGuestOs = 'other-64';
+export const usualMaxCalls = 4;
+export const usualCodePage = 'windows-1252';
+
+/** VMware Workstation by vmrun, vmware-vdiskmanager and the files of its machines. The native id is that of the .vmx path. */
+export class WorkstationDriver implements HypervisorDriver {
+  readonly hypervisor = 'vmware';
+  readonly simulated: boolean;
+
+  readonly suspend;
+  readonly reconfigure;
+  readonly clone;
+  readonly snapshots;
+  readonly metrics;
+  readonly watch;
+  readonly console;
+  readonly images;
+  readonly networks;
+  readonly guest;
+  readonly export;
+
+  readonly #vmrun: Vmrun;
+  readonly #capabilities: Capabilities;
+  readonly #vmFolder: string;
+  readonly #running: Running;
+  readonly #machines: Machines;
+  readonly #disks: DiskTool;
+  readonly #power: Power;
+  readonly #creation: Creation;
+  readonly #removal: Removal;
+
+  /** Asks which product there is, as that decides what the host can do. None at all can still be installed later. */
+  static async open(options: WorkstationDriverOptions): Promise<WorkstationDriver> {
+    const vmrun = new Vmrun({
+      platform: options.platform,
+      vmrunPath: options.vmrunPath,
+      deadlines: { ...usualDeadlines, ...options.deadlines },
+      maxCalls: options.maxCalls ?? usualMaxCalls,
+      codePage: options.codePage ?? usualCodePage,
+      env: options.env,
+    });
+    // A host that does not answer is the business of `probe`.
+    await vmrun.look(['list']).catch(() => undefined);
+    return new WorkstationDriver(options, vmrun);
+  }
+
+  private constructor(options: WorkstationDriverOptions, vmrun: Vmrun) {
+    const { platform, vmFolder, env } = options;
+    const places = { ...usualPlaces(platform), ...options.places };
+    const patience = { ...usualPatience, ...options.patience };
+    const folders = [vmFolder, ...(options.otherFolders ?? [])];
+    const running = new Running(vmrun);
+    const disks = new DiskTool(vmrun, patience, options.qemuImg ?? 'qemu-img', env);
+    const leases = new Leases(places.networks, platform);
+    const discovery = new Discovery({
+      platform,
+      folders,
+      templates: options.templateFolder,
+      inventoryFile: places.inventory,
+    });
+    const powerOffWork = new PowerOffWork(vmrun, disks);
+    const machines = new Machines({ discovery, running, leases, powerOffWork });
+    const networks = new Networks(vmrun);
+    const images = new ImageLibrary(options.imageFolder, disks);
+    const ports = new VncPorts();
+    const power = new Power({ vmrun, machines, running, powerOffWork, ports, leases, patience });
+    const snapshots = new Snapshots({ vmrun, machines, power, patience });
+    const cloning = new Cloning({ vmrun, machines, discovery, snapshots, power, patience, vmFolder });
+    const guest = new GuestTools(vmrun, machines, leases);
+    const capabilities = capabilitiesOf(vmrun, vmrun.hostType === 'player');
+    const settings = {
+      vmFolder,
+      guestOs: options.guestOs ?? usualGuestOs,
+      templateClone: options.templateClone ?? 'full',
+      hardwareVersion: async () => options.hardwareVersion ?? (await readProduct(vmrun)).hardwareVersion,
+    };
+
+    this.simulated = options.simulated;
+    this.#vmrun = vmrun;
+    this.#capabilities = capabilities;
+    this.#vmFolder = vmFolder;
+    this.#running = running;
+    this.#machines = machines;
+    this.#disks = disks;
+    this.#power = power;
+    this.#creation = new Creation({
+      ...{ vmrun, machines, discovery, images, networks, disks, power, cloning, settings },
+    });
+    this.#removal = new Removal({ vmrun, machines, snapshots, patience });
+
+    this.suspend = guardedFacet(power);
+    this.reconfigure = guardedFacet(new Reconfiguration({ vmrun, machines, networks, disks, powerOffWork }));
+    this.clone = capabilities.clone.available ? guardedFacet(cloning) : undefined;
+    this.snapshots = capabilities.snapshots.available ? guardedFacet(snapshots) : undefined;
+    this.metrics = capabilities.metrics.available
+      ? guardedFacet(new MetricsSweep(machines, discovery, platform))
+      : undefined;
+    this.watch = new VmWatch({
+      ...{ vmrun, discovery, running, leases, guest, folders },
+      inventoryFile: places.inventory,
+    });
+    this.console = guardedFacet(new VncConsole(machines));
+    this.networks = guardedFacet(networks);
+    this.guest = guardedFacet(guest);
+    this.images = {
+      list: () => guarded(() => images.list()),
+      templates: () => guarded(() => this.#templates(discovery)),
+    };
+    this.export = {
+      definition: (nativeId: NativeId) =>
+        guarded(async () => {
+          const machine = await machines.demand(nativeId);
+          const disksOfIt = await disksUsedBy(machine, machines);
+          return {
+            format: 'vmx' as const,
+            text: (await machines.configuration(machine)).text(),
+            files: [machine.vmx, ...disksOfIt],
+          };
+        }),
+    };
+  }
+
+  probe(): Promise<HostStatus> {
+    return probe({
+      vmrun: this.#vmrun,
+      running: this.#running,
+      capabilities: this.#capabilities,
+      vmFolder: this.#vmFolder,
+      hasQemuImg: () => this.#disks.hasQemuImg(),
+    });
+  }
+
+  list(): Promise<DriverVm[]> {
+    return guarded(() => this.#machines.list());
+  }
+
+  get(nativeId: NativeId): Promise<DriverVm> {
+    return guarded(() => this.#machines.get(nativeId));
+  }
+
+  create(input: CreateVm, context: OperationContext): Promise<Made> {
+    return guarded(() => this.#creation.create(input, context));
+  }
+
+  delete(nativeId: NativeId, input: DeleteVm, context: OperationContext): Promise<Outcome> {
+    return guarded(() => this.#removal.delete(nativeId, input, context));
+  }
+
+  start(nativeId: NativeId, context: OperationContext): Promise<Effect> {
+    return guarded(() => this.#power.start(nativeId, context));
+  }
+
+  stop(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
+    return guarded(() => this.#power.stop(nativeId, input, context));
+  }
+
+  restart(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
+    return guarded(() => this.#power.restart(nativeId, input, context));
+  }
+
+  reset(nativeId: NativeId, context: OperationContext): Promise<Effect> {
+    return guarded(() => this.#power.reset(nativeId, context));
+  }
+
+  /** Nothing is held between calls. */
+  async close(): Promise<void> {}
+
+  async #templates(discovery: Discovery) {
+    const machines = await discovery.templates();
+    const shown = await Promise.all(
+      machines.map(async (machine) => {
+        const disks = await this.#machines.diskFiles(machine).catch(() => []);
+        const sizes = await Promise.all(disks.map(({ path }) => this.#machines.disk(path).catch(() => undefined)));
+        const bytes = sizes.reduce((sum, disk) => sum + (disk?.bytes ?? 0), 0);
+        return { nativeId: machine.nativeId, name: await this.#machines.nameOf(machine), sizeGiB: bytes / GIB };
+      }),
+    );
+    return shown.sort((one, other) => one.name.localeCompare(other.name));
+  }
+}
+
+/** The same object, except that only problems come out of its methods. */
+function guardedFacet<Facet extends object>(facet: Facet): Facet {
+  return new Proxy(facet, {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key, target);
+      return typeof member === 'function'
+        ? (...args: unknown[]) => guarded(() => member.apply(target, args) as Promise<unknown>)
+        : member;
+    },
+  });
+}
