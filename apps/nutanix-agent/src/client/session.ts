@@ -1,0 +1,36 @@
+/**
+ * One log-in for all calls. Many parallel calls with Basic get random refusals where the users come from LDAP, so the
+ * cookie of the first is what the others show, and only one call at a time asks for a new one.
+ */
+export class Session {
+  readonly #logIn: (signal: AbortSignal) => Promise<string>;
+  #cookie: string | undefined;
+  #asking: Promise<string> | undefined;
+
+  /** `logIn` answers the value of the `Cookie` header, empty when Prism gives none. */
+  constructor(logIn: (signal: AbortSignal) => Promise<string>) {
+    this.#logIn = logIn;
+  }
+
+  async cookie(signal: AbortSignal): Promise<string> {
+    if (this.#cookie !== undefined) return this.#cookie;
+    this.#asking ??= this.#logIn(signal)
+      .then((cookie) => (this.#cookie = cookie))
+      .finally(() => (this.#asking = undefined));
+    return this.#asking;
+  }
+
+  /** That cookie is refused; a newer one stays. */
+  refused(cookie: string): void {
+    if (this.#cookie === cookie) this.#cookie = undefined;
+  }
+}
+
+/** `Cookie` header out of `Set-Cookie` headers: names and values, without what is meant for the browser. */
+export function cookieOf(headers: string | readonly string[] | undefined): string {
+  return [headers ?? []]
+    .flat()
+    .map((header) => header.split(';', 1)[0]!.trim())
+    .filter((pair) => pair.includes('='))
+    .join('; ');
+}

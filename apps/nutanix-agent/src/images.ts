@@ -1,0 +1,73 @@
+import { ProblemError, type Image, type Template } from '@polyvirt/contracts';
+import type { ImageFacet } from '@polyvirt/hypervisor';
+import { numberAt, objectAt, textAt, type JsonObject } from './client/json.ts';
+import type { Pages } from './client/paging.ts';
+import { nameOf, uuidOf } from './vm/vm-reader.ts';
+import type { Vms } from './vm/vms.ts';
+import { isUuid } from './vm/uuid.ts';
+
+const GIB = 1024 ** 3;
+
+export interface ImageFacts {
+  readonly uuid: string;
+  readonly name: string;
+  readonly kind: Image['kind'];
+  /** Absent for a while after an image was made. */
+  readonly bytes?: number;
+}
+
+/** The image service of Prism Central. Names are not unique; a UUID says it exactly. */
+export class Images implements ImageFacet {
+  readonly #pages: Pages;
+  readonly #vms: Vms;
+
+  constructor(pages: Pages, vms: Vms) {
+    this.#pages = pages;
+    this.#vms = vms;
+  }
+
+  async list(signal: AbortSignal): Promise<Image[]> {
+    return (await this.#read(signal))
+      .map(({ name, kind, bytes }) => ({ name, kind, sizeGiB: (bytes ?? 0) / GIB }))
+      .sort((a, b) => a.name.localeCompare(b.name));
+  }
+
+  /** Any machine that is off can be one. */
+  async templates(signal: AbortSignal): Promise<Template[]> {
+    const rows = await this.#vms.columns(['vm_name'], signal, 'power_state==off');
+    return rows
+      .map(({ uuid, values }) => ({ nativeId: uuid, name: values['vm_name'] ?? '' }))
+      .sort((a, b) => a.name.localeCompare(b.name));
+  }
+
+  async demand(name: string, kind: Image['kind'], signal: AbortSignal): Promise<ImageFacts> {
+    const [image, ...others] = (await this.#read(signal)).filter(
+      (candidate) => candidate.kind === kind && (candidate.name === name || (isUuid(name) && candidate.uuid === name)),
+    );
+    const what = kind === 'iso' ? 'ISO image' : 'disk image';
+    if (!image) throw new ProblemError('image-not-found', `There is no ${what} "${name}" on this Prism Central.`);
+    if (others.length > 0)
+      throw new ProblemError(
+        'invalid-input',
+        `Several images are called "${name}". Name one by its UUID: ${[image, ...others].map(({ uuid }) => uuid).join(', ')}.`,
+      );
+    return image;
+  }
+
+  async #read(signal: AbortSignal): Promise<ImageFacts[]> {
+    return (await this.#pages.all('/images', 'image', signal)).map(readImage);
+  }
+}
+
+export function readImage(image: JsonObject): ImageFacts {
+  const asked = objectAt(objectAt(image, 'spec'), 'resources');
+  const actual = objectAt(objectAt(image, 'status'), 'resources');
+  const bytes = numberAt(actual, 'size_bytes');
+  const type = textAt(actual, 'image_type') ?? textAt(asked, 'image_type');
+  return {
+    uuid: uuidOf(image),
+    name: nameOf(image),
+    kind: type === 'ISO_IMAGE' ? 'iso' : 'disk',
+    ...(bytes === undefined ? {} : { bytes }),
+  };
+}

@@ -1,0 +1,178 @@
+import { ProblemError, type DeleteVm, type NativeId } from '@polyvirt/contracts';
+import { allow, type OperationContext, type Outcome } from '@polyvirt/hypervisor';
+import type { Identifiers } from '../client/identifiers.ts';
+import { objectAt } from '../client/json.ts';
+import { isNotFound, isTakenId, type PrismClient } from '../client/prism-client.ts';
+import { taskOf, type Tasks } from '../client/tasks.ts';
+import { toProblem } from '../prism.problems.ts';
+import type { Snapshots } from '../snapshots/snapshots.ts';
+import { disksOf, nameOf, resourcesOf, stateOf } from '../vm/vm-reader.ts';
+import type { Vms } from '../vm/vms.ts';
+import { until } from '../client/patience.ts';
+import type { TaskSteps } from './task-steps.ts';
+
+/** What belongs to a VM; written into the journal before the VM is gone. */
+type Belongings = {
+  name: string;
+  disks: { uuid: string; device: string }[];
+  snapshots: string[];
+  others: string[];
+};
+
+/** Of the name of an image. */
+const LONGEST_NAME = 200;
+const IMAGE_WITHIN_MS = 60_000;
+
+/** Deletes VMs. Prism deletes the disks with them, so those that are to be kept become images first. */
+export class Removal {
+  readonly #client: PrismClient;
+  readonly #tasks: Tasks;
+  readonly #identifiers: Identifiers;
+  readonly #vms: Vms;
+  readonly #snapshots: Snapshots;
+  readonly #steps: TaskSteps;
+
+  constructor(parts: {
+    client: PrismClient;
+    tasks: Tasks;
+    identifiers: Identifiers;
+    vms: Vms;
+    snapshots: Snapshots;
+    steps: TaskSteps;
+  }) {
+    this.#client = parts.client;
+    this.#tasks = parts.tasks;
+    this.#identifiers = parts.identifiers;
+    this.#vms = parts.vms;
+    this.#snapshots = parts.snapshots;
+    this.#steps = parts.steps;
+  }
+
+  async delete(nativeId: NativeId, { disks: fate }: DeleteVm, context: OperationContext): Promise<Outcome> {
+    const { journal, signal } = context;
+    const found = JSON.parse(
+      await journal.step({
+        name: 'look what belongs to it',
+        native: 'GET /vms/{uuid}',
+        act: async () => JSON.stringify((await this.#inspect(nativeId, signal)) ?? null),
+      }),
+    ) as Belongings | null;
+    if (!found) return { effect: 'unchanged' };
+    const notes: string[] = [];
+    if (fate === 'keep' && found.disks.length > 0) notes.push(...(await this.#keepDisks(found, context)));
+
+    await this.#steps.run(context, {
+      name: 'delete the VM',
+      native: 'DELETE /vms/{uuid}',
+      ask: () => this.#ask(nativeId, signal),
+      shown: () => this.#vms.shown(nativeId, (vm) => vm === undefined, 'is gone', signal),
+      holds: async () => (await this.#vms.find(nativeId, signal)) === undefined,
+      progress: [30, 80],
+    });
+    for (const uuid of found.snapshots) {
+      const kept = await journal.step({
+        name: `delete recovery point ${uuid}`,
+        native: 'DELETE /vm_recovery_points/{uuid}',
+        act: () => this.#dropSnapshot(uuid, signal),
+      });
+      if (kept !== null) notes.push(kept);
+    }
+    if (found.snapshots.length > 0)
+      await journal.step({
+        name: 'erase the note on it',
+        native: 'DELETE /categories/{name}/{value}',
+        act: () => this.#snapshots.forget(nativeId, signal),
+      });
+    if (found.others.length > 0)
+      notes.push(
+        `Kept recovery points that others took: ${found.others.join(', ')}. The VM can be restored from them in Prism Central.`,
+      );
+    if (found.disks.length > 0 && fate === 'delete')
+      notes.push(
+        'Clones of the VM have disks of their own; blocks that they share with it stay for as long as one needs them.',
+      );
+    return { effect: 'changed', notes };
+  }
+
+  async #inspect(nativeId: NativeId, signal: AbortSignal): Promise<Belongings | undefined> {
+    const vm = await this.#vms.find(nativeId, signal);
+    if (!vm) return undefined;
+    allow('delete', stateOf(vm));
+    const { own, others } = await this.#snapshots.own(nativeId, signal);
+    const disks = disksOf(resourcesOf(vm)).map(({ uuid, device }) => ({ uuid, device }));
+    return { name: nameOf(vm), disks, snapshots: own, others };
+  }
+
+  /** Prism deletes a VM that is on as readily as any other, so the state is looked at once more. */
+  async #ask(nativeId: NativeId, signal: AbortSignal): Promise<string | undefined> {
+    const vm = await this.#vms.find(nativeId, signal);
+    if (!vm) return undefined;
+    if (objectAt(vm, 'status')['state'] === 'DELETE_PENDING') return taskOf(vm);
+    allow('delete', stateOf(vm));
+    return this.#vms.delete(nativeId, signal);
+  }
+
+  async #keepDisks({ name, disks }: Belongings, context: OperationContext): Promise<string[]> {
+    const { signal } = context;
+    const uuids = await this.#identifiers.reserve(context, disks.length);
+    const notes: string[] = [];
+    for (const [index, { uuid, device }] of disks.entries()) {
+      const image = uuids[index]!;
+      const title = `${[...name].slice(0, LONGEST_NAME).join('')} ${device}`;
+      await this.#steps.run(context, {
+        name: `keep ${device} as an image`,
+        native: 'POST /images',
+        ask: () => this.#makeImage(image, title, uuid, signal),
+        undo: (undoing) => this.#dropImage(image, undoing),
+      });
+      notes.push(`Kept ${device} as the image "${title}" (${image}), as asked.`);
+    }
+    return notes;
+  }
+
+  async #makeImage(uuid: string, name: string, disk: string, signal: AbortSignal): Promise<string | undefined> {
+    const begun = await this.#client.find(`/images/${uuid}`, signal);
+    if (begun) return taskOf(begun);
+    try {
+      const answer = await this.#client.v3('POST', '/images', signal, {
+        api_version: '3.1',
+        metadata: { kind: 'image', uuid },
+        spec: {
+          name,
+          resources: { image_type: 'DISK_IMAGE', data_source_reference: { kind: 'vm_disk', uuid: disk } },
+        },
+      });
+      return taskOf(answer);
+    } catch (error) {
+      if (!isTakenId(error)) throw error;
+      return (await this.#tasks.openOn(uuid, signal))[0];
+    }
+  }
+
+  async #dropImage(uuid: string, signal: AbortSignal): Promise<void> {
+    for (const task of await this.#tasks.openOn(uuid, signal)) {
+      await this.#tasks.abort(task);
+      await this.#tasks.settled(task, signal);
+    }
+    try {
+      const task = taskOf(await this.#client.v3('DELETE', `/images/${uuid}`, signal));
+      if (task !== undefined) await this.#tasks.succeeded(task, signal);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+    await until(async () => !(await this.#client.find(`/images/${uuid}`, signal)), signal, IMAGE_WITHIN_MS);
+  }
+
+  /** What stays and why, or null; the VM is gone, and a snapshot that is not does not bring it back. */
+  async #dropSnapshot(uuid: string, signal: AbortSignal): Promise<string | null> {
+    try {
+      await this.#snapshots.remove(uuid, signal);
+      return null;
+    } catch (error) {
+      signal.throwIfAborted();
+      const problem = toProblem(error);
+      if (!(problem instanceof ProblemError)) throw error;
+      return `Kept the recovery point ${uuid}: ${problem.message}`;
+    }
+  }
+}

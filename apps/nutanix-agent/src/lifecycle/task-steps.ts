@@ -1,0 +1,62 @@
+import type { OperationContext } from '@polyvirt/hypervisor';
+import type { Tasks } from '../client/tasks.ts';
+import { TaskFailedError } from '../client/prism-error.ts';
+
+export interface TaskStep {
+  /** Unique within the operation: `create the VM`. */
+  readonly name: string;
+  /** The call, without secrets: `POST /vms`. */
+  readonly native: string;
+  /** Looks, then asks Prism for it. Answers the task; undefined when there is nothing (more) to do. */
+  ask(): Promise<string | undefined>;
+  /** Takes back what came of it, also of a task that nobody noted. */
+  undo?(signal: AbortSignal): Promise<void>;
+  /** Resolves when Prism shows what the task has done. */
+  shown?(): Promise<void>;
+  /** Whether what was wanted is true although the task has failed. */
+  holds?(): Promise<boolean>;
+  /** Share of the whole operation that is done before and after, in percent. */
+  readonly progress?: readonly [from: number, to: number];
+}
+
+/** A change on Prism is two steps: to ask, whose result is the task, and to wait. A process that dies in between goes on waiting. */
+export class TaskSteps {
+  readonly #tasks: Tasks;
+
+  constructor(tasks: Tasks) {
+    this.#tasks = tasks;
+  }
+
+  /** Whether Prism had anything to do. */
+  async run(context: OperationContext, step: TaskStep): Promise<boolean> {
+    const { journal, signal } = context;
+    const { name, native, undo, progress: [from, to] = [0, 0] } = step;
+    const tell = (percent: number) => {
+      if (to > 0) context.progress(from + ((to - from) * Math.min(100, percent)) / 100);
+    };
+    const task = await journal.step({
+      name,
+      native,
+      act: async () => (await step.ask()) ?? null,
+      ...(undo === undefined ? {} : { undo: (undoing: AbortSignal) => undo.call(step, undoing) }),
+    });
+    await journal.step({
+      name: `${name}: wait until it is done`,
+      native: 'GET /tasks/{uuid}',
+      act: async () => {
+        if (task !== null) await this.#wait(task, step, signal, tell);
+        await step.shown?.();
+      },
+    });
+    tell(100);
+    return task !== null;
+  }
+
+  async #wait(task: string, step: TaskStep, signal: AbortSignal, progress: (percent: number) => void): Promise<void> {
+    try {
+      await this.#tasks.succeeded(task, signal, progress);
+    } catch (error) {
+      if (!(error instanceof TaskFailedError) || !(await step.holds?.())) throw error;
+    }
+  }
+}

@@ -1,0 +1,177 @@
+import type { CreateVm, DeleteVm, DriverVm, HostStatus, NativeDefinition, NativeId, StopVm } from '@polyvirt/contracts';
+import type { Effect, HypervisorDriver, Made, OperationContext, Outcome } from '@polyvirt/hypervisor';
+import { Identifiers } from './client/identifiers.ts';
+import { Pages } from './client/paging.ts';
+import { PrismClient, type PrismClientOptions } from './client/prism-client.ts';
+import { Tasks, type TaskOptions } from './client/tasks.ts';
+import { Clusters } from './clusters.ts';
+import { PrismConsole } from './console.ts';
+import { definitionOf } from './export.ts';
+import { Images } from './images.ts';
+import { Cloning } from './lifecycle/cloning.ts';
+import { Creation } from './lifecycle/creation.ts';
+import { Reconfiguration } from './lifecycle/reconfiguration.ts';
+import { Removal } from './lifecycle/removal.ts';
+import { TaskSteps } from './lifecycle/task-steps.ts';
+import { MetricsSweep } from './metrics.ts';
+import { Networks } from './networks.ts';
+import { Power, type ShutdownMechanism } from './power.ts';
+import { guarded } from './prism.problems.ts';
+import { Probe } from './probe.ts';
+import { RecoveryPoints } from './snapshots/recovery-points.ts';
+import { SnapshotNotes } from './snapshots/snapshot-notes.ts';
+import { Snapshots } from './snapshots/snapshots.ts';
+import { Machines } from './vm/machines.ts';
+import { Vms } from './vm/vms.ts';
+import { VmWatch } from './watch/vm-watch.ts';
+
+export interface PrismDriverOptions extends PrismClientOptions {
+  /** Name or UUID of the cluster that new VMs go to. */
+  readonly defaultCluster?: string | undefined;
+  readonly simulated?: boolean | undefined;
+  readonly shutdown?: ShutdownMechanism | undefined;
+  readonly tasks?: TaskOptions | undefined;
+  /** How often the latest tasks are looked at. 750 ms by default. */
+  readonly watchMs?: number | undefined;
+  /** How often is compared what changes without a task. 10,000 ms by default. */
+  readonly surveyMs?: number | undefined;
+  /** How long another task may hold a VM before a command on it is given up. 60,000 ms by default. */
+  readonly busyMs?: number | undefined;
+  /** How long Prism may take to show what a task has done. 30,000 ms by default. */
+  readonly settleMs?: number | undefined;
+  /** How soon a guest is asked again to shut down when the request failed. 5,000 ms by default. */
+  readonly pressAgainMs?: number | undefined;
+}
+
+/** Nutanix AHV by Prism Central's v3 API. The native id of a VM is its UUID. */
+export class PrismDriver implements HypervisorDriver {
+  readonly hypervisor = 'nutanix';
+  readonly simulated: boolean;
+
+  readonly reconfigure;
+  readonly clone;
+  readonly snapshots;
+  readonly metrics;
+  readonly watch;
+  readonly console;
+  readonly images;
+  readonly networks;
+  readonly guest;
+  readonly export;
+
+  readonly #client: PrismClient;
+  readonly #tasks: Tasks;
+  readonly #machines: Machines;
+  readonly #probe: Probe;
+  readonly #power: Power;
+  readonly #creation: Creation;
+  readonly #removal: Removal;
+
+  /** Connects with the first call, and again whenever Prism comes back. */
+  constructor(options: PrismDriverOptions) {
+    const patience = { busyMs: options.busyMs ?? 60_000, settleMs: options.settleMs ?? 30_000 };
+    const client = new PrismClient(options);
+    const tasks = new Tasks(client, options.tasks);
+    const pages = new Pages(client);
+    const identifiers = new Identifiers(client);
+    const steps = new TaskSteps(tasks);
+    const clusters = new Clusters(pages, options.defaultCluster);
+    const networks = new Networks(pages, clusters);
+    const vms = new Vms(client, pages, tasks, patience);
+    const images = new Images(pages, vms);
+    const points = new RecoveryPoints(client, pages, patience);
+    const notes = new SnapshotNotes(client, pages);
+    const snapshots = new Snapshots({ vms, tasks, identifiers, points, notes, steps });
+    const machines = new Machines(vms, networks, snapshots);
+
+    this.simulated = options.simulated ?? false;
+    this.#client = client;
+    this.#tasks = tasks;
+    this.#machines = machines;
+    this.#probe = new Probe(client, pages, clusters);
+    this.#power = new Power({
+      vms,
+      tasks,
+      identifiers,
+      steps,
+      options: { shutdown: options.shutdown ?? 'auto', pressAgainMs: options.pressAgainMs ?? 5_000 },
+    });
+    this.#creation = new Creation({ client, tasks, identifiers, vms, images, networks, clusters, steps });
+    this.#removal = new Removal({ client, tasks, identifiers, vms, snapshots, steps });
+
+    this.reconfigure = guardedFacet(new Reconfiguration({ vms, networks, steps }));
+    this.clone = guardedFacet(
+      new Cloning({ client, tasks, identifiers, vms, points, creation: this.#creation, steps, patience }),
+    );
+    this.snapshots = guardedFacet(snapshots);
+    this.metrics = guardedFacet(new MetricsSweep(vms));
+    this.watch = new VmWatch({
+      vms,
+      tasks,
+      options: { tasksMs: options.watchMs ?? 750, surveyMs: options.surveyMs ?? 10_000 },
+    });
+    this.console = guardedFacet(new PrismConsole(client, vms));
+    this.images = guardedFacet(images);
+    this.networks = guardedFacet(networks);
+    this.guest = {
+      read: (nativeId: NativeId, signal: AbortSignal) => guarded(() => machines.guest(nativeId, signal)),
+    };
+    this.export = {
+      definition: (nativeId: NativeId, signal: AbortSignal): Promise<NativeDefinition> =>
+        guarded(async () => definitionOf(await vms.demand(nativeId, signal))),
+    };
+  }
+
+  probe(signal: AbortSignal): Promise<HostStatus> {
+    return this.#probe.status(signal);
+  }
+
+  list(signal: AbortSignal): Promise<DriverVm[]> {
+    return guarded(() => this.#machines.list(signal));
+  }
+
+  get(nativeId: NativeId, signal: AbortSignal): Promise<DriverVm> {
+    return guarded(() => this.#machines.get(nativeId, signal));
+  }
+
+  create(input: CreateVm, context: OperationContext): Promise<Made> {
+    return guarded(() => this.#creation.create(input, context));
+  }
+
+  delete(nativeId: NativeId, input: DeleteVm, context: OperationContext): Promise<Outcome> {
+    return guarded(() => this.#removal.delete(nativeId, input, context));
+  }
+
+  start(nativeId: NativeId, context: OperationContext): Promise<Effect> {
+    return guarded(() => this.#power.start(nativeId, context));
+  }
+
+  stop(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
+    return guarded(() => this.#power.stop(nativeId, input, context));
+  }
+
+  restart(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
+    return guarded(() => this.#power.restart(nativeId, input, context));
+  }
+
+  reset(nativeId: NativeId, context: OperationContext): Promise<Effect> {
+    return guarded(() => this.#power.reset(nativeId, context));
+  }
+
+  close(): Promise<void> {
+    this.#tasks.close();
+    return this.#client.close();
+  }
+}
+
+/** The same object, except that only problems come out of its methods. */
+function guardedFacet<Facet extends object>(facet: Facet): Facet {
+  return new Proxy(facet, {
+    get(target, key) {
+      const member: unknown = Reflect.get(target, key, target);
+      return typeof member === 'function'
+        ? (...args: unknown[]) => guarded(() => member.apply(target, args) as Promise<unknown>)
+        : member;
+    },
+  });
+}

@@ -1,0 +1,119 @@
+import { ProblemError, type Capabilities, type Capacity, type HostStatus } from '@polyvirt/contracts';
+import { numberAt, objectAt, objectsAt, textAt, type JsonObject } from './client/json.ts';
+import type { Pages } from './client/paging.ts';
+import { isNotFound, type PrismClient } from './client/prism-client.ts';
+import type { Clusters } from './clusters.ts';
+import { toProblem } from './prism.problems.ts';
+
+const available = { available: true } as const;
+
+export const capabilities: Capabilities = {
+  suspend: {
+    available: false,
+    reason: 'The API of Prism Central neither suspends nor pauses AHV VMs. Stop them, or take a snapshot.',
+  },
+  reconfigure: available,
+  clone: available,
+  snapshots: available,
+  metrics: available,
+  watch: available,
+  console: available,
+  images: available,
+  networks: available,
+  guest: available,
+  export: available,
+};
+
+const CAPACITY_KEEP_MS = 60_000;
+const GIB = 1024 ** 3;
+const CONTAINERS = 500;
+
+/** How Prism Central is, what it is, and what its clusters have. */
+export class Probe {
+  readonly #client: PrismClient;
+  readonly #pages: Pages;
+  readonly #clusters: Clusters;
+  #capacity: { readonly capacity: Capacity; readonly at: number } | undefined;
+
+  constructor(client: PrismClient, pages: Pages, clusters: Clusters) {
+    this.#client = client;
+    this.#pages = pages;
+    this.#clusters = clusters;
+  }
+
+  async status(signal: AbortSignal): Promise<HostStatus> {
+    try {
+      const { resources } = await this.#client.v3('GET', '/prism_central', signal);
+      const version = textAt(resources as JsonObject, 'version') ?? 'of unknown version';
+      const clusters = await this.#clusters.list(signal);
+      const preferred = await this.#clusters.preferred(signal);
+      const names = clusters.map((cluster) => `${cluster.name} (AOS ${cluster.version ?? 'unknown'})`);
+      const chosen = clusters.find(({ uuid }) => uuid === preferred);
+      return {
+        health: {
+          status: 'healthy',
+          detail: `Prism Central ${version} answers for ${clusters.length === 1 ? 'the cluster' : 'the clusters'} ${names.join(', ')}.`,
+        },
+        version: `Prism Central ${version}`,
+        capabilities,
+        capacity: await this.#readCapacity(signal),
+        notes: [
+          chosen
+            ? `New VMs go to the cluster "${chosen.name}" unless their network is on another.`
+            : 'New VMs go to the cluster of their network; set POLYVIRT_PRISM_CLUSTER for those without one.',
+        ],
+      };
+    } catch (error) {
+      return { health: healthOf(error), capabilities, capacity: this.#capacity?.capacity ?? {}, notes: [] };
+    }
+  }
+
+  async #readCapacity(signal: AbortSignal): Promise<Capacity> {
+    if (this.#capacity && performance.now() - this.#capacity.at < CAPACITY_KEEP_MS) return this.#capacity.capacity;
+    const [hosts, storage] = await Promise.all([this.#pages.all('/hosts', 'host', signal), this.#storage(signal)]);
+    const sum = (key: string) =>
+      hosts
+        .map((host) => numberAt(objectAt(objectAt(host, 'status'), 'resources'), key) ?? 0)
+        .reduce((a, b) => a + b, 0);
+    const capacity = { cpus: sum('num_cpu_cores'), memoryMiB: sum('memory_capacity_mib'), ...storage };
+    this.#capacity = { capacity, at: performance.now() };
+    return capacity;
+  }
+
+  async #storage(signal: AbortSignal): Promise<Pick<Capacity, 'storageGiB' | 'storageFreeGiB'>> {
+    const [all, free] = ['storage.user_capacity_bytes', 'storage.user_free_bytes'];
+    const answer = await this.#client.v3('POST', '/groups', signal, {
+      entity_type: 'storage_container',
+      group_member_count: CONTAINERS,
+      group_member_attributes: [{ attribute: 'cluster' }, { attribute: all }, { attribute: free }],
+    });
+    // The containers of a cluster share its storage, so that each of them shows all of it.
+    const clusters = new Map<string, Record<string, number>>();
+    for (const container of objectsAt(answer, 'group_results').flatMap((group) => objectsAt(group, 'entity_results'))) {
+      const values = Object.fromEntries(
+        objectsAt(container, 'data').map((column) => {
+          const list = objectsAt(column, 'values').at(-1)?.['values'];
+          return [textAt(column, 'name') ?? '', Array.isArray(list) ? String(list[0]) : ''];
+        }),
+      );
+      const own = { [all!]: Number(values[all!] ?? 0), [free!]: Number(values[free!] ?? 0) };
+      clusters.set(values['cluster'] || (textAt(container, 'entity_id') ?? ''), own);
+    }
+    const sum = (key: string) => [...clusters.values()].reduce((total, own) => total + (own[key] ?? 0), 0) / GIB;
+    return clusters.size === 0 ? {} : { storageGiB: sum(all!), storageFreeGiB: sum(free!) };
+  }
+}
+
+function healthOf(error: unknown): HostStatus['health'] {
+  if (isNotFound(error))
+    return {
+      status: 'undetected',
+      detail:
+        'What answers there is no Prism Central. POLYVIRT_PRISM_ADDRESS has to name one; a Prism Element is not enough.',
+    };
+  const problem = toProblem(error);
+  return {
+    status: 'unhealthy',
+    detail: problem instanceof ProblemError || problem instanceof Error ? problem.message : String(problem),
+  };
+}

@@ -1,0 +1,262 @@
+import { ProblemError, type CreateSnapshot, type NativeId, type Snapshot } from '@polyvirt/contracts';
+import { allow, type Effect, type OperationContext, type SnapshotFacet } from '@polyvirt/hypervisor';
+import type { Identifiers } from '../client/identifiers.ts';
+import { isTakenId } from '../client/prism-client.ts';
+import { taskOf, type Tasks } from '../client/tasks.ts';
+import type { TaskSteps } from '../lifecycle/task-steps.ts';
+import { isPending, stateOf } from '../vm/vm-reader.ts';
+import { powerOff, type Vms } from '../vm/vms.ts';
+import { hasNoRecoveryPoints, type RecoveryPoints } from './recovery-points.ts';
+import { demandShort, noNotes, type SnapshotNote, type SnapshotNotes } from './snapshot-notes.ts';
+import { snapshotTree, withDescendants } from './snapshot-tree.ts';
+
+/** Of the name of a recovery point. */
+const LONGEST_NAME = 64;
+
+type Prepared = { note: SnapshotNote; before: string | null };
+type Doomed = { ids: string[]; moves: { id: string; note: SnapshotNote }[]; current: string | null | undefined };
+
+/** Snapshots are recovery points of Prism, with notes of ours on how they hang together. */
+export class Snapshots implements SnapshotFacet {
+  readonly #vms: Vms;
+  readonly #tasks: Tasks;
+  readonly #identifiers: Identifiers;
+  readonly #points: RecoveryPoints;
+  readonly #notes: SnapshotNotes;
+  readonly #steps: TaskSteps;
+
+  constructor(parts: {
+    vms: Vms;
+    tasks: Tasks;
+    identifiers: Identifiers;
+    points: RecoveryPoints;
+    notes: SnapshotNotes;
+    steps: TaskSteps;
+  }) {
+    this.#vms = parts.vms;
+    this.#tasks = parts.tasks;
+    this.#identifiers = parts.identifiers;
+    this.#points = parts.points;
+    this.#notes = parts.notes;
+    this.#steps = parts.steps;
+  }
+
+  /** Of all VMs that have any. A Prism without recovery points has none. */
+  async all(signal: AbortSignal): Promise<Map<NativeId, Snapshot[]>> {
+    const points = await this.#listed(signal);
+    const notes = points.length > 0 ? await this.#notes.read(signal) : noNotes;
+    const byVm = Map.groupBy(points, ({ vm }) => vm);
+    return new Map([...byVm].map(([vm, own]) => [vm, snapshotTree(own, notes)]));
+  }
+
+  async of(nativeId: NativeId, signal: AbortSignal): Promise<Snapshot[]> {
+    const points = await this.#listed(signal, nativeId);
+    return points.length > 0 ? snapshotTree(points, await this.#notes.read(signal)) : [];
+  }
+
+  async create(
+    nativeId: NativeId,
+    input: CreateSnapshot,
+    context: OperationContext,
+  ): Promise<{ snapshot: string; effect: Effect }> {
+    const { journal, signal } = context;
+    await this.#vms.demand(nativeId, signal);
+    const [uuid] = (await this.#identifiers.reserve(context, 1)) as [string];
+    const { note, before } = JSON.parse(
+      await journal.step({
+        name: 'check state and name',
+        native: 'POST /vm_recovery_points/list',
+        act: async () => JSON.stringify(await this.#prepare(nativeId, uuid, input, signal)),
+      }),
+    ) as Prepared;
+    await journal.step({
+      name: 'note its name and place',
+      native: 'PUT /categories/{name}/{value}',
+      act: () => this.#notes.write(uuid, note, signal),
+      undo: (undoing) => this.#notes.erase(uuid, undoing),
+    });
+    await this.#steps.run(context, {
+      name: 'take the recovery point',
+      native: 'POST /vms/{uuid}/snapshot',
+      ask: () => this.#take(nativeId, uuid, note.name, signal),
+      undo: (undoing) => this.#drop(uuid, undoing),
+      shown: () => this.#points.settled(uuid, true, signal),
+      progress: [10, 90],
+    });
+    await journal.step({
+      name: 'note that the VM stands on it',
+      native: 'PUT /categories/{name}/{value}',
+      act: () => this.#notes.stand(nativeId, uuid, signal),
+      undo: (undoing) => this.#notes.stand(nativeId, before, undoing),
+    });
+    return { snapshot: uuid, effect: 'changed' };
+  }
+
+  async revert(nativeId: NativeId, id: string, context: OperationContext): Promise<Effect> {
+    const { journal, signal } = context;
+    await journal.step({
+      name: 'check the snapshot',
+      native: 'GET /vm_recovery_points/{uuid}',
+      act: async () => {
+        allow('snapshot-revert', stateOf(await this.#vms.demand(nativeId, signal)));
+        const point = await this.#points.find(id, signal);
+        if (point?.vm !== nativeId) throw snapshotNotFound(id);
+      },
+    });
+    // Releases differ in whether a running VM is reverted; its present is given up either way.
+    await this.#steps.run(context, {
+      name: 'cut the power',
+      native: 'PUT /vms/{uuid}',
+      ask: () => this.#vms.edit(nativeId, powerOff, signal),
+      shown: () => this.#vms.shown(nativeId, (vm) => vm !== undefined && stateOf(vm) === 'stopped', 'is off', signal),
+      holds: async () => stateOf(await this.#vms.demand(nativeId, signal)) === 'stopped',
+    });
+    await this.#steps.run(context, {
+      name: 'revert to the recovery point',
+      native: 'POST /vms/{uuid}/revert',
+      ask: async () => taskOf(await this.#vms.action(nativeId, 'revert', { vm_recovery_point_uuid: id }, signal)),
+      shown: () => this.#vms.shown(nativeId, (vm) => vm !== undefined && !isPending(vm), 'is reverted', signal),
+      progress: [20, 90],
+    });
+    await journal.step({
+      name: 'note that the VM stands on it',
+      native: 'PUT /categories/{name}/{value}',
+      act: () => this.#notes.stand(nativeId, id, signal),
+    });
+    return 'changed';
+  }
+
+  async delete(
+    nativeId: NativeId,
+    { snapshot, children }: { snapshot: string; children: boolean },
+    context: OperationContext,
+  ): Promise<Effect> {
+    const { journal, signal } = context;
+    const doomed = JSON.parse(
+      await journal.step({
+        name: 'look for the snapshot',
+        native: 'POST /vm_recovery_points/list',
+        act: async () => JSON.stringify(await this.#doom(nativeId, snapshot, children, signal)),
+      }),
+    ) as Doomed;
+    if (doomed.ids.length === 0) return 'unchanged';
+    await journal.step({
+      name: 'note where the others move to',
+      native: 'PUT /categories/{name}/{value}',
+      act: async () => {
+        for (const { id, note } of doomed.moves) await this.#notes.write(id, note, signal);
+        if (doomed.current !== undefined) await this.#notes.stand(nativeId, doomed.current, signal);
+      },
+    });
+    for (const [index, id] of doomed.ids.entries()) {
+      const share = 100 / doomed.ids.length;
+      await this.#steps.run(context, {
+        name: `delete recovery point ${id}`,
+        native: 'DELETE /vm_recovery_points/{uuid}',
+        ask: () => this.#points.delete(id, signal),
+        shown: () => this.#points.settled(id, false, signal),
+        progress: [share * index, share * (index + 1)],
+      });
+      await journal.step({
+        name: `erase the note on ${id}`,
+        native: 'DELETE /categories/{name}/{value}',
+        act: () => this.#notes.erase(id, signal),
+      });
+    }
+    return 'changed';
+  }
+
+  /** Those of a VM that we took; its others are backups by a policy or by hand, which are not ours to delete. */
+  async own(nativeId: NativeId, signal: AbortSignal): Promise<{ own: string[]; others: string[] }> {
+    const points = await this.#listed(signal, nativeId);
+    if (points.length === 0) return { own: [], others: [] };
+    const { snapshots } = await this.#notes.read(signal);
+    const { own = [], others = [] } = Object.groupBy(points, ({ uuid }) => (snapshots.has(uuid) ? 'own' : 'others'));
+    return { own: own.map(({ uuid }) => uuid), others: others.map(({ name }) => name) };
+  }
+
+  /** Deletes a recovery point with its note. */
+  async remove(uuid: string, signal: AbortSignal): Promise<void> {
+    const task = await this.#points.delete(uuid, signal);
+    if (task !== undefined) await this.#tasks.succeeded(task, signal);
+    await this.#points.settled(uuid, false, signal);
+    await this.#notes.erase(uuid, signal);
+  }
+
+  /** Forgets what a VM that is gone stood on. */
+  forget(nativeId: NativeId, signal: AbortSignal): Promise<void> {
+    return this.#notes.erase(nativeId, signal);
+  }
+
+  async #prepare(
+    nativeId: NativeId,
+    uuid: string,
+    { name, description, memory }: CreateSnapshot,
+    signal: AbortSignal,
+  ): Promise<Prepared> {
+    const state = stateOf(await this.#vms.demand(nativeId, signal));
+    allow('snapshot-create', state);
+    if (memory && state !== 'stopped')
+      throw new ProblemError(
+        'capability-missing',
+        'A recovery point of Nutanix holds disks and no memory. Ask for a snapshot without memory, or stop the VM first.',
+      );
+    const tree = snapshotTree(await this.#points.list(signal, nativeId), await this.#notes.read(signal));
+    if (tree.some((snapshot) => snapshot.name === name && snapshot.id !== uuid))
+      throw new ProblemError('name-taken', `The VM already has a snapshot "${name}".`);
+    const parent = tree.find(({ current }) => current)?.id ?? null;
+    const note = { name, ...(description === undefined ? {} : { description }), parent };
+    demandShort(note);
+    return { note, before: parent };
+  }
+
+  async #take(nativeId: NativeId, uuid: string, name: string, signal: AbortSignal): Promise<string | undefined> {
+    if (await this.#points.find(uuid, signal)) return undefined;
+    // It shows only when it is taken; an earlier try may be under way.
+    const [running] = await this.#tasks.openOn(uuid, signal);
+    if (running !== undefined) return running;
+    const wish = {
+      name: [...name].slice(0, LONGEST_NAME).join(''),
+      recovery_point_type: 'CRASH_CONSISTENT',
+      vm_recovery_point_uuid: uuid,
+    };
+    try {
+      return taskOf(await this.#vms.action(nativeId, 'snapshot', wish, signal));
+    } catch (error) {
+      if (!isTakenId(error)) throw error;
+      return (await this.#tasks.openOn(uuid, signal))[0];
+    }
+  }
+
+  async #drop(uuid: string, signal: AbortSignal): Promise<void> {
+    for (const task of await this.#tasks.openOn(uuid, signal)) {
+      await this.#tasks.abort(task);
+      await this.#tasks.settled(task, signal);
+    }
+    await this.remove(uuid, signal);
+  }
+
+  async #doom(nativeId: NativeId, id: string, children: boolean, signal: AbortSignal): Promise<Doomed> {
+    allow('snapshot-delete', stateOf(await this.#vms.demand(nativeId, signal)));
+    const notes = await this.#notes.read(signal);
+    const tree = snapshotTree(await this.#points.list(signal, nativeId), notes);
+    const target = tree.find((snapshot) => snapshot.id === id);
+    if (!target) return { ids: [], moves: [], current: undefined };
+    const ids = children ? withDescendants(tree, id) : [id];
+    const moves = tree
+      .filter(({ parent }) => !children && parent === id)
+      .map(({ id: child }) => ({ id: child, note: { ...notes.snapshots.get(child)!, parent: target.parent } }));
+    const standsOnDoomed = tree.some((snapshot) => snapshot.current && ids.includes(snapshot.id));
+    return { ids, moves, current: standsOnDoomed ? target.parent : undefined };
+  }
+
+  async #listed(signal: AbortSignal, nativeId?: NativeId) {
+    return this.#points.list(signal, nativeId).catch((error: unknown) => {
+      if (hasNoRecoveryPoints(error)) return [];
+      throw error;
+    });
+  }
+}
+
+const snapshotNotFound = (id: string): ProblemError =>
+  new ProblemError('snapshot-not-found', `The VM has no snapshot "${id}".`);

@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto';
+import type { Bench } from '@polyvirt/hypervisor/testing';
+import { objectAt, objectsAt, textAt, type JsonObject } from '../client/json.ts';
+import { PrismDriver, type PrismDriverOptions } from '../prism.driver.ts';
+import { NOTES } from '../snapshots/snapshot-notes.ts';
+import { PrismSimulator, type Knobs } from './prism-simulator.ts';
+
+export const CLUSTER = '0006aaaa-0000-0000-0000-00000000c001';
+const ISO = 'nutanix-virtio-1.2.4.iso';
+
+/** Times of the driver that a test need not wait out. */
+export const impatient: Partial<PrismDriverOptions> = {
+  tasks: { firstMs: 20, mostMs: 200 },
+  retryMs: 50,
+  settleMs: 10_000,
+  busyMs: 10_000,
+  pressAgainMs: 500,
+};
+
+export function driverOn(simulator: PrismSimulator, options: Partial<PrismDriverOptions> = {}): PrismDriver {
+  return new PrismDriver({
+    url: simulator.url,
+    username: simulator.username,
+    password: simulator.password,
+    trust: { ca: simulator.certificate },
+    defaultCluster: 'cluster-a',
+    simulated: true,
+    ...impatient,
+    ...options,
+  });
+}
+
+/** A Prism Central for the conformance suite, by the simulator. Guests are deaf until they have an image and were waited for. */
+export async function openPrismBench(knobs: Knobs = {}): Promise<Bench> {
+  const simulator = await PrismSimulator.start({
+    knobs: { 'guest.responsive': false, ...knobs },
+    args: ['--seed-vms', '12'],
+  });
+  const prefix = `bench-${randomBytes(3).toString('hex')}-`;
+  const template = `${prefix}template`;
+  await makeVm(simulator, template, [{ disk_size_mib: 1024 }]);
+
+  const nameOf = (entity: JsonObject) => textAt(objectAt(entity, 'status'), 'name') ?? '';
+  const uuidOf = (entity: JsonObject) => textAt(objectAt(entity, 'metadata'), 'uuid') ?? '';
+  const ours = async (path: string) =>
+    (await simulator.list(path)).filter((entity) => nameOf(entity).startsWith(prefix) && nameOf(entity) !== template);
+  const notes = async () =>
+    objectsAt(await simulator.v3('POST', `/categories/${NOTES}/list`, {}).catch(() => ({})), 'entities');
+  const points = () => simulator.list('vm_recovery_points');
+
+  return {
+    open: async () => driverOn(simulator),
+    prefix,
+    image: 'tiny-linux',
+    iso: ISO,
+    network: 'vlan10',
+    template,
+    memoryMiB: 64,
+    guestReady: async (nativeId) => {
+      await simulator.control('POST', `/vms/${nativeId}/guest`, { responsive: true });
+    },
+    otherTool: {
+      make: (name) => makeVm(simulator, name, []),
+      rename: (nativeId, name) =>
+        simulator.edit(nativeId, (spec) => {
+          spec['name'] = name;
+        }),
+      powerOff: (nativeId) =>
+        simulator.edit(nativeId, (spec) => {
+          objectAt(spec, 'resources')['power_state'] = 'OFF';
+        }),
+      remove: async (nativeId) => {
+        await simulator.done(await simulator.v3('DELETE', `/vms/${nativeId}`));
+      },
+    },
+    leftovers: async () =>
+      [
+        ...(await ours('vms')).map((vm) => `vm ${nameOf(vm)}`),
+        ...(await ours('images')).map((image) => `image ${nameOf(image)}`),
+        ...(await points()).map((point) => `recovery point ${nameOf(point)}`),
+        ...(await notes()).map((note) => `note ${textAt(note, 'value')}`),
+      ].sort(),
+    clean: async () => {
+      for (const vm of await ours('vms')) await simulator.done(await simulator.v3('DELETE', `/vms/${uuidOf(vm)}`));
+    },
+    // Its state is in a folder of its own, which goes with it.
+    close: () => simulator.stop(),
+  };
+}
+
+/** As Prism's own console would make one: nothing of ours in it. Answers its UUID. */
+export async function makeVm(simulator: PrismSimulator, name: string, disks: JsonObject[]): Promise<string> {
+  const answer = await simulator.v3('POST', '/vms', {
+    metadata: { kind: 'vm' },
+    spec: {
+      name,
+      cluster_reference: { kind: 'cluster', uuid: CLUSTER },
+      resources: { memory_size_mib: 64, disk_list: disks },
+    },
+  });
+  await simulator.done(answer);
+  return textAt(objectAt(answer, 'metadata'), 'uuid') ?? '';
+}

@@ -1,0 +1,249 @@
+import { ProblemError, type NativeId } from '@polyvirt/contracts';
+import { objectAt, objectsAt, textAt, type JsonObject } from '../client/json.ts';
+import { patiently, until } from '../client/patience.ts';
+import { isNotFound, type PrismClient } from '../client/prism-client.ts';
+import type { Pages } from '../client/paging.ts';
+import { taskOf, type Tasks } from '../client/tasks.ts';
+import { isPending, nameOf, stateOf, uuidOf } from './vm-reader.ts';
+import { isUuid } from './uuid.ts';
+
+export interface Patience {
+  /** How long a VM may be held by another task. */
+  readonly busyMs: number;
+  /** How long Prism may take to show what a task has done. */
+  readonly settleMs: number;
+}
+
+/** Characters that mean something in a filter, or might. */
+const PLAIN_NAME = /^[A-Za-z0-9_-]+$/;
+const GROUP_PAGE = 500;
+
+/** The VMs of a Prism Central as v3 intents: read, changed as a whole, deleted. */
+export class Vms {
+  readonly #client: PrismClient;
+  readonly #pages: Pages;
+  readonly #tasks: Tasks;
+  readonly #patience: Patience;
+  /** UUIDs of the last list. */
+  #listed = new Set<string>();
+
+  constructor(client: PrismClient, pages: Pages, tasks: Tasks, patience: Patience) {
+    this.#client = client;
+    this.#pages = pages;
+    this.#tasks = tasks;
+    this.#patience = patience;
+  }
+
+  async find(nativeId: NativeId, signal: AbortSignal): Promise<JsonObject | undefined> {
+    return isUuid(nativeId) ? this.#client.find(`/vms/${nativeId}`, signal) : undefined;
+  }
+
+  async demand(nativeId: NativeId, signal: AbortSignal): Promise<JsonObject> {
+    const vm = await this.find(nativeId, signal);
+    if (!vm) throw new ProblemError('vm-not-found', `There is no VM ${nativeId} on this Prism Central.`);
+    return vm;
+  }
+
+  /**
+   * All VMs. One that was there the last time and is missing now is asked for by itself: lists show VMs late, and paging
+   * loses some while others go.
+   */
+  async list(signal: AbortSignal): Promise<JsonObject[]> {
+    const found = new Map(
+      (await this.#pages.all('/vms', 'vm', signal)).map((vm): [string, JsonObject] => [uuidOf(vm), vm]),
+    );
+    for (const uuid of this.#listed) {
+      if (found.has(uuid)) continue;
+      const vm = await this.find(uuid, signal);
+      if (vm) found.set(uuid, vm);
+    }
+    this.#listed = new Set(found.keys());
+    return [...found.values()];
+  }
+
+  /** A VM that was just made, so that a list which does not show it yet does not lose it. */
+  made(uuid: string): void {
+    this.#listed.add(uuid);
+  }
+
+  /** UUIDs and power of the VMs of that name; names are not unique. */
+  async named(name: string, signal: AbortSignal): Promise<{ uuid: string; isOff: boolean }[]> {
+    if (PLAIN_NAME.test(name)) {
+      const vms = await this.#pages.all('/vms', 'vm', signal, `vm_name==${name}`);
+      return vms
+        .filter((vm) => nameOf(vm) === name)
+        .map((vm) => ({ uuid: uuidOf(vm), isOff: stateOf(vm) === 'stopped' }));
+    }
+    // How a filter quotes is nowhere written, so other names are compared here.
+    const rows = await this.columns(['vm_name', 'power_state'], signal);
+    return rows
+      .filter(({ values }) => values['vm_name'] === name)
+      .map(({ uuid, values }) => ({ uuid, isOff: values['power_state']?.toLowerCase() !== 'on' }));
+  }
+
+  /** A few attributes of all VMs, by the call that is made for that; several values of one are joined by a comma. */
+  async columns(
+    attributes: readonly string[],
+    signal: AbortSignal,
+    filter?: string,
+  ): Promise<{ uuid: string; values: Record<string, string>; times: Record<string, number> }[]> {
+    const rows = new Map<string, { uuid: string; values: Record<string, string>; times: Record<string, number> }>();
+    for (let offset = 0; ;) {
+      const answer = await this.#client.v3('POST', '/groups', signal, {
+        entity_type: 'mh_vm',
+        group_member_count: GROUP_PAGE,
+        group_member_offset: offset,
+        group_member_sort_attribute: 'vm_name',
+        group_member_sort_order: 'ASCENDING',
+        group_member_attributes: attributes.map((attribute) => ({ attribute })),
+        ...(filter === undefined ? {} : { filter_criteria: filter }),
+      });
+      const results = objectsAt(answer, 'group_results').flatMap((group) => objectsAt(group, 'entity_results'));
+      const before = rows.size;
+      for (const result of results) {
+        const uuid = textAt(result, 'entity_id') ?? '';
+        rows.set(uuid, { uuid, ...columnsOf(result) });
+      }
+      offset += results.length;
+      if (results.length < GROUP_PAGE || rows.size === before) return [...rows.values()];
+    }
+  }
+
+  /**
+   * Reads a VM, changes its spec and writes it back whole, so that what is not known here stays. Waits while another task
+   * holds the VM, and reads anew when somebody was faster. Answers the task, or undefined when `change` had nothing to do.
+   */
+  async edit(
+    nativeId: NativeId,
+    change: (spec: JsonObject, vm: JsonObject) => boolean,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    return patiently(
+      async () => {
+        const vm = await this.#atRest(nativeId, signal);
+        const draft = structuredClone(vm);
+        const spec = objectAt(draft, 'spec');
+        if (!change(spec, vm)) return undefined;
+        const { spec_hash: _hash, ...metadata } = objectAt(draft, 'metadata');
+        for (const nic of objectsAt(objectAt(spec, 'resources'), 'nic_list')) nic['is_connected'] ??= true;
+        const body = { api_version: textAt(draft, 'api_version') ?? '3.1', metadata, spec };
+        return taskOf(await this.#client.v3('PUT', `/vms/${nativeId}`, signal, body));
+      },
+      signal,
+      this.#patience.busyMs,
+    );
+  }
+
+  /** Deletes a VM; answers the task, or undefined when there is none (any more). */
+  async delete(nativeId: NativeId, signal: AbortSignal): Promise<string | undefined> {
+    return patiently(
+      async () => {
+        if (!(await this.find(nativeId, signal))) return undefined;
+        try {
+          return taskOf(await this.#client.v3('DELETE', `/vms/${nativeId}`, signal));
+        } catch (error) {
+          if (isNotFound(error)) return undefined;
+          throw error;
+        }
+      },
+      signal,
+      this.#patience.busyMs,
+    );
+  }
+
+  /** Calls an action; waits while other tasks hold the VM. */
+  action(nativeId: NativeId, action: string, body: JsonObject, signal: AbortSignal): Promise<JsonObject> {
+    return patiently(() => this.actionOnce(nativeId, action, body, signal), signal, this.#patience.busyMs);
+  }
+
+  /** Calls an action; a task that holds the VM is a conflict. */
+  actionOnce(nativeId: NativeId, action: string, body: JsonObject, signal: AbortSignal): Promise<JsonObject> {
+    return this.#client.v3('POST', `/vms/${nativeId}/${action}`, signal, body);
+  }
+
+  /** The VM once Prism shows what is wanted; what a task has done can be seen a moment later only. */
+  async shown(
+    nativeId: NativeId,
+    isWanted: (vm: JsonObject | undefined) => boolean,
+    what: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const look = async () => isWanted(await this.find(nativeId, signal));
+    if (await until(look, signal, this.#patience.settleMs)) return;
+    throw new ProblemError(
+      'timed-out',
+      `The task has ended, but Prism does not show that VM ${nativeId} ${what}. Look at it in Prism Central, then try again.`,
+    );
+  }
+
+  /**
+   * Takes away all of a VM that an operation made, whatever became of it: a task that would still bring it about is aborted or
+   * waited for, its power is cut, and it is deleted.
+   */
+  async destroy(nativeId: NativeId, signal: AbortSignal): Promise<void> {
+    for (const task of await this.#tasks.openOn(nativeId, signal)) {
+      await this.#tasks.abort(task);
+      await this.#tasks.settled(task, signal);
+    }
+    const vm = await this.find(nativeId, signal);
+    if (!vm) return;
+    if (stateOf(vm) !== 'stopped') await this.#cutPower(nativeId, signal);
+    const task = await this.delete(nativeId, signal);
+    if (task !== undefined) await this.#tasks.succeeded(task, signal);
+    await this.shown(nativeId, (one) => one === undefined, 'is gone', signal);
+  }
+
+  async #cutPower(nativeId: NativeId, signal: AbortSignal): Promise<void> {
+    const task = await this.edit(nativeId, powerOff, signal);
+    if (task === undefined) return;
+    await this.#tasks.settled(task, signal);
+  }
+
+  /** The VM when no task is under way: what one brings about is in the spec already, and not yet true. */
+  async #atRest(nativeId: NativeId, signal: AbortSignal): Promise<JsonObject> {
+    const vm = await this.demand(nativeId, signal);
+    const task = isPending(vm) ? taskOf(vm) : undefined;
+    if (task === undefined) return vm;
+    const { busyMs } = this.#patience;
+    const limit = AbortSignal.timeout(busyMs);
+    await this.#tasks.settled(task, AbortSignal.any([signal, limit])).catch((error: unknown) => {
+      if (signal.aborted || !limit.aborted) throw error;
+      throw new ProblemError(
+        'vm-busy',
+        `The task ${task} has held the VM for ${busyMs / 1_000} s. Wait until it has ended in Prism Central, or abort it there.`,
+        { cause: error },
+      );
+    });
+    return this.demand(nativeId, signal);
+  }
+}
+
+/** The plug, not the button. */
+export function powerOff(spec: JsonObject, vm: JsonObject): boolean {
+  if (stateOf(vm) === 'stopped') return false;
+  const resources = objectAt(spec, 'resources');
+  resources['power_state'] = 'OFF';
+  resources['power_state_mechanism'] = { ...objectAt(resources, 'power_state_mechanism'), mechanism: 'HARD' };
+  return true;
+}
+
+export function powerOn(spec: JsonObject, vm: JsonObject): boolean {
+  if (stateOf(vm) === 'running') return false;
+  objectAt(spec, 'resources')['power_state'] = 'ON';
+  return true;
+}
+
+function columnsOf(result: JsonObject): { values: Record<string, string>; times: Record<string, number> } {
+  const values: Record<string, string> = {};
+  const times: Record<string, number> = {};
+  for (const column of objectsAt(result, 'data')) {
+    const name = textAt(column, 'name') ?? '';
+    // Of several samples the last is the newest.
+    const sample = objectsAt(column, 'values').at(-1);
+    const list = sample?.['values'];
+    if (!Array.isArray(list) || list.length === 0) continue;
+    values[name] = list.map(String).join(',');
+    if (typeof sample?.['time'] === 'number') times[name] = sample['time'];
+  }
+  return { values, times };
+}

@@ -1,0 +1,36 @@
+import { objectsAt, textAt, type JsonObject } from '../client/json.ts';
+import { isUnfinished } from '../client/tasks.ts';
+
+/** What a look at the latest tasks tells. */
+export type TaskNews = { readonly vms: ReadonlySet<string>; readonly isComplete: boolean };
+
+/**
+ * What changes on Prism is a task, whoever asks for it; so the tasks that have ended since the last look name the VMs that
+ * changed. Times have seconds only, so tasks are told apart by what was seen of them.
+ */
+export class TaskFeed {
+  #seen: Map<string, string> | undefined;
+
+  /** `tasks` are the latest, newest first, as many as were asked for if there are more. */
+  read(tasks: readonly JsonObject[], asked: number): TaskNews {
+    const before = this.#seen;
+    this.#seen = new Map(tasks.map((task) => [uuidOf(task), textAt(task, 'status') ?? '']));
+    if (!before) return { vms: new Set(), isComplete: true };
+    const news = tasks.filter((task) => !isUnfinished(task) && before.get(uuidOf(task)) !== task['status']);
+    const isComplete = tasks.length < asked || before.size === 0 || tasks.some((task) => before.has(uuidOf(task)));
+    return { vms: new Set(news.flatMap(vmsOf)), isComplete };
+  }
+
+  /** Whether the list is in the order that was asked for; a Prism that does not sort by it is no use as a feed. */
+  static isOrdered(tasks: readonly JsonObject[]): boolean {
+    const times = tasks.map((task) => textAt(task, 'last_update_time') ?? '');
+    return times.every((time, index) => index === 0 || time <= times[index - 1]!);
+  }
+}
+
+const uuidOf = (task: JsonObject): string => textAt(task, 'uuid') ?? '';
+
+const vmsOf = (task: JsonObject): string[] =>
+  objectsAt(task, 'entity_reference_list')
+    .filter((reference) => reference['kind'] === 'vm')
+    .flatMap((reference) => textAt(reference, 'uuid') ?? []);
