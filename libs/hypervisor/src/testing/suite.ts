@@ -63,13 +63,20 @@ export class Suite {
     });
   }
 
-  /** A promise of a facet. A driver without it must say why instead. */
-  facet<Name extends CapabilityName>(name: Name, behaviour: string, test: (facet: Facet<Name>) => Promise<void>): void {
+  /**
+   * A promise of a facet. A driver without it must say why instead; so must one with a product that has the facet and not this
+   * part of it, for which the test answers its reason.
+   */
+  facet<Name extends CapabilityName>(
+    name: Name,
+    behaviour: string,
+    test: (facet: Facet<Name>) => Promise<{ absent: string } | void>,
+  ): void {
     this.#declare(behaviour, name, async () => {
       const facet = this.driver[name];
       if (facet !== undefined) {
-        await test(facet as Facet<Name>);
-        return { result: 'passed' };
+        const outcome = await test(facet as Facet<Name>);
+        return outcome ? { result: 'absent', reason: outcome.absent } : { result: 'passed' };
       }
       const { capabilities } = await this.driver.probe(new AbortController().signal);
       const { available, reason } = capabilities[name];

@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import type { NativeId, Snapshot } from '@polyvirt/contracts';
+import { ProblemError, type NativeId, type Snapshot } from '@polyvirt/contracts';
 import { expectProblem, type Suite } from '../suite.ts';
 
 export function describeSnapshots(suite: Suite): void {
@@ -108,12 +108,24 @@ export function describeSnapshots(suite: Suite): void {
     suite.facet('snapshots', 'keeps the memory of a running VM; a revert runs on from there', async () => {
       const nativeId = await shared();
       await suite.bring(nativeId, 'running');
-      const a = await take(nativeId, 'with memory', true);
+      const before = await tree(nativeId);
+      const taken = await take(nativeId, 'with memory', true).catch((error: unknown) => {
+        // A product whose snapshots hold disks only says so, rather than take less than was asked for.
+        if (error instanceof ProblemError && error.code === 'capability-missing') return error;
+        throw error;
+      });
+      if (taken instanceof ProblemError) {
+        expect(taken.message).toMatch(/\S/);
+        expect(await tree(nativeId)).toEqual(before);
+        return { absent: taken.message };
+      }
+      const a = taken;
       expect((await tree(nativeId)).find(({ id }) => id === a)).toMatchObject({ memory: true, state: 'running' });
       expect(await suite.stateOf(nativeId)).toBe('running');
       await suite.bring(nativeId, 'stopped');
       expect(await revert(nativeId, a)).toBe('changed');
       expect(await suite.stateOf(nativeId)).toBe('running');
+      return undefined;
     });
 
     suite.facet('snapshots', 'reverts to a snapshot without memory as a VM that is off', async () => {
