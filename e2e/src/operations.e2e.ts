@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from '@jest/globals';
-import { requireSuccess, type Client, type Operation } from '@polyvirt/api-client';
+import { requireSuccess, type Client } from '@polyvirt/api-client';
 import { eventually } from '@polyvirt/bus/testing';
-import { createVm, deleteVm, editVm, power, readVm } from './requests.ts';
+import { createVm, deleteVm, editVm, operationWhen, power, readVm } from './requests.ts';
 import type { Stack } from './stack/stack.ts';
 import { storiesOn } from './stack/story.ts';
 
@@ -16,15 +16,6 @@ const story = storiesOn({
 
 const disks = [{ sizeGiB: 1 }];
 const waiting = { Prefer: 'wait=20' };
-
-async function operationWhen(client: Client, operationId: string, isWanted: (operation: Operation) => boolean) {
-  let found: Operation | undefined;
-  await eventually(async () => {
-    found = (await client.GET('/api/v1/operations/{operationId}', { params: { path: { operationId } } })).data;
-    if (!isWanted(found)) throw new Error(`the operation is ${JSON.stringify(found)}`);
-  });
-  return found!;
-}
 
 const cancel = (client: Client, operationId: string) =>
   client.POST('/api/v1/operations/{operationId}/cancel', { params: { path: { operationId }, header: waiting } });

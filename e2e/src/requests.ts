@@ -1,5 +1,6 @@
 import { requireSuccess, type Client, type components, type Operation } from '@polyvirt/api-client';
 import { eventually } from '@polyvirt/bus/testing';
+import type { Stack } from './stack/stack.ts';
 
 export type Vm = components['schemas']['Vm'];
 type CreateVmInput = components['schemas']['CreateVmInput'];
@@ -54,4 +55,41 @@ export async function vmWhen(
     if (!isWanted(found)) throw new Error(`the VM is ${JSON.stringify(found)}`);
   }, withinMs);
   return found!;
+}
+
+/** Looks at an operation until it is as wanted, and returns it. */
+export async function operationWhen(
+  client: Client,
+  operationId: string,
+  isWanted: (operation: Operation) => boolean,
+  withinMs?: number,
+): Promise<Operation> {
+  let found: Operation | undefined;
+  await eventually(async () => {
+    found = (await client.GET('/api/v1/operations/{operationId}', { params: { path: { operationId } } })).data;
+    if (!isWanted(found)) throw new Error(`the operation is ${JSON.stringify(found)}`);
+  }, withinMs);
+  return found!;
+}
+
+/** Makes machines on a fake host at once, `<prefix>-00001` and on, every second of them running; answers their ids. */
+export async function populate(stack: Stack, host: string, count: number, prefix: string): Promise<string[]> {
+  const fake = stack.fakeHost(host);
+  fake.populate(count, prefix);
+  fake.close();
+  const names = Array.from({ length: count }, (_, n) => `${prefix}-${String(n + 1).padStart(5, '0')}`);
+  await eventually(async () => {
+    const query = { host, q: `${prefix}-`, limit: 500 };
+    const { data } = await stack.admin.GET('/api/v1/vms', { params: { query } });
+    if (data.items.length !== count) throw new Error(`${data.items.length} of ${count} machines are shown`);
+  });
+  return names.map((name) => `${host}~${name}`);
+}
+
+/** Resolves when the gateway has noticed that the agent of a host is silent. */
+export async function hostIsOffline(client: Client, hostId: string): Promise<void> {
+  await eventually(async () => {
+    const { data } = await client.GET('/api/v1/hosts/{hostId}', { params: { path: { hostId } } });
+    if (data.state !== 'offline') throw new Error(`the host ${hostId} is ${data.state}`);
+  }, 20_000);
 }
