@@ -24,7 +24,7 @@ function readOptions(): StartOptions {
 
 function announce({ url, username, firstPassword, layout, hosts }: Ready): void {
   const here = (path: string) => relative(process.cwd(), path) || '.';
-  for (const { id, health } of hosts) log(`${id}: ${health}`);
+  for (const { id, simulated, health } of hosts) log(`${id}${simulated ? ' (simulated)' : ''}: ${health}`);
   console.log(`
 Polyvirt is ready.
   address   ${url}

@@ -12,6 +12,7 @@ import { runSuite } from './test-run/jest.ts';
 import { belongings, MARK, nothingIsLeft } from './test-run/leftovers.ts';
 import { PASSED, Report } from './test-run/outcome.ts';
 import { SUITES } from './test-run/suites.ts';
+import { forgetReports, supportMatrix } from './test-run/support-matrix.ts';
 import { ensureTinyLinux } from './tiny-linux/build.ts';
 
 const HELP = `usage: npm test [-- <suite>… [--no-install] [--testPathPatterns <pattern>]]
@@ -71,6 +72,7 @@ try {
       await report.part('format', format);
       await report.part('generated files', generatedFiles);
     }
+    await forgetReports();
     for (const suite of suites) {
       if (interruptedBy() !== undefined) break;
       await report.part(suite.name, () =>
@@ -80,6 +82,7 @@ try {
           pattern === undefined ? [] : ['--testPathPatterns', pattern],
         ),
       );
+      if (suite.name === 'conformance' && pattern === undefined) await report.part('support matrix', supportMatrix);
     }
     await report.part('nothing left behind', async () =>
       nothingIsLeft(before, await belongings(temporaryFiles, withLibvirt), runId),

@@ -12,3 +12,15 @@ export function greeting(port: number, timeoutMs = 1_000): Promise<Buffer> {
     socket.once('error', reject);
   });
 }
+
+/** Whether somebody listens on a port of the loopback interface. */
+export function takesConnections(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.once('error', () => resolve(false));
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+  });
+}

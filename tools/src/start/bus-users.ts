@@ -7,7 +7,8 @@ export interface BusUsers {
   readonly all: readonly BusUser[];
   /** For the supervisor itself, which looks whether services do their work. */
   readonly admin: BusUser;
-  userOf(service: ServiceDefinition): string;
+  /** Undefined when it is not on the bus. */
+  userOf(service: ServiceDefinition): string | undefined;
   /** The `authorization` block of the configuration of nats-server. */
   readonly config: string;
 }
@@ -15,14 +16,15 @@ export interface BusUsers {
 /** Gives every service its own user and password. Needs libs/bus to be built. */
 export async function makeBusUsers(services: readonly ServiceDefinition[], secrets: Secrets): Promise<BusUsers> {
   const { authorizationFor, renderAuthorization } = await import('@polyvirt/bus');
+  const members = services.flatMap((service) => (service.bus === undefined ? [] : [{ service, bus: service.bus }]));
   const all = authorizationFor([
     { service: 'admin', password: await secrets.get('nats-admin') },
     ...(await Promise.all(
-      services.map(async (service) => {
+      members.map(async ({ service, bus }) => {
         const password = await secrets.get(busSecretOf(service));
-        return typeof service.bus === 'string'
-          ? { service: service.bus, password }
-          : { service: 'agent' as const, host: service.bus.host, password };
+        return typeof bus === 'string'
+          ? { service: bus, password }
+          : { service: 'agent' as const, host: bus.host, password };
       }),
     )),
   ]);
@@ -31,10 +33,6 @@ export async function makeBusUsers(services: readonly ServiceDefinition[], secre
     all,
     admin,
     config: renderAuthorization(all),
-    userOf: (service) => {
-      const found = rest[services.indexOf(service)];
-      if (found === undefined) throw new Error(`${service.name} is not on the bus`);
-      return found.user;
-    },
+    userOf: (service) => rest[members.findIndex((member) => member.service === service)]?.user,
   };
 }

@@ -8,6 +8,10 @@ export interface Layout {
   readonly images: string;
   readonly archives: string;
   readonly nats: string;
+  /** Machines and installation of the simulated Workstation. */
+  readonly workstation: string;
+  /** State and certificate of the simulated Prism Central. */
+  readonly prism: string;
   readonly database: string;
   /** For people and scripts, while the stack is ready. */
   readonly runFile: string;
@@ -25,6 +29,8 @@ export function layoutOf(dataDir: string): Layout {
     images: join(dataDir, 'images'),
     archives: join(dataDir, 'permanent_vms'),
     nats: join(dataDir, 'nats'),
+    workstation: join(dataDir, 'workstation'),
+    prism: join(dataDir, 'prism'),
     database: join(dataDir, 'polyvirt.db'),
     runFile: join(dataDir, 'run.json'),
     instanceFile: join(dataDir, 'instance.json'),

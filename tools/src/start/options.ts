@@ -10,7 +10,10 @@ Starts Polyvirt on this machine and keeps it running until Ctrl-C.
   --port <number>      port of the API and the web pages, 0 for a free one; default 8080
   --no-install         say what is missing and how to install it, and stop
 
-Virtual machines that run when Polyvirt stops go on running, and are there again at the next start.
+VMware Workstation and Nutanix are simulated, unless POLYVIRT_VMRUN_PATH or POLYVIRT_PRISM_ADDRESS say where they are;
+docs/configuration.md lists these and other settings that are passed on.
+
+Virtual machines that run when Polyvirt stops go on running, and are there again at the next start; simulated ones are suspended.
 `;
 
 export interface StartOptions {

@@ -46,7 +46,7 @@ async function build(
   log: (line: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const projects = services.map(({ project }) => project).join(',');
+  const projects = services.flatMap(({ projects }) => projects).join(',');
   const args = [npmProgram('nx'), 'run-many', '-t', 'build', '-p', projects, '--outputStyle', 'static'];
   // When nothing has changed it is over before anybody wonders.
   const note = setTimeout(() => log('building what has changed; all of it takes about a minute'), 3_000);

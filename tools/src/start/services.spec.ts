@@ -1,14 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import { layoutOf } from './layout.ts';
-import { environmentOf, SERVICES, type Stack } from './services.ts';
+import { environmentOf, servicesFor, type Stack } from './services.ts';
 
 const stack: Stack = {
   layout: layoutOf('/data'),
   port: 8081,
   natsUrl: 'nats://127.0.0.1:4223',
+  prismPort: 9441,
   secretFile: (name) => `/data/secrets/${name}`,
 };
-const gateway = SERVICES.find(({ name }) => name === 'gateway')!;
+const serviceFor = (caller: NodeJS.ProcessEnv, wanted: string) =>
+  servicesFor(caller).find(({ name }) => name === wanted)!;
+const gateway = serviceFor({}, 'gateway');
 
 describe('environmentOf', () => {
   it('gives a service its settings and its place on the bus, and no secret by value', () => {
@@ -41,7 +44,36 @@ describe('environmentOf', () => {
     expect(Object.keys(environment)).not.toContain('POLYVIRT_DATABASE_URL');
   });
 
-  it('starts no two services of one name', () => {
-    expect(new Set(SERVICES.map(({ name }) => name)).size).toBe(SERVICES.length);
+  it('tells a simulator nothing of the bus', () => {
+    const environment = environmentOf(serviceFor({}, 'prism-simulator'), stack, undefined, { PATH: '/bin' });
+    expect(environment).toEqual({ PATH: '/bin' });
+  });
+});
+
+describe('servicesFor', () => {
+  const names = (caller: NodeJS.ProcessEnv) => servicesFor(caller).map(({ name }) => name);
+
+  it('simulates what cannot be had everywhere', () => {
+    expect(names({})).toEqual([
+      'gateway',
+      'organizer',
+      'kvm-agent',
+      'vmware-agent',
+      'prism-simulator',
+      'nutanix-agent',
+    ]);
+    for (const name of ['vmware-agent', 'nutanix-agent'])
+      expect(serviceFor({}, name).settings(stack)['POLYVIRT_SIMULATED']).toBe('true');
+  });
+
+  it('takes the product itself where the caller says where it is', () => {
+    const caller = { POLYVIRT_VMRUN_PATH: '/usr/bin/vmrun', POLYVIRT_PRISM_ADDRESS: 'prism.example' };
+    expect(names(caller)).not.toContain('prism-simulator');
+    for (const name of ['vmware-agent', 'nutanix-agent']) {
+      const environment = environmentOf(serviceFor(caller, name), stack, 'agent', caller);
+      expect(Object.keys(environment)).not.toContain('POLYVIRT_SIMULATED');
+    }
+    const vmware = environmentOf(serviceFor(caller, 'vmware-agent'), stack, 'agent', caller);
+    expect(vmware['POLYVIRT_VMRUN_PATH']).toBe('/usr/bin/vmrun');
   });
 });

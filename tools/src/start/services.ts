@@ -1,10 +1,14 @@
+import { join } from 'node:path';
 import type { Layout } from './layout.ts';
+import { settingsOfSimulator } from './simulated-workstation.ts';
 
 /** What services are told about the stack they are part of. */
 export interface Stack {
   readonly layout: Layout;
   readonly port: number;
   readonly natsUrl: string;
+  /** Port of the simulated Prism Central. */
+  readonly prismPort: number;
   /** The file that holds a secret. */
   secretFile(name: string): string;
 }
@@ -12,12 +16,15 @@ export interface Stack {
 /** One of our services, as data. */
 export interface ServiceDefinition {
   readonly name: string;
-  /** npm package to build. */
-  readonly project: string;
+  /** npm packages to build. */
+  readonly projects: readonly string[];
   /** Its program, below the repository. */
   readonly entry: string;
-  /** Who it is on the bus. An agent is known by its host. */
-  readonly bus: 'gateway' | 'organizer' | { readonly host: string };
+  args?(stack: Stack): readonly string[];
+  /** Options of Node. */
+  readonly nodeOptions?: readonly string[];
+  /** Who it is on the bus. An agent is known by its host; a simulator is not on the bus. */
+  readonly bus: 'gateway' | 'organizer' | { readonly host: string } | undefined;
   /** Secrets that are its own, beside its password for the bus. */
   readonly secrets: readonly string[];
   /** Its settings, beyond those of the bus. */
@@ -26,63 +33,158 @@ export interface ServiceDefinition {
   readonly passedOn: readonly string[];
 }
 
+/** Products that cannot be had everywhere are simulated, unless the caller says where they are. */
+const isSimulated = {
+  workstation: (caller: NodeJS.ProcessEnv) => !caller['POLYVIRT_VMRUN_PATH'],
+  prism: (caller: NodeJS.ProcessEnv) => !caller['POLYVIRT_PRISM_ADDRESS'],
+};
+
 const EVERYWHERE = ['POLYVIRT_LOG_LEVEL'];
+const OF_AGENTS = [...EVERYWHERE, 'POLYVIRT_METRICS_SECONDS', 'POLYVIRT_RECONCILE_SECONDS'];
+/** Sweeps make much that is soon forgotten; a small nursery keeps an agent a fifth smaller. */
+const AGENT_NODE_OPTIONS = ['--max-semi-space-size=2'];
 
 /** In the order they start; they stop in reverse. */
-export const SERVICES: readonly ServiceDefinition[] = [
-  {
-    name: 'gateway',
-    project: '@polyvirt/gateway',
-    entry: 'apps/gateway/dist/main.js',
-    bus: 'gateway',
-    secrets: ['jwt', 'admin-password'],
-    settings: ({ layout, port, secretFile }) => ({
-      POLYVIRT_PORT: String(port),
-      POLYVIRT_DATABASE_URL: `sqlite:${layout.database}`,
-      POLYVIRT_JWT_SECRET_FILE: secretFile('jwt'),
-      POLYVIRT_ADMIN_PASSWORD_FILE: secretFile('admin-password'),
+export function servicesFor(caller: NodeJS.ProcessEnv): readonly ServiceDefinition[] {
+  return [
+    gateway,
+    organizer,
+    kvmAgent,
+    vmwareAgent(isSimulated.workstation(caller)),
+    ...(isSimulated.prism(caller) ? [prismSimulator] : []),
+    nutanixAgent(isSimulated.prism(caller)),
+  ];
+}
+
+const gateway: ServiceDefinition = {
+  name: 'gateway',
+  projects: ['@polyvirt/gateway'],
+  entry: 'apps/gateway/dist/main.js',
+  bus: 'gateway',
+  secrets: ['jwt', 'admin-password'],
+  settings: ({ layout, port, secretFile }) => ({
+    POLYVIRT_PORT: String(port),
+    POLYVIRT_DATABASE_URL: `sqlite:${layout.database}`,
+    POLYVIRT_JWT_SECRET_FILE: secretFile('jwt'),
+    POLYVIRT_ADMIN_PASSWORD_FILE: secretFile('admin-password'),
+  }),
+  passedOn: [
+    ...EVERYWHERE,
+    'POLYVIRT_DATABASE_URL',
+    'POLYVIRT_DATABASE_URL_FILE',
+    'POLYVIRT_LISTEN',
+    'POLYVIRT_METRICS_ACCESS',
+    'POLYVIRT_RATE_LIMIT',
+    'POLYVIRT_TRUST_PROXY',
+  ],
+};
+
+const organizer: ServiceDefinition = {
+  name: 'organizer',
+  projects: ['@polyvirt/organizer'],
+  entry: 'apps/organizer/dist/main.js',
+  bus: 'organizer',
+  secrets: [],
+  settings: ({ layout }) => ({ POLYVIRT_ARCHIVE_PATH: layout.archives }),
+  passedOn: [...EVERYWHERE, 'POLYVIRT_ARCHIVE_PATH'],
+};
+
+const kvmAgent: ServiceDefinition = {
+  name: 'kvm-agent',
+  projects: ['@polyvirt/kvm-agent'],
+  entry: 'apps/kvm-agent/dist/main.js',
+  nodeOptions: AGENT_NODE_OPTIONS,
+  bus: { host: 'kvm-local' },
+  secrets: [],
+  settings: ({ layout }) => ({
+    POLYVIRT_HOST_ID: 'kvm-local',
+    POLYVIRT_IMAGE_PATH: layout.images,
+  }),
+  passedOn: [
+    ...OF_AGENTS,
+    'POLYVIRT_ACCELERATION',
+    'POLYVIRT_LIBVIRT_URI',
+    'POLYVIRT_LIBVIRT_SOCKET',
+    'POLYVIRT_STORAGE_POOL',
+    'POLYVIRT_STORAGE_PATH',
+  ],
+};
+
+const vmwareAgent = (simulated: boolean): ServiceDefinition => ({
+  name: 'vmware-agent',
+  projects: ['@polyvirt/vmware-agent', ...(simulated ? ['@polyvirt/vmrun-simulator'] : [])],
+  entry: 'apps/vmware-agent/dist/main.js',
+  nodeOptions: AGENT_NODE_OPTIONS,
+  bus: { host: 'vmware-local' },
+  secrets: [],
+  settings: ({ layout }) => ({
+    POLYVIRT_HOST_ID: 'vmware-local',
+    POLYVIRT_IMAGE_PATH: layout.images,
+    ...(simulated && settingsOfSimulator(layout.workstation)),
+  }),
+  passedOn: [
+    ...OF_AGENTS,
+    'POLYVIRT_GUEST_OS',
+    'POLYVIRT_HARDWARE_VERSION',
+    'POLYVIRT_TEMPLATE_CLONE',
+    'POLYVIRT_TEMPLATE_PATH',
+    'POLYVIRT_VM_MORE_PATHS',
+    'POLYVIRT_VM_PATH',
+    'POLYVIRT_VMRUN_CALLS',
+    'POLYVIRT_VMRUN_CODE_PAGE',
+    'POLYVIRT_VMRUN_PATH',
+    'POLYVIRT_VMWARE_INVENTORY',
+    'POLYVIRT_VMWARE_NETWORKS',
+  ],
+});
+
+const prismSimulator: ServiceDefinition = {
+  name: 'prism-simulator',
+  projects: ['@polyvirt/prism-simulator'],
+  entry: 'simulators/prism/bin/prism-simulator',
+  args: ({ layout, prismPort }) => ['--port', String(prismPort), '--data-dir', layout.prism],
+  bus: undefined,
+  secrets: [],
+  settings: () => ({}),
+  passedOn: [],
+};
+
+const nutanixAgent = (simulated: boolean): ServiceDefinition => ({
+  name: 'nutanix-agent',
+  projects: ['@polyvirt/nutanix-agent'],
+  entry: 'apps/nutanix-agent/dist/main.js',
+  nodeOptions: AGENT_NODE_OPTIONS,
+  bus: { host: 'nutanix-local' },
+  secrets: [],
+  settings: ({ layout, prismPort }) => ({
+    POLYVIRT_HOST_ID: 'nutanix-local',
+    ...(simulated && {
+      POLYVIRT_SIMULATED: 'true',
+      POLYVIRT_PRISM_ADDRESS: `127.0.0.1:${prismPort}`,
+      POLYVIRT_PRISM_CA_FILE: join(layout.prism, 'tls/certificate.pem'),
+      POLYVIRT_PRISM_CLUSTER: 'cluster-a',
+      // Everybody knows that of the simulator, as everybody knows the first one of the product.
+      POLYVIRT_PRISM_PASSWORD: 'nutanix/4u',
     }),
-    passedOn: [
-      ...EVERYWHERE,
-      'POLYVIRT_DATABASE_URL',
-      'POLYVIRT_DATABASE_URL_FILE',
-      'POLYVIRT_LISTEN',
-      'POLYVIRT_METRICS_ACCESS',
-      'POLYVIRT_RATE_LIMIT',
-      'POLYVIRT_TRUST_PROXY',
-    ],
-  },
-  {
-    name: 'organizer',
-    project: '@polyvirt/organizer',
-    entry: 'apps/organizer/dist/main.js',
-    bus: 'organizer',
-    secrets: [],
-    settings: ({ layout }) => ({ POLYVIRT_ARCHIVE_PATH: layout.archives }),
-    passedOn: [...EVERYWHERE, 'POLYVIRT_ARCHIVE_PATH'],
-  },
-  {
-    name: 'kvm-agent',
-    project: '@polyvirt/kvm-agent',
-    entry: 'apps/kvm-agent/dist/main.js',
-    bus: { host: 'kvm-local' },
-    secrets: [],
-    settings: ({ layout }) => ({
-      POLYVIRT_HOST_ID: 'kvm-local',
-      POLYVIRT_IMAGE_PATH: layout.images,
-    }),
-    passedOn: [
-      ...EVERYWHERE,
-      'POLYVIRT_ACCELERATION',
-      'POLYVIRT_LIBVIRT_URI',
-      'POLYVIRT_LIBVIRT_SOCKET',
-      'POLYVIRT_STORAGE_POOL',
-      'POLYVIRT_STORAGE_PATH',
-      'POLYVIRT_METRICS_SECONDS',
-      'POLYVIRT_RECONCILE_SECONDS',
-    ],
-  },
-];
+  }),
+  passedOn: simulated
+    ? OF_AGENTS
+    : [
+        ...OF_AGENTS,
+        'POLYVIRT_PRISM_ADDRESS',
+        'POLYVIRT_PRISM_AUTH',
+        'POLYVIRT_PRISM_CA',
+        'POLYVIRT_PRISM_CA_FILE',
+        'POLYVIRT_PRISM_CLUSTER',
+        'POLYVIRT_PRISM_FINGERPRINT',
+        'POLYVIRT_PRISM_PASSWORD',
+        'POLYVIRT_PRISM_PASSWORD_FILE',
+        'POLYVIRT_PRISM_SHUTDOWN',
+        'POLYVIRT_PRISM_TLS',
+        'POLYVIRT_PRISM_USERNAME',
+        'POLYVIRT_PRISM_WATCH_MS',
+      ],
+});
 
 /** Name of the secret with which a service is known on the bus. */
 export function busSecretOf({ name }: ServiceDefinition): string {
@@ -93,7 +195,7 @@ export function busSecretOf({ name }: ServiceDefinition): string {
 export function environmentOf(
   service: ServiceDefinition,
   stack: Stack,
-  busUser: string,
+  busUser: string | undefined,
   caller: NodeJS.ProcessEnv,
 ): NodeJS.ProcessEnv {
   const inherited = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'SystemRoot', ...service.passedOn];
@@ -103,9 +205,11 @@ export function environmentOf(
   for (const name of Object.keys(given)) if (name.endsWith('_FILE')) delete settings[name.slice(0, -'_FILE'.length)];
   return {
     ...settings,
-    POLYVIRT_NATS_URL: stack.natsUrl,
-    POLYVIRT_NATS_USER: busUser,
-    POLYVIRT_NATS_PASSWORD_FILE: stack.secretFile(busSecretOf(service)),
+    ...(busUser !== undefined && {
+      POLYVIRT_NATS_URL: stack.natsUrl,
+      POLYVIRT_NATS_USER: busUser,
+      POLYVIRT_NATS_PASSWORD_FILE: stack.secretFile(busSecretOf(service)),
+    }),
     ...given,
   };
 }

@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '../machine/free-port.ts';
 import { stopLibvirt } from '../machine/libvirt.ts';
 import { natsConfig, natsTakesClients } from '../machine/nats.ts';
+import { takesConnections } from '../machine/tcp.ts';
 import { root } from '../places.ts';
 import { makeBusUsers } from './bus-users.ts';
 import { Instance } from './instance.ts';
@@ -12,7 +14,8 @@ import { prepare } from './prepare.ts';
 import { gatewayIsReady, mayLogIn, Watcher } from './readiness.ts';
 import { removeRunFile, writeRunFile, type RunRecord } from './run-file.ts';
 import { Secrets } from './secrets.ts';
-import { environmentOf, SERVICES, type ServiceDefinition, type Stack } from './services.ts';
+import { environmentOf, servicesFor, type ServiceDefinition, type Stack } from './services.ts';
+import { suspendSimulated } from './simulated-workstation.ts';
 import { Supervisor, type Supervised } from './supervisor.ts';
 
 const USERNAME = 'admin';
@@ -27,7 +30,7 @@ export interface Ready {
   readonly firstPassword: string | undefined;
   readonly layout: Layout;
   /** What each agent says of its hypervisor. */
-  readonly hosts: readonly { id: string; health: string }[];
+  readonly hosts: readonly { id: string; simulated: boolean; health: string }[];
 }
 
 /** Everything that `npm start` runs, from the broker to the agents. */
@@ -39,6 +42,7 @@ export class RunningStack {
   readonly #stopping = new AbortController();
   #record: RunRecord | undefined;
   #starting: Promise<unknown> = Promise.resolve();
+  readonly #services = servicesFor(process.env);
 
   private constructor(layout: Layout, instance: Instance, log: (line: string) => void) {
     this.#layout = layout;
@@ -73,6 +77,7 @@ export class RunningStack {
     await removeRunFile(this.#layout.runFile);
     await this.#supervisor.stop();
     await this.#starting;
+    if (existsSync(this.#layout.workstation)) await suspendSimulated(this.#layout.workstation);
     // Machines do not need the daemon: the next start finds them running. A daemon of the system's is not ours to stop.
     if (this.#instance.ownsLibvirt) await stopLibvirt();
     await this.#instance.release();
@@ -82,21 +87,22 @@ export class RunningStack {
     const layout = this.#layout;
     const { signal } = this.#stopping;
     const log = this.#log;
-    const { libvirt } = await prepare({ layout, services: SERVICES, install, log, signal });
+    const { libvirt } = await prepare({ layout, services: this.#services, install, log, signal });
     if (libvirt.startedBy === 'us') await this.#instance.noteLibvirt();
 
     const secrets = await Secrets.open(layout.secrets);
-    for (const name of SERVICES.flatMap((service) => service.secrets)) await secrets.get(name);
+    for (const name of this.#services.flatMap((service) => service.secrets)) await secrets.get(name);
     const password = await secrets.get('admin-password');
-    const users = await makeBusUsers(SERVICES, secrets);
+    const users = await makeBusUsers(this.#services, secrets);
     for (const folder of [layout.nats, layout.images, layout.archives]) await mkdir(folder, { recursive: true });
 
-    const [port, natsPort] = [await freePort(wantedPort), await freePort(4222)];
+    const [port, natsPort, prismPort] = [await freePort(wantedPort), await freePort(4222), await freePort(9440)];
     if (wantedPort !== 0 && port !== wantedPort) log(`port ${wantedPort} is taken; using ${port} instead`);
     const stack: Stack = {
       layout,
       port,
       natsUrl: `nats://127.0.0.1:${natsPort}`,
+      prismPort,
       secretFile: (name) => secrets.fileOf(name),
     };
     const url = `http://127.0.0.1:${port}`;
@@ -104,10 +110,10 @@ export class RunningStack {
     await this.#supervisor.start(await this.#natsServer(natsPort, users.config));
     const watcher = await Watcher.connect(stack.natsUrl, users.admin.user, users.admin.password);
     try {
-      const supervised = SERVICES.map((service) => ({
+      const supervised = this.#services.map((service) => ({
         service,
-        run: this.#supervised(service, environmentOf(service, stack, users.userOf(service), process.env), () =>
-          readiness(service, url, watcher),
+        run: this.#supervised(service, stack, environmentOf(service, stack, users.userOf(service), process.env), () =>
+          readiness(service, stack, url, watcher),
         ),
       }));
       for (const { run } of supervised) await this.#supervisor.start(run);
@@ -125,9 +131,11 @@ export class RunningStack {
         username: USERNAME,
         firstPassword: (await secrets.isFirstShowing('admin-password')) ? password : undefined,
         layout,
-        hosts: SERVICES.flatMap(({ bus }) =>
-          typeof bus === 'string' ? [] : [{ id: bus.host, health: watcher.healthOf(bus.host)?.detail ?? '' }],
-        ),
+        hosts: this.#services.flatMap(({ bus, settings }) => {
+          if (typeof bus !== 'object') return [];
+          const simulated = 'POLYVIRT_SIMULATED' in settings(stack);
+          return [{ id: bus.host, simulated, health: watcher.healthOf(bus.host)?.detail ?? '' }];
+        }),
       };
     } finally {
       await watcher.close();
@@ -148,11 +156,16 @@ export class RunningStack {
     };
   }
 
-  #supervised({ name, entry }: ServiceDefinition, env: NodeJS.ProcessEnv, ready: () => Promise<boolean>): Supervised {
+  #supervised(
+    { name, entry, args, nodeOptions = [] }: ServiceDefinition,
+    stack: Stack,
+    env: NodeJS.ProcessEnv,
+    ready: () => Promise<boolean>,
+  ): Supervised {
     return {
       name,
       program: process.execPath,
-      args: ['--enable-source-maps', join(root, entry)],
+      args: ['--enable-source-maps', ...nodeOptions, join(root, entry), ...(args?.(stack) ?? [])],
       env,
       cwd: this.#layout.dataDir,
       logFile: this.#layout.logOf(name),
@@ -169,7 +182,13 @@ export class RunningStack {
   }
 }
 
-async function readiness({ bus }: ServiceDefinition, url: string, watcher: Watcher): Promise<boolean> {
+async function readiness(
+  { bus }: ServiceDefinition,
+  { prismPort }: Stack,
+  url: string,
+  watcher: Watcher,
+): Promise<boolean> {
+  if (bus === undefined) return await takesConnections(prismPort);
   if (bus === 'gateway') return await gatewayIsReady(url);
   if (bus === 'organizer') return await watcher.organizerIsReady();
   return await watcher.agentIsReady(bus.host);

@@ -9,7 +9,15 @@ import { identityOf } from '../machine/process-identity.ts';
 import { root } from '../places.ts';
 import type { RunRecord } from './run-file.ts';
 
-const SERVICES = ['nats-server', 'gateway', 'organizer', 'kvm-agent'];
+const SERVICES = [
+  'nats-server',
+  'gateway',
+  'organizer',
+  'kvm-agent',
+  'vmware-agent',
+  'prism-simulator',
+  'nutanix-agent',
+];
 const START_TIMEOUT_MS = 120_000;
 
 describe('npm start', () => {
