@@ -1,0 +1,82 @@
+import type { components } from '@polyvirt/api-client';
+
+export type Permission = components['schemas']['Permission'];
+export type Role = components['schemas']['Role'];
+export type Access = Permission | 'logged-in' | 'public';
+
+/** What each role may do, as the handbook promises it. */
+const viewer: readonly Permission[] = [
+  ...(['vm:read', 'host:read', 'operation:read', 'event:read'] as const),
+  ...(['archive:read', 'metrics:read', 'token:manage'] as const),
+];
+const operator: readonly Permission[] = [
+  ...viewer,
+  ...(['vm:create', 'vm:power', 'vm:edit', 'vm:delete'] as const),
+  ...(['vm:snapshot', 'vm:console', 'operation:control'] as const),
+];
+const admin: readonly Permission[] = [...operator, 'user:manage', 'audit:read'];
+export const mayOf: Readonly<Record<Role, readonly Permission[]>> = { viewer, operator, admin };
+export const permissions = admin;
+
+/** Every route of the API, and whom it is for. Nothing has these ids, so that no call changes anything. */
+const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
+  public: ['POST /auth/login', 'POST /auth/logout', 'POST /auth/refresh'],
+  'logged-in': ['GET /auth/me'],
+  'vm:read': ['GET /vms', 'GET /vms/{vmId}', 'GET /vms/{vmId}/snapshots', 'POST /vms/batch', 'GET /stats/summary'],
+  'vm:create': ['POST /vms', 'POST /vms/{vmId}/clone'],
+  'vm:power': ['start', 'stop', 'restart', 'suspend', 'resume', 'pause', 'reset'].map(
+    (action) => `POST /vms/{vmId}/${action}` as const,
+  ),
+  'vm:edit': ['PATCH /vms/{vmId}'],
+  'vm:delete': ['DELETE /vms/{vmId}'],
+  'vm:snapshot': [
+    'POST /vms/{vmId}/snapshots',
+    'POST /vms/{vmId}/snapshots/{snapshot}/revert',
+    'DELETE /vms/{vmId}/snapshots/{snapshot}',
+  ],
+  'vm:console': ['POST /vms/{vmId}/console'],
+  'host:read': [
+    'GET /hosts',
+    'GET /hosts/{hostId}',
+    ...['images', 'networks', 'templates'].map((what) => `GET /hosts/{hostId}/${what}` as const),
+    'GET /providers/status',
+  ],
+  'operation:read': ['GET /operations', 'GET /operations/{operationId}'],
+  'operation:control': ['POST /operations/{operationId}/cancel', 'POST /operations/{operationId}/retry'],
+  'event:read': ['GET /events'],
+  'archive:read': ['GET /archives', 'GET /archives/{vmId}'],
+  'metrics:read': ['GET /vms/{vmId}/metrics', 'GET /vms/{vmId}/metrics/history'],
+  'token:manage': ['GET /tokens', 'POST /tokens', 'DELETE /tokens/{id}'],
+  'user:manage': ['GET /users', 'POST /users', 'GET /users/{id}', 'PATCH /users/{id}', 'DELETE /users/{id}'],
+  'audit:read': ['GET /audit'],
+};
+
+export interface Route {
+  readonly access: Access;
+  readonly method: string;
+  /** As the API document has it: `/api/v1/vms/{vmId}`. */
+  readonly path: string;
+}
+
+export const routes: readonly Route[] = Object.entries(routesOf).flatMap(([access, requests]) =>
+  requests.map((request) => {
+    const [method, path] = request.split(' ') as [string, string];
+    return { access: access as Access, method, path: `/api/v1${path}` };
+  }),
+);
+
+const nothing: Readonly<Record<string, string>> = {
+  vmId: 'fake-a~nothing',
+  hostId: 'nowhere',
+  snapshot: 'nothing',
+  operationId: '01a20173-ed2a-7034-8e94-ab5d5aad14c5',
+  id: '5f0c2b1e-8a44-4d0b-9a55-2f1d6c3e7b90',
+};
+
+/** A request of the route that asks for nothing. */
+export function emptyRequest(url: string, { method, path }: Route): Request {
+  const address = `${url}${path.replaceAll(/\{(\w+)\}/g, (_, name: string) => nothing[name]!)}`;
+  if (method === 'GET' || method === 'DELETE') return new Request(address, { method });
+  // Not even a body that is none of JSON's objects gets past somebody who may not.
+  return new Request(address, { method, body: '[]', headers: { 'content-type': 'application/json' } });
+}
