@@ -183,14 +183,13 @@ export class Power implements SuspendFacet {
   async #powerOn(machine: Machine, signal: AbortSignal): Promise<void> {
     const { vmx } = machine;
     const isOn = () => this.#machines.isOn(machine);
-    if (await isOn()) return;
-    await this.#prepare(machine);
     await achieve(
       {
         what: 'the VM is on',
         signal,
         isDone: isOn,
         act: async () => {
+          await this.#prepare(machine);
           try {
             await this.#vmrun.change(['start', vmx, 'nogui'], { deadline: 'power', signal });
           } catch (error) {

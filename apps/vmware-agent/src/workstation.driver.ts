@@ -17,7 +17,7 @@ import { MetricsSweep } from './metrics.ts';
 import { Leases } from './network/leases.ts';
 import { Networks } from './network/networks.ts';
 import { Power } from './power.ts';
-import { capabilitiesOf, probe, readProduct } from './probe.ts';
+import { capabilitiesOf, probe, readProduct, type Product } from './probe.ts';
 import { Snapshots } from './snapshots/snapshots.ts';
 import { usualPatience, type Patience } from './vmrun/achieve.ts';
 import { usualPlaces, type Places, type Platform } from './vmrun/installation.ts';
@@ -83,6 +83,7 @@ export class WorkstationDriver implements HypervisorDriver {
   readonly #power: Power;
   readonly #creation: Creation;
   readonly #removal: Removal;
+  #knownProduct: Promise<Product> | undefined;
 
   /** Asks which product there is, as that decides what the host can do. None at all can still be installed later. */
   static async open(options: WorkstationDriverOptions): Promise<WorkstationDriver> {
@@ -127,7 +128,7 @@ export class WorkstationDriver implements HypervisorDriver {
       vmFolder,
       guestOs: options.guestOs ?? usualGuestOs,
       templateClone: options.templateClone ?? 'full',
-      hardwareVersion: async () => options.hardwareVersion ?? (await readProduct(vmrun)).hardwareVersion,
+      hardwareVersion: async () => options.hardwareVersion ?? (await this.#product()).hardwareVersion,
     };
 
     this.simulated = options.simulated;
@@ -219,6 +220,13 @@ export class WorkstationDriver implements HypervisorDriver {
 
   /** Nothing is held between calls. */
   async close(): Promise<void> {}
+
+  /** It does not change while it is installed. */
+  #product(): Promise<Product> {
+    this.#knownProduct ??= readProduct(this.#vmrun);
+    this.#knownProduct.catch(() => (this.#knownProduct = undefined));
+    return this.#knownProduct;
+  }
 
   async #templates(discovery: Discovery) {
     const machines = await discovery.templates();

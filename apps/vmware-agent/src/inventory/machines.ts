@@ -118,8 +118,10 @@ export class Machines {
     return this.#running.isKnownPaused(nativeId);
   }
 
+  /** Whether it is on; unlike `state` it does not ask whether it is paused. */
   async isOn(machine: Machine): Promise<boolean> {
-    return ['running', 'paused'].includes(await this.state(machine));
+    const running = await this.#running.list();
+    return running.has(machine) || (await this.#stateOf(machine, running, false)) === 'running';
   }
 
   /** Name of a machine, also of one whose file does not say. */
@@ -128,7 +130,7 @@ export class Machines {
   }
 
   /** The machine that has this name, if it is another one. */
-  async namesake(name: string, own: NativeId): Promise<Machine | undefined> {
+  async #namesake(name: string, own: NativeId): Promise<Machine | undefined> {
     const wanted = name.normalize('NFC');
     for (const machine of await this.all()) {
       if (machine.nativeId === own) continue;
@@ -139,8 +141,9 @@ export class Machines {
     return undefined;
   }
 
+  /** Throws `name-taken`. */
   async demandFreeName(name: string, own: NativeId): Promise<void> {
-    const namesake = await this.namesake(name, own);
+    const namesake = await this.#namesake(name, own);
     if (namesake)
       throw new ProblemError('name-taken', `A VM called "${name}" is already on this host: ${namesake.nativeId}.`);
   }

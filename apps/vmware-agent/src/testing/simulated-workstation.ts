@@ -1,5 +1,6 @@
-import { spawnSync, execFile } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -10,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { basename, delimiter, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -137,6 +138,20 @@ export class SimulatedWorkstation {
     return vmx;
   }
 
+  /** A VM like another one, without the help of any program. */
+  copyVm(vmx: string, name: string): string {
+    const folder = join(this.vmFolder, name);
+    cpSync(dirname(vmx), folder, { recursive: true });
+    const copy = join(folder, basename(vmx));
+    writeFileSync(copy, readText(copy).replace(/^displayName = .*$/m, `displayName = "${name}"`));
+    return copy;
+  }
+
+  /** Removes all VMs, none of which may run. */
+  clear(): void {
+    for (const name of readdirSync(this.vmFolder)) rmSync(join(this.vmFolder, name), { recursive: true, force: true });
+  }
+
   /** Folders of VMs and their files, without those that the product leaves lying about. */
   files(): string[] {
     return readdirSync(this.vmFolder, { recursive: true, encoding: 'utf8' })
@@ -155,7 +170,8 @@ export class SimulatedWorkstation {
     );
   }
 
-  async close(): Promise<void> {
+  /** Kills every VM, window and call. */
+  async endProcesses(): Promise<void> {
     for (const { pid } of await this.processes()) {
       try {
         process.kill(pid, 'SIGKILL');
@@ -164,15 +180,13 @@ export class SimulatedWorkstation {
       }
       while (isAlive(pid)) await delay(20);
     }
+    rmSync(join(this.home, 'simulator', 'running'), { recursive: true, force: true });
+  }
+
+  async close(): Promise<void> {
+    await this.endProcesses();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 }
-
-/** A boot sector and nothing else: the simulator looks at no contents. */
-export function writeRawImage(path: string, mib: number): void {
-  writeFileSync(path, Buffer.alloc(mib * 2 ** 20));
-}
-
-export const hasQemuImg = (): boolean => spawnSync('qemu-img', ['--version']).status === 0;
 
 export const readText = (path: string): string => readFileSync(path, 'utf8');
