@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp, open, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -86,6 +87,41 @@ describe('npm start', () => {
     });
     expect(login.status).toBe(200);
   }, 150_000);
+
+  it('makes a VM on each host by one body; those on a simulator are marked', async () => {
+    const { url, username, password } = await runRecord();
+    const headers: Record<string, string> = { prefer: 'wait=60' };
+    const call = async <Answer>(method: string, path: string, body?: unknown): Promise<Answer> => {
+      const response = await fetch(`${url}/api/v1${path}`, {
+        method,
+        headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      if (!response.ok) throw new Error(`${method} ${path} answers ${response.status}: ${text}`);
+      return JSON.parse(text) as Answer;
+    };
+    const { accessToken } = await call<{ accessToken: string }>('POST', '/auth/login', { username, password });
+    headers['authorization'] = `Bearer ${accessToken}`;
+    const name = `e2e-start-${randomBytes(3).toString('hex')}`;
+    const body = { name, memoryMiB: 64, disks: [{ image: 'tiny-linux' }], start: true };
+    const { items: hosts } = await call<{ items: { id: string; simulated: boolean }[] }>('GET', '/hosts');
+    expect(hosts.map(({ id, simulated }) => [id, simulated]).sort()).toEqual([
+      ['kvm-local', false],
+      ['nutanix-local', true],
+      ['vmware-local', true],
+    ]);
+    for (const { id: host, simulated } of hosts) {
+      const made = await call<{ status: string; vmId: string; error?: unknown }>('POST', '/vms', { ...body, host });
+      expect([host, made.status, made.error]).toEqual([host, 'succeeded', undefined]);
+      try {
+        expect(await call('GET', `/vms/${made.vmId}`)).toMatchObject({ name, host, simulated, state: 'running' });
+      } finally {
+        await call('POST', `/vms/${made.vmId}/stop`, { force: true });
+        expect(await call('DELETE', `/vms/${made.vmId}`)).toMatchObject({ status: 'succeeded' });
+      }
+    }
+  }, 180_000);
 
   it('keeps secrets and logs to the owner', async () => {
     for (const name of ['secrets', 'logs']) expect((await stat(join(dataDir, name))).mode & 0o777).toBe(0o700);
