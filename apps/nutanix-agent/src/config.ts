@@ -7,7 +7,7 @@ const DEFAULT_PORT = '9440';
 /** `10.0.0.100`, `prism.example:9440` and `https://prism.example:9440` all name the same kind of place. */
 export function prismUrl(address: string): string {
   const url = new URL(/^https?:\/\//.test(address) ? address : `https://${address}`);
-  if (url.port === '' && !/^https?:\/\/[^/]*:\d+/.test(address)) url.port = DEFAULT_PORT;
+  if (!/:\d+\/?$/.test(address)) url.port = DEFAULT_PORT;
   return url.origin;
 }
 

@@ -96,7 +96,7 @@ export class PrismDriver implements HypervisorDriver {
       steps,
       options: { shutdown: options.shutdown ?? 'auto', pressAgainMs: options.pressAgainMs ?? 5_000 },
     });
-    this.#creation = new Creation({ client, tasks, identifiers, vms, images, networks, clusters, steps });
+    this.#creation = new Creation({ tasks, identifiers, vms, images, networks, clusters, steps });
     this.#removal = new Removal({ client, tasks, identifiers, vms, snapshots, steps });
 
     this.reconfigure = guardedFacet(new Reconfiguration({ vms, networks, steps }));

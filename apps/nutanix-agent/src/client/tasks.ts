@@ -78,7 +78,10 @@ export class Tasks {
         { cause: error },
       );
     }
-    if (task !== undefined && task['status'] !== SUCCESS) throw failureOf(uuid, task);
+    if (task === undefined || task['status'] === SUCCESS) return;
+    // One that was suspended for too long would hold its entity for ever.
+    if (isUnfinished(task)) await this.abort(uuid);
+    throw failureOf(uuid, task);
   }
 
   /** Resolves when the task has ended in whatever way, or is not known. */

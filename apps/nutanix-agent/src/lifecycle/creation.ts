@@ -2,7 +2,7 @@ import { ProblemError, type CreateVm, type DiskInput, type NicInput } from '@pol
 import type { Made, OperationContext } from '@polyvirt/hypervisor';
 import type { Identifiers } from '../client/identifiers.ts';
 import type { JsonObject } from '../client/json.ts';
-import { isTakenId, type PrismClient } from '../client/prism-client.ts';
+import { isTakenId } from '../client/prism-client.ts';
 import { taskOf, type Tasks } from '../client/tasks.ts';
 import type { Clusters } from '../clusters.ts';
 import type { Images } from '../images.ts';
@@ -28,7 +28,6 @@ type Plan = { from: 'disks'; vm: VmPlan } | { from: 'template'; template: string
 
 /** Makes VMs. The UUID of a VM is reserved under the id of the operation, so a repeat finds its own. */
 export class Creation {
-  readonly #client: PrismClient;
   readonly #tasks: Tasks;
   readonly #identifiers: Identifiers;
   readonly #vms: Vms;
@@ -38,7 +37,6 @@ export class Creation {
   readonly #steps: TaskSteps;
 
   constructor(parts: {
-    client: PrismClient;
     tasks: Tasks;
     identifiers: Identifiers;
     vms: Vms;
@@ -47,7 +45,6 @@ export class Creation {
     clusters: Clusters;
     steps: TaskSteps;
   }) {
-    this.#client = parts.client;
     this.#tasks = parts.tasks;
     this.#identifiers = parts.identifiers;
     this.#vms = parts.vms;
@@ -161,7 +158,7 @@ export class Creation {
     try {
       const answer =
         plan.from === 'disks'
-          ? await this.#client.v3('POST', '/vms', signal, vmIntent(uuid, input, plan.vm))
+          ? await this.#vms.create(vmIntent(uuid, input, plan.vm), signal)
           : await this.#vms.action(plan.template, 'clone', templateClone(uuid, input, plan.nics), signal);
       return taskOf(answer);
     } catch (error) {

@@ -1,6 +1,6 @@
 import type { OperationContext } from '@polyvirt/hypervisor';
 import type { Tasks } from '../client/tasks.ts';
-import { TaskFailedError } from '../client/prism-error.ts';
+import { PrismTimeoutError, PrismUnreachableError, TaskFailedError } from '../client/prism-error.ts';
 
 export interface TaskStep {
   /** Unique within the operation: `create the VM`. */
@@ -37,7 +37,7 @@ export class TaskSteps {
     const task = await journal.step({
       name,
       native,
-      act: async () => (await step.ask()) ?? null,
+      act: async () => (await this.#ask(step, signal)) ?? null,
       ...(undo === undefined ? {} : { undo: (undoing: AbortSignal) => undo.call(step, undoing) }),
     });
     await journal.step({
@@ -50,6 +50,17 @@ export class TaskSteps {
     });
     tell(100);
     return task !== null;
+  }
+
+  /** Without an answer Prism may have done it all the same; to ask again is to look first. */
+  async #ask(step: TaskStep, signal: AbortSignal): Promise<string | undefined> {
+    try {
+      return await step.ask();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof PrismUnreachableError || error instanceof PrismTimeoutError)) throw error;
+      return step.ask();
+    }
   }
 
   async #wait(task: string, step: TaskStep, signal: AbortSignal, progress: (percent: number) => void): Promise<void> {

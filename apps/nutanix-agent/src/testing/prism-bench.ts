@@ -18,7 +18,11 @@ export const impatient: Partial<PrismDriverOptions> = {
 };
 
 export function driverOn(simulator: PrismSimulator, options: Partial<PrismDriverOptions> = {}): PrismDriver {
-  return new PrismDriver({
+  return new PrismDriver({ ...driverOptions(simulator), ...options });
+}
+
+export function driverOptions(simulator: PrismSimulator): PrismDriverOptions {
+  return {
     url: simulator.url,
     username: simulator.username,
     password: simulator.password,
@@ -26,8 +30,7 @@ export function driverOn(simulator: PrismSimulator, options: Partial<PrismDriver
     defaultCluster: 'cluster-a',
     simulated: true,
     ...impatient,
-    ...options,
-  });
+  };
 }
 
 /** A Prism Central for the conformance suite, by the simulator. Guests are deaf until they have an image and were waited for. */

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -64,6 +65,11 @@ export class PrismSimulator {
   /** PEM of its self-signed certificate. */
   get certificate(): string {
     return this.#certificate;
+  }
+
+  /** SHA-256 of the certificate. */
+  get fingerprint(): string {
+    return new X509Certificate(this.#certificate).fingerprint256;
   }
 
   get pid(): number {

@@ -134,6 +134,11 @@ export class Vms {
     );
   }
 
+  /** Posts a new VM; its UUID in use is a `PrismError` that `isTakenId` knows. */
+  create(intent: JsonObject, signal: AbortSignal): Promise<JsonObject> {
+    return patiently(() => this.#client.v3('POST', '/vms', signal, intent), signal, this.#patience.busyMs);
+  }
+
   /** Deletes a VM; answers the task, or undefined when there is none (any more). */
   async delete(nativeId: NativeId, signal: AbortSignal): Promise<string | undefined> {
     return patiently(

@@ -1,8 +1,7 @@
-import type { Change, WatchFacet } from '@polyvirt/hypervisor';
+import { ChangeQueue, type Change, type WatchFacet } from '@polyvirt/hypervisor';
 import { backOff, pause } from '../client/back-off.ts';
 import type { Tasks } from '../client/tasks.ts';
 import type { Vms } from '../vm/vms.ts';
-import { ChangeQueue } from './change-queue.ts';
 import { Survey, surveyed } from './survey.ts';
 import { TaskFeed } from './task-feed.ts';
 

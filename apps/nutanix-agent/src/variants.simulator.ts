@@ -1,0 +1,185 @@
+import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { CreateVm, ProblemError, type NativeId } from '@polyvirt/contracts';
+import type { OperationContext } from '@polyvirt/hypervisor';
+import { expectProblem, TestOperation } from '@polyvirt/hypervisor/testing';
+import { objectAt, textAt } from './client/json.ts';
+import type { PrismDriver } from './prism.driver.ts';
+import { driverOn } from './testing/prism-bench.ts';
+import { PrismSimulator, type Knobs } from './testing/prism-simulator.ts';
+
+/** Every way in which releases differ, or in which public sources leave open how Prism behaves. The driver copes with all. */
+const variants: readonly (readonly [title: string, knobs: Knobs])[] = [
+  ['as its latest release', {}],
+  ['as pc.2024.3', { profile: 'pc.2024.3.0.1' }],
+  ['as 5.10.3', { profile: '5.10.3' }],
+  ['with counting spec versions', { 'v3.vmVersioning': 'spec_version', 'v3.vmSpecVersionCheck': 'strict' }],
+  ['with its other words for a conflict', { 'v3.conflictForm': 'editConflict' }],
+  ['with a queue of tasks on a VM', { 'v3.busyVm': 'queue' }],
+  ['with task_uuids', { 'v3.taskUuidsKey': 'task_uuids' }],
+  ['without execution contexts', { 'v3.executionContext': 'absent' }],
+  ['that echoes defaults', { 'v3.postEcho': 'defaults' }],
+  ['that insists on api_version', { 'v3.apiVersionRequired': true }],
+  ['that takes any change live', { 'v3.hotChange': 'allow' }],
+  ['that refuses changes of a running VM', { 'v3.hotChange': 'reject' }],
+  ['with short pages', { 'v3.maxLength': 20 }],
+  ['that cuts pages short', { 'v3.maxLength': 10, 'v3.overMaxLength': 'clamp' }],
+  ['that lists VMs being made', { 'v3.listPending': true }],
+  ['that lists VMs late', { 'v3.listLate': [400, 400] }],
+  ['that shows VMs late', { 'v3.entityLate': [300, 300] }],
+  ['that shows tasks late', { 'tasks.late': [200, 200] }],
+  ['that clones the power state', { 'v3.clonePowerState': 'same' }],
+  ['that hides guest customization', { 'v3.guestCustomizationInReads': false }],
+  ['that shows what failed', { 'v3.failedCreate': 'error', 'v3.failedUpdate': 'error' }],
+  ['that hides what failed', { 'v3.failedCreate': 'absent', 'v3.failedUpdate': 'complete' }],
+  ['that reverts no running VM', { 'v3.revertWhileOn': 'fail' }],
+  ['that only sends the request to shut down', { 'power.softTask': 'fires' }],
+  ['with guest tools everywhere', { 'guest.tools': 'installed' }],
+  ['without guest tools', { 'guest.tools': 'absent', 'power.guestWithoutTools': 'reject' }],
+  ['that fails what is so already', { 'power.offWhenOff': 'fail', 'power.onWhenOn': 'fail' }],
+  ['with late addresses', { 'guest.managedAddressDelay': [300, 300], 'guest.linkLocalFirst': true }],
+  ['with an IAM cookie', { 'auth.iamCookie': true }],
+  ['with empty refusals', { 'auth.unauthorizedBody': 'empty' }],
+  ['with HTML refusals', { 'auth.unauthorizedBody': 'html' }],
+  ['that mistakes parallel log-ins', { 'auth.basicFailureRate': 1 }],
+  ['with real times', { 'latency.scale': 0.02, 'latency.request': [5, 25] }],
+  ['with a rate limit', { 'limits.requestsPerSecond': 60 }],
+  ['with a rate limit that says when', { 'limits.requestsPerSecond': 100, 'limits.retryAfterSeconds': 1 }],
+];
+
+let simulator: PrismSimulator;
+let driver: PrismDriver;
+const forever = new AbortController().signal;
+
+beforeAll(async () => {
+  simulator = await PrismSimulator.start({ args: ['--seed-vms', '25'] });
+  driver = driverOn(simulator);
+}, 20_000);
+
+beforeEach(() => simulator.reset());
+
+afterAll(async () => {
+  await driver.close();
+  await simulator.stop();
+});
+
+const run = <Result>(method: (context: OperationContext) => Promise<Result>) => new TestOperation().run(method);
+const get = (id: NativeId) => driver.get(id, forever);
+const names = async () =>
+  (await simulator.list('vms'))
+    .map((vm) => textAt(objectAt(vm, 'status'), 'name'))
+    .filter((name) => name?.startsWith('life-'));
+const body = (input: object = {}) =>
+  CreateVm.parse({
+    name: `life-${randomUUID()}`,
+    memoryMiB: 64,
+    disks: [{ image: 'tiny-linux', sizeGiB: 2 }],
+    nics: [{ network: 'vlan10' }],
+    cloudInit: { userData: '#cloud-config' },
+    ...input,
+  });
+
+it.each(variants)(
+  'carries a VM through its life on a Prism Central %s',
+  async (_title, knobs) => {
+    await simulator.knobs(knobs);
+    const { nativeId } = await run((context) => driver.create(body({ start: true }), context));
+    expect(await get(nativeId)).toMatchObject({ state: 'running', cpus: 1 });
+    expect((await driver.list(forever)).map((vm) => vm.nativeId)).toContain(nativeId);
+    const grown = await run((context) => driver.reconfigure.apply(nativeId, { cpus: 2 }, context));
+    expect(grown).toEqual({ effect: 'changed', pendingChanges: [] });
+    expect(await run((context) => driver.stop(nativeId, { force: false, timeoutSeconds: 20 }, context))).toBe(
+      'changed',
+    );
+    expect(await run((context) => driver.start(nativeId, context))).toBe('changed');
+    expect(await run((context) => driver.restart(nativeId, { force: true, timeoutSeconds: 5 }, context))).toBe(
+      'changed',
+    );
+    const { snapshot } = await run((context) =>
+      driver.snapshots.create(nativeId, { name: 'a', description: 'd', memory: false }, context),
+    );
+    expect(await run((context) => driver.snapshots.revert(nativeId, snapshot, context))).toBe('changed');
+    expect(await get(nativeId)).toMatchObject({
+      state: 'stopped',
+      cpus: 2,
+      snapshots: [{ id: snapshot, current: true }],
+    });
+    const clone = await run((context) =>
+      driver.clone.clone(nativeId, { name: `life-${randomUUID()}`, linked: true, start: false }, context),
+    );
+    expect((await get(clone.nativeId)).nics).toHaveLength(1);
+    for (const id of [clone.nativeId, nativeId]) {
+      if ((await get(id)).state === 'running')
+        await run((context) => driver.stop(id, { force: true, timeoutSeconds: 5 }, context));
+      await run((context) => driver.delete(id, { disks: 'delete' }, context));
+    }
+    expect(await names()).toEqual([]);
+    expect(await simulator.list('vm_recovery_points')).toEqual([]);
+  },
+  30_000,
+);
+
+it('finds a failed create of a Prism Central that goes on showing it, and takes it away', async () => {
+  await simulator.knobs({ 'v3.failedCreate': 'error' });
+  await simulator.fault({ operation: 'vm.create', count: 1, effect: { kind: 'taskFail' } });
+  await expectProblem(
+    'host-rejected',
+    run((context) => driver.create(body(), context)),
+  );
+  expect(await names()).toEqual([]);
+});
+
+it('says what is missing on a Prism Central without recovery points', async () => {
+  const { nativeId } = await run((context) => driver.create(body(), context));
+  await simulator.knobs({ 'v3.internalPaths': false });
+  const problem = await expectProblem(
+    'capability-missing',
+    run((context) => driver.snapshots.create(nativeId, { name: 'a', memory: false }, context)),
+  );
+  expect(problem.message).toMatch(/recovery points/);
+  expect((await get(nativeId)).snapshots).toEqual([]);
+  await run((context) => driver.delete(nativeId, { disks: 'delete' }, context));
+});
+
+it('says which certificate it was shown when it is not the trusted one', async () => {
+  const right = driverOn(simulator, { trust: { fingerprint: simulator.fingerprint } });
+  const wrong = driverOn(simulator, { trust: { fingerprint: 'AA'.repeat(32) } });
+  const none = driverOn(simulator, { trust: {} });
+  try {
+    expect((await right.probe(forever)).health.status).toBe('healthy');
+    for (const stranger of [wrong, none]) {
+      const { health } = await stranger.probe(forever);
+      expect(health.status).toBe('unhealthy');
+      expect(health.detail).toMatch(/POLYVIRT_PRISM_FINGERPRINT/);
+      await expect(stranger.list(forever)).rejects.toThrow(ProblemError);
+    }
+  } finally {
+    for (const one of [right, wrong, none]) await one.close();
+  }
+});
+
+it('says that the password is wrong', async () => {
+  const stranger = driverOn(simulator, { password: 'wrong' });
+  try {
+    const { health } = await stranger.probe(forever);
+    expect(health).toMatchObject({ status: 'unhealthy', detail: expect.stringMatching(/POLYVIRT_PRISM_PASSWORD/) });
+  } finally {
+    await stranger.close();
+  }
+});
+
+it('opens a console on releases with tokens and on those without', async () => {
+  const { nativeId } = await run((context) => driver.create(body({ start: true }), context));
+  for (const knobs of [{}, { 'v4.versions': ['v4.0', 'v4.1'] }, { 'v4.versions': [] }]) {
+    await simulator.knobs(knobs);
+    const screen = await driver.console.open(nativeId, forever);
+    const greeting = await new Promise<string>((resolve, reject) => {
+      screen.once('data', (bytes: Buffer) => resolve(bytes.toString()));
+      screen.once('error', reject);
+    });
+    screen.destroy();
+    expect(greeting).toMatch(/^RFB 003/);
+  }
+  await run((context) => driver.stop(nativeId, { force: true, timeoutSeconds: 5 }, context));
+  await run((context) => driver.delete(nativeId, { disks: 'delete' }, context));
+});
