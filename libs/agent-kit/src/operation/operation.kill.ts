@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AgentBench, host } from '../testing/agent-bench.ts';
 import { AgentChild } from '../testing/agent-child.ts';
-import type { KillOrder } from '../testing/agent-process.ts';
+import type { KillOrder } from '../testing/kill-orders.ts';
 
 /** Sooner or later every operation gets by with fewer writes. */
 const mostWrites = 60;

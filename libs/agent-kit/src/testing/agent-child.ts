@@ -4,12 +4,13 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { AgentConfig } from '../settings.ts';
-import type { AgentProcessOptions, KillOrder } from './agent-process.ts';
+import type { AgentProcessOptions } from './agent-process.ts';
+import type { KillOrder } from './kill-orders.ts';
 
 const program = fileURLToPath(new URL('./agent-process.ts', import.meta.url));
 const loader = new URL('./typescript-loader.ts', import.meta.url).href;
 
-/** An agent in a process of its own, on a fake host whose state is in a file. */
+/** An agent in a process of its own. */
 export class AgentChild {
   /** What it has logged. */
   output = '';
@@ -24,9 +25,17 @@ export class AgentChild {
     });
   }
 
-  /** Begins to start one; the host's state is `host.json` of the folder. */
+  /** Begins to start one on a fake host; the host's state is `host.json` of the folder. */
   static spawn(folder: string, config: AgentConfig, driver: FakeDriverOptions = {}): AgentChild {
     const options: AgentProcessOptions = { config, driver: { file: join(folder, 'host.json'), ...driver } };
+    return AgentChild.run(program, options, folder);
+  }
+
+  /**
+   * Begins to start one by a program of its own, a TypeScript file that gets `options` as JSON in its first argument and says
+   * `ready` to its parent. What is compiled of it is kept in the folder.
+   */
+  static run(program: string, options: unknown, folder: string): AgentChild {
     const child = fork(program, [JSON.stringify(options)], {
       execArgv: ['--import', loader, '--conditions=@polyvirt/source', '--no-warnings'],
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
