@@ -43,7 +43,7 @@ export const callFaults: readonly FaultCase[] = [
     title: 'a refusal that stays',
     fault: { kind: 'refuse', error: 'not-supported-for-parameters', ...always },
     ends: ['host-rejected'],
-    says: /Try again|Workstation window/,
+    says: /Try again|Workstation window|vmware.log/,
   },
   {
     title: 'a refusal for want of rights',

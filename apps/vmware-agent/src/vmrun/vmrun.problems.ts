@@ -128,7 +128,7 @@ const rules: readonly Rule[] = [
   {
     pattern: /operation was canceled|could not start|Unknown error/i,
     code: 'host-rejected',
-    wayOut: 'The reason is at the end of vmware.log in the folder of the VM.',
+    wayOut: 'The reason is at the end of vmware.log in the folder of the VM, if it got that far.',
   },
   {
     pattern: /Unable to connect|version was not found|unable to start/i,
