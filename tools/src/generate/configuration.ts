@@ -13,6 +13,8 @@ This page is generated from the declarations (\`npm run api\`).
 const apps: readonly { app: string; module: string; definition: string }[] = [
   { app: 'gateway', module: '../../../apps/gateway/dist/config.js', definition: 'gatewayConfig' },
   { app: 'organizer', module: '../../../apps/organizer/dist/config.js', definition: 'organizerConfig' },
+  { app: 'vmware-agent', module: '../../../apps/vmware-agent/dist/config.js', definition: 'vmwareAgentConfig' },
+  { app: 'nutanix-agent', module: '../../../apps/nutanix-agent/dist/config.js', definition: 'nutanixAgentConfig' },
   { app: 'kvm-agent', module: '../../../apps/kvm-agent/dist/config.js', definition: 'kvmAgentConfig' },
 ];
 

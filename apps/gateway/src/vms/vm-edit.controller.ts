@@ -14,6 +14,7 @@ import {
 import { Caller } from '../auth/caller.decorator.ts';
 import { Accepts } from '../http/accepts.decorator.ts';
 import { AnswersOperation } from '../operations/operation.interceptor.ts';
+import { TakesIfMatch } from '../openapi/answers.decorator.ts';
 import { VmEdits } from './vm-edits.ts';
 
 @ApiTags('VMs')
@@ -30,6 +31,7 @@ export class VmEditController {
 
   @Patch(':vmId')
   @Accepts(reconfigureVm)
+  @TakesIfMatch()
   edit(
     @Param('vmId', { schema: VmId }) vmId: VmId,
     @Body({ schema: EditVmInput }) input: EditVmInput,
@@ -41,6 +43,7 @@ export class VmEditController {
 
   @Delete(':vmId')
   @Accepts(deleteVm)
+  @TakesIfMatch()
   delete(
     @Param('vmId', { schema: VmId }) vmId: VmId,
     @Query({ schema: DeleteVmQuery }) query: DeleteVmQuery,

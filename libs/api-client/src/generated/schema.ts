@@ -4382,6 +4382,7 @@ export interface operations {
             /** @description One VM. Its ETag is for `If-Match`. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
@@ -4484,6 +4485,8 @@ export interface operations {
                 whenOffline?: "fail" | "queue";
             };
             header?: {
+                /** @description ETag of the record that was read; 412 `stale-revision` when it has changed since. */
+                "If-Match"?: string;
                 /** @description `wait=30` holds the answer until the operation has ended, for at most so many seconds. */
                 Prefer?: string;
             };
@@ -4497,6 +4500,7 @@ export interface operations {
             /** @description With `Prefer: wait`: the operation, ended. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
@@ -4565,6 +4569,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `stale-revision` */
+            412: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `too-many-requests` */
             429: {
                 headers: {
@@ -4613,6 +4627,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description ETag of the record that was read; 412 `stale-revision` when it has changed since. */
+                "If-Match"?: string;
                 /** @description `wait=30` holds the answer until the operation has ended, for at most so many seconds. */
                 Prefer?: string;
             };
@@ -4630,6 +4646,7 @@ export interface operations {
             /** @description With `Prefer: wait`: the operation, ended. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
@@ -4690,6 +4707,16 @@ export interface operations {
             };
             /** @description `wrong-state`, `name-taken`, `vm-busy` */
             409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `stale-revision` */
+            412: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
