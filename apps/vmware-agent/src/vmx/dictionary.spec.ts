@@ -1,0 +1,80 @@
+import { describe, expect, it } from '@jest/globals';
+import { Dictionary } from './dictionary.ts';
+
+const bytes = (text: string, encoding: BufferEncoding = 'utf8') => Buffer.from(text, encoding);
+
+describe('a dictionary file', () => {
+  it('comes out as it went in: comments, unknown keys, order, line ends, spelling', () => {
+    const texts = [
+      '',
+      'a = "1"',
+      '#!/usr/bin/vmware\n.encoding = "UTF-8"\n\n# note\n// other\nSome.Key = "x"   \r\n  loose=1\r\nbroken line\n',
+      '\ufeffdisplayName = "é"\r\n',
+    ];
+    for (const text of texts) expect(Dictionary.parse(bytes(text)).bytes()).toEqual(bytes(text));
+  });
+
+  it('changes one line and nothing else', () => {
+    const file = Dictionary.parse(bytes('# top\r\nMemSize = "512"\r\nx.y="|22"\r\n'));
+    file.set('memsize', '1024');
+    file.set('numvcpus', '2');
+    expect(file.bytes().toString()).toBe('# top\r\nMemSize = "1024"\r\nx.y="|22"\r\nnumvcpus = "2"\r\n');
+  });
+
+  it('leaves a line alone whose value stays', () => {
+    const file = Dictionary.parse(bytes('memsize=512\n'));
+    file.set('memsize', '512');
+    expect(file.bytes().toString()).toBe('memsize=512\n');
+  });
+
+  it('ends the last line before it adds one', () => {
+    const file = Dictionary.parse(bytes('a = "1"'));
+    file.set('b', '2');
+    expect(file.bytes().toString()).toBe('a = "1"\nb = "2"\n');
+  });
+
+  it('escapes what would end a value, and reads it back', () => {
+    const file = Dictionary.of({});
+    const name = 'a "b" | c\nd 🚀';
+    file.set('displayName', name);
+    expect(file.bytes().toString()).toContain('displayName = "a |22b|22 |7C c|0Ad 🚀"');
+    expect(Dictionary.parse(file.bytes()).get('DISPLAYNAME')).toBe(name);
+    expect(Dictionary.parse(bytes('displayName = "lv|22q|22"\n')).get('displayName')).toBe('lv"q"');
+    expect(Dictionary.parse(bytes('displayName = "|C3|A9"\n')).get('displayName')).toBe('é');
+  });
+
+  it('keeps the encoding of the file for as long as it can', () => {
+    const old = bytes('.encoding = "windows-1252"\ndisplayName = "caf\xe9"\nannotation = "na\xefve"\n', 'latin1');
+    const file = Dictionary.parse(old);
+    expect(file.get('displayName')).toBe('café');
+    file.set('displayName', 'thé');
+    expect(file.bytes()).toEqual(
+      bytes('.encoding = "windows-1252"\ndisplayName = "th\xe9"\nannotation = "na\xefve"\n', 'latin1'),
+    );
+    file.set('displayName', '日本 🚀');
+    expect(file.bytes().toString()).toBe('.encoding = "UTF-8"\ndisplayName = "日本 🚀"\nannotation = "naïve"\n');
+  });
+
+  it('reads and writes double-byte encodings', () => {
+    const gbk = Buffer.concat([bytes('.encoding = "GBK"\ndisplayName = "'), Buffer.from([0xd6, 0xd0]), bytes('"\n')]);
+    const file = Dictionary.parse(gbk);
+    expect(file.get('displayName')).toBe('中');
+    file.set('annotation', '中');
+    expect(file.bytes()).toEqual(
+      Buffer.concat([gbk, bytes('annotation = "'), Buffer.from([0xd6, 0xd0]), bytes('"\n')]),
+    );
+  });
+
+  it('lets the last of two equal keys count, and deletes both', () => {
+    const file = Dictionary.parse(bytes('a = "1"\nA = "2"\n'));
+    expect(file.get('a')).toBe('2');
+    file.delete('a');
+    expect(file.bytes().toString()).toBe('');
+  });
+
+  it('knows truth and numbers in any spelling', () => {
+    const file = Dictionary.parse(bytes('a = "True"\nb = "FALSE"\nc = " 12"\nd = "x"\n'));
+    expect([file.isTrue('a'), file.isTrue('b'), file.isTrue('none')]).toEqual([true, false, false]);
+    expect([file.number('c'), file.number('d'), file.number('none')]).toEqual([12, undefined, undefined]);
+  });
+});
