@@ -46,7 +46,7 @@ export class Queues {
 
   async within<Result>(keys: readonly string[], work: () => Promise<Result>): Promise<Result> {
     // All keys are taken in one go, so that two works with the same keys cannot wait for each other.
-    const before = keys.map((key) => this.#last.get(key));
+    const before = keys.map((key) => this.#last.get(key) ?? Promise.resolve());
     let done: () => void = () => undefined;
     const mine = new Promise<void>((resolve) => (done = resolve));
     for (const key of keys) this.#last.set(key, mine);
