@@ -1,0 +1,238 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { EntityTarget, ObjectLiteral } from 'typeorm';
+import { ArchiveEntity } from '../archives/archive.entity.ts';
+import { AuditEntity } from '../audit/audit.entity.ts';
+import { SessionEntity } from '../auth/session.entity.ts';
+import { ConsoleTicketEntity } from '../console/console-ticket.entity.ts';
+import { EventCursorEntity } from '../events/event-cursor.entity.ts';
+import { IdempotencyEntity } from '../idempotency/idempotency.entity.ts';
+import { AnnotationEntity } from '../inventory/annotation.entity.ts';
+import { RollupEntity } from '../metrics/rollup.entity.ts';
+import { BatchEntity } from '../operations/batch.entity.ts';
+import { OperationLockEntity } from '../operations/operation-lock.entity.ts';
+import { OperationEntity } from '../operations/operation.entity.ts';
+import { onEveryDatabase } from '../testing/on-every-database.ts';
+import { TokenEntity } from '../tokens/token.entity.ts';
+import { UserEntity } from '../users/user.entity.ts';
+import { isDuplicate } from './database-errors.ts';
+import type { Database } from './database.ts';
+import { entities } from './entities.ts';
+import { openDatabase } from './open-database.ts';
+
+/** Characters of one to four bytes, what a shell or SQL would trip over, and every ASCII control character but NUL. */
+const awkward =
+  `🖥️👩‍🚀 é e\u0301 ß İ 日本語 \u202e 'quoted' "twice" \`back\` \\ %_ ; -- ${'\u{10ffff}'}` +
+  String.fromCharCode(...Array.from({ length: 31 }, (_, n) => n + 1));
+/** As many characters as the column holds, of four bytes each. */
+const full = (length: number) => '🖥'.repeat(length);
+const long = awkward.repeat(10_000);
+const id = '01a20173-ed2a-7034-8e94-ab5d5aad14c5';
+const other = '01a20173-ed2a-7034-8e94-ab5d5aad14c6';
+const hash = 'f'.repeat(64);
+/** The last moment that a date of JavaScript can tell, in milliseconds. */
+const latest = 8_640_000_000_000_000;
+const vmId = `${'h'.repeat(63)}~${'N'.repeat(128)}`;
+
+interface Case<Entity extends ObjectLiteral = ObjectLiteral> {
+  readonly entity: EntityTarget<Entity>;
+  readonly row: Entity;
+  /** The same row with nothing where there need not be anything. */
+  readonly empty?: Partial<Entity>;
+  /** What makes it another row. */
+  readonly another: Partial<Entity>;
+  /** Names that differ in nothing but case are two. */
+  readonly key: keyof Entity & string;
+}
+
+const typed = <Entity extends ObjectLiteral>(one: Case<Entity>): Case => one as unknown as Case;
+
+const user: UserEntity = {
+  id,
+  username: 'u'.repeat(64),
+  usernameKey: 'u'.repeat(64),
+  passwordHash: '$'.repeat(100),
+  role: 'operator',
+  disabled: true,
+  createdAt: latest,
+  lastLoginAt: latest,
+  revision: 2 ** 31 - 1,
+};
+
+const cases: readonly Case[] = [
+  typed<OperationEntity>({
+    entity: OperationEntity,
+    row: {
+      id,
+      verb: full(64),
+      status: 'cancelled',
+      host: 'h'.repeat(63),
+      vmId,
+      requestedBy: full(160),
+      requestId: full(64),
+      parent: other,
+      retryOf: other,
+      createdAt: latest,
+      startedAt: 1,
+      endedAt: 0,
+      notAfter: latest,
+      publishedAt: 2 ** 32,
+      rest: long,
+      command: long,
+      annotation: long,
+    },
+    empty: {
+      ...{ host: null, vmId: null, parent: null, retryOf: null, startedAt: null, endedAt: null, notAfter: null },
+      ...{ publishedAt: null, command: null, annotation: null, rest: '' },
+    },
+    another: { id: other },
+    key: 'id',
+  }),
+  typed<OperationLockEntity>({
+    entity: OperationLockEntity,
+    row: { key: hash, operationId: id },
+    another: { key: '0'.repeat(64) },
+    key: 'key',
+  }),
+  typed<BatchEntity>({
+    entity: BatchEntity,
+    row: { id, plan: long, runner: other, leaseUntil: latest, cancelledBy: full(160) },
+    empty: { runner: null, cancelledBy: null },
+    another: { id: other },
+    key: 'id',
+  }),
+  typed<EventCursorEntity>({
+    entity: EventCursorEntity,
+    row: { name: full(32), position: Number.MAX_SAFE_INTEGER },
+    another: { name: 'other' },
+    key: 'name',
+  }),
+  typed<AnnotationEntity>({
+    entity: AnnotationEntity,
+    row: { vmId, labels: long, notes: long, protected: true, version: 2 ** 31 - 1 },
+    empty: { labels: '{}', notes: '', protected: false, version: 0 },
+    another: { vmId: 'kvm-a~1' },
+    key: 'vmId',
+  }),
+  typed<RollupEntity>({
+    entity: RollupEntity,
+    row: { vmId, hour: latest, minutes: long },
+    another: { hour: latest - 3_600_000 },
+    key: 'vmId',
+  }),
+  typed<ArchiveEntity>({
+    entity: ArchiveEntity,
+    row: { vmId, sequence: Number.MAX_SAFE_INTEGER, archive: long },
+    another: { vmId: 'kvm-a~1' },
+    key: 'vmId',
+  }),
+  typed<ConsoleTicketEntity>({
+    entity: ConsoleTicketEntity,
+    row: { hash, vmId, actor: full(160), expiresAt: latest },
+    another: { hash: '0'.repeat(64) },
+    key: 'hash',
+  }),
+  typed<AuditEntity>({
+    entity: AuditEntity,
+    row: {
+      ...{ id, at: latest, actor: full(160), address: full(64), action: full(64), target: full(255) },
+      ...{ outcome: 'succeeded', code: full(64), requestId: full(64), operationId: other },
+    },
+    empty: { target: null, code: null, operationId: null },
+    another: { id: other },
+    key: 'id',
+  }),
+  typed<IdempotencyEntity>({
+    entity: IdempotencyEntity,
+    row: {
+      ...{ id: hash, fingerprint: hash, owner: other, heldUntil: latest, status: 201, operationId: other },
+      ...{ answer: long, expiresAt: latest },
+    },
+    empty: { status: null, operationId: null, answer: null },
+    another: { id: '0'.repeat(64) },
+    key: 'id',
+  }),
+  typed<UserEntity>({
+    entity: UserEntity,
+    row: user,
+    empty: { lastLoginAt: null },
+    another: { id: other, usernameKey: 'another' },
+    key: 'usernameKey',
+  }),
+  typed<SessionEntity>({
+    entity: SessionEntity,
+    row: { id, userId: id, tokenHash: hash, createdAt: 0, expiresAt: latest, revokedAt: 1, address: full(64) },
+    empty: { revokedAt: null },
+    another: { id: other },
+    key: 'id',
+  }),
+  typed<TokenEntity>({
+    entity: TokenEntity,
+    row: {
+      ...{ id, userId: id, name: full(80), prefix: 'p'.repeat(16), secretHash: hash, scopes: ['vm:read', 'vm:edit'] },
+      ...{ createdAt: 0, expiresAt: latest, lastUsedAt: latest },
+    },
+    empty: { scopes: [], lastUsedAt: null },
+    another: { id: other, name: full(79), secretHash: '0'.repeat(64) },
+    key: 'name',
+  }),
+];
+
+onEveryDatabase('every table', (fresh) => {
+  let database: Database;
+  beforeEach(async () => {
+    database = await openDatabase(await fresh());
+  });
+  afterEach(() => database.close());
+
+  const insert = ({ entity }: Case, row: ObjectLiteral) =>
+    database.transaction(async (manager) => {
+      // Whom a session or a token belongs to.
+      const isOwned = entity === SessionEntity || entity === TokenEntity;
+      if (isOwned && (await manager.countBy(UserEntity, { id })) === 0) await manager.insert(UserEntity, user);
+      await manager.insert(entity, row);
+    });
+  const rows = ({ entity }: Case) => database.repository(entity).find();
+
+  it('has a case here', () => {
+    const named = new Set(cases.map(({ entity }) => entity));
+    const missing = entities.filter((entity) => !named.has(entity)).map(({ name }) => name);
+    // Its one row is made by its migration, and tested with it.
+    expect(missing).toEqual(['IdentityRevisionEntity']);
+  });
+
+  describe.each(cases.map((one) => [(one.entity as { name: string }).name, one] as const))('of %s', (_, one) => {
+    it('gives back to the byte what it was given, of every length it takes', async () => {
+      await insert(one, one.row);
+      expect(await rows(one)).toEqual([one.row]);
+      const found = await database.repository(one.entity).findBy({ [one.key]: one.row[one.key] as string });
+      expect(found).toEqual([one.row]);
+    });
+
+    it('tells nothing from empty, and no from yes', async () => {
+      const row = { ...one.row, ...one.empty };
+      await insert(one, row);
+      expect(await rows(one)).toEqual([row]);
+    });
+
+    it('takes a key once, also when many come at once, and another one beside it', async () => {
+      const outcomes = await Promise.allSettled(Array.from({ length: 6 }, () => insert(one, one.row)));
+      const reasons = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []));
+      expect(reasons.map(isDuplicate)).toEqual(Array(5).fill(true));
+      await insert(one, { ...one.row, ...one.another });
+      expect(await rows(one)).toHaveLength(2);
+    });
+
+    it('tells keys apart that look alike', async () => {
+      const { key } = one;
+      // No key of ours ends in a space, which MariaDB would not count.
+      const spellings = ['a', 'A', 'á', 'a\u0301', ' a', 'ａ'];
+      for (const [n, spelling] of spellings.entries()) {
+        const apart = one.entity === TokenEntity ? { id: `${id.slice(0, -1)}${n}`, secretHash: `${n}` } : {};
+        const who = one.entity === UserEntity ? { id: `${id.slice(0, -1)}${n}` } : {};
+        await insert(one, { ...one.row, ...apart, ...who, [key]: spelling });
+      }
+      for (const spelling of spellings)
+        expect(await database.repository(one.entity).countBy({ [key]: spelling })).toBe(1);
+    });
+  });
+});
