@@ -5,5 +5,6 @@ export { startMariaDb, type MariaDbOptions, type MariaDbServer } from './machine
 export { startNats, type NatsOptions, type NatsServer } from './machine/nats.ts';
 export { ensurePackages, PackagesMissing, type PackageOptions, type Purpose } from './machine/packages.ts';
 export { startService, type Service, type ServiceOptions } from './machine/service.ts';
-export { imageCache } from './places.ts';
+export { npmProgram } from './npm-program.ts';
+export { imageCache, root } from './places.ts';
 export { ensureTinyLinux, type TinyLinuxOptions } from './tiny-linux/build.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 /** An agent of a stack. */
-export type AgentSpec = FakeAgentSpec | KvmAgentSpec;
+export type AgentSpec = FakeAgentSpec | KvmAgentSpec | OwnAgentSpec;
 
 export interface FakeAgentSpec {
   readonly kind: 'fake';
@@ -21,6 +21,15 @@ export interface KvmAgentSpec {
   readonly settings?: Readonly<Record<string, string>>;
 }
 
+/** An agent that a test brings along. */
+export interface OwnAgentSpec {
+  readonly kind: 'own';
+  readonly id: string;
+  /** JavaScript file to run. */
+  readonly entry: string;
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
 const repository = join(import.meta.dirname, '../../..');
 
 /** JavaScript file of a service, as it was built. */
@@ -31,26 +40,35 @@ export const entries = {
   fake: join(repository, 'e2e/dist/fake-agent.js'),
 } as const;
 
+export const entryOf = (spec: AgentSpec): string => (spec.kind === 'own' ? spec.entry : entries[spec.kind]);
+
 /** Settings of an agent, beside those that every service gets. */
 export function agentSettingsOf(
   spec: AgentSpec,
   folder: string,
   storage: { readonly pool: string; readonly path: string; readonly images: string },
 ): Record<string, string> {
-  const own: Record<string, string> =
-    spec.kind === 'fake'
-      ? {
+  return { POLYVIRT_HOST_ID: spec.id, POLYVIRT_METRICS_SECONDS: '1', ...ownSettings(), ...spec.settings };
+
+  function ownSettings(): Record<string, string> {
+    switch (spec.kind) {
+      case 'fake':
+        return {
           POLYVIRT_FAKE_STATE: fakeStateFile(folder, spec.id),
           ...(spec.bootMs !== undefined && { POLYVIRT_FAKE_BOOT_MS: String(spec.bootMs) }),
           ...(spec.shutdownMs !== undefined && { POLYVIRT_FAKE_SHUTDOWN_MS: String(spec.shutdownMs) }),
           ...(spec.without && { POLYVIRT_FAKE_WITHOUT: spec.without.join(',') }),
-        }
-      : {
+        };
+      case 'kvm':
+        return {
           POLYVIRT_STORAGE_POOL: storage.pool,
           POLYVIRT_STORAGE_PATH: storage.path,
           POLYVIRT_IMAGE_PATH: storage.images,
         };
-  return { POLYVIRT_HOST_ID: spec.id, POLYVIRT_METRICS_SECONDS: '1', ...own, ...spec.settings };
+      case 'own':
+        return {};
+    }
+  }
 }
 
 export const fakeStateFile = (folder: string, host: string) => join(folder, `${host}.json`);

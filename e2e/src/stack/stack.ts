@@ -9,7 +9,7 @@ import { consumers, Heartbeat, streams, subjects } from '@polyvirt/contracts';
 import { FakeHost, type Fault } from '@polyvirt/hypervisor';
 import { ensureTinyLinux, imageCache } from '@polyvirt/tools';
 import { EventLog } from '../event-log.ts';
-import { agentSettingsOf, entries, fakeStateFile, type AgentSpec } from './agents.ts';
+import { agentSettingsOf, entries, entryOf, fakeStateFile, type AgentSpec } from './agents.ts';
 import { KvmBelongings } from './kvm-belongings.ts';
 import { ServiceProcess } from './service-process.ts';
 
@@ -230,7 +230,7 @@ export class Stack {
     const storage = { pool: this.kvm.pool, path: this.kvm.path, images };
     for (const spec of agents) {
       const settings = agentSettingsOf(spec, this.folder, storage);
-      this.#add(`agent-${spec.id}`, entries[spec.kind], agentUser(spec.id), settings);
+      this.#add(`agent-${spec.id}`, entryOf(spec), agentUser(spec.id), settings);
     }
     await Promise.all([...this.#services.values()].map((service) => service.start()));
     await this.ready();
