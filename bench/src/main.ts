@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { measureCommandLatency } from './command-latency.bench.ts';
 import { measureEventLatency } from './event-latency.bench.ts';
 import { measureListPage } from './list-page.bench.ts';
+import { measureNutanixScale } from './nutanix-scale.bench.ts';
 import { measureStatisticsSweep } from './statistics-sweep.bench.ts';
 import type { Measurement, Row } from './row.ts';
 import { renderTable } from './table.ts';
@@ -11,6 +12,7 @@ const measurements: Readonly<Record<string, Measurement>> = {
   command: measureCommandLatency,
   event: measureEventLatency,
   list: measureListPage,
+  nutanix: measureNutanixScale,
 };
 
 const { values, positionals } = parseArgs({

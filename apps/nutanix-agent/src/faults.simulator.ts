@@ -30,10 +30,10 @@ let enduring: PrismDriver;
 beforeAll(async () => {
   simulator = await PrismSimulator.start({ args: ['--seed-vms', '3'] });
   driver = driverOn(simulator, {
-    callMs: 400,
+    callMs: 250,
     tries: 3,
     retryMs: 30,
-    busyMs: 600,
+    busyMs: 300,
     settleMs: 3_000,
     tasks: { firstMs: 20, mostMs: 100, limitMs: 900, patienceMs: 400 },
   });

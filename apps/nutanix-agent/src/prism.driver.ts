@@ -6,7 +6,6 @@ import { PrismClient, type PrismClientOptions } from './client/prism-client.ts';
 import { Tasks, type TaskOptions } from './client/tasks.ts';
 import { Clusters } from './clusters.ts';
 import { PrismConsole } from './console.ts';
-import { definitionOf } from './export.ts';
 import { Images } from './images.ts';
 import { Cloning } from './lifecycle/cloning.ts';
 import { Creation } from './lifecycle/creation.ts';
@@ -118,7 +117,7 @@ export class PrismDriver implements HypervisorDriver {
     };
     this.export = {
       definition: (nativeId: NativeId, signal: AbortSignal): Promise<NativeDefinition> =>
-        guarded(async () => definitionOf(await vms.demand(nativeId, signal))),
+        guarded(() => machines.definition(nativeId, signal)),
     };
   }
 

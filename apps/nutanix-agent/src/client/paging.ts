@@ -15,16 +15,27 @@ export class Pages {
     this.#client = client;
   }
 
+  /** All entities of a kind. `path` is below v3: `/vms`. */
+  all(path: string, kind: string, signal: AbortSignal, filter?: string): Promise<JsonObject[]> {
+    return this.read(path, kind, signal, (entity) => entity, filter);
+  }
+
   /**
-   * All entities of a kind, each once: entities that come and go while it pages shift the others, and some lists ignore the
-   * offset. `path` is below v3: `/vms`.
+   * As `all`, and of each entity only what `read` makes of it is kept, a page at a time. Each counts once: entities that come
+   * and go meanwhile shift the others, and some lists ignore the offset.
    */
-  async all(path: string, kind: string, signal: AbortSignal, filter?: string): Promise<JsonObject[]> {
-    const found = new Map<string, JsonObject>();
+  async read<Read>(
+    path: string,
+    kind: string,
+    signal: AbortSignal,
+    read: (entity: JsonObject) => Read,
+    filter?: string,
+  ): Promise<Read[]> {
+    const found = new Map<string, Read>();
     for (let offset = 0; ;) {
       const { entities, total } = await this.#page(path, kind, offset, signal, filter);
       const before = found.size;
-      for (const entity of entities) found.set(idOf(entity), entity);
+      for (const entity of entities) found.set(idOf(entity), read(entity));
       offset += entities.length;
       if (entities.length === 0 || offset >= total || found.size === before) return [...found.values()];
     }

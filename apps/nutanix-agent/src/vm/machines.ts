@@ -1,5 +1,6 @@
-import type { DriverVm, Guest, NativeId, Snapshot } from '@polyvirt/contracts';
+import type { DriverVm, Guest, NativeDefinition, NativeId, Snapshot } from '@polyvirt/contracts';
 import { objectsAt, textAt, objectAt, type JsonObject } from '../client/json.ts';
+import { definitionOf } from '../export.ts';
 import type { Networks } from '../networks.ts';
 import type { Snapshots } from '../snapshots/snapshots.ts';
 import { addressesOf, guestOf, readVm, resourcesOf, stateOf, subnetOf, uuidOf } from './vm-reader.ts';
@@ -10,6 +11,8 @@ export class Machines {
   readonly #vms: Vms;
   readonly #networks: Networks;
   readonly #snapshots: Snapshots;
+  /** Definitions of VMs that the last list showed first: whoever hears of a new VM asks for its definition next. */
+  readonly #fresh = new Map<NativeId, NativeDefinition>();
 
   constructor(vms: Vms, networks: Networks, snapshots: Snapshots) {
     this.#vms = vms;
@@ -18,16 +21,31 @@ export class Machines {
   }
 
   async list(signal: AbortSignal): Promise<DriverVm[]> {
-    const [vms, snapshots] = await Promise.all([this.#vms.list(signal), this.#snapshots.all(signal)]);
-    await this.#networks.know(vms.flatMap(namelessSubnets), signal);
-    return vms.map((vm) => this.#read(vm, snapshots.get(uuidOf(vm)) ?? []));
+    const snapshots = await this.#snapshots.all(signal);
+    const nameless = new Set<string>();
+    this.#fresh.clear();
+    const vms = await this.#vms.list((vm, isNew) => {
+      for (const subnet of namelessSubnets(vm)) nameless.add(subnet);
+      if (isNew) this.#fresh.set(uuidOf(vm), definitionOf(vm));
+      return this.#read(vm, snapshots.get(uuidOf(vm)) ?? []);
+    }, signal);
+    await this.#networks.know(nameless, signal);
+    for (const { nics } of vms) for (const nic of nics) nic.network = this.#networks.nameOf(nic.network) ?? nic.network;
+    return vms;
   }
 
   async get(nativeId: NativeId, signal: AbortSignal): Promise<DriverVm> {
+    this.#fresh.delete(nativeId);
     const vm = await this.#vms.demand(nativeId, signal);
     const snapshots = await this.#snapshots.of(uuidOf(vm), signal);
     await this.#networks.know(namelessSubnets(vm), signal);
     return this.#read(vm, snapshots);
+  }
+
+  async definition(nativeId: NativeId, signal: AbortSignal): Promise<NativeDefinition> {
+    const fresh = this.#fresh.get(nativeId);
+    this.#fresh.delete(nativeId);
+    return fresh ?? definitionOf(await this.#vms.demand(nativeId, signal));
   }
 
   async guest(nativeId: NativeId, signal: AbortSignal): Promise<Guest & { addresses: string[] }> {

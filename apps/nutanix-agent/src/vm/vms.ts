@@ -45,17 +45,21 @@ export class Vms {
   }
 
   /**
-   * All VMs. One that was there the last time and is missing now is asked for by itself: lists show VMs late, and paging
-   * loses some while others go.
+   * What `read` makes of each VM. One that was there the last time and is missing now is asked for by itself: lists show VMs
+   * late, and paging loses some while others go.
    */
-  async list(signal: AbortSignal): Promise<JsonObject[]> {
+  async list<Read>(read: (vm: JsonObject, isNew: boolean) => Read, signal: AbortSignal): Promise<Read[]> {
+    const before = this.#listed;
     const found = new Map(
-      (await this.#pages.all('/vms', 'vm', signal)).map((vm): [string, JsonObject] => [uuidOf(vm), vm]),
+      await this.#pages.read('/vms', 'vm', signal, (vm): [string, Read] => {
+        const uuid = uuidOf(vm);
+        return [uuid, read(vm, !before.has(uuid))];
+      }),
     );
-    for (const uuid of this.#listed) {
+    for (const uuid of before) {
       if (found.has(uuid)) continue;
       const vm = await this.find(uuid, signal);
-      if (vm) found.set(uuid, vm);
+      if (vm) found.set(uuid, read(vm, false));
     }
     this.#listed = new Set(found.keys());
     return [...found.values()];
