@@ -4,6 +4,7 @@ import { measureEventLatency } from './event-latency.bench.ts';
 import { measureListPage } from './list-page.bench.ts';
 import { measureNutanixScale } from './nutanix-scale.bench.ts';
 import { measureStatisticsSweep } from './statistics-sweep.bench.ts';
+import { measureVmwareScale } from './vmware-scale.bench.ts';
 import type { Measurement, Row } from './row.ts';
 import { renderTable } from './table.ts';
 
@@ -13,6 +14,7 @@ const measurements: Readonly<Record<string, Measurement>> = {
   event: measureEventLatency,
   list: measureListPage,
   nutanix: measureNutanixScale,
+  vmware: measureVmwareScale,
 };
 
 const { values, positionals } = parseArgs({

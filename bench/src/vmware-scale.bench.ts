@@ -33,6 +33,8 @@ const SETTLE_MS = 5_000;
 const MEASURE_MS = 60_000;
 const CALLS_AT_ONCE = 4;
 const TICKS_PER_SECOND = 100;
+/** As `npm start` runs agents. */
+const NODE_OPTION = '--max-semi-space-size=2';
 
 const run = promisify(execFile);
 const repository = join(import.meta.dirname, '../..');
@@ -72,7 +74,7 @@ export const measureVmwareScale: Measurement = async (log) => {
 
   const callsBefore = host.calls();
   const began = performance.now();
-  const agent = start(cleanup, [join(repository, 'apps/vmware-agent/dist/main.js')], {
+  const agent = start(cleanup, [NODE_OPTION, join(repository, 'apps/vmware-agent/dist/main.js')], {
     ...host.env,
     POLYVIRT_HOST_ID: HOST,
     POLYVIRT_NATS_URL: nats.url,

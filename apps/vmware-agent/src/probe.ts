@@ -72,14 +72,15 @@ export async function readProduct(vmrun: Vmrun, signal?: AbortSignal): Promise<P
 
 export async function probe(parts: {
   vmrun: Vmrun;
+  product: () => Promise<Product>;
   running: Running;
   capabilities: Capabilities;
   vmFolder: string;
   hasQemuImg: () => Promise<boolean>;
 }): Promise<HostStatus> {
-  const { vmrun, running, capabilities, vmFolder } = parts;
+  const { vmrun, product, running, capabilities, vmFolder } = parts;
   try {
-    const [{ name }, { paths }, { vmcli }] = await Promise.all([readProduct(vmrun), running.list(), vmrun.programs()]);
+    const [{ name }, { paths }, { vmcli }] = await Promise.all([product(), running.list(), vmrun.programs()]);
     const notes = [
       `New VMs go to ${vmFolder}.`,
       'A disk from an image is always a full copy; only a clone of a VM can share disks.',

@@ -55,6 +55,7 @@ export interface WorkstationDriverOptions {
 /** A guest that every release knows. */
 export const usualGuestOs = 'other-64';
 export const usualMaxCalls = 4;
+const PRODUCT_BELIEVED_MS = 10 * 60_000;
 export const usualCodePage = 'windows-1252';
 
 /** VMware Workstation by vmrun, vmware-vdiskmanager and the files of its machines. The native id is that of the .vmx path. */
@@ -83,7 +84,7 @@ export class WorkstationDriver implements HypervisorDriver {
   readonly #power: Power;
   readonly #creation: Creation;
   readonly #removal: Removal;
-  #knownProduct: Promise<Product> | undefined;
+  #knownProduct: { readonly product: Promise<Product>; readonly at: number } | undefined;
 
   /** Asks which product there is, as that decides what the host can do. None at all can still be installed later. */
   static async open(options: WorkstationDriverOptions): Promise<WorkstationDriver> {
@@ -179,6 +180,7 @@ export class WorkstationDriver implements HypervisorDriver {
   probe(): Promise<HostStatus> {
     return probe({
       vmrun: this.#vmrun,
+      product: () => this.#product(),
       running: this.#running,
       capabilities: this.#capabilities,
       vmFolder: this.#vmFolder,
@@ -221,11 +223,14 @@ export class WorkstationDriver implements HypervisorDriver {
   /** Nothing is held between calls. */
   async close(): Promise<void> {}
 
-  /** It does not change while it is installed. */
+  /** It changes with an update only, so it is not asked for with every probe. */
   #product(): Promise<Product> {
-    this.#knownProduct ??= readProduct(this.#vmrun);
-    this.#knownProduct.catch(() => (this.#knownProduct = undefined));
-    return this.#knownProduct;
+    const known = this.#knownProduct;
+    if (known && performance.now() - known.at < PRODUCT_BELIEVED_MS) return known.product;
+    const product = readProduct(this.#vmrun);
+    this.#knownProduct = { product, at: performance.now() };
+    product.catch(() => (this.#knownProduct = undefined));
+    return product;
   }
 
   async #templates(discovery: Discovery) {
