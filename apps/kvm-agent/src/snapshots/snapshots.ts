@@ -97,7 +97,7 @@ export class Snapshots implements SnapshotFacet {
       });
     if (await orUndefined(domain.snapshot(name)))
       throw new ProblemError('name-taken', `The VM already has a snapshot "${name}".`);
-    if (isOn(state) && !memory)
+    if (isOn(state) && memory === false)
       throw new ProblemError(
         'wrong-state',
         'libvirt cannot revert a snapshot of a running machine without its memory. Keep the memory too, or stop the VM first.',

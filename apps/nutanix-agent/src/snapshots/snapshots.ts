@@ -196,7 +196,7 @@ export class Snapshots implements SnapshotFacet {
   ): Promise<Prepared> {
     const state = stateOf(await this.#vms.demand(nativeId, signal));
     allow('snapshot-create', state);
-    if (memory && state !== 'stopped')
+    if (memory === true && state !== 'stopped')
       throw new ProblemError(
         'capability-missing',
         'A recovery point of Nutanix holds disks and no memory. Ask for a snapshot without memory, or stop the VM first.',

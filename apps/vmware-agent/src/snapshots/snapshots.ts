@@ -41,7 +41,7 @@ export class Snapshots implements SnapshotFacet {
       act: async () => {
         const state = await this.#machines.state(machine);
         demand('snapshot-create', state);
-        if (isOnState(state) && !memory)
+        if (isOnState(state) && memory === false)
           throw new ProblemError(
             'wrong-state',
             'Workstation keeps the memory of a running VM with every snapshot. Stop it first, or ask for one with memory.',

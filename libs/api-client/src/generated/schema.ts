@@ -971,10 +971,7 @@ export interface components {
         };
         CreateSnapshotInput: {
             description?: string;
-            /**
-             * @description Keep the memory of a running VM too; of one that is off there is none.
-             * @default true
-             */
+            /** @description Keep the memory of a running VM too; by default where the hypervisor can. Of one that is off there is none. */
             memory?: boolean;
             /** @description Unique within the VM. */
             name: components["schemas"]["VmName"];

@@ -13,7 +13,12 @@ export const SnapshotId = z
 const create = {
   name: VmName.describe('Unique within the VM.'),
   description: z.string().max(1_024).optional(),
-  memory: z.boolean().default(true).describe('Keep the memory of a running VM too; of one that is off there is none.'),
+  memory: z
+    .boolean()
+    .optional()
+    .describe(
+      'Keep the memory of a running VM too; by default where the hypervisor can. Of one that is off there is none.',
+    ),
 } as const;
 
 export const CreateSnapshot = z.strictObject(create);

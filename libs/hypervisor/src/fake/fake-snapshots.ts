@@ -83,7 +83,7 @@ export class FakeSnapshots implements SnapshotFacet {
       name,
       ...(description !== undefined && { description }),
       parent: machine.currentSnapshot,
-      memory: memory && machine.state !== 'stopped',
+      memory: memory !== false && machine.state !== 'stopped',
       state: machine.state,
       createdAt: new Date().toISOString(),
       hardware: { cpus, memoryMiB, disks, nics },

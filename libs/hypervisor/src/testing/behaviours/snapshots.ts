@@ -128,6 +128,16 @@ export function describeSnapshots(suite: Suite): void {
       return undefined;
     });
 
+    suite.facet('snapshots', 'takes one of a running VM when nothing is said of its memory', async (snapshots) => {
+      const nativeId = await shared();
+      await suite.bring(nativeId, 'running');
+      const input = { name: suite.name('as-can-be') };
+      const { effect, snapshot } = await suite.run((context) => snapshots.create(nativeId, input, context));
+      expect(effect).toBe('changed');
+      expect((await tree(nativeId)).map(({ id }) => id)).toContain(snapshot);
+      expect(await suite.stateOf(nativeId)).toBe('running');
+    });
+
     suite.facet('snapshots', 'reverts to a snapshot without memory as a VM that is off', async () => {
       const nativeId = await shared();
       await suite.bring(nativeId, 'stopped');
