@@ -30,6 +30,8 @@ const told = ({ heard }: EventLog) =>
 /** Every part has one end in the stream, and it is the one that the API shows. */
 async function requireOneEndEach(log: EventLog, batch: Operation, parts: readonly Operation[]): Promise<void> {
   await log.first(({ type, subject }) => subject === batch.id && ends.includes(type));
+  const parents = parts.flatMap(({ id }) => told(log).filter(({ operation }) => operation.id === id));
+  for (const { operation } of parents) expect([operation.id, operation.parent]).toEqual([operation.id, batch.id]);
   for (const { id, status } of [batch, ...parts]) {
     const types = told(log).flatMap(({ type, operation }) =>
       operation.id === id && ends.includes(type) ? [type] : [],

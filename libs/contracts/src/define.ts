@@ -12,6 +12,8 @@ const envelope = {
   requestedBy: z.string().describe('User name of the author.'),
   requestedAt: Timestamp,
   notAfter: Timestamp.describe('The command must begin before this, or it expires.'),
+  parent: OperationId.optional().describe('The batch that the operation belongs to.'),
+  retryOf: OperationId.optional().describe('The operation that is tried again.'),
 } as const;
 
 export interface CommandDefinition<Verb extends string = string, Input extends z.ZodType = z.ZodType> {
@@ -37,6 +39,8 @@ export interface Command<Verb extends string = string, Input = unknown> {
   requestedBy: string;
   requestedAt: Timestamp;
   notAfter: Timestamp;
+  parent?: OperationId | undefined;
+  retryOf?: OperationId | undefined;
   input: Input;
 }
 

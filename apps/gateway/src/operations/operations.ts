@@ -291,7 +291,7 @@ export class Operations implements OnModuleDestroy {
 }
 
 function commandOf(
-  { id, verb, host, vmId, createdAt }: Operation,
+  { id, verb, host, vmId, createdAt, parent, retryOf }: Operation,
   input: unknown,
   { requestId, actor }: Author,
   notAfter: number,
@@ -305,6 +305,8 @@ function commandOf(
     requestedBy: actor,
     requestedAt: createdAt,
     notAfter: isoTime(notAfter),
+    ...(parent !== undefined && { parent }),
+    ...(retryOf !== undefined && { retryOf }),
     input,
   };
 }

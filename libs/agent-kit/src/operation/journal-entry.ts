@@ -23,6 +23,8 @@ const JournalledCommand = z.object({
   requestedBy: z.string(),
   requestedAt: Timestamp,
   notAfter: Timestamp,
+  parent: OperationId.optional(),
+  retryOf: OperationId.optional(),
   input: z.unknown(),
 });
 
@@ -80,7 +82,7 @@ export const isOwn = (entry: JournalEntry): entry is OwnEntry => !('ended' in en
 
 /** The operation as events show it. */
 export function operationOf({ command, steps, startedAt, progress, outcome }: OwnEntry): Operation {
-  const { operationId, verb, host, nativeId, requestedBy, requestedAt } = command;
+  const { operationId, verb, host, nativeId, requestedBy, requestedAt, parent, retryOf } = command;
   // A clone is about its source, as it was asked for; what it made is in the result.
   const vmId = nativeId === undefined ? outcome?.result?.vmId : vmIdOf(host, nativeId);
   return {
@@ -98,6 +100,8 @@ export function operationOf({ command, steps, startedAt, progress, outcome }: Ow
     ...(outcome?.changed !== undefined && { changed: outcome.changed }),
     ...(outcome?.result && { result: outcome.result }),
     ...(outcome?.error && { error: outcome.error }),
+    ...(parent !== undefined && { parent }),
+    ...(retryOf !== undefined && { retryOf }),
   };
 }
 

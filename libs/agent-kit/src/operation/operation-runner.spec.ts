@@ -342,7 +342,7 @@ describe('operations', () => {
       const { driver } = await bench.startAgent();
       driver.faults.add({ at: 'create: define the machine', delayMs: 700, times: 1 });
       const command = await bench.send(bench.create('survivor', { start: true }));
-      await bench.told(command.operationId, ({ steps }) => steps.some(({ name }) => name === 'make volume 1'));
+      await bench.told(command.operationId, ({ steps }) => steps.some(({ name }) => name === 'define the machine'));
       await bench.nats.kill();
       // The driver goes on meanwhile, up to where the journal is needed again.
       await eventually(() => expect(driver.host.findByName('survivor')).toBeDefined());
