@@ -85,6 +85,9 @@ describe('what the programs of VMware print', () => {
     expect(failure(1, "\r  Create: 0% done.\rFailed to open the disk 'x.vmdk' : needs repair (0x3e86).\n")).toBe(
       "Failed to open the disk 'x.vmdk' : needs repair (0x3e86).",
     );
+    expect(failure(1, '', 'vmrun.js:1\nSyntaxError: Unexpected end\n    at x\n\nNode.js v24.21.0\n')).toBe(
+      'SyntaxError: Unexpected end',
+    );
     expect(failure(255, '')).toBe('it ended with 255 and said nothing');
     expect(failure(null, '')).toBe('it was killed');
   });

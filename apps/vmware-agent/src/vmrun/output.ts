@@ -90,5 +90,7 @@ export function failureOf({
   const hint = all.find((line) => /^Unable to connect to host/.test(line));
   if (told !== undefined) return [hint, told.slice('Error: '.length)].filter(Boolean).join(' ');
   if (exit === 0) return undefined;
-  return all.at(-1) ?? (exit === null ? 'it was killed' : `it ended with ${exit} and said nothing`);
+  // A program that falls over says what happened somewhere above its last line.
+  const fall = all.find((line) => /^\w*(Error|Exception)\b.*:/.test(line));
+  return fall ?? all.at(-1) ?? (exit === null ? 'it was killed' : `it ended with ${exit} and said nothing`);
 }
