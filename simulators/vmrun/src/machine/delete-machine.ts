@@ -67,10 +67,14 @@ function childrenFirst(machine: Machine) {
   return (one: string, other: string) => Number(isChild(other)) - Number(isChild(one));
 }
 
-/** Logs and locks do not keep the folder, anything else does. */
+/** Logs and locks do not keep the folder, anything else does, also when it comes at the last moment. */
 function removeFolder(folder: string): void {
   const isLeftover = (name: string) => /^vmware.*\.log$|\.lck$/i.test(name);
   if (!readdirSync(folder).every(isLeftover)) return;
-  for (const name of readdirSync(folder)) rmSync(`${folder}/${name}`, { recursive: true, force: true });
-  rmdirSync(folder);
+  try {
+    for (const name of readdirSync(folder)) rmSync(`${folder}/${name}`, { recursive: true, force: true });
+    rmdirSync(folder);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw cause;
+  }
 }
