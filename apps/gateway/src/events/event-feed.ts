@@ -1,4 +1,4 @@
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Bus, readEvents } from '@polyvirt/bus';
@@ -21,6 +21,8 @@ const batch = 256;
 /** Events that may wait for it. */
 const mostPending = 1_024;
 const retryMs = 1_000;
+/** How long a request waits for this gateway to catch up with another. */
+const longestWaitMs = 5_000;
 /** How far the cursor in the database may stay behind, in events and in time. */
 const longestLag = 1_000;
 const longestLagMs = 60_000;
@@ -104,6 +106,25 @@ export class EventFeed implements EventSource, OnApplicationBootstrap, OnModuleD
     );
   }
 
+  /**
+   * The event that this gateway has yet to see before its memory holds everything that a transaction can read; undefined
+   * when it does.
+   */
+  async awaited(manager: EntityManager): Promise<number | undefined> {
+    const row = await manager.findOneBy(EventCursorEntity, { name });
+    return row !== null && row.position > this.window.last ? row.position : undefined;
+  }
+
+  /** Resolves when an event has been seen. Throws `unavailable` when that takes too long. */
+  async seen(sequence: number): Promise<void> {
+    const signal = AbortSignal.any([this.stopping.signal, AbortSignal.timeout(longestWaitMs)]);
+    while (this.window.last < sequence) {
+      await once(this.arrivals, 'events', { signal }).catch((cause: unknown) => {
+        throw new ProblemError('unavailable', 'The gateway is behind the events. Try again in a moment.', { cause });
+      });
+    }
+  }
+
   private async streamState() {
     await this.bus.whenConnected(AbortSignal.any([this.stopping.signal, AbortSignal.timeout(2_000)])).catch((cause) => {
       throw new ProblemError('unavailable', 'The message bus is away. Try again in a moment.', { cause });
@@ -147,14 +168,14 @@ export class EventFeed implements EventSource, OnApplicationBootstrap, OnModuleD
     const leaving = new AbortController();
     const signal = AbortSignal.any([this.stopping.signal, leaving.signal]);
     const turns = new EventEmitter<{ more: []; room: [] }>();
-    const once = (event: 'more' | 'room') => new Promise<void>((resolve) => turns.once(event, resolve));
+    const turn = (event: 'more' | 'room') => new Promise<void>((resolve) => turns.once(event, resolve));
     let end: { error?: unknown } | undefined;
     const reading = (async () => {
       try {
         for await (const { sequence, host, event } of readEvents(this.bus, { fromSequence: position + 1, signal })) {
           pending.push(streamEventOf(sequence, host, event));
           turns.emit('more');
-          if (pending.length >= mostPending) await once('room');
+          if (pending.length >= mostPending) await turn('room');
         }
         end = {};
       } catch (error) {
@@ -166,7 +187,7 @@ export class EventFeed implements EventSource, OnApplicationBootstrap, OnModuleD
       for (;;) {
         if (pending.length === 0) {
           if (end) break;
-          await once('more');
+          await turn('more');
           continue;
         }
         await this.pass(pending.splice(0, batch));

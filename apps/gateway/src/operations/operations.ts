@@ -20,6 +20,7 @@ import { isoTime } from '../database/columns.ts';
 import { isDuplicate } from '../database/database-errors.ts';
 import { Database } from '../database/database.ts';
 import { uuidV7 } from '../database/uuid-v7.ts';
+import { EventFeed } from '../events/event-feed.ts';
 import { Annotations, type AnnotationChange } from '../inventory/annotations.ts';
 import { Inventory } from '../inventory/inventory.ts';
 import type { Annotation } from '../inventory/vm-entry.ts';
@@ -52,6 +53,8 @@ interface Asked extends Kinship {
   readonly author: Author;
   /** What nobody else may hold. */
   readonly locks: readonly Lock[];
+  /** Throws when it cannot be, by what memory knows; asked again once the locks are held, so that nothing changes any more. */
+  readonly check?: () => void;
   /** What the VM gets when the operation succeeds. */
   readonly annotation?: AnnotationChange;
   /** As the audit names what it is about. */
@@ -67,6 +70,13 @@ interface Settled extends Kinship {
   /** Of the command that would have been sent, so that it can be asked for again. */
   readonly input?: unknown;
   readonly outcome: { readonly changed: boolean } | { readonly error: ProblemError };
+}
+
+/** Memory has yet to see an event before it can decide. */
+class Behind extends Error {
+  constructor(readonly sequence: number) {
+    super(`event ${sequence} has not been seen yet`);
+  }
 }
 
 /** A holder may end between losing against it and looking for it. */
@@ -90,6 +100,7 @@ export class Operations implements OnModuleDestroy {
     private readonly events: OperationEvents,
     private readonly inventory: Inventory,
     private readonly annotations: Annotations,
+    private readonly feed: EventFeed,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
     this.active = new ActiveOperations((vmId, operation) => inventory.vms.occupy(vmId, operation));
@@ -133,6 +144,12 @@ export class Operations implements OnModuleDestroy {
       });
       const keys = asked.locks.map((lock) => ({ key: lockKey(lock), operationId: id }));
       if (keys.length > 0) await manager.insert(OperationLockEntity, keys);
+      if (asked.check) {
+        // Whoever held a lock before may have ended at another gateway, and what it made be unknown here.
+        const awaited = await this.feed.awaited(manager);
+        if (awaited !== undefined) throw new Behind(awaited);
+        asked.check();
+      }
       await this.accept(manager, operation, author, asked.target);
     });
     this.active.put(operation);
@@ -271,10 +288,14 @@ export class Operations implements OnModuleDestroy {
         await this.database.transaction(work);
         return;
       } catch (error) {
+        if (error instanceof Behind) {
+          await this.feed.seen(error.sequence);
+          continue;
+        }
         if (!isDuplicate(error)) throw error;
         const problem = await this.inTheWay(locks);
         if (problem) throw problem;
-        if (attempt === attempts) throw error;
+        if (attempt >= attempts) throw error;
       }
     }
   }

@@ -29,7 +29,6 @@ import { Hosts } from '../hosts/hosts.ts';
 import type { AnnotationChange } from '../inventory/annotations.ts';
 import { Inventory } from '../inventory/inventory.ts';
 import type { VmEntry } from '../inventory/vm-entry.ts';
-import type { Lock } from '../operations/operation-locks.ts';
 import { Operations, vmBusy, type Author, type Kinship } from '../operations/operations.ts';
 import {
   requireDisksToGrow,
@@ -78,25 +77,26 @@ export class VmCommands {
     requireImages(record, input);
     requireTemplate(record, input);
     requireNetworks(record, input.nics, '/nics');
-    requireFreeName(this.inventory.vms, host, input.name);
+    const check = this.nameCheck(host, input.name);
     return this.operations.ask({
       ...asking,
       definition: createVm,
       host,
       input,
       locks: [{ host, name: input.name }],
+      check,
       target: `${host}/${input.name}`,
     });
   }
 
   async request(vmId: VmId, request: Request, asking: Asking): Promise<Operation> {
     const entry = this.require(vmId, request.action, asking.options);
-    return this.hand(entry, request, asking, []);
+    return this.hand(entry, request, asking);
   }
 
   async delete(vmId: VmId, input: DeleteVm, asking: Asking): Promise<Operation> {
     const entry = this.require(vmId, 'delete', asking.options, () => requireUnprotected(this.inventory.require(vmId)));
-    return this.hand(entry, { definition: deleteVm, action: 'delete', input }, asking, []);
+    return this.hand(entry, { definition: deleteVm, action: 'delete', input }, asking);
   }
 
   async reconfigure(vmId: VmId, input: ReconfigureVm, asking: Asking): Promise<Operation> {
@@ -105,38 +105,36 @@ export class VmCommands {
     requireDisksToGrow(entry.record, input);
     requireInterfaces(entry.record, input);
     requireNetworks(this.hosts.require(host), input.addNics ?? [], '/addNics');
-    const locks: Lock[] = [];
-    if (input.name !== undefined && input.name !== entry.record.name) {
-      requireFreeName(this.inventory.vms, host, input.name, vmId);
-      locks.push({ host, name: input.name });
-    }
-    return this.hand(entry, { definition: reconfigureVm, action: 'reconfigure', input }, asking, locks);
+    const request = { definition: reconfigureVm, action: 'reconfigure', input } as const;
+    if (input.name === undefined || input.name === entry.record.name) return this.hand(entry, request, asking);
+    return this.hand(entry, request, asking, { name: input.name, check: this.nameCheck(host, input.name, vmId) });
   }
 
   async clone(vmId: VmId, input: CloneVm, asking: Asking): Promise<Operation> {
     const entry = this.require(vmId, 'clone', asking.options);
     const { host } = entry.record;
     if (input.snapshot !== undefined) requireSnapshot(entry.record, input.snapshot);
-    requireFreeName(this.inventory.vms, host, input.name);
-    return this.hand(entry, { definition: cloneVm, action: 'clone', input }, asking, [{ host, name: input.name }]);
+    const { name } = input;
+    const request = { definition: cloneVm, action: 'clone', input } as const;
+    return this.hand(entry, request, asking, { name, check: this.nameCheck(host, name) });
   }
 
   async createSnapshot(vmId: VmId, input: CreateSnapshot, asking: Asking): Promise<Operation> {
     const entry = this.require(vmId, 'snapshot-create', asking.options);
     requireFreeSnapshotName(entry.record, input.name);
-    return this.hand(entry, { definition: createSnapshot, action: 'snapshot-create', input }, asking, []);
+    return this.hand(entry, { definition: createSnapshot, action: 'snapshot-create', input }, asking);
   }
 
   async revertSnapshot(vmId: VmId, input: RevertSnapshot, asking: Asking): Promise<Operation> {
     const entry = this.require(vmId, 'snapshot-revert', asking.options);
     requireSnapshot(entry.record, input.snapshot);
-    return this.hand(entry, { definition: revertSnapshot, action: 'snapshot-revert', input }, asking, []);
+    return this.hand(entry, { definition: revertSnapshot, action: 'snapshot-revert', input }, asking);
   }
 
   async deleteSnapshot(vmId: VmId, input: DeleteSnapshot, asking: Asking): Promise<Operation> {
     const entry = this.require(vmId, 'snapshot-delete', asking.options);
     requireSnapshot(entry.record, input.snapshot);
-    return this.hand(entry, { definition: deleteSnapshot, action: 'snapshot-delete', input }, asking, []);
+    return this.hand(entry, { definition: deleteSnapshot, action: 'snapshot-delete', input }, asking);
   }
 
   /**
@@ -157,11 +155,18 @@ export class VmCommands {
     return entry;
   }
 
+  /** Throws `name-taken` at once, or when it is asked again. */
+  private nameCheck(host: HostId, name: string, except?: VmId): () => void {
+    const check = () => requireFreeName(this.inventory.vms, host, name, except);
+    check();
+    return check;
+  }
+
   private hand(
     { id, record: { host } }: VmEntry,
     { definition, input }: Request,
     asking: Asking,
-    locks: readonly Lock[],
+    naming?: { readonly name: string; readonly check: () => void },
   ): Promise<Operation> {
     return this.operations.ask({
       ...asking,
@@ -169,7 +174,8 @@ export class VmCommands {
       host,
       vmId: id,
       input,
-      locks: [{ vm: id }, ...locks],
+      locks: [{ vm: id }, ...(naming ? [{ host, name: naming.name }] : [])],
+      ...(naming && { check: naming.check }),
       target: id,
     });
   }
