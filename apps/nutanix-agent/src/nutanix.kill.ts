@@ -54,7 +54,7 @@ const start = async () => {
     config: bench.config({ drainSeconds: 1, logLevel: 'error' }),
     driver: { ...driverOptions(simulator), watchMs: 60_000, surveyMs: 60_000 },
   };
-  child = await AgentChild.run(program, options, folder).ready();
+  child = await AgentChild.run(program, options).ready();
   return child;
 };
 

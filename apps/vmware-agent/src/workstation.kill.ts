@@ -53,7 +53,7 @@ const start = async () => {
     config: bench.config({ drainSeconds: 1, logLevel: 'error' }),
     driver: host.options(),
   };
-  child = await AgentChild.run(program, options, host.home).ready();
+  child = await AgentChild.run(program, options).ready();
   return child;
 };
 

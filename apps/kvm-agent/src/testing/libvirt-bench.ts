@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { buildIso } from '@polyvirt/hypervisor';
 import type { Bench } from '@polyvirt/hypervisor/testing';
 import { Libvirt, type Pool, type Volume } from '@polyvirt/node-libvirt';
-import { ensureLibvirt, ensureTinyLinux, POOL } from '@polyvirt/tools';
+import { ensureLibvirt, ensureTinyLinux, imageCache, POOL } from '@polyvirt/tools';
 import { LibvirtDriver } from '../libvirt.driver.ts';
 import { buildXml } from '../xml.ts';
 
@@ -19,7 +19,7 @@ export async function openLibvirtBench(): Promise<Bench> {
   const images = await mkdtemp(join(tmpdir(), 'polyvirt-images-'));
   const pool = { name: `${prefix}pool`, path: `/var/lib/libvirt/images/${prefix}pool` };
   await ensureTinyLinux({
-    cacheDir: join(tmpdir(), 'polyvirt-tiny-linux'),
+    cacheDir: imageCache,
     target: join(images, 'tiny-linux.qcow2'),
     log: () => undefined,
   });

@@ -18,6 +18,7 @@ import { promisify } from 'node:util';
 import { hostProcesses, isAlive, isVmOrWindow } from '../host/processes.ts';
 import { WorkstationDriver, type WorkstationDriverOptions } from '../workstation.driver.ts';
 
+const compiled = fileURLToPath(new URL('../../../../node_modules/.cache/simulators', import.meta.url));
 const run = promisify(execFile);
 const bin = fileURLToPath(new URL('../../../../simulators/vmrun/bin/', import.meta.url));
 
@@ -52,7 +53,7 @@ export class SimulatedWorkstation {
       VMRUN_SIMULATOR_HOME: this.home,
       NODE_OPTIONS: '',
       // Most of what a call takes is the start of its process.
-      NODE_COMPILE_CACHE: join(tmpdir(), 'polyvirt-compiled'),
+      NODE_COMPILE_CACHE: compiled,
     };
     this.set(knobs);
   }

@@ -8,7 +8,8 @@ import type { AgentProcessOptions } from './agent-process.ts';
 import type { KillOrder } from './kill-orders.ts';
 
 const program = fileURLToPath(new URL('./agent-process.ts', import.meta.url));
-const loader = new URL('./typescript-loader.ts', import.meta.url).href;
+/** Most of the time that suites with processes take is their start. */
+const compiled = fileURLToPath(new URL('../../../../node_modules/.cache/agents', import.meta.url));
 
 /** An agent in a process of its own. */
 export class AgentChild {
@@ -28,19 +29,19 @@ export class AgentChild {
   /** Begins to start one on a fake host; the host's state is `host.json` of the folder. */
   static spawn(folder: string, config: AgentConfig, driver: FakeDriverOptions = {}): AgentChild {
     const options: AgentProcessOptions = { config, driver: { file: join(folder, 'host.json'), ...driver } };
-    return AgentChild.run(program, options, folder);
+    return AgentChild.run(program, options);
   }
 
   /**
-   * Begins to start one by a program of its own, a TypeScript file that gets `options` as JSON in its first argument and says
-   * `ready` to its parent. What is compiled of it is kept in the folder.
+   * Begins to start one by a program of its own, a source file that has been built. It gets `options` as JSON in its first
+   * argument and says `ready` to its parent.
    */
-  static run(program: string, options: unknown, folder: string): AgentChild {
-    const child = fork(program, [JSON.stringify(options)], {
-      execArgv: ['--import', loader, '--conditions=@polyvirt/source', '--no-warnings'],
+  static run(program: string, options: unknown): AgentChild {
+    const built = program.replace(/^(.*)\/src\/(.*)\.ts$/, '$1/dist/$2.js');
+    const child = fork(built, [JSON.stringify(options)], {
+      execArgv: ['--enable-source-maps'],
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-      // Most of the time that suites with processes take is their start.
-      env: { ...process.env, NODE_OPTIONS: '', NODE_COMPILE_CACHE: join(folder, 'compiled') },
+      env: { ...process.env, NODE_OPTIONS: '', NODE_COMPILE_CACHE: compiled },
     });
     return new AgentChild(child);
   }

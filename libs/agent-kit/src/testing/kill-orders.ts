@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { connectBus, type Bus } from '@polyvirt/bus';
 import { buckets } from '@polyvirt/contracts';
 import type { AgentConfig } from '../settings.ts';
@@ -30,6 +31,8 @@ export async function obeyKillOrders({
   natsUser: user,
   natsPassword: password,
 }: AgentConfig): Promise<void> {
+  // Who is killed writes down nothing at its end, and the next one would compile everything anew.
+  flushCompileCache();
   process.on('message', (message: KillOrder) => {
     order = message;
     writes = 0;
