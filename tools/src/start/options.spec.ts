@@ -5,14 +5,15 @@ import { parseOptions, UsageError } from './options.ts';
 
 describe('parseOptions', () => {
   it('has defaults for everything', () => {
-    expect(parseOptions([])).toEqual({ dataDir: join(root, '.polyvirt'), port: 8080, install: true });
+    expect(parseOptions([])).toEqual({ dataDir: join(root, '.polyvirt'), port: 8080, install: true, build: true });
   });
 
   it('takes what is given', () => {
-    expect(parseOptions(['--data-dir', '/srv/pv', '--port=0', '--no-install'])).toEqual({
+    expect(parseOptions(['--data-dir', '/srv/pv', '--port=0', '--no-install', '--no-build'])).toEqual({
       dataDir: '/srv/pv',
       port: 0,
       install: false,
+      build: false,
     });
   });
 

@@ -2,13 +2,14 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '../places.ts';
 
-export const HELP = `usage: npm start [-- [--data-dir <folder>] [--port <number>] [--no-install]]
+export const HELP = `usage: npm start [-- [--data-dir <folder>] [--port <number>] [--no-install] [--no-build]]
 
 Starts Polyvirt on this machine and keeps it running until Ctrl-C.
 
   --data-dir <folder>  where everything is kept; default .polyvirt
   --port <number>      port of the API and the web pages, 0 for a free one; default 8080
   --no-install         say what is missing and how to install it, and stop
+  --no-build           run what was built before
 
 VMware Workstation and Nutanix are simulated, unless POLYVIRT_VMRUN_PATH or POLYVIRT_PRISM_ADDRESS say where they are;
 docs/configuration.md lists these and other settings that are passed on.
@@ -20,6 +21,7 @@ export interface StartOptions {
   readonly dataDir: string;
   readonly port: number;
   readonly install: boolean;
+  readonly build: boolean;
 }
 
 /** The command line is not understood. */
@@ -35,7 +37,12 @@ export function parseOptions(args: readonly string[]): StartOptions | undefined 
   if (!/^\d+$/.test(values.port) || port > 65_535)
     throw new UsageError(`--port takes a number from 0 to 65535, not "${values.port}"`);
   if (values['data-dir'] === '') throw new UsageError('--data-dir takes the path of a folder');
-  return { dataDir: resolve(root, values['data-dir']), port, install: !values['no-install'] };
+  return {
+    dataDir: resolve(root, values['data-dir']),
+    port,
+    install: !values['no-install'],
+    build: !values['no-build'],
+  };
 }
 
 function parse(args: readonly string[]) {
@@ -46,6 +53,7 @@ function parse(args: readonly string[]) {
         'data-dir': { type: 'string', default: '.polyvirt' },
         port: { type: 'string', default: '8080' },
         'no-install': { type: 'boolean', default: false },
+        'no-build': { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
     }).values;

@@ -12,6 +12,7 @@ export interface PrepareOptions {
   readonly layout: Layout;
   readonly services: readonly ServiceDefinition[];
   readonly install: boolean;
+  readonly build: boolean;
   readonly log: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -21,6 +22,7 @@ export async function prepare({
   layout,
   services,
   install,
+  build,
   log,
   signal,
 }: PrepareOptions): Promise<{ libvirt: Libvirt }> {
@@ -30,7 +32,7 @@ export async function prepare({
   const outcomes = await Promise.allSettled([
     ensureLibvirt({ log }),
     ensureTinyLinux({ cacheDir: imageCache, target: join(layout.images, 'tiny-linux.qcow2'), log }),
-    build(services, log, signal),
+    build ? buildChanged(services, log, signal) : undefined,
   ]);
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
@@ -41,7 +43,7 @@ export async function prepare({
 }
 
 /** Nx builds what has changed since the last time, and nothing else. */
-async function build(
+async function buildChanged(
   services: readonly ServiceDefinition[],
   log: (line: string) => void,
   signal: AbortSignal,

@@ -83,11 +83,11 @@ export class RunningStack {
     await this.#instance.release();
   }
 
-  async #start({ port: wantedPort, install }: StartOptions): Promise<Ready> {
+  async #start({ port: wantedPort, install, build }: StartOptions): Promise<Ready> {
     const layout = this.#layout;
     const { signal } = this.#stopping;
     const log = this.#log;
-    const { libvirt } = await prepare({ layout, services: this.#services, install, log, signal });
+    const { libvirt } = await prepare({ layout, services: this.#services, install, build, log, signal });
     if (libvirt.startedBy === 'us') await this.#instance.noteLibvirt();
 
     const secrets = await Secrets.open(layout.secrets);

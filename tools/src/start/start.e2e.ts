@@ -45,10 +45,15 @@ describe('npm start', () => {
 
   async function launch(): Promise<ChildProcess> {
     const file = await open(outputFile, 'a');
-    const child = spawn(process.execPath, [join(root, 'tools/src/start.ts'), '--data-dir', dataDir, '--port', '0'], {
-      cwd: root,
-      stdio: ['ignore', file.fd, file.fd],
-    });
+    // Other tests run what has been built, meanwhile: a build would take it away from under them.
+    const child = spawn(
+      process.execPath,
+      [join(root, 'tools/src/start.ts'), '--data-dir', dataDir, '--port', '0', '--no-build'],
+      {
+        cwd: root,
+        stdio: ['ignore', file.fd, file.fd],
+      },
+    );
     await file.close();
     return child;
   }
