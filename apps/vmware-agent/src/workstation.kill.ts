@@ -124,7 +124,8 @@ async function verify(scenario: Pick<Scenario, 'check'>, command: Command, name:
     .filter(({ event }) => event.subject === command.operationId)
     .map(({ event }) => event.type)
     .filter((type) => type !== 'operation.progressed');
-  expect(types).toEqual(['operation.started', 'operation.succeeded']);
+  const { error } = bench.operationEvents(command.operationId).at(-1)!;
+  expect([types, error]).toEqual([['operation.started', 'operation.succeeded'], undefined]);
   await scenario.check(command, name);
   expect(halfMade()).toEqual([]);
   await forget();
