@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Repeats expectations until they hold; after the deadline the last failure is thrown. */
-export async function eventually(expectations: () => void | Promise<void>, withinMs = 8_000): Promise<void> {
+export async function eventually<Result>(
+  expectations: () => Result | Promise<Result>,
+  withinMs = 8_000,
+): Promise<Result> {
   const deadline = Date.now() + withinMs;
   for (;;) {
     try {
-      await expectations();
-      return;
+      return await expectations();
     } catch (error) {
       if (Date.now() > deadline) throw error;
     }
