@@ -1,9 +1,8 @@
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ProblemError, type NativeId } from '@polyvirt/contracts';
-import type { ConsoleFacet } from '@polyvirt/hypervisor';
+import { allow, type ConsoleFacet } from '@polyvirt/hypervisor';
 import type { Machines } from './domain/machines.ts';
-import { demand } from './power.ts';
 
 /** The VNC server of the running QEMU, reached on the host itself: nothing listens outside. */
 export class VncConsole implements ConsoleFacet {
@@ -15,7 +14,7 @@ export class VncConsole implements ConsoleFacet {
 
   async open(nativeId: NativeId, signal: AbortSignal): Promise<Duplex> {
     const domain = await this.#machines.domain(nativeId);
-    demand('console', await this.#machines.state(domain));
+    allow('console', await this.#machines.state(domain));
     const { vnc } = await this.#machines.liveDefinition(domain);
     if (!vnc)
       throw new ProblemError(

@@ -1,12 +1,19 @@
 import type { CreateVm, DeleteVm, DriverVm, HostStatus, NativeId, StopVm } from '@polyvirt/contracts';
-import type { Effect, HypervisorDriver, Made, OperationContext, Outcome } from '@polyvirt/hypervisor';
+import {
+  ProblemGuard,
+  type Effect,
+  type HypervisorDriver,
+  type Made,
+  type OperationContext,
+  type Outcome,
+} from '@polyvirt/hypervisor';
 import { Libvirt } from '@polyvirt/node-libvirt';
 import { Accelerator, type AccelerationSetting } from './acceleration.ts';
 import { VncConsole } from './console.ts';
 import { isDisk } from './domain/domain-reader.ts';
 import { Machines } from './domain/machines.ts';
 import { GuestAgent } from './guest.ts';
-import { guarded } from './libvirt.problems.ts';
+import { toProblem } from './libvirt.problems.ts';
 import { Cloning } from './lifecycle/cloning.ts';
 import { Creation } from './lifecycle/creation.ts';
 import { Reconfiguration } from './lifecycle/reconfiguration.ts';
@@ -32,6 +39,8 @@ export interface LibvirtDriverOptions {
   /** Folder of images: `*.qcow2`, `*.img`, `*.raw` and `*.iso`. */
   readonly imageFolder: string;
 }
+
+const guard = new ProblemGuard(toProblem);
 
 /** KVM and QEMU by libvirt's RPC protocol. The native id of a machine is the UUID of its domain. */
 export class LibvirtDriver implements HypervisorDriver {
@@ -79,23 +88,23 @@ export class LibvirtDriver implements HypervisorDriver {
     this.#creation = new Creation({ libvirt, machines, storage, images, networks, accelerator });
     this.#removal = new Removal({ libvirt, machines, storage, networks });
 
-    this.suspend = guardedFacet(power);
-    this.reconfigure = guardedFacet(new Reconfiguration({ libvirt, machines, storage, networks, names, waiter }));
-    this.clone = guardedFacet(new Cloning({ libvirt, machines, storage }));
-    this.snapshots = guardedFacet(new Snapshots(machines));
-    this.metrics = guardedFacet(new MetricsSweep(libvirt));
+    this.suspend = guard.facet(power);
+    this.reconfigure = guard.facet(new Reconfiguration({ libvirt, machines, storage, networks, names, waiter }));
+    this.clone = guard.facet(new Cloning({ libvirt, machines, storage }));
+    this.snapshots = guard.facet(new Snapshots(machines));
+    this.metrics = guard.facet(new MetricsSweep(libvirt));
     this.watch = new DomainWatch({ libvirt, machines, networks, names });
-    this.console = guardedFacet(new VncConsole(machines));
-    this.networks = guardedFacet(networks);
-    this.guest = guardedFacet(new GuestAgent(machines, networks));
+    this.console = guard.facet(new VncConsole(machines));
+    this.networks = guard.facet(networks);
+    this.guest = guard.facet(new GuestAgent(machines, networks));
     this.images = {
-      list: () => guarded(() => images.list()),
+      list: () => guard.run(() => images.list()),
       // Any machine that is off can be one.
-      templates: () => guarded(() => this.#templates()),
+      templates: () => guard.run(() => this.#templates()),
     };
     this.export = {
       definition: (nativeId: NativeId) =>
-        guarded(async () => {
+        guard.run(async () => {
           const domain = await machines.domain(nativeId);
           const { disks, nvram } = await machines.definition(domain);
           const files = [...disks.filter(isDisk).map(({ path }) => path), nvram].filter(
@@ -115,35 +124,35 @@ export class LibvirtDriver implements HypervisorDriver {
   }
 
   list(): Promise<DriverVm[]> {
-    return guarded(() => this.#machines.list());
+    return guard.run(() => this.#machines.list());
   }
 
   get(nativeId: NativeId): Promise<DriverVm> {
-    return guarded(() => this.#machines.get(nativeId));
+    return guard.run(() => this.#machines.get(nativeId));
   }
 
   create(input: CreateVm, context: OperationContext): Promise<Made> {
-    return guarded(() => this.#creation.create(input, context));
+    return guard.run(() => this.#creation.create(input, context));
   }
 
   delete(nativeId: NativeId, input: DeleteVm, context: OperationContext): Promise<Outcome> {
-    return guarded(() => this.#removal.delete(nativeId, input, context));
+    return guard.run(() => this.#removal.delete(nativeId, input, context));
   }
 
   start(nativeId: NativeId, context: OperationContext): Promise<Effect> {
-    return guarded(() => this.#power.start(nativeId, context));
+    return guard.run(() => this.#power.start(nativeId, context));
   }
 
   stop(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
-    return guarded(() => this.#power.stop(nativeId, input, context));
+    return guard.run(() => this.#power.stop(nativeId, input, context));
   }
 
   restart(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
-    return guarded(() => this.#power.restart(nativeId, input, context));
+    return guard.run(() => this.#power.restart(nativeId, input, context));
   }
 
   reset(nativeId: NativeId, context: OperationContext): Promise<Effect> {
-    return guarded(() => this.#power.reset(nativeId, context));
+    return guard.run(() => this.#power.reset(nativeId, context));
   }
 
   close(): Promise<void> {
@@ -154,16 +163,4 @@ export class LibvirtDriver implements HypervisorDriver {
     const domains = await this.#libvirt.domains.list({ inactive: true });
     return domains.map(({ uuid, name }) => ({ nativeId: uuid, name })).sort((a, b) => a.name.localeCompare(b.name));
   }
-}
-
-/** The same object, except that only problems come out of its methods. */
-function guardedFacet<Facet extends object>(facet: Facet): Facet {
-  return new Proxy(facet, {
-    get(target, key) {
-      const member: unknown = Reflect.get(target, key, target);
-      return typeof member === 'function'
-        ? (...args: unknown[]) => guarded(() => member.apply(target, args) as Promise<unknown>)
-        : member;
-    },
-  });
 }

@@ -42,12 +42,3 @@ export function toProblem(error: unknown): unknown {
     'host-rejected';
   return new ProblemError(code, `libvirt: ${error.message}`, { cause: error });
 }
-
-/** Runs calls to libvirt and lets only problems out. */
-export async function guarded<Result>(calls: () => Promise<Result>): Promise<Result> {
-  try {
-    return await calls();
-  } catch (error) {
-    throw toProblem(error);
-  }
-}

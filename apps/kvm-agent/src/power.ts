@@ -1,5 +1,5 @@
-import { ProblemError, verdictOn, type NativeId, type StopVm, type VmAction, type VmState } from '@polyvirt/contracts';
-import type { Effect, Journal, OperationContext, SuspendFacet } from '@polyvirt/hypervisor';
+import { ProblemError, type NativeId, type StopVm, type VmAction } from '@polyvirt/contracts';
+import { lookFirst, type Effect, type Journal, type OperationContext, type SuspendFacet } from '@polyvirt/hypervisor';
 import type { Domain } from '@polyvirt/node-libvirt';
 import { isOn } from './domain/states.ts';
 import type { Machines } from './domain/machines.ts';
@@ -41,12 +41,7 @@ export class Power implements SuspendFacet {
 
   async restart(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
     const domain = await this.#machines.domain(nativeId);
-    // Looked at in a step: a restart that is resumed after its shutdown finds the machine off, and goes on.
-    await context.journal.step({
-      name: 'look at its state',
-      native: 'domain_get_state',
-      act: async () => void demand(input.force ? 'restart-force' : 'restart', await this.#machines.state(domain)),
-    });
+    await this.#look(input.force ? 'restart-force' : 'restart', domain, context.journal);
     await this.#shutDown(domain, input, context);
     await context.journal.step({
       name: 'power on',
@@ -58,11 +53,7 @@ export class Power implements SuspendFacet {
 
   async reset(nativeId: NativeId, { journal }: OperationContext): Promise<Effect> {
     const domain = await this.#machines.domain(nativeId);
-    await journal.step({
-      name: 'look at its state',
-      native: 'domain_get_state',
-      act: async () => void demand('reset', await this.#machines.state(domain)),
-    });
+    await this.#look('reset', domain, journal);
     await journal.step({ name: 'press reset', native: 'domain_reset', act: () => domain.reset() });
     return 'changed';
   }
@@ -161,25 +152,13 @@ export class Power implements SuspendFacet {
     }
   }
 
-  /**
-   * Runs the change unless the machine is there already; a state that does not allow it is `wrong-state`. The look is a step,
-   * so that a command which is resumed behind its change still knows that there was one to make.
-   */
   async #unless(action: VmAction, domain: Domain, journal: Journal, change: () => Promise<void>): Promise<Effect> {
-    const already = await journal.step({
-      name: 'look at its state',
-      native: 'domain_get_state',
-      act: async () => demand(action, await this.#machines.state(domain)).already,
-    });
-    if (already) return 'unchanged';
+    if ((await this.#look(action, domain, journal)) === 'already') return 'unchanged';
     await change();
     return 'changed';
   }
-}
 
-/** Throws `wrong-state`, with what to do first, when the table says that the action makes no sense in this state. */
-export function demand(action: VmAction, state: VmState): { allowed: true; already: boolean } {
-  const verdict = verdictOn(action, state);
-  if (!verdict.allowed) throw new ProblemError('wrong-state', verdict.reason);
-  return verdict;
+  #look(action: VmAction, domain: Domain, journal: Journal): Promise<'already' | 'go'> {
+    return lookFirst(action, journal, { native: 'domain_get_state', state: () => this.#machines.state(domain) });
+  }
 }

@@ -1,5 +1,5 @@
 import { ProblemError, type NativeId, type StopVm, type VmAction } from '@polyvirt/contracts';
-import { allow, type Effect, type OperationContext } from '@polyvirt/hypervisor';
+import { lookFirst, type Effect, type OperationContext } from '@polyvirt/hypervisor';
 import { backOff, pause } from './client/back-off.ts';
 import type { Identifiers } from './client/identifiers.ts';
 import { isConflict } from './client/prism-client.ts';
@@ -42,19 +42,19 @@ export class Power {
   }
 
   async start(nativeId: NativeId, context: OperationContext): Promise<Effect> {
-    if (await this.#isAlready('start', nativeId, context)) return 'unchanged';
+    if ((await this.#look('start', nativeId, context)) === 'already') return 'unchanged';
     await this.#powerOn(nativeId, context);
     return 'changed';
   }
 
   async stop(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
-    if (await this.#isAlready(input.force ? 'stop-force' : 'stop', nativeId, context)) return 'unchanged';
+    if ((await this.#look(input.force ? 'stop-force' : 'stop', nativeId, context)) === 'already') return 'unchanged';
     await this.#shutDown(nativeId, input, context);
     return 'changed';
   }
 
   async restart(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
-    await this.#isAlready(input.force ? 'restart-force' : 'restart', nativeId, context);
+    await this.#look(input.force ? 'restart-force' : 'restart', nativeId, context);
     await this.#shutDown(nativeId, input, context);
     await this.#powerOn(nativeId, context);
     return 'changed';
@@ -62,7 +62,7 @@ export class Power {
 
   async reset(nativeId: NativeId, context: OperationContext): Promise<Effect> {
     const { signal } = context;
-    await this.#isAlready('reset', nativeId, context);
+    await this.#look('reset', nativeId, context);
     const [token] = await this.#identifiers.reserve(context, 1);
     await this.#steps.run(context, {
       name: 'press reset',
@@ -73,13 +73,9 @@ export class Power {
     return 'changed';
   }
 
-  /** The look is a step, so that a command which is resumed behind its change still knows that there was one to make. */
-  async #isAlready(action: VmAction, nativeId: NativeId, { journal, signal }: OperationContext): Promise<boolean> {
-    return journal.step({
-      name: 'look at its state',
-      native: 'GET /vms/{uuid}',
-      act: async () => allow(action, stateOf(await this.#vms.demand(nativeId, signal))) === 'already',
-    });
+  #look(action: VmAction, nativeId: NativeId, { journal, signal }: OperationContext): Promise<'already' | 'go'> {
+    const state = async () => stateOf(await this.#vms.demand(nativeId, signal));
+    return lookFirst(action, journal, { native: 'GET /vms/{uuid}', state });
   }
 
   async #powerOn(nativeId: NativeId, context: OperationContext): Promise<void> {

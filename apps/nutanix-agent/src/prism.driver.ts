@@ -1,5 +1,12 @@
 import type { CreateVm, DeleteVm, DriverVm, HostStatus, NativeDefinition, NativeId, StopVm } from '@polyvirt/contracts';
-import type { Effect, HypervisorDriver, Made, OperationContext, Outcome } from '@polyvirt/hypervisor';
+import {
+  ProblemGuard,
+  type Effect,
+  type HypervisorDriver,
+  type Made,
+  type OperationContext,
+  type Outcome,
+} from '@polyvirt/hypervisor';
 import { Identifiers } from './client/identifiers.ts';
 import { Pages } from './client/paging.ts';
 import { PrismClient, type PrismClientOptions } from './client/prism-client.ts';
@@ -15,7 +22,7 @@ import { TaskSteps } from './lifecycle/task-steps.ts';
 import { MetricsSweep } from './metrics.ts';
 import { Networks } from './networks.ts';
 import { Power, type ShutdownMechanism } from './power.ts';
-import { guarded } from './prism.problems.ts';
+import { toProblem } from './prism.problems.ts';
 import { Probe } from './probe.ts';
 import { RecoveryPoints } from './snapshots/recovery-points.ts';
 import { SnapshotNotes } from './snapshots/snapshot-notes.ts';
@@ -41,6 +48,8 @@ export interface PrismDriverOptions extends PrismClientOptions {
   /** How soon a guest is asked again to shut down when the request failed. 5,000 ms by default. */
   readonly pressAgainMs?: number | undefined;
 }
+
+const guard = new ProblemGuard(toProblem);
 
 /** Nutanix AHV by Prism Central's v3 API. The native id of a VM is its UUID. */
 export class PrismDriver implements HypervisorDriver {
@@ -98,26 +107,26 @@ export class PrismDriver implements HypervisorDriver {
     this.#creation = new Creation({ tasks, identifiers, vms, images, networks, clusters, steps });
     this.#removal = new Removal({ client, tasks, identifiers, vms, snapshots, steps });
 
-    this.reconfigure = guardedFacet(new Reconfiguration({ vms, networks, steps }));
-    this.clone = guardedFacet(
+    this.reconfigure = guard.facet(new Reconfiguration({ vms, networks, steps }));
+    this.clone = guard.facet(
       new Cloning({ client, tasks, identifiers, vms, points, creation: this.#creation, steps, patience }),
     );
-    this.snapshots = guardedFacet(snapshots);
-    this.metrics = guardedFacet(new MetricsSweep(vms));
+    this.snapshots = guard.facet(snapshots);
+    this.metrics = guard.facet(new MetricsSweep(vms));
     this.watch = new VmWatch({
       vms,
       tasks,
       options: { tasksMs: options.watchMs ?? 750, surveyMs: options.surveyMs ?? 10_000 },
     });
-    this.console = guardedFacet(new PrismConsole(client, vms));
-    this.images = guardedFacet(images);
-    this.networks = guardedFacet(networks);
+    this.console = guard.facet(new PrismConsole(client, vms));
+    this.images = guard.facet(images);
+    this.networks = guard.facet(networks);
     this.guest = {
-      read: (nativeId: NativeId, signal: AbortSignal) => guarded(() => machines.guest(nativeId, signal)),
+      read: (nativeId: NativeId, signal: AbortSignal) => guard.run(() => machines.guest(nativeId, signal)),
     };
     this.export = {
       definition: (nativeId: NativeId, signal: AbortSignal): Promise<NativeDefinition> =>
-        guarded(() => machines.definition(nativeId, signal)),
+        guard.run(() => machines.definition(nativeId, signal)),
     };
   }
 
@@ -126,51 +135,39 @@ export class PrismDriver implements HypervisorDriver {
   }
 
   list(signal: AbortSignal): Promise<DriverVm[]> {
-    return guarded(() => this.#machines.list(signal));
+    return guard.run(() => this.#machines.list(signal));
   }
 
   get(nativeId: NativeId, signal: AbortSignal): Promise<DriverVm> {
-    return guarded(() => this.#machines.get(nativeId, signal));
+    return guard.run(() => this.#machines.get(nativeId, signal));
   }
 
   create(input: CreateVm, context: OperationContext): Promise<Made> {
-    return guarded(() => this.#creation.create(input, context));
+    return guard.run(() => this.#creation.create(input, context));
   }
 
   delete(nativeId: NativeId, input: DeleteVm, context: OperationContext): Promise<Outcome> {
-    return guarded(() => this.#removal.delete(nativeId, input, context));
+    return guard.run(() => this.#removal.delete(nativeId, input, context));
   }
 
   start(nativeId: NativeId, context: OperationContext): Promise<Effect> {
-    return guarded(() => this.#power.start(nativeId, context));
+    return guard.run(() => this.#power.start(nativeId, context));
   }
 
   stop(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
-    return guarded(() => this.#power.stop(nativeId, input, context));
+    return guard.run(() => this.#power.stop(nativeId, input, context));
   }
 
   restart(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
-    return guarded(() => this.#power.restart(nativeId, input, context));
+    return guard.run(() => this.#power.restart(nativeId, input, context));
   }
 
   reset(nativeId: NativeId, context: OperationContext): Promise<Effect> {
-    return guarded(() => this.#power.reset(nativeId, context));
+    return guard.run(() => this.#power.reset(nativeId, context));
   }
 
   close(): Promise<void> {
     this.#tasks.close();
     return this.#client.close();
   }
-}
-
-/** The same object, except that only problems come out of its methods. */
-function guardedFacet<Facet extends object>(facet: Facet): Facet {
-  return new Proxy(facet, {
-    get(target, key) {
-      const member: unknown = Reflect.get(target, key, target);
-      return typeof member === 'function'
-        ? (...args: unknown[]) => guarded(() => member.apply(target, args) as Promise<unknown>)
-        : member;
-    },
-  });
 }

@@ -117,12 +117,3 @@ function ofRefusal(error: PrismError): ProblemError {
 const said = (message: string): Meaning | undefined => bySentence.find(([pattern]) => pattern.test(message))?.[1];
 
 const stop = (sentence: string): string => (/[.!?]$/.test(sentence.trim()) ? sentence.trim() : `${sentence.trim()}.`);
-
-/** Runs calls to Prism and lets only problems out. */
-export async function guarded<Result>(calls: () => Promise<Result>): Promise<Result> {
-  try {
-    return await calls();
-  } catch (error) {
-    throw toProblem(error);
-  }
-}

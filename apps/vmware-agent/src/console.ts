@@ -1,9 +1,8 @@
 import { connect, createServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ProblemError, type NativeId } from '@polyvirt/contracts';
-import type { ConsoleFacet } from '@polyvirt/hypervisor';
+import { allow, type ConsoleFacet } from '@polyvirt/hypervisor';
 import type { Machines } from './inventory/machines.ts';
-import { demand } from './power.ts';
 
 /** VNC's usual ports, behind those that people use by hand. */
 const FIRST_PORT = 5_950;
@@ -22,7 +21,7 @@ export class VncConsole implements ConsoleFacet {
 
   async open(nativeId: NativeId, signal: AbortSignal): Promise<Duplex> {
     const machine = await this.#machines.demand(nativeId);
-    demand('console', await this.#machines.state(machine));
+    allow('console', await this.#machines.state(machine));
     const vmx = await this.#machines.configuration(machine);
     const port = vmx.isTrue('RemoteDisplay.vnc.enabled') ? vmx.number('RemoteDisplay.vnc.port') : undefined;
     if (port === undefined)

@@ -1,5 +1,5 @@
-import { ProblemError, verdictOn, type NativeId, type StopVm, type VmAction, type VmState } from '@polyvirt/contracts';
-import type { Effect, Journal, OperationContext, SuspendFacet } from '@polyvirt/hypervisor';
+import { ProblemError, type NativeId, type StopVm, type VmAction } from '@polyvirt/contracts';
+import { lookFirst, type Effect, type Journal, type OperationContext, type SuspendFacet } from '@polyvirt/hypervisor';
 import { vncEntries, type VncPorts } from './console.ts';
 import { removeStaleLocks, windowOf } from './host/locks.ts';
 import { failureInLog, isLogged, questionInLog } from './host/vm-log.ts';
@@ -58,12 +58,7 @@ export class Power implements SuspendFacet {
 
   async restart(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
     const machine = await this.#machines.demandOpen(nativeId);
-    // Looked at in a step: a restart that is resumed after its shutdown finds the machine off, and goes on.
-    await context.journal.step({
-      name: 'look at its state',
-      native: 'vmrun list',
-      act: async () => void demand(input.force ? 'restart-force' : 'restart', await this.#machines.state(machine)),
-    });
+    await this.#look(input.force ? 'restart-force' : 'restart', machine, context.journal);
     await this.#shutDown(machine, input, context);
     await this.#powerOnStep(machine, context);
     return 'changed';
@@ -71,11 +66,7 @@ export class Power implements SuspendFacet {
 
   async reset(nativeId: NativeId, { journal, signal }: OperationContext): Promise<Effect> {
     const machine = await this.#machines.demandOpen(nativeId);
-    await journal.step({
-      name: 'look at its state',
-      native: 'vmrun list',
-      act: async () => void demand('reset', await this.#machines.state(machine)),
-    });
+    await this.#look('reset', machine, journal);
     await journal.step({
       name: 'press reset',
       native: 'vmrun reset hard',
@@ -341,25 +332,13 @@ export class Power implements SuspendFacet {
     });
   }
 
-  /**
-   * Runs the change unless the machine is there already; a state that does not allow it is `wrong-state`. The look is a step,
-   * so that a command which is resumed behind its change still knows that there was one to make.
-   */
   async #unless(action: VmAction, machine: Machine, journal: Journal, change: () => Promise<void>): Promise<Effect> {
-    const already = await journal.step({
-      name: 'look at its state',
-      native: 'vmrun list',
-      act: async () => demand(action, await this.#machines.state(machine)).already,
-    });
-    if (already) return 'unchanged';
+    if ((await this.#look(action, machine, journal)) === 'already') return 'unchanged';
     await change();
     return 'changed';
   }
-}
 
-/** Throws `wrong-state`, with what to do first, when the table says that the action makes no sense in this state. */
-export function demand(action: VmAction, state: VmState): { allowed: true; already: boolean } {
-  const verdict = verdictOn(action, state);
-  if (!verdict.allowed) throw new ProblemError('wrong-state', verdict.reason);
-  return verdict;
+  #look(action: VmAction, machine: Machine, journal: Journal): Promise<'already' | 'go'> {
+    return lookFirst(action, journal, { native: 'vmrun list', state: () => this.#machines.state(machine) });
+  }
 }

@@ -1,5 +1,12 @@
 import type { Capabilities, CreateVm, DeleteVm, DriverVm, HostStatus, NativeId, StopVm } from '@polyvirt/contracts';
-import type { Effect, HypervisorDriver, Made, OperationContext, Outcome } from '@polyvirt/hypervisor';
+import {
+  ProblemGuard,
+  type Effect,
+  type HypervisorDriver,
+  type Made,
+  type OperationContext,
+  type Outcome,
+} from '@polyvirt/hypervisor';
 import { VncConsole, VncPorts } from './console.ts';
 import { DiskTool, GIB } from './disks/disk-tool.ts';
 import { disksUsedBy } from './disks/disk-users.ts';
@@ -21,7 +28,7 @@ import { capabilitiesOf, probe, readProduct, type Product } from './probe.ts';
 import { Snapshots } from './snapshots/snapshots.ts';
 import { usualPatience, type Patience } from './vmrun/achieve.ts';
 import { usualPlaces, type Places, type Platform } from './vmrun/installation.ts';
-import { guarded } from './vmrun/vmrun.problems.ts';
+import { toProblem } from './vmrun/vmrun.problems.ts';
 import { usualDeadlines, Vmrun, type CallDeadlines } from './vmrun/vmrun.ts';
 import { VmWatch } from './watch.ts';
 
@@ -57,6 +64,8 @@ export const usualGuestOs = 'other-64';
 export const usualMaxCalls = 4;
 const PRODUCT_BELIEVED_MS = 10 * 60_000;
 export const usualCodePage = 'windows-1252';
+
+const guard = new ProblemGuard(toProblem);
 
 /** VMware Workstation by vmrun, vmware-vdiskmanager and the files of its machines. The native id is that of the .vmx path. */
 export class WorkstationDriver implements HypervisorDriver {
@@ -145,27 +154,27 @@ export class WorkstationDriver implements HypervisorDriver {
     });
     this.#removal = new Removal({ vmrun, machines, snapshots, patience });
 
-    this.suspend = guardedFacet(power);
-    this.reconfigure = guardedFacet(new Reconfiguration({ vmrun, machines, networks, disks, powerOffWork }));
-    this.clone = capabilities.clone.available ? guardedFacet(cloning) : undefined;
-    this.snapshots = capabilities.snapshots.available ? guardedFacet(snapshots) : undefined;
+    this.suspend = guard.facet(power);
+    this.reconfigure = guard.facet(new Reconfiguration({ vmrun, machines, networks, disks, powerOffWork }));
+    this.clone = capabilities.clone.available ? guard.facet(cloning) : undefined;
+    this.snapshots = capabilities.snapshots.available ? guard.facet(snapshots) : undefined;
     this.metrics = capabilities.metrics.available
-      ? guardedFacet(new MetricsSweep(machines, discovery, platform))
+      ? guard.facet(new MetricsSweep(machines, discovery, platform))
       : undefined;
     this.watch = new VmWatch({
       ...{ vmrun, discovery, running, leases, guest, folders },
       inventoryFile: places.inventory,
     });
-    this.console = guardedFacet(new VncConsole(machines));
-    this.networks = guardedFacet(networks);
-    this.guest = guardedFacet(guest);
+    this.console = guard.facet(new VncConsole(machines));
+    this.networks = guard.facet(networks);
+    this.guest = guard.facet(guest);
     this.images = {
-      list: () => guarded(() => images.list()),
-      templates: () => guarded(() => this.#templates(discovery)),
+      list: () => guard.run(() => images.list()),
+      templates: () => guard.run(() => this.#templates(discovery)),
     };
     this.export = {
       definition: (nativeId: NativeId) =>
-        guarded(async () => {
+        guard.run(async () => {
           const machine = await machines.demand(nativeId);
           const disksOfIt = await disksUsedBy(machine, machines);
           return {
@@ -189,35 +198,35 @@ export class WorkstationDriver implements HypervisorDriver {
   }
 
   list(): Promise<DriverVm[]> {
-    return guarded(() => this.#machines.list());
+    return guard.run(() => this.#machines.list());
   }
 
   get(nativeId: NativeId): Promise<DriverVm> {
-    return guarded(() => this.#machines.get(nativeId));
+    return guard.run(() => this.#machines.get(nativeId));
   }
 
   create(input: CreateVm, context: OperationContext): Promise<Made> {
-    return guarded(() => this.#creation.create(input, context));
+    return guard.run(() => this.#creation.create(input, context));
   }
 
   delete(nativeId: NativeId, input: DeleteVm, context: OperationContext): Promise<Outcome> {
-    return guarded(() => this.#removal.delete(nativeId, input, context));
+    return guard.run(() => this.#removal.delete(nativeId, input, context));
   }
 
   start(nativeId: NativeId, context: OperationContext): Promise<Effect> {
-    return guarded(() => this.#power.start(nativeId, context));
+    return guard.run(() => this.#power.start(nativeId, context));
   }
 
   stop(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
-    return guarded(() => this.#power.stop(nativeId, input, context));
+    return guard.run(() => this.#power.stop(nativeId, input, context));
   }
 
   restart(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
-    return guarded(() => this.#power.restart(nativeId, input, context));
+    return guard.run(() => this.#power.restart(nativeId, input, context));
   }
 
   reset(nativeId: NativeId, context: OperationContext): Promise<Effect> {
-    return guarded(() => this.#power.reset(nativeId, context));
+    return guard.run(() => this.#power.reset(nativeId, context));
   }
 
   /** Nothing is held between calls. */
@@ -245,16 +254,4 @@ export class WorkstationDriver implements HypervisorDriver {
     );
     return shown.sort((one, other) => one.name.localeCompare(other.name));
   }
-}
-
-/** The same object, except that only problems come out of its methods. */
-function guardedFacet<Facet extends object>(facet: Facet): Facet {
-  return new Proxy(facet, {
-    get(target, key) {
-      const member: unknown = Reflect.get(target, key, target);
-      return typeof member === 'function'
-        ? (...args: unknown[]) => guarded(() => member.apply(target, args) as Promise<unknown>)
-        : member;
-    },
-  });
 }

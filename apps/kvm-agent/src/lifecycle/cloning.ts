@@ -1,10 +1,9 @@
 import { ProblemError, type CloneVm, type NativeId } from '@polyvirt/contracts';
-import type { CloneFacet, Made, OperationContext } from '@polyvirt/hypervisor';
+import { allow, type CloneFacet, type Made, type OperationContext } from '@polyvirt/hypervisor';
 import type { Domain, Libvirt, Volume } from '@polyvirt/node-libvirt';
 import { isDisk, type DomainDisk } from '../domain/domain-reader.ts';
 import { cloneDefinition, withDiskSources } from '../domain/domain-edits.ts';
 import type { Machines } from '../domain/machines.ts';
-import { demand } from '../power.ts';
 import { extractSnapshot } from '../storage/qemu-img.ts';
 import { orUndefined, unmanaged, type StoragePool } from '../storage/storage-pool.ts';
 import { readVolume } from '../storage/volume-facts.ts';
@@ -86,7 +85,7 @@ export class Cloning implements CloneFacet {
   }
 
   async #check(source: Domain, { name, linked, snapshot }: CloneVm, uuid: NativeId): Promise<void> {
-    demand('clone', await this.#machines.state(source));
+    allow('clone', await this.#machines.state(source));
     const namesake = await orUndefined(this.#libvirt.domains.getByName(name));
     if (namesake && namesake.uuid !== uuid)
       throw new ProblemError('name-taken', `A VM called "${name}" is already on this host: ${namesake.uuid}.`);
@@ -204,7 +203,7 @@ export class Cloning implements CloneFacet {
 
   async #moveOnto(domain: Domain, paths: ReadonlyMap<string, string>): Promise<void> {
     if (paths.size === 0) return;
-    demand('clone', await this.#machines.state(domain));
+    allow('clone', await this.#machines.state(domain));
     await this.#libvirt.domains.define(withDiskSources(await domain.xml({ inactive: true, secure: true }), paths));
   }
 

@@ -1,12 +1,11 @@
 import { ProblemError, type NativeId, type ReconfigureVm } from '@polyvirt/contracts';
-import type { OperationContext, ReconfigureFacet, Reconfigured } from '@polyvirt/hypervisor';
+import { allow, type OperationContext, type ReconfigureFacet, type Reconfigured } from '@polyvirt/hypervisor';
 import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
 import { buildNicXml } from '../domain/domain-xml.ts';
 import { isDisk, pendingChanges, readDomain } from '../domain/domain-reader.ts';
 import type { Machines } from '../domain/machines.ts';
 import type { Networks } from '../networks.ts';
 import type { PendingNames } from '../pending-names.ts';
-import { demand } from '../power.ts';
 import { GIB, orUndefined, unmanaged, type StoragePool } from '../storage/storage-pool.ts';
 import type { StateWaiter } from '../state-waiter.ts';
 import { macOf } from './derived-ids.ts';
@@ -43,7 +42,7 @@ export class Reconfiguration implements ReconfigureFacet {
   async apply(nativeId: NativeId, input: ReconfigureVm, context: OperationContext): Promise<Reconfigured> {
     const { journal } = context;
     const domain = await this.#machines.domain(nativeId);
-    demand('reconfigure', await this.#machines.state(domain));
+    allow('reconfigure', await this.#machines.state(domain));
     // All of the input is checked before any of it is done, so that bad input changes nothing.
     await journal.step({
       name: 'check the changes',

@@ -1,9 +1,8 @@
 import { ProblemError, type DeleteVm, type NativeId } from '@polyvirt/contracts';
-import type { OperationContext, Outcome } from '@polyvirt/hypervisor';
+import { allow, type OperationContext, type Outcome } from '@polyvirt/hypervisor';
 import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
 import type { Machines } from '../domain/machines.ts';
 import type { Networks } from '../networks.ts';
-import { demand } from '../power.ts';
 import { backingChain, DiskUsers } from '../storage/disk-users.ts';
 import { IMAGE_PREFIX } from '../storage/image-library.ts';
 import { orUndefined, type StoragePool } from '../storage/storage-pool.ts';
@@ -78,7 +77,7 @@ export class Removal {
   async #inspect(nativeId: NativeId, { disks: fate }: DeleteVm): Promise<Remains | undefined> {
     const domain = await this.#machines.find(nativeId);
     if (!domain) return undefined;
-    demand('delete', await this.#machines.state(domain));
+    allow('delete', await this.#machines.state(domain));
     const { disks, nics } = await this.#machines.definition(domain);
     const files: string[] = [];
     const notes: string[] = [];

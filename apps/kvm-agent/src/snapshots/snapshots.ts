@@ -1,10 +1,9 @@
 import { ProblemError, type CreateSnapshot, type NativeId } from '@polyvirt/contracts';
-import type { Effect, OperationContext, SnapshotFacet } from '@polyvirt/hypervisor';
+import { allow, type Effect, type OperationContext, type SnapshotFacet } from '@polyvirt/hypervisor';
 import type { Domain } from '@polyvirt/node-libvirt';
 import { isDisk } from '../domain/domain-reader.ts';
 import { isOn } from '../domain/states.ts';
 import type { Machines } from '../domain/machines.ts';
-import { demand } from '../power.ts';
 import { orUndefined } from '../storage/storage-pool.ts';
 import { buildXml } from '../xml.ts';
 
@@ -48,7 +47,7 @@ export class Snapshots implements SnapshotFacet {
 
   async revert(nativeId: NativeId, id: string, { journal }: OperationContext): Promise<Effect> {
     const domain = await this.#machines.domain(nativeId);
-    demand('snapshot-revert', await this.#machines.state(domain));
+    allow('snapshot-revert', await this.#machines.state(domain));
     const snapshot = await orUndefined(domain.snapshot(id));
     if (!snapshot) throw snapshotNotFound(id);
     await journal.step({
@@ -70,7 +69,7 @@ export class Snapshots implements SnapshotFacet {
     { journal }: OperationContext,
   ): Promise<Effect> {
     const domain = await this.#machines.domain(nativeId);
-    demand('snapshot-delete', await this.#machines.state(domain));
+    allow('snapshot-delete', await this.#machines.state(domain));
     const existed = await journal.step({
       name: 'look for the snapshot',
       native: 'domain_snapshot_lookup_by_name',
@@ -90,7 +89,7 @@ export class Snapshots implements SnapshotFacet {
 
   async #check(domain: Domain, { name, memory }: CreateSnapshot): Promise<void> {
     const state = await this.#machines.state(domain);
-    demand('snapshot-create', state);
+    allow('snapshot-create', state);
     if (name.startsWith('.'))
       throw new ProblemError('invalid-input', 'libvirt refuses a snapshot whose name begins with a dot.', {
         errors: [{ pointer: '/name', detail: 'Begins with a dot.' }],

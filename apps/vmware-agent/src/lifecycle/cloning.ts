@@ -1,12 +1,12 @@
 import { mkdir, realpath } from 'node:fs/promises';
 import { ProblemError, type CloneVm, type NativeId, type OperationId } from '@polyvirt/contracts';
-import type { CloneFacet, Made, OperationContext } from '@polyvirt/hypervisor';
+import { allow, type CloneFacet, type Made, type OperationContext } from '@polyvirt/hypervisor';
 import { readVmdk, beside } from '../disks/vmdk.ts';
 import { removeStaleLocks } from '../host/locks.ts';
 import { exists, type Discovery } from '../inventory/discovery.ts';
 import { machineAt, type Machine } from '../inventory/identity.ts';
 import { vmsdOf, type Machines } from '../inventory/machines.ts';
-import { demand, type Power } from '../power.ts';
+import type { Power } from '../power.ts';
 import type { Snapshots } from '../snapshots/snapshots.ts';
 import { forgetClone } from '../snapshots/vmsd-edits.ts';
 import { achieve, type Patience } from '../vmrun/achieve.ts';
@@ -148,7 +148,7 @@ export class Cloning implements CloneFacet {
     { name, linked, snapshot }: CloneVm,
     operationId: OperationId,
   ): Promise<{ snapshot: string | null; macs: string[] }> {
-    demand('clone', await this.#machines.state(source));
+    allow('clone', await this.#machines.state(source));
     await this.#machines.demandFreeName(name, own.nativeId);
     const macs = macsOf(operationId, MOST_NICS, await this.#machines.takenMacs(own));
     if (snapshot === undefined) return { snapshot: null, macs };

@@ -1,5 +1,5 @@
 import { ProblemError, type NativeId, type ReconfigureVm } from '@polyvirt/contracts';
-import type { OperationContext, ReconfigureFacet, Reconfigured } from '@polyvirt/hypervisor';
+import { allow, type OperationContext, type ReconfigureFacet, type Reconfigured } from '@polyvirt/hypervisor';
 import { GIB, type DiskTool } from '../disks/disk-tool.ts';
 import { windowOf } from '../host/locks.ts';
 import type { Machine } from '../inventory/identity.ts';
@@ -14,7 +14,6 @@ import {
 } from '../inventory/pending-changes.ts';
 import type { PowerOffWork } from '../inventory/power-off-work.ts';
 import type { Networks } from '../network/networks.ts';
-import { demand } from '../power.ts';
 import type { Vmrun } from '../vmrun/vmrun.ts';
 import { editDictionary } from '../vmx/dictionary-file.ts';
 import { cpusOf, memoryOf, nameOf, nicsOf } from '../vmx/hardware-reader.ts';
@@ -136,7 +135,7 @@ export class Reconfiguration implements ReconfigureFacet {
 
   async #check(machine: Machine, input: ReconfigureVm, { operationId }: OperationContext): Promise<Plan> {
     const state = await this.#machines.state(machine);
-    demand('reconfigure', state);
+    allow('reconfigure', state);
     const isOn = state === 'running' || state === 'paused';
     const window = isOn ? undefined : await windowOf(machine.vmx);
     if (window)

@@ -1,7 +1,7 @@
 import { readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ProblemError, type DeleteVm, type NativeId } from '@polyvirt/contracts';
-import type { OperationContext, Outcome } from '@polyvirt/hypervisor';
+import { allow, type OperationContext, type Outcome } from '@polyvirt/hypervisor';
 import { DiskUsers, disksUsedBy } from '../disks/disk-users.ts';
 import { readVmdk } from '../disks/vmdk.ts';
 import { windowOf } from '../host/locks.ts';
@@ -9,7 +9,6 @@ import { exists } from '../inventory/discovery.ts';
 import type { Machine } from '../inventory/identity.ts';
 import { folderOf, stemOf, vmsdOf, type Machines } from '../inventory/machines.ts';
 import { pendingFileOf } from '../inventory/pending-changes.ts';
-import { demand } from '../power.ts';
 import type { Snapshots } from '../snapshots/snapshots.ts';
 import { forgetClone } from '../snapshots/vmsd-edits.ts';
 import { achieve, type Patience } from '../vmrun/achieve.ts';
@@ -84,7 +83,7 @@ export class Removal {
   async #inspect(nativeId: NativeId, { disks: fate }: DeleteVm): Promise<Remains | undefined> {
     if (!(await this.#machines.find(nativeId))) return undefined;
     const machine = await this.#machines.demandOpen(nativeId);
-    demand('delete', await this.#machines.state(machine));
+    allow('delete', await this.#machines.state(machine));
     const window = await windowOf(machine.vmx);
     if (window)
       throw new ProblemError(

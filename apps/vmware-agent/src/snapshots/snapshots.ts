@@ -1,11 +1,11 @@
 import { ProblemError, type CreateSnapshot, type NativeId, type VmState } from '@polyvirt/contracts';
-import type { Effect, OperationContext, SnapshotFacet } from '@polyvirt/hypervisor';
+import { allow, type Effect, type OperationContext, type SnapshotFacet } from '@polyvirt/hypervisor';
 import { removeOrphanedLayers } from '../disks/disk-users.ts';
 import { removeStaleLocks } from '../host/locks.ts';
 import { exists } from '../inventory/discovery.ts';
 import type { Machine } from '../inventory/identity.ts';
 import { vmsdOf, type Machines } from '../inventory/machines.ts';
-import { demand, type Power } from '../power.ts';
+import type { Power } from '../power.ts';
 import { achieve, type Patience } from '../vmrun/achieve.ts';
 import type { Vmrun } from '../vmrun/vmrun.ts';
 import { editDictionary } from '../vmx/dictionary-file.ts';
@@ -40,7 +40,7 @@ export class Snapshots implements SnapshotFacet {
       native: 'vmrun listSnapshots',
       act: async () => {
         const state = await this.#machines.state(machine);
-        demand('snapshot-create', state);
+        allow('snapshot-create', state);
         if (isOnState(state) && memory === false)
           throw new ProblemError(
             'wrong-state',
@@ -72,7 +72,7 @@ export class Snapshots implements SnapshotFacet {
       name: 'look for the snapshot',
       native: 'vmrun listSnapshots',
       act: async () => {
-        demand('snapshot-revert', await this.#machines.state(machine));
+        allow('snapshot-revert', await this.#machines.state(machine));
         const tree = await this.#machines.snapshots(machine);
         const snapshot = tree.byId(id);
         if (!snapshot) throw new ProblemError('snapshot-not-found', `The VM has no snapshot ${id}.`);
@@ -134,7 +134,7 @@ export class Snapshots implements SnapshotFacet {
       name: 'look for the snapshot',
       native: 'vmrun listSnapshots',
       act: async () => {
-        demand('snapshot-delete', await this.#machines.state(machine));
+        allow('snapshot-delete', await this.#machines.state(machine));
         const tree = await this.#machines.snapshots(machine);
         const snapshot = tree.byId(id);
         if (snapshot) await this.#refuseForClones(tree, snapshot, children);

@@ -192,12 +192,3 @@ function fromFileSystem(error: unknown): unknown {
   const known = byErrno[(error as NodeJS.ErrnoException).code ?? ''];
   return known ? new ProblemError(known[0], known[1], { cause: error }) : error;
 }
-
-/** Runs work on the host and lets only problems out. */
-export async function guarded<Result>(work: () => Promise<Result>): Promise<Result> {
-  try {
-    return await work();
-  } catch (error) {
-    throw toProblem(error);
-  }
-}
