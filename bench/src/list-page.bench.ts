@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import autocannon from 'autocannon';
@@ -8,6 +8,7 @@ import { broadcast, openBucket, type Bus } from '@polyvirt/bus';
 import { eventually } from '@polyvirt/bus/testing';
 import { buckets, keys, subjects, vmIdOf, VmRecord, type Metrics } from '@polyvirt/contracts';
 import { Stack } from '@polyvirt/e2e/stack';
+import { end, residentMiB } from './processes.ts';
 import type { Measurement } from './row.ts';
 import { median, ms, p95 } from './statistics.ts';
 
@@ -24,7 +25,6 @@ const SWEEPS = 3;
 const SWEEP_EVERY_MS = 5_000;
 /** So often a VM changes while pages are read, as in a house at work. */
 const CHANGE_EVERY_MS = 50;
-const mebibyte = 1_024 * 1_024;
 
 /** A page of 50 out of 20,000 VMs, authenticated, beside a handler that returns the same bytes; and the memory it takes. */
 export const measureListPage: Measurement = async (log) => {
@@ -70,7 +70,7 @@ export const measureListPage: Measurement = async (log) => {
         measureEveryVm(stack.bus);
         await delay(SWEEP_EVERY_MS);
       }
-      const memory = await residentBytes(stack.service('gateway').pid!);
+      const memoryMiB = residentMiB(stack.service('gateway').pid!);
       return [
         {
           work: `GET /vms, 50 of ${VMS}, 20 of them changing each second`,
@@ -90,18 +90,16 @@ export const measureListPage: Measurement = async (log) => {
         },
         {
           work: `memory of the gateway at ${VMS} VMs with metrics`,
-          ours: `${Math.round(memory / mebibyte)} MiB`,
+          ours: `${Math.round(memoryMiB)} MiB`,
           beside: '512 MiB',
-          ratio: memory / mebibyte / 512,
+          ratio: memoryMiB / 512,
           bar: '≤ 512 MiB',
-          met: memory / mebibyte <= 512,
+          met: memoryMiB <= 512,
         },
       ];
     } finally {
       clearInterval(changes);
-      const ended = once(peer, 'exit');
-      peer.kill();
-      await ended;
+      await end(peer);
     }
   } finally {
     await stack.stop();
@@ -211,9 +209,4 @@ async function load(url: string, headers: Record<string, string>): Promise<Load>
   if (result.non2xx > 0 || result.errors > 0)
     throw new Error(`${result.non2xx} refusals and ${result.errors} errors from ${url}`);
   return { perSecond: result.requests.total / result.duration, latenciesMs };
-}
-
-async function residentBytes(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)![1]) * 1_024;
 }

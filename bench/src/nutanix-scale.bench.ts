@@ -1,39 +1,23 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { performance } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
-import { setTimeout as delay } from 'node:timers/promises';
-import { ensureTopology, type Bus } from '@polyvirt/bus';
-import { eventually, NatsServer } from '@polyvirt/bus/testing';
-import { buckets } from '@polyvirt/contracts';
+import { root } from '@polyvirt/tools';
+import { measureAtRest } from './at-rest.ts';
 import type { PollerOrders } from './prism-poller.ts';
+import { start } from './processes.ts';
 import type { Measurement } from './row.ts';
 
 const VMS = 1_000;
-const HOST = 'nutanix-bench';
 /** How often the agent asks what has changed, and how often the poller lists everything. */
 const WATCH_MS = 750;
 const METRICS_MS = 5_000;
-const SETTLE_MS = 5_000;
-const MEASURE_MS = 30_000;
 const CREDENTIALS = { username: 'admin', password: 'nutanix/4u' };
-const TICKS_PER_SECOND = 100;
-
-const repository = join(import.meta.dirname, '../..');
 
 interface Simulator {
   readonly url: string;
   readonly certificate: string;
   calls(): Promise<number>;
-}
-
-interface Cost {
-  readonly callsPerMinute: number;
-  readonly cpuPercent: number;
-  readonly memoryMiB: number;
 }
 
 /** An agent that looks after a thousand VMs of one Prism Central, beside a poller that lists them all as often. */
@@ -42,77 +26,40 @@ export const measureNutanixScale: Measurement = async (log) => {
   const folder = mkdtempSync(join(tmpdir(), 'polyvirt-bench-prism-'));
   cleanup.defer(() => rmSync(folder, { recursive: true, force: true }));
   const simulator = await startSimulator(folder, cleanup);
-  const password = 'bench';
-  const nats = await NatsServer.start({
-    services: [
-      { service: 'gateway', password },
-      { service: 'agent', host: HOST, password },
-    ],
-  });
-  cleanup.defer(() => nats[Symbol.asyncDispose]());
-  const bus = await nats.connect('gateway');
-  cleanup.defer(() => bus.close());
-  await ensureTopology(bus, { hosts: [HOST] });
-
-  const began = performance.now();
-  const agent = start(cleanup, [join(repository, 'apps/nutanix-agent/dist/main.js')], {
-    POLYVIRT_HOST_ID: HOST,
-    POLYVIRT_NATS_URL: nats.url,
-    POLYVIRT_NATS_USER: `agent-${HOST}`,
-    POLYVIRT_NATS_PASSWORD: password,
-    POLYVIRT_LOG_LEVEL: 'error',
-    POLYVIRT_METRICS_SECONDS: String(METRICS_MS / 1_000),
-    POLYVIRT_PRISM_ADDRESS: simulator.url,
-    POLYVIRT_PRISM_USERNAME: CREDENTIALS.username,
-    POLYVIRT_PRISM_PASSWORD: CREDENTIALS.password,
-    POLYVIRT_PRISM_CLUSTER: 'cluster-a',
-    POLYVIRT_PRISM_CA_FILE: simulator.certificate,
-    POLYVIRT_PRISM_WATCH_MS: String(WATCH_MS),
-  });
-  await eventually(async () => {
-    if ((await recordsOn(bus)) < VMS) throw new Error('the inventory is not complete');
-  }, 120_000);
-  const firstInventoryMs = performance.now() - began;
-  log(`first inventory after ${(firstInventoryMs / 1_000).toFixed(1)} s`);
-  const firstCalls = await simulator.calls();
-  const ours = await measure(simulator, agent);
-  await end(agent);
-  log(`the agent: ${describe(ours)}`);
-
-  const poller = start(cleanup, [join(import.meta.dirname, 'prism-poller.js'), JSON.stringify(orders(simulator))], {
-    NODE_EXTRA_CA_CERTS: simulator.certificate,
-  });
-  await once(poller.stdout!, 'data');
-  const theirs = await measure(simulator, poller);
-  await end(poller);
-  log(`the poller: ${describe(theirs)}`);
-
-  const work = `${VMS.toLocaleString('en')} VMs on one Prism, at rest`;
-  const row = (what: string, mine: number, peers: number, unit: string, most: number) => ({
-    work: `${work}: ${what}`,
-    ours: `${mine.toFixed(1)} ${unit}`,
-    beside: `listing all each beat ${peers.toFixed(1)} ${unit}`,
-    ratio: mine / peers,
-    bar: `≤ ${most} ×`,
-    met: mine / peers <= most,
-  });
-  return [
+  const { firstInventory, besidePoller } = await measureAtRest(
     {
-      work: `first inventory of ${VMS.toLocaleString('en')} VMs on one Prism, from the start of the agent`,
-      ours: `${(firstInventoryMs / 1_000).toFixed(1)} s, ${firstCalls} calls`,
-      beside: 'ten seconds',
-      ratio: firstInventoryMs / 10_000,
-      bar: '≤ 1 ×',
-      met: firstInventoryMs <= 10_000,
+      id: 'nutanix-bench',
+      vms: VMS,
+      what: `${VMS.toLocaleString('en')} VMs on one Prism`,
+      polling: 'listing all each beat',
+      agent: {
+        args: [join(root, 'apps/nutanix-agent/dist/main.js')],
+        env: {
+          POLYVIRT_METRICS_SECONDS: String(METRICS_MS / 1_000),
+          POLYVIRT_PRISM_ADDRESS: simulator.url,
+          POLYVIRT_PRISM_USERNAME: CREDENTIALS.username,
+          POLYVIRT_PRISM_PASSWORD: CREDENTIALS.password,
+          POLYVIRT_PRISM_CLUSTER: 'cluster-a',
+          POLYVIRT_PRISM_CA_FILE: simulator.certificate,
+          POLYVIRT_PRISM_WATCH_MS: String(WATCH_MS),
+        },
+      },
+      poller: {
+        args: [join(import.meta.dirname, 'prism-poller.js'), JSON.stringify(orders(simulator))],
+        env: { NODE_EXTRA_CA_CERTS: simulator.certificate },
+      },
+      measureMs: 30_000,
+      calls: simulator.calls,
     },
-    row('calls', ours.callsPerMinute, theirs.callsPerMinute, 'a minute', 1),
-    row('CPU', ours.cpuPercent, theirs.cpuPercent, '% of a core', 0.5),
-    row('memory', ours.memoryMiB, theirs.memoryMiB, 'MiB', 1),
+    log,
+  );
+  return [
+    firstInventory,
+    besidePoller('calls', 'callsPerMinute', 'a minute', 1),
+    besidePoller('CPU', 'cpuPercent', '% of a core', 0.5),
+    besidePoller('memory', 'memoryMiB', 'MiB', 1),
   ];
 };
-
-const describe = ({ callsPerMinute, cpuPercent, memoryMiB }: Cost) =>
-  `${callsPerMinute.toFixed(0)} calls a minute, ${cpuPercent.toFixed(1)} % of a core, ${memoryMiB.toFixed(0)} MiB`;
 
 const orders = ({ url }: Simulator): PollerOrders => ({
   url,
@@ -137,22 +84,10 @@ const orders = ({ url }: Simulator): PollerOrders => ({
   },
 });
 
-async function measure(simulator: Simulator, { pid }: ChildProcess): Promise<Cost> {
-  await delay(SETTLE_MS);
-  const [calls, cpu, began] = [await simulator.calls(), cpuSeconds(pid!), performance.now()];
-  await delay(MEASURE_MS);
-  const seconds = (performance.now() - began) / 1_000;
-  return {
-    callsPerMinute: ((await simulator.calls()) - calls) * (60 / seconds),
-    cpuPercent: ((cpuSeconds(pid!) - cpu) / seconds) * 100,
-    memoryMiB: residentMiB(pid!),
-  };
-}
-
 async function startSimulator(folder: string, cleanup: AsyncDisposableStack): Promise<Simulator> {
-  const program = join(repository, 'simulators/prism/bin/prism-simulator');
-  const common = ['--port', '0', '--control-port', '0', '--data-dir', folder, '--seed-vms', String(VMS)];
-  const child = start(cleanup, [program, ...common], {});
+  const program = join(root, 'simulators/prism/bin/prism-simulator');
+  const options = ['--port', '0', '--control-port', '0', '--data-dir', folder, '--seed-vms', String(VMS)];
+  const child = start(cleanup, { args: [program, ...options], env: {} });
   const said = new Map<string, string>();
   for await (const line of createInterface(child.stdout!)) {
     const match = /^(ca certificate:|control on|listening on) (.+)$/.exec(line);
@@ -166,31 +101,3 @@ async function startSimulator(folder: string, cleanup: AsyncDisposableStack): Pr
     calls: async () => ((await (await fetch(`${control}/calls`)).json()) as { total: number }).total,
   };
 }
-
-function start(cleanup: AsyncDisposableStack, args: readonly string[], env: Record<string, string>): ChildProcess {
-  const child = spawn(process.execPath, args, {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { PATH: process.env['PATH'] ?? '', ...env },
-  });
-  child.stdout!.resume();
-  cleanup.defer(() => end(child));
-  return child;
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exit = once(child, 'exit');
-  child.kill('SIGTERM');
-  await exit;
-}
-
-const recordsOn = async (bus: Bus): Promise<number> =>
-  (await bus.manager.streams.info(`KV_${buckets.inventory.name}`)).state.messages;
-
-function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-}
-
-const residentMiB = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;

@@ -1,5 +1,4 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -14,31 +13,25 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { ensureTopology, type Bus } from '@polyvirt/bus';
-import { eventually, NatsServer } from '@polyvirt/bus/testing';
-import { buckets } from '@polyvirt/contracts';
+import { root } from '@polyvirt/tools';
+import { measureAtRest } from './at-rest.ts';
 import type { Measurement } from './row.ts';
 import type { PollerOrders } from './workstation-poller.ts';
 
 const VMS = 200;
 const RUNNING = 20;
-const HOST = 'vmware-bench';
 /** The beat of the agent's reconciliation, and of the poller. */
 const BEAT_MS = 30_000;
 const METRICS_MS = 5_000;
-const SETTLE_MS = 5_000;
-const MEASURE_MS = 60_000;
 const CALLS_AT_ONCE = 4;
-const TICKS_PER_SECOND = 100;
+const MEMORY_MIB = 120;
 /** As `npm start` runs agents. */
 const NODE_OPTION = '--max-semi-space-size=2';
 
 const run = promisify(execFile);
-const repository = join(import.meta.dirname, '../..');
-const simulator = join(repository, 'simulators/vmrun/bin');
+const simulator = join(root, 'simulators/vmrun/bin');
 
 interface Installation {
   readonly bin: string;
@@ -49,113 +42,61 @@ interface Installation {
   calls(): number;
 }
 
-interface Cost {
-  readonly callsPerMinute: number;
-  readonly cpuPercent: number;
-  readonly memoryMiB: number;
-}
-
 /** An agent that looks after two hundred VMs of one Workstation, beside a poller that asks for all of them each beat. */
 export const measureVmwareScale: Measurement = async (log) => {
   await using cleanup = new AsyncDisposableStack();
   const host = await installation(cleanup);
   log(`${VMS} VMs, ${RUNNING} of them on`);
-  const password = 'bench';
-  const nats = await NatsServer.start({
-    services: [
-      { service: 'gateway', password },
-      { service: 'agent', host: HOST, password },
-    ],
-  });
-  cleanup.defer(() => nats[Symbol.asyncDispose]());
-  const bus = await nats.connect('gateway');
-  cleanup.defer(() => bus.close());
-  await ensureTopology(bus, { hosts: [HOST] });
-
-  const callsBefore = host.calls();
-  const began = performance.now();
-  const agent = start(cleanup, [NODE_OPTION, join(repository, 'apps/vmware-agent/dist/main.js')], {
-    ...host.env,
-    POLYVIRT_HOST_ID: HOST,
-    POLYVIRT_NATS_URL: nats.url,
-    POLYVIRT_NATS_USER: `agent-${HOST}`,
-    POLYVIRT_NATS_PASSWORD: password,
-    POLYVIRT_LOG_LEVEL: 'error',
-    POLYVIRT_METRICS_SECONDS: String(METRICS_MS / 1_000),
-    POLYVIRT_RECONCILE_SECONDS: String(BEAT_MS / 1_000),
-    POLYVIRT_SIMULATED: 'true',
-    POLYVIRT_VMRUN_PATH: join(host.bin, 'vmrun'),
-    POLYVIRT_VMRUN_CALLS: String(CALLS_AT_ONCE),
-    POLYVIRT_VM_PATH: host.vmFolder,
-    POLYVIRT_VMWARE_INVENTORY: join(host.home, 'inventory.vmls'),
-    POLYVIRT_VMWARE_NETWORKS: join(host.home, 'etc/vmware'),
-  });
-  await eventually(async () => {
-    if ((await recordsOn(bus)) < VMS) throw new Error('the inventory is not complete');
-  }, 120_000);
-  const firstInventoryMs = performance.now() - began;
-  const firstCalls = host.calls() - callsBefore;
-  log(`first inventory after ${(firstInventoryMs / 1_000).toFixed(1)} s and ${firstCalls} calls`);
-  const ours = await measure(host, agent);
-  await end(agent);
-  log(`the agent: ${describe(ours)}`);
-
   const orders: PollerOrders = {
     vmrun: join(host.bin, 'vmrun'),
     vmxFiles: host.vmxFiles,
     everyMs: BEAT_MS,
     callsAtOnce: CALLS_AT_ONCE,
   };
-  const poller = start(cleanup, [join(import.meta.dirname, 'workstation-poller.js'), JSON.stringify(orders)], host.env);
-  const theirs = await measure(host, poller);
-  await end(poller);
-  log(`the poller: ${describe(theirs)}`);
-
-  const work = `${VMS} VMs on one Workstation, ${RUNNING} on, at rest`;
-  const row = (what: string, mine: number, peers: number, unit: string, most: number) => ({
-    work: `${work}: ${what}`,
-    ours: `${mine.toFixed(1)} ${unit}`,
-    beside: `asking for all each beat ${peers.toFixed(1)} ${unit}`,
-    ratio: mine / peers,
-    bar: `≤ ${most} ×`,
-    met: mine / peers <= most,
-  });
-  return [
+  const what = `${VMS} VMs on one Workstation, ${RUNNING} on`;
+  const { firstInventory, ours, theirs, besidePoller } = await measureAtRest(
     {
-      work: `first inventory of ${VMS} VMs on one Workstation, from the start of the agent`,
-      ours: `${(firstInventoryMs / 1_000).toFixed(1)} s, ${firstCalls} calls`,
-      beside: 'ten seconds',
-      ratio: firstInventoryMs / 10_000,
-      bar: '≤ 1 ×',
-      met: firstInventoryMs <= 10_000,
+      id: 'vmware-bench',
+      vms: VMS,
+      what,
+      polling: 'asking for all each beat',
+      agent: {
+        args: [NODE_OPTION, join(root, 'apps/vmware-agent/dist/main.js')],
+        env: {
+          ...host.env,
+          POLYVIRT_METRICS_SECONDS: String(METRICS_MS / 1_000),
+          POLYVIRT_RECONCILE_SECONDS: String(BEAT_MS / 1_000),
+          POLYVIRT_SIMULATED: 'true',
+          POLYVIRT_VMRUN_PATH: join(host.bin, 'vmrun'),
+          POLYVIRT_VMRUN_CALLS: String(CALLS_AT_ONCE),
+          POLYVIRT_VM_PATH: host.vmFolder,
+          POLYVIRT_VMWARE_INVENTORY: join(host.home, 'inventory.vmls'),
+          POLYVIRT_VMWARE_NETWORKS: join(host.home, 'etc/vmware'),
+        },
+      },
+      poller: {
+        args: [join(import.meta.dirname, 'workstation-poller.js'), JSON.stringify(orders)],
+        env: host.env,
+      },
+      measureMs: 60_000,
+      calls: host.calls,
     },
-    row('calls of vmrun', ours.callsPerMinute, theirs.callsPerMinute, 'a minute', 0.1),
-    row('CPU with its calls', ours.cpuPercent, theirs.cpuPercent, '% of a core', 0.25),
+    log,
+  );
+  return [
+    firstInventory,
+    besidePoller('calls of vmrun', 'callsPerMinute', 'a minute', 0.1),
+    besidePoller('CPU with its calls', 'cpuPercent', '% of a core', 0.25),
     {
-      work: `${work}: memory of the agent`,
+      work: `${what}, at rest: memory of the agent`,
       ours: `${ours.memoryMiB.toFixed(0)} MiB`,
-      beside: `120 MiB (the poller ${theirs.memoryMiB.toFixed(0)} MiB)`,
-      ratio: ours.memoryMiB / 120,
+      beside: `${MEMORY_MIB} MiB (the poller ${theirs.memoryMiB.toFixed(0)} MiB)`,
+      ratio: ours.memoryMiB / MEMORY_MIB,
       bar: '≤ 1 ×',
-      met: ours.memoryMiB <= 120,
+      met: ours.memoryMiB <= MEMORY_MIB,
     },
   ];
 };
-
-const describe = ({ callsPerMinute, cpuPercent, memoryMiB }: Cost) =>
-  `${callsPerMinute.toFixed(0)} calls a minute, ${cpuPercent.toFixed(1)} % of a core, ${memoryMiB.toFixed(0)} MiB`;
-
-async function measure(host: Installation, { pid }: ChildProcess): Promise<Cost> {
-  await delay(SETTLE_MS);
-  const [calls, cpu, began] = [host.calls(), cpuSeconds(pid!), performance.now()];
-  await delay(MEASURE_MS);
-  const seconds = (performance.now() - began) / 1_000;
-  return {
-    callsPerMinute: (host.calls() - calls) * (60 / seconds),
-    cpuPercent: ((cpuSeconds(pid!) - cpu) / seconds) * 100,
-    memoryMiB: residentMiB(pid!),
-  };
-}
 
 /** The simulator behind scripts that count its calls, with VMs of which some run. */
 async function installation(cleanup: AsyncDisposableStack): Promise<Installation> {
@@ -230,32 +171,3 @@ function readCommand(pid: string): string[] {
     return [];
   }
 }
-
-function start(cleanup: AsyncDisposableStack, args: readonly string[], env: Record<string, string>): ChildProcess {
-  const child = spawn(process.execPath, args, {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { PATH: process.env['PATH'] ?? '', ...env },
-  });
-  child.stdout!.resume();
-  cleanup.defer(() => end(child));
-  return child;
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exit = once(child, 'exit');
-  child.kill('SIGTERM');
-  await exit;
-}
-
-const recordsOn = async (bus: Bus): Promise<number> =>
-  (await bus.manager.streams.info(`KV_${buckets.inventory.name}`)).state.messages;
-
-/** With the processes that it has started and that have ended. */
-function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  return [11, 12, 13, 14].reduce((sum, field) => sum + Number(fields[field]), 0) / TICKS_PER_SECOND;
-}
-
-const residentMiB = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
