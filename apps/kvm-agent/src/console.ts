@@ -1,7 +1,6 @@
-import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ProblemError, type NativeId } from '@polyvirt/contracts';
-import { allow, type ConsoleFacet } from '@polyvirt/hypervisor';
+import { allow, connectVnc, type ConsoleFacet } from '@polyvirt/hypervisor';
 import type { Machines } from './domain/machines.ts';
 
 /** The VNC server of the running QEMU, reached on the host itself: nothing listens outside. */
@@ -21,16 +20,6 @@ export class VncConsole implements ConsoleFacet {
         'host-rejected',
         'The VM has no VNC display. Add one to its definition: <graphics type="vnc" autoport="yes" listen="127.0.0.1"/>',
       );
-    const socket =
-      'socket' in vnc ? connect({ path: vnc.socket, signal }) : connect({ host: vnc.host, port: vnc.port, signal });
-    await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve);
-      socket.once('error', (error) =>
-        reject(
-          new ProblemError('host-rejected', `The VNC display does not answer: ${error.message}`, { cause: error }),
-        ),
-      );
-    });
-    return socket;
+    return connectVnc('socket' in vnc ? { path: vnc.socket } : vnc, signal);
   }
 }

@@ -1,7 +1,7 @@
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ProblemError, type NativeId } from '@polyvirt/contracts';
-import { allow, type ConsoleFacet } from '@polyvirt/hypervisor';
+import { allow, connectVnc, type ConsoleFacet } from '@polyvirt/hypervisor';
 import type { Machines } from './inventory/machines.ts';
 
 /** VNC's usual ports, behind those that people use by hand. */
@@ -29,16 +29,7 @@ export class VncConsole implements ConsoleFacet {
         'host-rejected',
         'It was started without a console. Stop it and start it again from here, which gives it one.',
       );
-    const socket = connect({ host: LOCAL, port, signal });
-    await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve);
-      socket.once('error', (error) =>
-        reject(
-          new ProblemError('host-rejected', `The VNC display does not answer: ${error.message}`, { cause: error }),
-        ),
-      );
-    });
-    return socket;
+    return connectVnc({ host: LOCAL, port }, signal);
   }
 }
 

@@ -175,7 +175,7 @@ export interface WatchFacet {
 }
 
 export interface ConsoleFacet {
-  /** A byte stream that speaks RFB. Of a VM that is off: `wrong-state`. */
+  /** A byte stream that speaks RFB; once it is open, the signal has no more to say. Of a VM that is off: `wrong-state`. */
   open(nativeId: NativeId, signal: AbortSignal): Promise<Duplex>;
 }
 
