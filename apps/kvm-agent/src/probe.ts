@@ -1,4 +1,5 @@
-import { ProblemError, type Capabilities, type Capacity, type HostStatus } from '@polyvirt/contracts';
+import type { Capacity, HostStatus } from '@polyvirt/contracts';
+import { capabilitiesWithout } from '@polyvirt/hypervisor';
 import { ConnectError, type Libvirt, type Version } from '@polyvirt/node-libvirt';
 import type { Accelerator } from './acceleration.ts';
 import { toProblem } from './libvirt.problems.ts';
@@ -7,20 +8,7 @@ import { GIB, type StoragePool } from './storage/storage-pool.ts';
 const KIB_PER_MIB = 1024;
 
 /** libvirt can do all that the contract knows; what a single machine cannot is said when it is asked for. */
-const available = { available: true } as const;
-const capabilities: Capabilities = {
-  suspend: available,
-  reconfigure: available,
-  clone: available,
-  snapshots: available,
-  metrics: available,
-  watch: available,
-  console: available,
-  images: available,
-  networks: available,
-  guest: available,
-  export: available,
-};
+const capabilities = capabilitiesWithout({});
 
 export async function probe(libvirt: Libvirt, storage: StoragePool, accelerator: Accelerator): Promise<HostStatus> {
   try {
@@ -75,5 +63,5 @@ function sentence(error: unknown): string {
   if (absent(error))
     return 'No libvirt daemon listens here. Install it (Debian: libvirt-daemon-system) and start libvirtd.';
   const problem = toProblem(error);
-  return problem instanceof ProblemError || problem instanceof Error ? problem.message : String(problem);
+  return problem instanceof Error ? problem.message : String(problem);
 }

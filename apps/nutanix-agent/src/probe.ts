@@ -1,28 +1,14 @@
-import { ProblemError, type Capabilities, type Capacity, type HostStatus } from '@polyvirt/contracts';
+import type { Capacity, HostStatus } from '@polyvirt/contracts';
+import { capabilitiesWithout } from '@polyvirt/hypervisor';
 import { numberAt, objectAt, objectsAt, textAt, type JsonObject } from './client/json.ts';
 import type { Pages } from './client/paging.ts';
 import { isNotFound, type PrismClient } from './client/prism-client.ts';
 import type { Clusters } from './clusters.ts';
 import { toProblem } from './prism.problems.ts';
 
-const available = { available: true } as const;
-
-export const capabilities: Capabilities = {
-  suspend: {
-    available: false,
-    reason: 'The API of Prism Central neither suspends nor pauses AHV VMs. Stop them, or take a snapshot.',
-  },
-  reconfigure: available,
-  clone: available,
-  snapshots: available,
-  metrics: available,
-  watch: available,
-  console: available,
-  images: available,
-  networks: available,
-  guest: available,
-  export: available,
-};
+const capabilities = capabilitiesWithout({
+  suspend: 'The API of Prism Central neither suspends nor pauses AHV VMs. Stop them, or take a snapshot.',
+});
 
 const CAPACITY_KEEP_MS = 60_000;
 const GIB = 1024 ** 3;
@@ -114,6 +100,6 @@ function healthOf(error: unknown): HostStatus['health'] {
   const problem = toProblem(error);
   return {
     status: 'unhealthy',
-    detail: problem instanceof ProblemError || problem instanceof Error ? problem.message : String(problem),
+    detail: problem instanceof Error ? problem.message : String(problem),
   };
 }

@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { cpus, freemem, totalmem } from 'node:os';
 import { ProblemError, type Capabilities, type Capacity, type HostStatus } from '@polyvirt/contracts';
+import { capabilitiesWithout } from '@polyvirt/hypervisor';
 import { whyNoMetrics } from './metrics.ts';
 import { parseBanner, parseProduct } from './vmrun/output.ts';
 import { toProblem } from './vmrun/vmrun.problems.ts';
@@ -10,27 +11,14 @@ import type { Vmrun } from './vmrun/vmrun.ts';
 const GIB = 2 ** 30;
 const MIB = 2 ** 20;
 
-const available = { available: true } as const;
-const absent = (reason: string) => ({ available: false, reason });
-
 const noPlayer = 'VMware Player has none of it; install Workstation Pro.';
 
 /** What a product can do on a platform. Player neither clones nor takes snapshots. */
 export function capabilitiesOf(vmrun: Pick<Vmrun, 'platform'>, isPlayer: boolean): Capabilities {
-  const noMetrics = whyNoMetrics(vmrun.platform);
-  return {
-    suspend: available,
-    reconfigure: available,
-    clone: isPlayer ? absent(noPlayer) : available,
-    snapshots: isPlayer ? absent(noPlayer) : available,
-    metrics: noMetrics === undefined ? available : absent(noMetrics),
-    watch: available,
-    console: available,
-    images: available,
-    networks: available,
-    guest: available,
-    export: available,
-  };
+  return capabilitiesWithout({
+    ...(isPlayer ? { clone: noPlayer, snapshots: noPlayer } : {}),
+    metrics: whyNoMetrics(vmrun.platform),
+  });
 }
 
 /** Newest hardware version that a release can run, by its year of major version; see VMware's KB 315655. */

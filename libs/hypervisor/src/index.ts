@@ -1,8 +1,10 @@
 export * from './allow.ts';
+export { capabilitiesWithout } from './capabilities.ts';
 export { buildIso, type IsoFile } from './cloud-init/iso9660.ts';
 export { buildSeedIso, hostnameFrom, type SeedFacts } from './cloud-init/seed-iso.ts';
 export { ChangeQueue } from './change-queue.ts';
 export { connectVnc } from './connect-vnc.ts';
+export { derivedMac } from './derived-mac.ts';
 export * from './driver.ts';
 export * from './fake/fake.driver.ts';
 export { FakeFaults, type Fault } from './fake/fake-faults.ts';

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { derivedMac } from '@polyvirt/hypervisor';
 import { cloneDefinition, withDiskSources, type CloneEdits } from './domain-edits.ts';
 import { readDomain } from './domain-reader.ts';
 
@@ -23,7 +24,6 @@ const edits: CloneEdits = {
   name: `b "copy" <2>`,
   uuid: '0198a2b4-0000-7000-8000-000000000001',
   diskPaths: ['/pool/new-a.qcow2', '/pool/new-b.qcow2'],
-  macOf: (index) => `52:00:00:00:00:0${index}`,
   dropMedium: (path) => path.endsWith('source-seed.iso'),
   createdAt: '2026-11-21T10:00:00Z',
 };
@@ -38,7 +38,7 @@ describe('the definition of a clone', () => {
       createdAt: edits.createdAt,
       pendingName: undefined,
       nvram: undefined,
-      nics: [{ mac: '52:00:00:00:00:00', network: 'default' }],
+      nics: [{ mac: derivedMac(edits.uuid, 0), network: 'default' }],
       disks: [
         { device: 'vda', path: '/pool/new-a.qcow2' },
         { device: 'sda', kind: 'cdrom', path: undefined },

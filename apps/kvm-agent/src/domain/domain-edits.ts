@@ -1,3 +1,4 @@
+import { derivedMac } from '@polyvirt/hypervisor';
 import { EditableXml, type Element } from '../xml-edit.ts';
 import { METADATA_URI } from './domain-xml.ts';
 
@@ -6,7 +7,6 @@ export interface CloneEdits {
   readonly uuid: string;
   /** Files of the disks, in the order of the definition; media that can be taken out are not among them. */
   readonly diskPaths: readonly string[];
-  readonly macOf: (index: number) => string;
   /** Whether a medium in a drive belongs to the source alone. */
   readonly dropMedium: (path: string) => boolean;
   readonly createdAt: string;
@@ -33,7 +33,7 @@ export function cloneDefinition(original: string, edits: CloneEdits): string {
   replaceDisks(devices, edits);
   for (const [index, nic] of devices.children('interface').entries()) {
     nic.removeChildren('mac');
-    nic.append('mac').setAttribute('address', edits.macOf(index));
+    nic.append('mac').setAttribute('address', derivedMac(edits.uuid, index));
     nic.removeChildren('target');
   }
   for (const graphics of devices.children('graphics')) {

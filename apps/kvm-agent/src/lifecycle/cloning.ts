@@ -7,7 +7,7 @@ import type { Machines } from '../domain/machines.ts';
 import { extractSnapshot } from '../storage/qemu-img.ts';
 import { orUndefined, unmanaged, type StoragePool } from '../storage/storage-pool.ts';
 import { readVolume } from '../storage/volume-facts.ts';
-import { diskVolumeName, macOf, overlayVolumeName, seedVolumeName } from './derived-ids.ts';
+import { diskVolumeName, overlayVolumeName, seedVolumeName } from './derived-ids.ts';
 
 /** What the overlays of a linked clone stand on. */
 type Base = {
@@ -55,7 +55,6 @@ export class Cloning implements CloneFacet {
             name: input.name,
             uuid,
             diskPaths: paths,
-            macOf: (index) => macOf(uuid, index),
             dropMedium: (path) => path.endsWith(seedVolumeName(nativeId)),
             createdAt: new Date().toISOString(),
           }),

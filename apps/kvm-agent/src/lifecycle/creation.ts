@@ -1,5 +1,5 @@
 import { ProblemError, type CreateVm, type DiskInput, type NativeId, type NicInput } from '@polyvirt/contracts';
-import { buildSeedIso, type Made, type OperationContext } from '@polyvirt/hypervisor';
+import { buildSeedIso, derivedMac, type Made, type OperationContext } from '@polyvirt/hypervisor';
 import type { Libvirt } from '@polyvirt/node-libvirt';
 import type { Accelerator } from '../acceleration.ts';
 import { buildDomainXml, diskDevice } from '../domain/domain-xml.ts';
@@ -9,7 +9,7 @@ import type { Networks } from '../networks.ts';
 import type { ImageLibrary } from '../storage/image-library.ts';
 import { GIB, orUndefined, unmanaged, type StoragePool } from '../storage/storage-pool.ts';
 import { readVolume } from '../storage/volume-facts.ts';
-import { diskVolumeName, macOf, seedVolumeName } from './derived-ids.ts';
+import { diskVolumeName, seedVolumeName } from './derived-ids.ts';
 
 interface ResolvedNic {
   readonly network: string;
@@ -109,7 +109,7 @@ export class Creation {
     return nics.map(({ network, mac, address }, index) => ({
       network,
       address,
-      mac: mac ?? macOf(operationId, index),
+      mac: mac ?? derivedMac(operationId, index),
     }));
   }
 

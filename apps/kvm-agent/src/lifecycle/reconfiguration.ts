@@ -1,5 +1,11 @@
 import { ProblemError, type NativeId, type ReconfigureVm } from '@polyvirt/contracts';
-import { allow, type OperationContext, type ReconfigureFacet, type Reconfigured } from '@polyvirt/hypervisor';
+import {
+  allow,
+  derivedMac,
+  type OperationContext,
+  type ReconfigureFacet,
+  type Reconfigured,
+} from '@polyvirt/hypervisor';
 import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
 import { buildNicXml } from '../domain/domain-xml.ts';
 import { isDisk, pendingChanges, readDomain } from '../domain/domain-reader.ts';
@@ -8,7 +14,6 @@ import type { Networks } from '../networks.ts';
 import type { PendingNames } from '../pending-names.ts';
 import { GIB, orUndefined, unmanaged, type StoragePool } from '../storage/storage-pool.ts';
 import type { StateWaiter } from '../state-waiter.ts';
-import { macOf } from './derived-ids.ts';
 
 /** How long a guest may take to give a device or memory back before the change is left to the next power-off. */
 const GUEST_PATIENCE_MS = 10_000;
@@ -70,7 +75,7 @@ export class Reconfiguration implements ReconfigureFacet {
         this.#removeNic(domain, mac, context.signal),
       );
     for (const [index, nic] of (addNics ?? []).entries()) {
-      const mac = nic.mac ?? macOf(context.operationId, index);
+      const mac = nic.mac ?? derivedMac(context.operationId, index);
       await change(`add the interface ${mac}`, 'domain_attach_device_flags', () =>
         this.#addNic(domain, { ...nic, mac }),
       );
@@ -111,7 +116,7 @@ export class Reconfiguration implements ReconfigureFacet {
         );
       }
     }
-    const own = (input.addNics ?? []).map((nic, index) => nic.mac ?? macOf(operationId, index));
+    const own = (input.addNics ?? []).map((nic, index) => nic.mac ?? derivedMac(operationId, index));
     const macs = new Set(definition.nics.map(({ mac }) => mac));
     for (const [index, mac] of (input.removeNics ?? []).entries()) {
       if (!macs.has(mac))

@@ -1,12 +1,17 @@
 import type { NativeId, ReconfigureVm } from '@polyvirt/contracts';
-import { allow, type OperationContext, type Reconfigured, type ReconfigureFacet } from '@polyvirt/hypervisor';
+import {
+  allow,
+  derivedMac,
+  type OperationContext,
+  type Reconfigured,
+  type ReconfigureFacet,
+} from '@polyvirt/hypervisor';
 import type { Networks } from '../networks.ts';
 import { applyChanges, demandPossible, type Changes } from '../vm/vm-edits.ts';
 import { isPending, stateOf } from '../vm/vm-reader.ts';
 import { objectAt } from '../client/json.ts';
 import type { Vms } from '../vm/vms.ts';
 import { nicPlan } from './creation.ts';
-import { macOf } from './derived-ids.ts';
 import { demandFreeName } from './names.ts';
 import type { TaskSteps } from './task-steps.ts';
 
@@ -63,7 +68,7 @@ export class Reconfiguration implements ReconfigureFacet {
     for (const [index, nic] of (input.addNics ?? []).entries()) {
       const address = nic.address === 'auto' ? undefined : nic.address;
       const subnet = await this.#networks.demand(nic.network, address, signal);
-      addNics.push({ ...nicPlan(nic, subnet), mac: nic.mac ?? macOf(operationId, index) });
+      addNics.push({ ...nicPlan(nic, subnet), mac: nic.mac ?? derivedMac(operationId, index) });
     }
     const { name, cpus, memoryMiB, disks = [], removeNics = [] } = input;
     const changes: Changes = {

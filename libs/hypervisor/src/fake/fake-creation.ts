@@ -1,8 +1,8 @@
 import { ProblemError, type CloneVm, type CreateVm, type NativeId } from '@polyvirt/contracts';
 import { allow } from '../allow.ts';
+import { derivedMac } from '../derived-mac.ts';
 import type { Made, OperationContext } from '../driver.ts';
 import type { FakeCalls } from './fake-calls.ts';
-import { macOf } from './fake-host.ts';
 import type { FakeMachine, FakeVolume } from './fake-machine.ts';
 
 /** Makes VMs, from a body or from another VM. The native id of the new one is the id of the operation. */
@@ -36,7 +36,7 @@ export class FakeCreation {
         disks: volumes.map(({ path }, index) => ({ device: deviceOf(index), path })),
         nics: nics.map(({ network, mac, address }, index) => ({
           network,
-          mac: mac ?? macOf(nativeId, index),
+          mac: mac ?? derivedMac(nativeId, index),
           ...(address !== 'auto' && { address }),
         })),
         cdrom: input.cdrom,
@@ -92,7 +92,7 @@ export class FakeCreation {
         memoryMiB: plan.memoryMiB,
         firmware: plan.firmware,
         disks: volumes.map(({ path }, index) => ({ device: plan.disks[index]!.device, path })),
-        nics: plan.networks.map((network, index) => ({ network, mac: macOf(nativeId, index) })),
+        nics: plan.networks.map((network, index) => ({ network, mac: derivedMac(nativeId, index) })),
         cdrom: null,
         bootable: plan.bootable,
         pending: {},

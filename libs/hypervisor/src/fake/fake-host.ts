@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ProblemError, type Health, type Image, type NativeId, type Network, type Template } from '@polyvirt/contracts';
+import { derivedMac } from '../derived-mac.ts';
 import { FakeFile } from './fake-file.ts';
 import type { FakeMachine, FakeSnapshot, FakeVolume } from './fake-machine.ts';
 
@@ -68,7 +69,7 @@ export class FakeHost {
     this.images = options.images ?? defaultImages;
     this.networks = options.networks ?? defaultNetworks;
     this.templates = (options.templates ?? ['tiny-template']).map((name) => ({
-      nativeId: `template-${digest(name).slice(0, 12)}`,
+      nativeId: `template-${createHash('sha256').update(name).digest('hex').slice(0, 12)}`,
       name,
       sizeGiB: 1,
     }));
@@ -268,7 +269,7 @@ export class FakeHost {
         memoryMiB: 512 * (1 + (number % 4)),
         firmware: 'bios',
         disks: [{ device: 'vda', path }],
-        nics: [{ mac: macOf(name, 0), network: 'default' }],
+        nics: [{ mac: derivedMac(name, 0), network: 'default' }],
         cdrom: null,
         bootable: true,
         pending: {},
@@ -390,14 +391,4 @@ export class FakeHost {
   #tell(change: NativeId | 'everything'): void {
     for (const listener of this.#listeners) listener(change);
   }
-}
-
-/** A MAC address that is the same however often it is asked for. */
-export function macOf(nativeId: NativeId, index: number): string {
-  const hex = digest(`${nativeId}/${index}`);
-  return `52:54:00:${hex.slice(0, 2)}:${hex.slice(2, 4)}:${hex.slice(4, 6)}`;
-}
-
-function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

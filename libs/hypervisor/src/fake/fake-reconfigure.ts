@@ -1,8 +1,8 @@
 import { ProblemError, type NativeId, type ReconfigureVm } from '@polyvirt/contracts';
 import { allow } from '../allow.ts';
+import { derivedMac } from '../derived-mac.ts';
 import type { OperationContext, Reconfigured, ReconfigureFacet } from '../driver.ts';
 import type { FakeCalls } from './fake-calls.ts';
-import { macOf } from './fake-host.ts';
 import type { FakeMachine } from './fake-machine.ts';
 
 /** Changes hardware. A running fake machine takes disks and interfaces; CPUs and memory wait for the power-off. */
@@ -72,7 +72,7 @@ export class FakeReconfigure implements ReconfigureFacet {
       throw new ProblemError('name-taken', `There is a VM with the name ${input.name} on this host.`);
     const add = (input.addNics ?? []).map(({ network, mac, address }, index) => ({
       network,
-      mac: mac ?? macOf(operationId, index),
+      mac: mac ?? derivedMac(operationId, index),
       ...(address !== 'auto' && { address }),
     }));
     const differs = (field: 'cpus' | 'memoryMiB') =>

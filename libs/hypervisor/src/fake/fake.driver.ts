@@ -1,15 +1,14 @@
-import {
-  capabilityNames,
-  type Capabilities,
-  type CapabilityName,
-  type CreateVm,
-  type DeleteVm,
-  type DriverVm,
-  type HostStatus,
-  type Hypervisor,
-  type NativeId,
-  type StopVm,
+import type {
+  CapabilityName,
+  CreateVm,
+  DeleteVm,
+  DriverVm,
+  HostStatus,
+  Hypervisor,
+  NativeId,
+  StopVm,
 } from '@polyvirt/contracts';
+import { capabilitiesWithout } from '../capabilities.ts';
 import type {
   CloneFacet,
   ConsoleFacet,
@@ -130,7 +129,7 @@ export class FakeDriver implements HypervisorDriver {
     const status = {
       health: this.host.health,
       version: 'fake 1.0',
-      capabilities: this.#capabilities(),
+      capabilities: capabilitiesWithout(this.#without),
       capacity: { cpus: 64, memoryMiB: 262_144, storageGiB: this.host.storageGiB },
       notes: ['This host is made up: it runs no machines.'],
     };
@@ -177,13 +176,5 @@ export class FakeDriver implements HypervisorDriver {
 
   async close(): Promise<void> {
     if (this.#ownsHost) this.host.close();
-  }
-
-  #capabilities(): Capabilities {
-    const entries = capabilityNames.map((name) => {
-      const reason = this.#without[name];
-      return [name, reason === undefined ? { available: true } : { available: false, reason }] as const;
-    });
-    return Object.fromEntries(entries) as Capabilities;
   }
 }
