@@ -1,3 +1,5 @@
+import { unlessAborted } from '@polyvirt/bus';
+
 /** Lets one after another in, in the order they came, for each key by itself. */
 export class Turns {
   readonly #last = new Map<string, Promise<void>>();
@@ -49,20 +51,5 @@ export class Turns {
       throw error;
     }
     return free;
-  }
-}
-
-async function unlessAborted(wait: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (!signal) return wait;
-  signal.throwIfAborted();
-  let abort = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    abort = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', abort, { once: true });
-  });
-  try {
-    await Promise.race([wait, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }

@@ -12,3 +12,4 @@ export { broadcast, listen, listenToBytes, sendBytes, type Listener } from './pu
 export { ask, type AskOptions } from './query.ts';
 export { ensureCommandConsumer, ensureTopology, type TopologyOptions } from './topology.ts';
 export { currentTrace, runInTrace, traceparent, type TraceContext } from './trace.ts';
+export { unlessAborted } from './unless-aborted.ts';

@@ -1,4 +1,4 @@
-import { errors, RequestError, type Msg } from '@nats-io/transport-node';
+import { errors, RequestError } from '@nats-io/transport-node';
 import {
   Problem,
   ProblemError,
@@ -9,6 +9,7 @@ import {
 } from '@polyvirt/contracts';
 import type { z } from 'zod';
 import type { Bus } from './connection.ts';
+import { unlessAborted } from './unless-aborted.ts';
 import { decodeJson, encodeJson, messageHeaders, problemHeader, requestIdHeader } from './wire.ts';
 
 export interface AskOptions {
@@ -41,21 +42,6 @@ export async function ask<Name extends string, Input extends z.ZodType, Output e
   });
   if (reply.headers?.has(problemHeader)) throw ProblemError.from(Problem.parse(decodeJson(reply.data)));
   return definition.output.parse(decodeJson(reply.data));
-}
-
-async function unlessAborted(request: Promise<Msg>, signal: AbortSignal | undefined): Promise<Msg> {
-  if (!signal) return request;
-  let abort = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    abort = () => reject(signal.reason as Error);
-  });
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([request, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-    request.catch(() => {});
-  }
 }
 
 function asProblem(error: unknown, bus: Bus, name: string, host: HostId): unknown {
