@@ -1,5 +1,5 @@
 import type { DriverMetrics } from '@polyvirt/contracts';
-import type { MetricsFacet } from '@polyvirt/hypervisor';
+import { known, type MetricsFacet } from '@polyvirt/hypervisor';
 import {
   blockRates,
   cpuPercent,
@@ -70,14 +70,5 @@ function memory(stats: DomainStats): Partial<DriverMetrics> {
     memoryPercent: usage.percent,
     memoryUsedMiB: usage.usedKiB / KIB_PER_MIB,
     memoryTotalMiB: usage.totalKiB / KIB_PER_MIB,
-  };
-}
-
-/** Without the members that are not known. */
-function known<Members extends Record<string, number | undefined>>(
-  members: Members,
-): { [Name in keyof Members]?: number } {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as {
-    [Name in keyof Members]?: number;
   };
 }

@@ -1,5 +1,5 @@
 import type { DriverMetrics, NativeId, VmState } from '@polyvirt/contracts';
-import type { MetricsFacet } from '@polyvirt/hypervisor';
+import { known, type MetricsFacet } from '@polyvirt/hypervisor';
 import type { Vms } from './vm/vms.ts';
 
 const PPM_PER_PERCENT = 10_000;
@@ -117,12 +117,4 @@ export function reading({ uuid, values }: Columns, totals: Totals, observedAt: s
 function amount(text: string | undefined): number | undefined {
   const value = Number(text);
   return text === undefined || text === '' || !Number.isFinite(value) || value < 0 ? undefined : value;
-}
-
-function known<Members extends Record<string, number | undefined>>(
-  members: Members,
-): { [Name in keyof Members]?: number } {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as {
-    [Name in keyof Members]?: number;
-  };
 }

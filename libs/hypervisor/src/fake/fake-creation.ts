@@ -3,7 +3,7 @@ import { allow } from '../allow.ts';
 import { derivedMac } from '../derived-mac.ts';
 import type { Made, OperationContext } from '../driver.ts';
 import type { FakeCalls } from './fake-calls.ts';
-import type { FakeMachine, FakeVolume } from './fake-machine.ts';
+import { newMachine, type FakeVolume, type NewMachine } from './fake-machine.ts';
 
 /** Makes VMs, from a body or from another VM. The native id of the new one is the id of the operation. */
 export class FakeCreation {
@@ -42,10 +42,6 @@ export class FakeCreation {
         cdrom: input.cdrom,
         ...(seed && { seed: seed.path }),
         bootable: template !== undefined || input.disks[0]?.image !== undefined,
-        pending: {},
-        snapshots: [],
-        currentSnapshot: null,
-        createdAt: new Date().toISOString(),
       });
       if (input.start) await this.#powerOn('create', nativeId, context);
       return { nativeId, effect: 'changed' };
@@ -95,10 +91,6 @@ export class FakeCreation {
         nics: plan.networks.map((network, index) => ({ network, mac: derivedMac(nativeId, index) })),
         cdrom: null,
         bootable: plan.bootable,
-        pending: {},
-        snapshots: [],
-        currentSnapshot: null,
-        createdAt: new Date().toISOString(),
       });
       if (input.start) await this.#powerOn('clone', nativeId, context);
       return { nativeId, effect: 'changed' };
@@ -122,16 +114,16 @@ export class FakeCreation {
     }
   }
 
-  #define(method: string, context: OperationContext, machine: FakeMachine): Promise<void> {
+  #define(method: string, context: OperationContext, facts: NewMachine): Promise<void> {
     const { host } = this.calls;
-    return this.calls.step(method, machine.nativeId, context, {
+    return this.calls.step(method, facts.nativeId, context, {
       name: 'define the machine',
       native: 'define',
       act: () => {
-        if (!host.find(machine.nativeId)) host.define(machine);
+        if (!host.find(facts.nativeId)) host.define(newMachine(facts));
       },
       undo: async () => {
-        if (host.find(machine.nativeId)) host.undefine(machine.nativeId);
+        if (host.find(facts.nativeId)) host.undefine(facts.nativeId);
       },
     });
   }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { ProblemError, type Health, type Image, type NativeId, type Network, type Template } from '@polyvirt/contracts';
 import { derivedMac } from '../derived-mac.ts';
 import { FakeFile } from './fake-file.ts';
-import type { FakeMachine, FakeSnapshot, FakeVolume } from './fake-machine.ts';
+import { newMachine, type FakeMachine, type FakeSnapshot, type FakeVolume } from './fake-machine.ts';
 
 export interface FakeHostOptions {
   /** JSON file that keeps the state beyond the life of the process; without it the state is in memory only. */
@@ -254,29 +254,27 @@ export class FakeHost {
   /** Makes many machines at once, `<prefix>-00001` and on, half of them running. */
   populate(count: number, prefix = 'vm'): void {
     const now = Date.now();
-    const createdAt = new Date(now).toISOString();
     for (let number = 1; number <= count; number += 1) {
       const name = `${prefix}-${String(number).padStart(5, '0')}`;
       const path = `/fake/disks/${name}-vda`;
       this.#volumes.set(path, { path, sizeGiB: 10 });
       const running = number % 2 === 1;
-      this.#machines.set(name, {
-        nativeId: name,
+      this.#machines.set(
         name,
-        state: running ? 'running' : 'stopped',
-        ...(running && { poweredOnAt: now }),
-        cpus: 1 + (number % 4),
-        memoryMiB: 512 * (1 + (number % 4)),
-        firmware: 'bios',
-        disks: [{ device: 'vda', path }],
-        nics: [{ mac: derivedMac(name, 0), network: 'default' }],
-        cdrom: null,
-        bootable: true,
-        pending: {},
-        snapshots: [],
-        currentSnapshot: null,
-        createdAt,
-      });
+        newMachine({
+          nativeId: name,
+          name,
+          state: running ? 'running' : 'stopped',
+          ...(running && { poweredOnAt: now }),
+          cpus: 1 + (number % 4),
+          memoryMiB: 512 * (1 + (number % 4)),
+          firmware: 'bios',
+          disks: [{ device: 'vda', path }],
+          nics: [{ mac: derivedMac(name, 0), network: 'default' }],
+          cdrom: null,
+          bootable: true,
+        }),
+      );
     }
     this.#write();
     this.#tell('everything');

@@ -56,3 +56,14 @@ export interface FakeMachine extends FakeHardware {
   /** Epoch ms at which the guest will have shut down. */
   offAt?: number;
 }
+
+/** What a machine is made from. */
+export type NewMachine = Omit<FakeMachine, 'pending' | 'snapshots' | 'currentSnapshot' | 'createdAt'>;
+
+export const newMachine = (facts: NewMachine): FakeMachine => ({
+  ...facts,
+  pending: {},
+  snapshots: [],
+  currentSnapshot: null,
+  createdAt: new Date().toISOString(),
+});
