@@ -8,6 +8,7 @@ import { extractSnapshot } from '../storage/qemu-img.ts';
 import { orUndefined, unmanaged, type StoragePool } from '../storage/storage-pool.ts';
 import { readVolume } from '../storage/volume-facts.ts';
 import { diskVolumeName, overlayVolumeName, seedVolumeName } from './derived-ids.ts';
+import { powerOnNew, undefineNew } from './new-machine.ts';
 
 /** What the overlays of a linked clone stand on. */
 type Base = {
@@ -60,26 +61,10 @@ export class Cloning implements CloneFacet {
           }),
         );
       },
-      undo: async () => {
-        const clone = await this.#machines.find(uuid);
-        if (clone) await clone.undefine({ nvram: true, managedSave: true, snapshotsMetadata: true });
-      },
+      undo: () => undefineNew(this.#machines, uuid),
     });
     context.progress(90);
-    if (input.start) {
-      await journal.step({
-        name: 'power on',
-        native: 'domain_create_with_flags',
-        act: async () => {
-          const clone = await this.#machines.domain(uuid);
-          if (!(await clone.isActive())) await clone.start();
-        },
-        undo: async () => {
-          const clone = await this.#machines.find(uuid);
-          if (clone && (await clone.isActive())) await clone.destroy();
-        },
-      });
-    }
+    if (input.start) await powerOnNew(this.#machines, uuid, journal);
     return { nativeId: uuid, effect: 'changed' };
   }
 

@@ -10,6 +10,7 @@ import type { ImageLibrary } from '../storage/image-library.ts';
 import { GIB, orUndefined, unmanaged, type StoragePool } from '../storage/storage-pool.ts';
 import { readVolume } from '../storage/volume-facts.ts';
 import { diskVolumeName, seedVolumeName } from './derived-ids.ts';
+import { powerOnNew, undefineNew } from './new-machine.ts';
 
 interface ResolvedNic {
   readonly network: string;
@@ -88,20 +89,10 @@ export class Creation {
           }),
         );
       },
-      undo: () => this.#undefine(uuid),
+      undo: () => undefineNew(this.#machines, uuid),
     });
     context.progress(85);
-    if (input.start) {
-      await journal.step({
-        name: 'power on',
-        native: 'domain_create_with_flags',
-        act: async () => {
-          const domain = await this.#machines.domain(uuid);
-          if (!(await domain.isActive())) await domain.start();
-        },
-        undo: () => this.#cutPower(uuid),
-      });
-    }
+    if (input.start) await powerOnNew(this.#machines, uuid, journal);
     return { nativeId: uuid, effect: 'changed' };
   }
 
@@ -218,16 +209,5 @@ export class Creation {
         undo: () => this.#networks.release([nic]),
       });
     }
-  }
-
-  async #undefine(uuid: NativeId): Promise<void> {
-    const domain = await this.#machines.find(uuid);
-    if (domain)
-      await domain.undefine({ managedSave: true, snapshotsMetadata: true, nvram: true, checkpointsMetadata: true });
-  }
-
-  async #cutPower(uuid: NativeId): Promise<void> {
-    const domain = await this.#machines.find(uuid);
-    if (domain && (await domain.isActive())) await domain.destroy();
   }
 }
