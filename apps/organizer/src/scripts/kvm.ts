@@ -1,4 +1,5 @@
 import { shellWord } from './quote.ts';
+import { fail, makeBackupFolder } from './shell.ts';
 
 /**
  * The VM is named by its UUID, which no renaming changes and which needs no quoting. A running VM is copied by a backup
@@ -15,25 +16,13 @@ LIBVIRT_DEFAULT_URI=\${LIBVIRT_DEFAULT_URI:-qemu:///system}
 export LC_ALL LIBVIRT_DEFAULT_URI
 
 uuid=${shellWord(uuid)}
-label=${shellWord(label)}
 
-fail() {
-  printf '%s\\n' "$*" >&2
-  exit 1
-}
+${fail}
 
 for tool in virsh qemu-img; do
   command -v "$tool" >/dev/null || fail "$tool is not installed."
 done
-here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
-target=\${1:-$here/backups}
-mkdir -p -- "$target"
-target=$(CDPATH= cd -- "$target" && pwd)
-stamp=$(date -u +%Y%m%dT%H%M%SZ)
-final=$target/\${label}_$stamp
-work=$final.partial
-[ ! -e "$final" ] || fail "$final exists."
-mkdir -- "$work"
+${makeBackupFolder(label)}
 
 job=no
 cleanup() {

@@ -1,19 +1,16 @@
 import { shellWord } from './quote.ts';
+import { fail, makeBackupFolder } from './shell.ts';
 
 const head = (uuid: string) => `set -eu
 umask 077
 
 uuid=${shellWord(uuid)}
 
-fail() {
-  printf '%s\\n' "$*" >&2
-  exit 1
-}
+${fail}
 
 command -v curl >/dev/null || fail 'curl is not installed.'
 [ -n "\${PRISM_URL:-}" ] && [ -n "\${PRISM_USERNAME:-}" ] && [ -n "\${PRISM_PASSWORD:-}" ] ||
   fail 'Set PRISM_URL (https://host:9440), PRISM_USERNAME and PRISM_PASSWORD.'
-stamp=$(date -u +%Y%m%dT%H%M%SZ)
 
 # Text between double quotes, in JSON and in the language of curl's configuration alike.
 escape() {
@@ -54,15 +51,7 @@ export const prismBackup = (uuid: string, label: string): string => `#!/bin/sh
 # Takes a recovery point of one VM on its cluster, and saves the specification of the VM.
 #   backup_script.sh [folder for the backup]     by default "backups" beside this script
 ${head(uuid)}
-label=${shellWord(label)}
-here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
-target=\${1:-$here/backups}
-mkdir -p -- "$target"
-target=$(CDPATH= cd -- "$target" && pwd)
-final=$target/\${label}_$stamp
-work=$final.partial
-[ ! -e "$final" ] || fail "$final exists."
-mkdir -- "$work"
+${makeBackupFolder(label)}
 trap 'rm -rf -- "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
@@ -78,5 +67,5 @@ export const prismSnapshot = (uuid: string): string => `#!/bin/sh
 # Takes a recovery point of one VM.
 #   snapshot_script.sh [name of the recovery point]     by default the present time
 ${head(uuid)}
-take_recovery_point "\${1:-snapshot-$stamp}"
+take_recovery_point "\${1:-snapshot-$(date -u +%Y%m%dT%H%M%SZ)}"
 `;

@@ -1,13 +1,11 @@
 import { shellWord } from './quote.ts';
+import { fail, makeBackupFolder } from './shell.ts';
 
 const head = (vmx: string) => `set -eu
 
 vmx=\${VMX:-${shellWord(vmx)}}
 
-fail() {
-  printf '%s\\n' "$*" >&2
-  exit 1
-}
+${fail}
 
 [ -n "$vmx" ] || fail 'The path of the .vmx file was not known when this was written; give it in VMX.'
 [ -r "$vmx" ] || fail "Cannot read $vmx."
@@ -20,15 +18,7 @@ export const workstationBackup = (vmx: string, label: string): string => `#!/bin
 #   backup_script.sh [folder for the backup]     by default "backups" beside this script
 # VMX names the .vmx file, should it have moved.
 ${head(vmx)}
-label=${shellWord(label)}
-here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
-target=\${1:-$here/backups}
-mkdir -p -- "$target"
-target=$(CDPATH= cd -- "$target" && pwd)
-final=$target/\${label}_$(date -u +%Y%m%dT%H%M%SZ)
-work=$final.partial
-[ ! -e "$final" ] || fail "$final exists."
-mkdir -- "$work"
+${makeBackupFolder(label)}
 
 suspended=no
 cleanup() {
