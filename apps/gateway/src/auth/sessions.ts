@@ -1,4 +1,4 @@
-import { createHash, createHmac, hkdfSync, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
+import { createHmac, hkdfSync, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
 import { ProblemError, rolePermissions, type TokenPair } from '@polyvirt/contracts';
@@ -9,6 +9,7 @@ import { UserEntity } from '../users/user.entity.ts';
 import { accessTokenSeconds } from './access-token.ts';
 import type { Principal } from './caller.decorator.ts';
 import { IdentityChanges } from './identity-changes.ts';
+import { secretHash } from './secret-hash.ts';
 import { SessionEntity } from './session.entity.ts';
 
 const day = 24 * 3_600_000;
@@ -43,7 +44,7 @@ export class Sessions {
     await manager.insert(SessionEntity, {
       id,
       userId,
-      tokenHash: hashOf(refreshToken),
+      tokenHash: secretHash(refreshToken),
       createdAt: now,
       expiresAt: now + idleMs,
       revokedAt: null,
@@ -68,8 +69,8 @@ export class Sessions {
       if (!user) return { outcome: 'unknown' } as const;
       const { affected } = await manager.update(
         SessionEntity,
-        { id: sessionId, tokenHash: hashOf(token), revokedAt: IsNull() },
-        { tokenHash: hashOf(successor), expiresAt: Math.min(now + idleMs, session.createdAt + longestMs) },
+        { id: sessionId, tokenHash: secretHash(token), revokedAt: IsNull() },
+        { tokenHash: secretHash(successor), expiresAt: Math.min(now + idleMs, session.createdAt + longestMs) },
       );
       return { outcome: affected === 1 ? 'refreshed' : 'reused', userId: session.userId } as const;
     });
@@ -143,5 +144,3 @@ export class Sessions {
     return createHmac('sha256', this.refreshKey).update(body).digest('base64url');
   }
 }
-
-const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex');

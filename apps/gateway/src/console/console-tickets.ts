@@ -1,9 +1,10 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { ProblemError, type ConsoleTicket, type VmId } from '@polyvirt/contracts';
 import { LessThan } from 'typeorm';
 import { Audit } from '../audit/audit.ts';
 import type { Caller } from '../auth/caller.decorator.ts';
+import { secretHash } from '../auth/secret-hash.ts';
 import { isoTime } from '../database/columns.ts';
 import { Database } from '../database/database.ts';
 import { VmCommands } from '../vms/vm-commands.ts';
@@ -29,7 +30,7 @@ export class ConsoleTickets {
     const expiresAt = nowMs + validMs;
     await this.database.transaction(async (manager) => {
       await manager.delete(ConsoleTicketEntity, { expiresAt: LessThan(nowMs) });
-      await manager.insert(ConsoleTicketEntity, { hash: hashOf(ticket), vmId, actor: caller.actor, expiresAt });
+      await manager.insert(ConsoleTicketEntity, { hash: secretHash(ticket), vmId, actor: caller.actor, expiresAt });
       await this.audit.record(manager, caller, { action: 'vm.console', outcome: 'succeeded', target: vmId });
     });
     return { url: `${consolePath}?ticket=${ticket}`, protocol: 'rfb', expiresAt: isoTime(expiresAt) };
@@ -37,7 +38,7 @@ export class ConsoleTickets {
 
   /** Takes the ticket; of several who come with it one succeeds. Throws `console-not-found`. */
   async redeem(ticket: string): Promise<{ vmId: VmId; actor: string }> {
-    const hash = hashOf(ticket);
+    const hash = secretHash(ticket);
     const row = await this.database.repository(ConsoleTicketEntity).findOneBy({ hash });
     if (row && row.expiresAt > Date.now()) {
       const { affected } = await this.database.transaction((manager) => manager.delete(ConsoleTicketEntity, { hash }));
@@ -46,5 +47,3 @@ export class ConsoleTickets {
     throw new ProblemError('console-not-found', 'The ticket was used, has expired, or never was. Ask for a new one.');
   }
 }
-
-const hashOf = (ticket: string): string => createHash('sha256').update(ticket).digest('hex');

@@ -1,4 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
+import { secretHash } from '../auth/secret-hash.ts';
 
 /** What an API token begins with; secret scanners and our own logs know it by that. */
 export const tokenPrefix = 'pv_';
@@ -13,7 +14,5 @@ export interface TokenSecret {
 
 export function newTokenSecret(): TokenSecret {
   const secret = tokenPrefix + randomBytes(32).toString('base64url');
-  return { secret, prefix: secret.slice(0, tokenPrefix.length + shownCharacters), hash: hashTokenSecret(secret) };
+  return { secret, prefix: secret.slice(0, tokenPrefix.length + shownCharacters), hash: secretHash(secret) };
 }
-
-export const hashTokenSecret = (secret: string): string => createHash('sha256').update(secret).digest('hex');

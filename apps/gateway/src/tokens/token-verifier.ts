@@ -2,10 +2,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ProblemError, rolePermissions } from '@polyvirt/contracts';
 import type { Logger } from 'pino';
 import type { VerifiedCredential } from '../auth/principals.ts';
+import { secretHash } from '../auth/secret-hash.ts';
 import { Database } from '../database/database.ts';
 import { LOGGER } from '../logger.ts';
 import { UserEntity } from '../users/user.entity.ts';
-import { hashTokenSecret } from './token-secrets.ts';
 import { TokenEntity } from './token.entity.ts';
 
 /** How long a token is trusted before it is looked at again, and so how exact `lastUsedAt` is. */
@@ -24,7 +24,7 @@ export class TokenVerifier {
   /** Throws `unauthenticated` for a secret that is not known, or no longer good. */
   async verify(secret: string): Promise<VerifiedCredential> {
     const now = Date.now();
-    const token = await this.database.repository(TokenEntity).findOneBy({ secretHash: hashTokenSecret(secret) });
+    const token = await this.database.repository(TokenEntity).findOneBy({ secretHash: secretHash(secret) });
     const user = token && (await this.database.repository(UserEntity).findOneBy({ id: token.userId, disabled: false }));
     if (!user) throw new ProblemError('unauthenticated', 'The API token is not known.');
     if (token.expiresAt <= now) throw new ProblemError('unauthenticated', 'The API token has expired.');
