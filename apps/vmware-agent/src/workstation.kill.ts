@@ -1,9 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { AgentBench, AgentChild, eventually, type KillOrder } from '@polyvirt/agent-kit/testing';
-import { isEnded, type Command, type NativeId } from '@polyvirt/contracts';
+import { AgentBench, AgentChild, eventually, MortalAgent, type KillScenario } from '@polyvirt/agent-kit/testing';
+import type { NativeId } from '@polyvirt/contracts';
 import { MAKING_MARK } from './inventory/discovery.ts';
 import { nativeIdOf } from './inventory/identity.ts';
 import { SnapshotTree } from './snapshots/snapshot-tree.ts';
@@ -12,23 +12,12 @@ import { SimulatedWorkstation, type Knobs } from './testing/simulated-workstatio
 import { Dictionary } from './vmx/dictionary.ts';
 
 const program = fileURLToPath(new URL('./testing/agent-process.ts', import.meta.url));
-/** Sooner or later every operation gets by with fewer writes. */
-const mostWrites = 60;
 const endWithinMs = 40_000;
-
-interface Scenario {
-  readonly title: string;
-  /** Makes what the command needs, and answers it. Nothing is killed meanwhile. */
-  prepare(name: string): Promise<Command>;
-  /** What the host has to look like in the end. */
-  check(command: Command, name: string): Promise<void> | void;
-}
 
 let host: SimulatedWorkstation;
 let bench: AgentBench;
-let child: AgentChild | undefined;
+let agent: MortalAgent;
 let model: string;
-let names = 0;
 
 beforeAll(async () => {
   host = new SimulatedWorkstation();
@@ -37,9 +26,16 @@ beforeAll(async () => {
   await bench.redeliverAfter(1_000);
 }, 30_000);
 
+beforeEach(() => {
+  const options: AgentProcessOptions = {
+    config: bench.config({ drainSeconds: 1, logLevel: 'error' }),
+    driver: host.options(),
+  };
+  agent = new MortalAgent(bench, () => AgentChild.run(program, options));
+});
+
 afterEach(async () => {
-  await child?.end('SIGTERM');
-  child = undefined;
+  await agent.stop();
   host.set({});
 });
 
@@ -47,15 +43,6 @@ afterAll(async () => {
   await bench.close();
   await host.close();
 });
-
-const start = async () => {
-  const options: AgentProcessOptions = {
-    config: bench.config({ drainSeconds: 1, logLevel: 'error' }),
-    driver: host.options(),
-  };
-  child = await AgentChild.run(program, options).ready();
-  return child;
-};
 
 const vmxFiles = () =>
   host
@@ -82,8 +69,6 @@ const halfMade = () => {
 };
 const isListed = async (vmx: string) => (await host.vmrun('list')).includes(vmx);
 
-const hasEnded = ({ operationId }: Command) => bench.operationEvents(operationId).some(({ status }) => isEnded(status));
-
 /** A VM that was there before, known to the agent. */
 const existing = async (name: string): Promise<NativeId> => {
   const nativeId = nativeIdOf(host.copyVm(model, name), 'linux');
@@ -92,58 +77,20 @@ const existing = async (name: string): Promise<NativeId> => {
 };
 const pathOf = (nativeId: NativeId) => vmxFiles().find((vmx) => nativeIdOf(vmx, 'linux') === nativeId)!;
 
-/** True when the agent died of it. */
-async function runOnce(scenario: Scenario, order: KillOrder): Promise<boolean> {
-  const name = `vm-${(names += 1)}`;
-  const alive = child ?? (await start());
-  const command = await scenario.prepare(name);
-  await alive.order(order);
-  let died = false;
-  const exit = alive.exited.then(() => {
-    died = true;
-  });
-  await bench.send(command);
-  while (!died && !hasEnded(command)) await Promise.race([exit, new Promise((resolve) => setTimeout(resolve, 10))]);
-  // The last write comes after the end has been told, and the acknowledgement after it.
-  if (!died) await Promise.race([exit, bench.queueEmpty()]);
-  if (died) {
-    await start();
-    await ended(command);
-  }
-  await verify(scenario, command, name);
-  return died;
-}
-
-async function ended(command: Command): Promise<void> {
-  await eventually(() => expect(hasEnded(command)).toBe(true), endWithinMs);
-  await eventually(async () => expect(await bench.journalled(command)).toMatchObject({ told: true }));
-}
-
-async function verify(scenario: Pick<Scenario, 'check'>, command: Command, name: string): Promise<void> {
-  const types = bench.events
-    .filter(({ event }) => event.subject === command.operationId)
-    .map(({ event }) => event.type)
-    .filter((type) => type !== 'operation.progressed');
-  const { error } = bench.operationEvents(command.operationId).at(-1)!;
-  expect([types, error]).toEqual([['operation.started', 'operation.succeeded'], undefined]);
-  await scenario.check(command, name);
-  expect(halfMade()).toEqual([]);
-  await forget();
-}
-
 /** Removes all VMs, and waits until the agent has told so: its writes would count as those of the next operation. */
 async function forget(): Promise<void> {
   const known = vmxFiles().map((vmx) => nativeIdOf(vmx, 'linux'));
   // An operation that got by with fewer writes leaves an order behind that the next write would obey.
-  if (child?.isAlive) await Promise.race([child.order({ write: 0, moment: 'before' }), child.exited]);
-  if (!child?.isAlive) await start();
+  const child = await agent.alive();
+  await Promise.race([child.order({ write: 0, moment: 'before' }), child.exited]);
+  await agent.alive();
   await host.endProcesses();
   host.clear();
   for (const nativeId of known)
     await eventually(async () => expect(await bench.record(nativeId)).toBeUndefined(), endWithinMs);
 }
 
-const createScenario: Scenario = {
+const createScenario: KillScenario = {
   title: 'a create',
   prepare: async (name) =>
     bench.create(name, {
@@ -159,7 +106,7 @@ const createScenario: Scenario = {
     expect(typesOf(nativeIdOf(vmx!, 'linux'))).toEqual(['vm.created', 'vm.started']);
   },
 };
-const cloneScenario: Scenario = {
+const cloneScenario: KillScenario = {
   title: 'a linked clone',
   prepare: async (name) =>
     bench.command('vm.clone', await existing(`${name}-source`), { name, linked: true, start: false }),
@@ -173,7 +120,7 @@ const cloneScenario: Scenario = {
     expect(bench.vmEvents(nativeIdOf(vmxs[0]!, 'linux'))[0]!.data.vm.name).toBe(name);
   },
 };
-const scenarios: readonly Scenario[] = [
+const scenarios: readonly KillScenario[] = [
   createScenario,
   cloneScenario,
   {
@@ -197,45 +144,35 @@ const scenarios: readonly Scenario[] = [
   },
 ];
 
+/** The scenario, with nothing half made in the end and room for the next. */
+const whole = (scenario: KillScenario): KillScenario => ({
+  ...scenario,
+  check: async (command, name) => {
+    await scenario.check(command, name);
+    expect(halfMade()).toEqual([]);
+    await forget();
+  },
+});
+
 describe('an agent of Workstation that is killed', () => {
   for (const scenario of scenarios)
     // Before a write work is done that nobody noted; just after it is just before the next.
-    it(`before any write of ${scenario.title}`, async () => {
-      let write = 1;
-      for (let died = true; died; write += 1) {
-        expect(write).toBeLessThan(mostWrites);
-        try {
-          died = await runOnce(scenario, { write, moment: 'before' });
-        } catch (error) {
-          throw new Error(`killed before write ${write}`, { cause: error });
-        }
-      }
-      // It was really killed, and more than once.
-      expect(write).toBeGreaterThan(4);
-      await bench.queueEmpty();
-    }, 600_000);
+    it(`before any write of ${scenario.title}`, () => agent.killAtEveryWrite(whole(scenario), 'before'), 600_000);
 
   /** Kills the agent while a call is under way that goes on without it. */
-  const whileCalling = (title: string, fault: Knobs, call: string, scenario: Scenario) =>
-    it(
-      title,
-      async () => {
-        const name = `vm-${(names += 1)}`;
-        const alive = child ?? (await start());
-        const command = await scenario.prepare(name);
-        host.set({ faults: [{ times: 1, delayMs: 2_500, kind: 'slow', ...fault }] });
-        await bench.send(command);
-        await eventually(async () => {
-          const calls = (await host.processes()).filter((one) => one.command.includes(call));
-          expect(calls).not.toEqual([]);
-        }, endWithinMs);
-        await alive.end('SIGKILL');
-        await start();
-        await ended(command);
-        await verify(scenario, command, name);
-      },
-      120_000,
-    );
+  const whileCalling = (title: string, fault: Knobs, call: string, scenario: KillScenario) => {
+    const prepare = async (name: string) => {
+      const command = await scenario.prepare(name);
+      host.set({ faults: [{ times: 1, delayMs: 2_500, kind: 'slow', ...fault }] });
+      return command;
+    };
+    const isCalling = () =>
+      eventually(async () => {
+        const calls = (await host.processes()).filter((one) => one.command.includes(call));
+        expect(calls).not.toEqual([]);
+      }, endWithinMs);
+    it(title, () => agent.killOnce(whole({ ...scenario, prepare }), isCalling), 120_000);
+  };
 
   whileCalling(
     'while vmrun clones goes on with one clone',

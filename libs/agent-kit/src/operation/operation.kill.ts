@@ -1,8 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { ask } from '@polyvirt/bus';
-import { eventually } from '@polyvirt/bus/testing';
-import { cancelOperation, isEnded, keys, type Command } from '@polyvirt/contracts';
+import { cancelOperation, keys, type Command } from '@polyvirt/contracts';
 import { FakeHost, type FakeDriverOptions } from '@polyvirt/hypervisor';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,22 +9,12 @@ import { join } from 'node:path';
 import { AgentBench, host } from '../testing/agent-bench.ts';
 import { AgentChild } from '../testing/agent-child.ts';
 import type { KillOrder } from '../testing/kill-orders.ts';
+import { MortalAgent, type KillScenario } from '../testing/mortal-agent.ts';
 
-/** Sooner or later every operation gets by with fewer writes. */
-const mostWrites = 60;
-
-interface Scenario {
-  readonly title: string;
+interface Scenario extends KillScenario {
   readonly driver?: FakeDriverOptions;
-  /** Makes what the command needs, and answers it. Nothing is killed meanwhile. */
-  prepare(name: string): Promise<Command>;
-  /** Pushes an operation that would not end by itself. */
-  push?(command: Command): Promise<void>;
-  readonly status: 'succeeded' | 'failed' | 'cancelled';
   /** When it is killed: just before it writes, when work is done that nobody noted, or just after. */
   readonly moments: readonly KillOrder['moment'][];
-  /** What the host and the stream have to look like when it has ended. */
-  check(command: Command, name: string): Promise<void> | void;
 }
 
 /**
@@ -36,8 +25,7 @@ describe('an agent that is killed', () => {
   let bench: AgentBench;
   let folder: string;
   let fake: FakeHost;
-  let child: AgentChild | undefined;
-  let names = 0;
+  let agent: MortalAgent | undefined;
 
   beforeAll(async () => {
     Logger.overrideLogger(false);
@@ -47,10 +35,7 @@ describe('an agent that is killed', () => {
     fake = new FakeHost({ file: join(folder, 'host.json') });
   }, 20_000);
 
-  afterEach(async () => {
-    await child?.end('SIGTERM');
-    child = undefined;
-  });
+  afterEach(() => agent?.stop());
 
   afterAll(async () => {
     fake.close();
@@ -58,79 +43,24 @@ describe('an agent that is killed', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const start = async (driver: FakeDriverOptions = {}) => {
-    child = await AgentChild.spawn(folder, bench.config({ drainSeconds: 1, logLevel: 'error' }), driver).ready();
-    return child;
-  };
-
-  const hasEnded = ({ operationId }: Command) =>
-    bench.operationEvents(operationId).some(({ status }) => isEnded(status));
-
-  /** True when the agent died of it. */
-  const runOnce = async (scenario: Scenario, order: KillOrder): Promise<boolean> => {
-    const name = `vm-${(names += 1)}`;
-    const alive = child ?? (await start(scenario.driver));
-    const command = await scenario.prepare(name);
-    await alive.order(order);
-    let died = false;
-    const exit = alive.exited.then(() => {
-      died = true;
-    });
-    await bench.send(command);
-    const untilEnded = async () => {
-      for (;;) {
-        if (died || hasEnded(command)) return;
-        await scenario.push?.(command);
-        await Promise.race([exit, new Promise((resolve) => setTimeout(resolve, 10))]);
-      }
-    };
-    await untilEnded();
-    // The last write comes after the end has been told, and the acknowledgement after it.
-    if (!died) await Promise.race([exit, bench.queueEmpty()]);
-    if (died) {
-      await start(scenario.driver);
-      await eventually(async () => {
-        if (!hasEnded(command)) await scenario.push?.(command);
-        expect(hasEnded(command)).toBe(true);
-      }, 20_000);
-      await eventually(async () => expect(await bench.journalled(command)).toMatchObject({ told: true }));
-    }
-    await verify(scenario, command, name);
-    return died;
-  };
-
-  const verify = async (scenario: Scenario, command: Command, name: string) => {
-    const types = bench.events
-      .filter(({ event }) => event.subject === command.operationId)
-      .map(({ event }) => event.type)
-      .filter((type) => type !== 'operation.progressed');
-    expect(types).toEqual(['operation.started', `operation.${scenario.status}`]);
+  const verify = async (command: Command) => {
     expect(fake.doubled).toEqual([]);
-    await scenario.check(command, name);
-    const ended = bench.events.find(
-      ({ event }) => event.subject === command.operationId && event.type === `operation.${scenario.status}`,
-    );
-    const { revision } = ended!.event.data as { revision?: number };
-    const nativeId = command.nativeId ?? command.operationId;
-    const known = await bench.inventory.get(keys.vm(host, nativeId));
-    if (revision !== undefined && command.nativeId === undefined) expect(known?.revision).toBe(revision);
+    const { revision } = bench.events.filter(({ event }) => event.subject === command.operationId).at(-1)!.event
+      .data as { revision?: number };
+    if (revision !== undefined && command.nativeId === undefined)
+      expect((await bench.inventory.get(keys.vm(host, command.operationId)))?.revision).toBe(revision);
   };
 
   const everywhere = (scenario: Scenario) => {
     for (const moment of scenario.moments) {
       it(`${moment} any write of ${scenario.title}`, async () => {
-        let write = 1;
-        for (let died = true; died; write += 1) {
-          expect(write).toBeLessThan(mostWrites);
-          try {
-            died = await runOnce(scenario, { write, moment });
-          } catch (error) {
-            throw new Error(`killed ${moment} write ${write}`, { cause: error });
-          }
-        }
-        // It was really killed, and more than once.
-        expect(write).toBeGreaterThan(4);
-        await bench.queueEmpty();
+        const config = bench.config({ drainSeconds: 1, logLevel: 'error' });
+        agent = new MortalAgent(bench, () => AgentChild.spawn(folder, config, scenario.driver));
+        const check: KillScenario['check'] = async (command, name) => {
+          await scenario.check(command, name);
+          await verify(command);
+        };
+        await agent.killAtEveryWrite({ ...scenario, check }, moment);
       }, 180_000);
     }
   };
@@ -149,7 +79,6 @@ describe('an agent that is killed', () => {
   everywhere({
     title: 'a create',
     prepare: async (name) => bench.create(name, full),
-    status: 'succeeded',
     moments: ['before', 'after'],
     check: ({ operationId }, name) => {
       expect(made(name)).toMatchObject([{ nativeId: operationId, state: 'running' }]);
@@ -198,7 +127,6 @@ describe('an agent that is killed', () => {
     title: 'a clone',
     prepare: async (name) =>
       bench.command('vm.clone', await existing(`${name}-source`), { name, linked: true, start: true }),
-    status: 'succeeded',
     moments: ['before'],
     check: ({ operationId, nativeId }, name) => {
       expect(made(name)).toMatchObject([{ nativeId: operationId, state: 'running' }]);
@@ -211,7 +139,6 @@ describe('an agent that is killed', () => {
   everywhere({
     title: 'a snapshot',
     prepare: async (name) => bench.command('vm.snapshot-create', await existing(name), { name: 'a', memory: false }),
-    status: 'succeeded',
     moments: ['before'],
     check: ({ nativeId, operationId }) => {
       expect(fake.find(nativeId!)?.snapshots.map(({ id }) => id)).toEqual([operationId]);
@@ -223,7 +150,6 @@ describe('an agent that is killed', () => {
     title: 'a deletion',
     prepare: async (name) =>
       bench.command('vm.delete', await existing(name, { ...full, start: false }), { disks: 'delete' }),
-    status: 'succeeded',
     moments: ['before'],
     check: async ({ nativeId, operationId }, name) => {
       expect(made(name)).toEqual([]);
@@ -238,7 +164,6 @@ describe('an agent that is killed', () => {
     title: 'a restart',
     prepare: async (name) =>
       bench.command('vm.restart', await existing(name, { start: true }), { force: true, timeoutSeconds: 1 }),
-    status: 'succeeded',
     moments: ['before'],
     check: ({ nativeId }) => {
       expect(fake.find(nativeId!)?.state).toBe('running');
@@ -249,7 +174,6 @@ describe('an agent that is killed', () => {
   everywhere({
     title: 'a start',
     prepare: async (name) => bench.command('vm.start', await existing(name)),
-    status: 'succeeded',
     moments: ['before'],
     check: ({ nativeId, operationId }, name) => {
       expect(fake.find(nativeId!)?.state).toBe('running');

@@ -121,13 +121,12 @@ export class AgentBench {
   }
 
   /** Waits until an event tells of the operation what is wanted. */
-  async told(operationId: string, isWanted: (operation: Operation) => boolean, withinMs = 8_000): Promise<Operation> {
-    let found: Operation | undefined;
-    await eventually(() => {
-      found = this.operationEvents(operationId).find(isWanted);
+  told(operationId: string, isWanted: (operation: Operation) => boolean, withinMs = 8_000): Promise<Operation> {
+    return eventually(() => {
+      const found = this.operationEvents(operationId).find(isWanted);
       if (!found) throw new Error(`operation ${operationId} has not come so far: ${JSON.stringify(this.types())}`);
+      return found;
     }, withinMs);
-    return found!;
   }
 
   operationEvents(operationId: string): Operation[] {

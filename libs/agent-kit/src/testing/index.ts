@@ -1,4 +1,5 @@
 export { eventually } from '@polyvirt/bus/testing';
 export { AgentBench, host } from './agent-bench.ts';
 export { AgentChild } from './agent-child.ts';
-export { obeyKillOrders, type KillOrder } from './kill-orders.ts';
+export { obeyKillOrders } from './kill-orders.ts';
+export { MortalAgent, type KillScenario } from './mortal-agent.ts';
