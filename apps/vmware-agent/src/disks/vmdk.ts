@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { open, realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, win32 } from 'node:path';
 
 const SECTOR = 512;
@@ -42,15 +42,25 @@ export async function readVmdk(path: string): Promise<Vmdk> {
 export const beside = (path: string, name: string): string =>
   isAbsolute(name) || win32.isAbsolute(name) ? name : join(dirname(path), name);
 
-/** The disk and everything it stands on, from the top. Ends at the first layer that cannot be read. */
-export async function chainOf(path: string): Promise<Vmdk[]> {
-  const chain: Vmdk[] = [];
+/** The path without symbolic links, as far as there is something at it: one file has many names. */
+export async function realPath(path: string): Promise<string> {
+  if (!isAbsolute(path)) return path;
+  const real = (one: string) => realpath(one).catch(() => undefined);
+  const folder = dirname(path);
+  return (await real(path)) ?? join((await real(folder)) ?? folder, basename(path));
+}
+
+/**
+ * Real paths of the disk and of everything it stands on, from the top. Ends at the first layer that cannot be read, which is
+ * one of them: it is there for somebody.
+ */
+export async function chainOf(path: string): Promise<string[]> {
+  const chain: string[] = [];
   for (let next: string | undefined = path; next !== undefined;) {
-    if (chain.some((layer) => layer.path === next)) break;
-    const layer: Vmdk | undefined = await readVmdk(next).catch(() => undefined);
-    if (!layer) break;
-    chain.push(layer);
-    next = layer.parent;
+    const real: string = await realPath(next);
+    if (chain.includes(real)) break;
+    chain.push(real);
+    next = (await readVmdk(real).catch(() => undefined))?.parent;
   }
   return chain;
 }

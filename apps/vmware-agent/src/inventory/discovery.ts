@@ -34,6 +34,10 @@ export class Discovery {
     this.#options = options;
   }
 
+  get platform(): Platform {
+    return this.#options.platform;
+  }
+
   /** All machines. `listed` are the paths that vmrun lists as running. */
   async scan(listed: readonly string[]): Promise<Machine[]> {
     const { platform, folders, inventoryFile } = this.#options;

@@ -19,6 +19,7 @@ import {
   suspendFileOf,
 } from '../vmx/hardware-reader.ts';
 import { ownKeys } from '../vmx/hardware-writer.ts';
+import type { Platform } from '../vmrun/installation.ts';
 import { exists, type Discovery } from './discovery.ts';
 import { FileCache } from './file-cache.ts';
 import type { Machine } from './identity.ts';
@@ -88,6 +89,15 @@ export class Machines {
   /** Every machine of the host. */
   async all(): Promise<Machine[]> {
     return this.#discovery.scan((await this.#running.list()).paths);
+  }
+
+  /** Machines that others are made from; they are no part of the inventory. */
+  templates(): Promise<Machine[]> {
+    return this.#discovery.templates();
+  }
+
+  get platform(): Platform {
+    return this.#discovery.platform;
   }
 
   configuration({ vmx }: Machine): Promise<Dictionary> {

@@ -1,25 +1,21 @@
-import { readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { readdir, rm, rmdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { ProblemError, type DeleteVm, type NativeId } from '@polyvirt/contracts';
 import { allow, type OperationContext, type Outcome } from '@polyvirt/hypervisor';
-import { DiskUsers, disksUsedBy } from '../disks/disk-users.ts';
-import { readVmdk } from '../disks/vmdk.ts';
+import { disksUsedBy, DiskUsers, namedBy, type DiskSet } from '../disks/disk-users.ts';
+import { beside, readVmdk, realPath } from '../disks/vmdk.ts';
 import { windowOf } from '../host/locks.ts';
 import { exists } from '../inventory/discovery.ts';
 import type { Machine } from '../inventory/identity.ts';
 import { folderOf, stemOf, vmsdOf, type Machines } from '../inventory/machines.ts';
 import { pendingFileOf } from '../inventory/pending-changes.ts';
 import type { Snapshots } from '../snapshots/snapshots.ts';
-import { forgetClone } from '../snapshots/vmsd-edits.ts';
+import { replaceClone } from '../snapshots/vmsd-edits.ts';
 import { achieve, type Patience } from '../vmrun/achieve.ts';
 import type { Vmrun } from '../vmrun/vmrun.ts';
 import { isMissing, orMissing } from '../vmx/dictionary-file.ts';
 import { ownKeys } from '../vmx/hardware-writer.ts';
-
-/** Lies in a folder whose machine is gone, beside disks that linked clones stand on. */
-const KEPT_MARK = 'polyvirt-kept-disks.txt';
-const KEPT_TEXT =
-  'The VM of this folder was deleted. Its disks are here for linked clones that stand on them; they go with the last clone.\n';
+import { isKeptFor, keepFor, neededBy } from './kept-disks.ts';
 
 /** Files of VMware that belong to the one machine of a folder, whatever their name. */
 const vmwareFile = /\.(vmx|vmxf|vmsd|vmsn|vmss|vmem|nvram|scoreboard|vmtm|vmpl)$|^vmware(-\d+)?\.log$|\.lck$/i;
@@ -31,8 +27,12 @@ interface Remains {
   readonly files: readonly string[];
   /** Whether vmrun may delete it, as nothing of it has to stay. */
   readonly isWhole: boolean;
-  /** Whether disks stay for others. */
-  readonly isKept: boolean;
+  /** .vmx files of the machines that disks of this one stay for. */
+  readonly heirs: readonly string[];
+  /** .vmx file of the machine that it is a linked clone of. */
+  readonly cloneOf: string | null;
+  /** Folders of machines that were deleted before, with disks that this one stands on. */
+  readonly keptBelow: readonly string[];
   /** Disks of machines that were deleted before and that only this one stood on. */
   readonly abandoned: readonly string[];
   /** The source of a linked clone, and the snapshot that was made for it. */
@@ -76,7 +76,7 @@ export class Removal {
       act: () => this.#tidyUp(machine, remains),
     });
     const notes = [...remains.notes, ...left];
-    if (remains.base) notes.push(...(await this.#releaseBase(remains.base, machine, { journal, signal })));
+    if (remains.base) notes.push(...(await this.#releaseBase(remains.base, machine, remains.heirs, context)));
     return { effect: 'changed', notes };
   }
 
@@ -97,26 +97,29 @@ export class Removal {
     const own = [...used].filter((path) => dirname(path) === folder);
     const notes: string[] = [];
     const doomed: string[] = [];
-    let isKept = false;
+    const heirs = new Set<string>();
     for (const path of own) {
-      const names = users.of(path).map((name) => `"${name}"`);
-      if (names.length > 0) {
-        isKept = true;
-        notes.push(`Kept ${path}: it is in use by ${names.join(', ')}.`);
-      } else if (fate === 'keep') notes.push(`Kept ${path}, as asked.`);
+      const names = users.of(path).map(({ name }) => `"${name}"`);
+      for (const { vmx: heir } of users.of(path)) heirs.add(heir);
+      if (names.length > 0) notes.push(`Kept ${path}: it is in use by ${names.join(', ')}.`);
+      else if (fate === 'keep') notes.push(`Kept ${path}, as asked.`);
       else doomed.push(path);
     }
     for (const { device, path } of await this.#machines.diskFiles(machine))
-      if (dirname(path) !== folder) notes.push(`Kept ${device} (${path}): it lies outside the folder of the VM.`);
+      if (dirname(await realPath(path)) !== folder)
+        notes.push(`Kept ${device} (${path}): it lies outside the folder of the VM.`);
+    const isElsewhere = (await namedBy(machine, this.#machines)).some((path) => dirname(path) !== folder);
     const diskFiles = (await Promise.all(doomed.map(filesOfDisk))).flat();
     const configuration = await this.#machines.configuration(machine);
     const [baseVmx, baseSnapshot] = [configuration.get(ownKeys.baseVmx), configuration.get(ownKeys.baseSnapshot)];
     return {
       vmx,
       files: [...diskFiles, ...(await otherFiles(machine)), pendingFileOf(vmx), vmx],
-      isWhole: doomed.length === own.length,
-      isKept,
-      abandoned: fate === 'keep' ? [] : await abandonedBy(used, folder, users),
+      isWhole: doomed.length === own.length && !isElsewhere,
+      heirs: [...heirs],
+      cloneOf: (await this.#machines.snapshots(machine)).cloneOf ?? null,
+      abandoned: fate === 'keep' ? [] : await abandonedBy(used, machine, users),
+      keptBelow: await keptFolders(used, folder),
       base: baseVmx === undefined || baseSnapshot === undefined ? null : { vmx: baseVmx, snapshot: baseSnapshot },
       notes,
     };
@@ -146,14 +149,20 @@ export class Removal {
   }
 
   /** Answers what is left and why. */
-  async #tidyUp(machine: Machine, { files, isKept, abandoned }: Remains): Promise<string[]> {
+  async #tidyUp(machine: Machine, { files, heirs, cloneOf, keptBelow, abandoned }: Remains): Promise<string[]> {
     const folder = folderOf(machine);
     await removeFiles(files);
+    if (heirs.length > 0) {
+      // Who stood on this one stands on all that is below it, and nothing else may know of them.
+      for (const below of keptBelow) await keepFor(below, heirs);
+      const parent = cloneOf === null ? undefined : vmsdOf(cloneOf);
+      if (parent !== undefined && (await exists(parent))) await replaceClone(parent, machine.vmx, heirs);
+    }
     await removeFiles(abandoned);
     for (const one of new Set(abandoned.map((path) => dirname(path)))) await removeIfDeserted(one);
     const names = (await orMissing(readdir(folder))) ?? [];
-    if (isKept) {
-      await writeFile(join(folder, KEPT_MARK), KEPT_TEXT);
+    if (heirs.length > 0) {
+      await keepFor(folder, heirs);
       return [];
     }
     for (const name of names)
@@ -167,6 +176,7 @@ export class Removal {
   async #releaseBase(
     base: { readonly vmx: string; readonly snapshot: string },
     clone: Machine,
+    heirs: readonly string[],
     { journal, signal }: Pick<OperationContext, 'journal' | 'signal'>,
   ): Promise<string[]> {
     return journal.step({
@@ -176,13 +186,13 @@ export class Removal {
         const source = (await this.#machines.all()).find(({ vmx }) => vmx === base.vmx);
         if (!source || !(await exists(vmsdOf(source.vmx)))) return [];
         try {
-          await forgetClone(vmsdOf(source.vmx), clone.vmx);
+          await replaceClone(vmsdOf(source.vmx), clone.vmx, heirs);
           const snapshot = (await this.#machines.snapshots(source)).byName(base.snapshot);
           if (!snapshot) return [];
-          const disks = new Set(snapshot.disks.map((name) => join(folderOf(source), basename(name))));
           const users = await DiskUsers.read(this.#machines, source);
-          const names = [...disks].flatMap((path) => users.of(path));
-          if (names.length > 0) return [`Kept the snapshot "${base.snapshot}": "${names[0]}" stands on it, too.`];
+          const disks = await Promise.all(snapshot.disks.map((name) => realPath(beside(source.vmx, name))));
+          const [other] = disks.flatMap((path) => users.of(path));
+          if (other) return [`Kept the snapshot "${base.snapshot}": "${other.name}" stands on it, too.`];
           await this.#snapshots.drop(source, String(snapshot.uid), false, signal);
           return [];
         } catch (error) {
@@ -195,14 +205,23 @@ export class Removal {
 }
 
 /** Disks below that lie where a machine was deleted, and that nobody else stands on. */
-async function abandonedBy(used: ReadonlySet<string>, folder: string, users: DiskUsers): Promise<string[]> {
+async function abandonedBy(used: DiskSet, machine: Machine, users: DiskUsers): Promise<string[]> {
   const files: string[] = [];
-  for (const path of used) {
-    const place = dirname(path);
-    if (place === folder || users.of(path).length > 0) continue;
-    if (await exists(join(place, KEPT_MARK))) files.push(...(await filesOfDisk(path)));
+  for (const place of await keptFolders(used, folderOf(machine))) {
+    const others = (await neededBy(place)).filter((vmx) => vmx !== machine.vmx);
+    if (others.length > 0) continue;
+    for (const path of used)
+      if (dirname(path) === place && users.of(path).length === 0) files.push(...(await filesOfDisk(path)));
   }
   return files;
+}
+
+/** Folders below with disks of machines that were deleted. */
+async function keptFolders(used: DiskSet, own: string): Promise<string[]> {
+  const places = new Set([...used].map((path) => dirname(path)));
+  const kept: string[] = [];
+  for (const place of places) if (place !== own && (await isKeptFor(place))) kept.push(place);
+  return kept;
 }
 
 /** What is in the folder of a machine beside its disks. */
@@ -243,8 +262,7 @@ async function countOf(paths: readonly string[]): Promise<number> {
 /** A folder that was kept for disks which are gone now. */
 async function removeIfDeserted(folder: string): Promise<void> {
   const names = (await orMissing(readdir(folder))) ?? [];
-  const isOurs = (await orMissing(readFile(join(folder, KEPT_MARK)))) !== undefined;
-  if (isOurs && names.length === 1) await removeAll(folder);
+  if ((await isKeptFor(folder)) && names.length === 1) await removeAll(folder);
 }
 
 async function removeIfEmpty(folder: string): Promise<boolean> {

@@ -11,11 +11,15 @@ export function describeSnapshot(vmsd: string, uid: number, description: string)
 }
 
 /** Takes a linked clone that is gone off the list of the snapshot it was made from. */
-export function forgetClone(vmsd: string, cloneVmx: string): Promise<boolean> {
+export const forgetClone = (vmsd: string, cloneVmx: string): Promise<boolean> => replaceClone(vmsd, cloneVmx, []);
+
+/** Puts those in the place of a linked clone that is gone which stand on its disks, and so on this snapshot. */
+export function replaceClone(vmsd: string, cloneVmx: string, heirs: readonly string[]): Promise<boolean> {
   return editDictionary(vmsd, (file) => {
     for (const { position, clones } of new SnapshotTree(file).all) {
-      const left = clones.filter((path) => path !== cloneVmx);
-      if (left.length < clones.length) writeClones(file, `snapshot${position}`, left);
+      if (!clones.includes(cloneVmx)) continue;
+      const others = clones.filter((path) => path !== cloneVmx);
+      writeClones(file, `snapshot${position}`, [...new Set([...others, ...heirs])]);
     }
   });
 }

@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { machineAt, type Machine } from '../inventory/identity.ts';
+import { SnapshotTree } from '../snapshots/snapshot-tree.ts';
+import type { Platform } from '../vmrun/installation.ts';
+import { Dictionary } from '../vmx/dictionary.ts';
+import { disksUsedBy, DiskUsers } from './disk-users.ts';
+
+let folder = '';
+beforeAll(() => {
+  folder = realpathSync(mkdtempSync(join(tmpdir(), 'disk-users-')));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const write = (path: string, text: string) => {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+  return path;
+};
+const layer = (path: string, parent?: string) =>
+  write(
+    path,
+    `# Disk DescriptorFile\nparentCID=${parent === undefined ? 'ffffffff' : '12345678'}\ncreateType="monolithicFlat"\n${
+      parent === undefined ? '' : `parentFileNameHint="${parent}"\n`
+    }RW 2048 FLAT "x-flat.vmdk" 0\n`,
+  );
+
+/** A host that knows these machines, each with one disk. */
+const hostOf = (disks: ReadonlyMap<Machine, string>, platform: Platform, vmsd: Record<string, string> = {}) => ({
+  platform,
+  all: async () => [...disks.keys()],
+  templates: async () => [],
+  diskFiles: async (machine: Machine) =>
+    [...disks].filter(([{ vmx }]) => vmx === machine.vmx).map(([, path]) => ({ device: 'scsi0:0', path })),
+  snapshots: async ({ vmx }: Machine) => new SnapshotTree(/source/.test(vmx) ? Dictionary.of({ ...vmsd }) : undefined),
+  nameOf: async ({ vmx }: Machine) => vmx.replace(/^.*\//, ''),
+});
+const namesOf = (users: DiskUsers, path: string) => users.of(path).map(({ name }) => name);
+
+describe('users of a disk', () => {
+  it('are found through symbolic links', async () => {
+    const base = layer(join(folder, 'source', 'base.vmdk'));
+    symlinkSync(folder, join(folder, 'link'));
+    const child = layer(join(folder, 'clone', 'child.vmdk'), join(folder, 'link', 'source', 'base.vmdk'));
+    const source = machineAt(join(folder, 'source', 'source.vmx'), 'linux');
+    const clone = machineAt(join(folder, 'clone', 'clone.vmx'), 'linux');
+    const host = hostOf(
+      new Map([
+        [source, join(folder, 'link', 'source', 'base.vmdk')],
+        [clone, child],
+      ]),
+      'linux',
+    );
+    expect([...(await disksUsedBy(source, host))]).toEqual([base]);
+    expect(namesOf(await DiskUsers.read(host, source), base)).toEqual(['clone.vmx']);
+  });
+
+  it('are found in any spelling of Windows', async () => {
+    const one = layer(join(folder, 'one', 'one.vmdk'), 'C:\\VMs\\Base\\base.vmdk');
+    const two = layer(join(folder, 'two', 'two.vmdk'), 'c:/vms/base/BASE.vmdk');
+    const source = machineAt(join(folder, 'one', 'source.vmx'), 'windows');
+    const clone = machineAt(join(folder, 'two', 'clone.vmx'), 'windows');
+    const host = hostOf(
+      new Map([
+        [source, one],
+        [clone, two],
+      ]),
+      'windows',
+    );
+    const users = await DiskUsers.read(host, source);
+    const shared = [...(await disksUsedBy(source, host))].filter((path) => namesOf(users, path).length > 0);
+    expect(shared).toEqual(['C:\\VMs\\Base\\base.vmdk']);
+    expect((await disksUsedBy(source, host)).has('c:/VMS/base/base.vmdk')).toBe(true);
+  });
+
+  it('are the linked clones that the machine itself notes, for as long as they live', async () => {
+    const base = layer(join(folder, 'noted', 'base.vmdk'));
+    const source = machineAt(join(folder, 'noted', 'source.vmx'), 'linux');
+    const elsewhere = write(join(folder, 'far', 'far.vmx'), 'config.version = "8"\n');
+    const host = hostOf(new Map([[source, base]]), 'linux', {
+      'snapshot0.uid': '1',
+      'snapshot0.numDisks': '1',
+      'snapshot0.disk0.fileName': 'base.vmdk',
+      'snapshot0.numClones': '2',
+      'snapshot0.clone0': elsewhere,
+      'snapshot0.clone1': join(folder, 'gone', 'gone.vmx'),
+    });
+    expect(namesOf(await DiskUsers.read(host, source), base)).toEqual(['far.vmx']);
+    rmSync(elsewhere);
+    expect(namesOf(await DiskUsers.read(host, source), base)).toEqual([]);
+  });
+
+  it('stand on a layer that cannot be read, too', async () => {
+    const damaged = write(join(folder, 'damaged', 'damaged.vmdk'), 'no disk');
+    const child = layer(join(folder, 'damaged', 'child.vmdk'), 'damaged.vmdk');
+    const source = machineAt(join(folder, 'damaged', 'source.vmx'), 'linux');
+    const clone = machineAt(join(folder, 'damaged', 'clone.vmx'), 'linux');
+    const host = hostOf(new Map([[clone, child]]), 'linux');
+    expect(namesOf(await DiskUsers.read(host, source), damaged)).toEqual(['clone.vmx']);
+  });
+});

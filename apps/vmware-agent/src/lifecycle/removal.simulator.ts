@@ -1,0 +1,89 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { NativeId } from '@polyvirt/contracts';
+import { TestOperation } from '@polyvirt/hypervisor/testing';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { nativeIdOf } from '../inventory/identity.ts';
+import { SimulatedWorkstation } from '../testing/simulated-workstation.ts';
+import type { WorkstationDriver } from '../workstation.driver.ts';
+
+describe('the deletion of a VM that linked clones stand on', () => {
+  let host: SimulatedWorkstation;
+  let driver: WorkstationDriver;
+  let source = '';
+
+  beforeEach(async () => {
+    host = new SimulatedWorkstation();
+    driver = await host.open();
+    source = await host.foreignVm(host.vmFolder, 'source', {}, true);
+    await host.vmrun('snapshot', source, 'base');
+  });
+  afterEach(() => host.close());
+
+  const remove = (vmx: string) =>
+    new TestOperation().run((context) => driver.delete(idOf(vmx), { disks: 'delete' }, context));
+  const idOf = (vmx: string): NativeId => nativeIdOf(vmx, 'linux');
+  const disksIn = (folder: string) => readdirSync(folder).filter((name) => name.endsWith('.vmdk'));
+  /** A linked clone that another tool makes, where this agent looks or where it does not. */
+  const cloneOf = async (vmx: string, folder: string) => {
+    const clone = join(folder, basename(folder), `${basename(folder)}.vmx`);
+    mkdirSync(dirname(clone), { recursive: true });
+    await host.vmrun('clone', vmx, clone, 'linked', '-snapshot=base', `-cloneName=${basename(folder)}`);
+    return clone;
+  };
+  const expectStarts = async (vmx: string) => {
+    await host.vmrun('start', vmx, 'nogui');
+    expect(await host.vmrun('list')).toContain(vmx);
+    await host.vmrun('stop', vmx, 'hard');
+  };
+
+  it('keeps the disks of one that only its own list of clones tells of', async () => {
+    const clone = await cloneOf(source, join(host.folder, 'elsewhere'));
+    const { notes } = await remove(source);
+    expect(notes).toEqual([expect.stringMatching(/Kept .*foreign-source\.vmdk: it is in use by "elsewhere"/)]);
+    expect(existsSync(source)).toBe(false);
+    expect(disksIn(dirname(source))).toEqual(['foreign-source.vmdk']);
+    await expectStarts(clone);
+  });
+
+  it('keeps them also when the last clone that it knows of goes', async () => {
+    const far = await cloneOf(source, join(host.folder, 'elsewhere'));
+    const near = await cloneOf(source, join(host.vmFolder, 'near'));
+    expect((await remove(source)).notes?.join()).toMatch(/"near".*"elsewhere"|"elsewhere".*"near"/);
+    expect(await remove(near)).toMatchObject({ effect: 'changed' });
+    expect(existsSync(dirname(near))).toBe(false);
+    await expectStarts(far);
+  });
+
+  it('keeps them for a clone of a clone when that in between goes', async () => {
+    const middle = await cloneOf(source, join(host.vmFolder, 'middle'));
+    await host.vmrun('snapshot', middle, 'base');
+    const far = await cloneOf(middle, join(host.folder, 'elsewhere'));
+    await remove(middle);
+    await remove(source);
+    await expectStarts(far);
+  });
+
+  it('keeps the disks of one that names them by a symbolic link', async () => {
+    const clone = await cloneOf(source, join(host.vmFolder, 'near'));
+    // The list of clones can be lost, as with a copy.
+    const vmsd = source.replace(/vmx$/, 'vmsd');
+    writeFileSync(vmsd, readFileSync(vmsd, 'utf8').replace(/^.*lone\d*.*\n/gm, ''));
+    symlinkSync(host.vmFolder, join(host.folder, 'link'));
+    nameParentBy(clone, '/vms/', '/link/');
+    expect((await remove(source)).notes?.join()).toMatch(/it is in use by "near"/);
+    await expectStarts(clone);
+  });
+});
+
+/** Spells the path of the disk below another way, in the descriptor that a sparse disk holds. */
+function nameParentBy(vmx: string, from: string, to: string): void {
+  const disk = readdirSync(dirname(vmx)).find((name) => name.endsWith('.vmdk'))!;
+  const path = join(dirname(vmx), disk);
+  const content = readFileSync(path, 'latin1');
+  const hint = /parentFileNameHint="[^"]*"/.exec(content)![0];
+  const other = hint.replace(from, to);
+  // What comes behind the text keeps its place.
+  const grown = content.replace(hint, other).replace(/\0{8}/, (zeros) => zeros.slice(other.length - hint.length));
+  writeFileSync(path, Buffer.from(grown, 'latin1'));
+}
