@@ -1,7 +1,7 @@
 import { ProblemError } from '@polyvirt/contracts';
 import { backOff, pause } from './back-off.ts';
 import { numberAt, objectAt, objectsAt, textAt, type JsonObject } from './json.ts';
-import { isNotFound, type PrismClient } from './prism-client.ts';
+import type { PrismClient } from './prism-client.ts';
 import { PrismError, PrismTimeoutError, PrismUnreachableError, TaskFailedError } from './prism-error.ts';
 
 export interface TaskOptions {
@@ -35,6 +35,11 @@ interface Look {
 const SUCCESS = 'SUCCEEDED';
 const OPEN = ['QUEUED', 'RUNNING', 'PENDING'];
 const RECENT_TASKS = 100;
+/** Answers by which a Prism may say that it has no such list, and that some give at random to one that they let in. */
+const REFUSALS = [400, 403, 404, 405, 422];
+/** So often in a row, and the list counts as one that this Prism does not show us. */
+const MOST_REFUSALS = 5;
+const NO_SUCH_CALL = [400, 405, 422];
 const ABORT_WITHIN_MS = 5_000;
 
 /** Waits for tasks. However many are waited for, one round of looks serves them all. */
@@ -50,6 +55,8 @@ export class Tasks {
   #wake: (() => void) | undefined;
   /** Looking at many by one call is no published path, so a Prism may lack it. */
   #hasBulk = true;
+  /** Nor is the list of tasks. */
+  #hasList = true;
 
   constructor(client: PrismClient, options: TaskOptions = {}) {
     this.#client = client;
@@ -108,23 +115,35 @@ export class Tasks {
     await this.#client.v3('POST', `/tasks/${uuid}/abort`, AbortSignal.timeout(ABORT_WITHIN_MS)).catch(() => undefined);
   }
 
-  /** Tasks that are under way on an entity, newest first, as far as Prism tells: the list of tasks is no published path. */
+  /**
+   * Tasks that are under way on an entity, newest first, as far as Prism tells: the list of tasks is no published path. A
+   * refusal alone does not say that there are none, as some come at random.
+   */
   async openOn(entity: string, signal: AbortSignal): Promise<string[]> {
-    const recent = await this.recent(RECENT_TASKS, signal);
-    return (recent ?? [])
-      .filter((task) => isUnfinished(task) && entitiesOf(task).includes(entity))
-      .map((task) => textAt(task, 'uuid') ?? '');
+    const open = (tasks: JsonObject[]) =>
+      tasks
+        .filter((task) => isUnfinished(task) && entitiesOf(task).includes(entity))
+        .map((task) => textAt(task, 'uuid') ?? '');
+    for (let refusals = 1; ; refusals += 1) {
+      try {
+        return open(await this.recent(RECENT_TASKS, signal));
+      } catch (error) {
+        if (!(error instanceof PrismError && REFUSALS.includes(error.status))) throw error;
+        if (!this.#hasList || refusals >= MOST_REFUSALS) {
+          this.#hasList = false;
+          return [];
+        }
+      }
+      await pause(backOff(refusals - 1, this.#firstMs, this.#mostMs), signal);
+    }
   }
 
-  /** The tasks that changed last, newest first; undefined when this Prism does not list them. */
-  async recent(length: number, signal: AbortSignal): Promise<JsonObject[] | undefined> {
+  /** The tasks that changed last, newest first. @throws PrismError also when this Prism does not list them */
+  async recent(length: number, signal: AbortSignal): Promise<JsonObject[]> {
     const wish = { kind: 'task', length, sort_attribute: 'last_update_time', sort_order: 'DESCENDING' };
-    try {
-      return objectsAt(await this.#client.v3('POST', '/tasks/list', signal, wish), 'entities');
-    } catch (error) {
-      if (error instanceof PrismError && [400, 403, 404, 405, 422].includes(error.status)) return undefined;
-      throw error;
-    }
+    const answer = await this.#client.v3('POST', '/tasks/list', signal, wish);
+    this.#hasList = true;
+    return objectsAt(answer, 'entities');
   }
 
   close(): void {
@@ -226,8 +245,8 @@ export class Tasks {
         });
         return new Map(objectsAt(answer, 'entities').map((task) => [textAt(task, 'uuid') ?? '', { task }]));
       } catch (error) {
-        // One that is not known yet spoils the answer for all; anything else that speaks against the path does so for good.
-        if (error instanceof PrismError && !isNotFound(error)) this.#hasBulk = false;
+        // One that is not known yet spoils the answer for all, and some refusals pass; what speaks against the path stays.
+        if (error instanceof PrismError && NO_SUCH_CALL.includes(error.status)) this.#hasBulk = false;
       }
     }
     const each = async (uuid: string): Promise<[string, Look]> => {

@@ -1,7 +1,11 @@
-import { describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import type { JsonObject } from '../client/json.ts';
+import { PrismError } from '../client/prism-error.ts';
 import { goldenTask } from '../testing/golden.ts';
 import { Survey } from './survey.ts';
 import { TaskFeed } from './task-feed.ts';
+import { VmWatch } from './vm-watch.ts';
 
 const vm = 'aaaaaaaa-0001-4000-8000-000000000001';
 const task = (uuid: string, status = 'SUCCEEDED') => ({ ...goldenTask(), uuid, status });
@@ -44,5 +48,50 @@ describe('the survey', () => {
     expect(survey.read([row('a'), row('b')])).toEqual([]);
     expect(survey.read([row('a'), row('b')])).toEqual([]);
     expect(survey.read([row('a', 'off'), row('c')]).sort()).toEqual(['a', 'b', 'c']);
+  });
+});
+
+describe('the watch', () => {
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  const refusal = new PrismError(403, 'ACCESS_DENIED', 'No permission to access the resource.', 'task');
+  const gone = new PrismError(404, undefined, 'Not there.', undefined);
+  const at = (seconds: string) => ({ last_update_time: `2025-06-07T18:23:${seconds}Z` });
+  const unordered = [
+    { ...task('x'), ...at('01') },
+    { ...task('y'), ...at('02') },
+  ];
+
+  it.each([
+    ['one page is refused', [refusal]],
+    ['some pages are refused', [refusal, gone, refusal]],
+    ['a page is out of order', [unordered]],
+    ['Prism is away for a moment', [new PrismError(503, undefined, 'Away.', undefined)]],
+  ])('goes on with the tasks when %s', async (_what, answers: (JsonObject[] | Error)[]) => {
+    const said = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+    const saidToo = jest.spyOn(Logger.prototype, 'log').mockImplementation(() => undefined);
+    const pages = [[task('a')], ...answers, [task('b'), task('a')]];
+    const recent = async () => {
+      const page = pages.length > 1 ? pages.shift()! : pages[0]!;
+      if (page instanceof Error) throw page;
+      return page;
+    };
+    const end = new AbortController();
+    const watch = new VmWatch({
+      vms: { columns: async () => [] },
+      tasks: { recent },
+      options: { tasksMs: 1, surveyMs: 1_000 },
+    });
+    const changes = [];
+    for await (const change of watch.changes(AbortSignal.any([end.signal, AbortSignal.timeout(5_000)]))) {
+      changes.push(change);
+      if (change !== 'everything') end.abort();
+    }
+    expect(changes).toContainEqual({ nativeId: vm });
+    const times = answers.length > 1 ? 1 : 0;
+    expect(said).toHaveBeenCalledTimes(times);
+    expect(saidToo).toHaveBeenCalledTimes(times);
   });
 });
