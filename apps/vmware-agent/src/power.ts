@@ -9,8 +9,8 @@ import type { PowerOffWork } from './inventory/power-off-work.ts';
 import type { Running } from './inventory/running.ts';
 import type { Leases } from './network/leases.ts';
 import { editDictionary } from './vmx/dictionary-file.ts';
-import { achieve, pause, type Patience } from './vmrun/achieve.ts';
-import { CallDeadlineError, passes, VmwareError } from './vmrun/vmrun.problems.ts';
+import { achieve, LOOK_EVERY_MS, pause, type Patience } from './vmrun/achieve.ts';
+import { CallDeadlineError, isNotPoweredOn, passes, VmwareError } from './vmrun/vmrun.problems.ts';
 import type { Vmrun } from './vmrun/vmrun.ts';
 
 /** A guest whose Tools are not up yet is asked again after so long. */
@@ -287,29 +287,47 @@ export class Power implements SuspendFacet {
   async #askGuest(machine: Machine, timeoutSeconds: number, signal: AbortSignal): Promise<void> {
     const expiry = AbortSignal.timeout(timeoutSeconds * 1_000);
     const either = AbortSignal.any([signal, expiry]);
+    let reason: Error | undefined;
     try {
       while (await this.#machines.isOn(machine)) {
         try {
           await this.#vmrun.change(['stop', machine.vmx, 'soft'], { deadline: 'power', signal: either });
+          if (await this.#isShownOff(machine, signal)) break;
         } catch (error) {
           either.throwIfAborted();
+          // It went off by itself, or by an earlier call that gave up before the guest did.
+          if (isNotPoweredOn(error) && (await this.#isShownOff(machine, signal))) break;
           // Its Tools are not up yet, or the call gave up before the guest did.
-          const mayPass = passes(error) || error instanceof CallDeadlineError;
+          const mayPass = passes(error) || isNotPoweredOn(error) || error instanceof CallDeadlineError;
           if (!mayPass && (await this.#machines.isOn(machine))) throw error;
+          reason = error as Error;
           await pause(ASK_AGAIN_MS, either);
         }
       }
     } catch (error) {
       signal.throwIfAborted();
       if (!expiry.aborted) throw error;
-      if (!(await this.#machines.isOn(machine))) return;
-      throw new ProblemError(
-        'timed-out',
-        `The guest did not shut down within ${timeoutSeconds} s and is still on. Allow more time, or stop it with force.`,
-      );
+      if (await this.#machines.isOn(machine)) {
+        const said = reason === undefined ? '' : ` Workstation says: ${reason.message.replace(/\.$/, '')}.`;
+        throw new ProblemError(
+          'timed-out',
+          `The guest did not shut down within ${timeoutSeconds} s and is still on.${said} Allow more time, or stop it with force.`,
+          { cause: reason },
+        );
+      }
     }
     this.#running.noteOff(machine.nativeId);
     this.#leases.noteTold(machine.nativeId, undefined);
+  }
+
+  /** Of a machine that vmrun has called off: its list may go on showing it for a moment. */
+  async #isShownOff(machine: Machine, signal: AbortSignal): Promise<boolean> {
+    const until = performance.now() + this.#patience.effectMs;
+    while (await this.#machines.isOn(machine)) {
+      if (performance.now() > until) return false;
+      await pause(LOOK_EVERY_MS, signal);
+    }
+    return true;
   }
 
   async #setPaused(machine: Machine, isPaused: boolean, signal: AbortSignal): Promise<void> {

@@ -11,7 +11,8 @@ export interface Patience {
 
 export const usualPatience: Patience = { tries: 3, retryMs: 1_500, effectMs: 10_000 };
 
-const LOOK_EVERY_MS = 150;
+/** Looks for an effect follow each other by so much. */
+export const LOOK_EVERY_MS = 150;
 
 export interface Achievement {
   /** What is to be so in the end, for the message when it is not: `the VM is on`. */

@@ -41,6 +41,8 @@ interface Rule {
 const window =
   'Close its tab in the Workstation window, or end whatever else has it open; all of it must run as the same user as this agent.';
 
+const notPoweredOn = /not powered on/i;
+
 /** Texts of vmrun and vmware-vdiskmanager, and what they mean to a caller. The first that matches counts. */
 const rules: readonly Rule[] = [
   {
@@ -59,7 +61,7 @@ const rules: readonly Rule[] = [
     wayOut: 'Look for a damaged line or a key that stands twice in its .vmx file.',
     passes: true,
   },
-  { pattern: /not powered on/i, code: 'wrong-state', wayOut: 'Start it first.' },
+  { pattern: notPoweredOn, code: 'wrong-state', wayOut: 'Start it first.' },
   {
     pattern: /Tools are not running|Cannot execute scripts|waiting for VMware Tools/i,
     code: 'wrong-state',
@@ -153,6 +155,10 @@ const ruleFor = (said: string) => rules.find(({ pattern }) => pattern.test(said)
 /** Whether the same call may succeed when it is made again in a moment. */
 export const passes = (error: unknown): boolean =>
   error instanceof VmwareError && (error.wasKilled || ruleFor(error.said)?.passes === true);
+
+/** Whether vmrun says that the machine is off. */
+export const isNotPoweredOn = (error: unknown): boolean =>
+  error instanceof VmwareError && notPoweredOn.test(error.said);
 
 /** What escaped from a call, as a problem. Anything that is not VMware's passes through. */
 export function toProblem(error: unknown): unknown {
