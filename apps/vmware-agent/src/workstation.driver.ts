@@ -30,6 +30,7 @@ import { usualPatience, type Patience } from './vmrun/achieve.ts';
 import { usualPlaces, type Places, type Platform } from './vmrun/installation.ts';
 import { toProblem } from './vmrun/vmrun.problems.ts';
 import { usualDeadlines, Vmrun, type CallDeadlines } from './vmrun/vmrun.ts';
+import { withoutSecrets } from './vmx/secrets.ts';
 import { VmWatch } from './watch.ts';
 
 export interface WorkstationDriverOptions {
@@ -176,11 +177,12 @@ export class WorkstationDriver implements HypervisorDriver {
       definition: (nativeId: NativeId) =>
         guard.run(async () => {
           const machine = await machines.demand(nativeId);
-          const disksOfIt = await disksUsedBy(machine, machines);
+          const named = (await machines.diskFiles(machine)).map(({ path }) => path);
           return {
             format: 'vmx' as const,
-            text: (await machines.configuration(machine)).text(),
-            files: [machine.vmx, ...disksOfIt],
+            // It goes over the bus and into the archive.
+            text: withoutSecrets(await machines.configuration(machine)).text(),
+            files: [...new Set([machine.vmx, ...named, ...(await disksUsedBy(machine, machines))])],
           };
         }),
     };
