@@ -21,3 +21,21 @@ it('exports a configuration without what its guest was told in confidence', asyn
     await host.close();
   }
 });
+
+it('shows a template without a size when one of its disks is not there', async () => {
+  const host = new SimulatedWorkstation();
+  try {
+    const driver = await host.open();
+    await host.foreignVm(host.templateFolder, 'whole', {}, true);
+    await host.foreignVm(host.templateFolder, 'broken', {
+      'scsi0.present': 'TRUE',
+      'scsi0:0.present': 'TRUE',
+      'scsi0:0.fileName': 'gone.vmdk',
+    });
+    const [broken, whole] = await driver.images.templates();
+    expect(broken).toEqual({ nativeId: expect.any(String), name: 'broken' });
+    expect(whole).toMatchObject({ name: 'whole', sizeGiB: 64 / 1_024 });
+  } finally {
+    await host.close();
+  }
+});

@@ -13,7 +13,8 @@ import { disksUsedBy } from './disks/disk-users.ts';
 import { ImageLibrary } from './disks/image-library.ts';
 import { GuestTools } from './guest.ts';
 import { Discovery } from './inventory/discovery.ts';
-import { Machines } from './inventory/machines.ts';
+import type { Machine } from './inventory/identity.ts';
+import { Machines, stemOf } from './inventory/machines.ts';
 import { PowerOffWork } from './inventory/power-off-work.ts';
 import { Running } from './inventory/running.ts';
 import { Cloning } from './lifecycle/cloning.ts';
@@ -248,12 +249,19 @@ export class WorkstationDriver implements HypervisorDriver {
     const machines = await discovery.templates();
     const shown = await Promise.all(
       machines.map(async (machine) => {
-        const disks = await this.#machines.diskFiles(machine).catch(() => []);
-        const sizes = await Promise.all(disks.map(({ path }) => this.#machines.disk(path).catch(() => undefined)));
-        const bytes = sizes.reduce((sum, disk) => sum + (disk?.bytes ?? 0), 0);
-        return { nativeId: machine.nativeId, name: await this.#machines.nameOf(machine), sizeGiB: bytes / GIB };
+        const { nativeId, vmx } = machine;
+        const name = await this.#machines.nameOf(machine).catch(() => stemOf(vmx));
+        // Of a disk that cannot be read the size is not known, and so neither is that of all.
+        const bytes = await this.#sizeOf(machine).catch(() => undefined);
+        return { nativeId, name, ...(bytes !== undefined && { sizeGiB: bytes / GIB }) };
       }),
     );
     return shown.sort((one, other) => one.name.localeCompare(other.name));
+  }
+
+  async #sizeOf(machine: Machine): Promise<number> {
+    const disks = await this.#machines.diskFiles(machine);
+    const sizes = await Promise.all(disks.map(({ path }) => this.#machines.disk(path)));
+    return sizes.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 }
