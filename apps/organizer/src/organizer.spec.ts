@@ -4,13 +4,14 @@ import { NestFactory } from '@nestjs/core';
 import { ensureTopology, isEvent, publishEvent, readEvents, type Bus } from '@polyvirt/bus';
 import { eventually, NatsServer } from '@polyvirt/bus/testing';
 import { archiveUpdated, consumers, streams, type CloudEvent } from '@polyvirt/contracts';
-import { mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino, type Logger } from 'pino';
 import 'reflect-metadata';
 import { Archive } from './archive/archive.ts';
 import { OrganizerModule } from './organizer.module.ts';
+import { defaultPatience, Organizer } from './organizer.ts';
 import { History, record, tree } from './testing/events.ts';
 
 describe('Organizer', () => {
@@ -23,6 +24,7 @@ describe('Organizer', () => {
   let logged: Array<{ level: number; msg: string }>;
   let logger: Logger;
   let stop: () => Promise<void>;
+  let patience = defaultPatience;
 
   beforeEach(async () => {
     NestLog.overrideLogger(false);
@@ -30,6 +32,7 @@ describe('Organizer', () => {
     root = join(folder, 'permanent_vms');
     end = new AbortController();
     logged = [];
+    patience = defaultPatience;
     logger = pino({}, { write: (line: string) => void logged.push(JSON.parse(line)) });
     nats = await NatsServer.start({
       services: [
@@ -57,6 +60,7 @@ describe('Organizer', () => {
     const bus = await nats.connect('organizer');
     const module = OrganizerModule.of({ bus, archive, logger });
     const app = await NestFactory.createApplicationContext(module, { logger: false });
+    app.get(Organizer).patience = patience;
     let running = true;
     stop = async () => {
       if (running) await app.close();
@@ -164,5 +168,34 @@ describe('Organizer', () => {
     await eventually(isDone);
     expect(await readdir(root)).toEqual(['2026-11-21_good']);
     expect(logged.map(({ msg }) => msg)).toContain('Passed over an event that is not valid.');
+  });
+
+  it('passes over the events of a VM whose folder cannot be kept, and takes them up when it can', async () => {
+    patience = { firstDelayMs: 1, longestDelayMs: 10, mostTries: 3 };
+    const history = new History();
+    await start();
+    const [odd, good] = [record({ nativeId: 'odd', name: 'odd' }), record({ nativeId: 'good', name: 'good' })];
+    await publish(history.add('vm.created', odd).event);
+    await announcements(1);
+    const inTheWay = join(root, '2026-11-21_odd/README.md');
+    await rm(inTheWay);
+    await mkdir(inTheWay);
+    await publish(history.add('vm.started', { ...odd, state: 'running' }).event);
+    await publish(history.add('vm.created', good).event);
+    await publish(history.add('vm.stopped', odd).event);
+    await publish(history.add('vm.started', { ...good, state: 'running' }).event);
+    await eventually(isDone);
+    const complaints = logged.filter(({ level }) => level === 50).map(({ msg }) => msg.split(/[;,]/)[0]);
+    const passedOver = 'Passed over an event that cannot be archived';
+    expect(complaints).toEqual(['Could not archive', 'Could not archive', passedOver, passedOver]);
+    await rmdir(inTheWay);
+    await publish(history.add('vm.reconfigured', odd).event);
+    const told = await announcements(4);
+    expect(told.map(({ subject, data }) => `${subject} ${data.archive.history.at(-1)!.event}`)).toEqual([
+      'kvm-lab1~odd vm.created',
+      'kvm-lab1~good vm.created',
+      'kvm-lab1~good vm.started',
+      'kvm-lab1~odd vm.reconfigured',
+    ]);
   });
 });

@@ -1,15 +1,16 @@
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
 import { consumeEvents, makeEvent, publishEvent, type Bus, type Delivery, type StoredEvent } from '@polyvirt/bus';
-import { archiveUpdated } from '@polyvirt/contracts';
+import { archiveUpdated, type Archive as ArchiveView } from '@polyvirt/contracts';
 import type { Logger } from 'pino';
 import { InvalidEventError, type Archive } from './archive/archive.ts';
+import { isDiskTrouble } from './archive/disk-trouble.ts';
 
 export const BUS = Symbol('BUS');
 export const ARCHIVE = Symbol('ARCHIVE');
 export const LOGGER = Symbol('LOGGER');
 
-const firstDelayMs = 500;
-const longestDelayMs = 30_000;
+/** How often an event is tried again. `mostTries` counts those that fail while the archive takes files otherwise. */
+export const defaultPatience = { firstDelayMs: 500, longestDelayMs: 30_000, mostTries: 8 };
 
 /** Takes the events about VMs one after the other, and brings the archive up to date with each. */
 @Injectable()
@@ -18,7 +19,12 @@ export class Organizer implements OnApplicationBootstrap, BeforeApplicationShutd
   readonly #archive: Archive;
   readonly #log: Logger;
   readonly #end = new AbortController();
+  patience = defaultPatience;
   #work: Promise<void> = Promise.resolve();
+  /** The event that could not be archived though others could, and how often it was tried. */
+  #stuck = { id: '', tries: 0 };
+  /** VMs whose last event was passed over: the next one is not worth the same patience. */
+  readonly #odd = new Set<string>();
 
   constructor(@Inject(BUS) bus: Bus, @Inject(ARCHIVE) archive: Archive, @Inject(LOGGER) log: Logger) {
     this.#bus = bus;
@@ -44,39 +50,63 @@ export class Organizer implements OnApplicationBootstrap, BeforeApplicationShutd
   }
 
   async #handle(delivery: Delivery<StoredEvent>): Promise<void> {
-    const { content, deliveries } = delivery;
+    const { content } = delivery;
     const { event, host, sequence } = content;
     const about = { event: event.id, type: event.type, vmId: event.subject, sequence };
+    let archive: ArchiveView;
     try {
-      const document = await this.#archive.apply(content);
-      const announcement = makeEvent(archiveUpdated, {
-        id: `${event.id}:archived`,
-        source: `/hosts/${host}/organizer`,
-        subject: document.vmId,
-        time: event.time,
-        data: { archive: await this.#archive.view(document) },
-      });
-      await publishEvent(this.#bus, host, announcement, { signal: this.#end.signal });
-      await delivery.ack();
-      this.#log.debug({ ...about, folder: document.folder }, 'Archived.');
+      archive = await this.#archive.view(await this.#archive.apply(content));
+      this.#odd.delete(event.subject);
     } catch (error) {
       if (error instanceof InvalidEventError) {
         this.#log.error({ ...about, err: error }, 'Passed over an event that is not valid.');
         await delivery.ack();
-        return;
-      }
-      // The events behind it wait, so that none is missed and their order is kept.
-      const delayMs = this.#end.signal.aborted
-        ? 1
-        : Math.min(longestDelayMs, firstDelayMs * 2 ** Math.min(deliveries, 10));
-      if (!this.#end.signal.aborted) {
+      } else if (await this.#isHopeless(event, error)) {
+        this.#odd.add(event.subject);
         this.#log.error(
-          { ...about, err: error, deliveries, delayMs },
-          `Could not archive; trying again. ${hint(error)}`,
+          { ...about, err: error },
+          'Passed over an event that cannot be archived, for the others behind.',
         );
+        await delivery.ack();
+      } else {
+        this.#tryAgain(delivery, about, error);
       }
-      delivery.nak(delayMs);
+      return;
     }
+    try {
+      const announcement = makeEvent(archiveUpdated, {
+        id: `${event.id}:archived`,
+        source: `/hosts/${host}/organizer`,
+        subject: archive.vmId,
+        time: event.time,
+        data: { archive },
+      });
+      await publishEvent(this.#bus, host, announcement, { signal: this.#end.signal });
+      await delivery.ack();
+      this.#log.debug({ ...about, folder: archive.folder }, 'Archived.');
+    } catch (error) {
+      this.#tryAgain(delivery, about, error);
+    }
+  }
+
+  /** Whether it is the VM, and not the archive as a whole, that an event fails for time and again. */
+  async #isHopeless({ id, subject }: StoredEvent['event'], error: unknown): Promise<boolean> {
+    if (this.#end.signal.aborted || isDiskTrouble(error) || !(await this.#archive.isWritable())) return false;
+    this.#stuck = { id, tries: this.#stuck.id === id ? this.#stuck.tries + 1 : 1 };
+    return this.#odd.has(subject) || this.#stuck.tries >= this.patience.mostTries;
+  }
+
+  /** The events behind it wait, so that none is missed and their order is kept. */
+  #tryAgain(delivery: Delivery<StoredEvent>, about: object, error: unknown): void {
+    const { deliveries } = delivery;
+    const { firstDelayMs, longestDelayMs } = this.patience;
+    if (this.#end.signal.aborted) {
+      delivery.nak(1);
+      return;
+    }
+    const delayMs = Math.min(longestDelayMs, firstDelayMs * 2 ** Math.min(deliveries, 10));
+    this.#log.error({ ...about, err: error, deliveries, delayMs }, `Could not archive; trying again. ${hint(error)}`);
+    delivery.nak(delayMs);
   }
 }
 

@@ -182,6 +182,82 @@ describe('Archive', () => {
     ]);
   });
 
+  it('says of a file that cannot be looked at why it is missing, whatever is odd about its path', async () => {
+    const circle = join(folder, 'circle');
+    await symlink(circle, circle);
+    const long = `/${'x'.repeat(300)}.img`;
+    const archive = await open();
+    const vm = record({ disks: [{ device: 'vda', sizeGiB: 1, path: long }] });
+    await archive.apply(history.add('vm.created', vm));
+    const files = [long, circle, '/with\0nul', '/proc/1/mem/x'];
+    await archive.apply(history.add('vm.reconfigured', vm, { definition: definition(files) }));
+    expect((await metadata('2026-11-21_web-1')).files).toEqual([
+      { path: long, missing: 'Its path is longer than the host of the organizer takes.' },
+      { path: circle, missing: 'The links in its path lead round in a circle.' },
+      { path: '/with\0nul', missing: expect.stringContaining('cannot look at it') },
+      { path: '/proc/1/mem/x', missing: 'It is not on the host of the organizer.' },
+    ]);
+  });
+
+  it('says so when something is in the place of a link', async () => {
+    const disk = join(folder, 'a.img');
+    await writeFile(disk, 'disk');
+    const archive = await open();
+    await archive.apply(history.add('vm.created', record(), { definition: definition() }));
+    await mkdir(join(root, '2026-11-21_web-1/vm_files/a.img/notes'), { recursive: true });
+    await archive.apply(history.add('vm.reconfigured', record(), { definition: definition([disk]) }));
+    expect((await metadata('2026-11-21_web-1')).files).toEqual([
+      { path: disk, missing: expect.stringContaining('No link to it can be made') },
+    ]);
+  });
+
+  it('makes the folder of links again when somebody took it away, also before a start', async () => {
+    const archive = await open();
+    await archive.apply(history.add('vm.created', record(), { definition: definition() }));
+    await rm(join(root, '2026-11-21_web-1/vm_files'), { recursive: true });
+    const event = history.add('vm.started', record(), { definition: definition() });
+    await archive.apply(event);
+    expect(await readdir(join(root, '2026-11-21_web-1/vm_files'))).toEqual(['domain.xml']);
+    await rm(join(root, '2026-11-21_web-1/vm_files'), { recursive: true });
+    await expect(open()).resolves.toBeDefined();
+  });
+
+  it('opens beside a folder that cannot be read', async () => {
+    await mkdir(join(root, 'lost+found/metadata.json'), { recursive: true });
+    const archive = await open();
+    await archive.apply(history.add('vm.created', record()));
+    expect(await readdir(root)).toEqual(['2026-11-21_web-1', 'lost+found']);
+    expect(warnings).toEqual(['This folder cannot be read; it is left alone.']);
+  });
+
+  it('shows no more than the bus takes in one message, and nothing that it cannot look at', async () => {
+    const archive = await open();
+    const document = await archive.apply(history.add('vm.created', record(), { definition: definition() }));
+    const backups = join(root, '2026-11-21_web-1/backups');
+    await mkdir(backups);
+    await writeFile(Buffer.concat([Buffer.from(`${backups}/`), Buffer.from([0xff])]), 'no UTF-8');
+    expect((await archive.view(document)).files.map(({ path }) => path)).toEqual([
+      'README.md',
+      'backup_script.sh',
+      'metadata.json',
+      'snapshot_script.sh',
+      'vm_files/domain.xml',
+    ]);
+    for (let number = 0; number < 2_000; number += 1) {
+      await writeFile(join(backups, `${number}${'x'.repeat(240)}`), '');
+    }
+    const detail = 'x'.repeat(2_000);
+    const entries = Array.from({ length: longestHistory }, (_, index) => ({
+      ...document.history[0]!,
+      id: String(index),
+      detail: `${index} ${detail}`,
+    }));
+    const view = await archive.view({ ...document, history: entries });
+    expect(Buffer.byteLength(JSON.stringify(view))).toBeLessThan(900_000);
+    expect(view.files.length).toBeGreaterThan(1_000);
+    expect(view.history.at(-1)!.detail).toMatch(new RegExp(`^${longestHistory - 1} `));
+  });
+
   it('keeps files apart that have one name, or that of the definition', async () => {
     const paths = ['one/disk.img', 'two/disk.img', 'three/domain.xml'].map((path) => join(folder, path));
     for (const path of paths) {

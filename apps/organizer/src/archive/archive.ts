@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { lstat, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { scriptNames, scriptsOf } from '../scripts/scripts.ts';
-import { afterEvent, ArchiveDocument, isApplied, VmEventBody } from './document.ts';
+import { isDiskTrouble } from './disk-trouble.ts';
+import { afterEvent, ArchiveDocument, isApplied, VmEventBody, type VmFile } from './document.ts';
 import { linkDurably, replaceDurably, syncFolder, unfinished, writeDurably } from './durable-files.ts';
 import { folded, folderName, freeName } from './folder-name.ts';
 import { readmeOf } from './readme.ts';
@@ -13,6 +14,8 @@ const metadata = 'metadata.json';
 const vmFiles = 'vm_files';
 const readable = 0o644;
 const executable = 0o755;
+/** Bytes of JSON that a view may have: the bus takes no message of more than a MiB. */
+const longestView = 768 * 1_024;
 
 /** An event in its place in the stream. */
 export interface PlacedEvent {
@@ -67,15 +70,27 @@ export class Archive {
     const folder = before?.folder ?? (await this.#freeFolder(folderName(body.vm.createdAt, body.vm.name)));
     const draft = afterEvent(before, placed, body, folder);
     const document = { ...draft, files: await lookAtFiles(draft) };
-    if (before) await this.#update(document, body.definition?.text);
-    else await this.#build(document, body.definition?.text);
-    return document;
+    const definition = body.definition?.text;
+    return before ? this.#update(document, definition) : this.#build(document, definition);
   }
 
-  /** As the API shows it. */
+  /** Whether the root takes files at all. What it answers `false` to, is no fault of one VM. */
+  async isWritable(): Promise<boolean> {
+    const path = join(this.root, unfinished + randomUUID());
+    try {
+      await writeDurably(path, 'written', readable);
+      await rm(path);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** As the API shows it: the latest history and the first files, when there is more than the bus would take. */
   async view(document: ArchiveDocument): Promise<ArchiveView> {
     const { vmId, name, folder, createdAt, updatedAt, deletedAt, history } = document;
     const path = join(this.root, folder);
+    const room = Math.max(0, (longestView - jsonBytes(name)) / 2);
     return {
       vmId,
       name,
@@ -84,21 +99,19 @@ export class Archive {
       createdAt,
       updatedAt,
       ...(deletedAt && { deletedAt }),
-      files: await filesBelow(path),
-      history: history.map(({ id: _id, ...entry }) => entry),
+      files: await firstWithin(room, filesBelow(path)),
+      history: (await firstWithin(room, history.map(({ id: _id, ...entry }) => entry).toReversed())).reverse(),
     };
   }
 
-  async #build(document: ArchiveDocument, definition: string | undefined): Promise<void> {
+  async #build(draft: ArchiveDocument, definition: string | undefined): Promise<ArchiveDocument> {
     const building = join(this.root, unfinished + randomUUID());
     await mkdir(building);
     await mkdir(join(building, vmFiles));
-    if (definition !== undefined && document.definition) {
-      await writeDurably(join(building, vmFiles, document.definition.file), definition, readable);
+    if (definition !== undefined && draft.definition) {
+      await writeDurably(join(building, vmFiles, draft.definition.file), definition, readable);
     }
-    for (const { path, link } of document.files) {
-      if (link !== undefined) await linkDurably(join(building, vmFiles, link), path);
-    }
+    const document = await withLinks(draft, join(building, vmFiles));
     for (const [name, content] of Object.entries(scriptsOf(document))) {
       await writeDurably(join(building, name), content, executable);
     }
@@ -109,14 +122,16 @@ export class Archive {
     await rename(building, join(this.root, document.folder));
     await syncFolder(this.root);
     this.#note(document.vmId, document.folder);
+    return document;
   }
 
-  async #update(document: ArchiveDocument, definition: string | undefined): Promise<void> {
-    const folder = join(this.root, document.folder);
-    if (definition !== undefined && document.definition) {
-      await replaceDurably(join(folder, vmFiles, document.definition.file), definition, readable);
+  async #update(draft: ArchiveDocument, definition: string | undefined): Promise<ArchiveDocument> {
+    const folder = join(this.root, draft.folder);
+    await mkdir(join(folder, vmFiles)).catch(unlessThere);
+    if (definition !== undefined && draft.definition) {
+      await replaceDurably(join(folder, vmFiles, draft.definition.file), definition, readable);
     }
-    await this.#relink(join(folder, vmFiles), document);
+    const document = await this.#relink(join(folder, vmFiles), draft);
     const scripts = scriptsOf(document);
     for (const name of scriptNames) {
       const content = scripts[name];
@@ -125,16 +140,15 @@ export class Archive {
     }
     await replaceDurably(join(folder, 'README.md'), readmeOf(document), readable);
     await replaceDurably(join(folder, metadata), asJson(document), readable);
+    return document;
   }
 
-  async #relink(folder: string, document: ArchiveDocument): Promise<void> {
+  async #relink(folder: string, document: ArchiveDocument): Promise<ArchiveDocument> {
     const wanted = new Set(document.files.map(({ link }) => link));
     for (const entry of await readdir(folder, { withFileTypes: true })) {
       if (entry.isSymbolicLink() && !wanted.has(entry.name)) await rm(join(folder, entry.name));
     }
-    for (const { path, link } of document.files) {
-      if (link !== undefined) await linkDurably(join(folder, link), path);
-    }
+    return withLinks(document, folder);
   }
 
   async #find(vmId: VmId): Promise<ArchiveDocument | undefined> {
@@ -162,7 +176,7 @@ export class Archive {
   async #discover(): Promise<void> {
     for (const folder of (await readdir(this.root)).sort()) {
       if (folder.startsWith(unfinished) || this.#known.has(folder)) continue;
-      const document = await this.#read(folder);
+      const document = await this.#peruse(folder);
       if (document) this.#note(document.vmId, folder);
       else this.#known.add(folder);
     }
@@ -176,6 +190,17 @@ export class Archive {
       this.#folders.set(vmId, folder);
     }
     this.#known.add(folder);
+  }
+
+  /** Like `#read`, but a folder that cannot be read, `lost+found` say, does not stand in the way of the others. */
+  async #peruse(folder: string): Promise<ArchiveDocument | undefined> {
+    try {
+      return await this.#read(folder);
+    } catch (error) {
+      if (isDiskTrouble(error)) throw error;
+      this.#log.warn({ folder, err: error }, 'This folder cannot be read; it is left alone.');
+      return undefined;
+    }
   }
 
   /** Undefined for what is no archive folder, or is damaged: it is left alone. */
@@ -199,29 +224,82 @@ export class Archive {
 
   async #clear(folder: string): Promise<void> {
     for (const path of [join(this.root, folder), join(this.root, folder, vmFiles)]) {
-      for (const name of await readdir(path)) {
-        if (name.startsWith(unfinished)) await rm(join(path, name), { force: true });
+      try {
+        for (const name of await readdir(path)) {
+          if (name.startsWith(unfinished)) await rm(join(path, name), { recursive: true, force: true });
+        }
+      } catch (error) {
+        if (isDiskTrouble(error)) throw error;
+        this.#log.warn({ path, err: error }, 'What was left unfinished here cannot be cleared away.');
       }
     }
   }
 }
 
-const asJson = (document: ArchiveDocument) => `${JSON.stringify(document, null, 2)}\n`;
-
-async function filesBelow(folder: string, prefix = ''): Promise<ArchiveView['files']> {
-  const files: ArchiveView['files'] = [];
-  const entries = await readdir(join(folder, prefix), { withFileTypes: true });
-  for (const entry of entries.sort((one, other) => (one.name < other.name ? -1 : 1))) {
-    const path = prefix + entry.name;
-    if (entry.name.startsWith(unfinished)) continue;
-    if (entry.isDirectory()) files.push(...(await filesBelow(folder, `${path}/`)));
-    else files.push({ path, bytes: await sizeOf(join(folder, path)) });
-  }
-  return files;
+/** Somebody may have taken away a folder that was there. */
+function unlessThere(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error;
 }
 
-/** Of what a link leads to, or of the link itself when that is gone. */
-async function sizeOf(path: string): Promise<number> {
-  const { size } = await stat(path).catch(() => lstat(path));
-  return size;
+const asJson = (document: ArchiveDocument) => `${JSON.stringify(document, null, 2)}\n`;
+const jsonBytes = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
+
+/** Links what the file system can link; of what it cannot, the document says so. */
+async function withLinks(document: ArchiveDocument, folder: string): Promise<ArchiveDocument> {
+  const files: VmFile[] = [];
+  for (const file of document.files) files.push(await linked(file, folder));
+  return { ...document, files };
+}
+
+async function linked(file: VmFile, folder: string): Promise<VmFile> {
+  const { path, link } = file;
+  if (link === undefined) return file;
+  try {
+    await linkDurably(join(folder, link), path);
+    return file;
+  } catch (error) {
+    // The target may be too long for a link, the disk may have none, or something else may be in its place.
+    if (isDiskTrouble(error)) throw error;
+    return { path, missing: `No link to it can be made: ${(error as NodeJS.ErrnoException).code ?? String(error)}.` };
+  }
+}
+
+/** The first ones that have so many bytes of JSON together. */
+async function firstWithin<Item>(bytes: number, items: Iterable<Item> | AsyncIterable<Item>): Promise<Item[]> {
+  const result: Item[] = [];
+  let left = bytes;
+  for await (const item of items) {
+    left -= jsonBytes(item) + 1;
+    if (left < 0) break;
+    result.push(item);
+  }
+  return result;
+}
+
+/** The files of a folder, then those of the folders in it. What cannot be looked at is left out: people keep backups here. */
+async function* filesBelow(folder: string, prefix = ''): AsyncGenerator<ArchiveView['files'][number]> {
+  const entries = await readdir(join(folder, prefix), { withFileTypes: true }).catch((error: unknown) => {
+    if (prefix === '') throw error;
+    return [];
+  });
+  const shown = entries
+    .filter(({ name }) => !name.startsWith(unfinished))
+    .sort((one, other) => (one.name < other.name ? -1 : 1));
+  for (const entry of shown) {
+    if (entry.isDirectory()) continue;
+    const path = prefix + entry.name;
+    const bytes = await sizeOf(join(folder, path));
+    if (bytes !== undefined) yield { path, bytes };
+  }
+  for (const entry of shown) {
+    if (entry.isDirectory()) yield* filesBelow(folder, `${prefix}${entry.name}/`);
+  }
+}
+
+/** Of what a link leads to, or of the link itself when that is gone; undefined when neither can be told. */
+async function sizeOf(path: string): Promise<number | undefined> {
+  const status = await stat(path)
+    .catch(() => lstat(path))
+    .catch(() => undefined);
+  return status?.size;
 }

@@ -36,9 +36,24 @@ async function whyMissing(path: string): Promise<string | undefined> {
     await access(path, constants.R_OK);
     return undefined;
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return 'It is not on the host of the organizer.';
-    if (code === 'EACCES' || code === 'EPERM') return 'The organizer may not read it.';
-    throw error;
+    return reasonFor(error as NodeJS.ErrnoException);
+  }
+}
+
+/** Whatever it is, it is about this one path: no reason to stop the archives of other machines. */
+function reasonFor({ code, message }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return 'It is not on the host of the organizer.';
+    case 'EACCES':
+    case 'EPERM':
+      return 'The organizer may not read it.';
+    case 'ENAMETOOLONG':
+      return 'Its path is longer than the host of the organizer takes.';
+    case 'ELOOP':
+      return 'The links in its path lead round in a circle.';
+    default:
+      return `The organizer cannot look at it: ${code ?? message}.`;
   }
 }
