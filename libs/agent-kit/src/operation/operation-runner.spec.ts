@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { ask, publishCommand } from '@polyvirt/bus';
 import { eventually } from '@polyvirt/bus/testing';
-import { cancelOperation, keys, subjects, type Command } from '@polyvirt/contracts';
+import { cancelOperation, keys, ProblemError, subjects, type Command } from '@polyvirt/contracts';
+import { FakeHost } from '@polyvirt/hypervisor';
 import { randomUUID } from 'node:crypto';
 import { AgentBench, host } from '../testing/agent-bench.ts';
 
@@ -174,19 +175,55 @@ describe('operations', () => {
       });
     });
 
-    it('say what could not be taken back', async () => {
+    it('stop taking back where that fails, as what is left stands on what came before it, and say what is left', async () => {
       const { driver } = await bench.startAgent();
       driver.faults.add({ at: 'create: define the machine', moment: 'after', failWith: 'host-rejected' });
       const { host: fake } = driver;
       const undefine = fake.undefine.bind(fake);
       fake.undefine = () => {
-        throw new Error('the host is stubborn');
+        throw new ProblemError('host-rejected', 'The host is stubborn.');
       };
-      const operation = await bench.carryOut(bench.create('stuck'));
+      const operation = await bench.carryOut(bench.create('stuck', { cloudInit: { userData: '#' } }));
       fake.undefine = undefine;
       expect(operation).toMatchObject({ status: 'failed', error: { code: 'host-rejected' } });
-      expect(operation.result?.notes?.[0]).toContain('"define the machine"');
-      expect(driver.host.volumes()).toEqual([]);
+      expect(operation.result?.notes).toEqual([
+        'Could not take back "define the machine": The host is stubborn.',
+        expect.stringContaining('"make volume 2"'),
+        expect.stringContaining('"make volume 1"'),
+      ]);
+      // The machine that is left has its disks.
+      expect(driver.host.machines()).toHaveLength(1);
+      expect(driver.host.volumes()).toHaveLength(2);
+    });
+
+    it('take nothing back below what could not be come by again', async () => {
+      const command = bench.create('lost');
+      const begun = (name: string) => ({ name, status: 'succeeded', startedAt: now, durationMs: 1 }) as const;
+      const now = new Date().toISOString();
+      await bench.journal.create(keys.journal(host, command.operationId), {
+        command,
+        incarnation: 'an earlier one',
+        attempts: 1,
+        startedAt: now,
+        phase: 'running',
+        progress: 0,
+        steps: [
+          begun('check the request'),
+          { ...begun('make volume 1'), revocable: true },
+          // Of a version before, which had another step between.
+          { ...begun('stand on it'), revocable: true },
+        ],
+        told: false,
+      });
+      const fake = new FakeHost();
+      fake.createVolume({ path: `/fake/disks/${command.operationId}-vda`, sizeGiB: 1 });
+      await bench.startAgent({ host: fake, faults: [{ at: 'create: define the machine', failWith: 'host-rejected' }] });
+      const operation = await bench.ended(command);
+      expect(operation.result?.notes).toEqual([
+        expect.stringContaining('"stand on it"'),
+        expect.stringContaining('"make volume 1"'),
+      ]);
+      expect(fake.volumes()).toHaveLength(1);
     });
 
     it('fail with vm-not-found when another tool removes the VM meanwhile, and that is told', async () => {

@@ -255,6 +255,10 @@ export class OperationRunner {
     };
   }
 
+  /**
+   * Takes back what was made, the last first. What cannot be taken back ends it: everything before is what that stands on,
+   * and a disk must not go before the machine that writes to it.
+   */
   async #takeBack(
     running: RunningOperation,
     record: JournalRecord,
@@ -263,16 +267,21 @@ export class OperationRunner {
     ending: Ending,
   ): Promise<string[]> {
     const { entry } = record;
-    const notes = lost.map(({ name }) => `"${name}" was not taken back: it could not be come by again.`);
-    if (undos.length === 0) return notes;
-    if (!entry.takingBack) {
+    const undoOf = new Map(undos.map(({ step, run }) => [step, run]));
+    const made = entry.steps.filter((step) => undoOf.has(step) || lost.includes(step)).reverse();
+    if (undos.length > 0 && !entry.takingBack) {
       entry.takingBack = ending;
       await record.save();
     }
-    for (const { step, run } of [...undos].reverse()) {
+    for (const [index, step] of made.entries()) {
       if (running.stopReason === 'drain') throw new Redeliver();
+      const left = made
+        .slice(index + 1)
+        .map(({ name }) => `"${name}" was not taken back: what came after it is there.`);
+      const undo = undoOf.get(step);
+      if (!undo) return [`"${step.name}" was not taken back: it could not be come by again.`, ...left];
       try {
-        await run(AbortSignal.timeout(undoWithinMs));
+        await undo(AbortSignal.timeout(undoWithinMs));
         step.undone = true;
         if (step.status !== 'failed') step.status = 'undone';
         await record.save();
@@ -280,10 +289,10 @@ export class OperationRunner {
       } catch (error) {
         if (this.#options.signal.aborted || record.isLost) throw new Redeliver();
         log.error(error, `could not take back "${step.name}" of operation ${entry.command.operationId}`);
-        notes.push(`Could not take back "${step.name}": ${asProblemError(error).message}`);
+        return [`Could not take back "${step.name}": ${asProblemError(error).message}`, ...left];
       }
     }
-    return notes;
+    return [];
   }
 
   async #success(
