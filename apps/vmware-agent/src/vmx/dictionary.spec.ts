@@ -65,6 +65,42 @@ describe('a dictionary file', () => {
     );
   });
 
+  it('reads a value without the comment behind it, and keeps that', () => {
+    const text = 'memsize = "4096" # gold "image"\r\nnumvcpus=2\t# two\nannotation = "a # b"\n';
+    const file = Dictionary.parse(bytes(text));
+    expect([file.number('memsize'), file.number('numvcpus'), file.get('annotation')]).toEqual([4096, 2, 'a # b']);
+    expect(file.bytes()).toEqual(bytes(text));
+    file.set('memsize', '8192');
+    file.set('numvcpus', '4');
+    file.set('annotation', '#');
+    expect(file.bytes().toString()).toBe(
+      'memsize = "8192" # gold "image"\r\nnumvcpus = "4"\t# two\nannotation = "#"\n',
+    );
+  });
+
+  it('keeps the encoding of a comment, and takes it along to another', () => {
+    const old = '.encoding = "windows-1252" # caf\xe9\nmemsize = "4" # th\xe9\n';
+    const file = Dictionary.parse(bytes(old, 'latin1'));
+    file.set('memsize', '8');
+    expect(file.bytes()).toEqual(bytes(old.replace('"4"', '"8"'), 'latin1'));
+    file.set('displayName', '日本');
+    expect(file.bytes().toString()).toBe('.encoding = "UTF-8" # café\nmemsize = "8" # thé\ndisplayName = "日本"\n');
+  });
+
+  it('reads quotes that somebody forgot to escape', () => {
+    expect(Dictionary.parse(bytes('a = "say "hi" # now"\n')).get('a')).toBe('say "hi" # now');
+    expect(Dictionary.parse(bytes('a = "open\n')).get('a')).toBe('"open');
+  });
+
+  it('writes only ASCII to a file in an encoding that it does not know', () => {
+    const old = '.encoding = "x-unknown-950"\r\ndisplayName = "a\xe9" # \xe9\r\nmemsize = "4" # \xe9\r\n';
+    const file = Dictionary.parse(bytes(old, 'latin1'));
+    file.set('memsize', '8');
+    expect(file.bytes()).toEqual(bytes(old.replace('"4"', '"8"'), 'latin1'));
+    file.set('annotation', 'é');
+    expect(() => file.bytes()).toThrow(/encoding "x-unknown-950".*ASCII/);
+  });
+
   it('lets the last of two equal keys count, and deletes both', () => {
     const file = Dictionary.parse(bytes('a = "1"\nA = "2"\n'));
     expect(file.get('a')).toBe('2');

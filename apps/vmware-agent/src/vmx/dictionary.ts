@@ -1,3 +1,4 @@
+import { ProblemError } from '@polyvirt/contracts';
 import { decodeText, encodeText, isKnownEncoding } from './text-encoding.ts';
 
 /** One line of the file. Its bytes are kept until its value changes, so that an edit touches nothing else. */
@@ -5,12 +6,20 @@ interface Line {
   bytes?: Buffer;
   readonly key?: string;
   value?: string;
+  /** Comment behind the value, with the space before it. */
+  readonly comment?: Buffer | undefined;
   end: string;
 }
 
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
-const declaration = /^[ \t]*\.encoding[ \t]*=[ \t]*"?([^"\r\n]+?)"?[ \t]*$/im;
-const entry = /^\s*([A-Za-z0-9_.:-]+)\s*=\s*(?:"(.*)"|(.*?))\s*$/s;
+const declaration = /^[ \t]*\.encoding[ \t]*=[ \t]*"?([^"#\r\n]+?)"?[ \t]*(?:#.*)?$/im;
+/** Key, value and the comment behind it, in the forms that a line can have; the first that fits counts. */
+const entries = [
+  /^\s*([A-Za-z0-9_.:-]+)\s*=\s*"([^"]*)"(\s*#.*)?\s*$/s,
+  // Quotes that somebody forgot to escape: what looks like a comment may be part of the value.
+  /^\s*([A-Za-z0-9_.:-]+)\s*=\s*"(.*)"\s*$/s,
+  /^\s*([A-Za-z0-9_.:-]+)\s*=\s*(.*?)(\s+#.*)?\s*$/s,
+];
 
 /**
  * The dictionary format of VMware: .vmx, .vmsd, inventory.vmls. Keys ignore case, a value is quoted, `|XX` is a byte in hex.
@@ -20,6 +29,8 @@ const entry = /^\s*([A-Za-z0-9_.:-]+)\s*=\s*(?:"(.*)"|(.*?))\s*$/s;
 export class Dictionary {
   #lines: Line[] = [];
   #encoding = 'UTF-8';
+  /** An encoding that the file declares and nobody here can write. */
+  #unknownEncoding: string | undefined;
   #hasByteOrderMark = false;
 
   static parse(file: Buffer): Dictionary {
@@ -29,6 +40,7 @@ export class Dictionary {
     // Keys and line ends are ASCII in every encoding that VMware writes.
     const declared = declaration.exec(body.toString('latin1'))?.[1];
     if (declared !== undefined && isKnownEncoding(declared)) dictionary.#encoding = declared;
+    else dictionary.#unknownEncoding = declared;
     for (let from = 0; from < body.length;) {
       const newline = body.indexOf('\n', from);
       const until = newline === -1 ? body.length : newline + 1;
@@ -91,14 +103,27 @@ export class Dictionary {
     return this.#lines.flatMap(({ key }) => (key === undefined ? [] : [key]));
   }
 
+  /** Throws `host-rejected` for a new value that the encoding of the file has to be known for. */
   bytes(): Buffer {
     const parts: Buffer[] = this.#hasByteOrderMark ? [BYTE_ORDER_MARK] : [];
     for (const line of this.#lines) {
-      const bytes = line.bytes ?? encodeText(format(line), this.#encoding);
+      const bytes = line.bytes ?? this.#write(line);
       if (bytes === undefined) return this.#inUtf8().bytes();
       parts.push(bytes, Buffer.from(line.end));
     }
     return Buffer.concat(parts);
+  }
+
+  #write(line: Line): Buffer | undefined {
+    const text = format(line);
+    // eslint-disable-next-line no-control-regex
+    if (this.#unknownEncoding !== undefined && /[^\u0000-\u007f]/.test(text))
+      throw new ProblemError(
+        'host-rejected',
+        `The file is in the encoding "${this.#unknownEncoding}", which this agent cannot write, and "${line.value}" has more than ASCII. Save the file as UTF-8 in the Workstation window, or keep to ASCII.`,
+      );
+    const bytes = encodeText(text, this.#encoding);
+    return bytes && line.comment ? Buffer.concat([bytes, line.comment]) : bytes;
   }
 
   text(): string {
@@ -108,9 +133,12 @@ export class Dictionary {
   /** For a value that the old encoding lacks. */
   #inUtf8(): Dictionary {
     const copy = new Dictionary();
-    copy.#lines = this.#lines.map((line) =>
-      line.bytes === undefined ? { ...line } : { ...line, bytes: Buffer.from(decodeText(line.bytes, this.#encoding)) },
-    );
+    const recode = (bytes: Buffer | undefined) => bytes && Buffer.from(decodeText(bytes, this.#encoding));
+    copy.#lines = this.#lines.map(({ bytes, comment, ...line }) => ({
+      ...line,
+      ...(bytes && { bytes: recode(bytes)! }),
+      comment: recode(comment),
+    }));
     copy.set('.encoding', 'UTF-8');
     return copy;
   }
@@ -119,9 +147,12 @@ export class Dictionary {
     const end = /\r?\n$/.exec(bytes.toString('latin1'))?.[0] ?? '';
     const content = bytes.subarray(0, bytes.length - end.length);
     const text = decodeText(content, this.#encoding);
-    const match = /^\s*(#|\/\/)/.test(text) ? null : entry.exec(text);
+    const match = entryIn(text);
     if (!match) return { bytes: content, end };
-    return { bytes: content, key: match[1]!, value: this.#unescape(match[2] ?? match[3] ?? ''), end };
+    // Quotes and number signs are no part of a longer character in any encoding that VMware writes.
+    const length = entryIn(content.toString('latin1'))?.[3]?.length ?? 0;
+    const comment = length === 0 ? undefined : content.subarray(content.length - length);
+    return { bytes: content, key: match[1]!, value: this.#unescape(match[2]!), comment, end };
   }
 
   #find(key: string): Line | undefined {
@@ -135,6 +166,15 @@ export class Dictionary {
       decodeText(Buffer.from(run.replaceAll('|', ''), 'hex'), this.#encoding),
     );
   }
+}
+
+function entryIn(text: string): RegExpExecArray | undefined {
+  if (/^\s*(#|\/\/)/.test(text)) return undefined;
+  for (const form of entries) {
+    const match = form.exec(text);
+    if (match) return match;
+  }
+  return undefined;
 }
 
 const format = ({ key, value = '' }: Line) => `${key} = "${escape(value)}"`;

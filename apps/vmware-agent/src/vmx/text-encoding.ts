@@ -13,7 +13,7 @@ export function isKnownEncoding(label: string): boolean {
     new TextDecoder(label);
     return true;
   } catch (error) {
-    if (error instanceof RangeError) return false;
+    if ((error as Error).name === 'RangeError') return false;
     throw error;
   }
 }

@@ -37,6 +37,13 @@ describe('Dictionary', () => {
     expect(dictionary.bytes().toString()).toBe('a=1\n');
   });
 
+  it('reads a value without the comment behind it, and keeps that', () => {
+    const dictionary = parse('a = "1" # one\r\nb=2 # two\nc = "# three"\n');
+    expect(['a', 'b', 'c'].map((key) => dictionary.get(key))).toEqual(['1', '2', '# three']);
+    dictionary.set('a', '3');
+    expect(dictionary.bytes().toString()).toBe('a = "3" # one\r\nb=2 # two\nc = "# three"\n');
+  });
+
   it('appends to a file without a last line end', () => {
     const dictionary = parse('a = "1"');
     dictionary.set('b', '2');

@@ -7,11 +7,17 @@ interface Line {
   end: string;
   key?: string;
   value?: string;
+  /** What stands behind the value: a comment. */
+  comment?: Buffer | undefined;
 }
 
-const ENTRY = /^(\s*)([A-Za-z0-9_.:-]+)(\s*=\s*)"(.*)"(\s*)$/s;
-const LOOSE_ENTRY = /^\s*([A-Za-z0-9_.:-]+)\s*=\s*(.*?)\s*$/s;
-const ENCODING = /^\s*\.encoding\s*=\s*"?([^"\r\n]+?)"?\s*$/im;
+/** Key, value and comment: a quoted value, one with quotes inside it, one without any. */
+const ENTRIES = [
+  /^\s*([A-Za-z0-9_.:-]+)\s*=\s*"([^"]*)"(\s*#.*)?\s*$/s,
+  /^\s*([A-Za-z0-9_.:-]+)\s*=\s*"(.*)"\s*$/s,
+  /^\s*([A-Za-z0-9_.:-]+)\s*=\s*(.*?)(\s+#.*)?\s*$/s,
+];
+const ENCODING = /^\s*\.encoding\s*=\s*"?([^"#\r\n]+?)"?[ \t]*(?:#.*)?$/im;
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /**
@@ -126,29 +132,27 @@ export class Dictionary {
       const bytes = line.bytes ?? encodeText(format(line), this.fileEncoding);
       // A value that the old encoding cannot hold moves the whole file to UTF-8, as the product does.
       if (!bytes) return this.toUtf8().bytes();
-      parts.push(bytes, Buffer.from(line.end));
+      const comment = line.bytes ? undefined : line.comment;
+      parts.push(bytes, comment ?? Buffer.alloc(0), Buffer.from(line.end));
     }
     return Buffer.concat(parts);
   }
 
   private toUtf8(): Dictionary {
     const copy = new Dictionary();
-    copy.lines = this.lines.map((line) => ({
-      ...line,
-      bytes: line.bytes && Buffer.from(decodeText(line.bytes, this.fileEncoding), 'utf8'),
-    }));
+    const recode = (bytes: Buffer | undefined) => bytes && Buffer.from(decodeText(bytes, this.fileEncoding), 'utf8');
+    copy.lines = this.lines.map((line) => ({ ...line, bytes: recode(line.bytes), comment: recode(line.comment) }));
     copy.set('.encoding', 'UTF-8');
     return copy;
   }
 
   private readLine(bytes: Buffer, end: string): Line {
-    const text = decodeText(bytes, this.fileEncoding);
-    if (/^\s*(#|\/\/)/.test(text)) return { bytes, end };
-    const quoted = ENTRY.exec(text);
-    if (quoted) return { bytes, end, key: quoted[2]!, value: unescapeValue(quoted[4]!, this.fileEncoding) };
-    const loose = LOOSE_ENTRY.exec(text);
-    if (loose) return { bytes, end, key: loose[1]!, value: unescapeValue(loose[2]!, this.fileEncoding) };
-    return { bytes, end };
+    const found = entryIn(decodeText(bytes, this.fileEncoding));
+    if (!found) return { bytes, end };
+    // A number sign is never part of a longer character, so its place is the same in the bytes.
+    const length = entryIn(bytes.toString('latin1'))?.[3]?.length ?? 0;
+    const comment = length > 0 ? bytes.subarray(bytes.length - length) : undefined;
+    return { bytes, end, key: found[1]!, value: unescapeValue(found[2]!, this.fileEncoding), comment };
   }
 
   private lineEnd(): string {
@@ -163,3 +167,12 @@ export class Dictionary {
 }
 
 const format = (line: Line) => `${line.key} = "${escapeValue(line.value ?? '')}"`;
+
+function entryIn(text: string): RegExpExecArray | undefined {
+  if (/^\s*(#|\/\/)/.test(text)) return undefined;
+  for (const form of ENTRIES) {
+    const found = form.exec(text);
+    if (found) return found;
+  }
+  return undefined;
+}
