@@ -1,5 +1,6 @@
 import type { DriverMetrics, NativeId, VmState } from '@polyvirt/contracts';
 import { known, type MetricsFacet } from '@polyvirt/hypervisor';
+import { amount } from './client/groups.ts';
 import type { Vms } from './vm/vms.ts';
 
 const PPM_PER_PERCENT = 10_000;
@@ -111,10 +112,4 @@ export function reading({ uuid, values }: Columns, totals: Totals, observedAt: s
     networks: Object.keys(network).length > 0 ? [{ interface: WHOLE, ...network }] : [],
     observedAt,
   };
-}
-
-/** Every value is a text; one that was never sampled is absent, and Prism says -1 for what it cannot measure. */
-function amount(text: string | undefined): number | undefined {
-  const value = Number(text);
-  return text === undefined || text === '' || !Number.isFinite(value) || value < 0 ? undefined : value;
 }

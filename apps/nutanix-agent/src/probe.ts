@@ -1,6 +1,7 @@
 import type { Capacity, HostStatus } from '@polyvirt/contracts';
-import { capabilitiesWithout } from '@polyvirt/hypervisor';
-import { numberAt, objectAt, objectsAt, textAt, type JsonObject } from './client/json.ts';
+import { capabilitiesWithout, known } from '@polyvirt/hypervisor';
+import { amount, groupRows } from './client/groups.ts';
+import { numberAt, objectAt, textAt, type JsonObject } from './client/json.ts';
 import type { Pages } from './client/paging.ts';
 import { isNotFound, type PrismClient } from './client/prism-client.ts';
 import type { Clusters } from './clusters.ts';
@@ -12,7 +13,6 @@ const capabilities = capabilitiesWithout({
 
 const CAPACITY_KEEP_MS = 60_000;
 const GIB = 1024 ** 3;
-const CONTAINERS = 500;
 
 /** How Prism Central is, what it is, and what its clusters have. */
 export class Probe {
@@ -58,37 +58,34 @@ export class Probe {
     if (this.#capacity && performance.now() - this.#capacity.at < CAPACITY_KEEP_MS) return this.#capacity.capacity;
     const [hosts, storage] = await Promise.all([this.#pages.all('/hosts', 'host', signal), this.#storage(signal)]);
     const sum = (key: string) =>
-      hosts
-        .map((host) => numberAt(objectAt(objectAt(host, 'status'), 'resources'), key) ?? 0)
-        .reduce((a, b) => a + b, 0);
-    const capacity = { cpus: sum('num_cpu_cores'), memoryMiB: sum('memory_capacity_mib'), ...storage };
+      sumOf(hosts.flatMap((host) => numberAt(objectAt(objectAt(host, 'status'), 'resources'), key) ?? []));
+    const capacity = known({ cpus: sum('num_cpu_cores'), memoryMiB: sum('memory_capacity_mib'), ...storage });
     this.#capacity = { capacity, at: performance.now() };
     return capacity;
   }
 
-  async #storage(signal: AbortSignal): Promise<Pick<Capacity, 'storageGiB' | 'storageFreeGiB'>> {
-    const [all, free] = ['storage.user_capacity_bytes', 'storage.user_free_bytes'];
-    const answer = await this.#client.v3('POST', '/groups', signal, {
-      entity_type: 'storage_container',
-      group_member_count: CONTAINERS,
-      group_member_attributes: [{ attribute: 'cluster' }, { attribute: all }, { attribute: free }],
-    });
+  /** Undefined as long as one cluster has no samples yet: the storage of the others is not all there is. */
+  async #storage(signal: AbortSignal): Promise<{ storageGiB: number | undefined; storageFreeGiB: number | undefined }> {
+    const [all, free] = ['storage.user_capacity_bytes', 'storage.user_free_bytes'] as const;
+    const attributes = ['cluster', all, free];
+    const containers = await groupRows(this.#client, { type: 'storage_container', attributes }, signal);
     // The containers of a cluster share its storage, so that each of them shows all of it.
-    const clusters = new Map<string, Record<string, number>>();
-    for (const container of objectsAt(answer, 'group_results').flatMap((group) => objectsAt(group, 'entity_results'))) {
-      const values = Object.fromEntries(
-        objectsAt(container, 'data').map((column) => {
-          const list = objectsAt(column, 'values').at(-1)?.['values'];
-          return [textAt(column, 'name') ?? '', Array.isArray(list) ? String(list[0]) : ''];
-        }),
+    const clusters = [...Map.groupBy(containers, ({ uuid, values }) => values['cluster'] ?? uuid).values()];
+    const sum = (key: string) => {
+      const shares = clusters.map((own) =>
+        own.map(({ values }) => amount(values[key])).find((bytes) => bytes !== undefined),
       );
-      const own = { [all!]: Number(values[all!] ?? 0), [free!]: Number(values[free!] ?? 0) };
-      clusters.set(values['cluster'] || (textAt(container, 'entity_id') ?? ''), own);
-    }
-    const sum = (key: string) => [...clusters.values()].reduce((total, own) => total + (own[key] ?? 0), 0) / GIB;
-    return clusters.size === 0 ? {} : { storageGiB: sum(all!), storageFreeGiB: sum(free!) };
+      const told = shares.filter((share) => share !== undefined);
+      const total = told.length < shares.length ? undefined : sumOf(told);
+      return total === undefined ? undefined : total / GIB;
+    };
+    return { storageGiB: sum(all), storageFreeGiB: sum(free) };
   }
 }
+
+/** Undefined of nothing, as nothing was said then. */
+const sumOf = (amounts: readonly number[]): number | undefined =>
+  amounts.length === 0 ? undefined : amounts.reduce((total, amount) => total + amount, 0);
 
 function healthOf(error: unknown): HostStatus['health'] {
   if (isNotFound(error))

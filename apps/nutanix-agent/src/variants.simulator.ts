@@ -120,6 +120,54 @@ it.each(variants)(
   30_000,
 );
 
+it('sees all VMs of a Prism Central that cuts its answers to groups', async () => {
+  await simulator.knobs({ 'v3.maxGroupMembers': 4 });
+  const vms = await driver.list(forever);
+  const ofState = (state: string) => vms.filter((vm) => vm.state === state).map(({ nativeId }) => nativeId);
+  expect((await driver.metrics.sweep(forever)).map(({ nativeId }) => nativeId).sort()).toEqual(
+    ofState('running').sort(),
+  );
+  const templates = (await driver.images.templates(forever)).map(({ nativeId }) => nativeId);
+  expect(templates.sort()).toEqual(ofState('stopped').sort());
+  // Above what one answer holds, so that none of this is true of itself.
+  expect(Math.min(ofState('running').length, ofState('stopped').length)).toBeGreaterThan(4);
+  expect((await driver.probe(forever)).capacity.storageGiB).toBeGreaterThan(0);
+});
+
+it('leaves out what a Prism Central has not measured', async () => {
+  const unsampled = ['storage.user_capacity_bytes', 'storage.user_free_bytes', 'hypervisor_cpu_usage_ppm'];
+  const stranger = driverOn(simulator);
+  try {
+    const [measured] = await stranger.metrics.sweep(forever);
+    expect(measured?.cpuPercent).toBeGreaterThan(0);
+    await simulator.knobs({ 'metrics.unsampled': unsampled });
+    const { capacity } = await stranger.probe(forever);
+    expect(Object.keys(capacity).sort()).toEqual(['cpus', 'memoryMiB']);
+    const [reading] = await stranger.metrics.sweep(forever);
+    expect(reading).toMatchObject({ state: 'running', memoryPercent: expect.any(Number) });
+    expect(reading).not.toHaveProperty('cpuPercent');
+  } finally {
+    await stranger.close();
+  }
+});
+
+it('makes VMs of an image whose size a Prism Central does not know yet', async () => {
+  await simulator.knobs({ 'images.sizeLate': [600_000, 600_000], 'images.download': 'pretend' });
+  const name = `image-${randomUUID()}`;
+  await simulator.done(
+    await simulator.v3('POST', '/images', {
+      metadata: { kind: 'image' },
+      spec: { name, resources: { image_type: 'DISK_IMAGE', source_uri: 'http://images.example/late.qcow2' } },
+    }),
+  );
+  expect((await driver.images.list(forever)).map((image) => image.name)).toContain(name);
+  for (const disk of [{ image: name }, { image: name, sizeGiB: 3 }]) {
+    const { nativeId } = await run((context) => driver.create(body({ disks: [disk] }), context));
+    expect((await get(nativeId)).disks[0]?.sizeGiB).toBeGreaterThanOrEqual(1);
+    await run((context) => driver.delete(nativeId, { disks: 'delete' }, context));
+  }
+});
+
 it('finds a failed create of a Prism Central that goes on showing it, and takes it away', async () => {
   await simulator.knobs({ 'v3.failedCreate': 'error' });
   await simulator.fault({ operation: 'vm.create', count: 1, effect: { kind: 'taskFail' } });

@@ -1,4 +1,5 @@
 import { ProblemError, type NativeId } from '@polyvirt/contracts';
+import { groupRows, type GroupRow } from '../client/groups.ts';
 import { objectAt, objectsAt, textAt, type JsonObject } from '../client/json.ts';
 import { patiently, until } from '../client/patience.ts';
 import { isNotFound, type PrismClient } from '../client/prism-client.ts';
@@ -16,7 +17,6 @@ export interface Patience {
 
 /** Characters that mean something in a filter, or might. */
 const PLAIN_NAME = /^[A-Za-z0-9_-]+$/;
-const GROUP_PAGE = 500;
 
 /** The VMs of a Prism Central as v3 intents: read, changed as a whole, deleted. */
 export class Vms {
@@ -85,32 +85,9 @@ export class Vms {
       .map(({ uuid, values }) => ({ uuid, isOff: values['power_state']?.toLowerCase() !== 'on' }));
   }
 
-  /** A few attributes of all VMs, by the call that is made for that; several values of one are joined by a comma. */
-  async columns(
-    attributes: readonly string[],
-    signal: AbortSignal,
-    filter?: string,
-  ): Promise<{ uuid: string; values: Record<string, string>; times: Record<string, number> }[]> {
-    const rows = new Map<string, { uuid: string; values: Record<string, string>; times: Record<string, number> }>();
-    for (let offset = 0; ;) {
-      const answer = await this.#client.v3('POST', '/groups', signal, {
-        entity_type: 'mh_vm',
-        group_member_count: GROUP_PAGE,
-        group_member_offset: offset,
-        group_member_sort_attribute: 'vm_name',
-        group_member_sort_order: 'ASCENDING',
-        group_member_attributes: attributes.map((attribute) => ({ attribute })),
-        ...(filter === undefined ? {} : { filter_criteria: filter }),
-      });
-      const results = objectsAt(answer, 'group_results').flatMap((group) => objectsAt(group, 'entity_results'));
-      const before = rows.size;
-      for (const result of results) {
-        const uuid = textAt(result, 'entity_id') ?? '';
-        rows.set(uuid, { uuid, ...columnsOf(result) });
-      }
-      offset += results.length;
-      if (results.length < GROUP_PAGE || rows.size === before) return [...rows.values()];
-    }
+  /** A few attributes of all VMs. */
+  columns(attributes: readonly string[], signal: AbortSignal, filter?: string): Promise<GroupRow[]> {
+    return groupRows(this.#client, { type: 'mh_vm', attributes, sortBy: 'vm_name', filter }, signal);
   }
 
   /**
@@ -240,19 +217,4 @@ export function powerOn(spec: JsonObject, vm: JsonObject): boolean {
   if (stateOf(vm) === 'running') return false;
   objectAt(spec, 'resources')['power_state'] = 'ON';
   return true;
-}
-
-function columnsOf(result: JsonObject): { values: Record<string, string>; times: Record<string, number> } {
-  const values: Record<string, string> = {};
-  const times: Record<string, number> = {};
-  for (const column of objectsAt(result, 'data')) {
-    const name = textAt(column, 'name') ?? '';
-    // Of several samples the last is the newest.
-    const sample = objectsAt(column, 'values').at(-1);
-    const list = sample?.['values'];
-    if (!Array.isArray(list) || list.length === 0) continue;
-    values[name] = list.map(String).join(',');
-    if (typeof sample?.['time'] === 'number') times[name] = sample['time'];
-  }
-  return { values, times };
 }

@@ -59,6 +59,26 @@ describe('v3 infrastructure and metrics, as the golden examples have them', () =
     }
   });
 
+  it('G21: cuts the members of a group to what one answer may hold, and counts all', async () => {
+    await prism.knobs({ 'v3.maxGroupMembers': 5 });
+    const page = async (offset: number): Promise<unknown[]> => {
+      const { body } = await prism.v3('POST', '/groups', {
+        entity_type: 'mh_vm',
+        group_member_count: 500,
+        group_member_offset: offset,
+        group_member_sort_attribute: 'vm_name',
+        group_member_attributes: [{ attribute: 'vm_name' }],
+      });
+      expect(body['filtered_entity_count']).toBe(12);
+      const [group] = body['group_results'] as { entity_results: JsonObject[] }[];
+      return group?.entity_results.map((entity) => entity['entity_id']) ?? [];
+    };
+    const pages = [await page(0), await page(5), await page(10), await page(12)];
+    expect(pages.map((ids) => ids.length)).toEqual([5, 5, 2, 0]);
+    expect(new Set(pages.flat()).size).toBe(12);
+    await prism.knobs({ 'v3.maxGroupMembers': 100_000 });
+  });
+
   it('G21: has no samples of a VM that is off, and one value for each 30 s of an interval', async () => {
     const ask = (extra: JsonObject) =>
       prism.v3('POST', '/groups', {

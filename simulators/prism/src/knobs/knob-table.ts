@@ -203,6 +203,13 @@ export const KNOBS = {
     'A larger length is 422, or cut down.',
   ),
   'v3.defaultLength': number(20, 1, 100000, ['user', '§2'], 'Length of a list that asks for none.'),
+  'v3.maxGroupMembers': number(
+    100000,
+    1,
+    100000,
+    ['inferred', '§9.1'],
+    'Most entities of a group in one answer of groups; a larger count is cut down.',
+  ),
   'v3.hostsIgnorePaging': flag(true, ['client', '§2, §14.11'], 'hosts/list always returns everything.'),
   'v3.centralHost': flag(
     true,

@@ -23,6 +23,7 @@ interface Wish {
   readonly end: number;
   readonly everyMs: number;
   readonly unsampled: readonly string[];
+  readonly mostMembers: number;
 }
 
 export function groupRoutes(app: FastifyInstance, prism: Prism): void {
@@ -49,6 +50,7 @@ export function groupRoutes(app: FastifyInstance, prism: Prism): void {
       end: numberAt(body, 'interval_end_ms') || now,
       everyMs: Math.max(SAMPLE_MS, (numberAt(body, 'downsampling_interval') ?? 30) * 1000),
       unsampled: prism.knobs.get('metrics.unsampled'),
+      mostMembers: prism.knobs.get('v3.maxGroupMembers'),
     };
     const groups = grouped(found, stringAt(body, 'grouping_attribute'), lookup);
     const groupOffset = numberAt(body, 'group_offset') ?? 0;
@@ -100,7 +102,8 @@ function groupResult(
           .sort((a, b) => sign * ordered(a.key, b.key))
           .map(({ entity }) => entity);
   const offset = numberAt(body, 'group_member_offset') ?? 0;
-  const page = sorted.slice(offset, offset + (numberAt(body, 'group_member_count') ?? sorted.length));
+  const count = Math.min(numberAt(body, 'group_member_count') ?? sorted.length, wish.mostMembers);
+  const page = sorted.slice(offset, offset + count);
   return {
     group_by_column_value: value,
     group_summaries: {},
