@@ -110,7 +110,7 @@ const hostOf = (n: number) => `bench-${n}`;
 
 /** Writes what agents would have written. */
 async function fill(bus: Bus, log: (line: string) => void): Promise<void> {
-  const inventory = await openBucket(bus, buckets.inventory, VmRecord);
+  const inventory = openBucket(bus, buckets.inventory, VmRecord);
   let next = 0;
   const write = async () => {
     for (let n = next++; n < VMS; n = next++) {
@@ -158,7 +158,7 @@ function recordOf(n: number): VmRecord {
 }
 
 async function keepChanging(bus: Bus): Promise<NodeJS.Timeout> {
-  const inventory = await openBucket(bus, buckets.inventory, VmRecord);
+  const inventory = openBucket(bus, buckets.inventory, VmRecord);
   let n = 0;
   return setInterval(() => {
     const record = recordOf((n += 7_919) % VMS);

@@ -77,9 +77,9 @@ export class Agent {
     try {
       await requireOnlyAgent(bus, identity, signal);
       const agent = new Agent(options, identity, bus, {
-        inventory: await openBucket(bus, buckets.inventory, VmRecord),
-        hosts: await openBucket(bus, buckets.hosts, HostRecord),
-        journal: await openBucket(bus, buckets.journal, JournalEntry),
+        inventory: openBucket(bus, buckets.inventory, VmRecord),
+        hosts: openBucket(bus, buckets.hosts, HostRecord),
+        journal: openBucket(bus, buckets.journal, JournalEntry),
       });
       await agent.#begin();
       return agent;

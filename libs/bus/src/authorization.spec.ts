@@ -108,7 +108,9 @@ class Handler {
   start(received: Command) {
     this.begun.push(received);
   }
+  cancelled = 0;
   cancel() {
+    this.cancelled += 1;
     return { accepted: true };
   }
 }
@@ -214,7 +216,7 @@ describe('the permissions of the bus', () => {
       ['hosts', keys.host('a'), keys.host('a')],
       ['journal', keys.journal('a', randomUUID()), keys.journalOf('a')],
     ] as const)('write, read, list and delete its keys of %s', async (name, key, filter) => {
-      const bucket = await openBucket(a, buckets[name], Value);
+      const bucket = openBucket(a, buckets[name], Value);
       const revision = await bucket.create(key, { n: 1 });
       expect(await bucket.get(key)).toMatchObject({ value: { n: 1 }, revision });
       const next = await bucket.update(key, { n: 2 }, revision);
@@ -332,7 +334,7 @@ describe('the permissions of the bus', () => {
       const bucket = buckets[name].name;
       const stream = `KV_${bucket}`;
       const own = name === 'hosts' ? 'a' : `a.${key.split('.')[1]}`;
-      const theirs = await openBucket(b, buckets[name], Value);
+      const theirs = openBucket(b, buckets[name], Value);
       const revision = await theirs.create(key, { n: 1 });
       const marker = headers();
       marker.set('KV-Operation', 'DEL');
@@ -363,17 +365,98 @@ describe('the permissions of the bus', () => {
     });
   });
 
+  /**
+   * The server does not check the subject it sends an answer to. Having it answer a read of an own key is how an agent can
+   * bring bytes of its choice onto any subject; what must not happen is that somebody takes them for the word of another.
+   */
+  describe('an answer that an agent has the server send elsewhere', () => {
+    const key = keys.vm('a', 'bait');
+    const read = `$JS.API.DIRECT.GET.KV_${buckets.inventory.name}.$KV.${buckets.inventory.name}.${key}`;
+
+    /** Has the server send a value to a subject. */
+    const smuggle = async (value: unknown, subject: string) => {
+      await a.jetstream.publish(`$KV.${buckets.inventory.name}.${key}`, JSON.stringify(value));
+      a.connection.publish(read, '', { reply: subject });
+      await a.connection.flush();
+    };
+
+    it('is no command and no question for the other', async () => {
+      const server = new JetStreamServer({ bus: b, host: 'b' });
+      const app = await NestFactory.createMicroservice(HandlerModule, { strategy: server, logger: false });
+      await app.listen();
+      await smuggle(command('b'), subjects.command('b', 'vm.start'));
+      await eventually(async () => {
+        const { state } = await gateway.manager.streams.info(streams.commands.name);
+        expect(state).toMatchObject({ messages: 0, last_seq: 1 });
+      });
+      await smuggle({ operationId: randomUUID() }, subjects.query('b', 'operation-cancel'));
+      // A question of the gateway is answered after it, and only that.
+      await ask(gateway, cancelOperation, 'b', { operationId: randomUUID() });
+      expect(app.get(Handler)).toMatchObject({ begun: [], cancelled: 1 });
+      // Nor does it end the operation that it names.
+      expect((await gateway.manager.streams.info(streams.events.name)).state.messages).toBe(0);
+      await app.close();
+    });
+
+    it('is no heartbeat, no metrics, no console and no roll-up of the other', async () => {
+      const heard: string[] = [];
+      for (const subject of [subjects.heartbeat('b'), subjects.metrics('b')])
+        listen(gateway, subject, z.string(), (text) => heard.push(text));
+      listenToBytes(gateway, subjects.consoleDown('b', 's'), (bytes) => heard.push(new TextDecoder().decode(bytes)));
+      await gateway.connection.flush();
+      for (const subject of [subjects.heartbeat('b'), subjects.metrics('b'), subjects.consoleDown('b', 's')])
+        await smuggle('forged', subject);
+      broadcast(b, subjects.heartbeat('b'), 'heartbeat');
+      await b.connection.flush();
+      sendBytes(b, subjects.consoleDown('b', 's'), new TextEncoder().encode('"screen"'));
+      await eventually(() => expect(heard).toEqual(expect.arrayContaining(['heartbeat', '"screen"'])));
+      expect(heard).toHaveLength(2);
+
+      const rollup = { host: 'b', minute: '2026-11-21T10:00:00Z', vms: [] };
+      await smuggle(rollup, subjects.rollup('b'));
+      // Nor is one of the other that is sent as an own one.
+      await a.jetstream.publish(subjects.rollup('a'), JSON.stringify(rollup));
+      await eventually(async () => {
+        expect((await gateway.manager.streams.info(streams.rollups.name)).state.last_seq).toBe(2);
+      });
+      await publishRollup(b, { ...rollup, minute: '2026-11-21T10:01:00Z' });
+      for await (const delivery of consumeRollups(gateway, { signal: end.signal })) {
+        expect(delivery.content.minute).toBe('2026-11-21T10:01:00Z');
+        break;
+      }
+    });
+
+    it('is not believed as a key of the other, read or watched', async () => {
+      const journal = openBucket(b, buckets.journal, Value);
+      const inventory = openBucket(gateway, buckets.inventory, Value);
+      const [entry, record] = [keys.journal('b', randomUUID()), keys.vm('b', 'vm-1')];
+      await smuggle({ n: 1 }, `$KV.${buckets.journal.name}.${entry}`);
+      await smuggle({ n: 1 }, `$KV.${buckets.inventory.name}.${record}`);
+      await eventually(async () => {
+        await expect(journal.get(entry)).rejects.toThrow(/not written by a service/);
+        await expect(inventory.get(record)).rejects.toThrow(/not written by a service/);
+      });
+      expect(await journal.entries(keys.journalOf('b'))).toEqual([]);
+      const seen: string[] = [];
+      for await (const change of inventory.watch('>', end.signal)) {
+        if (change.type === 'caught-up') break;
+        seen.push(change.key);
+      }
+      expect(seen).toEqual([key]);
+    });
+  });
+
   describe('let the gateway', () => {
     it('ask, command, read everything and publish its own events', async () => {
-      const inventory = await openBucket(a, buckets.inventory, Value);
+      const inventory = openBucket(a, buckets.inventory, Value);
       await inventory.put('a.vm-1', { n: 1 });
-      const watched = await openBucket(gateway, buckets.inventory, Value);
+      const watched = openBucket(gateway, buckets.inventory, Value);
       for await (const change of watched.watch('>', end.signal)) {
         expect(change).toMatchObject({ type: 'put', key: 'a.vm-1' });
         break;
       }
       expect(await watched.get('a.vm-1')).toMatchObject({ value: { n: 1 } });
-      const journal = await openBucket(gateway, buckets.journal, Value);
+      const journal = openBucket(gateway, buckets.journal, Value);
       await journal.create(keys.journal('a', randomUUID()), { n: 1 });
       await ensureCommandConsumer(gateway, 'c');
       await publishCommand(gateway, command('c'));

@@ -30,7 +30,7 @@ describe('Bucket', () => {
     nats = await NatsServer.start();
     bus = await nats.connect();
     await ensureTopology(bus);
-    bucket = await openBucket(bus, buckets.inventory, Value);
+    bucket = openBucket(bus, buckets.inventory, Value);
   });
 
   afterEach(async () => {

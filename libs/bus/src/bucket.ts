@@ -1,7 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { JetStreamApiError } from '@nats-io/jetstream';
-import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
-import type { MsgHdrs } from '@nats-io/transport-node';
+import { JetStreamApiError, type StoredMsg } from '@nats-io/jetstream';
 import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import type { Bus } from './connection.ts';
@@ -12,9 +10,11 @@ import { store, type PublishOptions } from './publish.ts';
 import { backoffMs, pause } from './retry.ts';
 import { served } from './served.ts';
 import { bucketStream, bucketSubject } from './topology.ts';
-import { decodeJson, encodeJson, isEcho } from './wire.ts';
+import { decodeJson, echoes, encodeJson } from './wire.ts';
 
 const log = new Logger('Bus');
+const notWritten = 'it was not written by a service';
+const isDeletion = ({ header }: StoredMsg): boolean => header.has(operationHeader);
 
 /** Error codes of JetStream for a write that expected another revision. */
 const wrongRevision = [10_071, 10_164];
@@ -47,33 +47,28 @@ export class RevisionConflictError extends Error {
 }
 
 /** A bucket of values of one kind. It is made by `ensureTopology`. */
-export async function openBucket<Schema extends z.ZodType>(
+export const openBucket = <Schema extends z.ZodType>(
   bus: Bus,
   { name }: { readonly name: string },
   schema: Schema,
-): Promise<Bucket<z.output<Schema>>> {
-  const kv = await new Kvm(bus.jetstream).open(name, { allow_direct: true });
-  return new Bucket(bus, kv, name, schema as unknown as z.ZodType<z.output<Schema>>);
-}
+): Bucket<z.output<Schema>> => new Bucket(bus, name, schema as unknown as z.ZodType<z.output<Schema>>);
 
 /** Writes are tried until the server has them, the signal aborts, or they cannot succeed. */
 export class Bucket<Value> {
   readonly name: string;
   readonly #bus: Bus;
-  readonly #kv: KV;
   readonly #schema: z.ZodType<Value>;
 
-  constructor(bus: Bus, kv: KV, name: string, schema: z.ZodType<Value>) {
+  constructor(bus: Bus, name: string, schema: z.ZodType<Value>) {
     this.name = name;
     this.#bus = bus;
-    this.#kv = kv;
     this.#schema = schema;
   }
 
   /** Undefined when there is no such key. Throws when its value is not valid. */
   async get(key: string, signal?: AbortSignal): Promise<Entry<Value> | undefined> {
-    const entry = await this.#served(signal, () => this.#kv.get(key));
-    return entry && entry.operation === 'PUT' ? this.#decode(key, entry) : undefined;
+    const stored = await this.#last(key, signal);
+    return stored && !isDeletion(stored) ? this.#decode(key, stored) : undefined;
   }
 
   /**
@@ -89,8 +84,8 @@ export class Bucket<Value> {
     const found: Entry<Value>[] = [];
     const readNext = async () => {
       for (let key = keys.pop(); key !== undefined; key = keys.pop()) {
-        const entry = await this.#served(signal, () => this.#kv.get(key!));
-        if (entry?.operation === 'PUT') this.#take(key, () => found.push(this.#decode(key!, entry)));
+        const stored = await this.#last(key, signal);
+        if (stored && !isDeletion(stored)) this.#take(key, () => found.push(this.#decode(key!, stored)));
       }
     };
     await Promise.all(Array.from({ length: parallelReads }, readNext));
@@ -114,9 +109,9 @@ export class Bucket<Value> {
       return await this.#write(key, data, 0, options);
     } catch (error) {
       if (!(error instanceof RevisionConflictError)) throw error;
-      const entry = await this.#served(options.signal, () => this.#kv.get(key));
-      if (!entry || entry.operation === 'PUT') throw error;
-      return this.#write(key, data, entry.revision, options);
+      const stored = await this.#last(key, options.signal);
+      if (!stored || !isDeletion(stored)) throw error;
+      return this.#write(key, data, stored.seq, options);
     }
   }
 
@@ -192,26 +187,27 @@ export class Bucket<Value> {
       return known.delete(key) ? { type: 'delete', key, revision } : undefined;
     }
     return this.#take(key, () => {
-      const entry = this.#entryOf(key, message.data, message.headers, revision, message.time);
+      if (echoes(message.headers) > 0) throw new Error(notWritten);
+      const value = this.#parse(message.data);
       known.set(key, revision);
-      return { type: 'put', ...entry };
+      return { type: 'put', key, value, revision, writtenAt: message.time };
     });
   }
 
-  #decode(key: string, entry: KvEntry): Entry<Value> {
-    // The header of a read message names the stream by itself, so an echo cannot be told here.
-    return this.#entryOf(key, entry.value, undefined, entry.revision, entry.created);
+  /** What was written to the key last, a deletion as well. */
+  #last(key: string, signal: AbortSignal | undefined): Promise<StoredMsg | null> {
+    const query = { last_by_subj: bucketSubject(this.name, key) };
+    return this.#served(signal, () => this.#bus.manager.direct.getMessage(bucketStream(this.name), query));
   }
 
-  #entryOf(
-    key: string,
-    data: Uint8Array,
-    headers: MsgHdrs | undefined,
-    revision: number,
-    writtenAt: Date,
-  ): Entry<Value> {
-    if (isEcho(headers)) throw new Error('it was not written by a service');
-    return { key, value: this.#schema.parse(decodeJson(data)), revision, writtenAt };
+  #decode(key: string, { data, header, seq, time }: StoredMsg): Entry<Value> {
+    // The server has marked this answer itself; a second mark was there before.
+    if (echoes(header) > 1) throw new Error(notWritten);
+    return { key, value: this.#parse(data), revision: seq, writtenAt: time };
+  }
+
+  #parse(data: Uint8Array): Value {
+    return this.#schema.parse(decodeJson(data));
   }
 
   #take<Result>(key: string, take: () => Result): Result | undefined {

@@ -1,12 +1,12 @@
 import { Logger } from '@nestjs/common';
 import type { JsMsg } from '@nats-io/jetstream';
-import { consumers, MinuteRollup, streams } from '@polyvirt/contracts';
+import { consumers, MinuteRollup, streams, subjects } from '@polyvirt/contracts';
 import type { Bus } from './connection.ts';
 import { decodeEvent, type StoredEvent } from './event.ts';
 import { pull } from './pull.ts';
 import { sharedAckWaitMs } from './topology.ts';
 import { runInTrace, traceHeader } from './trace.ts';
-import { decodeJson } from './wire.ts';
+import { decodeJson, isEcho } from './wire.ts';
 
 const log = new Logger('Bus');
 
@@ -53,7 +53,10 @@ export async function* consumeRollups(
 
 function decodeRollup(message: JsMsg): MinuteRollup | undefined {
   try {
-    return MinuteRollup.parse(decodeJson(message.data));
+    const rollup = MinuteRollup.parse(decodeJson(message.data));
+    if (isEcho(message.headers)) throw new Error('it was not published by a service');
+    if (subjects.rollup(rollup.host) !== message.subject) throw new Error(`it is of host ${rollup.host}`);
+    return rollup;
   } catch (error) {
     log.error(`Passed over message ${message.seq} on ${message.subject}: ${(error as Error).message}`);
     return undefined;

@@ -22,7 +22,7 @@ import { pull } from './pull.ts';
 import { backoffMs, pause } from './retry.ts';
 import { commandAckWaitMs, commandsInFlight } from './topology.ts';
 import { currentTrace, runInTrace, traceHeader } from './trace.ts';
-import { decodeJson, encodeJson, messageHeaders, problemHeader, requestIdHeader } from './wire.ts';
+import { decodeJson, encodeJson, isEcho, messageHeaders, problemHeader, requestIdHeader } from './wire.ts';
 
 export interface JetStreamServerOptions {
   readonly bus: Bus;
@@ -168,7 +168,13 @@ export class JetStreamServer extends Server implements CustomTransportStrategy {
   }
 
   async #settle(delivery: Running): Promise<void> {
-    const { subject, data, info, headers } = delivery.message;
+    const { subject, data, info, headers, seq } = delivery.message;
+    if (isEcho(headers)) {
+      // Nobody's command: it may name an operation that somebody waits for, which must not be ended by it.
+      this.logger.error(`Threw away message ${seq} on ${subject}: it was not published by a service`);
+      this.#tell(() => delivery.message.term());
+      return;
+    }
     const read = this.#read(subject, data);
     const limit = this.#options.maxDeliveries ?? 20;
     const reason =
@@ -233,6 +239,10 @@ export class JetStreamServer extends Server implements CustomTransportStrategy {
   }
 
   async #answer(message: Msg): Promise<void> {
+    if (isEcho(message.headers)) {
+      this.logger.error(`Gave no answer on ${message.subject}: it was not asked by a service`);
+      return;
+    }
     const requestId = message.headers?.get(requestIdHeader);
     await runInTrace(message.headers?.get(traceHeader), async () => {
       try {

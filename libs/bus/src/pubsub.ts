@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { z } from 'zod';
 import type { Bus } from './connection.ts';
 import { runInTrace, traceHeader } from './trace.ts';
-import { decodeJson, encodeJson, messageHeaders } from './wire.ts';
+import { decodeJson, encodeJson, isEcho, messageHeaders } from './wire.ts';
 
 const log = new Logger('Bus');
 
@@ -30,6 +30,7 @@ export function listen<Schema extends z.ZodType>(
         return;
       }
       try {
+        if (isEcho(message.headers)) throw new Error('it was not published by a service');
         const value = schema.parse(decodeJson(message.data));
         runInTrace(message.headers?.get(traceHeader), () => heard(value, message.subject));
       } catch (fault) {
@@ -50,7 +51,7 @@ export function listenToBytes(bus: Bus, subject: string, heard: (bytes: Uint8Arr
   const subscription = bus.connection.subscribe(subject, {
     callback: (error, message) => {
       if (error) log.error(`Cannot listen to ${subject}: ${error.message}`);
-      else heard(message.data);
+      else if (!isEcho(message.headers)) heard(message.data);
     },
   });
   return { close: () => subscription.unsubscribe() };

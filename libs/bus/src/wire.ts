@@ -21,7 +21,10 @@ export const decodeJson = (data: Uint8Array): unknown =>
   JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(data));
 
 /**
- * nats-server marks what it read out of a stream for somebody. Found on a message that came through a stream or bucket,
- * it means that a client had the server send a stored value to a subject the client may not publish on.
+ * How often nats-server has read the message out of a stream for somebody, which it marks each time. On a message that was
+ * published it is none; any more means that a client had the server send a stored value, as the answer to a read, to a
+ * subject that the client may not publish on. What is an echo is nobody's word and must not be believed.
  */
-export const isEcho = (fields: MsgHdrs | undefined): boolean => fields?.has('Nats-Stream') ?? false;
+export const echoes = (fields: MsgHdrs | undefined): number => fields?.values('Nats-Stream').length ?? 0;
+
+export const isEcho = (fields: MsgHdrs | undefined): boolean => echoes(fields) > 0;

@@ -122,7 +122,7 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
   }
 
   private async watch(caughtUp: () => void): Promise<void> {
-    const bucket = await openBucket(this.bus, buckets.hosts, HostRecord);
+    const bucket = openBucket(this.bus, buckets.hosts, HostRecord);
     for await (const change of bucket.watch('>', this.stopping.signal)) {
       if (change.type === 'caught-up') caughtUp();
       else if (change.type === 'delete') this.records.delete(change.key);

@@ -86,7 +86,7 @@ export class Inventory implements OnModuleInit, OnModuleDestroy {
 
   private async watch(caughtUp: () => void): Promise<void> {
     const { signal } = this.stopping;
-    const bucket = await openBucket(this.bus, buckets.inventory, VmRecord);
+    const bucket = openBucket(this.bus, buckets.inventory, VmRecord);
     for await (const change of bucket.watch('>', signal)) {
       if (change.type === 'caught-up') {
         this.complete = true;

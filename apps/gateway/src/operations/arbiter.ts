@@ -13,24 +13,24 @@ export type Verdict = z.infer<typeof Verdict>['ended'];
  */
 @Injectable()
 export class Arbiter {
-  private journal: Promise<Bucket<unknown>> | undefined;
+  private readonly journal: Bucket<unknown>;
 
-  constructor(private readonly bus: Bus) {}
+  constructor(bus: Bus) {
+    this.journal = openBucket(bus, buckets.journal, z.unknown());
+  }
 
   /**
    * Ends an operation that no agent has begun; answers how it was ended, which a gateway may have decided before, or
    * nothing when an agent has it.
    */
   async end(host: HostId, id: OperationId, verdict: Verdict, signal: AbortSignal): Promise<Verdict | undefined> {
-    this.journal ??= openBucket(this.bus, buckets.journal, z.unknown());
-    const journal = await this.journal;
     const key = keys.journal(host, id);
     try {
-      await journal.create(key, { ended: verdict } satisfies z.infer<typeof Verdict>, { signal });
+      await this.journal.create(key, { ended: verdict } satisfies z.infer<typeof Verdict>, { signal });
       return verdict;
     } catch (error) {
       if (!(error instanceof RevisionConflictError)) throw error;
-      const entry = Verdict.safeParse((await journal.get(key, signal))?.value);
+      const entry = Verdict.safeParse((await this.journal.get(key, signal))?.value);
       return entry.data?.ended;
     }
   }

@@ -203,7 +203,7 @@ describe('operations of a gateway', () => {
         ...{ id: '01938f5e-0000-7000-8000-00000000000b', status: 'pending' as const },
         ...{ startedAt: null, endedAt: null, notAfter: Date.now() - 60_000 },
       };
-      const journal = await openBucket(await house.connect('admin'), buckets.journal, z.unknown());
+      const journal = openBucket(await house.connect('admin'), buckets.journal, z.unknown());
       await journal.create(keys.journal('kvm-a', left.id), { ended: 'cancelled' });
       await rows().transaction((manager) => manager.insert(OperationEntity, left));
       await eventually(async () => expect((await operation(left.id)).status).toBe('cancelled'), 15_000);

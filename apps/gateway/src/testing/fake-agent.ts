@@ -151,9 +151,9 @@ export class FakeAgent {
     const agent = new FakeAgent(
       bus,
       host,
-      await openBucket(bus, buckets.inventory, VmRecord),
-      await openBucket(bus, buckets.hosts, HostRecord),
-      await openBucket(bus, buckets.journal, z.unknown()),
+      openBucket(bus, buckets.inventory, VmRecord),
+      openBucket(bus, buckets.hosts, HostRecord),
+      openBucket(bus, buckets.journal, z.unknown()),
     );
     await agent.hosts.put(keys.host(host), { ...hostRecord(host), ...change });
     await agent.begin();

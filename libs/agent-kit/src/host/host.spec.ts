@@ -25,8 +25,7 @@ describe('a host', () => {
     await bench.close();
   });
 
-  const record = async () =>
-    (await (await openBucket(bench.gateway, buckets.hosts, HostRecord)).get(keys.host(host)))?.value;
+  const record = async () => (await openBucket(bench.gateway, buckets.hosts, HostRecord).get(keys.host(host)))?.value;
 
   it('has a record of what it is and what a VM can be made of', async () => {
     const { agent } = await bench.startAgent({ without: { clone: 'There is no room.' } });

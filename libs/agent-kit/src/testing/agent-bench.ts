@@ -55,8 +55,8 @@ export class AgentBench {
     });
     const gateway = await nats.connect('gateway');
     await ensureTopology(gateway, { hosts: [host] });
-    const inventory = await openBucket(gateway, buckets.inventory, VmRecordSchema);
-    const journal = await openBucket(gateway, buckets.journal, JournalEntry);
+    const inventory = openBucket(gateway, buckets.inventory, VmRecordSchema);
+    const journal = openBucket(gateway, buckets.journal, JournalEntry);
     return new AgentBench(nats, gateway, inventory, journal);
   }
 
