@@ -4,6 +4,8 @@ import type { Domain, Libvirt, Volume } from '@polyvirt/node-libvirt';
 import { isDisk, type DomainDisk } from '../domain/domain-reader.ts';
 import { cloneDefinition, withDiskSources } from '../domain/domain-edits.ts';
 import type { Machines } from '../domain/machines.ts';
+import { isOn } from '../domain/states.ts';
+import { DiskUsers } from '../storage/disk-users.ts';
 import { extractSnapshot } from '../storage/qemu-img.ts';
 import { orUndefined, unmanaged, type StoragePool } from '../storage/storage-pool.ts';
 import { readVolume } from '../storage/volume-facts.ts';
@@ -137,14 +139,14 @@ export class Cloning implements CloneFacet {
         name: `choose the base of ${device}`,
         native: 'storage_vol_get_xml_desc',
         act: () => this.#chooseBase(path, clone),
-        undo: () => this.#storage.remove(clone),
+        undo: () => this.#removeUnused(clone),
       });
       const aside = await journal.step({
         name: `set ${device} aside if the source writes to it`,
         native: 'storage_vol_create_xml',
         act: async () =>
           base.isPresentDisk ? await (await this.#storage.create(overlay, base.bytes, base)).path() : null,
-        undo: () => this.#storage.remove(overlay),
+        undo: () => this.#removeUnused(overlay),
       });
       if (aside !== null) {
         originals.set(device, base.path);
@@ -155,7 +157,7 @@ export class Cloning implements CloneFacet {
           name: `make an overlay of ${device}`,
           native: 'storage_vol_create_xml',
           act: async () => (await this.#storage.create(clone, base.bytes, base)).path(),
-          undo: () => this.#storage.remove(clone),
+          undo: () => this.#removeUnused(clone),
         }),
       );
     }
@@ -187,8 +189,31 @@ export class Cloning implements CloneFacet {
 
   async #moveOnto(domain: Domain, paths: ReadonlyMap<string, string>): Promise<void> {
     if (paths.size === 0) return;
-    allow('clone', await this.#machines.state(domain));
+    await this.#requireOffOrOn(domain, paths);
     await this.#libvirt.domains.define(withDiskSources(await domain.xml({ inactive: true, secure: true }), paths));
+    // Somebody may have started it between the look and the act, on the disks it had.
+    await this.#requireOffOrOn(domain, paths);
+  }
+
+  /** A machine that runs on these very files already can be told that they are its own; on others it has to be off. */
+  async #requireOffOrOn(domain: Domain, paths: ReadonlyMap<string, string>): Promise<void> {
+    const state = await this.#machines.state(domain);
+    if (isOn(state)) {
+      const { disks } = await this.#machines.liveDefinition(domain);
+      const files = new Map(disks.map(({ device, path }) => [device, path]));
+      if ([...paths].every(([device, path]) => files.get(device) === path)) return;
+    }
+    allow('clone', state);
+  }
+
+  /** Takes a volume back, unless a machine has come to use it: one that somebody has started writes to its disk. */
+  async #removeUnused(name: string): Promise<void> {
+    const volume = await this.#storage.find(name);
+    if (!volume) return;
+    const users = (await DiskUsers.read(this.#libvirt, this.#storage)).of(await volume.path());
+    if (users.length > 0)
+      throw new ProblemError('wrong-state', `${name} stays: it is in use by ${users.map(quoted).join(', ')}.`);
+    await this.#storage.remove(name);
   }
 
   async #volumeOf(path: string): Promise<Volume> {
@@ -197,3 +222,5 @@ export class Cloning implements CloneFacet {
     return volume;
   }
 }
+
+const quoted = (name: string) => `"${name}"`;

@@ -1,12 +1,14 @@
-import type { NativeId } from '@polyvirt/contracts';
+import { ProblemError, type NativeId } from '@polyvirt/contracts';
 import type { Journal } from '@polyvirt/hypervisor';
 import type { Machines } from '../domain/machines.ts';
 
-/** Takes back the definition of a machine that the operation has made. */
+/** Takes back the definition of a machine that the operation has made. One that is on still needs its disks. */
 export async function undefineNew(machines: Machines, uuid: NativeId): Promise<void> {
   const domain = await machines.find(uuid);
-  if (domain)
-    await domain.undefine({ managedSave: true, snapshotsMetadata: true, nvram: true, checkpointsMetadata: true });
+  if (!domain) return;
+  if (await domain.isActive())
+    throw new ProblemError('wrong-state', 'Somebody has started the new VM. Stop it and delete it.');
+  await domain.undefine({ managedSave: true, snapshotsMetadata: true, nvram: true, checkpointsMetadata: true });
 }
 
 /** The step that starts a machine which the operation has made. */

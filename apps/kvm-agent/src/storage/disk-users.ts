@@ -7,16 +7,23 @@ import { readVolume } from './volume-facts.ts';
 export class DiskUsers {
   readonly #users = new Map<string, Set<string>>();
 
-  /** Looks at every domain but the excepted one, and follows the overlays of its disks down to the last file. */
-  static async read(libvirt: Libvirt, storage: StoragePool, except: string): Promise<DiskUsers> {
+  /**
+   * Looks at every domain but the excepted one, and follows the overlays of its disks down to the last file. A domain that is
+   * on may have other disks now than at its next start, and needs both.
+   */
+  static async read(libvirt: Libvirt, storage: StoragePool, except?: string): Promise<DiskUsers> {
     const users = new DiskUsers();
-    const domains = (await libvirt.domains.list()).filter((domain) => domain.uuid !== except);
+    const [domains, active] = await Promise.all([libvirt.domains.list(), libvirt.domains.list({ active: true })]);
+    const isActive = new Set(active.map(({ uuid }) => uuid));
     await Promise.all(
       domains.map(async (domain) => {
-        const xml = await orUndefined(domain.xml());
-        if (xml === undefined) return;
-        const { name, disks } = readDomain(xml);
-        for (const { path } of disks) if (path !== undefined) await users.#follow(storage, path, name);
+        if (domain.uuid === except) return;
+        const definitions = [domain.xml(), ...(isActive.has(domain.uuid) ? [domain.xml({ inactive: true })] : [])];
+        for (const xml of await Promise.all(definitions.map(orUndefined))) {
+          if (xml === undefined) continue;
+          const { name, disks } = readDomain(xml);
+          for (const { path } of disks) if (path !== undefined) await users.#follow(storage, path, name);
+        }
       }),
     );
     return users;

@@ -1,0 +1,98 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { CreateVm, type NativeId } from '@polyvirt/contracts';
+import type { HypervisorDriver, Step } from '@polyvirt/hypervisor';
+import { TestOperation, type Bench } from '@polyvirt/hypervisor/testing';
+import { Libvirt } from '@polyvirt/node-libvirt';
+import { openLibvirtBench } from '../testing/libvirt-bench.ts';
+
+const timeoutMs = 60_000;
+
+/** Whoever has virsh may start, stop and remove machines at any moment, also in the middle of an operation. */
+describe('operations on libvirt while somebody else is at work', () => {
+  let bench: Bench;
+  let driver: HypervisorDriver;
+  let libvirt: Libvirt;
+  let names = 0;
+
+  beforeAll(async () => {
+    bench = await openLibvirtBench();
+    driver = await bench.open();
+    libvirt = await Libvirt.connect({ uri: 'qemu:///system' });
+  }, timeoutMs);
+
+  afterEach(async () => {
+    for (const { uuid, name } of await libvirt.domains.list({ active: true }))
+      if (name.startsWith(bench.prefix)) await libvirt.domains.reference(uuid).destroy();
+  });
+
+  afterAll(async () => {
+    await libvirt.close();
+    await driver.close();
+    await bench.clean();
+    await bench.close();
+  }, timeoutMs);
+
+  const name = () => `${bench.prefix}vm-${(names += 1)}`;
+  const make = async (input: Partial<CreateVm> = {}): Promise<NativeId> => {
+    const body = CreateVm.parse({ name: name(), memoryMiB: 32, disks: [{ sizeGiB: 1 }], ...input });
+    return (await new TestOperation().run((context) => driver.create(body, context))).nativeId;
+  };
+  const clone = async (from: NativeId): Promise<NativeId> => {
+    const input = { name: name(), linked: true, start: false };
+    return (await new TestOperation().run((context) => driver.clone!.clone(from, input, context))).nativeId;
+  };
+  const remove = (nativeId: NativeId) =>
+    new TestOperation().run((context) => driver.delete(nativeId, { disks: 'delete' }, context));
+  const start = (nativeId: NativeId) => libvirt.domains.reference(nativeId).start();
+  const diskOf = async (nativeId: NativeId) => (await driver.get(nativeId, AbortSignal.timeout(5_000))).disks[0]!.path!;
+
+  /** Carries a clone out as far as a step, which fails when `meanwhile` is over; the answer is what takes it back. */
+  const linkedCloneUntil = async (from: NativeId, failing: string, meanwhile: () => Promise<void>) => {
+    const operation = new TestOperation();
+    const undos: (() => Promise<void>)[] = [];
+    const step = async <Result>(one: Step<never>): Promise<Result> => {
+      if (one.undo) undos.push(() => one.undo!(AbortSignal.timeout(timeoutMs)));
+      if (one.name !== failing) return (await one.act()) as Result;
+      await meanwhile();
+      throw new Error('made to fail');
+    };
+    const input = { name: name(), linked: true, start: false };
+    const context = {
+      operationId: operation.operationId,
+      signal: operation.signal,
+      progress: () => {},
+      journal: { step: step as TestOperation['journal']['step'] },
+    };
+    await expect(driver.clone!.clone(from, input, context)).rejects.toThrow('made to fail');
+    return undos.reverse();
+  };
+
+  it(
+    'never remove the disk of a source that was started before a linked clone was taken back',
+    async () => {
+      const source = await make();
+      const undos = await linkedCloneUntil(source, 'define the clone', () => start(source));
+      const disk = await diskOf(source);
+      // Even by a kit that went on after the first refusal.
+      const outcomes = await Promise.allSettled(undos.map((undo) => undo()));
+      expect(await libvirt.volumes.getByPath(disk)).toBeDefined();
+      expect(await diskOf(source)).toBe(disk);
+      expect(outcomes.filter(({ status }) => status === 'rejected')).not.toEqual([]);
+    },
+    timeoutMs,
+  );
+
+  it(
+    'take a linked clone back when the source was started on the disk it had',
+    async () => {
+      const source = await make();
+      const disk = await diskOf(source);
+      const before = await bench.leftovers();
+      const undos = await linkedCloneUntil(source, 'let the source go on beside its base', () => start(source));
+      for (const undo of undos) await undo();
+      expect(await diskOf(source)).toBe(disk);
+      expect(await bench.leftovers()).toEqual(before);
+    },
+    timeoutMs,
+  );
+});
