@@ -52,7 +52,9 @@ awk '
   /^      <readonly\\/>/ { skip = 1 }
   /^    <\\/disk>/ && !skip && device != "" { print device, format }
 ' "$work/live.xml" >"$work/formats"
-virsh domblklist --domain "$uuid" --details | while read -r kind device disk source; do
+: >"$work/disks"
+virsh domblklist --domain "$uuid" --details >"$work/list" || fail 'libvirt does not say which disks the VM has.'
+while read -r kind device disk source; do
   [ "$device" = disk ] && [ "$source" != - ] || continue
   format=$(awk -v disk="$disk" '$1 == disk { print $2 }' "$work/formats")
   [ -n "$format" ] || continue
@@ -60,8 +62,7 @@ virsh domblklist --domain "$uuid" --details | while read -r kind device disk sou
     file | block) printf '%s\\t%s\\t%s\\t%s\\n' "$disk" "$format" "$kind" "$source" >>"$work/disks" ;;
     *) fail "Disk $disk is of type $kind, which this script cannot copy." ;;
   esac
-done
-[ -f "$work/disks" ] || : >"$work/disks"
+done <"$work/list"
 tab=$(printf '\\t')
 
 escape() {
@@ -90,13 +91,16 @@ copy_running() {
   virsh backup-begin --domain "$uuid" --backupxml "$work/backup.xml" >/dev/null
   job=yes
   while :; do
-    case $(virsh domjobinfo --domain "$uuid") in
+    info=$(virsh domjobinfo --domain "$uuid") ||
+      fail 'libvirt does not say how the backup goes on; if the VM has powered off, run this again.'
+    case $info in
       *None*) break ;;
     esac
     sleep 1
   done
   job=no
-  case $(virsh domjobinfo --domain "$uuid" --completed) in
+  info=$(virsh domjobinfo --domain "$uuid" --completed) || fail 'libvirt does not say how the backup ended.'
+  case $info in
     *Completed*) ;;
     *) fail "The backup job of libvirt failed." ;;
   esac
@@ -119,7 +123,7 @@ nvram=$(sed -n "s:^    <nvram[^>]*>\\([^<]*\\)</nvram>.*:\\1:p" "$work/domain.xm
 while IFS=$tab read -r disk format kind source; do
   printf '%s\\t%s\\n' "$disk.$format" "$source"
 done <"$work/disks" >"$work/disks.tsv"
-rm -f -- "$work/live.xml" "$work/backup.xml" "$work/formats" "$work/disks" "$work/staged"
+rm -f -- "$work/live.xml" "$work/backup.xml" "$work/formats" "$work/list" "$work/disks" "$work/staged"
 sync -- "$work"/* 2>/dev/null || sync
 mv -- "$work" "$final"
 trap - EXIT

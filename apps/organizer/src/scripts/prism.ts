@@ -33,12 +33,15 @@ field() {
 
 take_recovery_point() {
   body=$(printf '{"name":"%s","recovery_point_type":"CRASH_CONSISTENT"}' "$(escape "$1")")
-  task=$(prism POST "vms/$uuid/snapshot" --data "$body" | field task_uuid)
+  answer=$(prism POST "vms/$uuid/snapshot" --data "$body") || fail 'Prism Central took no recovery point.'
+  task=$(printf '%s\\n' "$answer" | field task_uuid)
   [ -n "$task" ] || fail 'Prism Central named no task.'
   while :; do
-    status=$(prism GET "tasks/$task" | field status)
+    answer=$(prism GET "tasks/$task") || fail "Prism Central does not say how task $task goes on."
+    status=$(printf '%s\\n' "$answer" | field status)
     case $status in
       SUCCEEDED) break ;;
+      '') fail "Prism Central gave no status of task $task." ;;
       FAILED | ABORTED) fail "The recovery point was not taken: task $task is $status." ;;
     esac
     sleep 2

@@ -57,6 +57,8 @@ describe('scripts', () => {
     const path = join(folder, 'script.sh');
     await program(path, text);
     return run(path, args, {
+      // One that would wait for ever is not left behind.
+      timeout: 60_000,
       cwd: folder,
       env: { ...process.env, PATH: `${bin}:${process.env['PATH']}`, CALLS: join(folder, 'calls'), ...environment },
     });
@@ -192,6 +194,33 @@ describe('scripts', () => {
       expect(await readdir(join(folder, 'backups'))).toEqual([]);
     });
 
+    it.each([
+      ['domblklist', 'which disks'],
+      ['domjobinfo', 'how the backup goes on'],
+      ['completed', 'how the backup ended'],
+    ])('fails, and ends, when virsh fails at %s', async (step, sentence) => {
+      const source = join(folder, 'a.qcow2');
+      await image(source, 'qcow2');
+      await fakeVirsh('running', [{ device: 'vda', format: 'qcow2', source }]);
+      const virsh = await readFile(join(bin, 'virsh'), 'utf8');
+      const fails =
+        step === 'completed'
+          ? '*--completed*) false'
+          : `${step}*) case "$*" in *--completed*) true ;; *) false ;; esac`;
+      const said = 'error: Requested operation is not valid: domain is not running';
+      await program(
+        join(bin, 'virsh'),
+        virsh.replace('\n', `\ncase "$*" in ${fails} || { echo '${said}' >&2; exit 1; } ;; esac\n`),
+      );
+      await expect(script(kvmBackup(nativeId, 'web-1'))).rejects.toMatchObject({
+        code: 1,
+        killed: false,
+        stderr: expect.stringMatching(new RegExp(`^${said}\\n.*${sentence}.*\\n$`)),
+      });
+      expect(await readdir(join(folder, 'backups'))).toEqual([]);
+      expect((await readdir(folder)).filter((name) => name.startsWith('.polyvirt'))).toEqual([]);
+    });
+
     it.each(nasty)('takes a snapshot called %j', async (name) => {
       await fake('virsh');
       await script(kvmSnapshot(nativeId), [name]);
@@ -248,6 +277,17 @@ describe('scripts', () => {
       expect((await readdir(join(folder, 'backups'))).length).toBe(1);
     });
 
+    it('copies nothing when vmrun does not say what is running', async () => {
+      const vmx = await machine('web');
+      await fake('vmrun', 'echo "Error: Unable to connect" >&2; exit 255');
+      await expect(script(workstationBackup(vmx, 'web'))).rejects.toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('which VMs are running'),
+      });
+      expect(await readdir(join(folder, 'backups'))).toEqual([]);
+      expect((await calls()).map((call) => call[2])).toEqual(['list']);
+    });
+
     it('says what is missing', async () => {
       await fake('vmrun');
       await expect(script(workstationSnapshot(''))).rejects.toMatchObject({
@@ -269,6 +309,8 @@ describe('scripts', () => {
         expect(text.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/);
         expect(text).toMatch(/^@echo off\r\n/);
         expect(text).toContain('DisableDelayedExpansion');
+        // vmrun may fail with -1, which `if errorlevel 1` lets pass, and a pipe forgets how its first part ended.
+        expect(text).not.toMatch(/VMRUN%" -T[^\r\n|]*(?:\|(?!\|)|\r\nif errorlevel)/);
       }
     });
   });
@@ -311,6 +353,24 @@ describe('scripts', () => {
       expect(body.name.trim()).toBe(name.replace('\n', ' ').trim());
     });
 
+    it('fails, and ends, when Prism Central stops answering or gives no status', async () => {
+      await fake('curl', `case "$*" in */tasks/*) exit 22 ;; esac\n${curl('RUNNING')}`);
+      await expect(script(prismSnapshot(nativeId), [], account)).rejects.toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('how task t-1 goes on'),
+      });
+      await fake('curl', curl(''));
+      await expect(script(prismSnapshot(nativeId), [], account)).rejects.toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('no status of task t-1'),
+      });
+      await fake('curl', 'exit 22');
+      await expect(script(prismSnapshot(nativeId), [], account)).rejects.toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('took no recovery point'),
+      });
+    });
+
     it('fails when the task does, and when it is told no account', async () => {
       await fake('curl', curl('FAILED'));
       await expect(script(prismSnapshot(nativeId), [], account)).rejects.toMatchObject({
@@ -322,6 +382,16 @@ describe('scripts', () => {
         stderr: expect.stringContaining('PRISM_URL'),
       });
     });
+  });
+
+  it('are such as a POSIX shell reads', async () => {
+    for (const text of [
+      ...[kvmBackup(nativeId, 'web'), kvmSnapshot(nativeId), prismBackup(nativeId, 'web'), prismSnapshot(nativeId)],
+      ...[workstationBackup('/web.vmx', 'web'), workstationSnapshot('/web.vmx')],
+    ]) {
+      await program(join(folder, 'script.sh'), text);
+      await run('sh', ['-n', join(folder, 'script.sh')]);
+    }
   });
 
   it('quotes every word for a shell', async () => {

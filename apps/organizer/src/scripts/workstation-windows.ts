@@ -34,11 +34,20 @@ set "WORK=%FINAL%.partial"
 for %%F in ("%VMX%") do set "SOURCE=%%~dpF."
 set "SUSPENDED="
 
-"%VMRUN%" -T ws list | find /i "%VMX%" >nul
-if errorlevel 1 goto copy
+rem vmrun fails with -1 as well, which errorlevel takes for less than 1.
+set "STATUS=0"
+set "LIST=%TEMP%\\polyvirt-%RANDOM%-%RANDOM%.txt"
+"%VMRUN%" -T ws list >"%LIST%" || (
+  echo vmrun does not say which VMs are running. 1>&2
+  del "%LIST%"
+  exit /b 1
+)
+find /i "%VMX%" <"%LIST%" >nul
+set "FOUND=%ERRORLEVEL%"
+del "%LIST%"
+if not "%FOUND%"=="0" goto copy
 set "SUSPENDED=yes"
-"%VMRUN%" -T ws suspend "%VMX%" soft
-if errorlevel 1 (
+"%VMRUN%" -T ws suspend "%VMX%" soft || (
   echo The VM could not be suspended. 1>&2
   exit /b 1
 )
@@ -47,8 +56,10 @@ if errorlevel 1 (
 robocopy "%SOURCE%" "%WORK%" /e /r:2 /w:2 /xd *.lck /xf *.lck /njh /njs /ndl /np >nul
 set "COPIED=%ERRORLEVEL%"
 if not defined SUSPENDED goto finish
-"%VMRUN%" -T ws start "%VMX%" nogui
-if errorlevel 1 echo The VM could not be started again. 1>&2
+"%VMRUN%" -T ws start "%VMX%" nogui || (
+  echo The VM could not be started again. 1>&2
+  set "STATUS=1"
+)
 
 :finish
 rem robocopy says with 8 and more that something was not copied.
@@ -60,7 +71,7 @@ if %COPIED% geq 8 (
 move "%WORK%" "%FINAL%" >nul
 if errorlevel 1 exit /b 1
 echo "%FINAL%"
-exit /b 0
+exit /b %STATUS%
 `);
 
 export const windowsSnapshot = (vmx: string): string =>

@@ -32,7 +32,8 @@ trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-if vmrun -T ws list | tr -d '\\r' | grep -Fxq -e "$vmx"; then
+running=$(vmrun -T ws list) || fail 'vmrun does not say which VMs are running.'
+if printf '%s\\n' "$running" | tr -d '\\r' | grep -Fxq -e "$vmx"; then
   suspended=yes
   vmrun -T ws suspend "$vmx" soft
 fi
