@@ -51,7 +51,8 @@ async function answer(session: Session, argv: string[]): Promise<string[]> {
   if (machine.isEncrypted()) {
     throw new CliFailure(`vmcli: Missing decryption key for configuration file '${vmx}'.`);
   }
-  const state = powerState(machine);
+  const word = powerState(machine);
+  const state = machine.knobs.vmcliWords[word] ?? word;
   return isJson ? [JSON.stringify({ PowerState: state })] : [`PowerState: ${state}`];
 }
 

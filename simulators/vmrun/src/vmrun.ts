@@ -3,6 +3,7 @@ import { parseArguments, type ParsedArguments } from './command-line/arguments.t
 import type { Answer, Call, Outcome } from './command-line/call.ts';
 import { findCommand, type CommandEntry } from './command-line/command-table.ts';
 import { Refusal } from './command-line/errors.ts';
+import { handOver } from './command-line/hand-over.ts';
 import { asRefusal } from './command-line/host-errors.ts';
 import { productFor } from './command-line/host-type.ts';
 import { printLines } from './command-line/output.ts';
@@ -15,14 +16,22 @@ type Command = Extract<ParsedArguments, { kind: 'command' }>;
 /** The whole of `vmrun`: resolves with its exit code when everything is printed. */
 export function main(argv: string[]): Promise<void> {
   return runProgram(async (session) => {
-    const answer = await answerTo(session, parseArguments(argv));
+    const parsed = parseArguments(argv);
+    const answer = await (isHandedOver(session, parsed) ? handOver(argv) : answerTo(session, parsed));
     if (answer.isHanging) await forever();
     await printLines(answer.lines, session.knobs);
     return answer.exit ?? 0;
   });
 }
 
-async function answerTo(session: Session, parsed: ParsedArguments): Promise<Answer> {
+/** Whether the work of a call goes on when the call is killed. */
+function isHandedOver({ knobs }: Session, parsed: ParsedArguments): boolean {
+  if (knobs.killedCall === 'stops' || parsed.kind !== 'command') return false;
+  return findCommand(parsed.command)?.changes === true;
+}
+
+/** Carries the call out; `isWorker` when nobody can stop that by killing vmrun. */
+export async function answerTo(session: Session, parsed: ParsedArguments, isWorker = false): Promise<Answer> {
   const { knobs } = session;
   if (parsed.kind !== 'command') {
     const { help } = await import('./command-line/help.ts');
@@ -30,21 +39,22 @@ async function answerTo(session: Session, parsed: ParsedArguments): Promise<Answ
     return { lines: [...complaint, ...help(knobs)], exit: knobs.bareExit };
   }
   try {
-    return answerOf(await perform(session, parsed));
+    return answerOf(await perform(session, parsed, isWorker));
   } catch (cause) {
     const refused = asRefusal(cause);
     return { lines: refused.lines, exit: refused.exit ?? knobs.failureExit };
   }
 }
 
-async function perform(session: Session, { flags, command, parameters }: Command): Promise<Outcome> {
+async function perform(session: Session, { flags, command, parameters }: Command, isWorker: boolean): Promise<Outcome> {
   const product = productFor(flags.hostType, session.knobs.product);
   const entry = findCommand(command);
   if (!entry) throw new Refusal([`Error: Unrecognized command: ${command}`]);
   const vmx = entry.on === 'vm' ? parameters[0] : undefined;
   if (entry.on === 'vm' && vmx === undefined) throw new Refusal(['Error: No Vm name provided']);
   const paths = vmx === undefined ? [] : [vmx, session.paths.local(vmx)];
-  const faults = new FaultPlan(session.settings.faults, entry.name, paths, session.registry.own('fault-counts'));
+  const counts = session.registry.own('fault-counts');
+  const faults = new FaultPlan(session.settings.faults, entry.name, paths, counts, { isWorker });
   await delay(latencyOf(session, entry, paths));
   await faults.reach('before');
   if (!entry.changes) await faults.reach('halfway');
@@ -52,7 +62,7 @@ async function perform(session: Session, { flags, command, parameters }: Command
   const outcome = await run(entry, { session, flags, product, parameters, halfway }, vmx);
   await halfway();
   await faults.reach('after');
-  return outcome;
+  return faults.isSilent ? { lines: [], isHanging: true } : outcome;
 }
 
 async function run(entry: CommandEntry, call: Call, vmx: string | undefined): Promise<Outcome> {

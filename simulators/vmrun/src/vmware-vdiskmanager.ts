@@ -9,8 +9,6 @@ import { parseDiskArguments, type DiskRequest } from './vdiskmanager/arguments.t
 import { diskHelp } from './vdiskmanager/help.ts';
 import { DiskFailure, performDiskOperation } from './vdiskmanager/operations.ts';
 
-const FAILED = 1;
-
 /** The whole of `vmware-vdiskmanager`. */
 export function main(argv: string[]): Promise<void> {
   return runProgram(async (session) => {
@@ -18,18 +16,18 @@ export function main(argv: string[]): Promise<void> {
     const request = parseDiskArguments(argv);
     if ('invalid' in request) {
       await printLines([`vmware-vdiskmanager: invalid option -- ${request.invalid}`, ...diskHelp(knobs)], knobs);
-      return FAILED;
+      return knobs.diskFailureExit;
     }
     if (request.operation === '' || request.disks.length === 0) {
       await printLines(diskHelp(knobs), knobs);
-      return FAILED;
+      return knobs.diskFailureExit;
     }
     try {
       await operate(session, request);
       return 0;
     } catch (cause) {
       await printLines([sentenceOf(cause)], knobs);
-      return exitOf(cause);
+      return exitOf(cause, knobs.diskFailureExit);
     }
   });
 }
@@ -38,7 +36,7 @@ async function operate(session: Session, request: DiskRequest): Promise<void> {
   const { knobs, settings, paths, registry } = session;
   const name = `vmware-vdiskmanager ${request.operation}`;
   const disks = request.disks.flatMap((disk) => [disk, paths.local(disk)]);
-  const faults = new FaultPlan(settings.faults, name, disks, registry.own('fault-counts'), failureOf);
+  const faults = new FaultPlan(settings.faults, name, disks, registry.own('fault-counts'), { refusalOf: failureOf });
   await delay(knobs.latencyMs[name] ?? knobs.latencyMs['*'] ?? 0);
   await faults.reach('before');
   const report = await performDiskOperation(session, request, () => faults.reach('halfway'));
@@ -55,9 +53,9 @@ async function printProgress({ knobs }: Session, word: string): Promise<void> {
 }
 
 class InjectedFailure extends DiskFailure {
-  readonly exit: number;
+  readonly exit: number | undefined;
 
-  constructor(sentence: string, exit: number) {
+  constructor(sentence: string, exit: number | undefined) {
     super(sentence);
     this.exit = exit;
   }
@@ -67,7 +65,7 @@ function failureOf(fault: Fault): Error {
   const full = new DiskError('disk-full', '');
   if (fault.kind === 'disk-full') return new DiskFailure(`Failed to create disk: ${full.withCode}.`);
   const lines = fault.text ?? 'Failed to open the disk: Unknown error (0x1).';
-  return new InjectedFailure(typeof lines === 'string' ? lines : lines.join('\n'), fault.exit ?? FAILED);
+  return new InjectedFailure(typeof lines === 'string' ? lines : lines.join('\n'), fault.exit);
 }
 
 function sentenceOf(cause: unknown): string {
@@ -78,4 +76,4 @@ function sentenceOf(cause: unknown): string {
   return `Failed to create disk: ${new DiskError(reason, '').withCode}.`;
 }
 
-const exitOf = (cause: unknown) => (cause instanceof InjectedFailure ? cause.exit : FAILED);
+const exitOf = (cause: unknown, usual: number) => (cause instanceof InjectedFailure ? cause.exit : undefined) ?? usual;

@@ -68,6 +68,27 @@ describe('knobs', () => {
     expect(await bench.vmrun('deleteVM', vmx)).toMatchObject(refused('This VM is in use.'));
   });
 
+  it('questionLog keeps a question out of the log', async () => {
+    bench.set({ pendingQuestion: 'yes', question: 'blocked-text', questionLog: 'silent' });
+    expect((await start()).stdout).toContain('blocked waiting for a user operation');
+    expect(bench.logOf(vmx)).not.toContain('Msg_Question');
+  });
+
+  it('vmcliWords are other words for the states of a VM', async () => {
+    await start();
+    bench.set({ vmcliWords: { on: 'poweredOn' } });
+    const query = () => bench.run('vmcli', [vmx, 'power', 'query', '-f', 'json']);
+    expect((await query()).stdout).toBe('{"PowerState":"poweredOn"}\n');
+    await bench.vmrun('pause', vmx);
+    expect((await query()).stdout).toBe('{"PowerState":"paused"}\n');
+  });
+
+  it('diskFailureExit is the exit code of every failure of vmware-vdiskmanager', async () => {
+    bench.set({ diskFailureExit: 7 });
+    expect((await bench.vdiskmanager('-d', '/x/y.vmdk')).exit).toBe(7);
+    expect((await bench.vdiskmanager('-c')).exit).toBe(7);
+  });
+
   it('guestUsers are the accounts, guestConsoleUser is the one at the console', async () => {
     bench.set({ guestUsers: { ada: 'lovelace' }, guestConsoleUser: 'ada' });
     await start();

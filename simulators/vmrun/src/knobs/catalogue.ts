@@ -22,9 +22,9 @@ export const CATALOGUE = {
   ),
   bannerBlankLines: number(1, '?: HLP, HV', 'Empty lines before the banner; one client reads the version from line 3.'),
   maxHardwareVersion: number(
-    21,
+    0,
     'S: PKR, VMCTL',
-    'Newest virtualHW.version the product starts; a newer one is canceled.',
+    'Newest virtualHW.version the product starts; a newer one is canceled. 0 means what productVersion is known for.',
   ),
   display: choice(
     ['auto', 'present', 'absent'],
@@ -50,9 +50,11 @@ export const CATALOGUE = {
     'Encoding of the output; empty means UTF-8 on Linux, windows-1252 on Windows. E.g. `gbk`.',
   ),
   failureExit: number(-1, 'S: VAG, GNS3', 'Exit code of a failed command (255 on Unix).'),
+  diskFailureExit: number(1, 'I', 'Exit code of a failed `vmware-vdiskmanager`.'),
   bareExit: number(-1, 'P: NTD, WEBQ', 'Exit code of bare `vmrun` and of help.'),
   preamble: text('', 'S: VAG', 'A log line printed before any output, as Fusion may do.'),
   texts: map({}, 'I', 'Replaces texts in the output: localised builds and texts whose wording is not verified.'),
+  vmcliWords: map({}, 'I', 'Other words of `vmcli power query` for `on`, `paused` and `suspended`.'),
   notPoweredOnText: choice(
     ['with-path', 'short'],
     '?: HV, WSLP',
@@ -104,6 +106,7 @@ export const CATALOGUE = {
   resetHard: choice(['restarts', 'leaves-off'], 'S*: NTD', '`reset hard` was once seen to leave the VM off.'),
   question: choice(['hang', 'canceled', 'blocked-text'], '?: VAG', 'What a pending question does to `start nogui`.'),
   pendingQuestion: choice(['no', 'yes'], 'own', 'Makes the next power-on ask a question.'),
+  questionLog: choice(['msg-question', 'silent'], 'I', 'Whether vmware.log has a `Msg_Question` line for a question.'),
   questionListed: choice(['yes', 'no'], 'I', 'Whether a VM blocked by a question is in `list`.'),
   staleLock: choice(['refuse', 'take-over'], '?: NTD', 'What a disk lock of a dead process does to `start`.'),
   duplicateKeys: choice(['refuse', 'last-wins'], 'I', 'A .vmx with a key twice.'),
@@ -208,6 +211,7 @@ export const CATALOGUE = {
 
   // Several commands at once
   busy: choice(['refuse', 'wait'], 'I', 'A change of a VM that another vmrun is changing.'),
+  killedCall: choice(['stops', 'goes-on'], 'I', 'The work of a vmrun that is killed.'),
 
   // What a VM process uses
   burnMsPerSecond: number(1, 'own', 'CPU time a running VM burns each second.'),
@@ -231,10 +235,27 @@ export const INSTALLATION_KNOBS: ReadonlySet<KnobName> = new Set<KnobName>([
   'drives',
   'codePage',
   'bareExit',
+  'diskFailureExit',
+  'killedCall',
   'preamble',
   'texts',
   'listLagMs',
 ]);
+
+/** Newest virtual hardware of a release; see VMware's KB 315655. */
+const HARDWARE_VERSIONS: readonly (readonly [release: RegExp, version: number])[] = [
+  [/^\d\dH\d/, 22],
+  [/^17\.[5-9]/, 21],
+  [/^17\./, 20],
+  [/^16\.[2-9]/, 19],
+  [/^16\./, 18],
+  [/^15\./, 16],
+  [/^14\./, 14],
+];
+const USUAL_HARDWARE_VERSION = 21;
+
+export const newestHardwareOf = (productVersion: string): number =>
+  HARDWARE_VERSIONS.find(([release]) => release.test(productVersion))?.[1] ?? USUAL_HARDWARE_VERSION;
 
 /**
  * Latencies as users of the real product reported them. With `"latency": "realistic"` in the knob file these are the

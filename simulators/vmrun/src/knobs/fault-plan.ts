@@ -9,6 +9,9 @@ import { isMeantFor, type Fault, type Moment } from './fault.ts';
 export class FaultPlan {
   private readonly faults: Fault[];
   private readonly refusalOf: (fault: Fault) => Error;
+  private readonly isWorker: boolean;
+  /** The call never answers, although its work goes on. */
+  isSilent = false;
 
   /**
    * Counts the call against each fault that is meant for it; the counts are files in `countsFolder`, so that `after` and
@@ -19,9 +22,10 @@ export class FaultPlan {
     command: string,
     paths: string[],
     countsFolder: string,
-    refusalOf: (fault: Fault) => Error = vmrunRefusal,
+    { refusalOf = vmrunRefusal, isWorker = false }: { refusalOf?: (fault: Fault) => Error; isWorker?: boolean } = {},
   ) {
     this.refusalOf = refusalOf;
+    this.isWorker = isWorker;
     this.faults = all.filter((fault) => {
       if (!isMeantFor(fault, command, paths)) return false;
       if (fault.after === 0 && fault.times === Infinity) return true;
@@ -49,7 +53,10 @@ export class FaultPlan {
         await delay(fault.delayMs);
         return;
       case 'hang':
-        await forever();
+        if (!this.isWorker) await forever();
+        // What hangs is the call; the work goes on a while later.
+        this.isSilent = true;
+        await delay(fault.delayMs);
         return;
       case 'die':
         process.kill(process.pid, 'SIGKILL');

@@ -68,6 +68,14 @@ describe('knob files', () => {
     expect(readFault({ kind: 'refuse', time: 3 })).toBe('unknown key time');
   });
 
+  it('let the release decide on the newest hardware, unless they say', () => {
+    const newest = (content: object) => readSettings([file('release.json', content)]).knobs.maxHardwareVersion;
+    expect(newest({})).toBe(21);
+    expect(newest({ productVersion: '25H2' })).toBe(22);
+    expect(newest({ productVersion: '16.2.5' })).toBe(19);
+    expect(newest({ productVersion: '25H2', maxHardwareVersion: 20 })).toBe(20);
+  });
+
   it('match patterns in any case', () => {
     expect(matchesGlob('*snapshot*', 'deleteSnapshot')).toBe(true);
     expect(matchesGlob('/a/?.vmx', '/a/b.vmx')).toBe(true);

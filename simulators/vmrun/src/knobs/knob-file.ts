@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { CATALOGUE, INSTALLATION_KNOBS, REALISTIC, type KnobName, type Knobs } from './catalogue.ts';
+import { CATALOGUE, INSTALLATION_KNOBS, newestHardwareOf, REALISTIC, type KnobName, type Knobs } from './catalogue.ts';
 import { readFault, type Fault } from './fault.ts';
 import { faultOf, initialValue } from './knob.ts';
 import { matchesGlob } from './glob.ts';
@@ -28,6 +28,7 @@ export class KnobFileFault extends Error {
 export function readSettings(paths: (string | undefined)[]): Settings {
   const settings: Settings = { knobs: defaults(), machines: [], faults: [] };
   for (const path of paths) if (path) mergeFile(settings, path);
+  settings.knobs.maxHardwareVersion ||= newestHardwareOf(settings.knobs.productVersion);
   return settings;
 }
 

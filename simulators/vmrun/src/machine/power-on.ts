@@ -32,7 +32,7 @@ export function powerOn(machine: Machine, isHeadless: boolean): Run {
   const question = pendingQuestion(machine, configuration);
   const run = newRun(machine, configuration, isHeadless);
   if (question !== undefined) {
-    log.write(`Msg_Question: ${question}`);
+    if (machine.knobs.questionLog === 'msg-question') log.write(`Msg_Question: ${question}`);
     run.isBlocked = true;
   } else {
     boot(machine, configuration, run, log);
