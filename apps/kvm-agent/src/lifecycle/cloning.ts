@@ -1,7 +1,7 @@
 import { ProblemError, type CloneVm, type NativeId } from '@polyvirt/contracts';
 import { allow, type CloneFacet, type Made, type OperationContext } from '@polyvirt/hypervisor';
 import type { Domain, Libvirt, Volume } from '@polyvirt/node-libvirt';
-import { isDisk, type DomainDisk } from '../domain/domain-reader.ts';
+import { isDisk } from '../domain/domain-reader.ts';
 import { cloneDefinition, withDiskSources } from '../domain/domain-edits.ts';
 import type { Machines } from '../domain/machines.ts';
 import { isOn } from '../domain/states.ts';
@@ -11,6 +11,8 @@ import { orUndefined, unmanaged, type StoragePool } from '../storage/storage-poo
 import { readVolume } from '../storage/volume-facts.ts';
 import { diskVolumeName, overlayVolumeName, seedVolumeName } from './derived-ids.ts';
 import { powerOnNew, undefineNew } from './new-machine.ts';
+
+type SourceDisk = { device: string; path: string };
 
 /** What the overlays of a linked clone stand on. */
 type Base = {
@@ -35,15 +37,22 @@ export class Cloning implements CloneFacet {
 
   async clone(nativeId: NativeId, input: CloneVm, context: OperationContext): Promise<Made> {
     const { operationId: uuid, journal } = context;
-    const source = await this.#machines.domain(nativeId);
+    // What is asked of the source is asked in steps: a repeat has to come by what was made, even if the source has gone since.
     await journal.step({
       name: 'check source and name',
       native: 'domain_get_state',
-      act: () => this.#check(source, input, uuid),
+      act: async () => this.#check(await this.#machines.domain(nativeId), input, uuid),
+    });
+    const source = this.#libvirt.domains.reference(nativeId);
+    const disks = await journal.step({
+      name: 'look at the disks of the source',
+      native: 'domain_get_xml_desc',
+      act: async () => {
+        const definition = await this.#machines.definition(source);
+        return definition.disks.filter(isDisk).map(({ device, path = device }): SourceDisk => ({ device, path }));
+      },
     });
     context.progress(5);
-
-    const disks = (await this.#machines.definition(source)).disks.filter(isDisk);
     const paths = input.linked
       ? await this.#linkDisks(source, disks, context)
       : await this.#copyDisks(disks, input.snapshot, context);
@@ -91,7 +100,7 @@ export class Cloning implements CloneFacet {
   }
 
   async #copyDisks(
-    disks: readonly DomainDisk[],
+    disks: readonly SourceDisk[],
     snapshot: string | undefined,
     context: OperationContext,
   ): Promise<string[]> {
@@ -104,7 +113,7 @@ export class Cloning implements CloneFacet {
           name: `copy disk ${device}`,
           native: snapshot === undefined ? 'storage_vol_create_xml_from' : 'qemu-img convert',
           act: async () => {
-            const volume = await this.#volumeOf(path ?? device);
+            const volume = await this.#volumeOf(path);
             const { bytes, path: sourcePath } = await readVolume(volume);
             if (snapshot === undefined) return (await this.#storage.copy(name, volume, bytes)).path();
             const copy = await this.#storage.create(name, bytes);
@@ -126,13 +135,13 @@ export class Cloning implements CloneFacet {
    */
   async #linkDisks(
     source: Domain,
-    disks: readonly DomainDisk[],
+    disks: readonly SourceDisk[],
     { operationId: uuid, journal }: OperationContext,
   ): Promise<string[]> {
     const clonePaths: string[] = [];
     const originals = new Map<string, string>();
     const overlays = new Map<string, string>();
-    for (const { device, path = device } of disks) {
+    for (const { device, path } of disks) {
       const clone = diskVolumeName(uuid, device);
       const overlay = overlayVolumeName(source.uuid, device, uuid);
       const base = await journal.step({

@@ -1,4 +1,11 @@
-import { ProblemError, type CreateVm, type DiskInput, type NativeId, type NicInput } from '@polyvirt/contracts';
+import {
+  ProblemError,
+  type CreateVm,
+  type DiskInput,
+  type Firmware,
+  type NativeId,
+  type NicInput,
+} from '@polyvirt/contracts';
 import { buildSeedIso, derivedMac, type Made, type OperationContext } from '@polyvirt/hypervisor';
 import type { Libvirt } from '@polyvirt/node-libvirt';
 import type { Accelerator } from '../acceleration.ts';
@@ -17,6 +24,9 @@ interface ResolvedNic {
   readonly mac: string;
   readonly address: string;
 }
+
+/** What a machine takes over from its template. */
+type TemplateFacts = { firmware: Firmware; disks: string[]; networks: string[] };
 
 /** Makes machines. The UUID of a machine is the id of the operation that makes it, so a repeated command finds its own. */
 export class Creation {
@@ -45,8 +55,9 @@ export class Creation {
 
   async create(input: CreateVm, context: OperationContext): Promise<Made> {
     const { operationId: uuid, journal } = context;
-    const template = await this.#template(input);
-    const nics = this.#nics(input.nics.length > 0 || !template ? input.nics : template.nics, context);
+    const template = await this.#template(input, context);
+    const inherited = template?.networks.map((network): NicInput => ({ network, address: 'auto' })) ?? [];
+    const nics = this.#nics(input.nics.length > 0 ? input.nics : inherited, context);
     await journal.step({
       name: 'check name and networks',
       native: 'domain_lookup_by_name',
@@ -111,21 +122,28 @@ export class Creation {
     for (const { network, address } of nics) await this.#networks.demand(network, address);
   }
 
-  async #template({ template }: CreateVm) {
+  /** Looked at in a step: a repeat has to come by what was made, even if the template has been started or has gone since. */
+  async #template({ template }: CreateVm, { journal }: OperationContext): Promise<TemplateFacts | undefined> {
     if (template === undefined) return undefined;
-    const domain = await this.#libvirt.domains.find(template);
-    if (!domain) throw new ProblemError('template-not-found', `There is no template "${template}" on this host.`);
-    if (await domain.isActive())
-      throw new ProblemError(
-        'wrong-state',
-        `The template "${template}" is on. Stop it first: its disks change while it runs.`,
-      );
-    const { disks, nics, firmware } = await this.#machines.definition(domain);
-    return {
-      firmware,
-      disks: disks.filter(isDisk).map(({ path, device }) => path ?? device),
-      nics: nics.map(({ network }): NicInput => ({ network, address: 'auto' })),
-    };
+    return journal.step({
+      name: 'look at the template',
+      native: 'domain_get_xml_desc',
+      act: async () => {
+        const domain = await this.#libvirt.domains.find(template);
+        if (!domain) throw new ProblemError('template-not-found', `There is no template "${template}" on this host.`);
+        if (await domain.isActive())
+          throw new ProblemError(
+            'wrong-state',
+            `The template "${template}" is on. Stop it first: its disks change while it runs.`,
+          );
+        const { disks, nics, firmware } = await this.#machines.definition(domain);
+        return {
+          firmware,
+          disks: disks.filter(isDisk).map(({ path, device }) => path ?? device),
+          networks: nics.map(({ network }) => network),
+        };
+      },
+    });
   }
 
   #diskMakers(

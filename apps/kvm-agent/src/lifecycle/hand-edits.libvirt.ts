@@ -1,11 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { CreateVm, type NativeId } from '@polyvirt/contracts';
 import type { HypervisorDriver, Step } from '@polyvirt/hypervisor';
-import { TestOperation, type Bench } from '@polyvirt/hypervisor/testing';
+import { Death, expectProblem, TestOperation, type Bench } from '@polyvirt/hypervisor/testing';
 import { Libvirt } from '@polyvirt/node-libvirt';
 import { openLibvirtBench } from '../testing/libvirt-bench.ts';
 
 const timeoutMs = 60_000;
+const stepsOfCreate = ['look at the template', 'check name and networks', 'make disk vda', 'define the domain'];
+const stepsOfClone = ['check source and name', 'look at the disks of the source', 'copy disk vda'];
 
 /** Whoever has virsh may start, stop and remove machines at any moment, also in the middle of an operation. */
 describe('operations on libvirt while somebody else is at work', () => {
@@ -43,7 +45,9 @@ describe('operations on libvirt while somebody else is at work', () => {
   };
   const remove = (nativeId: NativeId) =>
     new TestOperation().run((context) => driver.delete(nativeId, { disks: 'delete' }, context));
-  const start = (nativeId: NativeId) => libvirt.domains.reference(nativeId).start();
+  const start = async (nativeId: NativeId) => {
+    await libvirt.domains.reference(nativeId).start();
+  };
   const diskOf = async (nativeId: NativeId) => (await driver.get(nativeId, AbortSignal.timeout(5_000))).disks[0]!.path!;
 
   /** Carries a clone out as far as a step, which fails when `meanwhile` is over; the answer is what takes it back. */
@@ -66,6 +70,43 @@ describe('operations on libvirt while somebody else is at work', () => {
     await expect(driver.clone!.clone(from, input, context)).rejects.toThrow('made to fail');
     return undos.reverse();
   };
+
+  it(
+    'end a create from a template that was cut when the template has been started since',
+    async () => {
+      const template = (await libvirt.domains.getByName(bench.template as string)).uuid;
+      const before = await bench.leftovers();
+      const body = CreateVm.parse({ name: name(), memoryMiB: 32, template: bench.template });
+      const first = new TestOperation();
+      first.cut = { step: stepsOfCreate.indexOf('define the domain'), moment: 'after' };
+      await expect(first.run((context) => driver.create(body, context))).rejects.toThrow(Death);
+      expect(first.steps).toEqual(stepsOfCreate);
+      await start(template);
+      const { nativeId } = await first.again().run((context) => driver.create(body, context));
+      await remove(nativeId);
+      expect(await bench.leftovers()).toEqual(before);
+    },
+    timeoutMs,
+  );
+
+  it(
+    'leave nothing of a clone that was cut when its source has been removed since',
+    async () => {
+      const source = await make();
+      const before = await bench.leftovers();
+      const input = { name: name(), linked: false, start: false };
+      const first = new TestOperation();
+      first.cut = { step: stepsOfClone.indexOf('copy disk vda'), moment: 'after' };
+      await expect(first.run((context) => driver.clone!.clone(source, input, context))).rejects.toThrow(Death);
+      expect(first.steps).toEqual(stepsOfClone);
+      const { name: sourceName } = await driver.get(source, AbortSignal.timeout(5_000));
+      await bench.otherTool.remove(source);
+      const again = first.again().run((context) => driver.clone!.clone(source, input, context));
+      await expectProblem('vm-not-found', again);
+      expect(await bench.leftovers()).toEqual(before.filter((left) => left !== sourceName));
+    },
+    timeoutMs,
+  );
 
   it(
     'never remove the disk of a source that was started before a linked clone was taken back',
