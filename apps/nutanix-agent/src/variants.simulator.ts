@@ -190,18 +190,21 @@ it('says what is missing on a Prism Central without recovery points', async () =
   await run((context) => driver.delete(nativeId, { disks: 'delete' }, context));
 });
 
-it('says which certificate it was shown when it is not the trusted one', async () => {
+it('says which certificate it was shown when it is not the trusted one, and sends it nothing', async () => {
+  const calls = async () => (await simulator.control('GET', '/calls'))['total'];
   const right = driverOn(simulator, { trust: { fingerprint: simulator.fingerprint } });
   const wrong = driverOn(simulator, { trust: { fingerprint: 'AA'.repeat(32) } });
   const none = driverOn(simulator, { trust: {} });
   try {
     expect((await right.probe(forever)).health).toMatchObject({ status: 'healthy' });
+    const heard = await calls();
     for (const stranger of [wrong, none]) {
       const { health } = await stranger.probe(forever);
       expect(health.status).toBe('unhealthy');
       expect(health.detail).toMatch(/POLYVIRT_PRISM_FINGERPRINT/);
       await expect(stranger.list(forever)).rejects.toThrow(ProblemError);
     }
+    expect(await calls()).toBe(heard);
   } finally {
     for (const one of [right, wrong, none]) await one.close();
   }
