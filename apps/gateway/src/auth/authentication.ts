@@ -3,9 +3,10 @@ import { ProblemError } from '@polyvirt/contracts';
 import type { FastifyRequest } from 'fastify';
 import { tokenPrefix } from '../tokens/token-secrets.ts';
 import { TokenVerifier } from '../tokens/token-verifier.ts';
-import type { Principal } from './caller.decorator.ts';
+import type { CredentialId, Principal } from './caller.decorator.ts';
 import { JwtStrategy } from './jwt.strategy.ts';
 import { Principals } from './principals.ts';
+import { Sessions } from './sessions.ts';
 
 const bearer = /^bearer +(\S+)$/i;
 
@@ -15,11 +16,13 @@ export class Authentication {
   private readonly principals: Principals;
   private readonly jwt: JwtStrategy;
   private readonly tokens: TokenVerifier;
+  private readonly sessions: Sessions;
 
-  constructor(principals: Principals, jwt: JwtStrategy, tokens: TokenVerifier) {
+  constructor(principals: Principals, jwt: JwtStrategy, tokens: TokenVerifier, sessions: Sessions) {
     this.principals = principals;
     this.jwt = jwt;
     this.tokens = tokens;
+    this.sessions = sessions;
   }
 
   /** Throws `unauthenticated` for a request without a good credential. */
@@ -28,6 +31,16 @@ export class Authentication {
     return this.principals.get(credential, () =>
       credential.startsWith(tokenPrefix) ? this.tokens.verify(credential) : this.jwt.verify(request),
     );
+  }
+
+  /**
+   * Whose a credential is as the database knows it now, for what outlives the request that began it. Throws
+   * `unauthenticated` when it was revoked or has expired, or the user was disabled or deleted.
+   */
+  async lookAgain({ userId, sessionId, tokenId }: CredentialId): Promise<Principal> {
+    if (tokenId !== null) return this.tokens.principalOf(userId, tokenId);
+    if (sessionId !== null) return this.sessions.principalOf(userId, sessionId);
+    throw new ProblemError('unauthenticated', 'The credential is not known.');
   }
 
   /** The principal of a credential that was verified a moment ago, without waiting for anything. */

@@ -16,6 +16,19 @@ export interface Principal {
   readonly token?: { readonly id: string; readonly name: string };
 }
 
+/** Which credential it is, without the secret: enough to look whether it is still good. */
+export interface CredentialId {
+  readonly userId: string;
+  readonly sessionId: string | null;
+  readonly tokenId: string | null;
+}
+
+export const credentialIdOf = ({ userId, sessionId, token }: Principal): CredentialId => ({
+  userId,
+  sessionId: sessionId ?? null,
+  tokenId: token?.id ?? null,
+});
+
 /** Who asks, in which request. */
 export interface Caller extends Principal {
   readonly requestId: string;

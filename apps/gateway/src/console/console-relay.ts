@@ -15,7 +15,7 @@ import { subjects, type HostId } from '@polyvirt/contracts';
 import type { RawData, WebSocket } from 'ws';
 
 /** https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1 */
-const closeCodes = { normal: 1000, policy: 1008, failure: 1011 } as const;
+export const closeCodes = { normal: 1000, policy: 1008, failure: 1011 } as const;
 /** A viewer that has not connected by then does not come. */
 const attachWithinMs = 10_000;
 /** What a close frame has room for, in bytes. */

@@ -43,8 +43,8 @@ export class ConsoleSocket implements OnModuleInit {
     if (!request.ws) return;
     try {
       const { ticket } = request.query as { ticket?: unknown };
-      const { vmId, actor } = await this.tickets.redeem(typeof ticket === 'string' ? ticket : '');
-      this.relays.set(request, await this.consoles.open(vmId, request.id));
+      const { vmId, actor, owner } = await this.tickets.redeem(typeof ticket === 'string' ? ticket : '');
+      this.relays.set(request, await this.consoles.open(vmId, owner, request.id));
       this.logger.info({ vmId, actor, requestId: request.id }, 'a console was opened');
     } catch (error) {
       const problem = problemOf(error, request);

@@ -15,6 +15,16 @@ export class ConsoleTicketEntity {
   @Column({ type: 'varchar', length: 160 })
   actor!: string;
 
+  @Column({ type: 'varchar', length: 36 })
+  userId!: string;
+
+  /** The session that asked, unless an API token did. */
+  @Column({ type: 'varchar', length: 36, nullable: true })
+  sessionId!: string | null;
+
+  @Column({ type: 'varchar', length: 36, nullable: true })
+  tokenId!: string | null;
+
   @Column(time)
   expiresAt!: number;
 }

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { ProblemError, type ConsoleTicket, type VmId } from '@polyvirt/contracts';
 import { LessThan } from 'typeorm';
 import { Audit } from '../audit/audit.ts';
-import type { Caller } from '../auth/caller.decorator.ts';
+import { credentialIdOf, type Caller, type CredentialId } from '../auth/caller.decorator.ts';
 import { secretHash } from '../auth/secret-hash.ts';
 import { isoTime } from '../database/columns.ts';
 import { Database } from '../database/database.ts';
@@ -30,19 +30,29 @@ export class ConsoleTickets {
     const expiresAt = nowMs + validMs;
     await this.database.transaction(async (manager) => {
       await manager.delete(ConsoleTicketEntity, { expiresAt: LessThan(nowMs) });
-      await manager.insert(ConsoleTicketEntity, { hash: secretHash(ticket), vmId, actor: caller.actor, expiresAt });
+      await manager.insert(ConsoleTicketEntity, {
+        hash: secretHash(ticket),
+        vmId,
+        actor: caller.actor,
+        ...credentialIdOf(caller),
+        expiresAt,
+      });
       await this.audit.record(manager, caller, { action: 'vm.console', outcome: 'succeeded', target: vmId });
     });
     return { url: `${consolePath}?ticket=${ticket}`, protocol: 'rfb', expiresAt: isoTime(expiresAt) };
   }
 
-  /** Takes the ticket; of several who come with it one succeeds. Throws `console-not-found`. */
-  async redeem(ticket: string): Promise<{ vmId: VmId; actor: string }> {
+  /**
+   * Takes the ticket; of several who come with it one succeeds. Whether its owner may still look is for who opens the
+   * console to find out. Throws `console-not-found`.
+   */
+  async redeem(ticket: string): Promise<{ vmId: VmId; actor: string; owner: CredentialId }> {
     const hash = secretHash(ticket);
     const row = await this.database.repository(ConsoleTicketEntity).findOneBy({ hash });
     if (row && row.expiresAt > Date.now()) {
       const { affected } = await this.database.transaction((manager) => manager.delete(ConsoleTicketEntity, { hash }));
-      if (affected === 1) return { vmId: row.vmId, actor: row.actor };
+      const { vmId, actor, userId, sessionId, tokenId } = row;
+      if (affected === 1) return { vmId, actor, owner: { userId, sessionId, tokenId } };
     }
     throw new ProblemError('console-not-found', 'The ticket was used, has expired, or never was. Ask for a new one.');
   }

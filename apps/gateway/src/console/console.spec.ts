@@ -2,10 +2,11 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { initialCreditBytes } from '@polyvirt/bus';
 import { eventually } from '@polyvirt/bus/testing';
-import { ConsoleTicket, type Host, type Problem } from '@polyvirt/contracts';
+import { ConsoleTicket, type CreatedToken, type Host, type Me, type Problem } from '@polyvirt/contracts';
 import { WebSocket } from 'ws';
-import { TestHouse } from '../testing/test-house.ts';
 import type { FakeAgent } from '../testing/fake-agent.ts';
+import { adminPassword } from '../testing/test-gateway.ts';
+import { TestHouse } from '../testing/test-house.ts';
 
 describe('the console of a VM', () => {
   let house: TestHouse;
@@ -103,5 +104,66 @@ describe('the console of a VM', () => {
     agent.console!.end('The console was closed by the hypervisor.');
     const [code, reason] = (await once(socket, 'close')) as [number, Buffer];
     expect([code, reason.toString()]).toEqual([1011, 'The console was closed by the hypervisor.']);
+  });
+
+  describe('that somebody else than the admin looks at', () => {
+    let credential: string;
+    let userId: string;
+    let refreshToken: string;
+    let tokenId: string | undefined;
+    let number = 0;
+
+    const admin = (method: string, path: string, body?: unknown) => house.call(method, path, body);
+    const signIn = async (by: 'session' | 'API token') => {
+      const username = `viewer-${(number += 1)}`;
+      await admin('POST', '/users', { username, password: adminPassword, role: 'operator' });
+      const pair = await house.gateway.login(username);
+      ({ accessToken: credential, refreshToken } = pair);
+      const { body: me } = await house.gateway.call<Me>('GET', '/api/v1/auth/me', { token: credential });
+      userId = me.user.id;
+      tokenId = undefined;
+      if (by === 'session') return;
+      const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
+      const made = await house.gateway.call<CreatedToken>('POST', '/api/v1/tokens', {
+        token: credential,
+        body: { name: 'ci', scopes: ['vm:read', 'vm:console'], expiresAt },
+      });
+      ({ id: tokenId, secret: credential } = made.body);
+    };
+    const ticketOfTheirs = async () => {
+      const asked = { token: credential };
+      const { body } = await house.gateway.call<ConsoleTicket>('POST', `/api/v1/vms/${id}/console`, asked);
+      return ConsoleTicket.parse(body).url;
+    };
+
+    it.each([
+      ['session', 'is disabled', () => admin('PATCH', `/users/${userId}`, { disabled: true })],
+      ['session', 'is deleted', () => admin('DELETE', `/users/${userId}`)],
+      ['session', 'loses the permission', () => admin('PATCH', `/users/${userId}`, { role: 'viewer' })],
+      [
+        'session',
+        'logs out',
+        () => house.gateway.call('POST', '/api/v1/auth/logout', { token: credential, body: { refreshToken } }),
+      ],
+      ['API token', 'is disabled', () => admin('PATCH', `/users/${userId}`, { disabled: true })],
+      ['API token', 'loses the permission', () => admin('PATCH', `/users/${userId}`, { role: 'viewer' })],
+      ['API token', 'loses the token', () => admin('DELETE', `/tokens/${tokenId}`)],
+    ] as const)('ends, as do their tickets, when the owner of the %s %s', async (by, _what, withdraw) => {
+      await signIn(by);
+      const unused = await ticketOfTheirs();
+      const theirs = new WebSocket(address + (await ticketOfTheirs()));
+      await once(theirs, 'open');
+      const adminsOwn = await open();
+      const closed = once(theirs, 'close');
+      expect((await withdraw()).status).toBeLessThan(300);
+      const [code, reason] = (await closed) as [number, Buffer];
+      expect(code).toBe(1008);
+      expect(reason.toString()).toMatch(/^Access has ended\. (?:The session|The API token|This needs the permission)/);
+      const { status } = await refusal(unused);
+      expect([401, 403]).toContain(status);
+      expect(adminsOwn.readyState).toBe(WebSocket.OPEN);
+      adminsOwn.close();
+      await once(adminsOwn, 'close');
+    });
   });
 });

@@ -1,47 +1,73 @@
 import { randomBytes } from 'node:crypto';
-import { Injectable, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { ask, Bus } from '@polyvirt/bus';
-import { openConsole, parseVmId, verdictOn, type VmId } from '@polyvirt/contracts';
+import { openConsole, parseVmId, ProblemError, verdictOn, type VmId } from '@polyvirt/contracts';
+import type { Logger } from 'pino';
+import { Authentication } from '../auth/authentication.ts';
+import type { CredentialId } from '../auth/caller.decorator.ts';
+import { IdentityChanges } from '../auth/identity-changes.ts';
 import { Hosts } from '../hosts/hosts.ts';
 import { Inventory } from '../inventory/inventory.ts';
+import { LOGGER } from '../logger.ts';
 import { VmCommands } from '../vms/vm-commands.ts';
-import { ConsoleRelay } from './console-relay.ts';
+import { requirePermission } from '../vms/vm-requests.ts';
+import { closeCodes, ConsoleRelay } from './console-relay.ts';
 
-/** The consoles that are open through this gateway. */
+/** Changes are told; that the time of a session or a token is over, is not. */
+const verifyEveryMs = 5_000;
+
+interface Viewing {
+  readonly vmId: VmId;
+  readonly owner: CredentialId;
+}
+
+/** The consoles that are open through this gateway. Each ends with the VM, its host, or the right of who looks at it. */
 @Injectable()
 export class Consoles implements OnModuleInit, BeforeApplicationShutdown {
-  private readonly relays = new Map<ConsoleRelay, VmId>();
+  private readonly relays = new Map<ConsoleRelay, Viewing>();
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly bus: Bus,
     private readonly inventory: Inventory,
     private readonly hosts: Hosts,
     private readonly commands: VmCommands,
+    private readonly authentication: Authentication,
+    private readonly changes: IdentityChanges,
+    @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   onModuleInit(): void {
     this.inventory.onChange((id, entry) => {
-      if (!entry) this.endAll('The VM is gone.', (vmId) => vmId === id);
+      if (!entry) this.endAll('The VM is gone.', ({ vmId }) => vmId === id);
       else if (!verdictOn('console', entry.record.state).allowed)
-        this.endAll(`The VM is ${entry.record.state}.`, (vmId) => vmId === id);
+        this.endAll(`The VM is ${entry.record.state}.`, ({ vmId }) => vmId === id);
     });
     this.hosts.onTransition(({ host, to }) => {
-      if (to === 'offline') this.endAll('The host is offline.', (vmId) => parseVmId(vmId).host === host);
+      if (to === 'offline') this.endAll('The host is offline.', ({ vmId }) => parseVmId(vmId).host === host);
     });
+    this.changes.onChange(() => this.verifyAll());
+    this.timer = setInterval(() => this.verifyAll(), verifyEveryMs).unref();
   }
 
   beforeApplicationShutdown(): void {
+    clearInterval(this.timer);
     this.endAll('The gateway is shutting down.', () => true);
   }
 
-  /** Has the agent open a session. Throws what the state of the VM, its host or the agent say against it. */
-  async open(vmId: VmId, requestId: string): Promise<ConsoleRelay> {
-    this.commands.require(vmId, 'console', { whenOffline: 'fail' });
+  /**
+   * Has the agent open a session for who owns the credential. Throws `unauthenticated` or `forbidden` when they may no
+   * longer, and what the state of the VM, its host or the agent say against it.
+   */
+  async open(vmId: VmId, owner: CredentialId, requestId: string): Promise<ConsoleRelay> {
     const { host, nativeId } = parseVmId(vmId);
     const session = randomBytes(24).toString('base64url');
     const relay: ConsoleRelay = new ConsoleRelay(this.bus, host, session, () => this.relays.delete(relay));
-    this.relays.set(relay, vmId);
+    // Before the owner is looked at, so that no change after the look is missed.
+    this.relays.set(relay, { vmId, owner });
     try {
+      await this.requireRight(owner);
+      this.commands.require(vmId, 'console', { whenOffline: 'fail' });
       await ask(this.bus, openConsole, host, { nativeId, session }, { requestId });
       return relay;
     } catch (error) {
@@ -50,7 +76,25 @@ export class Consoles implements OnModuleInit, BeforeApplicationShutdown {
     }
   }
 
-  private endAll(reason: string, isMeant: (vmId: VmId) => boolean): void {
-    for (const [relay, vmId] of [...this.relays]) if (isMeant(vmId)) relay.end(reason);
+  private verifyAll(): void {
+    for (const [relay, viewing] of this.relays) void this.verify(relay, viewing);
+  }
+
+  /** A console outlives the ticket that opened it; it must not outlive the right to it. */
+  private async verify(relay: ConsoleRelay, { vmId, owner }: Viewing): Promise<void> {
+    try {
+      await this.requireRight(owner);
+    } catch (error) {
+      if (error instanceof ProblemError) relay.end(`Access has ended. ${error.message}`, closeCodes.policy);
+      else this.logger.warn({ err: error, vmId }, 'cannot verify who looks at a console');
+    }
+  }
+
+  private async requireRight(owner: CredentialId): Promise<void> {
+    requirePermission(await this.authentication.lookAgain(owner), 'vm:console');
+  }
+
+  private endAll(reason: string, isMeant: (viewing: Viewing) => boolean): void {
+    for (const [relay, viewing] of [...this.relays]) if (isMeant(viewing)) relay.end(reason);
   }
 }

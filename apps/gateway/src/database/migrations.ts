@@ -2,10 +2,12 @@ import type { MigrationInterface } from 'typeorm';
 import { Identity1795309200000 } from './migrations/20261122-0100-identity.ts';
 import { AuditAndIdempotency1795309800000 } from './migrations/20261122-0110-audit-and-idempotency.ts';
 import { Operations1795312800000 } from './migrations/20261122-0200-operations.ts';
+import { ConsoleOwners1795316400000 } from './migrations/20261122-0300-console-owners.ts';
 
 /** In the order in which they run, which is that of the times in their names. */
 export const migrations: (new () => MigrationInterface)[] = [
   Identity1795309200000,
   AuditAndIdempotency1795309800000,
   Operations1795312800000,
+  ConsoleOwners1795316400000,
 ];
