@@ -78,17 +78,16 @@ export class LibvirtDriver implements HypervisorDriver {
     const accelerator = new Accelerator(libvirt, options.acceleration);
     const names = new PendingNames();
     const waiter = new StateWaiter(libvirt);
-    const power = new Power(machines, names, waiter);
 
     this.#libvirt = libvirt;
     this.#machines = machines;
     this.#storage = storage;
     this.#accelerator = accelerator;
-    this.#power = power;
-    this.#creation = new Creation({ libvirt, machines, storage, images, networks, accelerator });
-    this.#removal = new Removal({ libvirt, machines, storage, networks });
+    this.#power = guard.facet(new Power(machines, names, waiter));
+    this.#creation = guard.facet(new Creation({ libvirt, machines, storage, images, networks, accelerator }));
+    this.#removal = guard.facet(new Removal({ libvirt, machines, storage, networks }));
 
-    this.suspend = guard.facet(power);
+    this.suspend = this.#power;
     this.reconfigure = guard.facet(new Reconfiguration({ libvirt, machines, storage, networks, names, waiter }));
     this.clone = guard.facet(new Cloning({ libvirt, machines, storage }));
     this.snapshots = guard.facet(new Snapshots(machines));
@@ -132,27 +131,27 @@ export class LibvirtDriver implements HypervisorDriver {
   }
 
   create(input: CreateVm, context: OperationContext): Promise<Made> {
-    return guard.run(() => this.#creation.create(input, context));
+    return this.#creation.create(input, context);
   }
 
   delete(nativeId: NativeId, input: DeleteVm, context: OperationContext): Promise<Outcome> {
-    return guard.run(() => this.#removal.delete(nativeId, input, context));
+    return this.#removal.delete(nativeId, input, context);
   }
 
   start(nativeId: NativeId, context: OperationContext): Promise<Effect> {
-    return guard.run(() => this.#power.start(nativeId, context));
+    return this.#power.start(nativeId, context);
   }
 
   stop(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
-    return guard.run(() => this.#power.stop(nativeId, input, context));
+    return this.#power.stop(nativeId, input, context);
   }
 
   restart(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
-    return guard.run(() => this.#power.restart(nativeId, input, context));
+    return this.#power.restart(nativeId, input, context);
   }
 
   reset(nativeId: NativeId, context: OperationContext): Promise<Effect> {
-    return guard.run(() => this.#power.reset(nativeId, context));
+    return this.#power.reset(nativeId, context);
   }
 
   close(): Promise<void> {

@@ -97,20 +97,21 @@ export class PrismDriver implements HypervisorDriver {
     this.#tasks = tasks;
     this.#machines = machines;
     this.#probe = new Probe(client, pages, clusters);
-    this.#power = new Power({
-      vms,
-      tasks,
-      identifiers,
-      steps,
-      options: { shutdown: options.shutdown ?? 'auto', pressAgainMs: options.pressAgainMs ?? 5_000 },
-    });
-    this.#creation = new Creation({ tasks, identifiers, vms, images, networks, clusters, steps });
-    this.#removal = new Removal({ client, tasks, identifiers, vms, snapshots, steps });
+    this.#power = guard.facet(
+      new Power({
+        vms,
+        tasks,
+        identifiers,
+        steps,
+        options: { shutdown: options.shutdown ?? 'auto', pressAgainMs: options.pressAgainMs ?? 5_000 },
+      }),
+    );
+    const creation = new Creation({ tasks, identifiers, vms, images, networks, clusters, steps });
+    this.#creation = guard.facet(creation);
+    this.#removal = guard.facet(new Removal({ client, tasks, identifiers, vms, snapshots, steps }));
 
     this.reconfigure = guard.facet(new Reconfiguration({ vms, networks, steps }));
-    this.clone = guard.facet(
-      new Cloning({ client, tasks, identifiers, vms, points, creation: this.#creation, steps, patience }),
-    );
+    this.clone = guard.facet(new Cloning({ client, tasks, identifiers, vms, points, creation, steps, patience }));
     this.snapshots = guard.facet(snapshots);
     this.metrics = guard.facet(new MetricsSweep(vms));
     this.watch = new VmWatch({
@@ -143,27 +144,27 @@ export class PrismDriver implements HypervisorDriver {
   }
 
   create(input: CreateVm, context: OperationContext): Promise<Made> {
-    return guard.run(() => this.#creation.create(input, context));
+    return this.#creation.create(input, context);
   }
 
   delete(nativeId: NativeId, input: DeleteVm, context: OperationContext): Promise<Outcome> {
-    return guard.run(() => this.#removal.delete(nativeId, input, context));
+    return this.#removal.delete(nativeId, input, context);
   }
 
   start(nativeId: NativeId, context: OperationContext): Promise<Effect> {
-    return guard.run(() => this.#power.start(nativeId, context));
+    return this.#power.start(nativeId, context);
   }
 
   stop(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
-    return guard.run(() => this.#power.stop(nativeId, input, context));
+    return this.#power.stop(nativeId, input, context);
   }
 
   restart(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
-    return guard.run(() => this.#power.restart(nativeId, input, context));
+    return this.#power.restart(nativeId, input, context);
   }
 
   reset(nativeId: NativeId, context: OperationContext): Promise<Effect> {
-    return guard.run(() => this.#power.reset(nativeId, context));
+    return this.#power.reset(nativeId, context);
   }
 
   close(): Promise<void> {

@@ -150,13 +150,13 @@ export class WorkstationDriver implements HypervisorDriver {
     this.#running = running;
     this.#machines = machines;
     this.#disks = disks;
-    this.#power = power;
-    this.#creation = new Creation({
-      ...{ vmrun, machines, discovery, images, networks, disks, power, cloning, settings },
-    });
-    this.#removal = new Removal({ vmrun, machines, snapshots, patience });
+    this.#power = guard.facet(power);
+    this.#creation = guard.facet(
+      new Creation({ vmrun, machines, discovery, images, networks, disks, power, cloning, settings }),
+    );
+    this.#removal = guard.facet(new Removal({ vmrun, machines, snapshots, patience }));
 
-    this.suspend = guard.facet(power);
+    this.suspend = this.#power;
     this.reconfigure = guard.facet(new Reconfiguration({ vmrun, machines, networks, disks, powerOffWork }));
     this.clone = capabilities.clone.available ? guard.facet(cloning) : undefined;
     this.snapshots = capabilities.snapshots.available ? guard.facet(snapshots) : undefined;
@@ -209,27 +209,27 @@ export class WorkstationDriver implements HypervisorDriver {
   }
 
   create(input: CreateVm, context: OperationContext): Promise<Made> {
-    return guard.run(() => this.#creation.create(input, context));
+    return this.#creation.create(input, context);
   }
 
   delete(nativeId: NativeId, input: DeleteVm, context: OperationContext): Promise<Outcome> {
-    return guard.run(() => this.#removal.delete(nativeId, input, context));
+    return this.#removal.delete(nativeId, input, context);
   }
 
   start(nativeId: NativeId, context: OperationContext): Promise<Effect> {
-    return guard.run(() => this.#power.start(nativeId, context));
+    return this.#power.start(nativeId, context);
   }
 
   stop(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
-    return guard.run(() => this.#power.stop(nativeId, input, context));
+    return this.#power.stop(nativeId, input, context);
   }
 
   restart(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
-    return guard.run(() => this.#power.restart(nativeId, input, context));
+    return this.#power.restart(nativeId, input, context);
   }
 
   reset(nativeId: NativeId, context: OperationContext): Promise<Effect> {
-    return guard.run(() => this.#power.reset(nativeId, context));
+    return this.#power.reset(nativeId, context);
   }
 
   /** Nothing is held between calls. */

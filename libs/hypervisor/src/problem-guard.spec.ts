@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { ProblemError } from '@polyvirt/contracts';
+import type { OperationContext } from './driver.ts';
 import { ProblemGuard } from './problem-guard.ts';
 
 class NativeError extends Error {}
@@ -17,6 +18,13 @@ class Facet {
   async fail(): Promise<void> {
     throw new NativeError();
   }
+
+  async make(input: string, { journal, progress }: OperationContext): Promise<string> {
+    progress(50);
+    const made = await journal.step({ name: `make ${input}`, act: async () => input, undo: () => this.fail() });
+    await journal.step({ name: 'start it', act: () => this.fail() });
+    return made;
+  }
 }
 
 describe('ProblemGuard', () => {
@@ -33,5 +41,28 @@ describe('ProblemGuard', () => {
     await facet.count(2);
     await expect(facet.count(3)).resolves.toBe(5);
     await expect(facet.fail()).rejects.toBe(problem);
+  });
+
+  it('guards the steps of an operation and what takes them back, which the journal hears of first', async () => {
+    const failed: unknown[] = [];
+    const undos: (() => Promise<void>)[] = [];
+    const context: OperationContext = {
+      operationId: 'one',
+      signal: new AbortController().signal,
+      progress: () => undefined,
+      journal: {
+        step: async ({ act, undo }) => {
+          if (undo) undos.push(() => undo(AbortSignal.timeout(1_000)));
+          return act().catch((error: unknown) => {
+            failed.push(error);
+            throw error;
+          });
+        },
+      },
+    };
+    await expect(guard.facet(new Facet()).make('a disk', context)).rejects.toBe(problem);
+    expect(failed).toEqual([problem]);
+    expect(undos).toHaveLength(1);
+    await expect(undos[0]!()).rejects.toBe(problem);
   });
 });

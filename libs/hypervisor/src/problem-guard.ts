@@ -1,3 +1,5 @@
+import type { OperationContext } from './driver.ts';
+
 /** Lets only problems out of calls to a hypervisor; what is not the hypervisor's passes through, as it is a bug. */
 export class ProblemGuard {
   readonly #toProblem: (error: unknown) => unknown;
@@ -15,15 +17,49 @@ export class ProblemGuard {
     }
   }
 
-  /** The same object with all its methods guarded; they have to be asynchronous. */
+  /**
+   * The same object with all its methods guarded; they have to be asynchronous. So are the steps of an operation, which the
+   * journal sees before the method does, and the undos, which run when it has long ended.
+   */
   facet<Facet extends object>(facet: Facet): Facet {
     return new Proxy(facet, {
       get: (target, key) => {
         const member: unknown = Reflect.get(target, key, target);
         return typeof member === 'function'
-          ? (...args: unknown[]) => this.run(() => member.apply(target, args) as Promise<unknown>)
+          ? (...args: unknown[]) =>
+              this.run(
+                () =>
+                  member.apply(
+                    target,
+                    args.map((arg) => this.#guarded(arg)),
+                  ) as Promise<unknown>,
+              )
           : member;
       },
     });
   }
+
+  #guarded(arg: unknown): unknown {
+    if (!isContext(arg)) return arg;
+    const { operationId, signal, journal } = arg;
+    const context: OperationContext = {
+      operationId,
+      signal,
+      progress: (percent) => arg.progress(percent),
+      journal: {
+        step: (step) => {
+          const { act, undo } = step;
+          return journal.step({
+            ...step,
+            act: () => this.run(() => act.call(step)),
+            ...(undo && { undo: (undoing) => this.run(() => undo.call(step, undoing)) }),
+          });
+        },
+      },
+    };
+    return context;
+  }
 }
+
+const isContext = (arg: unknown): arg is OperationContext =>
+  typeof arg === 'object' && arg !== null && 'operationId' in arg && 'journal' in arg;

@@ -191,40 +191,37 @@ export function describeInterruption(suite: Suite): void {
       });
     }
 
-    for (const linked of [false, true]) {
-      const kind = linked ? 'linked' : 'full';
-      suite.facet(
-        'clone',
-        `ends a ${kind} clone that was cut at any step, or leaves nothing of it, when its source was started since`,
-        async () => {
-          const from = await source();
-          // What is done and not noted is what a repeat may trip over.
-          const cuts = cutsOf(await countSteps(clone(linked))).filter(({ moment }) => moment === 'after');
-          for (const cut of cuts) {
-            const before = await suite.bench.leftovers();
-            const attempt = await clone(linked)();
-            try {
-              const dead = await cutAt(attempt, cut);
-              await suite.bring(from, 'running');
-              const going = inNewProcess((driver) => dead.again().run((context) => attempt.run(driver, context)));
-              const problem = await going.then(
-                () => undefined,
-                (error: unknown) => error,
-              );
-              if (problem !== undefined && !(problem instanceof ProblemError)) throw problem;
-              await (problem ? attempt.undone!() : attempt.ended());
-              expect(await suite.stateOf(from)).toBe('running');
-            } catch (error) {
-              throw tell(cut, error);
-            } finally {
-              await suite.bring(from, 'stopped');
-              await attempt.cleanUp();
-            }
-            expect(await suite.bench.leftovers()).toEqual(before);
+    suite.facet(
+      'clone',
+      'ends a linked clone that was cut at any step, or leaves nothing of it, when its source was started since',
+      async () => {
+        const from = await source();
+        // What is done and not noted is what a repeat may trip over.
+        const cuts = cutsOf(await countSteps(clone(true))).filter(({ moment }) => moment === 'after');
+        for (const cut of cuts) {
+          const before = await suite.bench.leftovers();
+          const attempt = await clone(true)();
+          try {
+            const dead = await cutAt(attempt, cut);
+            await suite.bring(from, 'running');
+            const going = inNewProcess((driver) => dead.again().run((context) => attempt.run(driver, context)));
+            const problem = await going.then(
+              () => undefined,
+              (error: unknown) => error,
+            );
+            if (problem !== undefined && !(problem instanceof ProblemError)) throw problem;
+            await (problem ? attempt.undone!() : attempt.ended());
+            expect(await suite.stateOf(from)).toBe('running');
+          } catch (error) {
+            throw tell(cut, error);
+          } finally {
+            await suite.bring(from, 'stopped');
+            await attempt.cleanUp();
           }
-        },
-      );
-    }
+          expect(await suite.bench.leftovers()).toEqual(before);
+        }
+      },
+    );
 
     suite.facet('snapshots', 'ends a snapshot that was cut at any step with exactly one', () => resumes(snapshot));
     suite.facet('snapshots', 'leaves nothing of a snapshot that fails or is cancelled at any step', async () => {
