@@ -2,13 +2,13 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { root } from '../places.ts';
 
 const pinnedNode = process.execPath;
-let current: ChildProcess | undefined;
+const running = new Set<ChildProcess>();
 let interrupted: NodeJS.Signals | undefined;
 
-/** Ends the program in the foreground and starts no other. */
+/** Ends the programs in the foreground and starts no other. */
 export function interrupt(signal: NodeJS.Signals): void {
   interrupted = signal;
-  current?.kill(signal);
+  for (const child of running) child.kill(signal);
 }
 
 /** The signal that ended the run before its time, if one did. */
@@ -36,7 +36,7 @@ export async function foreground(
     stdio: 'inherit',
     env: { ...process.env, ...options.env },
   });
-  current = child;
+  running.add(child);
   const deadline = Date.now() + options.timeoutMs;
   let killed: 'timeout' | 'stuck' | undefined;
   const watch = setInterval(() => {
@@ -54,6 +54,6 @@ export async function foreground(
     return killed === undefined ? { code } : { killed };
   } finally {
     clearInterval(watch);
-    current = undefined;
+    running.delete(child);
   }
 }
