@@ -96,13 +96,14 @@ describe('Supervisor', () => {
 
   it('can be stopped while a service waits to be started again', async () => {
     supervisor = new Supervisor({
-      log: () => undefined,
+      log: (line) => lines.push(line),
       changed: () => Promise.resolve(),
       backOffMs: { first: 60_000, longest: 60_000 },
     });
     const starting = supervisor.start(service('dead', 'process.exit(1)'));
     const outcome = expect(starting).rejects.toThrow('stopping');
-    await delay(200);
+    while (lines.length === 0) await delay(10);
+    expect(lines).toEqual([expect.stringContaining('dead has ended (exit code 1) and is started again in 60 s')]);
     await supervisor.stop();
     await outcome;
   });

@@ -17,6 +17,7 @@ import type { AuditRecord } from '@polyvirt/contracts';
 import { Database } from '../database/database.ts';
 import { TestHouse } from '../testing/test-house.ts';
 import type { FakeAgent } from '../testing/fake-agent.ts';
+import { OperationSweeper } from './operation-sweeper.ts';
 import { OperationEntity } from './operation.entity.ts';
 
 const soon = (ms: number) => new Date(Date.now() + ms).toISOString();
@@ -51,6 +52,12 @@ describe('operations of a gateway', () => {
     await gone.end();
     return { gone, id };
   };
+
+  /** Lets the time to begin be over, without waiting for it. */
+  const letBeLate = (id: string) =>
+    house.gateway.app
+      .get(Database)
+      .transaction((manager) => manager.update(OperationEntity, { id }, { notAfter: Date.now() - 60_000 }));
 
   it('cancels one that runs, through the agent that has it', async () => {
     const id = await newVm();
@@ -119,9 +126,10 @@ describe('operations of a gateway', () => {
 
       const expiring = await house.call<Operation>('POST', `/vms/${id}/stop`, {
         whenOffline: 'queue',
-        notAfter: soon(500),
+        notAfter: soon(60_000),
       });
       expect(expiring.status).toBe(202);
+      await letBeLate(expiring.body.id);
       await eventually(async () => {
         const { status, error } = await operation(expiring.body.id);
         expect([status, error?.code, error?.retryable]).toEqual(['failed', 'expired', true]);
@@ -133,10 +141,19 @@ describe('operations of a gateway', () => {
   it('that an agent has begun cannot be ended behind its back', async () => {
     const id = await newVm();
     const gate = agent.hold('vm.start');
-    const { body } = await house.call<Operation>('POST', `/vms/${id}/start`, { notAfter: soon(300) });
+    const { body } = await house.call<Operation>('POST', `/vms/${id}/start`, { notAfter: soon(60_000) });
     await eventually(async () => expect((await operation(body.id)).status).toBe('running'));
-    // Longer than the sweeper waits.
-    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    await letBeLate(body.id);
+    // As a gateway sees it that has not heard of the beginning yet.
+    const { app } = house.gateway;
+    await app
+      .get(Database)
+      .transaction((manager) => manager.update(OperationEntity, { id: body.id }, { status: 'pending' }));
+    await app.get(OperationSweeper).sweep(Date.now());
+    expect((await operation(body.id)).status).toBe('pending');
+    await app
+      .get(Database)
+      .transaction((manager) => manager.update(OperationEntity, { id: body.id }, { status: 'running' }));
     expect((await operation(body.id)).status).toBe('running');
     gate.release();
     await eventually(async () => expect((await operation(body.id)).status).toBe('succeeded'));

@@ -5,6 +5,8 @@ import { FakeDaemon } from '../testing/fake-daemon.ts';
 
 const NOWAIT = 0x2000_0000;
 const SAFE = 1 | 16;
+/** Only what hangs is to take so long, however busy the machine is. */
+const timeoutMs = 1_500;
 
 function uuid(index: number): string {
   return `00000000-0000-0000-0000-${String(index).padStart(12, '0')}`;
@@ -73,7 +75,7 @@ describe('Statistics', () => {
 
   it('loses nobody else’s numbers to a QEMU that hangs', async () => {
     hung.add(uuid(3));
-    const first = await libvirt.statistics.sweep({ timeoutMs: 50 });
+    const first = await libvirt.statistics.sweep({ timeoutMs });
     // The part of the hung domain comes back with what needs no QEMU.
     expect(first.domains).toHaveLength(10);
     expect(first.suspects.sort()).toEqual([uuid(3), uuid(7)]);
@@ -81,7 +83,8 @@ describe('Statistics', () => {
 
     // Its neighbour answers alone and is cleared.
     await until(() => requests.some(({ uuids }) => uuids.length === 1 && uuids[0] === uuid(7)));
-    const second = await libvirt.statistics.sweep({ timeoutMs: 50 });
+    let second = first;
+    while (second.suspects.length > 1) second = await libvirt.statistics.sweep({ timeoutMs });
     expect(second.suspects).toEqual([uuid(3)]);
     expect(second.domains).toHaveLength(10);
 
@@ -89,17 +92,17 @@ describe('Statistics', () => {
     hung.clear();
     release();
     let last = second;
-    while (last.suspects.length > 0) last = await libvirt.statistics.sweep({ timeoutMs: 50 });
+    while (last.suspects.length > 0) last = await libvirt.statistics.sweep({ timeoutMs });
     expect(last.domains).toHaveLength(10);
-  });
+  }, 30_000);
 
   it('forgets a suspect that was stopped', async () => {
     hung.add(uuid(3));
-    await libvirt.statistics.sweep({ timeoutMs: 50, domains: [{ uuid: uuid(3) }] });
+    await libvirt.statistics.sweep({ timeoutMs, domains: [{ uuid: uuid(3) }] });
     running = [1, 2];
-    const { suspects } = await libvirt.statistics.sweep({ timeoutMs: 50 });
+    const { suspects } = await libvirt.statistics.sweep({ timeoutMs });
     expect(suspects).toEqual([]);
-  });
+  }, 30_000);
 
   it('fails when the daemon goes away, and recovers with it', async () => {
     hung.add(uuid(1));
