@@ -8,6 +8,7 @@ import {
   makeEvent,
   openBucket,
   publishEvent,
+  Redeliver,
   type Bus,
 } from '@polyvirt/bus';
 import { buckets, hostDraining, HostRecord, subjects, VmRecord } from '@polyvirt/contracts';
@@ -106,14 +107,15 @@ export class Agent {
     this.#end = new AbortController();
     const { signal } = this.#end;
     this.inventory = new Inventory(bus, stores.inventory, driver, identity, signal);
+    this.#keeper = new HostKeeper(bus, stores.hosts, driver, identity, signal);
     this.operations = new OperationRunner({
       bus,
       journal: stores.journal,
       inventory: this.inventory,
       identity,
+      whenHealthy: () => this.#keeper.whenHealthy(),
       signal,
     });
-    this.#keeper = new HostKeeper(bus, stores.hosts, driver, identity, signal);
     this.#heartbeat = new HeartbeatSender(bus, identity, () => this.#keeper.health);
     this.#watcher = new Watcher(driver, this.inventory, signal);
     this.#sweeper = new MetricsSweeper(bus, driver, identity, signal, config.metricsSeconds * 1_000);
@@ -187,7 +189,8 @@ export class Agent {
         going()
           .catch((error: unknown) => {
             // The command is still on the bus and comes again.
-            if (!this.#end.signal.aborted) log.error(error, `operation ${operationId}`);
+            if (!(error instanceof Redeliver) && !this.#end.signal.aborted)
+              log.error(error, `operation ${operationId}`);
           })
           .finally(forget);
       } catch (error) {

@@ -10,6 +10,7 @@ export { JetStreamServer, type DeadLetter, type JetStreamServerOptions } from '.
 export { publishCommand, publishRollup, type PublishOptions, type Stored } from './publish.ts';
 export { broadcast, listen, listenToBytes, sendBytes, type Listener } from './pubsub.ts';
 export { ask, type AskOptions } from './query.ts';
+export { pause } from './retry.ts';
 export { ensureCommandConsumer, ensureTopology, type TopologyOptions } from './topology.ts';
 export { currentTrace, runInTrace, traceparent, type TraceContext } from './trace.ts';
 export { unlessAborted } from './unless-aborted.ts';

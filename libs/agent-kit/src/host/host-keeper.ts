@@ -30,6 +30,7 @@ export class HostKeeper {
   #networks: Network[] = [];
   #reconciledAt: string | undefined;
   #healthChanges = 0;
+  #wakeHealthy: (() => void)[] = [];
 
   constructor(
     private readonly bus: Bus,
@@ -43,11 +44,17 @@ export class HostKeeper {
     return this.#status?.health ?? { status: 'undetected', detail: 'The host has not been probed yet.' };
   }
 
+  /** Resolves when a probe finds the host healthy; at once when the last one did. */
+  async whenHealthy(): Promise<void> {
+    if (this.health.status !== 'healthy') await new Promise<void>((resolve) => this.#wakeHealthy.push(resolve));
+  }
+
   /** Asks how the host is; a change of its health is told. True when it has just become healthy. */
   async probe(): Promise<boolean> {
     const before = this.#status?.health.status;
     const status = await this.#probe();
     this.#status = status;
+    if (status.health.status === 'healthy') for (const wake of this.#wakeHealthy.splice(0)) wake();
     if (before !== undefined && before !== status.health.status) await this.#tellHealth(status.health);
     await this.#put();
     return before !== 'healthy' && status.health.status === 'healthy';

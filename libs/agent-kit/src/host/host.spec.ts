@@ -48,7 +48,8 @@ describe('a host', () => {
     const { driver } = await bench.startAgent();
     driver.host.health = { status: 'unhealthy', detail: 'The daemon is gone.' };
     await eventually(() => expect(bench.types()).toContain('host.health-changed'), 8_000);
-    expect(await record()).toMatchObject({ health: { status: 'unhealthy', detail: 'The daemon is gone.' } });
+    const health = { status: 'unhealthy', detail: 'The daemon is gone.' };
+    await eventually(async () => expect(await record()).toMatchObject({ health }));
     driver.host.health = { status: 'healthy', detail: 'It is back.' };
     await eventually(
       () => expect(bench.types().filter((type) => type === 'host.health-changed')).toHaveLength(2),

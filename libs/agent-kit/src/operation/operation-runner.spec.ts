@@ -276,6 +276,105 @@ describe('operations', () => {
     });
   });
 
+  describe('on a host that goes away', () => {
+    const offline = new ProblemError('host-offline', 'The host is away.');
+    /** Refuses the removal of machines until the answer is called. */
+    const refuseUndefine = (fake: FakeHost, error: Error) => {
+      const undefine = fake.undefine.bind(fake);
+      let refusals = 0;
+      fake.undefine = () => {
+        refusals += 1;
+        throw error;
+      };
+      return {
+        refusals: () => refusals,
+        end: () => {
+          fake.undefine = undefine;
+        },
+      };
+    };
+
+    it('are taken back when it is there again', async () => {
+      const { driver } = await bench.startAgent();
+      driver.faults.add({ at: 'create: define the machine', moment: 'after', failWith: 'host-rejected' });
+      const refusing = refuseUndefine(driver.host, offline);
+      const command = await bench.send(bench.create('patient'));
+      await eventually(() => expect(refusing.refusals()).toBeGreaterThan(1));
+      expect(ends(command)).toEqual([]);
+      refusing.end();
+      const operation = await bench.ended(command);
+      expect(operation).toMatchObject({ status: 'failed', error: { code: 'host-rejected' } });
+      expect(operation.result?.notes).toBeUndefined();
+      expect(driver.host.machines()).toEqual([]);
+      expect(driver.host.volumes()).toEqual([]);
+    });
+
+    it('are taken back by the next agent when theirs stops meanwhile, which does not wait', async () => {
+      const first = await bench.startAgent({}, { drainSeconds: 20 });
+      first.driver.faults.add({ at: 'create: define the machine', moment: 'after', failWith: 'host-rejected' });
+      const refusing = refuseUndefine(first.driver.host, offline);
+      const command = await bench.send(bench.create('handed-over'));
+      await eventually(() => expect(refusing.refusals()).toBeGreaterThan(0));
+      const began = Date.now();
+      await first.agent.stop();
+      expect(Date.now() - began).toBeLessThan(5_000);
+      expect(ends(command)).toEqual([]);
+      refusing.end();
+      await bench.startAgent({ host: first.driver.host });
+      expect(await bench.ended(command)).toMatchObject({ status: 'failed', error: { code: 'host-rejected' } });
+      expect(first.driver.host.machines()).toEqual([]);
+      expect(first.driver.host.volumes()).toEqual([]);
+    });
+
+    /** An operation that an agent has left in the middle. */
+    const left = async () => {
+      const { agent, driver } = await bench.startAgent(
+        { faults: [{ at: 'create: define the machine', moment: 'after', hang: true }] },
+        { drainSeconds: 0 },
+      );
+      const command = await bench.send(bench.create('left', { start: true }));
+      await eventually(() => expect(driver.host.findByName('left')).toBeDefined());
+      await agent.stop();
+      return { command, fake: driver.host };
+    };
+
+    it('go on when it is healthy, should it be away when their next agent begins', async () => {
+      const { command, fake } = await left();
+      fake.health = { status: 'undetected', detail: 'It has not been started yet.' };
+      const { driver } = await bench.startAgent({ host: fake });
+      const disarm = driver.faults.add({ at: 'create', failWith: 'host-offline' });
+      await eventually(async () => expect(await bench.journalled(command)).toMatchObject({ attempts: 2 }));
+      expect(await bench.journalled(command)).toMatchObject({ phase: 'running' });
+      disarm();
+      fake.health = { status: 'healthy', detail: 'It is there.' };
+      expect(await bench.ended(command, 12_000)).toMatchObject({ status: 'succeeded' });
+      expect(fake.doubled).toEqual([]);
+    }, 20_000);
+
+    it('are called again when it is away before they have come by what was made', async () => {
+      const { command, fake } = await left();
+      await bench.startAgent({
+        host: fake,
+        faults: [
+          { at: 'create', failWith: 'host-offline', times: 2 },
+          { at: 'create: power it on', failWith: 'host-rejected' },
+        ],
+      });
+      const operation = await bench.ended(command);
+      expect(operation).toMatchObject({ status: 'failed', error: { code: 'host-rejected' } });
+      expect(operation.result?.notes).toBeUndefined();
+      expect(fake.machines()).toEqual([]);
+      expect(fake.volumes()).toEqual([]);
+    });
+
+    it('fail at once when it is away before anything was made', async () => {
+      const { driver } = await bench.startAgent();
+      driver.faults.add({ at: 'create', failWith: 'host-offline' });
+      const operation = await bench.carryOut(bench.create('too-early'));
+      expect(operation).toMatchObject({ status: 'failed', error: { code: 'host-offline' } });
+    });
+  });
+
   describe('that are cancelled', () => {
     it('stop at the next step, are taken back, and end as cancelled', async () => {
       const { driver } = await bench.startAgent();

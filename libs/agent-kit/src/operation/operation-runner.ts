@@ -14,6 +14,7 @@ import type { OperationContext } from '@polyvirt/hypervisor';
 import type { AgentIdentity } from '../host/identity.ts';
 import type { Inventory, Seen } from '../inventory/inventory.ts';
 import { Turns } from '../turns.ts';
+import { HostPatience } from './host-patience.ts';
 import { compacted, isOwn, type JournalEntry, type Outcome, type OwnEntry } from './journal-entry.ts';
 import { JournalRecord } from './journal-record.ts';
 import { OperationJournal } from './operation-journal.ts';
@@ -37,6 +38,8 @@ export interface OperationRunnerOptions {
   readonly journal: Bucket<JournalEntry>;
   readonly inventory: Inventory;
   readonly identity: AgentIdentity;
+  /** Resolves when the host is healthy. */
+  readonly whenHealthy: () => Promise<void>;
   /** Ends publications when the agent stops. */
   readonly signal: AbortSignal;
 }
@@ -50,8 +53,8 @@ export class OperationRunner {
   readonly #options: OperationRunnerOptions;
   readonly #running = new Map<OperationId, RunningOperation>();
   readonly #turns = new Turns();
+  readonly #draining = new AbortController();
   readonly #lettingGo = new AbortController();
-  #isDraining = false;
   #wakeIdle: (() => void)[] = [];
 
   constructor(options: OperationRunnerOptions) {
@@ -69,7 +72,7 @@ export class OperationRunner {
   run(command: Command, work: Work): Promise<void> {
     const known = this.#running.get(command.operationId);
     if (known) return known.done;
-    if (this.#isDraining) return Promise.reject(new Redeliver());
+    if (this.#draining.signal.aborted) return Promise.reject(new Redeliver());
     const running = new RunningOperation(command);
     this.#running.set(command.operationId, running);
     running.done = this.#run(running, work).finally(() => {
@@ -109,9 +112,9 @@ export class OperationRunner {
     if (record) await this.#tellEnd(record, this.#tellingOf(record));
   }
 
-  /** From now on nothing is begun. */
+  /** From now on nothing is begun, and nothing waits for the host. */
   drain(): void {
-    this.#isDraining = true;
+    this.#draining.abort(new Redeliver());
   }
 
   /** Resolves when nothing runs. */
@@ -121,7 +124,7 @@ export class OperationRunner {
 
   /** Lets go of what runs, without ending it: the next agent goes on. */
   letGo(): void {
-    this.#isDraining = true;
+    this.drain();
     this.#lettingGo.abort(new Redeliver());
     for (const running of this.#running.values()) running.stop('drain');
   }
@@ -131,7 +134,7 @@ export class OperationRunner {
     const release = await this.#turns.take(claimsOf(command), this.#lettingGo.signal);
     let record: JournalRecord | undefined;
     try {
-      if (this.#isDraining) throw new Redeliver();
+      if (this.#draining.signal.aborted) throw new Redeliver();
       const isLate = Date.now() > Date.parse(command.notAfter);
       record = await this.#claim(command, isLate ? expired(command) : undefined);
       if (!record) return;
@@ -208,15 +211,48 @@ export class OperationRunner {
       const detail = `It was begun ${maxAttempts} times and the agent ended each time. What it made may be there still.`;
       return failure(new ProblemError('internal', detail).toProblem(entry.command.requestId));
     }
-    const journal = new OperationJournal(record, {
+    const patience = new HostPatience(this.#draining.signal);
+    let journal = this.#journalOf(running, record, telling);
+    let done: Done | undefined;
+    let ending = entry.takingBack;
+    try {
+      // What was begun can be gone on with, or taken back, only on a host that is there.
+      if (entry.attempts > 1) await patience.await(this.#options.whenHealthy(), running.signal);
+      // Cancelled before its first step: nothing needs to be called.
+      if (!ending && entry.steps.length === 0) running.signal.throwIfAborted();
+      const call = () => {
+        journal = this.#journalOf(running, record, telling);
+        return work(this.#contextOf(running, record, telling, journal));
+      };
+      // A method that ends before it has come by all that was made leaves that to nobody.
+      done = await patience.outlast(call, () => journal.lost.length > 0);
+    } catch (error) {
+      if (error instanceof Redeliver || running.stopReason === 'drain' || record.isLost) throw new Redeliver();
+      ending ??= this.#endingOf(running, error);
+    }
+    if (done && !ending) return this.#success(running, record, telling, done);
+    const notes = await this.#takeBack(running, record, telling, { journal, ending: ending!, patience });
+    return this.#failure(running, ending!, notes);
+  }
+
+  #journalOf(running: RunningOperation, record: JournalRecord, telling: Telling): OperationJournal {
+    return new OperationJournal(record, {
       signal: running.signal,
       isStopping: () => running.stopReason === 'drain',
       onReplayed: () => running.replayed(),
       onStepBegin: () => telling.progressed(),
     });
-    const context: OperationContext = {
-      operationId: running.command.operationId,
-      signal: running.signal,
+  }
+
+  #contextOf(
+    { command, signal }: RunningOperation,
+    { entry }: JournalRecord,
+    telling: Telling,
+    journal: OperationJournal,
+  ): OperationContext {
+    return {
+      operationId: command.operationId,
+      signal,
       progress: (percent) => {
         const whole = Math.min(100, Math.round(percent));
         if (!(whole > entry.progress)) return;
@@ -225,19 +261,6 @@ export class OperationRunner {
       },
       journal,
     };
-    let done: Done | undefined;
-    let ending = entry.takingBack;
-    try {
-      // Cancelled before its first step: nothing needs to be called.
-      if (!ending && entry.steps.length === 0) running.signal.throwIfAborted();
-      done = await work(context);
-    } catch (error) {
-      if (running.stopReason === 'drain' || record.isLost) throw new Redeliver();
-      ending ??= this.#endingOf(running, error);
-    }
-    if (done && !ending) return this.#success(running, record, telling, done);
-    const notes = await this.#takeBack(running, record, telling, journal, ending!);
-    return this.#failure(running, ending!, notes);
   }
 
   #endingOf(running: RunningOperation, error: unknown): Ending {
@@ -263,10 +286,10 @@ export class OperationRunner {
     running: RunningOperation,
     record: JournalRecord,
     telling: Telling,
-    { undos, lost }: OperationJournal,
-    ending: Ending,
+    { journal, ending, patience }: { journal: OperationJournal; ending: Ending; patience: HostPatience },
   ): Promise<string[]> {
     const { entry } = record;
+    const { undos, lost } = journal;
     const undoOf = new Map(undos.map(({ step, run }) => [step, run]));
     const made = entry.steps.filter((step) => undoOf.has(step) || lost.includes(step)).reverse();
     if (undos.length > 0 && !entry.takingBack) {
@@ -281,13 +304,13 @@ export class OperationRunner {
       const undo = undoOf.get(step);
       if (!undo) return [`"${step.name}" was not taken back: it could not be come by again.`, ...left];
       try {
-        await undo(AbortSignal.timeout(undoWithinMs));
+        await patience.outlast(() => undo(AbortSignal.timeout(undoWithinMs)));
         step.undone = true;
         if (step.status !== 'failed') step.status = 'undone';
         await record.save();
         telling.progressed();
       } catch (error) {
-        if (this.#options.signal.aborted || record.isLost) throw new Redeliver();
+        if (error instanceof Redeliver || this.#options.signal.aborted || record.isLost) throw new Redeliver();
         log.error(error, `could not take back "${step.name}" of operation ${entry.command.operationId}`);
         return [`Could not take back "${step.name}": ${asProblemError(error).message}`, ...left];
       }
