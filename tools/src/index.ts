@@ -1,3 +1,4 @@
+export { AGENT_NODE_OPTIONS } from './agent-node-options.ts';
 export { CommandFailed, run, type RunOptions } from './machine/command.ts';
 export { freePort } from './machine/free-port.ts';
 export { ensureLibvirt, stopLibvirt, NETWORK, POOL, type Libvirt, type LibvirtOptions } from './machine/libvirt.ts';

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { AGENT_NODE_OPTIONS } from '../agent-node-options.ts';
 import type { Layout } from './layout.ts';
 import { settingsOfSimulator } from './simulated-workstation.ts';
 
@@ -41,8 +42,6 @@ const isSimulated = {
 
 const EVERYWHERE = ['POLYVIRT_LOG_LEVEL'];
 const OF_AGENTS = [...EVERYWHERE, 'POLYVIRT_METRICS_SECONDS', 'POLYVIRT_RECONCILE_SECONDS'];
-/** Sweeps make much that is soon forgotten; a small nursery keeps an agent a fifth smaller. */
-const AGENT_NODE_OPTIONS = ['--max-semi-space-size=2'];
 
 /** In the order they start; they stop in reverse. */
 export function servicesFor(caller: NodeJS.ProcessEnv): readonly ServiceDefinition[] {
