@@ -136,4 +136,45 @@ describe('operations on libvirt while somebody else is at work', () => {
     },
     timeoutMs,
   );
+
+  it(
+    'leave nothing when two linked clones of a VM that is gone are deleted at the same time',
+    async () => {
+      const before = await bench.leftovers();
+      const source = await make();
+      const [one, other] = [await clone(source), await clone(source)];
+      const { notes } = await remove(source);
+      expect(notes).toEqual([expect.stringContaining('in use by')]);
+      // It dies when it has looked what belongs to it, and before it is gone.
+      const first = new TestOperation();
+      first.cut = { step: 1, moment: 'before' };
+      const input = { disks: 'delete' } as const;
+      await expect(first.run((context) => driver.delete(one, input, context))).rejects.toThrow(Death);
+      await remove(other);
+      await first.again().run((context) => driver.delete(one, input, context));
+      expect(await bench.leftovers()).toEqual(before);
+    },
+    timeoutMs,
+  );
+
+  it(
+    'keep a disk of a deleted VM that was attached to another one before it went',
+    async () => {
+      const before = await bench.leftovers();
+      const [doomed, keeper] = [await make(), await make({ disks: [] })];
+      const disk = await diskOf(doomed);
+      const input = { disks: 'delete' } as const;
+      const first = new TestOperation();
+      first.cut = { step: 1, moment: 'after' };
+      await expect(first.run((context) => driver.delete(doomed, input, context))).rejects.toThrow(Death);
+      const attached = `<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='${disk}'/><target dev='vda' bus='virtio'/></disk>`;
+      await libvirt.domains.reference(keeper).attachDevice(attached, { config: true });
+      const { notes } = await first.again().run((context) => driver.delete(doomed, input, context));
+      expect(notes).toEqual([expect.stringContaining(disk)]);
+      expect(await diskOf(keeper)).toBe(disk);
+      await remove(keeper);
+      expect(await bench.leftovers()).toEqual(before);
+    },
+    timeoutMs,
+  );
 });

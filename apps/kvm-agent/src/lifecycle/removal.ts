@@ -1,5 +1,5 @@
 import { ProblemError, type DeleteVm, type NativeId } from '@polyvirt/contracts';
-import { allow, type OperationContext, type Outcome } from '@polyvirt/hypervisor';
+import { allow, type Journal, type OperationContext, type Outcome } from '@polyvirt/hypervisor';
 import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
 import type { Machines } from '../domain/machines.ts';
 import type { Networks } from '../networks.ts';
@@ -10,7 +10,8 @@ import { seedVolumeName } from './derived-ids.ts';
 
 /** What a machine leaves behind; written into the journal before the machine is gone. */
 interface Remains {
-  readonly files: readonly string[];
+  /** Each disk that may go, from its own file down to the last one below it. */
+  readonly chains: readonly { device: string; links: readonly string[] }[];
   readonly nics: readonly { network: string; mac: string }[];
   readonly notes: readonly string[];
 }
@@ -56,22 +57,13 @@ export class Removal {
       act: () => this.#undefine(nativeId),
     });
     context.progress(50);
-    for (const path of found.files) {
-      await journal.step({
-        name: `delete ${path}`,
-        native: 'storage_vol_delete',
-        act: async () => {
-          const volume = await this.#storage.at(path);
-          if (volume) await orUndefined(volume.delete());
-        },
-      });
-    }
+    const kept = await this.#deleteUnused(nativeId, found, journal);
     await journal.step({
       name: 'release its addresses',
       native: 'network_update',
       act: () => this.#networks.release(found.nics),
     });
-    return { effect: 'changed', notes: found.notes };
+    return { effect: 'changed', notes: [...found.notes, ...kept] };
   }
 
   async #inspect(nativeId: NativeId, { disks: fate }: DeleteVm): Promise<Remains | undefined> {
@@ -79,9 +71,9 @@ export class Removal {
     if (!domain) return undefined;
     allow('delete', await this.#machines.state(domain));
     const { disks, nics } = await this.#machines.definition(domain);
-    const files: string[] = [];
+    const chains: { device: string; links: string[] }[] = [];
+    const seen = new Set<string>();
     const notes: string[] = [];
-    const users = await DiskUsers.read(this.#libvirt, this.#storage, nativeId);
     for (const { device, path, kind } of disks) {
       if (path === undefined) continue;
       const own = kind === 'disk' || path.endsWith(seedVolumeName(nativeId));
@@ -90,21 +82,49 @@ export class Removal {
         notes.push(`Kept ${device} (${path}), as asked.`);
         continue;
       }
+      const links: string[] = [];
+      chains.push({ device, links });
       for await (const link of backingChain(this.#storage, path)) {
         const volume = await this.#storage.at(link);
         // An image is shared by all that are made from it, and nobody expects it to go.
-        if (volume?.name.startsWith(IMAGE_PREFIX)) break;
-        const names = users.of(link).map((name) => `"${name}"`);
-        if (volume && names.length === 0) {
-          files.push(link);
-          continue;
+        if (volume?.name.startsWith(IMAGE_PREFIX) || seen.has(link)) break;
+        if (!volume) {
+          notes.push(`Kept ${described(device, link === path)} (${link}): it is in no storage pool of libvirt.`);
+          break;
         }
-        const reason = volume ? `it is in use by ${names.join(', ')}.` : 'it is in no storage pool of libvirt.';
-        notes.push(`Kept ${link === path ? device : `the base of ${device}`} (${link}): ${reason}`);
+        links.push(link);
+        seen.add(link);
+      }
+    }
+    return { chains, nics, notes };
+  }
+
+  /**
+   * Deletes what no other machine needs, and answers what was kept. The users are read when the machine is gone: of several
+   * that stand on one file, the last to go takes it along.
+   */
+  async #deleteUnused(nativeId: NativeId, { chains }: Remains, journal: Journal): Promise<string[]> {
+    let reading: Promise<DiskUsers> | undefined;
+    const kept: string[] = [];
+    for (const { device, links } of chains) {
+      for (const [depth, path] of links.entries()) {
+        const users = await journal.step({
+          name: `delete ${path} unless it is in use`,
+          native: 'storage_vol_delete',
+          act: async () => {
+            const names = (await (reading ??= DiskUsers.read(this.#libvirt, this.#storage, nativeId))).of(path);
+            const volume = names.length === 0 ? await this.#storage.at(path) : undefined;
+            if (volume) await orUndefined(volume.delete());
+            return names;
+          },
+        });
+        if (users.length === 0) continue;
+        const names = users.map((name) => `"${name}"`).join(', ');
+        kept.push(`Kept ${described(device, depth === 0)} (${path}): it is in use by ${names}.`);
         break;
       }
     }
-    return { files, nics, notes };
+    return kept;
   }
 
   /**
@@ -129,3 +149,5 @@ export class Removal {
       throw new ProblemError('wrong-state', 'Somebody started it in the meantime. Stop it first.');
   }
 }
+
+const described = (device: string, isItsOwn: boolean) => (isItsOwn ? device : `the base of ${device}`);
