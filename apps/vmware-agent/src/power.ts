@@ -10,7 +10,7 @@ import type { Running } from './inventory/running.ts';
 import type { Leases } from './network/leases.ts';
 import { editDictionary } from './vmx/dictionary-file.ts';
 import { achieve, LOOK_EVERY_MS, pause, type Patience } from './vmrun/achieve.ts';
-import { CallDeadlineError, isNotPoweredOn, passes, VmwareError } from './vmrun/vmrun.problems.ts';
+import { CallDeadlineError, isBlocked, isNotPoweredOn, passes, VmwareError } from './vmrun/vmrun.problems.ts';
 import type { Vmrun } from './vmrun/vmrun.ts';
 
 /** A guest whose Tools are not up yet is asked again after so long. */
@@ -234,18 +234,25 @@ export class Power implements SuspendFacet {
     if (!(error instanceof VmwareError || error instanceof CallDeadlineError)) return error;
     const { vmx } = machine;
     const question = await questionInLog(vmx);
-    if (question !== undefined && ((await this.#machines.isOn(machine)) || (await isLogged(vmx)) === true)) {
+    const isAsking = question !== undefined || isBlocked(error) || (await this.#hasNotBooted(machine, error));
+    if (isAsking && ((await this.#machines.isOn(machine)) || (await isLogged(vmx)) === true)) {
       // Without a window it can wait for ever, and it holds its locks for as long.
       await this.#cutPower(machine, signal);
       return new ProblemError(
         'host-rejected',
-        `It asks a question at power-on, so it was turned off again: ${question} Open it in the Workstation window and answer, or set msg.autoAnswer = "TRUE" in its .vmx file.`,
+        `It asks a question at power-on, so it was turned off again: ${question ?? 'vmware.log does not say which.'} Open it in the Workstation window and answer, or set msg.autoAnswer = "TRUE" in its .vmx file.`,
         { cause: error },
       );
     }
     const isVague = error instanceof VmwareError && /canceled|Unknown error|could not start/i.test(error.said);
     const reason = isVague ? ((await failureInLog(vmx)) ?? question) : undefined;
     return isVague && reason !== undefined ? new VmwareError(error.call, `${error.said}: ${reason}`) : error;
+  }
+
+  /** Of a start that does not answer: Workstation writes this when the machine goes on, so one without it waits for something. */
+  async #hasNotBooted(machine: Machine, error: unknown): Promise<boolean> {
+    if (!(error instanceof CallDeadlineError)) return false;
+    return !/^false$/i.test((await this.#machines.configuration(machine)).get('cleanShutdown') ?? '');
   }
 
   async #shutDown(

@@ -1,5 +1,5 @@
 import type { NativeId } from '@polyvirt/contracts';
-import { parsePowerState, parseRunning } from '../vmrun/output.ts';
+import { parsePaused, parseRunning } from '../vmrun/output.ts';
 import { passes, VmwareError } from '../vmrun/vmrun.problems.ts';
 import type { Vmrun } from '../vmrun/vmrun.ts';
 import { comparablePath, matchListed, type Machine } from './identity.ts';
@@ -76,10 +76,9 @@ export class Running {
   async #ask(vmx: string): Promise<boolean | undefined> {
     try {
       const lines = await this.#vmrun.cli([vmx, 'power', 'query', '-f', 'json']);
-      const state = lines && parsePowerState(lines);
-      return state === undefined ? undefined : state === 'paused';
+      return lines && parsePaused(lines);
     } catch {
-      // An encrypted VM, or a vmcli that knows another word for it: then it is not known.
+      // An encrypted VM: then it is not known.
       return undefined;
     }
   }

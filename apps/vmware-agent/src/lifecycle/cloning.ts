@@ -110,6 +110,8 @@ export class Cloning implements CloneFacet {
       act: () => beginAt(place, operationId),
       undo: async (undoSignal) => {
         await this.#vmrun.quiet([place.vmx], undefined, undoSignal);
+        // What is still being copied would come back, and no longer be hidden.
+        await this.#vmrun.settled([place.vmx, source.vmx], this.#patience.lateMs, undoSignal);
         await removeFolder(place.folder);
         if (isLinked && (await exists(vmsdOf(source.vmx)))) await forgetClone(vmsdOf(source.vmx), place.vmx);
       },
@@ -182,6 +184,7 @@ export class Cloning implements CloneFacet {
           isDone: async () => isMade && (await isWhole(place.vmx)),
           act: async () => {
             await this.#vmrun.quiet([place.vmx], undefined, signal);
+            await this.#vmrun.settled([place.vmx, source.vmx], this.#patience.lateMs, signal);
             await emptyUnfinished(place);
             await removeStaleLocks(source.vmx);
             await this.#vmrun.change(args, { deadline: 'disk', signal });

@@ -154,24 +154,25 @@ export class Snapshots implements SnapshotFacet {
   take(machine: Machine, name: string, signal: AbortSignal): Promise<VmsdSnapshot> {
     const find = async () => (await this.#machines.snapshots(machine)).byName(name);
     return this.#vmrun.alone([machine.vmx], async () => {
+      let hasFailed = false;
       await achieve(
         {
           what: `there is a snapshot "${name}"`,
           signal,
           isDone: async () => (await find()) !== undefined,
           act: async () => {
-            const isOff = !(await this.#machines.isOn(machine));
-            if (isOff) await removeStaleLocks(machine.vmx);
+            if (!(await this.#machines.isOn(machine))) await removeStaleLocks(machine.vmx);
             try {
               await this.#vmrun.change(['snapshot', machine.vmx, name], { deadline: 'state', signal });
             } catch (error) {
-              if (isOff && (await find()) === undefined) await removeOrphanedLayers(machine, this.#machines);
+              hasFailed = true;
               throw error;
             }
           },
         },
         this.#patience,
       );
+      if (hasFailed) await this.#sweep(machine, signal);
       return (await find())!;
     });
   }
@@ -201,10 +202,16 @@ export class Snapshots implements SnapshotFacet {
   async dropIfThere(machine: Machine, name: string, signal: AbortSignal): Promise<void> {
     if (!(await exists(machine.vmx))) return;
     await this.#vmrun.quiet([machine.vmx], undefined, signal);
+    await this.#vmrun.settled([machine.vmx], this.#patience.lateMs, signal);
     const snapshot = (await this.#machines.snapshots(machine)).byName(name);
     if (snapshot) await this.drop(machine, String(snapshot.uid), false, signal);
-    if (!(await this.#machines.isOn(machine)))
-      await this.#vmrun.alone([machine.vmx], () => removeOrphanedLayers(machine, this.#machines));
+    await this.#vmrun.alone([machine.vmx], () => this.#sweep(machine, signal));
+  }
+
+  /** Removes what calls that died left behind. A layer on which nothing stands yet may be one that is just being made. */
+  async #sweep(machine: Machine, signal: AbortSignal): Promise<void> {
+    await this.#vmrun.settled([machine.vmx], this.#patience.lateMs, signal);
+    if (!(await this.#machines.isOn(machine))) await removeOrphanedLayers(machine, this.#machines);
   }
 
   /** vmrun deletes what linked clones stand on, and breaks them. A snapshot's disk is merged with those of its children. */

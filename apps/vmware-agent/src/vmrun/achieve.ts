@@ -7,9 +7,11 @@ export interface Patience {
   readonly retryMs: number;
   /** How long the effect of a call that succeeded may stay unseen: vmrun's list lags behind. */
   readonly effectMs: number;
+  /** How long nothing more may come of a call that was killed before that is taken for the end of it. */
+  readonly lateMs: number;
 }
 
-export const usualPatience: Patience = { tries: 3, retryMs: 1_500, effectMs: 10_000 };
+export const usualPatience: Patience = { tries: 3, retryMs: 1_500, effectMs: 10_000, lateMs: 10_000 };
 
 /** Looks for an effect follow each other by so much. */
 export const LOOK_EVERY_MS = 150;

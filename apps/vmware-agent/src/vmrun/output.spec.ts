@@ -4,7 +4,7 @@ import {
   linesOf,
   parseBanner,
   parseHostNetworks,
-  parsePowerState,
+  parsePaused,
   parseProduct,
   parseRunning,
   parseToolsState,
@@ -98,8 +98,11 @@ describe('what the programs of VMware print', () => {
       'installed',
       'unknown',
     ]);
-    expect(parsePowerState(['{"PowerState":"off"}'])).toBe('off');
-    expect(parsePowerState(['{', '  "PowerState": "paused"', '}'])).toBe('paused');
-    expect(parsePowerState(['PowerState: on'])).toBeUndefined();
+    expect(parsePaused(['{"PowerState":"off"}'])).toBe(false);
+    expect(parsePaused(['{"PowerState":"poweredOn"}'])).toBe(false);
+    expect(parsePaused(['{', '  "PowerState": "paused"', '}'])).toBe(true);
+    // A word that nobody has told of says nothing.
+    expect(parsePaused(['{"PowerState":"frozen"}'])).toBeUndefined();
+    expect(parsePaused(['PowerState: on'])).toBeUndefined();
   });
 });

@@ -67,9 +67,11 @@ export function parseHostNetworks(lines: readonly string[]): HostNetwork[] {
 /** The word of `checkToolsState`; older builds say `notRunning`. */
 export const parseToolsState = (lines: readonly string[]): string => (lines.at(-1) ?? 'unknown').toLowerCase();
 
-/** The state of `vmcli power query -f json`; undefined for an answer of another form. */
-export function parsePowerState(lines: readonly string[]): string | undefined {
-  return /"PowerState"\s*:\s*"(\w+)"/i.exec(lines.join(''))?.[1]?.toLowerCase();
+/** Whether `vmcli power query -f json` says that a VM is paused; undefined for a word that nobody has told of. */
+export function parsePaused(lines: readonly string[]): boolean | undefined {
+  const word = /"PowerState"\s*:\s*"(\w+)"/i.exec(lines.join(''))?.[1] ?? '';
+  if (/^(is)?paused$/i.test(word)) return true;
+  return /^((powered)?(on|off)|running|(is)?suspended)$/i.test(word) ? false : undefined;
 }
 
 /**

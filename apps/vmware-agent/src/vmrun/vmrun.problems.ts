@@ -42,6 +42,8 @@ const window =
   'Close its tab in the Workstation window, or end whatever else has it open; all of it must run as the same user as this agent.';
 
 const notPoweredOn = /not powered on/i;
+const blocked = /blocked waiting for a user operation/i;
+const busy = /already in progress|handle is executing another function|disks are busy/i;
 
 /** Texts of vmrun and vmware-vdiskmanager, and what they mean to a caller. The first that matches counts. */
 const rules: readonly Rule[] = [
@@ -75,7 +77,7 @@ const rules: readonly Rule[] = [
   },
   { pattern: /VM is in use|file is already in use|appears to be in use/i, code: 'wrong-state', wayOut: window },
   {
-    pattern: /already in progress|handle is executing another function|disks are busy/i,
+    pattern: busy,
     code: 'vm-busy',
     wayOut: 'Something else is changing it. Try again when that has ended.',
     passes: true,
@@ -102,7 +104,7 @@ const rules: readonly Rule[] = [
     wayOut: 'Stop other VMs, or give this one less memory.',
   },
   {
-    pattern: /blocked waiting for a user operation/i,
+    pattern: blocked,
     code: 'host-rejected',
     wayOut: 'It asks a question. Open it in the Workstation window and answer.',
   },
@@ -159,6 +161,12 @@ export const passes = (error: unknown): boolean =>
 /** Whether vmrun says that the machine is off. */
 export const isNotPoweredOn = (error: unknown): boolean =>
   error instanceof VmwareError && notPoweredOn.test(error.said);
+
+/** Whether vmrun says that the machine asks a question. */
+export const isBlocked = (error: unknown): boolean => error instanceof VmwareError && blocked.test(error.said);
+
+/** Whether vmrun says that something else works on the machine. */
+export const isBusy = (error: unknown): boolean => error instanceof VmwareError && busy.test(error.said);
 
 /** What escaped from a call, as a problem. Anything that is not VMware's passes through. */
 export function toProblem(error: unknown): unknown {

@@ -3,9 +3,10 @@ import { ProblemError } from '@polyvirt/contracts';
 import { hostProcesses, isAlive, type HostProcess } from '../host/processes.ts';
 import { CallSlots, Queues } from './call-slots.ts';
 import { findPrograms, type Platform, type Programs } from './installation.ts';
+import { LateEffects } from './late-effects.ts';
 import { failureOf, linesOf } from './output.ts';
-import { DeadlineError, runProgram, type ProgramResult } from './run-program.ts';
-import { CallDeadlineError, VmwareError } from './vmrun.problems.ts';
+import { DeadlineError, MissingProgramError, runProgram, type ProgramResult } from './run-program.ts';
+import { CallDeadlineError, isBusy, VmwareError } from './vmrun.problems.ts';
 
 /** How long a call may take, in milliseconds. */
 export interface CallDeadlines {
@@ -37,6 +38,12 @@ export type Change = {
   readonly signal?: AbortSignal | undefined;
 };
 
+interface Circumstances {
+  readonly signal?: AbortSignal | undefined;
+  /** Called when the call ends before it says what became of it, or because another one still goes on. */
+  readonly lost?: () => void;
+}
+
 const LOOK_FOR_ORPHANS_MS = 200;
 
 /**
@@ -47,6 +54,7 @@ export class Vmrun {
   readonly #options: VmrunOptions;
   readonly #slots: CallSlots;
   readonly #queues = new Queues();
+  readonly #late = new LateEffects();
   #programs: Promise<Programs> | undefined;
   #hostType: 'ws' | 'player' | 'fusion';
   #orphans: Promise<HostProcess[]> | undefined;
@@ -127,41 +135,51 @@ export class Vmrun {
     args: readonly string[],
     { deadline, signal }: Change,
   ): Promise<void> {
-    await this.quiet(
-      args.filter((one) => /\.(vmx|vmdk)$/i.test(one)),
-      this.#options.deadlines[deadline],
-      signal,
-    );
-    await this.#call(program(await this.programs()), args, deadline, { signal });
+    await this.quiet(args.filter(isMachineFile), this.#options.deadlines[deadline], signal);
+    const programs = await this.programs();
+    const chosen = program(programs);
+    const lost = () => foldersOf(args).forEach((folder) => this.#late.note(folder));
+    // The other programs do their work themselves, and end with it.
+    await this.#call(chosen, args, deadline, { signal, ...(chosen === programs.vmrun && { lost }) });
+  }
+
+  /** Waits until nothing more comes of calls that were killed while they changed these machines. */
+  async settled(vmxPaths: readonly string[], lateMs: number, signal: AbortSignal): Promise<void> {
+    await Promise.all(foldersOf(vmxPaths).map((folder) => this.#late.settled(folder, lateMs, signal)));
   }
 
   async #call(
     program: string,
     args: readonly string[],
     deadline: keyof CallDeadlines,
-    { signal }: { signal?: AbortSignal | undefined },
+    circumstances: Circumstances,
   ): Promise<string[]> {
     const { codePage } = this.#options;
-    const result = await this.#run(program, args, deadline, { signal });
+    const result = await this.#run(program, args, deadline, circumstances);
     const lines = linesOf(result.stdout, codePage);
     const failure = failureOf({ exit: result.exit, lines, errorLines: linesOf(result.stderr, codePage) });
-    if (failure !== undefined) throw new VmwareError(nameOf(program, args), failure, result.exit === null);
-    return lines;
+    if (failure === undefined) return lines;
+    const error = new VmwareError(nameOf(program, args), failure, result.exit === null);
+    if (error.wasKilled || isBusy(error)) circumstances.lost?.();
+    throw error;
   }
 
   async #run(
     program: string,
     args: readonly string[],
     deadline: keyof CallDeadlines,
-    { signal }: { signal?: AbortSignal | undefined },
+    { signal, lost }: Circumstances,
   ): Promise<ProgramResult> {
     const { deadlines, env } = this.#options;
     const deadlineMs = deadlines[deadline];
+    let hasBegun = false;
     try {
-      return await this.#slots.within(deadline === 'look' ? 'look' : 'change', () =>
-        runProgram({ program, args, deadlineMs, signal, env }),
-      );
+      return await this.#slots.within(deadline === 'look' ? 'look' : 'change', () => {
+        hasBegun = signal?.aborted !== true;
+        return runProgram({ program, args, deadlineMs, signal, env });
+      });
     } catch (error) {
+      if (hasBegun && !(error instanceof MissingProgramError)) lost?.();
       if (error instanceof DeadlineError) throw new CallDeadlineError(nameOf(program, args), deadlineMs / 1_000);
       throw error;
     }
@@ -195,6 +213,12 @@ export class Vmrun {
     return this.#hostType === 'ws' && error instanceof VmwareError && /but not installed/.test(error.said);
   }
 }
+
+const isMachineFile = (path: string): boolean => /\.(vmx|vmdk)$/i.test(path);
+
+const foldersOf = (args: readonly string[]): string[] => [
+  ...new Set(args.filter(isMachineFile).map((path) => dirname(path))),
+];
 
 /** `vmrun start`: what a caller may see of a command line, which can hold secrets. */
 function nameOf(program: string, args: readonly string[]): string {
