@@ -26,6 +26,8 @@ const suite = (displayName, ending) => ({
 });
 
 export default {
+  // A test that waits for something does so for seconds by itself; this is for one that hangs.
+  testTimeout: 30_000,
   projects: [
     suite('unit', 'spec'),
     suite('libvirt', 'libvirt'),

@@ -114,7 +114,7 @@ story('ends every part once when the gateway is killed in the middle', async (st
   const log = await stack.listen({ types: ['operation.*'] });
   const [onA, onB] = await Promise.all([a, b].map((host) => populate(stack, host, 12, 'killed')));
   const ids = onA!.flatMap((id, n) => [id, onB![n]!]);
-  for (const host of [a, b]) await stack.fail(host, { at: 'start', delayMs: 150 });
+  for (const host of [a, b]) await stack.fail(host, { at: 'start', delayMs: 600 });
   const body = { filter: { q: 'killed-' }, action: 'start', maxParallel: 3 } as const;
   const { data: asked } = await admin.POST('/api/v1/vms/batch', { body });
   await partsWhen(admin, asked.id, (parts) => parts.filter(isEnded).length >= 6);

@@ -187,7 +187,7 @@ story('loses nothing when one is killed while the other serves', async (stack) =
   const since = log.connections[0]!;
   const ids = await populate(stack, host, 8, 'many');
   const { id: vmId } = await createVm(one, { host, name: 'under way' });
-  await stack.fail(host, { at: 'stop', delayMs: 300 }, { at: 'start', delayMs: 1_000, times: 1 });
+  await stack.fail(host, { at: 'stop', delayMs: 500 }, { at: 'start', delayMs: 5_000, times: 1 });
   const { data: start } = await one.POST('/api/v1/vms/{vmId}/start', { params: { path: { vmId } } });
   const { data: batch } = await one.POST('/api/v1/vms/batch', {
     body: { ids, action: 'stop', params: { force: true }, maxParallel: 2 },
@@ -195,7 +195,7 @@ story('loses nothing when one is killed while the other serves', async (stack) =
   await operationWhen(two, start.id, ({ status }) => status === 'running');
   await stack.kill('gateway');
 
-  expect(await operationWhen(two, start.id, isEnded)).toMatchObject({ status: 'succeeded', changed: true });
+  expect(await operationWhen(two, start.id, isEnded, 20_000)).toMatchObject({ status: 'succeeded', changed: true });
   expect(await readVm(two, vmId)).toMatchObject({ state: 'running' });
   const { id: meanwhile } = await createVm(two, { host, name: 'meanwhile', labels: { made: 'at two' } });
   const whole = await operationWhen(two, batch.id, isEnded, 30_000);

@@ -142,12 +142,12 @@ story(
 
     const [{ data: kept }, { data: late }, { data: unwanted }] = await Promise.all([
       started(first!.id, 60_000),
-      started(second!.id, 1_500),
+      started(second!.id, 4_000),
       started(third!.id, 60_000),
     ]);
     expect([kept.status, late.status, unwanted.status]).toEqual(['pending', 'pending', 'pending']);
     expect((await cancel(admin, unwanted.id)).data.status).toBe('cancelled');
-    const expired = await operationWhen(admin, late.id, ({ status }) => status === 'failed');
+    const expired = await operationWhen(admin, late.id, ({ status }) => status === 'failed', 30_000);
     expect(expired.error?.code).toBe('expired');
 
     await stack.launch(`agent-${away}`);
@@ -166,7 +166,7 @@ story('lets an agent that is told to stop finish what it has begun, and begin no
   const { admin } = stack;
   const { id: vmId } = await createVm(admin, { host: 'fake-b', name: 'last' });
   const { id: other } = await createVm(admin, { host: 'fake-b', name: 'other' });
-  await stack.fail('fake-b', { at: 'start', delayMs: 1_500, times: 1 });
+  await stack.fail('fake-b', { at: 'start', delayMs: 5_000, times: 1 });
   const log = await stack.listen({ types: ['host.*'], hosts: ['fake-b'] });
   const { data: running } = await admin.POST('/api/v1/vms/{vmId}/start', { params: { path: { vmId } } });
   await operationWhen(admin, running.id, ({ status }) => status === 'running');

@@ -176,7 +176,7 @@ describe('Libvirt', () => {
     });
 
     it('lets calls wait for a daemon that comes back, and fails them when it does not', async () => {
-      await connect({ reconnectWaitMs: 60 });
+      await connect({ reconnectWaitMs: 1_500 });
       const lost = once(libvirt, 'disconnected');
       await daemon.stop();
       await lost;

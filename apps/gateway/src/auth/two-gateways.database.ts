@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { eventually } from '@polyvirt/bus/testing';
 import type { Me, TokenPair, User } from '@polyvirt/contracts';
 import { onEveryDatabase } from '../testing/on-every-database.ts';
 import { adminPassword, problemIn, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
@@ -58,8 +58,6 @@ onEveryDatabase('two gateways', (fresh) => {
     const me = () => gateways[1].call<Me>('GET', '/api/v1/auth/me', { token: pair.accessToken });
     expect((await me()).status).toBe(200);
     await gateways[0].call('POST', '/api/v1/auth/logout', { body: { refreshToken: pair.refreshToken } });
-    const deadline = Date.now() + 5_000;
-    while ((await me()).status === 200 && Date.now() < deadline) await delay(50);
-    expect((await me()).status).toBe(401);
+    await eventually(async () => expect((await me()).status).toBe(401));
   });
 });

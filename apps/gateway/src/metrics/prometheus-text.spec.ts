@@ -55,9 +55,11 @@ describe('prometheusText', () => {
 
   it('writes 2,000 VMs in well under a second', () => {
     const vms = Array.from({ length: 2_000 }, (_, n) => entry(String(n), `vm ${n}`));
-    const began = performance.now();
-    const text = prometheusText(vms, reading);
-    expect(performance.now() - began).toBeLessThan(1_000);
-    expect(text.split('\n').length).toBeGreaterThan(16_000);
+    const durations = [1, 2, 3].map(() => {
+      const began = performance.now();
+      expect(prometheusText(vms, reading).split('\n').length).toBeGreaterThan(16_000);
+      return performance.now() - began;
+    });
+    expect(Math.min(...durations)).toBeLessThan(1_000);
   });
 });

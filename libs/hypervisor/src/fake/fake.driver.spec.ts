@@ -135,7 +135,7 @@ describe('FakeDriver', () => {
     const began = performance.now();
     expect(await driver.list(signal)).toHaveLength(20_000);
     expect(await driver.metrics!.sweep(signal)).toHaveLength(20_000);
-    // A second is what a busy machine may take; a quadratic look-up would take minutes.
-    expect(performance.now() - began).toBeLessThan(1_000);
+    // It takes a few tenths of a second; a busy machine may take longer, a quadratic look-up would take minutes.
+    expect(performance.now() - began).toBeLessThan(10_000);
   });
 });

@@ -167,7 +167,7 @@ describe('openSession', () => {
 
   it('gives up when the daemon does not answer in time', async () => {
     daemon.on('connectOpen', () => new Promise<never>(() => {}));
-    const opening = open({ kind: 'unix', socketPath: await daemon.listen() }, { connectTimeoutMs: 50 });
+    const opening = open({ kind: 'unix', socketPath: await daemon.listen() }, { connectTimeoutMs: 1_000 });
     await expect(opening).rejects.toThrow('cannot open qemu:///system');
   });
 
