@@ -5,11 +5,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ensureTopology } from '@polyvirt/bus';
 import { eventually, NatsServer } from '@polyvirt/bus/testing';
 import { buckets } from '@polyvirt/contracts';
+import { AGENT_NODE_OPTIONS } from '@polyvirt/tools';
 import { cpuSeconds, end, residentMiB, start, type Program } from './processes.ts';
 import type { Row } from './row.ts';
 
 const SETTLE_MS = 5_000;
 const FIRST_INVENTORY_MS = 10_000;
+/** What an agent may hold, whatever it looks after. */
+const AGENT_MIB = 120;
 
 /** A host where nothing happens, its agent, and a poller that asks for everything again and again. */
 export interface HostAtRest {
@@ -27,7 +30,7 @@ export interface HostAtRest {
   calls(): number | Promise<number>;
 }
 
-export interface Cost {
+interface Cost {
   readonly callsPerMinute: number;
   readonly cpuPercent: number;
   readonly memoryMiB: number;
@@ -35,10 +38,9 @@ export interface Cost {
 
 export interface Comparison {
   readonly firstInventory: Row;
-  readonly ours: Cost;
-  readonly theirs: Cost;
+  readonly memory: Row;
   /** The agent may take `most` times what the poller takes. */
-  besidePoller(what: string, cost: keyof Cost, unit: string, most: number): Row;
+  besidePoller(what: string, cost: 'callsPerMinute' | 'cpuPercent', unit: string, most: number): Row;
 }
 
 /** Measures the agent until it knows all VMs and then at rest, and after it the poller. */
@@ -59,7 +61,7 @@ export async function measureAtRest(host: HostAtRest, log: (line: string) => voi
   const callsBefore = await host.calls();
   const began = performance.now();
   const agent = start(cleanup, {
-    args: host.agent.args,
+    args: [...AGENT_NODE_OPTIONS, ...host.agent.args],
     env: {
       POLYVIRT_HOST_ID: host.id,
       POLYVIRT_NATS_URL: nats.url,
@@ -92,8 +94,14 @@ export async function measureAtRest(host: HostAtRest, log: (line: string) => voi
       bar: '≤ 1 ×',
       met: firstMs <= FIRST_INVENTORY_MS,
     },
-    ours,
-    theirs,
+    memory: {
+      work: `${host.what}, at rest: memory of the agent`,
+      ours: `${ours.memoryMiB.toFixed(0)} MiB`,
+      beside: `${AGENT_MIB} MiB (the poller ${theirs.memoryMiB.toFixed(0)} MiB)`,
+      ratio: ours.memoryMiB / AGENT_MIB,
+      bar: '≤ 1 ×',
+      met: ours.memoryMiB <= AGENT_MIB,
+    },
     besidePoller: (what, cost, unit, most) => ({
       work: `${host.what}, at rest: ${what}`,
       ours: `${ours[cost].toFixed(1)} ${unit}`,

@@ -26,7 +26,7 @@ export const measureNutanixScale: Measurement = async (log) => {
   const folder = mkdtempSync(join(tmpdir(), 'polyvirt-bench-prism-'));
   cleanup.defer(() => rmSync(folder, { recursive: true, force: true }));
   const simulator = await startSimulator(folder, cleanup);
-  const { firstInventory, besidePoller } = await measureAtRest(
+  const { firstInventory, memory, besidePoller } = await measureAtRest(
     {
       id: 'nutanix-bench',
       vms: VMS,
@@ -57,7 +57,7 @@ export const measureNutanixScale: Measurement = async (log) => {
     firstInventory,
     besidePoller('calls', 'callsPerMinute', 'a minute', 1),
     besidePoller('CPU', 'cpuPercent', '% of a core', 0.5),
-    besidePoller('memory', 'memoryMiB', 'MiB', 1),
+    memory,
   ];
 };
 
