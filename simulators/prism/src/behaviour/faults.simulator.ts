@@ -142,9 +142,6 @@ describe('faults', () => {
 
   it('show entities and tasks late', async () => {
     await prism.knobs({
-      'latency.scale': 1,
-      'latency.queued': [0, 0],
-      'latency.create': [0, 0],
       'v3.entityLate': [300, 300],
       'v3.listLate': [300, 300],
       'tasks.late': [100, 100],

@@ -38,7 +38,7 @@ function placed(site: Datacenter, image: ImageRecord, sizeBytes: number | undefi
     state: 'COMPLETE',
     specVersion: image.specVersion + 1,
     updatedAt: now,
-    ...(sizeBytes === undefined ? {} : { sizeBytes, sizeShownAt: now + site.time('images.sizeLate') }),
+    ...(sizeBytes === undefined ? {} : { sizeBytes, sizeShownAt: now + site.lateness('images.sizeLate') }),
   };
 }
 

@@ -21,9 +21,14 @@ export class Datacenter {
     this.hosts = new HostLoad(store);
   }
 
-  /** A stretch of time drawn from a knob, scaled as all simulated times are. */
+  /** How long a task or a guest takes, drawn from a knob and scaled. */
   time(knob: RangeKnob): number {
     return Math.round(drawn(this.knobs.get(knob)) * this.knobs.get('latency.scale'));
+  }
+
+  /** How late something shows that is so already, drawn from a knob. It stays when tasks are immediate. */
+  lateness(knob: RangeKnob): number {
+    return drawn(this.knobs.get(knob));
   }
 
   get prismCentral(): ClusterRecord {

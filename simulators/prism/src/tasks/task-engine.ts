@@ -94,7 +94,7 @@ export class TaskEngine {
       startAt: now + this.site.time('latency.queued'),
       durationMs: request.durationMs + slow,
       updatedAt: now,
-      readableAt: now + this.site.time('tasks.late'),
+      readableAt: now + this.site.lateness('tasks.late'),
       entities: request.entities,
       ...(request.clusterUuid === undefined ? {} : { clusterUuid: request.clusterUuid }),
       locks: [...(request.locks ?? [])],

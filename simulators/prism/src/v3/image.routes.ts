@@ -34,7 +34,7 @@ export function imageRoutes(app: FastifyInstance, prism: Prism): void {
     const current = prism.store.get('image', image.uuid);
     if (current === undefined) throw notFound('image', image.uuid);
     const now = Date.now();
-    const sizeShownAt = now + prism.site.time('images.sizeLate');
+    const sizeShownAt = now + prism.site.lateness('images.sizeLate');
     prism.store.commit([['image', image.uuid, { ...current, sizeBytes, sizeShownAt, updatedAt: now }]]);
     return sendJson(reply, 200, {});
   });

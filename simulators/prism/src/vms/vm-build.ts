@@ -63,15 +63,15 @@ export function newVm(site: Datacenter, birth: Birth): VmRecord {
 /** The record once it is really there: first version, and as late to be seen as the knobs say. */
 export function born(site: Datacenter, vm: VmRecord, config: VmConfig, now: number): VmRecord {
   const rest = without(vm, 'intent');
-  const hidden = site.time('guest.managedAddressDelay');
+  const hidden = site.lateness('guest.managedAddressDelay');
   return {
     ...rest,
     config,
     state: 'COMPLETE',
     entityVersion: 1,
     updatedAt: now,
-    visibleAt: now + site.time('v3.entityLate'),
-    listedAt: now + site.time('v3.listLate'),
+    visibleAt: now + site.lateness('v3.entityLate'),
+    listedAt: now + site.lateness('v3.listLate'),
     ...(hidden > 0 ? { addressesHiddenUntil: now + hidden } : {}),
   };
 }
