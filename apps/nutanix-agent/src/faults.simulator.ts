@@ -1,15 +1,22 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { CreateVm, ProblemError } from '@polyvirt/contracts';
 import type { OperationContext } from '@polyvirt/hypervisor';
 import { TestOperation } from '@polyvirt/hypervisor/testing';
-import { objectAt, objectsAt, textAt } from './client/json.ts';
+import { objectAt, objectsAt, textAt, type JsonObject } from './client/json.ts';
 import { isUnfinished } from './client/tasks.ts';
 import type { PrismDriver } from './prism.driver.ts';
 import { NOTES } from './snapshots/snapshot-notes.ts';
-import { faultCases, operations, type FaultCase, type OperationName } from './testing/fault-matrix.ts';
+import {
+  faultCases,
+  operations,
+  type Call,
+  type Ending,
+  type FaultCase,
+  type OperationName,
+} from './testing/fault-matrix.ts';
 import { driverOn } from './testing/prism-bench.ts';
-import { PrismSimulator } from './testing/prism-simulator.ts';
+import { PrismSimulator, type SimulatorFault } from './testing/prism-simulator.ts';
 
 /** No operation may take longer, whatever Prism does. */
 const DEADLINE_MS = 10_000;
@@ -24,24 +31,35 @@ interface Attempt {
 
 let simulator: PrismSimulator;
 let driver: PrismDriver;
+/** Gives up soon. */
+let hasty: PrismDriver;
 /** With as much patience as in real life, for a Prism that comes back. */
 let enduring: PrismDriver;
 
 beforeAll(async () => {
   simulator = await PrismSimulator.start({ args: ['--seed-vms', '3'] });
+  const looks = { firstMs: 20, mostMs: 100 };
   driver = driverOn(simulator, {
-    callMs: 250,
-    tries: 3,
-    retryMs: 30,
+    callMs: 1_000,
+    retryMs: 10,
+    busyMs: 5_000,
+    settleMs: 5_000,
+    tasks: { ...looks, limitMs: 8_000, patienceMs: 4_000 },
+  });
+  hasty = driverOn(simulator, {
+    callMs: 400,
+    tries: 2,
+    retryMs: 10,
     busyMs: 300,
     settleMs: 3_000,
-    tasks: { firstMs: 20, mostMs: 100, limitMs: 900, patienceMs: 400 },
+    tasks: { ...looks, limitMs: 900, patienceMs: 400 },
   });
-  enduring = driverOn(simulator, { retryMs: 300, settleMs: 5_000 });
+  enduring = driverOn(simulator, { retryMs: 100, tries: 9, settleMs: 5_000 });
 }, 20_000);
 
 afterAll(async () => {
   await driver.close();
+  await hasty.close();
   await enduring.close();
   await simulator.stop();
 });
@@ -109,10 +127,72 @@ async function supervised<Result>(work: Promise<Result>): Promise<Result> {
 }
 
 async function strike(operation: OperationName, { strikes, effect, count }: FaultCase): Promise<void> {
-  const { method, path, task } = operations[operation];
-  const where = strikes === 'call' ? { method, path } : { operation: task };
-  await simulator.fault({ ...where, effect, ...(count === undefined ? {} : { count }) });
+  const { main, others, task } = operations[operation];
+  if (strikes === 'port') {
+    await simulator.knobs({ 'server.listening': false });
+    return;
+  }
+  const times = count === undefined ? {} : { count };
+  if (strikes === 'task') await simulator.fault({ operation: task, effect, ...times });
+  else for (const call of strikes === 'call' ? [main] : [main, ...others]) await strikeCall(call, { effect, ...times });
 }
+
+const strikeCall = ({ method, path }: { method: string; path: string }, fault: SimulatorFault) =>
+  simulator.fault({ method, path: `/api/nutanix/v3${path}`, ...fault });
+
+/** Who finds its work done when it asks again waits for no task. */
+const isNeedless = ({ path, effect }: JsonObject): boolean =>
+  String(path).endsWith('/tasks/*') && /drop|cut/.test(JSON.stringify(effect));
+
+/** Prism without the faults. */
+async function mend(): Promise<void> {
+  await simulator.control('DELETE', '/faults');
+  await simulator.knobs({ 'server.listening': true });
+}
+
+/** Runs an operation on a driver, takes the faults away and looks at how it ended. */
+async function attemptEnds(
+  { run, makes }: Attempt,
+  before: Awaited<ReturnType<typeof site>>,
+  ends: Ending,
+  on: PrismDriver,
+  meanwhile: () => Promise<void> = async () => undefined,
+): Promise<void> {
+  const began = performance.now();
+  const [outcome] = await Promise.all([
+    supervised(
+      new TestOperation()
+        .run((context) => run(on, context))
+        .then(
+          () => undefined,
+          (error: unknown) => error,
+        ),
+    ),
+    meanwhile(),
+  ]);
+  expect(performance.now() - began).toBeLessThan(DEADLINE_MS);
+  const { faults } = await simulator.control('GET', '/faults');
+  await mend();
+  // A fault that meets no call proves nothing.
+  const missed = objectsAt({ faults }, 'faults').filter((fault) => fault['struck'] === 0 && !isNeedless(fault));
+  expect(missed).toEqual([]);
+
+  if (ends === 'succeeds') {
+    expect(outcome).toBeUndefined();
+    const notes = before.notes + 2 * makes.points;
+    const { vms, running, points } = before;
+    const after = { vms: vms + makes.vms, running: running + makes.running, points: points + makes.points };
+    expect(await site()).toEqual({ ...after, notes, working: [] });
+    return;
+  }
+  if (!(outcome instanceof ProblemError)) throw outcome ?? new Error('it succeeded');
+  expect(outcome.code).toBe(ends);
+  // The cause, then the way out.
+  expect(outcome.message).toMatch(/\S[.!?:)] .*[A-Z].*\S[.]$/s);
+  expect(await site()).toEqual(before);
+}
+
+afterEach(mend);
 
 describe.each(Object.keys(operations) as OperationName[])('%s while Prism', (operation) => {
   it.each(faultCases)(
@@ -121,33 +201,25 @@ describe.each(Object.keys(operations) as OperationName[])('%s while Prism', (ope
       const attempt = await attempts[operation]();
       const before = await site();
       await strike(operation, fault);
-      const began = performance.now();
-      const outcome = await supervised(
-        new TestOperation()
-          .run((context) => attempt.run(fault.dies ? enduring : driver, context))
-          .then(
-            () => undefined,
-            (error: unknown) => error,
-          ),
+      const on = fault.dies || fault.strikes === 'port' ? enduring : driver;
+      await attemptEnds(
+        attempt,
+        before,
+        fault.except?.[operation] ?? fault.ends,
+        fault.lasts ? hasty : on,
+        fault.strikes === 'port' && !fault.lasts ? mend : undefined,
       );
-      expect(performance.now() - began).toBeLessThan(DEADLINE_MS);
-      await simulator.control('DELETE', '/faults');
+    },
+    20_000,
+  );
 
-      const ends = fault.except?.[operation] ?? fault.ends;
-      const { makes } = attempt;
-      if (ends === 'succeeds') {
-        expect(outcome).toBeUndefined();
-        const notes = before.notes + 2 * makes.points;
-        const { vms, running, points } = before;
-        const after = { vms: vms + makes.vms, running: running + makes.running, points: points + makes.points };
-        expect(await site()).toEqual({ ...after, notes, working: [] });
-        return;
-      }
-      if (!(outcome instanceof ProblemError)) throw outcome ?? new Error('it succeeded');
-      expect(outcome.code).toBe(ends);
-      // The cause, then the way out.
-      expect(outcome.message).toMatch(/\S[.!?:)] .*[A-Z].*\S[.]$/s);
-      expect(await site()).toEqual(before);
+  it.each<Call>(operations[operation].others)(
+    'refuses $method $path',
+    async (call) => {
+      const attempt = await attempts[operation]();
+      const before = await site();
+      await strikeCall(call, { effect: { kind: 'status', status: 403 } });
+      await attemptEnds(attempt, before, call.refused, hasty);
     },
     20_000,
   );

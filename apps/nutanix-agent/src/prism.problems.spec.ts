@@ -15,7 +15,8 @@ const problem = (error: unknown) => {
   if (!(found instanceof ProblemError)) throw new Error('no problem');
   return found;
 };
-const refused = (status: number, body: unknown) => problem(refusalIn('POST', status, body, undefined));
+const uuid = 'aaaaaaaa-0009-4000-8000-000000000009';
+const refused = (status: number, body: unknown) => problem(refusalIn('POST', status, body, undefined, uuid));
 const failed = (detail: string, status = 'FAILED') =>
   problem(new TaskFailedError('t', status, 'create_vm_intentful', detail, undefined));
 
@@ -35,6 +36,18 @@ describe('refusals of Prism', () => {
       { kind: 'cluster', message_list: [{ message: 'cluster : x does not exist.', reason: 'X' }] },
     ],
   ] as const)('are %s for %i', (code, status, body) => expect(refused(status, body).code).toBe(code));
+
+  it('say what to do about a VM that is not there', () => {
+    expect(refused(404, refusals.notFound).message).toBe(
+      `Prism: vm : ${uuid} does not exist. It may have been deleted meanwhile: look again at what is there.`,
+    );
+  });
+
+  it('of a call that names no VM do not say that one is missing', () => {
+    const { code, message } = problem(refusalIn('POST', 404, refusals.notFound, undefined));
+    expect(code).toBe('host-rejected');
+    expect(message).toMatch(/^Prism answered 404: .* try again in a moment/);
+  });
 
   it('name the fault of a validation', () => {
     expect(refused(422, refusals.validation).message).toContain("'metadata' is a required property");

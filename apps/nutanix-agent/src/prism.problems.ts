@@ -13,6 +13,7 @@ interface Meaning {
   readonly wayOut: string;
 }
 
+const GONE = 'It may have been deleted meanwhile: look again at what is there.';
 const missing: Readonly<Record<string, ProblemCode>> = {
   vm: 'vm-not-found',
   vm_recovery_point: 'snapshot-not-found',
@@ -57,6 +58,11 @@ const byStatus: Readonly<Record<number, Meaning>> = {
     wayOut: 'Prism refused the user name or the password: check POLYVIRT_PRISM_USERNAME and POLYVIRT_PRISM_PASSWORD.',
   },
   403: { code: 'host-rejected', wayOut: 'Give the user of the agent a role in Prism Central that allows it.' },
+  404: {
+    code: 'host-rejected',
+    wayOut:
+      'Prism Central does not know that call. It may be restarting, so try again in a moment; and POLYVIRT_PRISM_ADDRESS has to name a Prism Central.',
+  },
   409: byReason['CONCURRENT_REQUESTS_NOT_ALLOWED']!,
   429: byReason['TOO_MANY_REQUESTS']!,
   502: { code: 'host-offline', wayOut: 'Prism Central is overloaded or restarting. Try again in a moment.' },
@@ -104,9 +110,9 @@ function ofFailedTask(error: TaskFailedError): ProblemError {
 }
 
 function ofRefusal(error: PrismError): ProblemError {
-  const { status, reason, kind, message, retryAfterSeconds } = error;
-  const notThere = status === 404 ? missing[kind ?? ''] : undefined;
-  if (notThere !== undefined) return new ProblemError(notThere, `Prism: ${stop(message)}`, { cause: error });
+  const { status, reason, kind, message, retryAfterSeconds, entity } = error;
+  const notThere = status === 404 && entity !== undefined ? missing[kind ?? ''] : undefined;
+  if (notThere !== undefined) return new ProblemError(notThere, `Prism: ${stop(message)} ${GONE}`, { cause: error });
   const { code, wayOut } = byReason[reason ?? ''] ?? said(message) ?? byStatus[status] ?? otherwise;
   return new ProblemError(code, `Prism answered ${status}: ${stop(message)} ${wayOut}`, {
     cause: error,

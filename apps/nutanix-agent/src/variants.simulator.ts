@@ -1,9 +1,11 @@
-import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { CreateVm, ProblemError, type NativeId } from '@polyvirt/contracts';
 import type { OperationContext } from '@polyvirt/hypervisor';
-import { expectProblem, TestOperation } from '@polyvirt/hypervisor/testing';
+import { Death, expectProblem, TestOperation } from '@polyvirt/hypervisor/testing';
 import { objectAt, textAt } from './client/json.ts';
+import { until } from './client/patience.ts';
+import { isUnfinished } from './client/tasks.ts';
 import type { PrismDriver } from './prism.driver.ts';
 import { driverOn } from './testing/prism-bench.ts';
 import { PrismSimulator, type Knobs } from './testing/prism-simulator.ts';
@@ -15,7 +17,7 @@ const variants: readonly (readonly [title: string, knobs: Knobs])[] = [
   ['as 5.10.3', { profile: '5.10.3' }],
   ['with counting spec versions', { 'v3.vmVersioning': 'spec_version', 'v3.vmSpecVersionCheck': 'strict' }],
   ['with its other words for a conflict', { 'v3.conflictForm': 'editConflict' }],
-  ['with a queue of tasks on a VM', { 'v3.busyVm': 'queue' }],
+  ['with a queue of tasks on a VM', { 'v3.busyVm': 'queue', 'latency.scale': 0.02 }],
   ['with task_uuids', { 'v3.taskUuidsKey': 'task_uuids' }],
   ['without execution contexts', { 'v3.executionContext': 'absent' }],
   ['that echoes defaults', { 'v3.postEcho': 'defaults' }],
@@ -161,11 +163,58 @@ it('makes VMs of an image whose size a Prism Central does not know yet', async (
     }),
   );
   expect((await driver.images.list(forever)).map((image) => image.name)).toContain(name);
+  const listed = (await simulator.list('images')).filter((image) => textAt(objectAt(image, 'status'), 'name') === name);
+  expect(listed).toHaveLength(1);
+  expect(JSON.stringify(listed)).not.toContain('size_bytes');
   for (const disk of [{ image: name }, { image: name, sizeGiB: 3 }]) {
     const { nativeId } = await run((context) => driver.create(body({ disks: [disk] }), context));
     expect((await get(nativeId)).disks[0]?.sizeGiB).toBeGreaterThanOrEqual(1);
     await run((context) => driver.delete(nativeId, { disks: 'delete' }, context));
   }
+});
+
+describe('when a process dies after it has asked for a VM and the operation is cancelled', () => {
+  /** The step after the one that asks. */
+  const waiting = 3;
+  const isCalm = async () => !(await simulator.list('tasks')).some(isUnfinished);
+
+  async function dieAndCancel(method: (context: OperationContext) => Promise<unknown>, between: () => Promise<void>) {
+    const died = new TestOperation();
+    died.cut = { step: waiting, moment: 'before' };
+    await expect(died.run(method)).rejects.toThrow(Death);
+    await between();
+    const next = died.again();
+    next.cancelAfter = -1;
+    await expect(next.run(method)).rejects.toThrow('cancelled');
+    await simulator.reset();
+  }
+
+  it('takes away one that is made and does not show yet', async () => {
+    await simulator.knobs({ 'v3.entityLate': [1_500, 1_500] });
+    await dieAndCancel(
+      (context) => driver.create(body(), context),
+      async () => expect(await until(isCalm, forever, 5_000)).toBe(true),
+    );
+    expect(await names()).toEqual([]);
+  });
+
+  it('keeps one from coming about on a Prism Central that lists no tasks', async () => {
+    const { nativeId } = await run((context) => driver.create(body(), context));
+    await simulator.fault({
+      method: 'POST',
+      path: '/api/nutanix/v3/tasks/list',
+      effect: { kind: 'status', status: 404 },
+    });
+    await simulator.fault({ operation: 'vm.clone', effect: { kind: 'taskSlow', ms: 1_000 } });
+    const input = { name: `life-${randomUUID()}`, linked: true, start: false };
+    await dieAndCancel(
+      (context) => driver.clone.clone(nativeId, input, context),
+      async () => undefined,
+    );
+    await run((context) => driver.delete(nativeId, { disks: 'delete' }, context));
+    expect(await until(isCalm, forever, 5_000)).toBe(true);
+    expect(await names()).toEqual([]);
+  });
 });
 
 it('finds a failed create of a Prism Central that goes on showing it, and takes it away', async () => {

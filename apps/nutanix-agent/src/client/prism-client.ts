@@ -1,6 +1,7 @@
 import type { TLSSocket } from 'node:tls';
 import { backOff, pause } from './back-off.ts';
 import { exchange, type Reply } from './exchange.ts';
+import { isUuid } from '../vm/uuid.ts';
 import { isObject, type JsonObject } from './json.ts';
 import {
   PrismCertificateError,
@@ -174,7 +175,8 @@ export class PrismClient {
       throw this.#noAnswer(error, signal);
     }
     const parsed = parse(reply.text);
-    const refusal = refusalIn(method, reply.status, parsed, retryAfter(reply.headers['retry-after']));
+    const wait = retryAfter(reply.headers['retry-after']);
+    const refusal = refusalIn(method, reply.status, parsed, wait, path.split('/').find(isUuid));
     if (refusal) throw refusal;
     return { body: isObject(parsed) ? parsed : {}, headers: reply.headers };
   }

@@ -14,6 +14,8 @@ export class PrismError extends Error {
     readonly kind: string | undefined,
     /** What `Retry-After` asks for, in seconds. */
     readonly retryAfterSeconds?: number,
+    /** UUID of the entity that the call was for; a call for a whole kind has none. */
+    readonly entity?: string,
   ) {
     super(message);
   }
@@ -55,6 +57,7 @@ export function refusalIn(
   status: number,
   body: unknown,
   retryAfterSeconds: number | undefined,
+  entity?: string,
 ): PrismError | undefined {
   const answer = isObject(body) ? body : undefined;
   const inner = objectAt(answer, 'status');
@@ -70,6 +73,7 @@ export function refusalIn(
     said ?? `HTTP ${status} without an explanation`,
     textAt(answer, 'kind'),
     retryAfterSeconds,
+    entity,
   );
 }
 

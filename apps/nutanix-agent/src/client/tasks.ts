@@ -91,10 +91,17 @@ export class Tasks {
     throw failureOf(uuid, task);
   }
 
-  /** Resolves when the task has ended in whatever way, or is not known. */
+  /** As `succeeded`, for callers who look at what came of it: that Prism shows nobody the task is no failure then. */
+  async over(uuid: string, signal: AbortSignal): Promise<void> {
+    await this.succeeded(uuid, signal).catch((error: unknown) => {
+      if (!(error instanceof PrismError)) throw error;
+    });
+  }
+
+  /** Resolves when the task has ended in whatever way, or is not known or not shown. */
   async settled(uuid: string, signal: AbortSignal): Promise<void> {
     await this.#ended(uuid, signal, undefined).catch((error: unknown) => {
-      if (!(error instanceof TaskFailedError)) throw error;
+      if (!(error instanceof PrismError)) throw error;
     });
   }
 
@@ -120,13 +127,19 @@ export class Tasks {
    * refusal alone does not say that there are none, as some come at random.
    */
   async openOn(entity: string, signal: AbortSignal): Promise<string[]> {
-    const open = (tasks: JsonObject[]) =>
-      tasks
-        .filter((task) => isUnfinished(task) && entitiesOf(task).includes(entity))
-        .map((task) => textAt(task, 'uuid') ?? '');
+    return (await this.#on(entity, signal)).filter(isUnfinished).map((task) => textAt(task, 'uuid') ?? '');
+  }
+
+  /** Whether the last that a task did to an entity was to make or to change it: then it is there, though it may not show yet. */
+  async hasMade(entity: string, signal: AbortSignal): Promise<boolean> {
+    const last = (await this.#on(entity, signal)).find((task) => task['status'] === SUCCESS);
+    return last !== undefined && !/delete/i.test(textAt(last, 'operation_type') ?? '');
+  }
+
+  async #on(entity: string, signal: AbortSignal): Promise<JsonObject[]> {
     for (let refusals = 1; ; refusals += 1) {
       try {
-        return open(await this.recent(RECENT_TASKS, signal));
+        return (await this.recent(RECENT_TASKS, signal)).filter((task) => entitiesOf(task).includes(entity));
       } catch (error) {
         if (!(error instanceof PrismError && REFUSALS.includes(error.status))) throw error;
         if (!this.#hasList || refusals >= MOST_REFUSALS) {
@@ -231,7 +244,7 @@ export class Tasks {
     const isStrange = task === undefined || task['status'] === 'SUSPENDED';
     one.strangeSince = isStrange ? (one.strangeSince ?? performance.now()) : undefined;
     const isPatient = one.strangeSince === undefined || performance.now() - one.strangeSince < this.#patienceMs;
-    if (error !== undefined && !(isPatient && isAway(error))) one.reject(error);
+    if (error !== undefined && !(isPatient && mayPass(error))) one.reject(error);
     else if (isStrange ? !isPatient : !isOpen(task)) one.resolve(task);
   }
 
@@ -260,11 +273,9 @@ export class Tasks {
   }
 }
 
-/** Prism is not to be reached, or restarting: what it works on goes on when it is back. */
-const isAway = (error: unknown): boolean =>
-  error instanceof PrismUnreachableError ||
-  error instanceof PrismTimeoutError ||
-  (error instanceof PrismError && error.status >= 500);
+/** Prism is not to be reached, or restarting, or refuses at random: what it works on goes on meanwhile. */
+const mayPass = (error: unknown): boolean =>
+  error instanceof PrismUnreachableError || error instanceof PrismTimeoutError || error instanceof PrismError;
 
 const isOpen = (task: JsonObject): boolean => OPEN.includes(textAt(task, 'status') ?? '');
 export const isUnfinished = (task: JsonObject): boolean => isOpen(task) || task['status'] === 'SUSPENDED';

@@ -156,7 +156,7 @@ export class Removal {
     }
     try {
       const task = taskOf(await this.#client.v3('DELETE', `/images/${uuid}`, signal));
-      if (task !== undefined) await this.#tasks.succeeded(task, signal);
+      if (task !== undefined) await this.#tasks.over(task, signal);
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }

@@ -1,6 +1,6 @@
 import type { OperationContext } from '@polyvirt/hypervisor';
 import type { Tasks } from '../client/tasks.ts';
-import { PrismTimeoutError, PrismUnreachableError, TaskFailedError } from '../client/prism-error.ts';
+import { PrismError, PrismTimeoutError, PrismUnreachableError, TaskFailedError } from '../client/prism-error.ts';
 
 export interface TaskStep {
   /** Unique within the operation: `create the VM`. */
@@ -13,7 +13,7 @@ export interface TaskStep {
   undo?(signal: AbortSignal): Promise<void>;
   /** Resolves when Prism shows what the task has done. */
   shown?(): Promise<void>;
-  /** Whether what was wanted is true although the task has failed. */
+  /** Whether what was wanted is true although the task has failed, or cannot be looked at. */
   holds?(): Promise<boolean>;
   /** Share of the whole operation that is done before and after, in percent. */
   readonly progress?: readonly [from: number, to: number];
@@ -34,12 +34,22 @@ export class TaskSteps {
     const tell = (percent: number) => {
       if (to > 0) context.progress(from + ((to - from) * Math.min(100, percent)) / 100);
     };
+    let open: string | null = null;
+    const takeBack = async (undoing: AbortSignal) => {
+      // What is still under way would come about afterwards.
+      if (open !== null) {
+        await this.#tasks.abort(open);
+        await this.#tasks.settled(open, undoing);
+      }
+      await undo?.call(step, undoing);
+    };
     const task = await journal.step({
       name,
       native,
       act: async () => (await this.#ask(step, signal)) ?? null,
-      ...(undo === undefined ? {} : { undo: (undoing: AbortSignal) => undo.call(step, undoing) }),
+      ...(undo === undefined ? {} : { undo: takeBack }),
     });
+    open = task;
     await journal.step({
       name: `${name}: wait until it is done`,
       native: 'GET /tasks/{uuid}',
@@ -48,6 +58,7 @@ export class TaskSteps {
         await step.shown?.();
       },
     });
+    open = null;
     tell(100);
     return task !== null;
   }
@@ -67,7 +78,8 @@ export class TaskSteps {
     try {
       await this.#tasks.succeeded(task, signal, progress);
     } catch (error) {
-      if (!(error instanceof TaskFailedError) || !(await step.holds?.())) throw error;
+      const isOver = error instanceof TaskFailedError || error instanceof PrismError;
+      if (!isOver || !(await step.holds?.())) throw error;
     }
   }
 }

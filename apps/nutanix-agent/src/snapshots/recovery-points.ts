@@ -64,6 +64,11 @@ export class RecoveryPoints {
     );
   }
 
+  /** Gives one that was made a moment ago the time to show. */
+  async awaited(uuid: string, signal: AbortSignal): Promise<void> {
+    await until(() => this.find(uuid, signal), signal, this.#patience.settleMs);
+  }
+
   /** Resolves when it can be read, or no longer. @throws ProblemError `timed-out` */
   async settled(uuid: string, present: boolean, signal: AbortSignal): Promise<void> {
     const look = async () => ((await this.find(uuid, signal)) !== undefined) === present;

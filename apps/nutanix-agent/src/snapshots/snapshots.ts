@@ -178,7 +178,7 @@ export class Snapshots implements SnapshotFacet {
   /** Deletes a recovery point with its note. */
   async remove(uuid: string, signal: AbortSignal): Promise<void> {
     const task = await this.#points.delete(uuid, signal);
-    if (task !== undefined) await this.#tasks.succeeded(task, signal);
+    if (task !== undefined) await this.#tasks.over(task, signal);
     await this.#points.settled(uuid, false, signal);
     await this.#notes.erase(uuid, signal);
   }
@@ -233,6 +233,7 @@ export class Snapshots implements SnapshotFacet {
       await this.#tasks.abort(task);
       await this.#tasks.settled(task, signal);
     }
+    if (await this.#tasks.hasMade(uuid, signal)) await this.#points.awaited(uuid, signal);
     await this.remove(uuid, signal);
   }
 

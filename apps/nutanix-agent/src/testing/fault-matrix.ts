@@ -1,52 +1,109 @@
 import type { ProblemCode } from '@polyvirt/contracts';
 
-/** The operations that faults are tried on, with the call that asks Prism for each and the kind of its task. */
-export const operations = {
-  create: { method: 'POST', path: '/api/nutanix/v3/vms', task: 'vm.create' },
-  start: { method: 'PUT', path: '/api/nutanix/v3/vms/*', task: 'vm.update' },
-  stop: { method: 'PUT', path: '/api/nutanix/v3/vms/*', task: 'vm.update' },
-  clone: { method: 'POST', path: '/api/nutanix/v3/vms/*/clone', task: 'vm.clone' },
-  snapshot: { method: 'POST', path: '/api/nutanix/v3/vms/*/snapshot', task: 'vm.snapshot' },
-  delete: { method: 'DELETE', path: '/api/nutanix/v3/vms/*', task: 'vm.delete' },
-} as const;
-export type OperationName = keyof typeof operations;
-
 /** How an operation has to end: as asked, or with one of these codes and nothing of it left. */
 export type Ending = 'succeeds' | ProblemCode;
 
+export interface Call {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** Below v3; `*` stands for one segment. */
+  readonly path: string;
+  /** How the operation ends when Prism always refuses this call. */
+  readonly refused: Ending;
+}
+
+const call = (method: Call['method'], path: string, refused: Ending = 'host-rejected'): Call => ({
+  method,
+  path,
+  refused,
+});
+const identifiers = call('POST', '/idempotence_identifiers');
+const names = call('POST', '/vms/list');
+const vm = call('GET', '/vms/*');
+const task = call('GET', '/tasks/*');
+/** What was wanted is true and can be seen, whether or not the task can be. */
+const taskOfChange = call('GET', '/tasks/*', 'succeeds');
+/** Some releases have no list of tasks. */
+const tasks = call('POST', '/tasks/list', 'succeeds');
+const points = call('POST', '/vm_recovery_points/list');
+
+interface Operation {
+  /** The call that asks Prism for it, and the kind of its task. */
+  readonly main: Omit<Call, 'refused'>;
+  readonly task: string;
+  /** What else it calls. */
+  readonly others: readonly Call[];
+}
+
+/** The operations that faults are tried on. */
+export const operations = {
+  create: {
+    main: call('POST', '/vms'),
+    task: 'vm.create',
+    others: [identifiers, names, call('POST', '/images/list'), call('POST', '/subnets/list'), vm, task],
+  },
+  start: { main: call('PUT', '/vms/*'), task: 'vm.update', others: [vm, taskOfChange] },
+  stop: { main: call('PUT', '/vms/*'), task: 'vm.update', others: [vm, taskOfChange] },
+  clone: { main: call('POST', '/vms/*/clone'), task: 'vm.clone', others: [identifiers, names, vm, tasks, task] },
+  snapshot: {
+    main: call('POST', '/vms/*/snapshot'),
+    task: 'vm.snapshot',
+    others: [identifiers, vm, points, call('POST', '/categories/*/list'), call('PUT', '/categories/*/*'), tasks, task],
+  },
+  delete: { main: call('DELETE', '/vms/*'), task: 'vm.delete', others: [vm, points, taskOfChange] },
+} as const satisfies Record<string, Operation>;
+export type OperationName = keyof typeof operations;
+
 export interface FaultCase {
   readonly title: string;
-  /** Strikes the call, or the task. */
-  readonly strikes: 'call' | 'task';
+  /** Strikes the call that asks for the operation, that and all others it makes, the task, or the port that Prism listens on. */
+  readonly strikes: 'call' | 'every call' | 'task' | 'port';
   readonly effect: Readonly<Record<string, unknown>>;
   /** Prism is away until its supervisor has started it again, which the driver has to outlast. */
   readonly dies?: true;
-  /** Strikes so often; without it always. */
+  /** The driver has to give up by itself, so one with little patience is used. */
+  readonly lasts?: true;
+  /** Strikes each call so often; without it always. */
   readonly count?: number;
   readonly ends: Ending;
   /** Operations that end otherwise. */
   readonly except?: Partial<Record<OperationName, Ending>>;
 }
 
-/** Longer than a call may take in the matrix, and shorter than the longest a task may. */
+/** Shorter than a call or a task may take. */
 export const SLOW_MS = 150;
 
 /** These are done when their task has failed half-way: what was wanted is true. */
 const doneAllTheSame = { start: 'succeeds', stop: 'succeeds', delete: 'succeeds' } as const;
 
 export const faultCases: readonly FaultCase[] = [
-  { title: 'refuses the connection once', strikes: 'call', count: 1, effect: { kind: 'refuse' }, ends: 'succeeds' },
-  { title: 'refuses the connection', strikes: 'call', effect: { kind: 'refuse' }, ends: 'host-offline' },
+  { title: 'has closed its port', strikes: 'port', lasts: true, effect: {}, ends: 'host-offline' },
+  { title: 'opens its port', strikes: 'port', count: 1, effect: {}, ends: 'succeeds' },
+  {
+    title: 'refuses the connection once',
+    strikes: 'every call',
+    count: 1,
+    effect: { kind: 'refuse' },
+    ends: 'succeeds',
+  },
+  { title: 'refuses the connection', strikes: 'call', lasts: true, effect: { kind: 'refuse' }, ends: 'host-offline' },
   { title: 'hangs once', strikes: 'call', count: 1, effect: { kind: 'hang' }, ends: 'succeeds' },
-  { title: 'hangs', strikes: 'call', effect: { kind: 'hang' }, ends: 'timed-out' },
+  { title: 'hangs', strikes: 'call', lasts: true, effect: { kind: 'hang' }, ends: 'timed-out' },
   { title: 'answers late', strikes: 'call', effect: { kind: 'slow', ms: SLOW_MS }, ends: 'succeeds' },
-  { title: 'loses its answer once', strikes: 'call', count: 1, effect: { kind: 'drop' }, ends: 'succeeds' },
+  { title: 'loses its answer once', strikes: 'every call', count: 1, effect: { kind: 'drop' }, ends: 'succeeds' },
   { title: 'loses its answers', strikes: 'call', effect: { kind: 'drop' }, ends: 'succeeds' },
-  { title: 'breaks off its answer once', strikes: 'call', count: 1, effect: { kind: 'cut' }, ends: 'succeeds' },
+  { title: 'breaks off its answer once', strikes: 'every call', count: 1, effect: { kind: 'cut' }, ends: 'succeeds' },
   { title: 'breaks off its answers', strikes: 'call', effect: { kind: 'cut' }, ends: 'succeeds' },
-  { title: 'ends all sessions', strikes: 'call', count: 1, effect: { kind: 'expire' }, ends: 'succeeds' },
+  { title: 'ends all sessions', strikes: 'every call', count: 1, effect: { kind: 'expire' }, ends: 'succeeds' },
   { title: 'refuses every session', strikes: 'call', effect: { kind: 'expire' }, ends: 'host-rejected' },
   { title: 'answers 403', strikes: 'call', effect: { kind: 'status', status: 403 }, ends: 'host-rejected' },
+  {
+    title: 'answers 404',
+    strikes: 'call',
+    effect: { kind: 'status', status: 404 },
+    ends: 'vm-not-found',
+    // There is no VM yet that could be missing.
+    except: { create: 'host-rejected' },
+  },
   {
     title: 'answers 409 twice',
     strikes: 'call',
@@ -57,15 +114,34 @@ export const faultCases: readonly FaultCase[] = [
   {
     title: 'answers 409',
     strikes: 'call',
+    lasts: true,
     effect: { kind: 'status', status: 409, reason: 'CONCURRENT_REQUESTS_NOT_ALLOWED' },
     ends: 'vm-busy',
   },
   { title: 'answers 422', strikes: 'call', effect: { kind: 'status', status: 422 }, ends: 'host-rejected' },
-  { title: 'answers 429 twice', strikes: 'call', count: 2, effect: { kind: 'status', status: 429 }, ends: 'succeeds' },
-  { title: 'answers 429', strikes: 'call', effect: { kind: 'status', status: 429 }, ends: 'too-many-requests' },
+  {
+    title: 'answers 429 twice',
+    strikes: 'every call',
+    count: 2,
+    effect: { kind: 'status', status: 429 },
+    ends: 'succeeds',
+  },
+  {
+    title: 'answers 429',
+    strikes: 'call',
+    lasts: true,
+    effect: { kind: 'status', status: 429 },
+    ends: 'too-many-requests',
+  },
   { title: 'answers 500', strikes: 'call', effect: { kind: 'status', status: 500 }, ends: 'host-rejected' },
-  { title: 'answers 503 twice', strikes: 'call', count: 2, effect: { kind: 'status', status: 503 }, ends: 'succeeds' },
-  { title: 'answers 503', strikes: 'call', effect: { kind: 'status', status: 503 }, ends: 'host-offline' },
+  {
+    title: 'answers 503 twice',
+    strikes: 'every call',
+    count: 2,
+    effect: { kind: 'status', status: 503 },
+    ends: 'succeeds',
+  },
+  { title: 'answers 503', strikes: 'call', lasts: true, effect: { kind: 'status', status: 503 }, ends: 'host-offline' },
   {
     title: 'says ERROR in a 200',
     strikes: 'call',
@@ -100,10 +176,17 @@ export const faultCases: readonly FaultCase[] = [
     ends: 'insufficient-capacity',
   },
   { title: 'aborts the task', strikes: 'task', effect: { kind: 'taskAbort' }, ends: 'host-rejected' },
-  { title: 'lets the task run for ever', strikes: 'task', effect: { kind: 'taskStall' }, ends: 'timed-out' },
+  {
+    title: 'lets the task run for ever',
+    strikes: 'task',
+    lasts: true,
+    effect: { kind: 'taskStall' },
+    ends: 'timed-out',
+  },
   {
     title: 'suspends the task for ever',
     strikes: 'task',
+    lasts: true,
     effect: { kind: 'taskStall', status: 'SUSPENDED' },
     ends: 'host-rejected',
   },

@@ -128,7 +128,8 @@ export class Vms {
         try {
           return taskOf(await this.#client.v3('DELETE', `/vms/${nativeId}`, signal));
         } catch (error) {
-          if (isNotFound(error)) return undefined;
+          // Some refusals come at random, so that one alone does not say that it is gone.
+          if (isNotFound(error) && !(await this.find(nativeId, signal))) return undefined;
           throw error;
         }
       },
@@ -171,11 +172,14 @@ export class Vms {
       await this.#tasks.abort(task);
       await this.#tasks.settled(task, signal);
     }
-    const vm = await this.find(nativeId, signal);
+    const look = () => this.find(nativeId, signal);
+    let vm = await look();
+    // One that was made a moment ago may not show yet, and would be left behind.
+    if (!vm && (await this.#tasks.hasMade(nativeId, signal))) vm = await until(look, signal, this.#patience.settleMs);
     if (!vm) return;
     if (stateOf(vm) !== 'stopped') await this.#cutPower(nativeId, signal);
     const task = await this.delete(nativeId, signal);
-    if (task !== undefined) await this.#tasks.succeeded(task, signal);
+    if (task !== undefined) await this.#tasks.over(task, signal);
     await this.shown(nativeId, (one) => one === undefined, 'is gone', signal);
   }
 
