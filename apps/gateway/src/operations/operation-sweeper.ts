@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Bus } from '@polyvirt/bus';
 import type { Logger } from 'pino';
-import { In, IsNull, LessThan, Not, type FindOptionsWhere } from 'typeorm';
+import { In, IsNull, LessThan, MoreThan, Not, type FindOptionsWhere } from 'typeorm';
 import { Database } from '../database/database.ts';
 import { LOGGER } from '../logger.ts';
 import { BatchEntity } from './batch.entity.ts';
@@ -60,7 +60,7 @@ export class OperationSweeper implements OnApplicationBootstrap, OnModuleDestroy
 
   async sweep(nowMs: number): Promise<void> {
     // What is overdue is ended rather than published.
-    for (const row of await this.find({ status: 'pending', notAfter: LessThan(nowMs - overdueMs) }))
+    for await (const row of this.each({ status: 'pending', notAfter: LessThan(nowMs - overdueMs) }))
       await this.endings.expire(row, this.stopping.signal);
     const unpublished = { publishedAt: IsNull(), createdAt: LessThan(nowMs - unpublishedMs) };
     const rows = await this.find(unpublished);
@@ -68,6 +68,15 @@ export class OperationSweeper implements OnApplicationBootstrap, OnModuleDestroy
     if (nowMs - this.cleanedAtMs < cleanEveryMs) return;
     this.cleanedAtMs = nowMs;
     await this.forget(nowMs - keptMs);
+  }
+
+  /** What an agent has begun and is away with stays, so it must not stand before what comes after it. */
+  private async *each(where: FindOptionsWhere<OperationEntity>): AsyncGenerator<OperationEntity> {
+    let rows: OperationEntity[] = [];
+    do {
+      rows = await this.find({ ...where, id: MoreThan(rows.at(-1)?.id ?? '') });
+      yield* rows;
+    } while (rows.length === most);
   }
 
   private find(where: FindOptionsWhere<OperationEntity>): Promise<OperationEntity[]> {

@@ -12,6 +12,7 @@ import {
   type Problem,
   type StatsSummary,
 } from '@polyvirt/contracts';
+import { In } from 'typeorm';
 import { z } from 'zod';
 import type { AuditRecord } from '@polyvirt/contracts';
 import { Database } from '../database/database.ts';
@@ -225,6 +226,30 @@ describe('operations of a gateway', () => {
       await rows().transaction((manager) => manager.insert(OperationEntity, left));
       await eventually(async () => expect((await operation(left.id)).status).toBe('cancelled'), 15_000);
     }, 20_000);
+
+    it('are ended when they are overdue, however many older ones an agent has begun and is away with', async () => {
+      const id = await newVm();
+      const { body } = await house.ask('POST', `/vms/${id}/start`);
+      const row = await rows().repository(OperationEntity).findOneByOrFail({ id: body.id });
+      const left = Array.from({ length: 301 }, (_, index) => ({
+        ...row,
+        ...{ id: `01938f5e-0001-7000-8000-${String(index).padStart(12, '0')}`, status: 'pending' as const },
+        ...{ startedAt: null, endedAt: null, notAfter: Date.now() - 60_000 },
+      }));
+      const newest = left.at(-1)!;
+      const journal = openBucket(await house.connect('admin'), buckets.journal, z.unknown());
+      const begun = left.slice(0, -1);
+      await Promise.all(begun.map((one) => journal.create(keys.journal('kvm-a', one.id), { begun: true })));
+      await rows().transaction((manager) => manager.insert(OperationEntity, left));
+      await eventually(async () => expect((await operation(newest.id)).error?.code).toBe('expired'), 15_000);
+      const ids = begun.map((one) => one.id);
+      expect(
+        await rows()
+          .repository(OperationEntity)
+          .countBy({ id: In(ids), status: 'pending' }),
+      ).toBe(ids.length);
+      await rows().transaction((manager) => manager.delete(OperationEntity, ids));
+    }, 30_000);
   });
 
   it('are the same on every gateway of one database, and each hears of their end', async () => {

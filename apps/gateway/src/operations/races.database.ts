@@ -165,8 +165,9 @@ onEveryDatabase('two gateways that do the same at once', (fresh) => {
         Array.from({ length: 8 }, (_, n) => redeemers[n % redeemers.length]!.app.get(ConsoleTickets).redeem(ticket)),
       );
     const outcomes = await redeem(await issue());
+    const owner = { userId: expect.any(String), sessionId: expect.any(String), tokenId: null };
     expect(outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))).toEqual([
-      { vmId: vm, actor: 'admin' },
+      { vmId: vm, actor: 'admin', owner },
     ]);
     for (const one of outcomes)
       if (one.status === 'rejected') expect(one.reason).toMatchObject({ code: 'console-not-found' });
