@@ -29,7 +29,7 @@ export class ConsoleRelay {
   private readonly early: Uint8Array[] = [];
   private readonly unsent: Uint8Array[] = [];
   private socket: WebSocket | undefined;
-  private isOver = false;
+  private ending: { readonly reason: string; readonly code: number } | undefined;
   /** Bytes that the VM will still take. */
   private credit = initialCreditBytes;
   private heardAtMs = performance.now();
@@ -52,25 +52,19 @@ export class ConsoleRelay {
     socket.on('message', (data) => this.take(data));
     socket.on('close', () => this.end('The viewer has left.'));
     socket.on('error', () => this.end('The connection of the viewer broke off.'));
-    if (this.isOver) socket.close(closeCodes.failure);
+    if (this.ending) close(socket, this.ending);
     else for (const bytes of this.early.splice(0)) this.show(bytes);
   }
 
   /** Ends the session on both sides, with a sentence that says why. */
   end(reason: string, code: number = closeCodes.normal): void {
-    if (this.isOver) return;
-    this.isOver = true;
+    if (this.ending) return;
+    this.ending = { reason, code };
     this.send({ kind: 'end', reason });
     clearInterval(this.beat);
     clearTimeout(this.patience);
     this.listener.close();
-    this.socket?.close(
-      code,
-      Buffer.from(reason)
-        .subarray(0, longestReason)
-        .toString()
-        .replace(/\ufffd$/, ''),
-    );
+    if (this.socket) close(this.socket, this.ending);
     this.over();
   }
 
@@ -99,7 +93,7 @@ export class ConsoleRelay {
   /** To the viewer; the VM may send more when the socket has taken this. */
   private show(bytes: Uint8Array): void {
     this.socket?.send(bytes, (error) => {
-      if (!error && !this.isOver) this.send({ kind: 'credit', count: bytes.length });
+      if (!error && !this.ending) this.send({ kind: 'credit', count: bytes.length });
     });
   }
 
@@ -131,3 +125,12 @@ export class ConsoleRelay {
     sendBytes(this.bus, subjects.consoleUp(this.host, this.session), encodeFrame(frame));
   }
 }
+
+const close = (socket: WebSocket, { code, reason }: { code: number; reason: string }): void =>
+  socket.close(
+    code,
+    Buffer.from(reason)
+      .subarray(0, longestReason)
+      .toString()
+      .replace(/\ufffd$/, ''),
+  );
