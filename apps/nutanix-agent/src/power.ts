@@ -22,6 +22,8 @@ export interface PowerOptions {
 const PRESSES = 16;
 /** A request that was taken on is made again when the guest is still on so much later. */
 const UNHEARD_MS = 30_000;
+/** How long a request that was withdrawn may go on. */
+const WITHDRAWN_WITHIN_MS = 10_000;
 const LOOK_FIRST_MS = 200;
 const LOOK_MOST_MS = 2_000;
 
@@ -142,7 +144,10 @@ export class Power {
       if (performance.now() < deadline) continue;
       if (task !== undefined) {
         await this.#tasks.abort(task);
-        await this.#tasks.settled(task, signal);
+        const limit = AbortSignal.timeout(WITHDRAWN_WITHIN_MS);
+        await this.#tasks.settled(task, AbortSignal.any([signal, limit])).catch((error: unknown) => {
+          if (signal.aborted || !limit.aborted) throw error;
+        });
       }
       if (await this.#is('stopped', nativeId, signal)) return;
       const said = reason === undefined ? '' : ` Prism says: ${reason.message.replace(/\.$/, '')}.`;

@@ -26,6 +26,23 @@ describe('a session', () => {
     expect(await session.cookie(signal)).toBe('c=1');
   });
 
+  it('goes on for the others when whoever logged in was cancelled', async () => {
+    const end = new AbortController();
+    let logins = 0;
+    const session = new Session(async (of) => {
+      logins += 1;
+      await new Promise((resolve) => setImmediate(resolve));
+      of.throwIfAborted();
+      return 'c=1';
+    });
+    const first = session.cookie(end.signal);
+    const second = session.cookie(signal);
+    end.abort(new Error('cancelled'));
+    await expect(first).rejects.toThrow('cancelled');
+    expect(await second).toBe('c=1');
+    expect(logins).toBe(2);
+  });
+
   it('shows names and values of cookies only', () => {
     expect(
       cookieOf(['NTNX_IGW_SESSION=a.b; Path=/; Secure; HttpOnly', 'NTNX_IAM_SESSION=c; Expires=Thu, 01 Jan 2026']),

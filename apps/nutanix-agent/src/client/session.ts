@@ -5,7 +5,7 @@
 export class Session {
   readonly #logIn: (signal: AbortSignal) => Promise<string>;
   #cookie: string | undefined;
-  #asking: Promise<string> | undefined;
+  #asking: { readonly cookie: Promise<string>; readonly signal: AbortSignal } | undefined;
 
   /** `logIn` answers the value of the `Cookie` header, empty when Prism gives none. */
   constructor(logIn: (signal: AbortSignal) => Promise<string>) {
@@ -13,11 +13,24 @@ export class Session {
   }
 
   async cookie(signal: AbortSignal): Promise<string> {
-    if (this.#cookie !== undefined) return this.#cookie;
-    this.#asking ??= this.#logIn(signal)
-      .then((cookie) => (this.#cookie = cookie))
+    while (this.#cookie === undefined) {
+      const asking = (this.#asking ??= this.#ask(signal));
+      try {
+        return await asking.cookie;
+      } catch (error) {
+        // Whoever asked may have been cancelled, which is no matter of the others.
+        signal.throwIfAborted();
+        if (!asking.signal.aborted) throw error;
+      }
+    }
+    return this.#cookie;
+  }
+
+  #ask(signal: AbortSignal) {
+    const cookie = this.#logIn(signal)
+      .then((value) => (this.#cookie = value))
       .finally(() => (this.#asking = undefined));
-    return this.#asking;
+    return { cookie, signal };
   }
 
   /** That cookie is refused; a newer one stays. */
