@@ -173,6 +173,55 @@ it('makes VMs of an image whose size a Prism Central does not know yet', async (
   }
 });
 
+it('gives no name twice on a Prism Central that lists VMs late', async () => {
+  await simulator.knobs({ 'v3.listLate': [600_000, 600_000] });
+  const input = body();
+  const { nativeId } = await run((context) => driver.create(input, context));
+  await expectProblem(
+    'name-taken',
+    run((context) => driver.create(input, context)),
+  );
+  await run((context) => driver.delete(nativeId, { disks: 'delete' }, context));
+  const again = await run((context) => driver.create(input, context));
+  await run((context) => driver.delete(again.nativeId, { disks: 'delete' }, context));
+});
+
+it('leaves the tree of snapshots as it is when Prism Central does not delete one of them', async () => {
+  const { nativeId } = await run((context) => driver.create(body(), context));
+  const take = async (name: string) =>
+    (await run((context) => driver.snapshots.create(nativeId, { name, memory: false }, context))).snapshot;
+  const [a, b] = [await take('a'), await take('b')];
+  const before = (await get(nativeId)).snapshots;
+  expect(before).toMatchObject([
+    { id: a, parent: null },
+    { id: b, parent: a, current: true },
+  ]);
+  for (const [snapshot, children] of [
+    [a, false],
+    [b, false],
+    [a, true],
+  ] as const) {
+    await simulator.fault({ method: 'DELETE', path: `**/${b}`, effect: { kind: 'status', status: 422 } });
+    await simulator.fault({
+      method: 'DELETE',
+      path: `**/vm_recovery_points/${a}`,
+      effect: { kind: 'status', status: 422 },
+    });
+    await expectProblem(
+      'host-rejected',
+      run((context) => driver.snapshots.delete(nativeId, { snapshot, children }, context)),
+    );
+    expect((await get(nativeId)).snapshots).toEqual(before);
+    await simulator.reset();
+  }
+  await run((context) => driver.snapshots.delete(nativeId, { snapshot: a, children: false }, context));
+  expect((await get(nativeId)).snapshots).toMatchObject([{ id: b, parent: null, current: true }]);
+  const c = await take('c');
+  await run((context) => driver.snapshots.delete(nativeId, { snapshot: c, children: true }, context));
+  expect((await get(nativeId)).snapshots).toMatchObject([{ id: b, parent: null, current: true }]);
+  await run((context) => driver.delete(nativeId, { disks: 'delete' }, context));
+});
+
 describe('when a process dies after it has asked for a VM and the operation is cancelled', () => {
   /** The step after the one that asks. */
   const waiting = 3;

@@ -64,7 +64,7 @@ export class Cloning implements CloneFacet {
       shown: () => this.#vms.shown(uuid, (vm) => vm !== undefined && !isPending(vm), 'is made', signal),
       progress: [5, 80],
     });
-    this.#vms.made(uuid);
+    this.#vms.made(uuid, input.name);
     if (input.start) await this.#creation.powerOn(uuid, context);
     return { nativeId: uuid, effect: 'changed' };
   }

@@ -74,7 +74,7 @@ export class Creation {
       shown: () => this.#vms.shown(uuid, (vm) => vm !== undefined && !isPending(vm), 'is made', signal),
       progress: [5, 80],
     });
-    this.#vms.made(uuid);
+    this.#vms.made(uuid, input.name);
     if (plan.from === 'template' && input.cdrom !== null) await this.#insert(uuid, input.cdrom, context);
     if (input.start) await this.powerOn(uuid, context);
     return { nativeId: uuid, effect: 'changed' };

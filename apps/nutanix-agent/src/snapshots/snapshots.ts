@@ -14,7 +14,11 @@ import { snapshotTree, withDescendants } from './snapshot-tree.ts';
 const LONGEST_NAME = 64;
 
 type Prepared = { note: SnapshotNote; before: string | null };
-type Doomed = { ids: string[]; moves: { id: string; note: SnapshotNote }[]; current: string | null | undefined };
+/** In the order in which they go, each with those that move to its parent. */
+type Doomed = {
+  points: { id: string; parent: string | null; moves: { id: string; note: SnapshotNote }[] }[];
+  standsOn: string | null;
+};
 
 /** Snapshots are recovery points of Prism, with notes of ours on how they hang together. */
 export class Snapshots implements SnapshotFacet {
@@ -139,17 +143,10 @@ export class Snapshots implements SnapshotFacet {
         act: async () => JSON.stringify(await this.#doom(nativeId, snapshot, children, signal)),
       }),
     ) as Doomed;
-    if (doomed.ids.length === 0) return 'unchanged';
-    await journal.step({
-      name: 'note where the others move to',
-      native: 'PUT /categories/{name}/{value}',
-      act: async () => {
-        for (const { id, note } of doomed.moves) await this.#notes.write(id, note, signal);
-        if (doomed.current !== undefined) await this.#notes.stand(nativeId, doomed.current, signal);
-      },
-    });
-    for (const [index, id] of doomed.ids.entries()) {
-      const share = 100 / doomed.ids.length;
+    if (doomed.points.length === 0) return 'unchanged';
+    let { standsOn } = doomed;
+    for (const [index, { id, parent, moves }] of doomed.points.entries()) {
+      const share = 100 / doomed.points.length;
       await this.#steps.run(context, {
         name: `delete recovery point ${id}`,
         native: 'DELETE /vm_recovery_points/{uuid}',
@@ -157,11 +154,19 @@ export class Snapshots implements SnapshotFacet {
         shown: () => this.#points.settled(id, false, signal),
         progress: [share * index, share * (index + 1)],
       });
+      // Only now, as one that Prism does not delete keeps its place; until then its note leads past it.
+      const now = standsOn === id ? parent : standsOn;
+      const isMoved = now !== standsOn;
       await journal.step({
-        name: `erase the note on ${id}`,
-        native: 'DELETE /categories/{name}/{value}',
-        act: () => this.#notes.erase(id, signal),
+        name: `note what ${id} leaves behind`,
+        native: 'PUT /categories/{name}/{value}',
+        act: async () => {
+          for (const move of moves) await this.#notes.write(move.id, move.note, signal);
+          if (isMoved) await this.#notes.stand(nativeId, now, signal);
+          await this.#notes.erase(id, signal);
+        },
       });
+      standsOn = now;
     }
     return 'changed';
   }
@@ -242,13 +247,14 @@ export class Snapshots implements SnapshotFacet {
     const notes = await this.#notes.read(signal);
     const tree = snapshotTree(await this.#points.list(signal, nativeId), notes);
     const target = tree.find((snapshot) => snapshot.id === id);
-    if (!target) return { ids: [], moves: [], current: undefined };
-    const ids = children ? withDescendants(tree, id) : [id];
+    const standsOn = tree.find(({ current }) => current)?.id ?? null;
+    if (!target) return { points: [], standsOn };
     const moves = tree
       .filter(({ parent }) => !children && parent === id)
       .map(({ id: child }) => ({ id: child, note: { ...notes.snapshots.get(child)!, parent: target.parent } }));
-    const standsOnDoomed = tree.some((snapshot) => snapshot.current && ids.includes(snapshot.id));
-    return { ids, moves, current: standsOnDoomed ? target.parent : undefined };
+    const going = children ? withDescendants(tree, id) : [id];
+    const parents = new Map(tree.map((snapshot) => [snapshot.id, snapshot.parent]));
+    return { points: going.map((point) => ({ id: point, parent: parents.get(point) ?? null, moves })), standsOn };
   }
 
   async #listed(signal: AbortSignal, nativeId?: NativeId) {

@@ -26,6 +26,8 @@ export class Vms {
   readonly #patience: Patience;
   /** UUIDs of the last list. */
   #listed = new Set<string>();
+  /** Names of those made by us that no list has shown yet. */
+  readonly #unlisted = new Map<string, string>();
 
   constructor(client: PrismClient, pages: Pages, tasks: Tasks, patience: Patience) {
     this.#client = client;
@@ -56,6 +58,7 @@ export class Vms {
         return [uuid, read(vm, !before.has(uuid))];
       }),
     );
+    for (const uuid of found.keys()) this.#unlisted.delete(uuid);
     for (const uuid of before) {
       if (found.has(uuid)) continue;
       const vm = await this.find(uuid, signal);
@@ -66,12 +69,24 @@ export class Vms {
   }
 
   /** A VM that was just made, so that a list which does not show it yet does not lose it. */
-  made(uuid: string): void {
+  made(uuid: string, name: string): void {
     this.#listed.add(uuid);
+    this.#unlisted.set(uuid, name);
   }
 
   /** UUIDs and power of the VMs of that name; names are not unique. */
   async named(name: string, signal: AbortSignal): Promise<{ uuid: string; isOff: boolean }[]> {
+    const listed = await this.#listedAs(name, signal);
+    for (const [uuid, given] of this.#unlisted) {
+      if (given !== name || listed.some((vm) => vm.uuid === uuid)) continue;
+      const vm = await this.find(uuid, signal);
+      if (!vm) this.#unlisted.delete(uuid);
+      else if (nameOf(vm) === name) listed.push({ uuid, isOff: stateOf(vm) === 'stopped' });
+    }
+    return listed;
+  }
+
+  async #listedAs(name: string, signal: AbortSignal): Promise<{ uuid: string; isOff: boolean }[]> {
     if (PLAIN_NAME.test(name)) {
       const vms = await this.#pages.all('/vms', 'vm', signal, `vm_name==${name}`);
       return vms
