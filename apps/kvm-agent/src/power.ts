@@ -54,7 +54,7 @@ export class Power implements SuspendFacet {
   async reset(nativeId: NativeId, { journal }: OperationContext): Promise<Effect> {
     const domain = await this.#machines.domain(nativeId);
     await this.#look('reset', domain, journal);
-    await journal.step({ name: 'press reset', native: 'domain_reset', act: () => domain.reset() });
+    await journal.step({ name: 'press reset', native: 'domain_reset', once: true, act: () => domain.reset() });
     return 'changed';
   }
 

@@ -47,6 +47,11 @@ export interface Step<Result extends Json | void> {
   /** Looks, then acts: it may have been carried out in part by a process that died. */
   act(): Promise<Result>;
   /**
+   * Of an act that leaves nothing to look at and must not come about twice: a button that is pressed. A repeat that finds it
+   * begun takes it for done, and the operation says so. It answers nothing.
+   */
+  readonly once?: true;
+  /**
    * Takes back what `act` made, also when `act` ended half-way. Looks, then acts, too. It heeds its own signal only: that
    * of the operation has aborted when the operation was cancelled.
    */

@@ -35,6 +35,8 @@ export const JournalStep = OperationStep.extend({
   problem: Problem.optional(),
   /** Whether it can be taken back. */
   revocable: z.boolean().optional(),
+  /** Whether it was cut short and is taken for done, though nobody knows. */
+  presumed: z.boolean().optional(),
   /** Whether what it made was taken back. */
   undone: z.boolean().optional(),
 });

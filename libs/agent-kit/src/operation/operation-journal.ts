@@ -55,6 +55,11 @@ export class OperationJournal implements Journal {
     if (known && (known.status === 'succeeded' || known.status === 'undone')) return known.result as Result;
     if (known?.problem) throw ProblemError.from(known.problem);
 
+    if (known && step.once) {
+      // Written with the next save; until then a repeat presumes the same.
+      Object.assign(known, { status: 'succeeded', presumed: true });
+      return undefined as Result;
+    }
     if (entry.takingBack) throw ProblemError.from(entry.takingBack.problem);
     this.hooks.signal.throwIfAborted();
     const now = this.#begin(known, step);

@@ -326,6 +326,10 @@ export class OperationRunner {
   ): Promise<Outcome> {
     const { host, nativeId: asked } = running.command;
     const nativeId = made ?? asked;
+    const doubts = entry.steps
+      .filter(({ presumed }) => presumed)
+      .map(({ name }) => `The agent died at "${name}" and nothing shows whether it was done: it was not done again.`);
+    const notes = [...(result?.notes ?? []), ...doubts];
     const seen = nativeId === undefined ? undefined : await this.#look(nativeId);
     // A source that was cloned is told of too, and it is not the VM that was made.
     const source = asked === undefined ? undefined : this.#options.inventory.find(asked)?.record;
@@ -340,8 +344,12 @@ export class OperationRunner {
       status: 'succeeded',
       endedAt: now(),
       changed: effect === 'changed' || hasMovedOn(entry, seen),
-      ...((made !== undefined || result) && {
-        result: { ...(made !== undefined && { vmId: vmIdOf(host, made) }), ...result },
+      ...((made !== undefined || result || notes.length > 0) && {
+        result: {
+          ...(made !== undefined && { vmId: vmIdOf(host, made) }),
+          ...result,
+          ...(notes.length > 0 && { notes }),
+        },
       }),
       ...(seen?.revision !== undefined && { revision: seen.revision }),
     };

@@ -172,6 +172,20 @@ describe('an agent that is killed', () => {
   });
 
   everywhere({
+    title: 'a reset',
+    prepare: async (name) => bench.command('vm.reset', await existing(name, { start: true })),
+    moments: ['before', 'after'],
+    check: ({ nativeId, operationId }, name) => {
+      const presses = fake.acts.filter(({ act, target }) => act === 'reset' && target === name).length;
+      expect(presses).toBeLessThanOrEqual(1);
+      const notes = bench.operationEvents(operationId).at(-1)?.result?.notes;
+      // One that nobody can vouch for is never kept quiet.
+      if (presses === 0) expect(notes).toEqual([expect.stringContaining('"press reset"')]);
+      expect(typesOf(nativeId!)).toEqual(['vm.created', 'vm.started', 'vm.reset']);
+    },
+  });
+
+  everywhere({
     title: 'a start',
     prepare: async (name) => bench.command('vm.start', await existing(name)),
     moments: ['before'],

@@ -54,11 +54,18 @@ export class FakePower implements SuspendFacet {
     });
   }
 
-  reset(nativeId: NativeId, { signal }: OperationContext): Promise<Effect> {
-    return this.calls.call('reset', nativeId, signal, () => {
-      allow('reset', this.calls.machine(nativeId).state);
-      this.calls.host.reset(nativeId);
-      return 'changed';
+  reset(nativeId: NativeId, context: OperationContext): Promise<Effect> {
+    return this.calls.call('reset', nativeId, context.signal, async () => {
+      await this.calls.step('reset', nativeId, context, {
+        name: 'press reset',
+        native: 'reset',
+        once: true,
+        act: () => {
+          allow('reset', this.calls.machine(nativeId).state);
+          this.calls.host.reset(nativeId);
+        },
+      });
+      return 'changed' as const;
     });
   }
 

@@ -82,6 +82,7 @@ export class TestOperation implements OperationContext {
     };
     // A step that began in a process that died may have made something, so it is taken back even if it never runs again.
     if (entry) noteUndo();
+    if (entry && step.once) entry.ended = true;
     if (entry?.ended) return entry.result as Result;
     if (this.cancelAfter === -1) this.cancel();
     this.signal.throwIfAborted();
