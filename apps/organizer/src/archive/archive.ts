@@ -1,12 +1,13 @@
 import type { Archive as ArchiveView, CloudEvent, VmId } from '@polyvirt/contracts';
 import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { lstat, mkdir, readdir, readFile, readlink, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { scriptNames, scriptsOf } from '../scripts/scripts.ts';
 import { isDiskTrouble } from './disk-trouble.ts';
 import { afterEvent, ArchiveDocument, isApplied, VmEventBody, type VmFile } from './document.ts';
 import { linkDurably, replaceDurably, syncFolder, unfinished, writeDurably } from './durable-files.ts';
 import { folded, folderName, freeName } from './folder-name.ts';
+import { ForeignFiles } from './foreign-files.ts';
 import { readmeOf } from './readme.ts';
 import { lookAtFiles } from './vm-files.ts';
 
@@ -41,6 +42,7 @@ export class Archive {
   readonly #log: Warnings;
   readonly #folders = new Map<VmId, string>();
   readonly #known = new Set<string>();
+  readonly #foreignFiles = new ForeignFiles();
 
   private constructor(root: string, log: Warnings) {
     this.root = root;
@@ -69,7 +71,7 @@ export class Archive {
     if (before && isApplied(before, placed)) return before;
     const folder = before?.folder ?? (await this.#freeFolder(folderName(body.vm.createdAt, body.vm.name)));
     const draft = afterEvent(before, placed, body, folder);
-    const document = { ...draft, files: await lookAtFiles(draft) };
+    const document = { ...draft, files: await lookAtFiles(draft, this.#foreignFiles) };
     const definition = body.definition?.text;
     return before ? this.#update(document, definition) : this.#build(document, definition);
   }
@@ -99,7 +101,7 @@ export class Archive {
       createdAt,
       updatedAt,
       ...(deletedAt && { deletedAt }),
-      files: await firstWithin(room, filesBelow(path)),
+      files: await firstWithin(room, filesBelow(path, this.#foreignFiles)),
       history: (await firstWithin(room, history.map(({ id: _id, ...entry }) => entry).toReversed())).reverse(),
     };
   }
@@ -277,7 +279,11 @@ async function firstWithin<Item>(bytes: number, items: Iterable<Item> | AsyncIte
 }
 
 /** The files of a folder, then those of the folders in it. What cannot be looked at is left out: people keep backups here. */
-async function* filesBelow(folder: string, prefix = ''): AsyncGenerator<ArchiveView['files'][number]> {
+async function* filesBelow(
+  folder: string,
+  foreignFiles: ForeignFiles,
+  prefix = '',
+): AsyncGenerator<ArchiveView['files'][number]> {
   const entries = await readdir(join(folder, prefix), { withFileTypes: true }).catch((error: unknown) => {
     if (prefix === '') throw error;
     return [];
@@ -288,18 +294,23 @@ async function* filesBelow(folder: string, prefix = ''): AsyncGenerator<ArchiveV
   for (const entry of shown) {
     if (entry.isDirectory()) continue;
     const path = prefix + entry.name;
-    const bytes = await sizeOf(join(folder, path));
+    const bytes = await sizeOf(join(folder, path), foreignFiles);
     if (bytes !== undefined) yield { path, bytes };
   }
   for (const entry of shown) {
-    if (entry.isDirectory()) yield* filesBelow(folder, `${prefix}${entry.name}/`);
+    if (entry.isDirectory()) yield* filesBelow(folder, foreignFiles, `${prefix}${entry.name}/`);
   }
 }
 
 /** Of what a link leads to, or of the link itself when that is gone; undefined when neither can be told. */
-async function sizeOf(path: string): Promise<number | undefined> {
-  const status = await stat(path)
-    .catch(() => lstat(path))
-    .catch(() => undefined);
-  return status?.size;
+async function sizeOf(path: string, foreignFiles: ForeignFiles): Promise<number | undefined> {
+  try {
+    const own = await lstat(path);
+    if (!own.isSymbolicLink()) return own.size;
+    const target = resolve(dirname(path), await readlink(path));
+    const { size } = await foreignFiles.look(target, (there) => stat(there)).catch(() => own);
+    return size;
+  } catch {
+    return undefined;
+  }
 }

@@ -2,14 +2,29 @@ import { access, constants } from 'node:fs/promises';
 import { extname, isAbsolute, posix, win32 } from 'node:path';
 import type { ArchiveDocument, VmFile } from './document.ts';
 import { folded, freeName, safeName } from './folder-name.ts';
+import { ForeignFiles, NoAnswerError } from './foreign-files.ts';
+
+const noAnswer = 'Its disk does not answer.';
 
 /** The machine's own files as this host finds them now: what it can read gets a name to link it by. */
-export async function lookAtFiles({ definition, vm }: ArchiveDocument): Promise<VmFile[]> {
+export async function lookAtFiles(
+  { definition, vm, files: known }: ArchiveDocument,
+  foreignFiles: ForeignFiles,
+): Promise<VmFile[]> {
   const paths = definition?.files ?? vm.disks.flatMap(({ path }) => path ?? []);
   const taken = new Set(definition ? [folded(definition.file)] : []);
   const files: VmFile[] = [];
   for (const path of new Set(paths)) {
-    const missing = await whyMissing(path);
+    const missing = await whyMissing(path, foreignFiles);
+    if (missing === noAnswer) {
+      // What was known before is more likely than that it is gone.
+      const before = known.find(
+        (file) => file.path === path && file.link !== undefined && !taken.has(folded(file.link)),
+      );
+      if (before) taken.add(folded(before.link!));
+      files.push(before ?? { path, missing });
+      continue;
+    }
     if (missing !== undefined) {
       files.push({ path, missing });
       continue;
@@ -28,15 +43,15 @@ function linkName(path: string, taken: ReadonlySet<string>): string {
   return freeName(stem, (candidate) => taken.has(folded(candidate)), extension);
 }
 
-async function whyMissing(path: string): Promise<string | undefined> {
+async function whyMissing(path: string, foreignFiles: ForeignFiles): Promise<string | undefined> {
   if (!isAbsolute(path)) {
     return win32.isAbsolute(path) ? 'It is on a Windows host.' : 'Its path is not absolute.';
   }
   try {
-    await access(path, constants.R_OK);
+    await foreignFiles.look(path, () => access(path, constants.R_OK));
     return undefined;
   } catch (error) {
-    return reasonFor(error as NodeJS.ErrnoException);
+    return error instanceof NoAnswerError ? noAnswer : reasonFor(error as NodeJS.ErrnoException);
   }
 }
 
