@@ -222,7 +222,7 @@ it('leaves the tree of snapshots as it is when Prism Central does not delete one
   await run((context) => driver.delete(nativeId, { disks: 'delete' }, context));
 });
 
-describe('when a process dies after it has asked for a VM and the operation is cancelled', () => {
+describe('when a process dies after it has asked for a VM', () => {
   /** The step after the one that asks. */
   const waiting = 3;
   const isCalm = async () => !(await simulator.list('tasks')).some(isUnfinished);
@@ -244,6 +244,22 @@ describe('when a process dies after it has asked for a VM and the operation is c
       (context) => driver.create(body(), context),
       async () => expect(await until(isCalm, forever, 5_000)).toBe(true),
     );
+    expect(await names()).toEqual([]);
+  });
+
+  it('does not take one that could not be made for one that is', async () => {
+    await simulator.knobs({ 'v3.failedCreate': 'error', 'v3.executionContext': 'absent' });
+    await simulator.fault({ operation: 'vm.create', count: 1, effect: { kind: 'taskFail', detail: 'No luck' } });
+    const input = body();
+    const died = new TestOperation();
+    died.cut = { step: waiting - 1, moment: 'after' };
+    await expect(died.run((context) => driver.create(input, context))).rejects.toThrow(Death);
+    expect(await until(isCalm, forever, 5_000)).toBe(true);
+    const problem = await expectProblem(
+      'host-rejected',
+      died.again().run((context) => driver.create(input, context)),
+    );
+    expect(problem.message).toMatch(/No luck/);
     expect(await names()).toEqual([]);
   });
 

@@ -5,7 +5,7 @@ import { patiently } from '../client/patience.ts';
 import { isTakenId, type PrismClient } from '../client/prism-client.ts';
 import { taskOf, type Tasks } from '../client/tasks.ts';
 import type { RecoveryPoints } from '../snapshots/recovery-points.ts';
-import { isComplete, isPending, stateOf } from '../vm/vm-reader.ts';
+import { isComplete, stateOf } from '../vm/vm-reader.ts';
 import type { Patience, Vms } from '../vm/vms.ts';
 import type { Creation } from './creation.ts';
 import { demandFreeName } from './names.ts';
@@ -61,7 +61,7 @@ export class Cloning implements CloneFacet {
       native: snapshot === undefined ? 'POST /vms/{uuid}/clone' : 'POST /vm_recovery_points/{uuid}/restore',
       ask: () => this.#ask(nativeId, input, uuid, signal),
       undo: (undoing) => this.#vms.destroy(uuid, undoing),
-      shown: () => this.#vms.shown(uuid, (vm) => vm !== undefined && !isPending(vm), 'is made', signal),
+      shown: () => this.#vms.shown(uuid, (vm) => vm !== undefined && isComplete(vm), 'is made', signal),
       progress: [5, 80],
     });
     this.#vms.made(uuid, input.name);
@@ -84,7 +84,7 @@ export class Cloning implements CloneFacet {
     signal: AbortSignal,
   ): Promise<string | undefined> {
     const begun = await this.#vms.find(uuid, signal);
-    if (begun) return isComplete(begun) ? undefined : taskOf(begun);
+    if (begun) return this.#vms.making(begun, signal);
     // A clone shows only when it is made; an earlier try may be under way.
     const [running] = await this.#tasks.openOn(uuid, signal);
     if (running !== undefined) return running;

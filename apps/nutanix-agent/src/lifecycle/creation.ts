@@ -1,7 +1,7 @@
 import { ProblemError, type CreateVm, type DiskInput, type NicInput } from '@polyvirt/contracts';
 import type { Made, OperationContext } from '@polyvirt/hypervisor';
 import type { Identifiers } from '../client/identifiers.ts';
-import type { JsonObject } from '../client/json.ts';
+import { objectAt, type JsonObject } from '../client/json.ts';
 import { isTakenId } from '../client/prism-client.ts';
 import { taskOf, type Tasks } from '../client/tasks.ts';
 import type { Clusters } from '../clusters.ts';
@@ -71,7 +71,7 @@ export class Creation {
       native: plan.from === 'disks' ? 'POST /vms' : 'POST /vms/{uuid}/clone',
       ask: () => this.#ask(input, plan, uuid, signal),
       undo: (undoing) => this.#vms.destroy(uuid, undoing),
-      shown: () => this.#vms.shown(uuid, (vm) => vm !== undefined && !isPending(vm), 'is made', signal),
+      shown: () => this.#vms.shown(uuid, (vm) => vm !== undefined && isComplete(vm), 'is made', signal),
       progress: [5, 80],
     });
     this.#vms.made(uuid, input.name);
@@ -154,7 +154,7 @@ export class Creation {
 
   async #ask(input: CreateVm, plan: Plan, uuid: string, signal: AbortSignal): Promise<string | undefined> {
     const begun = await this.#vms.find(uuid, signal);
-    if (begun) return isComplete(begun) ? undefined : taskOf(begun);
+    if (begun) return this.#vms.making(begun, signal);
     try {
       const answer =
         plan.from === 'disks'
@@ -176,6 +176,13 @@ export class Creation {
       ask: async () => {
         const image = await this.#images.demand(iso, 'iso', signal);
         return this.#vms.edit(uuid, (spec) => insertCdrom(spec, image.uuid), signal);
+      },
+      // The next change writes back what it reads, which must not be the VM as it was.
+      shown: async () => {
+        const image = await this.#images.demand(iso, 'iso', signal);
+        const isInserted = (vm: JsonObject | undefined) =>
+          vm !== undefined && !isPending(vm) && !insertCdrom(objectAt(structuredClone(vm), 'spec'), image.uuid);
+        await this.#vms.shown(uuid, isInserted, 'has its CD-ROM', signal);
       },
     });
   }

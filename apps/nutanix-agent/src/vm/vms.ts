@@ -5,7 +5,7 @@ import { patiently, until } from '../client/patience.ts';
 import { isNotFound, type PrismClient } from '../client/prism-client.ts';
 import type { Pages } from '../client/paging.ts';
 import { taskOf, type Tasks } from '../client/tasks.ts';
-import { isPending, nameOf, stateOf, uuidOf } from './vm-reader.ts';
+import { isComplete, isPending, nameOf, stateOf, uuidOf } from './vm-reader.ts';
 import { isUuid } from './uuid.ts';
 
 export interface Patience {
@@ -150,6 +150,21 @@ export class Vms {
       },
       signal,
       this.#patience.busyMs,
+    );
+  }
+
+  /**
+   * The task that makes a VM which a process before asked for; undefined when it is made, or will be without a task that shows.
+   * @throws ProblemError `host-rejected` when it could not be made, and Prism goes on showing it
+   */
+  async making(vm: JsonObject, signal: AbortSignal): Promise<string | undefined> {
+    if (isComplete(vm)) return undefined;
+    const task = taskOf(vm) ?? (await this.#tasks.openOn(uuidOf(vm), signal))[0];
+    if (task !== undefined || isPending(vm)) return task;
+    const [said] = objectsAt(objectAt(vm, 'status'), 'message_list');
+    throw new ProblemError(
+      'host-rejected',
+      `Prism: VM ${uuidOf(vm)} could not be made: ${textAt(said, 'message') ?? 'without an explanation'}. Prism Central has more in its tasks and alerts.`,
     );
   }
 
