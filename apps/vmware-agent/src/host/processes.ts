@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 
 /** A process of this machine. */
@@ -43,12 +44,21 @@ export async function readProcess(pid: number): Promise<HostProcess | undefined>
 /** Fields of /proc/<pid>/stat behind the name, which may contain anything. */
 export const statusFields = (status: string): string[] => status.slice(status.lastIndexOf(')') + 2).split(' ');
 
+/** A process that has ended and that its parent did not ask about yet is none. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+  return !hasProcessFiles || !isZombie(pid);
+}
+
+function isZombie(pid: number): boolean {
+  try {
+    return statusFields(readFileSync(`/proc/${pid}/stat`, 'utf8'))[0] === 'Z';
+  } catch {
+    return true;
   }
 }
 

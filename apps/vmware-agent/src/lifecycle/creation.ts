@@ -212,6 +212,11 @@ export class Creation {
 
   async #template({ template: wanted }: CreateVm): Promise<{ vmx: string; nics: NicInput[] } | undefined> {
     if (wanted === undefined) return undefined;
+    if (this.#vmrun.hostType === 'player')
+      throw new ProblemError(
+        'capability-missing',
+        'A VM is made from a template by a clone, which VMware Player cannot make. Make it from an image, or install Workstation Pro.',
+      );
     const templates = await this.#discovery.templates();
     for (const machine of templates) {
       const vmx = await this.#machines.configuration(machine).catch(() => undefined);

@@ -60,6 +60,28 @@ describe('the snapshots of a .vmsd file', () => {
     ).toEqual([3, 4]);
   });
 
+  it('are addressed so that vmrun cannot mean another, or not at all', () => {
+    const named = (...names: [uid: number, parent: number, name: string][]) =>
+      tree(
+        names
+          .map(
+            ([uid, parent, name], position) =>
+              `snapshot${position}.uid = "${uid}"\nsnapshot${position}.parent = "${parent}"\nsnapshot${position}.displayName = "${name}"\n`,
+          )
+          .join(''),
+      );
+    const address = (of: SnapshotTree, uid: number) => of.addressOf(of.byId(String(uid))!);
+    const nested = named([1, 0, 'a'], [2, 1, 'a'], [3, 1, 'b']);
+    expect([address(nested, 2), address(nested, 3)]).toEqual(['a/a', 'b']);
+    // Either vmrun takes it for the way to a root, or it refuses.
+    expect(address(nested, 1)).toBe('a');
+    expect(() => address(named([1, 0, 'a'], [2, 0, 'a']), 1)).toThrow(/does not uniquely identify/);
+    expect(address(named([1, 0, 'x/y']), 1)).toBe('x/y');
+    expect(() => address(named([1, 0, 'x'], [2, 1, 'y'], [3, 2, 'x/y']), 3)).toThrow(/does not uniquely identify/);
+    const twins = named([1, 0, 'a'], [2, 1, 'b'], [3, 1, 'b']);
+    expect(() => address(twins, 2)).toThrow(/does not uniquely identify/);
+  });
+
   it('are none in an empty file, and in none', () => {
     expect(tree('').shown()).toEqual([]);
     expect(new SnapshotTree(undefined).shown()).toEqual([]);

@@ -1,4 +1,4 @@
-import type { Snapshot } from '@polyvirt/contracts';
+import { ProblemError, type Snapshot } from '@polyvirt/contracts';
 import type { Dictionary } from '../vmx/dictionary.ts';
 
 /** One snapshot of a .vmsd file. */
@@ -56,10 +56,19 @@ export class SnapshotTree {
     return this.childrenOf(snapshot).flatMap((child) => [child, ...this.descendantsOf(child)]);
   }
 
-  /** What vmrun is to be told: the name, or the way from the root when another has the same. */
+  /**
+   * What vmrun is to be told: the name, or the way from the root when another has the same. Throws `host-rejected` when that
+   * may mean another snapshot, too.
+   */
   addressOf(snapshot: VmsdSnapshot): string {
     const isUnique = this.all.filter(({ name }) => name === snapshot.name).length === 1;
-    return isUnique ? snapshot.name : this.#pathOf(snapshot).join('/');
+    const address = isUnique ? snapshot.name : this.#pathOf(snapshot).join('/');
+    if (this.#meaningsOf(address).some(({ uid }) => uid !== snapshot.uid))
+      throw new ProblemError(
+        'host-rejected',
+        `vmrun knows snapshots by name only, and "${address}" does not uniquely identify one of this VM. Rename it, or the others, in the Workstation window.`,
+      );
+    return address;
   }
 
   /** As the contract shows them. */
@@ -76,6 +85,21 @@ export class SnapshotTree {
       state: hasMemory ? 'running' : 'stopped',
       createdAt: createdAt.toISOString(),
     }));
+  }
+
+  /** Snapshots at the end of this way from a root, and those with slashes in their names that it may be read as. */
+  #meaningsOf(address: string): VmsdSnapshot[] {
+    const steps = address.split(/[\\/]/).filter((step) => step !== '');
+    const isStep = (step: string | undefined) => (one: VmsdSnapshot) => one.name === step;
+    const known = new Set(this.all.map(({ uid }) => uid));
+    const roots = this.all.filter(({ parent }) => !known.has(parent));
+    const below = steps
+      .slice(1)
+      .reduce(
+        (level, step) => level.flatMap((one) => this.childrenOf(one).filter(isStep(step))),
+        roots.filter(isStep(steps[0])),
+      );
+    return steps.length > 1 ? [...below, ...this.all.filter(({ name }) => name === address)] : below;
   }
 
   #pathOf(snapshot: VmsdSnapshot): string[] {

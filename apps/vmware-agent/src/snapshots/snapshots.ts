@@ -7,10 +7,18 @@ import type { Machine } from '../inventory/identity.ts';
 import { vmsdOf, type Machines } from '../inventory/machines.ts';
 import type { Power } from '../power.ts';
 import { achieve, type Patience } from '../vmrun/achieve.ts';
+import { isUnsupported } from '../vmrun/vmrun.problems.ts';
 import type { Vmrun } from '../vmrun/vmrun.ts';
 import { editDictionary } from '../vmx/dictionary-file.ts';
 import { SnapshotTree, type VmsdSnapshot } from './snapshot-tree.ts';
-import { describeSnapshot } from './vmsd-edits.ts';
+import { describeSnapshot, forgetClone } from './vmsd-edits.ts';
+
+const noDeletionAlone = (cause: unknown) =>
+  new ProblemError(
+    'host-rejected',
+    'This release of Workstation deletes no snapshot on its own that has others below it. Delete those first, or together with it.',
+    { cause },
+  );
 
 const isOnState = (state: VmState) => state === 'running' || state === 'paused';
 
@@ -180,22 +188,33 @@ export class Snapshots implements SnapshotFacet {
   /** Deletes a snapshot unless it is gone. */
   drop(machine: Machine, id: string, children: boolean, signal: AbortSignal): Promise<void> {
     const find = async () => (await this.#machines.snapshots(machine)).byId(id);
+    const act = async () => {
+      const tree = await this.#machines.snapshots(machine);
+      const address = tree.addressOf(tree.byId(id)!);
+      if (!(await this.#machines.isOn(machine))) {
+        await removeStaleLocks(machine.vmx);
+        await this.#forgetGoneClones(machine, tree);
+      }
+      const args = ['deleteSnapshot', machine.vmx, address, ...(children ? ['andDeleteChildren'] : [])];
+      await this.#vmrun.change(args, { deadline: 'disk', signal });
+    };
     return this.#vmrun.alone([machine.vmx], async () => {
-      await achieve(
-        {
-          what: 'the snapshot is gone',
-          signal,
-          isDone: async () => (await find()) === undefined,
-          act: async () => {
-            if (!(await this.#machines.isOn(machine))) await removeStaleLocks(machine.vmx);
-            const address = (await this.#machines.snapshots(machine)).addressOf((await find())!);
-            const args = ['deleteSnapshot', machine.vmx, address, ...(children ? ['andDeleteChildren'] : [])];
-            await this.#vmrun.change(args, { deadline: 'disk', signal });
-          },
-        },
-        this.#patience,
-      );
+      try {
+        const isDone = async () => (await find()) === undefined;
+        await achieve({ what: 'the snapshot is gone', signal, isDone, act }, this.#patience);
+      } catch (error) {
+        if (children || !isUnsupported(error)) throw error;
+        const tree = await this.#machines.snapshots(machine);
+        const snapshot = tree.byId(id);
+        throw snapshot && tree.childrenOf(snapshot).length > 0 ? noDeletionAlone(error) : error;
+      }
     });
+  }
+
+  /** Those who deleted them by hand told nobody, and some builds refuse for them. */
+  async #forgetGoneClones({ vmx }: Machine, tree: SnapshotTree): Promise<void> {
+    for (const clone of tree.all.flatMap(({ clones }) => clones))
+      if (!(await exists(clone))) await forgetClone(vmsdOf(vmx), clone);
   }
 
   /** Takes back what `take` made, also when it ended half-way. */

@@ -43,6 +43,7 @@ const window =
 
 const notPoweredOn = /not powered on/i;
 const blocked = /blocked waiting for a user operation/i;
+const unsupported = /not supported for the specified parameters/i;
 const busy = /already in progress|handle is executing another function|disks are busy/i;
 
 /** Texts of vmrun and vmware-vdiskmanager, and what they mean to a caller. The first that matches counts. */
@@ -119,7 +120,7 @@ const rules: readonly Rule[] = [
     wayOut: 'It needs Workstation Pro.',
   },
   {
-    pattern: /not supported for the specified parameters/i,
+    pattern: unsupported,
     code: 'host-rejected',
     wayOut: 'Try again; when it stays so, try the same in the Workstation window, which tells more.',
     passes: true,
@@ -164,6 +165,9 @@ export const isNotPoweredOn = (error: unknown): boolean =>
 
 /** Whether vmrun says that the machine asks a question. */
 export const isBlocked = (error: unknown): boolean => error instanceof VmwareError && blocked.test(error.said);
+
+/** Whether vmrun says that it does not do this here, which may pass or not. */
+export const isUnsupported = (error: unknown): boolean => error instanceof VmwareError && unsupported.test(error.said);
 
 /** Whether vmrun says that something else works on the machine. */
 export const isBusy = (error: unknown): boolean => error instanceof VmwareError && busy.test(error.said);
