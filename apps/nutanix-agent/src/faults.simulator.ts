@@ -40,7 +40,7 @@ beforeAll(async () => {
   simulator = await PrismSimulator.start({ args: ['--seed-vms', '3'] });
   const looks = { firstMs: 20, mostMs: 100 };
   driver = driverOn(simulator, {
-    callMs: 1_000,
+    callMs: 600,
     retryMs: 10,
     busyMs: 5_000,
     settleMs: 5_000,
