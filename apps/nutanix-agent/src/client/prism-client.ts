@@ -1,7 +1,7 @@
 import type { TLSSocket } from 'node:tls';
-import { backOff, pause } from './back-off.ts';
-import { exchange, type Reply } from './exchange.ts';
+import { Agent, request, type Dispatcher } from 'undici';
 import { isUuid } from '../vm/uuid.ts';
+import { backOff, pause } from './back-off.ts';
 import { isObject, type JsonObject } from './json.ts';
 import {
   PrismCertificateError,
@@ -11,7 +11,7 @@ import {
   refusalIn,
 } from './prism-error.ts';
 import { cookieOf, Session } from './session.ts';
-import { Connections, connectTrusted, type TlsTrust } from './tls.ts';
+import { connector, connectTrusted, type TlsTrust } from './tls.ts';
 
 export interface PrismClientOptions {
   /** `https://prism.example:9440` */
@@ -57,7 +57,7 @@ export class PrismClient {
   readonly url: URL;
   readonly #options: Required<Pick<PrismClientOptions, 'callMs' | 'tries' | 'retryMs'>>;
   readonly #trust: TlsTrust;
-  readonly #connections: Connections;
+  readonly #agent: Agent;
   readonly #authorization: string;
   readonly #session: Session | undefined;
   /** Nobody calls before: Prism has asked for fewer calls. By `Date.now()`. */
@@ -67,7 +67,14 @@ export class PrismClient {
     this.url = new URL(url);
     this.#trust = trust;
     this.#options = { callMs: rest.callMs ?? 15_000, tries: rest.tries ?? 5, retryMs: rest.retryMs ?? 300 };
-    this.#connections = new Connections(trust, CONNECTIONS);
+    const { callMs } = this.#options;
+    this.#agent = new Agent({
+      connect: connector(trust, callMs),
+      connections: CONNECTIONS,
+      keepAliveTimeout: 30_000,
+      headersTimeout: callMs,
+      bodyTimeout: callMs,
+    });
     this.#authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
     this.#session = auth === 'session' ? new Session((signal) => this.#logIn(signal)) : undefined;
   }
@@ -114,8 +121,7 @@ export class PrismClient {
   }
 
   close(): Promise<void> {
-    this.#connections.destroy();
-    return Promise.resolve();
+    return this.#agent.destroy();
   }
 
   async #withLogin(
@@ -159,26 +165,29 @@ export class PrismClient {
     { body, headers, signal }: { body: unknown; headers: Record<string, string>; signal: AbortSignal },
   ): Promise<Answer> {
     const within = AbortSignal.any([signal, AbortSignal.timeout(this.#options.callMs)]);
-    const message = {
-      method,
-      headers: {
-        accept: 'application/json',
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...headers,
-      },
-      body: body === undefined ? undefined : JSON.stringify(body),
-    };
-    let reply: Reply;
+    let response: Dispatcher.ResponseData;
+    let text: string;
     try {
-      reply = await exchange(this.#connections, new URL(path, this.url), message, within);
+      response = await request(new URL(path, this.url), {
+        method,
+        dispatcher: this.#agent,
+        headers: {
+          accept: 'application/json',
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        body: body === undefined ? null : JSON.stringify(body),
+        signal: within,
+      });
+      text = await response.body.text();
     } catch (error) {
       throw this.#noAnswer(error, signal);
     }
-    const parsed = parse(reply.text);
-    const wait = retryAfter(reply.headers['retry-after']);
-    const refusal = refusalIn(method, reply.status, parsed, wait, path.split('/').find(isUuid));
+    const parsed = parse(text);
+    const wait = retryAfter(response.headers['retry-after']);
+    const refusal = refusalIn(method, response.statusCode, parsed, wait, path.split('/').find(isUuid));
     if (refusal) throw refusal;
-    return { body: isObject(parsed) ? parsed : {}, headers: reply.headers };
+    return { body: isObject(parsed) ? parsed : {}, headers: response.headers };
   }
 
   #noAnswer(error: unknown, signal: AbortSignal): unknown {
@@ -216,8 +225,8 @@ const isCertificateFault = (code: string | undefined): boolean =>
   code !== undefined && /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS/.test(code);
 
 /** Seconds, or a date. */
-function retryAfter(header: string | undefined): number | undefined {
-  if (header === undefined) return undefined;
+function retryAfter(header: string | string[] | undefined): number | undefined {
+  if (typeof header !== 'string') return undefined;
   const seconds = /^\d+$/.test(header) ? Number(header) : (Date.parse(header) - Date.now()) / 1_000;
   return Number.isFinite(seconds) ? Math.max(0, seconds) : undefined;
 }

@@ -6,15 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { exchange } from '../client/exchange.ts';
+import { Agent, request } from 'undici';
 import { objectAt, objectsAt, textAt, type JsonObject } from '../client/json.ts';
-import { Connections } from '../client/tls.ts';
 
 const BIN = fileURLToPath(new URL('../../../../simulators/prism/bin/prism-simulator', import.meta.url));
 const MAIN = fileURLToPath(new URL('../../../../simulators/prism/dist/main.js', import.meta.url));
 const LIST_LENGTH = 500;
-const CONNECTIONS = 8;
-const CALL_MS = 60_000;
 
 export type Knobs = Readonly<Record<string, unknown>>;
 
@@ -43,7 +40,7 @@ export class PrismSimulator {
   #url = '';
   #controlUrl = '';
   #certificate = '';
-  #connections: Connections | undefined;
+  #agent: Agent | undefined;
 
   private constructor(
     readonly folder: string,
@@ -86,7 +83,7 @@ export class PrismSimulator {
   /** Starts it again on the same port and the same state, when a fault has killed it. */
   async revive(): Promise<void> {
     if (this.isAlive) return;
-    this.#connections?.destroy();
+    await this.#agent?.destroy();
     this.#child = this.#spawn(new URL(this.#url).port);
     await this.#ready();
   }
@@ -97,23 +94,23 @@ export class PrismSimulator {
       this.#child.kill('SIGTERM');
       await exit;
     }
-    this.#connections?.destroy();
+    await this.#agent?.destroy();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
   /** A call of v3 as its own console would make it. */
   async v3(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<JsonObject> {
-    const message = {
+    const { statusCode, body: answer } = await request(`${this.#url}/api/nutanix/v3${path}`, {
       method,
+      dispatcher: this.#agent!,
       headers: {
         authorization: `Basic ${Buffer.from(`${this.username}:${this.password}`).toString('base64')}`,
         'content-type': 'application/json',
       },
-      body: body === undefined ? undefined : JSON.stringify(body),
-    };
-    const url = new URL(`/api/nutanix/v3${path}`, this.#url);
-    const { status, text } = await exchange(this.#connections!, url, message, AbortSignal.timeout(CALL_MS));
-    if (status >= 400) throw new Error(`${method} ${path}: ${status} ${text}`);
+      body: body === undefined ? null : JSON.stringify(body),
+    });
+    const text = await answer.text();
+    if (statusCode >= 400) throw new Error(`${method} ${path}: ${statusCode} ${text}`);
     return text === '' ? {} : ((JSON.parse(text) as JsonObject | null) ?? {});
   }
 
@@ -186,6 +183,6 @@ export class PrismSimulator {
     this.#url = url;
     this.#controlUrl = said.get('control on') ?? '';
     this.#certificate = readFileSync(said.get('ca certificate:') ?? '', 'utf8');
-    this.#connections = new Connections({ ca: this.#certificate }, CONNECTIONS);
+    this.#agent = new Agent({ connect: { ca: this.#certificate } });
   }
 }
