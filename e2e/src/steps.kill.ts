@@ -1,92 +1,136 @@
+import { randomInt } from 'node:crypto';
 import { expect } from '@jest/globals';
 import type { Client, Operation } from '@polyvirt/api-client';
 import { JournalTap } from './kill/journal-tap.ts';
 import { killAt, type Point, type Task } from './kill/killer.ts';
 import { Ledger } from './kill/ledger.ts';
-import { createVm } from './requests.ts';
+import { createVm, deleteVm, power, readVm } from './requests.ts';
 import type { Stack } from './stack/stack.ts';
 import { storiesOn } from './stack/story.ts';
 
 const host = 'kvm-a';
-const targets = ['agent-kvm-a', 'gateway', 'organizer', 'nats-server'] as const;
 const verbs = ['create', 'clone', 'linked clone', 'snapshot', 'delete'] as const;
 type Verb = (typeof verbs)[number];
 
+/**
+ * The agent carries the steps out and the bus keeps them; what one kind of step shows of the bus, another shows again. The
+ * others see a beginning and an end, whatever it is of.
+ */
+const rows: readonly { target: string; atSteps: readonly Verb[]; atStages: readonly Verb[] }[] = [
+  { target: 'agent-kvm-a', atSteps: verbs, atStages: [] },
+  { target: 'nats-server', atSteps: ['create', 'linked clone', 'snapshot'], atStages: ['clone', 'delete'] },
+  { target: 'gateway', atSteps: [], atStages: ['create', 'clone', 'snapshot', 'delete'] },
+  { target: 'organizer', atSteps: [], atStages: ['create', 'clone', 'snapshot', 'delete'] },
+];
+
 const story = storiesOn({ agents: [{ kind: 'kvm', id: host }] });
 const blank = { host, memoryMiB: 32, disks: [{ sizeGiB: 1 }] };
+/** Nobody else of this machine's network has it: each machine that gets it is gone before the next is made. */
+const address = `192.168.122.${randomInt(100, 250)}`;
+/** With everything that a create has a step for; too small for its guest, whose boot would take the time of the services. */
+const full = {
+  host,
+  memoryMiB: 32,
+  disks: [{ image: 'tiny-linux', copy: 'cow' as const }],
+  nics: [{ network: 'default', address }],
+  cloudInit: { userData: '#cloud-config\n' },
+};
 
 let tap: JournalTap;
 let ledger: Ledger;
 let source: string;
 let original: string;
+let running: string;
 let machines = 0;
 
-/** One thing to ask for, and what is to be noted when it has been done. */
+/** One thing to ask for, and what is to be noted and tidied up when it has been done. */
 interface Work extends Task {
-  note(operation: Operation): void;
+  settle(operation: Operation): Promise<void>;
 }
 
 /** What is asked for and what it needs; nothing is killed while that is made. */
-async function workOf({ admin, prefix }: Stack, verb: Verb): Promise<Work> {
+async function workOf(stack: Stack, verb: Verb): Promise<Work> {
+  const { admin, prefix } = stack;
   const name = `${prefix}${verb.replace(' ', '-')}-${(machines += 1)}`;
   const named = ({ input }: { input: unknown }) => (input as { name?: string } | null)?.name === name;
   switch (verb) {
     case 'create':
       return {
-        ask: () => admin.POST('/api/v1/vms', { body: { ...blank, name } }),
+        ask: () => admin.POST('/api/v1/vms', { body: { ...full, name, start: true } }),
         isIt: named,
-        note: ({ vmId }) => ledger.made(vmId!, name),
+        settle: async ({ vmId }) => {
+          ledger.made(vmId!, name, { isOn: true });
+          expect((await readVm(admin, vmId!)).state).toBe('running');
+          expect(await stack.kvm.isReserved(address)).toBe(true);
+          await stop(admin, vmId!);
+          await deleteVm(admin, vmId!);
+          ledger.deleted(vmId!);
+          expect(await stack.kvm.isReserved(address)).toBe(false);
+        },
       };
     case 'clone':
     case 'linked clone': {
-      const from = verb === 'clone' ? source : original;
+      const linked = verb === 'linked clone';
+      const from = linked ? original : source;
       const params = { path: { vmId: from } };
       return {
-        ask: () => admin.POST('/api/v1/vms/{vmId}/clone', { params, body: { name, linked: verb === 'linked clone' } }),
+        ask: () => admin.POST('/api/v1/vms/{vmId}/clone', { params, body: { name, linked, start: !linked } }),
         isIt: named,
-        note: ({ result }) => ledger.made(result!.vmId!, name, from),
+        settle: async ({ result }) => {
+          ledger.made(result!.vmId!, name, { source: from, isOn: !linked });
+          if (!linked) await stop(admin, result!.vmId!);
+        },
       };
     }
     case 'snapshot': {
-      const params = { path: { vmId: source } };
+      const params = { path: { vmId: running } };
       return {
-        ask: () => admin.POST('/api/v1/vms/{vmId}/snapshots', { params, body: { name } }),
+        ask: () => admin.POST('/api/v1/vms/{vmId}/snapshots', { params, body: { name, memory: true } }),
         isIt: named,
-        note: ({ result }) => ledger.snapshotted(source, result!.snapshot!),
+        settle: async ({ result }) => ledger.snapshotted(running, result!.snapshot!),
       };
     }
     case 'delete': {
-      const vm = await make(admin, name);
+      const vm = await make(admin, name, full);
       const params = { path: { vmId: vm.id } };
       return {
         ask: () => admin.DELETE('/api/v1/vms/{vmId}', { params }),
         isIt: ({ verb: asked, nativeId }) => asked === 'vm.delete' && nativeId === vm.nativeId,
-        note: () => ledger.deleted(vm.id),
+        settle: async () => {
+          ledger.deleted(vm.id);
+          expect(await stack.kvm.isReserved(address)).toBe(false);
+        },
       };
     }
   }
 }
 
-async function make(admin: Client, name: string) {
-  const vm = await createVm(admin, { ...blank, name });
+async function make(admin: Client, name: string, body: typeof blank | typeof full = blank) {
+  const vm = await createVm(admin, { ...body, name });
   ledger.made(vm.id, name);
   return vm;
 }
 
-/** The same again and again, killed one step later each time until there are no more steps; then at its end. */
-async function atEveryStep(stack: Stack, target: string, verb: Verb): Promise<number> {
+async function stop(admin: Client, vmId: string): Promise<void> {
+  await power(admin, vmId, 'stop', { force: true });
+  ledger.happened(vmId, 'vm.stopped');
+}
+
+/** The same again and again, killed at one point after the other; answers at how many it was. */
+async function atEach(what: 'step' | 'stage', stack: Stack, target: string, verb: Verb): Promise<number> {
   let kills = 0;
   const kill = async (point: Point): Promise<boolean> => {
     const task = await workOf(stack, verb);
     const { operation, isReached } = await killAt(stack, tap, { target, point, task });
     expect([point, operation.status, operation.error]).toEqual([point, 'succeeded', undefined]);
-    task.note(operation);
     await ledger.requireOneEnd(operation);
+    await task.settle(operation);
     if (isReached) kills += 1;
     return isReached;
   };
-  let step = 0;
-  while (await kill(step)) step += 1;
+  // One step later each time, until there are no more; or somewhere in the middle.
+  if (what === 'step') for (let step = 0; await kill(step);) step += 1;
+  else expect(await kill(1)).toBe(true);
   for (const point of ['ended', 'told'] as const) expect(await kill(point)).toBe(true);
   return kills;
 }
@@ -96,22 +140,26 @@ story('has machines to work with', async (stack) => {
   ledger = new Ledger(stack);
   source = (await make(stack.admin, `${stack.prefix}source`)).id;
   original = (await make(stack.admin, `${stack.prefix}original`)).id;
+  running = (await make(stack.admin, `${stack.prefix}running`)).id;
+  await power(stack.admin, running, 'start');
+  ledger.happened(running, 'vm.started');
 });
 
-for (const target of targets) {
-  for (const verb of verbs) {
+for (const { target, atSteps, atStages } of rows) {
+  const tell = (what: 'step' | 'stage', verb: Verb) =>
     story(
-      `does what was asked once when ${target} is killed at every step of a ${verb}`,
+      `does what was asked once when ${target} is killed at every ${what} of a ${verb}`,
       async (stack) => {
         const began = performance.now();
-        const kills = await atEveryStep(stack, target, verb);
+        const kills = await atEach(what, stack, target, verb);
         await ledger.requireTruth();
         const seconds = ((performance.now() - began) / 1_000).toFixed(1);
         process.stderr.write(`  ${target} killed at ${kills} points of a ${verb} in ${seconds} s\n`);
       },
       240_000,
     );
-  }
+  for (const verb of atSteps) tell('step', verb);
+  for (const verb of atStages) tell('stage', verb);
 }
 
 story('has lost and doubled nothing', async () => {

@@ -35,8 +35,9 @@ export class Ledger {
     return this.#machines.size;
   }
 
-  made(vmId: string, name: string, source?: string): void {
-    this.#machines.set(vmId, { name, events: ['vm.created'], snapshots: new Set(), isDeleted: false });
+  made(vmId: string, name: string, { source, isOn = false }: { source?: string; isOn?: boolean } = {}): void {
+    const events = ['vm.created', ...(isOn ? ['vm.started'] : [])];
+    this.#machines.set(vmId, { name, events, snapshots: new Set(), isDeleted: false });
     if (source !== undefined) this.happened(source, 'vm.cloned');
   }
 

@@ -3,6 +3,7 @@ import { Libvirt, type Domain } from '@polyvirt/node-libvirt';
 import { ensureLibvirt, run } from '@polyvirt/tools';
 
 const uri = 'qemu:///system';
+const network = 'default';
 
 /** Runs virsh on this machine's libvirt, as an operator would. Rejects when it fails. */
 export async function virsh(...args: string[]): Promise<string> {
@@ -12,6 +13,22 @@ export async function virsh(...args: string[]): Promise<string> {
 const baseIn = (volumeXml: string): string | undefined => /<backingStore>\s*<path>([^<]+)<\/path>/.exec(volumeXml)?.[1];
 const disksIn = (domainXml: string): string[] =>
   [...domainXml.matchAll(/<source file='([^']+)'/g)].map(([, path]) => path!);
+
+const macsIn = (domainXml: string): string[] =>
+  [...domainXml.matchAll(/<mac address='([^']+)'/g)].map(([, mac]) => mac!);
+
+/** The addresses that the network of all keeps, by MAC. */
+async function reservations(): Promise<Map<string, string>> {
+  const xml = await virsh('net-dumpxml', network);
+  return new Map([...xml.matchAll(/<host mac='([^']+)'[^>]* ip='([^']+)'/g)].map(([, mac, ip]) => [mac!, ip!]));
+}
+
+async function release(mac: string): Promise<void> {
+  const ip = (await reservations()).get(mac);
+  if (ip === undefined) return;
+  const host = `<host mac='${mac}' ip='${ip}'/>`;
+  await virsh('net-update', network, 'delete', 'ip-dhcp-host', host, '--live', '--config');
+}
 
 /** What one stack has in this machine's libvirt: a storage pool, and every machine that begins with the prefix or uses the pool. */
 export class KvmBelongings {
@@ -68,10 +85,16 @@ export class KvmBelongings {
     });
   }
 
+  /** Whether the network keeps an address for a machine. */
+  async isReserved(address: string): Promise<boolean> {
+    return [...(await reservations()).values()].includes(address);
+  }
+
   /** Removes everything. */
   async remove(): Promise<void> {
     await this.#with(async (libvirt) => {
       for (const domain of await this.#domains(libvirt)) {
+        for (const mac of macsIn(await domain.xml({ inactive: true }))) await release(mac);
         if (await domain.isActive()) await domain.destroy();
         await domain.undefine({ nvram: true, snapshotsMetadata: true, managedSave: true, checkpointsMetadata: true });
       }
