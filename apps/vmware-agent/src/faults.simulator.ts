@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, it } from '@jest/globals';
 import { callFaults, callOf, faultyActs, knobCases, lateMs, type FaultyAct } from './testing/fault-cases.ts';
 import { SimulatedWorkstation } from './testing/simulated-workstation.ts';
-import { Strike, Together, type Blow } from './testing/strike.ts';
+import { Strike, type Blow } from './testing/strike.ts';
+import { Together } from './testing/together.ts';
 
 /** Calls get so long that are to end well, on a machine that is busy with others, too. */
 const callMs = 10_000;

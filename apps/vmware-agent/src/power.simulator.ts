@@ -37,7 +37,7 @@ describe('a graceful stop', () => {
 
   it('names the cause when the guest does not hear it', async () => {
     const { nativeId, vmx } = await started('deaf', { tools: 'absent' });
-    const problem = await expectProblem('timed-out', stop(nativeId, 2));
+    const problem = await expectProblem('timed-out', stop(nativeId, 5));
     expect(problem.message).toMatch(/Workstation says: .*VMware Tools are not running.*stop it with force/);
     expect(await host.vmrun('list')).toContain(vmx);
   }, 30_000);
