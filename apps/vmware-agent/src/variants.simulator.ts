@@ -66,7 +66,7 @@ const variants: readonly (readonly [title: string, knobs: Knobs, life: (lives: L
   ['leaves a VM off after a reset', { resetHard: 'leaves-off' }, (lives) => lives.reset()],
   ['has a guest that does not stop', { softStop: 'guest-ignores', softTimeoutMs: 300 }, (lives) => lives.stopInVain()],
   ['is busy after a suspend', { suspendBusyMs: 1_200 }, (lives) => lives.suspendAndResume()],
-  ['loses a VM', { crashAfterMs: 2_500 }, (lives) => lives.loseVm()],
+  ['loses a VM', { crashAfterMs: 4_000 }, (lives) => lives.loseVm()],
   ['refuses a second change', { busy: 'refuse' }, (lives) => lives.snapshotMeanwhile()],
   ['lets a second change wait', { busy: 'wait' }, (lives) => lives.snapshotMeanwhile()],
   [
