@@ -64,12 +64,14 @@ export class Power implements SuspendFacet {
     return 'changed';
   }
 
-  async reset(nativeId: NativeId, { journal, signal }: OperationContext): Promise<Effect> {
+  async reset(nativeId: NativeId, context: OperationContext): Promise<Effect> {
+    const { journal, signal } = context;
     const machine = await this.#machines.demandOpen(nativeId);
     await this.#look('reset', machine, journal);
     await journal.step({
       name: 'press reset',
       native: 'vmrun reset hard',
+      once: true,
       act: () =>
         this.#vmrun.alone([machine.vmx], async () => {
           let isPressed = false;
@@ -86,10 +88,10 @@ export class Power implements SuspendFacet {
             this.#patience,
           );
           this.#running.notePaused(nativeId, false);
-          // Some hosts leave it off.
-          await this.#powerOn(machine, signal);
         }),
     });
+    // Some hosts leave it off.
+    await this.#powerOnStep(machine, context);
     return 'changed';
   }
 

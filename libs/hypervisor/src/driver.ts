@@ -63,8 +63,8 @@ export interface Journal {
    * Carries a step out once, however often the command is delivered: a step that has ended answers with the result it had.
    * Throws the signal's reason before a step when the operation was cancelled. When the method throws, the undos of all
    * steps that have begun run in reverse, up to the first that fails: what is left stands on what came before it. One that
-   * fails with `host-offline` is tried again for some minutes. A repeat of the method must come by the same steps, so what it decides by the
-   * state of the host (is the name free, which disks are there) is decided in a step, and its result kept.
+   * fails with `host-offline` is tried again for some minutes. A repeat of the method must come by the same steps, so what it
+   * decides by the state of the host (is the name free, which disks are there) is decided in a step, and its result kept.
    */
   step<Result extends Json | void>(step: Step<Result>): Promise<Result>;
 }
