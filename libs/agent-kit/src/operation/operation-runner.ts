@@ -19,6 +19,7 @@ import { compacted, isOwn, type JournalEntry, type Outcome, type OwnEntry } from
 import { JournalRecord } from './journal-record.ts';
 import { OperationJournal } from './operation-journal.ts';
 import { RunningOperation, type Done, type Work } from './running-operation.ts';
+import { takeBack, type Ending } from './take-back.ts';
 import { causeOf, claimsOf, targetOf } from './targets.ts';
 import { Telling } from './telling.ts';
 
@@ -26,10 +27,6 @@ import { Telling } from './telling.ts';
 const maxAttempts = 20;
 /** By then two agents with one host id have found each other out, and one of them is left. */
 const settledWithinMs = 10_000;
-/** How long one undo may take. */
-const undoWithinMs = 5 * 60_000;
-
-type Ending = NonNullable<OwnEntry['takingBack']>;
 
 const log = new Logger('Operations');
 
@@ -231,7 +228,12 @@ export class OperationRunner {
       ending ??= this.#endingOf(running, error);
     }
     if (done && !ending) return this.#success(running, record, telling, done);
-    const notes = await this.#takeBack(running, record, telling, { journal, ending: ending!, patience });
+    const notes = await takeBack(journal, record, {
+      ending: ending!,
+      patience,
+      isLeaving: () => running.stopReason === 'drain' || this.#options.signal.aborted,
+      onTakenBack: () => telling.progressed(),
+    });
     return this.#failure(running, ending!, notes);
   }
 
@@ -276,46 +278,6 @@ export class OperationRunner {
       status: isCancelled ? 'cancelled' : 'failed',
       problem: { ...problem.toProblem(requestId), operationId },
     };
-  }
-
-  /**
-   * Takes back what was made, the last first. What cannot be taken back ends it: everything before is what that stands on,
-   * and a disk must not go before the machine that writes to it.
-   */
-  async #takeBack(
-    running: RunningOperation,
-    record: JournalRecord,
-    telling: Telling,
-    { journal, ending, patience }: { journal: OperationJournal; ending: Ending; patience: HostPatience },
-  ): Promise<string[]> {
-    const { entry } = record;
-    const { undos, lost } = journal;
-    const undoOf = new Map(undos.map(({ step, run }) => [step, run]));
-    const made = entry.steps.filter((step) => undoOf.has(step) || lost.includes(step)).reverse();
-    if (undos.length > 0 && !entry.takingBack) {
-      entry.takingBack = ending;
-      await record.save();
-    }
-    for (const [index, step] of made.entries()) {
-      if (running.stopReason === 'drain') throw new Redeliver();
-      const left = made
-        .slice(index + 1)
-        .map(({ name }) => `"${name}" was not taken back: what came after it is there.`);
-      const undo = undoOf.get(step);
-      if (!undo) return [`"${step.name}" was not taken back: it could not be come by again.`, ...left];
-      try {
-        await patience.outlast(() => undo(AbortSignal.timeout(undoWithinMs)));
-        step.undone = true;
-        if (step.status !== 'failed') step.status = 'undone';
-        await record.save();
-        telling.progressed();
-      } catch (error) {
-        if (error instanceof Redeliver || this.#options.signal.aborted || record.isLost) throw new Redeliver();
-        log.error(error, `could not take back "${step.name}" of operation ${entry.command.operationId}`);
-        return [`Could not take back "${step.name}": ${asProblemError(error).message}`, ...left];
-      }
-    }
-    return [];
   }
 
   async #success(
