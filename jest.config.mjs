@@ -30,6 +30,7 @@ export default {
   testTimeout: 30_000,
   projects: [
     suite('unit', 'spec'),
+    suite('service', 'service'),
     suite('libvirt', 'libvirt'),
     suite('database', 'database'),
     suite('conformance', 'conformance'),
