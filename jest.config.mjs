@@ -10,6 +10,9 @@ const suite = (displayName, ending, options = {}) => ({
   modulePathIgnorePatterns: ['<rootDir>/\\.polyvirt/', '/dist/'],
   extensionsToTreatAsEsm: ['.ts'],
   testEnvironment: 'node',
+  // Files of one worker share a nats-server; it is started when one needs it, and these end it.
+  globalSetup: '<rootDir>/libs/bus/src/testing/brokers.setup.ts',
+  globalTeardown: '<rootDir>/libs/bus/src/testing/brokers.teardown.ts',
   testEnvironmentOptions: { customExportConditions: ['@polyvirt/source', 'node', 'node-addons'] },
   transform: {
     '^.+\\.ts$': [

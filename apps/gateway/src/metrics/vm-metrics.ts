@@ -40,8 +40,10 @@ export class VmMetrics implements OnModuleInit, OnModuleDestroy {
       if (subject === subjects.metrics(batch.host)) this.memory.add(batch, Date.now());
     });
     this.stopListening = this.inventory.onChange((id, entry) => {
-      if (!entry) this.memory.forget(id);
+      if (entry) this.memory.note(entry.record);
+      else this.memory.forget(id);
     });
+    for (const { record } of this.inventory.vms.all()) this.memory.note(record);
   }
 
   onModuleDestroy(): void {
@@ -49,12 +51,16 @@ export class VmMetrics implements OnModuleInit, OnModuleDestroy {
     this.stopListening();
   }
 
-  /** Throws `vm-not-found`, or `metrics-not-found` while there is no reading. */
+  /** Throws `vm-not-found`, or `metrics-not-found` while there is no reading of the state that the VM is in. */
   present(id: VmId): Metrics {
-    const { host } = this.inventory.require(id).record;
+    const { host, state } = this.inventory.require(id).record;
     const metrics = this.memory.latest(id, Date.now());
     if (metrics) return metrics;
-    throw new ProblemError('metrics-not-found', `There is no reading of ${id} in the last minute. Is ${host} online?`);
+    throw new ProblemError(
+      'metrics-not-found',
+      `There is no reading of ${id} in the last minute since it is ${state}. ` +
+        `If that is new, try again in a few seconds; otherwise see whether host ${host} is online.`,
+    );
   }
 
   async history(id: VmId, query: HistoryQuery): Promise<MetricsHistory> {

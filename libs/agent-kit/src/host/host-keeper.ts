@@ -16,7 +16,6 @@ import type { HypervisorDriver } from '@polyvirt/hypervisor';
 import { isDeepStrictEqual } from 'node:util';
 import type { AgentIdentity } from './identity.ts';
 
-const probeWithinMs = 10_000;
 const listWithinMs = 20_000;
 
 const log = new Logger('Host');
@@ -38,6 +37,7 @@ export class HostKeeper {
     private readonly driver: HypervisorDriver,
     private readonly identity: AgentIdentity,
     private readonly signal: AbortSignal,
+    private readonly probeWithinMs: number,
   ) {}
 
   get health(): Health {
@@ -78,7 +78,7 @@ export class HostKeeper {
 
   async #probe(): Promise<HostStatus> {
     // A driver that hangs must not keep the host looking healthy.
-    const patience = this.#within(probeWithinMs);
+    const patience = this.#within(this.probeWithinMs);
     const silence = new Promise<HostStatus>((resolve) => {
       patience.addEventListener('abort', () => resolve(this.#silent()), { once: true });
     });
@@ -88,7 +88,7 @@ export class HostKeeper {
   #silent(): HostStatus {
     const health: Health = {
       status: 'unhealthy',
-      detail: `The hypervisor did not answer within ${probeWithinMs / 1_000} s.`,
+      detail: `The hypervisor did not answer within ${this.probeWithinMs / 1_000} s.`,
     };
     const { capabilities, capacity = {}, notes = [], version } = this.#status ?? {};
     return {

@@ -17,6 +17,8 @@ export interface Fault {
   readonly hang?: boolean;
   /** The call waits until the fault is disarmed. */
   readonly hold?: boolean;
+  /** The call waits for this, or for the signal. */
+  readonly until?: Promise<unknown>;
   /** Another tool removes the VM that the call is about. */
   readonly vanish?: boolean;
   /** The process is killed on the spot, as by a power cut. */
@@ -79,6 +81,7 @@ export class FakeFaults {
   async #suffer(fault: Fault, at: string, signal: AbortSignal | undefined, nativeId: NativeId | undefined) {
     if (fault.delayMs !== undefined) await pause(fault.delayMs, signal);
     if (fault.hang) await pause(2 ** 31 - 1, signal);
+    if (fault.until) await unlessAborted(fault.until, signal);
     if (fault.vanish && nativeId !== undefined) this.vanish(nativeId);
     if (fault.crash) await die();
     if (fault.breakWith !== undefined) throw new Error(fault.breakWith);
@@ -96,14 +99,14 @@ export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   }
 }
 
-/** Waits for a promise, and throws the reason of the signal when that is earlier. */
-async function unlessAborted(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+/** The same, or the reason of the signal when that is earlier. */
+async function unlessAborted(work: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
   signal?.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal?.reason);
-  signal?.addEventListener('abort', abort);
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal?.reason);
+  signal?.addEventListener('abort', abort, { once: true });
   try {
-    await Promise.race([promise, aborted.promise]);
+    await Promise.race([work, aborted]);
   } finally {
     signal?.removeEventListener('abort', abort);
   }

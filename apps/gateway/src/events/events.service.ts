@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually } from '@polyvirt/bus/testing';
+import { eventually, type NatsServer } from '@polyvirt/bus/testing';
 import type { CloudEvent, Host, Problem } from '@polyvirt/contracts';
 import { TestHouse } from '../testing/test-house.ts';
 import type { FakeAgent } from '../testing/fake-agent.ts';
 import type { TestGateway } from '../testing/test-gateway.ts';
+import { EventFeed } from './event-feed.ts';
 import { EventStreams, mostStreamsEach } from './event-streams.ts';
 
 interface Seen {
@@ -73,19 +74,25 @@ function addressOf(gateway: TestGateway): Promise<string> {
 }
 
 describe('GET /events', () => {
-  let house: TestHouse;
+  let house: TestHouse<NatsServer>;
   let agent: FakeAgent;
   const clients: SseClient[] = [];
 
   beforeAll(async () => {
-    house = await TestHouse.start();
+    house = await TestHouse.startAlone();
     agent = await house.startAgent();
     await eventually(async () => {
       expect((await house.call<Host>('GET', '/hosts/kvm-a')).body.state).toBe('ready');
     });
+    // That the host has come is told behind that, and is no matter of any test.
+    await eventually(() => expect(house.gateway.app.get(EventFeed).window.last).toBe(1));
   }, 30_000);
   afterAll(() => house.stop(), 30_000);
-  afterEach(() => Promise.all(clients.splice(0).map((client) => client.leave())));
+  afterEach(async () => {
+    await Promise.all(clients.splice(0).map((client) => client.leave()));
+    await nobodyListens();
+  });
+  const nobodyListens = () => eventually(() => expect(house.gateway.app.get(EventStreams).count).toBe(0));
 
   const open = async (query = '', headers: Record<string, string> = {}, gateway = house.gateway) => {
     const { client, problem } = await SseClient.open(gateway, house.token, query, headers);
@@ -118,9 +125,7 @@ describe('GET /events', () => {
     const cursor = first.last;
     for (let n = 0; n < 20; n++) await agent.show('resume', { cpus: n + 1 });
     await house.nats.restart();
-    const other = await house.startGateway();
-    house.gateways.pop();
-    try {
+    await house.withGateway(async (other) => {
       for (let n = 20; n < 40; n++) await agent.show('resume', { cpus: n + 1 });
       for (const client of [
         await open('', { 'last-event-id': cursor }),
@@ -135,10 +140,9 @@ describe('GET /events', () => {
       const both = await open('?since=0', { 'last-event-id': cursor });
       await eventually(() => expect(both.seen.length).toBeGreaterThanOrEqual(40));
       expect(both.seen[0]!.id).toBeGreaterThan(Number(cursor));
-    } finally {
+      // Those at the other gateway among them.
       await Promise.all(clients.splice(0).map((client) => client.leave()));
-      await other.stop();
-    }
+    });
   }, 60_000);
 
   it('survives nats-server while it is open', async () => {
@@ -162,22 +166,28 @@ describe('GET /events', () => {
   });
 
   it('answers cursor-expired with the oldest cursor for one that is gone or never was', async () => {
-    expect(await refused('?since=999999')).toEqual({ status: 410, code: 'cursor-expired', oldestCursor: '0' });
     const admin = await house.connect('admin');
-    await admin.manager.streams.purge('POLYVIRT_EVENTS', { seq: 5 });
-    // The first gateway still has them in memory; one that starts now has not.
-    const other = await house.startGateway();
-    house.gateways.pop();
-    try {
-      expect((await open('?since=1')).closed).toBeUndefined();
-      const { status, problem } = await SseClient.open(other, house.token, '?since=1');
-      expect([status, problem?.code, problem?.oldestCursor]).toEqual([410, 'cursor-expired', '4']);
-      const client = await open('?since=4', {}, other);
-      await eventually(() => expect(client.seen[0]?.id).toBe(5));
+    const stream = async () => (await admin.manager.streams.info('POLYVIRT_EVENTS')).state;
+    const oldest = async () => String(Math.max((await stream()).first_seq, 1) - 1);
+    const never = { status: 410, code: 'cursor-expired', oldestCursor: await oldest() };
+    expect(await refused('?since=999999')).toEqual(never);
+    const before = (await stream()).last_seq;
+    for (let cpus = 1; cpus <= 4; cpus += 1) await agent.show('expiring', { cpus });
+    // The first gateway has them in memory by then, and one that starts after the purge never.
+    await eventually(async () => expect((await house.vm('kvm-a~expiring')).cpus).toBe(4));
+    const memory = await open(`?since=${before}`);
+    await eventually(() => expect(memory.seen.map(({ event }) => cpusOf(event))).toEqual([1, 2, 3, 4]));
+    await admin.manager.streams.purge('POLYVIRT_EVENTS', { seq: before + 3 });
+    expect(await oldest()).toBe(String(before + 2));
+    await house.withGateway(async (other) => {
+      await eventually(() => expect(other.app.get(EventFeed).window.last).toBeGreaterThanOrEqual(before + 4));
+      expect((await open(`?since=${before}`)).closed).toBeUndefined();
+      const { status, problem } = await SseClient.open(other, house.token, `?since=${before}`);
+      expect([status, problem?.code, problem?.oldestCursor]).toEqual([410, 'cursor-expired', `${before + 2}`]);
+      const client = await open(`?since=${before + 2}`, {}, other);
+      await eventually(() => expect(client.seen[0]?.id).toBe(before + 3));
       await client.leave();
-    } finally {
-      await other.stop();
-    }
+    });
   }, 30_000);
 
   it.each([
@@ -197,35 +207,46 @@ describe('GET /events', () => {
     const { client } = await SseClient.open(house.gateway, accessToken);
     clients.push(client!);
     await house.gateway.call('POST', '/api/v1/auth/logout', { body: { refreshToken } });
-    await eventually(() => expect(client!.closed?.reason).toBe('token-expired'), 10_000);
+    await eventually(() => expect(client!.closed?.reason).toBe('token-expired'));
+    await client!.leave();
+    await nobodyListens();
     for (let n = 0; n < mostStreamsEach; n++) await open();
     expect(await refused()).toMatchObject({ status: 429, code: 'too-many-requests' });
-  }, 20_000);
+  });
 
-  it('cuts a client that reads nothing, and the gateway lives on', async () => {
-    const { port } = new URL(await addressOf(house.gateway));
-    const socket = connect(Number(port), '127.0.0.1');
-    socket.pause();
-    socket.write(`GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${house.token}\r\n\r\n`);
-    const streams = house.gateway.app.get(EventStreams);
-    streams.pace = { stallMs: 500, farewellMs: 500 };
-    const notes = 'x'.repeat(200_000);
-    await eventually(() => expect(streams.count).toBe(1));
-    for (let n = 0; n < 80; n++) await agent.show('big', { name: `${n}${notes}` });
-    const closed = once(socket, 'close');
-    await eventually(() => expect(streams.count).toBe(0), 10_000);
-    socket.resume();
-    await closed;
-    expect((await house.call('GET', '/vms')).status).toBe(200);
-  }, 30_000);
+  it(
+    'cuts a client that reads nothing, and the gateway lives on',
+    () =>
+      house.withGateway(async (gateway) => {
+        const { port } = new URL(await addressOf(gateway));
+        const streams = gateway.app.get(EventStreams);
+        streams.pace = { stallMs: 50, farewellMs: 50 };
+        const socket = connect(Number(port), '127.0.0.1');
+        socket.pause();
+        socket.write(`GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${house.token}\r\n\r\n`);
+        const notes = 'x'.repeat(200_000);
+        await eventually(() => expect(streams.count).toBe(1));
+        for (let n = 0; n < 80; n++) await agent.show('big', { name: `${n}${notes}` });
+        const closed = once(socket, 'close');
+        await eventually(() => expect(streams.count).toBe(0));
+        socket.resume();
+        await closed;
+        expect((await house.call('GET', '/vms', undefined, {}, gateway)).status).toBe(200);
+        await agent.vanish('big');
+      }),
+    30_000,
+  );
 
-  it('says good-bye when the gateway shuts down', async () => {
-    const other = await house.startGateway();
-    house.gateways.pop();
-    const client = await open('', {}, other);
-    await other.stop();
-    await eventually(() => expect(client.closed?.reason).toBe('shutting-down'));
-  }, 30_000);
+  it(
+    'says good-bye when the gateway shuts down',
+    () =>
+      house.withGateway(async (other) => {
+        const client = await open('', {}, other);
+        await other.stop();
+        await eventually(() => expect(client.closed?.reason).toBe('shutting-down'));
+      }),
+    30_000,
+  );
 });
 
 const cpusOf = ({ data }: CloudEvent) => (data as { vm: { cpus: number } }).vm.cpus;

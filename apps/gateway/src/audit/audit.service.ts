@@ -44,14 +44,14 @@ describe('audit', () => {
   });
 
   it('records what was refused, with the code', async () => {
-    const viewer = await gateway.as('viewer');
+    const { username, token: viewer } = await gateway.signUp('viewer');
     await gateway.call('POST', '/api/v1/users', {
       token: viewer,
       body: { username: 'eve', role: 'admin', password: adminPassword },
     });
     await gateway.call('GET', '/api/v1/audit', { token: viewer });
     await gateway.call('DELETE', '/api/v1/tokens/5f0c2b1e-8a44-4d0b-9a55-2f1d6c3e7b90', { token: viewer });
-    const { items } = await read('?actor=viewer&outcome=refused');
+    const { items } = await read(`?actor=${username}&outcome=refused`);
     expect(items).toEqual([
       expect.objectContaining({
         action: 'token.deleted',

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '@polyvirt/bus/testing';
 import { Host, Operation, ProblemError, Vm, type Page, type Problem } from '@polyvirt/contracts';
 import { TestHouse } from '../testing/test-house.ts';
@@ -10,13 +10,14 @@ describe('VMs of a gateway', () => {
   let count = 0;
 
   beforeAll(async () => {
-    house = await TestHouse.start(['kvm-a', 'kvm-b']);
+    house = await TestHouse.start({ hosts: ['kvm-a', 'kvm-b'] });
     agent = await house.startAgent('kvm-a');
     await eventually(async () => {
       expect((await house.call<Host>('GET', '/hosts/kvm-a')).body.state).toBe('ready');
     });
   });
   afterAll(() => house.stop());
+  afterEach(() => agent.relax());
 
   /** A VM of its own for a test. */
   const newVm = async (change: Parameters<FakeAgent['show']>[1] = {}) => {
@@ -195,7 +196,7 @@ describe('VMs of a gateway', () => {
       const failed = await house.ask('PATCH', `/vms/${id}`, { cpus: 4, labels: { tier: 'db' } });
       expect(failed.body).toMatchObject({ status: 'failed', error: { code: 'host-rejected', detail: 'It said no.' } });
       expect(await house.vm(id)).toMatchObject({ cpus: 1, labels: {} });
-      agent.failures.clear();
+      agent.relax();
       expect((await house.ask('PATCH', `/vms/${id}`, { cpus: 4, labels: { tier: 'db' } })).body.status).toBe(
         'succeeded',
       );

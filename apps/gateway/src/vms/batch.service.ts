@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '@polyvirt/bus/testing';
 import { ProblemError, type Host, type Operation, type Page, type Problem } from '@polyvirt/contracts';
 import { TestHouse } from '../testing/test-house.ts';
@@ -19,8 +19,8 @@ describe('a batch', () => {
   }, 30_000);
   afterAll(() => house.stop(), 30_000);
 
+  afterEach(() => agent.relax());
   beforeEach(async () => {
-    agent.failures.clear();
     ids = await Promise.all(
       Array.from({ length: 6 }, async () => {
         const nativeId = `b-${++count}`;
@@ -28,7 +28,8 @@ describe('a batch', () => {
         return `kvm-a~${nativeId}`;
       }),
     );
-    await eventually(async () => expect((await house.call('GET', `/vms/${ids.at(-1)}`)).status).toBe(200));
+    for (const id of ids)
+      await eventually(async () => expect((await house.call('GET', `/vms/${id}`)).status).toBe(200));
   });
 
   const parts = async (id: string) =>
@@ -97,22 +98,22 @@ describe('a batch', () => {
   });
 
   it('is carried on by another gateway when its own is gone, and asks of no VM twice', async () => {
-    const second = await house.startGateway();
-    house.gateways.pop();
-    const gate = agent.hold('vm.start');
-    const { body } = (await second.call('POST', '/api/v1/vms/batch', {
-      token: house.token,
-      body: { ids, action: 'start', maxParallel: 2 },
-    })) as { body: Operation };
-    await eventually(async () => expect(await parts(body.id)).toHaveLength(2));
-    await second.stop();
-    const before = agent.done.length;
-    gate.release();
-    agent.gates.clear();
-    await eventually(async () => {
-      const { body: now } = await house.call<Operation>('GET', `/operations/${body.id}`);
-      expect(now).toMatchObject({ status: 'succeeded', result: { succeeded: 6, failed: 0, skipped: 0 } });
-    }, 30_000);
-    expect(agent.done.length - before).toBe(6);
+    await house.withGateway(async (second) => {
+      const gate = agent.hold('vm.start');
+      const { body } = (await second.call('POST', '/api/v1/vms/batch', {
+        token: house.token,
+        body: { ids, action: 'start', maxParallel: 2 },
+      })) as { body: Operation };
+      await eventually(async () => expect(await parts(body.id)).toHaveLength(2));
+      await second.stop();
+      const before = agent.done.length;
+      gate.release();
+      agent.gates.clear();
+      await eventually(async () => {
+        const { body: now } = await house.call<Operation>('GET', `/operations/${body.id}`);
+        expect(now).toMatchObject({ status: 'succeeded', result: { succeeded: 6, failed: 0, skipped: 0 } });
+      }, 30_000);
+      expect(agent.done.length - before).toBe(6);
+    });
   }, 60_000);
 });

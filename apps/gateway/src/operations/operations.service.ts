@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { makeEvent, openBucket, publishEvent } from '@polyvirt/bus';
-import { eventually } from '@polyvirt/bus/testing';
+import { eventually, type NatsServer } from '@polyvirt/bus/testing';
 import {
   buckets,
   keys,
@@ -24,16 +24,17 @@ import { OperationEntity } from './operation.entity.ts';
 const soon = (ms: number) => new Date(Date.now() + ms).toISOString();
 
 describe('operations of a gateway', () => {
-  let house: TestHouse;
+  let house: TestHouse<NatsServer>;
   let agent: FakeAgent;
   let count = 0;
 
   beforeAll(async () => {
-    house = await TestHouse.start(['kvm-a', 'kvm-b', 'kvm-gone']);
+    house = await TestHouse.startAlone({ hosts: ['kvm-a', 'kvm-b', 'kvm-gone'] });
     agent = await house.startAgent('kvm-a');
     await eventually(async () => expect(await stateOf('kvm-a')).toBe('ready'));
   }, 30_000);
   afterAll(() => house.stop(), 30_000);
+  afterEach(() => agent.relax());
 
   const stateOf = async (host: string) => (await house.call<Host>('GET', `/hosts/${host}`)).body.state;
   const operation = async (id: string) => (await house.call<Operation>('GET', `/operations/${id}`)).body;
@@ -65,7 +66,9 @@ describe('operations of a gateway', () => {
     const gate = agent.hold('vm.start');
     const { body } = await house.call<Operation>('POST', `/vms/${id}/start`);
     await eventually(async () => expect((await operation(body.id)).status).toBe('running'));
-    expect((await house.call<StatsSummary>('GET', '/stats/summary')).body.operations.running).toBe(1);
+    await eventually(async () =>
+      expect((await house.call<StatsSummary>('GET', '/stats/summary')).body.operations.running).toBe(1),
+    );
     const cancelled = await house.ask('POST', `/operations/${body.id}/cancel`);
     expect([cancelled.status, cancelled.body.status]).toEqual([200, 'cancelled']);
     gate.release();
@@ -79,7 +82,7 @@ describe('operations of a gateway', () => {
     agent.failures.set('vm.start', new ProblemError('insufficient-capacity', 'No memory is left.'));
     const failed = await house.ask('POST', `/vms/${id}/start`);
     expect(failed.body).toMatchObject({ status: 'failed', error: { code: 'insufficient-capacity' } });
-    agent.failures.clear();
+    agent.relax();
     const retried = await house.ask('POST', `/operations/${failed.body.id}/retry`);
     expect(retried.body).toMatchObject({ verb: 'vm.start', status: 'succeeded', retryOf: failed.body.id, vmId: id });
     const again = await house.call<Problem>('POST', `/operations/${retried.body.id}/retry`);
@@ -134,7 +137,7 @@ describe('operations of a gateway', () => {
       await eventually(async () => {
         const { status, error } = await operation(expiring.body.id);
         expect([status, error?.code, error?.retryable]).toEqual(['failed', 'expired', true]);
-      }, 15_000);
+      });
       expect((await house.vm(id)).operation).toBeUndefined();
     }, 60_000);
   });
@@ -209,8 +212,8 @@ describe('operations of a gateway', () => {
       const command = JSON.parse(row.command!) as { operationId: string };
       left.command = JSON.stringify({ ...command, operationId: left.id, notAfter: soon(60_000) });
       await rows().transaction((manager) => manager.insert(OperationEntity, left));
-      await eventually(async () => expect((await operation(left.id)).status).toBe('succeeded'), 15_000);
-    }, 20_000);
+      await eventually(async () => expect((await operation(left.id)).status).toBe('succeeded'));
+    });
 
     it('between the verdict and the event are ended as the verdict says', async () => {
       const id = await newVm();
@@ -224,8 +227,8 @@ describe('operations of a gateway', () => {
       const journal = openBucket(await house.connect('admin'), buckets.journal, z.unknown());
       await journal.create(keys.journal('kvm-a', left.id), { ended: 'cancelled' });
       await rows().transaction((manager) => manager.insert(OperationEntity, left));
-      await eventually(async () => expect((await operation(left.id)).status).toBe('cancelled'), 15_000);
-    }, 20_000);
+      await eventually(async () => expect((await operation(left.id)).status).toBe('cancelled'));
+    });
 
     it('are ended when they are overdue, however many older ones an agent has begun and is away with', async () => {
       const id = await newVm();
@@ -253,20 +256,21 @@ describe('operations of a gateway', () => {
   });
 
   it('are the same on every gateway of one database, and each hears of their end', async () => {
-    const second = await house.startGateway();
-    const id = await newVm();
-    await eventually(async () => expect((await house.vm(id, second)).state).toBe('stopped'));
-    const gate = agent.hold('vm.start');
-    const { body } = await house.call<Operation>('POST', `/vms/${id}/start`);
-    await eventually(async () => expect((await house.vm(id, second)).operation).toBe(body.id));
-    const busy = await house.call<Problem>('POST', `/vms/${id}/stop`, {}, {}, second);
-    expect([busy.status, busy.body.operationId]).toEqual([409, body.id]);
-    // The second gateway takes part in projecting; labels given at the first are seen there too.
-    gate.release();
-    await eventually(async () => expect((await operation(body.id)).status).toBe('succeeded'));
-    await house.call('PATCH', `/vms/${id}`, { labels: { seen: 'everywhere' } });
-    await eventually(async () => expect((await house.vm(id, second)).labels).toEqual({ seen: 'everywhere' }));
-    await eventually(async () => expect((await house.vm(id, second)).operation).toBeUndefined());
+    await house.withGateway(async (second) => {
+      const id = await newVm();
+      await eventually(async () => expect((await house.vm(id, second)).state).toBe('stopped'));
+      const gate = agent.hold('vm.start');
+      const { body } = await house.call<Operation>('POST', `/vms/${id}/start`);
+      await eventually(async () => expect((await house.vm(id, second)).operation).toBe(body.id));
+      const busy = await house.call<Problem>('POST', `/vms/${id}/stop`, {}, {}, second);
+      expect([busy.status, busy.body.operationId]).toEqual([409, body.id]);
+      // The second gateway takes part in projecting; labels given at the first are seen there too.
+      gate.release();
+      await eventually(async () => expect((await operation(body.id)).status).toBe('succeeded'));
+      await house.call('PATCH', `/vms/${id}`, { labels: { seen: 'everywhere' } });
+      await eventually(async () => expect((await house.vm(id, second)).labels).toEqual({ seen: 'everywhere' }));
+      await eventually(async () => expect((await house.vm(id, second)).operation).toBeUndefined());
+    });
   }, 30_000);
 
   it('go on where they were when nats-server was killed', async () => {

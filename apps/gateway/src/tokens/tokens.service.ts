@@ -12,10 +12,11 @@ describe('API tokens', () => {
   let gateway: TestGateway;
   let admin: string;
   let operator: string;
+  let operatorName: string;
   beforeAll(async () => {
     gateway = await startTestGateway();
     admin = (await gateway.login()).accessToken;
-    operator = await gateway.as('operator');
+    ({ token: operator, username: operatorName } = await gateway.signUp('operator'));
   });
   afterAll(() => gateway.stop());
 
@@ -30,10 +31,10 @@ describe('API tokens', () => {
     expect(body.secret).toMatch(/^pv_[A-Za-z0-9_-]{43}$/);
     expect(body.secret.startsWith(body.prefix)).toBe(true);
     const shown = (await list(operator)).body.items.find(({ id }) => id === body.id);
-    expect(shown).toMatchObject({ name: 'ci', owner: 'operator', prefix: body.prefix });
+    expect(shown).toMatchObject({ name: 'ci', owner: operatorName, prefix: body.prefix });
     expect(shown).not.toHaveProperty('secret');
     const asked = await me(body.secret);
-    expect(asked.body).toMatchObject({ user: { username: 'operator' }, token: { id: body.id, name: 'ci' } });
+    expect(asked.body).toMatchObject({ user: { username: operatorName }, token: { id: body.id, name: 'ci' } });
     expect(asked.body.permissions.sort()).toEqual(['vm:power', 'vm:read']);
     expect((await list(operator)).body.items.find(({ id }) => id === body.id)?.lastUsedAt).toBeDefined();
   });

@@ -1,5 +1,6 @@
 import { Controller, HttpCode, Module, Param, Post, Res } from '@nestjs/common';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { eventually } from '@polyvirt/bus/testing';
 import { ProblemError, type User } from '@polyvirt/contracts';
 import type { FastifyReply } from 'fastify';
 import { Changes } from '../audit/changes.decorator.ts';
@@ -91,10 +92,15 @@ describe('Idempotency-Key', () => {
   });
 
   it('lets simultaneous repeats wait for the first one', async () => {
-    let open = () => {};
-    probe.gate = new Promise<void>((resolve) => (open = resolve));
+    const idempotency = gateway.app.get(Idempotency);
+    const opened = jest.spyOn(idempotency, 'open');
+    const { promise, resolve } = Promise.withResolvers<void>();
+    probe.gate = promise;
     const answers = Promise.all([ask('race'), ask('race'), ask('race'), ask('race')]);
-    setTimeout(open, 100);
+    // All are in, and one of them has come through to the probe.
+    await eventually(() => expect([opened.mock.calls.length, probe.calls]).toEqual([4, 1]));
+    opened.mockRestore();
+    resolve();
     const calls = (await answers).map(({ body }) => body.call);
     expect(calls).toEqual([1, 1, 1, 1]);
     expect(probe.calls).toBe(1);
