@@ -51,6 +51,8 @@ export interface FakeMachine extends FakeHardware {
   snapshots: FakeSnapshot[];
   currentSnapshot: string | null;
   createdAt: string;
+  /** Why nobody can read it; another tool has spoilt it. */
+  unreadable?: string;
   /** Epoch ms of the power-on; counters and the boot are reckoned from it. */
   poweredOnAt?: number;
   /** Epoch ms at which the guest will have shut down. */
