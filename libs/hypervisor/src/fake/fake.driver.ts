@@ -80,8 +80,11 @@ export class FakeDriver implements HypervisorDriver {
     this.#ownsHost = options.host === undefined;
     const host = options.host ?? new FakeHost(options);
     this.host = host;
-    this.faults = new FakeFaults(options.faults ?? [], (nativeId) => {
-      if (host.find(nativeId)) host.undefine(nativeId);
+    this.faults = new FakeFaults(options.faults ?? [], {
+      vanish: (nativeId) => {
+        if (host.find(nativeId)) host.undefine(nativeId);
+      },
+      crash: (nativeId) => host.crash(nativeId),
     });
     const calls = new FakeCalls(host, this.faults);
     this.#calls = calls;
@@ -105,7 +108,7 @@ export class FakeDriver implements HypervisorDriver {
       };
     }
     if (!without.networks)
-      this.networks = { list: (signal) => calls.call('networks', undefined, signal, () => [...host.networks]) };
+      this.networks = { list: (signal) => calls.call('networks', undefined, signal, () => host.networks) };
     if (!without.guest) {
       this.guest = {
         read: (nativeId, signal) =>
@@ -130,7 +133,8 @@ export class FakeDriver implements HypervisorDriver {
       health: this.host.health,
       version: 'fake 1.0',
       capabilities: capabilitiesWithout(this.#without),
-      capacity: { cpus: 64, memoryMiB: 262_144, storageGiB: this.host.storageGiB },
+      capacity: this.host.capacity,
+      ...(Object.keys(this.host.limits).length > 0 && { limits: this.host.limits }),
       notes: ['This host is made up: it runs no machines.'],
     };
     try {
