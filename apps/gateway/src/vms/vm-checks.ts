@@ -53,17 +53,10 @@ export function requireNetworks(
   pointer: '/nics' | '/addNics',
   others: Iterable<VmRecord>,
 ): void {
-  for (const [n, { network, address }] of nics.entries()) {
-    const found = networks.find(({ name }) => name === network);
-    const at = `${pointer}/${n}`;
-    if (!found) {
-      const known = networks.map(({ name }) => name);
-      throw missing('network-not-found', 'network', network, id, `${at}/network`, known);
-    }
-    if (address === 'auto' || found.fixedAddresses) continue;
-    const fault = `The network "${network}" of ${id} cannot reserve a fixed address. Ask for "auto".`;
-    throw new ProblemError('invalid-input', fault, { errors: [{ pointer: `${at}/address`, detail: fault }] });
-  }
+  const known = networks.map(({ name }) => name);
+  for (const [n, { network }] of nics.entries())
+    if (!known.includes(network))
+      throw missing('network-not-found', 'network', network, id, `${pointer}/${n}/network`, known);
   if (nics.length > 0) requireNics(nics, pointer, { networks, macRanges: limits?.macRanges, others: [...others] });
 }
 
