@@ -1,5 +1,7 @@
 import type { Disk, Firmware, Nic } from '@polyvirt/contracts';
+import { readSource, type DiskSource } from '../storage/disk-source.ts';
 import { attribute, child, children, parseXml, text, type Xml } from '../xml.ts';
+import { readMetadata } from './metadata.ts';
 
 /** What the definition of a domain says, in our words. Sizes of disks are not in it. */
 export interface DomainDefinition {
@@ -23,7 +25,9 @@ export interface DomainDefinition {
 export interface DomainDisk {
   readonly device: Disk['device'];
   readonly kind: 'disk' | 'cdrom' | 'floppy' | 'lun';
-  readonly path: string | undefined;
+  readonly source: DiskSource;
+  /** As declared, which is how QEMU reads it. */
+  readonly format: string | undefined;
   readonly readonly: boolean;
 }
 
@@ -36,7 +40,7 @@ export function readDomain(xml: string): DomainDefinition {
   const domain = child(parseXml(xml), 'domain');
   if (!domain) throw new SyntaxError('not a domain definition');
   const devices = child(domain, 'devices');
-  const metadata = child(child(domain, 'metadata'), 'polyvirt:vm');
+  const { createdAt, pendingName } = readMetadata(domain);
   const maximumCpus = Number(text(domain, 'vcpu') ?? 1);
   return {
     name: text(domain, 'name') ?? '',
@@ -50,8 +54,8 @@ export function readDomain(xml: string): DomainDefinition {
     nics: children(devices, 'interface').map(readNic),
     vnc: readVnc(devices),
     nvram: text(child(domain, 'os'), 'nvram'),
-    createdAt: text(metadata, 'polyvirt:created'),
-    pendingName: text(metadata, 'polyvirt:pendingName'),
+    createdAt,
+    pendingName,
   };
 }
 
@@ -86,13 +90,12 @@ function readFirmware(os: Xml | undefined): Firmware {
 }
 
 function readDisk(disk: Xml): DomainDisk {
-  const source = child(disk, 'source');
   const kind = attribute(disk, 'device') ?? 'disk';
   return {
     device: attribute(child(disk, 'target'), 'dev') ?? '',
     kind: kind === 'cdrom' || kind === 'floppy' || kind === 'lun' ? kind : 'disk',
-    path:
-      attribute(source, 'file') ?? attribute(source, 'dev') ?? attribute(source, 'volume') ?? attribute(source, 'name'),
+    source: readSource(disk),
+    format: attribute(child(disk, 'driver'), 'type'),
     readonly: disk['readonly'] !== undefined,
   };
 }

@@ -141,6 +141,16 @@ export class StoragePool {
     return undefined;
   }
 
+  /** Deletes a file of any pool. A link that led to it goes with it. */
+  async delete(path: string): Promise<void> {
+    const volume = await this.at(path);
+    if (!volume) return;
+    await orUndefined(volume.delete());
+    if (!(await this.files.isLink(path))) return;
+    const link = await orUndefined(this.#libvirt.volumes.getByPath(path));
+    if (link) await orUndefined(link.delete());
+  }
+
   /** libvirt knows what was in the pool when it last looked, and others make files as well. */
   async #volumeIn(pool: Pool, name: string): Promise<Volume | undefined> {
     const known = await orUndefined(pool.volume(name));
