@@ -1,4 +1,5 @@
 import { XMLBuilder, XMLParser } from 'fast-xml-parser';
+import { readAllEntities } from './xml.ts';
 
 const options = {
   preserveOrder: true,
@@ -8,8 +9,8 @@ const options = {
   parseAttributeValue: false,
   trimValues: false,
 } as const;
-const parser = new XMLParser({ ...options, commentPropName: '#comment' });
-const builder = new XMLBuilder({ ...options, commentPropName: '#comment' });
+const parser = new XMLParser({ ...options, ...readAllEntities, commentPropName: '#comment', cdataPropName: '#cdata' });
+const builder = new XMLBuilder({ ...options, commentPropName: '#comment', cdataPropName: '#cdata' });
 
 const ATTRIBUTES = ':@';
 
