@@ -1,4 +1,4 @@
-import type { CreateVm, DeleteVm, DriverVm, HostStatus, NativeId, StopVm } from '@polyvirt/contracts';
+import type { CreateVm, DeleteVm, DriverVm, HostStatus, NativeDefinition, NativeId, StopVm } from '@polyvirt/contracts';
 import {
   ProblemGuard,
   type Effect,
@@ -10,7 +10,7 @@ import {
 import { Libvirt } from '@polyvirt/node-libvirt';
 import { Accelerator, type AccelerationSetting } from './acceleration.ts';
 import { VncConsole } from './console.ts';
-import { isDisk } from './domain/domain-reader.ts';
+import { isDisk, readDomain } from './domain/domain-reader.ts';
 import { Machines } from './domain/machines.ts';
 import { GuestAgent } from './guest.ts';
 import { toProblem } from './libvirt.problems.ts';
@@ -18,6 +18,7 @@ import { Cloning } from './lifecycle/cloning.ts';
 import { Creation } from './lifecycle/creation.ts';
 import { Reconfiguration } from './lifecycle/reconfiguration.ts';
 import { Removal } from './lifecycle/removal.ts';
+import { StateFiles } from './lifecycle/state-files.ts';
 import { MetricsSweep } from './metrics.ts';
 import { Networks } from './networks.ts';
 import { PendingNames } from './pending-names.ts';
@@ -26,6 +27,7 @@ import { probe } from './probe.ts';
 import { SnapshotReader } from './snapshots/snapshot-reader.ts';
 import { Snapshots } from './snapshots/snapshots.ts';
 import { StateWaiter } from './state-waiter.ts';
+import { HostFiles } from './storage/host-files.ts';
 import { ImageLibrary } from './storage/image-library.ts';
 import { StoragePool, type StoragePoolSettings } from './storage/storage-pool.ts';
 import { DomainWatch } from './watch.ts';
@@ -71,12 +73,13 @@ export class LibvirtDriver implements HypervisorDriver {
   constructor(options: LibvirtDriverOptions) {
     const { uri, socketPath } = options;
     const libvirt = Libvirt.lazy({ uri, ...(socketPath === undefined ? {} : { socketPath }) });
-    const storage = new StoragePool(libvirt, options.pool);
+    const storage = new StoragePool(libvirt, options.pool, new HostFiles({ local: isLocalUri(uri) || socketPath !== undefined }));
+    const stateFiles = new StateFiles(libvirt, storage);
     const networks = new Networks(libvirt);
     const machines = new Machines(libvirt, networks, new SnapshotReader());
     const images = new ImageLibrary(storage, options.imageFolder);
     const accelerator = new Accelerator(libvirt, options.acceleration);
-    const names = new PendingNames();
+    const names = new PendingNames(stateFiles);
     const waiter = new StateWaiter(libvirt);
 
     this.#libvirt = libvirt;
@@ -85,12 +88,12 @@ export class LibvirtDriver implements HypervisorDriver {
     this.#accelerator = accelerator;
     this.#power = guard.facet(new Power(machines, names, waiter));
     this.#creation = guard.facet(new Creation({ libvirt, machines, storage, images, networks, accelerator }));
-    this.#removal = guard.facet(new Removal({ libvirt, machines, storage, networks }));
+    this.#removal = guard.facet(new Removal({ libvirt, machines, storage, networks, stateFiles }));
 
     this.suspend = this.#power;
     this.reconfigure = guard.facet(new Reconfiguration({ libvirt, machines, storage, networks, names, waiter }));
-    this.clone = guard.facet(new Cloning({ libvirt, machines, storage }));
-    this.snapshots = guard.facet(new Snapshots(machines));
+    this.clone = guard.facet(new Cloning({ libvirt, machines, storage, stateFiles }));
+    this.snapshots = guard.facet(new Snapshots(machines, stateFiles));
     this.metrics = guard.facet(new MetricsSweep(libvirt));
     this.watch = new DomainWatch({ libvirt, machines, networks, names });
     this.console = guard.facet(new VncConsole(machines));
@@ -102,19 +105,7 @@ export class LibvirtDriver implements HypervisorDriver {
       templates: () => guard.run(() => this.#templates()),
     };
     this.export = {
-      definition: (nativeId: NativeId) =>
-        guard.run(async () => {
-          const domain = await machines.domain(nativeId);
-          const { disks, nvram } = await machines.definition(domain);
-          const files = [...disks.filter(isDisk).map(({ path }) => path), nvram].filter(
-            (path) => path?.startsWith('/') === true,
-          );
-          return {
-            format: 'libvirt-xml' as const,
-            text: await domain.xml({ inactive: true }),
-            files: files as string[],
-          };
-        }),
+      definition: (nativeId: NativeId) => guard.run(() => this.#definition(nativeId, storage, stateFiles)),
     };
   }
 
@@ -158,8 +149,20 @@ export class LibvirtDriver implements HypervisorDriver {
     return this.#libvirt.close();
   }
 
+  async #definition(nativeId: NativeId, storage: StoragePool, stateFiles: StateFiles): Promise<NativeDefinition> {
+    const domain = await this.#machines.domain(nativeId);
+    const text = await domain.xml({ inactive: true });
+    const sources = readDomain(text).disks.filter(isDisk).map(({ source }) => source);
+    const paths = await Promise.all(sources.map((source) => source && storage.pathOf(source)));
+    const files = [...paths.filter((path) => path !== undefined), ...(await stateFiles.of(text))];
+    return { format: 'libvirt-xml', text, files: [...new Set(files)] };
+  }
+
   async #templates() {
     const domains = await this.#libvirt.domains.list({ inactive: true });
     return domains.map(({ uuid, name }) => ({ nativeId: uuid, name })).sort((a, b) => a.name.localeCompare(b.name));
   }
 }
+
+/** Without a host, or with a transport that leads nowhere else. */
+const isLocalUri = (uri: string): boolean => /^\w+(?:\+unix)?:\/\/(?:localhost|127\.0\.0\.1|\[::1\])?\//.test(uri);

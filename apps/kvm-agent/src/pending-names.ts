@@ -1,8 +1,7 @@
 import type { Domain } from '@polyvirt/node-libvirt';
-import { buildMetadata, METADATA_PREFIX, METADATA_URI, readMetadata } from './domain/metadata.ts';
 import { readDomain } from './domain/domain-reader.ts';
+import { changeOwnMetadata } from './domain/own-metadata.ts';
 import type { StateFiles } from './lifecycle/state-files.ts';
-import { child, parseXml } from './xml.ts';
 
 /** libvirt renames no running machine. The new name waits in its metadata and is applied once the machine is off. */
 export class PendingNames {
@@ -14,10 +13,7 @@ export class PendingNames {
 
   /** Notes the name that a running machine is to get; undefined forgets it. */
   async note(domain: Domain, name: string | undefined): Promise<void> {
-    const metadata = readMetadata(child(parseXml(await domain.xml()), 'domain'));
-    const element = buildMetadata({ ...metadata, pendingName: name });
-    const impact = { live: await domain.isActive(), config: await domain.isPersistent() };
-    await domain.setMetadataElement(METADATA_URI, METADATA_PREFIX, element, impact);
+    await changeOwnMetadata(domain, { pendingName: name });
   }
 
   /** Gives a machine that is off the name that waits for it. Returns whether there was one. */

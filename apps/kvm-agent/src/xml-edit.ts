@@ -1,4 +1,5 @@
 import { XMLBuilder, XMLParser } from 'fast-xml-parser';
+import { readAllEntities } from './xml.ts';
 
 const options = {
   preserveOrder: true,
@@ -8,8 +9,8 @@ const options = {
   parseAttributeValue: false,
   trimValues: false,
 } as const;
-const parser = new XMLParser({ ...options, commentPropName: '#comment' });
-const builder = new XMLBuilder({ ...options, commentPropName: '#comment' });
+const parser = new XMLParser({ ...options, ...readAllEntities, commentPropName: '#comment', cdataPropName: '#cdata' });
+const builder = new XMLBuilder({ ...options, commentPropName: '#comment', cdataPropName: '#cdata' });
 
 const ATTRIBUTES = ':@';
 
@@ -86,7 +87,7 @@ export class Element {
   /** All elements in it, in their order. */
   get elements(): Element[] {
     return this.#content
-      .filter((node) => !('#text' in node) && !('#comment' in node))
+      .filter((node) => !Object.keys(node).some((key) => key.startsWith('#')))
       .map((node) => new Element(node));
   }
 

@@ -2,9 +2,9 @@ import { derivedMac } from '@polyvirt/hypervisor';
 import { setNvram } from '../lifecycle/state-files.ts';
 import { EditableXml, type Element } from '../xml-edit.ts';
 import { renewCharacterDevices } from './clone-character-devices.ts';
-import { addBases, ownMetadata, setPlace } from './domain-edits.ts';
-import { METADATA_PREFIX } from './metadata.ts';
 import { describeShared } from './clone-shared.ts';
+import { addBases, ownMetadata, setPlace } from './domain-edits.ts';
+import { METADATA_PREFIX } from './domain-xml.ts';
 
 export interface CloneEdits {
   readonly name: string;
@@ -77,7 +77,7 @@ function replaceDisks(devices: Element, { diskPaths, dropMedium }: CloneEdits): 
       // Labels and reservations are about the file of the source.
       disk.removeChildren('source');
       disk.setAttribute('device', 'disk');
-      setPlace(disk, { source: { kind: 'path', path: path.value }, format: 'qcow2' });
+      setPlace(disk, { source: { kind: 'file', path: path.value }, format: 'qcow2' });
     } else if (source && dropMedium(source.attribute('file') ?? '')) disk.removeChildren('source');
   }
 }

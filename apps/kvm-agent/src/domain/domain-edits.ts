@@ -1,6 +1,6 @@
 import { EditableXml, type Element } from '../xml-edit.ts';
-import type { DiskSource } from '../storage/disk-source.ts';
-import { METADATA_PREFIX, METADATA_URI } from './metadata.ts';
+import type { DiskSource } from './disk-source.ts';
+import { METADATA_PREFIX, METADATA_URI } from './domain-xml.ts';
 
 /** Where a disk is and how QEMU reads it. */
 export type DiskPlace = { source: DiskSource; format: string };
@@ -40,22 +40,18 @@ export function addBases(domain: Element, bases: readonly string[]): void {
   for (const path of bases) if (!known.has(path)) own.append(`${METADATA_PREFIX}:base`).setText(path);
 }
 
-/** Keeps what else is said about the file (labels, encryption), as long as the disk stays a file. */
+/** Keeps what else is said about the file (labels, encryption), as long as the disk is of the same kind. */
 export function setPlace(disk: Element, { source, format }: DiskPlace): void {
-  if (source.kind !== 'path' && source.kind !== 'volume') throw new RangeError(`a disk cannot be ${source.kind}`);
-  if (source.kind === 'volume' || disk.attribute('type') !== 'file') disk.removeChildren('source');
+  if (source.kind !== 'file' && source.kind !== 'block' && source.kind !== 'volume')
+    throw new RangeError(`a disk cannot be put on a ${source.kind}`);
+  if (disk.attribute('type') !== source.kind) disk.removeChildren('source');
   disk.removeChildren('backingStore');
+  disk.setAttribute('type', source.kind);
   const element = disk.child('source') ?? disk.append('source');
-  if (source.kind === 'path') {
-    const isDevice = source.path.startsWith('/dev/');
-    disk.setAttribute('type', isDevice ? 'block' : 'file');
-    element.removeAttribute(isDevice ? 'file' : 'dev');
-    element.setAttribute(isDevice ? 'dev' : 'file', source.path);
-  } else {
-    disk.setAttribute('type', 'volume');
+  if (source.kind === 'volume') {
     element.setAttribute('pool', source.pool);
     element.setAttribute('volume', source.volume);
-  }
+  } else element.setAttribute(source.kind === 'block' ? 'dev' : 'file', source.path);
   const driver = disk.child('driver') ?? disk.append('driver');
   driver.setAttribute('type', format);
 }

@@ -1,7 +1,10 @@
 import type { CreateVm, Firmware } from '@polyvirt/contracts';
 import { nvramPath } from '../lifecycle/state-files.ts';
 import { buildXml, type Xml } from '../xml.ts';
-import { METADATA_URI } from './metadata.ts';
+
+/** Namespace of what we keep in the metadata of a domain, and its prefix there. */
+export const METADATA_URI = 'https://polyvirt.dev/libvirt/1';
+export const METADATA_PREFIX = 'polyvirt';
 
 export type Acceleration = 'kvm' | 'qemu';
 

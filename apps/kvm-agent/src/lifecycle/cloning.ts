@@ -3,24 +3,22 @@ import { ProblemError, type CloneVm, type NativeId } from '@polyvirt/contracts';
 import { allow, type CloneFacet, type Made, type OperationContext } from '@polyvirt/hypervisor';
 import type { Domain, Libvirt, Volume } from '@polyvirt/node-libvirt';
 import { cloneDefinition } from '../domain/clone-definition.ts';
+import type { DiskSource } from '../domain/disk-source.ts';
 import { withDiskSources, type DiskPlace } from '../domain/domain-edits.ts';
 import { isDisk } from '../domain/domain-reader.ts';
 import type { Machines } from '../domain/machines.ts';
-import { readMetadata } from '../domain/metadata.ts';
 import { isOn } from '../domain/states.ts';
-import type { DiskSource } from '../storage/disk-source.ts';
 import { DiskUsers, quoted } from '../storage/disk-users.ts';
 import { extractSnapshot } from '../storage/qemu-img.ts';
 import { orUndefined, unmanaged, type StoragePool } from '../storage/storage-pool.ts';
 import { readVolume, type VolumeFacts } from '../storage/volume-facts.ts';
-import { child, parseXml } from '../xml.ts';
 import { diskVolumeName, isDerivedName, overlayVolumeName, seedVolumeName } from './derived-ids.ts';
 import { freePorts, usedPorts } from './host-ports.ts';
 import { powerOnNew, undefineNew } from './new-machine.ts';
 import type { StateFiles } from './state-files.ts';
-import { refuseIfTransient } from './transience.ts';
+import { refuseTransient } from '../transient.ts';
 
-type SourceDisk = { device: string } & DiskPlace;
+type SourceDisk = { device: string; source: DiskSource | null; format: string };
 
 /** What the overlays of a linked clone stand on. */
 type Base = {
@@ -64,7 +62,7 @@ export class Cloning implements CloneFacet {
         const definition = await this.#machines.definition(source);
         return definition.disks
           .filter(isDisk)
-          .map(({ device, source: place, format }): SourceDisk => ({ device, source: place, format: format ?? 'raw' }));
+          .map(({ device, source: place, format }): SourceDisk => ({ device, source: place ?? null, format }));
       },
     });
     context.progress(5);
@@ -104,7 +102,7 @@ export class Cloning implements CloneFacet {
   }
 
   async #check(source: Domain, { name, linked, snapshot }: CloneVm, uuid: NativeId): Promise<void> {
-    await refuseIfTransient(source, 'clone');
+    await refuseTransient(source, 'clone');
     allow('clone', await this.#machines.state(source));
     const namesake = await orUndefined(this.#libvirt.domains.getByName(name));
     if (namesake && namesake.uuid !== uuid)
@@ -129,8 +127,8 @@ export class Cloning implements CloneFacet {
   async #checkDisks(source: Domain, linked: boolean): Promise<void> {
     const { disks } = await this.#machines.definition(source);
     const others = linked ? await DiskUsers.read(this.#libvirt, this.#storage, source.uuid) : undefined;
-    for (const { device, source: place, format = 'raw' } of disks.filter(isDisk)) {
-      const { path } = await this.#volumeOf(device, place, format);
+    for (const { device, source: place, format } of disks.filter(isDisk)) {
+      const { path } = await this.#volumeOf(device, place ?? null, format);
       const writers = (await others?.writersOf(path)) ?? [];
       if (writers.length > 0)
         throw new ProblemError(
@@ -200,8 +198,8 @@ export class Cloning implements CloneFacet {
         undo: () => this.#removeUnused(overlay),
       });
       if (aside !== null) {
-        originals.set(device, disk);
-        overlays.set(device, { source: { kind: 'path', path: aside }, format: 'qcow2' });
+        originals.set(device, { source: disk.source!, format: disk.format });
+        overlays.set(device, { source: { kind: 'file', path: aside }, format: 'qcow2' });
         if (!isDerivedName(basename(base.path))) bases.push(base.path);
       }
       paths.push(
@@ -217,14 +215,12 @@ export class Cloning implements CloneFacet {
       name: 'let the source continue beside its base',
       native: 'domain_define_xml_flags',
       act: async () => {
-        const xml = await orUndefined(source.xml({ inactive: true }));
-        const known = xml === undefined ? [] : readMetadata(child(parseXml(xml), 'domain')).bases;
         await this.#moveOnto(source, overlays, bases);
-        return [...known];
+        return [...(await this.#machines.definition(source)).bases];
       },
       undo: () => this.#moveOnto(source, originals, []),
     });
-    return { paths, bases: [...new Set([...bases, ...inherited])] };
+    return { paths, bases: inherited };
   }
 
   async #chooseBase({ device, source, format }: SourceDisk, scratch: string): Promise<Base> {
@@ -281,9 +277,9 @@ export class Cloning implements CloneFacet {
     await this.#storage.remove(name);
   }
 
-  async #volumeOf(device: string, source: DiskSource, format: string): Promise<{ volume: Volume } & VolumeFacts> {
-    const volume = await this.#storage.volumeOf(source);
-    if (!volume) throw unmanaged(device, source);
+  async #volumeOf(device: string, source: DiskSource | null, format: string): Promise<{ volume: Volume } & VolumeFacts> {
+    const volume = source && (await this.#storage.volumeOf(source));
+    if (!volume) throw unmanaged(device, source ?? undefined);
     const facts = await readVolume(volume);
     // libvirt looks into the file, where a guest with a raw disk could have written the header of an overlay.
     if (format === 'raw' && facts.format !== 'raw' && facts.format !== 'iso')

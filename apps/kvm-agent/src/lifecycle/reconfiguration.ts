@@ -12,7 +12,8 @@ import { isDisk, pendingChanges, readDomain } from '../domain/domain-reader.ts';
 import type { Machines } from '../domain/machines.ts';
 import type { Networks } from '../networks.ts';
 import type { PendingNames } from '../pending-names.ts';
-import { GIB, orUndefined, unmanaged, type StoragePool } from '../storage/storage-pool.ts';
+import { DiskGrowth } from '../storage/disk-growth.ts';
+import { GIB, orUndefined, type StoragePool } from '../storage/storage-pool.ts';
 import type { StateWaiter } from '../state-waiter.ts';
 
 /** How long a guest may take to give a device or memory back before the change is left to the next power-off. */
@@ -23,7 +24,7 @@ const KIB_PER_MIB = 1024;
 export class Reconfiguration implements ReconfigureFacet {
   readonly #libvirt: Libvirt;
   readonly #machines: Machines;
-  readonly #storage: StoragePool;
+  readonly #growth: DiskGrowth;
   readonly #networks: Networks;
   readonly #names: PendingNames;
   readonly #waiter: StateWaiter;
@@ -38,7 +39,7 @@ export class Reconfiguration implements ReconfigureFacet {
   }) {
     this.#libvirt = parts.libvirt;
     this.#machines = parts.machines;
-    this.#storage = parts.storage;
+    this.#growth = new DiskGrowth(parts.storage);
     this.#networks = parts.networks;
     this.#names = parts.names;
     this.#waiter = parts.waiter;
@@ -170,18 +171,8 @@ export class Reconfiguration implements ReconfigureFacet {
   }
 
   async #growDisk(domain: Domain, device: string, sizeGiB: number): Promise<boolean> {
-    const bytes = sizeGiB * GIB;
-    const { capacityBytes } = await domain.blockInfo(device);
-    if (capacityBytes >= bytes) return false;
-    if (await domain.isActive()) {
-      await domain.blockResize(device, bytes);
-      return true;
-    }
-    const path = (await this.#machines.definition(domain)).disks.find((disk) => disk.device === device)?.path ?? device;
-    const volume = await this.#storage.at(path);
-    if (!volume) throw unmanaged(path);
-    await volume.resize(bytes);
-    return true;
+    const disk = (await this.#machines.definition(domain)).disks.find((candidate) => candidate.device === device);
+    return disk !== undefined && this.#growth.grow(domain, disk, sizeGiB * GIB);
   }
 
   async #addNic(

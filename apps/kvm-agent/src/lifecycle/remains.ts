@@ -1,9 +1,9 @@
 import type { DeleteVm } from '@polyvirt/contracts';
 import type { Domain } from '@polyvirt/node-libvirt';
 import { readDomain } from '../domain/domain-reader.ts';
-import { readMetadata } from '../domain/metadata.ts';
+import type { DiskSource } from '../domain/disk-source.ts';
 import { backingChain } from '../storage/backing-chain.ts';
-import { describeSource, domainReferences, snapshotOwnFiles, type DiskSource } from '../storage/disk-source.ts';
+import { describeSource, domainReferences, snapshotOwnFiles } from '../storage/file-references.ts';
 import { orUndefined, type StoragePool } from '../storage/storage-pool.ts';
 import { child, parseXml, text, type Xml } from '../xml.ts';
 import { isDerivedName, seedVolumeName } from './derived-ids.ts';
@@ -36,16 +36,15 @@ export class RemainsReader {
 
   async read(domain: Domain, fate: DeleteVm['disks']): Promise<Remains> {
     const xml = await domain.xml({ inactive: true });
-    const element = child(parseXml(xml), 'domain');
-    const { disks, nics } = readDomain(xml);
+    const { disks, nics, bases } = readDomain(xml);
     const snapshots = await this.#snapshots(domain);
     const notes: string[] = [];
     const tops: Top[] = [];
     for (const { device, source, kind, format } of disks) {
-      if (source.kind === 'none') continue;
-      const path = await this.#storage.pathOf(source);
+      if (!source) continue;
+      const path = source.kind === 'dir' ? undefined : await this.#storage.pathOf(source);
       if (kind !== 'disk' && kind !== 'lun' && !path?.endsWith(seedVolumeName(domain.uuid))) continue;
-      if (path === undefined) notes.push(`Kept ${device} (${describeSource(source)}): it is not a file of this host.`);
+      if (path === undefined) notes.push(`Kept ${device} (${describeSource(source)}): it is not a disk file of this host.`);
       else if (fate === 'keep' && kind !== 'cdrom' && kind !== 'floppy') notes.push(`Kept ${device} (${path}), as asked.`);
       else tops.push({ what: device, source, format });
     }
@@ -60,7 +59,7 @@ export class RemainsReader {
     const before = snapshots.flatMap(({ snapshot }) => domainReferences(child(snapshot, 'domain')));
     const own = await this.#identities([
       ...before.flatMap(({ source, writes }) => (writes ? [source] : [])),
-      ...readMetadata(element).bases.map((path): DiskSource => ({ kind: 'path', path })),
+      ...bases.map((path): DiskSource => ({ kind: 'file', path })),
     ]);
     const seen = new Set<string>();
     const chains = [];

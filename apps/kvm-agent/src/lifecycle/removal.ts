@@ -8,7 +8,7 @@ import { orUndefined, type StoragePool } from '../storage/storage-pool.ts';
 import { undefineWithState } from './new-machine.ts';
 import { RemainsReader, type Remains } from './remains.ts';
 import type { StateFiles } from './state-files.ts';
-import { refuseIfTransient } from './transience.ts';
+import { refuseTransient } from '../transient.ts';
 
 /** Deletes machines and what belongs to nobody else. */
 export class Removal {
@@ -61,7 +61,7 @@ export class Removal {
   async #inspect(nativeId: NativeId, { disks }: DeleteVm): Promise<Remains | undefined> {
     const domain = await this.#machines.find(nativeId);
     if (!domain) return undefined;
-    await refuseIfTransient(domain, 'delete');
+    await refuseTransient(domain, 'delete');
     allow('delete', await this.#machines.state(domain));
     return this.#remains.read(domain, disks);
   }

@@ -1,7 +1,7 @@
-import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
+import { isNotFound, isWrongState, type Domain, type Libvirt } from '@polyvirt/node-libvirt';
 import { child, parseXml, text } from '../xml.ts';
 import { backingChain } from './backing-chain.ts';
-import { domainReferences, snapshotReferences, type FileReference } from './disk-source.ts';
+import { domainReferences, snapshotReferences, type FileReference } from './file-references.ts';
 import { orUndefined, type StoragePool } from './storage-pool.ts';
 
 /**
@@ -37,9 +37,9 @@ export class DiskUsers {
         const definitions = [
           domain.xml(),
           ...(active.has(uuid) ? [domain.xml({ inactive: true })] : []),
-          ...(saved.has(uuid) ? [domain.managedSaveXml()] : []),
+          ...(saved.has(uuid) ? [savedXml(domain)] : []),
         ];
-        for (const xml of await Promise.all(definitions.map(orUndefined))) {
+        for (const xml of await Promise.all(definitions.map((definition) => orUndefined(definition)))) {
           if (xml === undefined) continue;
           const element = child(parseXml(xml), 'domain');
           await users.#note(text(element, 'name') ?? uuid, domainReferences(element));
@@ -89,6 +89,13 @@ export class DiskUsers {
     }
   }
 }
+
+/** Undefined when it has been started, or is gone, since it was seen. */
+const savedXml = (domain: Domain): Promise<string | undefined> =>
+  domain.managedSaveXml().catch((error: unknown) => {
+    if (isNotFound(error) || isWrongState(error)) return undefined;
+    throw error;
+  });
 
 /** `"a", "b"`, for a sentence. */
 export const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');

@@ -2,8 +2,9 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ProblemError } from '@polyvirt/contracts';
 import { isNotFound, LibvirtError, type Libvirt, type Pool, type Volume } from '@polyvirt/node-libvirt';
-import { child, buildXml, parseXml, text } from '../xml.ts';
-import { describeSource, type DiskSource } from './disk-source.ts';
+import { buildXml, child, parseXml, text } from '../xml.ts';
+import type { DiskSource } from '../domain/disk-source.ts';
+import { describeSource } from './file-references.ts';
 import type { HostFiles } from './host-files.ts';
 
 /** virStoragePoolState. */
@@ -107,7 +108,7 @@ export class StoragePool {
 
   /** The volume of a disk; undefined for one that is in no pool. */
   async volumeOf(source: DiskSource): Promise<Volume | undefined> {
-    if (source.kind === 'path') return this.at(source.path);
+    if (source.kind === 'file' || source.kind === 'block') return this.at(source.path);
     if (source.kind !== 'volume') return undefined;
     const pool = await orUndefined(this.#libvirt.pools.getByName(source.pool));
     if (!pool || !(await pool.isActive())) return undefined;
@@ -116,7 +117,7 @@ export class StoragePool {
 
   /** The path of a disk on this host; undefined for one that has none. */
   async pathOf(source: DiskSource): Promise<string | undefined> {
-    if (source.kind === 'path') return source.path;
+    if ('path' in source) return source.path;
     if (source.kind !== 'volume') return undefined;
     const volume = await this.volumeOf(source);
     // A pool that is off, or a file that is gone: it is where it would be.
@@ -214,16 +215,27 @@ export async function orUndefined<Result>(lookup: Promise<Result>): Promise<Resu
 }
 
 /** A disk that no pool of libvirt holds can be used, but not copied, grown while off, or deleted. */
-export function unmanaged(device: string, source: DiskSource): ProblemError {
+export function unmanaged(device: string, source: DiskSource | undefined): ProblemError {
+  if (!source) return new ProblemError('host-rejected', `${device} has no source in the definition of the VM.`);
   const what = `${device} (${describeSource(source)})`;
-  return new ProblemError(
-    'host-rejected',
-    source.kind === 'path'
-      ? `${what} is in no active storage pool of libvirt. Define a pool for its folder (virsh pool-define-as), or start the one that has it (virsh pool-start), and try again.`
-      : source.kind === 'volume'
-        ? `${what} is not there, or its pool is not active. Look with: virsh vol-list ${source.pool}`
-        : `${what} is not a file of this host, so that it can be neither copied nor grown here.`,
-  );
+  switch (source.kind) {
+    case 'file':
+    case 'block':
+      return new ProblemError(
+        'host-rejected',
+        `${what} is in no active storage pool of libvirt, or not there. Define a pool for its folder (virsh pool-define-as) or start the one that has it (virsh pool-start), and try again.`,
+      );
+    case 'volume':
+      return new ProblemError(
+        'host-rejected',
+        `${what} is not there, or its pool is not active. Look with: virsh vol-list ${source.pool}`,
+      );
+    default:
+      return new ProblemError(
+        'host-rejected',
+        `${what} is not a disk file of this host, so that it can be neither copied nor grown here.`,
+      );
+  }
 }
 
 /** The folder or group of devices of a pool; undefined for one that has none. */
