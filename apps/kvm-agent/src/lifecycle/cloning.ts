@@ -257,7 +257,7 @@ export class Cloning implements CloneFacet {
         [...places].map(async ([device, { source }]) => {
           const live = disks.find((disk) => disk.device === device);
           const [present, asked] = await Promise.all([
-            live && this.#storage.pathOf(live.source),
+            live?.source && this.#storage.pathOf(live.source),
             this.#storage.pathOf(source),
           ]);
           return present !== undefined && asked !== undefined && this.#storage.files.same(present, asked);

@@ -4,7 +4,7 @@ import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
 import type { Machines } from '../domain/machines.ts';
 import type { Networks } from '../networks.ts';
 import { DiskUsers, quoted } from '../storage/disk-users.ts';
-import { orUndefined, type StoragePool } from '../storage/storage-pool.ts';
+import type { StoragePool } from '../storage/storage-pool.ts';
 import { undefineWithState } from './new-machine.ts';
 import { RemainsReader, type Remains } from './remains.ts';
 import type { StateFiles } from './state-files.ts';
