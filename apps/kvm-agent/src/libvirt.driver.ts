@@ -1,8 +1,10 @@
 import type { CreateVm, DeleteVm, DriverVm, HostStatus, NativeDefinition, NativeId, StopVm } from '@polyvirt/contracts';
 import {
   ProblemGuard,
+  type ConsoleFacet,
   type Effect,
   type HypervisorDriver,
+  type ListedVm,
   type Made,
   type OperationContext,
   type Outcome,
@@ -13,6 +15,7 @@ import { VncConsole } from './console.ts';
 import { isDisk, readDomain } from './domain/domain-reader.ts';
 import { Machines } from './domain/machines.ts';
 import { GuestAgent } from './guest.ts';
+import { HostLimits } from './host-limits.ts';
 import { toProblem } from './libvirt.problems.ts';
 import { Cloning } from './lifecycle/cloning.ts';
 import { Creation } from './lifecycle/creation.ts';
@@ -23,7 +26,7 @@ import { MetricsSweep } from './metrics.ts';
 import { Networks } from './networks.ts';
 import { PendingNames } from './pending-names.ts';
 import { Power } from './power.ts';
-import { probe } from './probe.ts';
+import { probe, type ProbeParts } from './probe.ts';
 import { SnapshotReader } from './snapshots/snapshot-reader.ts';
 import { Snapshots } from './snapshots/snapshots.ts';
 import { StateWaiter } from './state-waiter.ts';
@@ -55,7 +58,7 @@ export class LibvirtDriver implements HypervisorDriver {
   readonly snapshots;
   readonly metrics;
   readonly watch;
-  readonly console;
+  readonly console: ConsoleFacet | undefined;
   readonly images;
   readonly networks;
   readonly guest;
@@ -63,8 +66,7 @@ export class LibvirtDriver implements HypervisorDriver {
 
   readonly #libvirt: Libvirt;
   readonly #machines: Machines;
-  readonly #storage: StoragePool;
-  readonly #accelerator: Accelerator;
+  readonly #probe: ProbeParts;
   readonly #power: Power;
   readonly #creation: Creation;
   readonly #removal: Removal;
@@ -73,30 +75,31 @@ export class LibvirtDriver implements HypervisorDriver {
   constructor(options: LibvirtDriverOptions) {
     const { uri, socketPath } = options;
     const libvirt = Libvirt.lazy({ uri, ...(socketPath === undefined ? {} : { socketPath }) });
-    const storage = new StoragePool(libvirt, options.pool, new HostFiles({ local: isLocalUri(uri) || socketPath !== undefined }));
+    const isLocal = socketPath !== undefined || isLocalUri(uri);
+    const storage = new StoragePool(libvirt, options.pool, new HostFiles({ local: isLocal }));
     const stateFiles = new StateFiles(libvirt, storage);
     const networks = new Networks(libvirt);
     const machines = new Machines(libvirt, networks, new SnapshotReader());
     const images = new ImageLibrary(storage, options.imageFolder);
     const accelerator = new Accelerator(libvirt, options.acceleration);
+    const limits = new HostLimits(libvirt, accelerator);
     const names = new PendingNames(stateFiles);
     const waiter = new StateWaiter(libvirt);
 
     this.#libvirt = libvirt;
     this.#machines = machines;
-    this.#storage = storage;
-    this.#accelerator = accelerator;
-    this.#power = guard.facet(new Power(machines, names, waiter));
+    this.#probe = { libvirt, storage, accelerator, limits, isLocal };
+    this.#power = guard.facet(new Power({ libvirt, machines, names, waiter }));
     this.#creation = guard.facet(new Creation({ libvirt, machines, storage, images, networks, accelerator }));
     this.#removal = guard.facet(new Removal({ libvirt, machines, storage, networks, stateFiles }));
 
     this.suspend = this.#power;
-    this.reconfigure = guard.facet(new Reconfiguration({ libvirt, machines, storage, networks, names, waiter }));
+    this.reconfigure = guard.facet(new Reconfiguration({ libvirt, machines, storage, networks, names, waiter, limits }));
     this.clone = guard.facet(new Cloning({ libvirt, machines, storage, stateFiles }));
     this.snapshots = guard.facet(new Snapshots(machines, stateFiles));
     this.metrics = guard.facet(new MetricsSweep(libvirt));
     this.watch = new DomainWatch({ libvirt, machines, networks, names });
-    this.console = guard.facet(new VncConsole(machines));
+    this.console = isLocal ? guard.facet(new VncConsole(machines)) : undefined;
     this.networks = guard.facet(networks);
     this.guest = guard.facet(new GuestAgent(machines, networks));
     this.images = {
@@ -110,10 +113,10 @@ export class LibvirtDriver implements HypervisorDriver {
   }
 
   probe(): Promise<HostStatus> {
-    return probe(this.#libvirt, this.#storage, this.#accelerator);
+    return probe(this.#probe);
   }
 
-  list(): Promise<DriverVm[]> {
+  list(): Promise<ListedVm[]> {
     return guard.run(() => this.#machines.list());
   }
 
@@ -164,5 +167,6 @@ export class LibvirtDriver implements HypervisorDriver {
   }
 }
 
-/** Without a host, or with a transport that leads nowhere else. */
-const isLocalUri = (uri: string): boolean => /^\w+(?:\+unix)?:\/\/(?:localhost|127\.0\.0\.1|\[::1\])?\//.test(uri);
+/** Without a host, or with one that is this machine. */
+const isLocalUri = (uri: string): boolean =>
+  /^[a-z]+(?:\+[a-z]+)?:\/\/(?:(?:[^@/]*@)?(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?)?(?:\/|$)/.test(uri);

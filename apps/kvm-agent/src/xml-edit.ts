@@ -52,6 +52,10 @@ export class Element {
     return Object.keys(this.#node).find((key) => key !== ATTRIBUTES)!;
   }
 
+  toString(): string {
+    return builder.build([this.#node]);
+  }
+
   get #content(): RawNode[] {
     return this.#node[this.name] as RawNode[];
   }

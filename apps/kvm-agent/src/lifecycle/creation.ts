@@ -124,7 +124,7 @@ export class Creation {
     const namesake = await orUndefined(this.#libvirt.domains.getByName(name));
     if (namesake && namesake.uuid !== uuid)
       throw new ProblemError('name-taken', `A VM called "${name}" is already on this host: ${namesake.uuid}.`);
-    for (const { network, address } of nics) await this.#networks.demand(network, address);
+    await this.#networks.check(nics, '/nics');
   }
 
   /** Looked at in a step: a repeat has to come by what was made, even if the template has been started or has gone since. */
