@@ -1,4 +1,4 @@
-import type { CreateVm, DeleteVm, DriverVm, HostStatus, NativeId, StopVm } from '@polyvirt/contracts';
+import type { CreateVm, DeleteVm, DriverVm, HostStatus, NativeDefinition, NativeId, StopVm } from '@polyvirt/contracts';
 import {
   ProblemGuard,
   type ConsoleFacet,
@@ -12,7 +12,7 @@ import {
 import { Libvirt } from '@polyvirt/node-libvirt';
 import { Accelerator, type AccelerationSetting } from './acceleration.ts';
 import { VncConsole } from './console.ts';
-import { isDisk } from './domain/domain-reader.ts';
+import { isDisk, readDomain } from './domain/domain-reader.ts';
 import { Machines } from './domain/machines.ts';
 import { GuestAgent } from './guest.ts';
 import { HostLimits } from './host-limits.ts';
@@ -21,6 +21,7 @@ import { Cloning } from './lifecycle/cloning.ts';
 import { Creation } from './lifecycle/creation.ts';
 import { Reconfiguration } from './lifecycle/reconfiguration.ts';
 import { Removal } from './lifecycle/removal.ts';
+import { StateFiles } from './lifecycle/state-files.ts';
 import { MetricsSweep } from './metrics.ts';
 import { Networks } from './networks.ts';
 import { PendingNames } from './pending-names.ts';
@@ -29,6 +30,7 @@ import { probe, type ProbeParts } from './probe.ts';
 import { SnapshotReader } from './snapshots/snapshot-reader.ts';
 import { Snapshots } from './snapshots/snapshots.ts';
 import { StateWaiter } from './state-waiter.ts';
+import { HostFiles } from './storage/host-files.ts';
 import { ImageLibrary } from './storage/image-library.ts';
 import { StoragePool, type StoragePoolSettings } from './storage/storage-pool.ts';
 import { DomainWatch } from './watch.ts';
@@ -73,14 +75,15 @@ export class LibvirtDriver implements HypervisorDriver {
   constructor(options: LibvirtDriverOptions) {
     const { uri, socketPath } = options;
     const libvirt = Libvirt.lazy({ uri, ...(socketPath === undefined ? {} : { socketPath }) });
-    const storage = new StoragePool(libvirt, options.pool);
+    const isLocal = socketPath !== undefined || isLocalUri(uri);
+    const storage = new StoragePool(libvirt, options.pool, new HostFiles({ local: isLocal }));
+    const stateFiles = new StateFiles(libvirt, storage);
     const networks = new Networks(libvirt);
-    const machines = new Machines(libvirt, networks, new SnapshotReader());
+    const machines = new Machines({ libvirt, networks, snapshots: new SnapshotReader(), storage });
     const images = new ImageLibrary(storage, options.imageFolder);
     const accelerator = new Accelerator(libvirt, options.acceleration);
     const limits = new HostLimits(libvirt, accelerator);
-    const isLocal = socketPath !== undefined || isLocalUri(uri);
-    const names = new PendingNames();
+    const names = new PendingNames(stateFiles);
     const waiter = new StateWaiter(libvirt);
 
     this.#libvirt = libvirt;
@@ -88,12 +91,12 @@ export class LibvirtDriver implements HypervisorDriver {
     this.#probe = { libvirt, storage, accelerator, limits, isLocal };
     this.#power = guard.facet(new Power({ libvirt, machines, names, waiter }));
     this.#creation = guard.facet(new Creation({ libvirt, machines, storage, images, networks, accelerator }));
-    this.#removal = guard.facet(new Removal({ libvirt, machines, storage, networks }));
+    this.#removal = guard.facet(new Removal({ libvirt, machines, storage, networks, stateFiles }));
 
     this.suspend = this.#power;
     this.reconfigure = guard.facet(new Reconfiguration({ libvirt, machines, storage, networks, names, waiter, limits }));
-    this.clone = guard.facet(new Cloning({ libvirt, machines, storage }));
-    this.snapshots = guard.facet(new Snapshots(machines));
+    this.clone = guard.facet(new Cloning({ libvirt, machines, storage, stateFiles }));
+    this.snapshots = guard.facet(new Snapshots(machines, stateFiles));
     this.metrics = guard.facet(new MetricsSweep(libvirt));
     this.watch = new DomainWatch({ libvirt, machines, networks, names });
     this.console = isLocal ? guard.facet(new VncConsole(machines)) : undefined;
@@ -105,19 +108,7 @@ export class LibvirtDriver implements HypervisorDriver {
       templates: () => guard.run(() => this.#templates()),
     };
     this.export = {
-      definition: (nativeId: NativeId) =>
-        guard.run(async () => {
-          const domain = await machines.domain(nativeId);
-          const { disks, nvram } = await machines.definition(domain);
-          const files = [...disks.filter(isDisk).map(({ path }) => path), nvram].filter(
-            (path) => path?.startsWith('/') === true,
-          );
-          return {
-            format: 'libvirt-xml' as const,
-            text: await domain.xml({ inactive: true }),
-            files: files as string[],
-          };
-        }),
+      definition: (nativeId: NativeId) => guard.run(() => this.#definition(nativeId, storage, stateFiles)),
     };
   }
 
@@ -159,6 +150,15 @@ export class LibvirtDriver implements HypervisorDriver {
 
   close(): Promise<void> {
     return this.#libvirt.close();
+  }
+
+  async #definition(nativeId: NativeId, storage: StoragePool, stateFiles: StateFiles): Promise<NativeDefinition> {
+    const domain = await this.#machines.domain(nativeId);
+    const text = await domain.xml({ inactive: true });
+    const sources = readDomain(text).disks.filter(isDisk).map(({ source }) => source);
+    const paths = await Promise.all(sources.map((source) => source && storage.pathOf(source)));
+    const files = [...paths.filter((path) => path !== undefined), ...(await stateFiles.of(text))];
+    return { format: 'libvirt-xml', text, files: [...new Set(files)] };
   }
 
   async #templates() {

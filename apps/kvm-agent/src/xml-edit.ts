@@ -69,6 +69,32 @@ export class Element {
     attributes[name] = value;
   }
 
+  removeAttribute(name: string): void {
+    delete (this.#node[ATTRIBUTES] as Record<string, string> | undefined)?.[name];
+  }
+
+  /** Its text, without that of elements in it. */
+  get text(): string {
+    return this.#content.map((node) => ('#text' in node ? String(node['#text']) : '')).join('');
+  }
+
+  /** Replaces all that is in it. */
+  setText(value: string): void {
+    this.#node[this.name] = [{ '#text': value }];
+  }
+
+  /** Attributes by name. */
+  get attributes(): Readonly<Record<string, string>> {
+    return (this.#node[ATTRIBUTES] as Record<string, string> | undefined) ?? {};
+  }
+
+  /** All elements in it, in their order. */
+  get elements(): Element[] {
+    return this.#content
+      .filter((node) => !Object.keys(node).some((key) => key.startsWith('#')))
+      .map((node) => new Element(node));
+  }
+
   children(name: string): Element[] {
     return this.#content.filter((node) => name in node).map((node) => new Element(node));
   }

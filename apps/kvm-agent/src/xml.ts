@@ -75,3 +75,10 @@ export function text(parent: Xml | undefined, name: string): string | undefined 
     return typeof value['#text'] === 'string' ? value['#text'] : undefined;
   return undefined;
 }
+
+/** Texts of all child elements of that name. */
+export function texts(parent: Xml | undefined, name: string): string[] {
+  const value = parent?.[name];
+  const list = Array.isArray(value) ? value : [value];
+  return list.flatMap((item) => text({ item }, 'item') ?? []);
+}

@@ -7,7 +7,7 @@ import { attribute, child, children, type Xml } from '../xml.ts';
 export type DiskSource =
   | { readonly kind: 'file' | 'block' | 'dir'; readonly path: string }
   | { readonly kind: 'volume'; readonly pool: string; readonly volume: string }
-  | { readonly kind: 'network'; readonly protocol: string; readonly name: string | undefined; readonly hosts: string[] }
+  | { readonly kind: 'network'; readonly protocol: string; readonly name: string; readonly hosts: string[] }
   | { readonly kind: 'other'; readonly type: string };
 
 /** Attribute of `<source>` that holds the path, by the type of the disk. https://libvirt.org/formatdomain.html#hard-drives-floppy-disks-cdroms */
@@ -29,7 +29,7 @@ export function readDiskSource(disk: Xml): DiskSource | undefined {
     return {
       kind: 'network',
       protocol: attribute(source, 'protocol') ?? '',
-      name: attribute(source, 'name'),
+      name: attribute(source, 'name') ?? '',
       hosts: hosts.filter((host) => host !== ''),
     };
   }

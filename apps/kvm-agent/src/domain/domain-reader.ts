@@ -1,5 +1,5 @@
 import type { Disk, Firmware, Nic } from '@polyvirt/contracts';
-import { attribute, child, children, parseXml, text, type Xml } from '../xml.ts';
+import { attribute, child, children, parseXml, text, texts, type Xml } from '../xml.ts';
 import { pathOf, readDiskSource, sourceKey, type DiskSource } from './disk-source.ts';
 import { readFirmware } from './firmware.ts';
 import { announcedName, readVnc, type VncDisplay } from './graphics.ts';
@@ -31,6 +31,8 @@ export interface DomainDefinition {
   readonly pendingName: string | undefined;
   /** From our metadata: a forced stop has followed the crash that libvirt still shows. */
   readonly crashSettled: boolean;
+  /** From our metadata: files below its disks that were disks before a linked clone was made. With their last user they go. */
+  readonly bases: readonly string[];
 }
 
 /** What decides how many CPUs a machine can have. */
@@ -55,6 +57,8 @@ export interface DomainDisk {
   readonly source: DiskSource | undefined;
   /** Of the source, where it is a file, a block device or a folder of this host. A volume has to be looked up for it. */
   readonly path: string | undefined;
+  /** As declared, which is how QEMU reads it: raw where nothing is said. */
+  readonly format: string;
   readonly readonly: boolean;
 }
 
@@ -96,6 +100,7 @@ export function readDomain(xml: string): DomainDefinition {
     createdAt: text(metadata, 'polyvirt:created'),
     pendingName: text(metadata, 'polyvirt:pendingName'),
     crashSettled: text(metadata, 'polyvirt:crashSettled') !== undefined,
+    bases: texts(metadata, 'polyvirt:base'),
   };
 }
 
@@ -148,6 +153,7 @@ function readDisk(disk: Xml): DomainDisk {
     kind: kind === 'cdrom' || kind === 'floppy' || kind === 'lun' ? kind : 'disk',
     source,
     path: pathOf(source),
+    format: attribute(child(disk, 'driver'), 'type') ?? 'raw',
     readonly: disk['readonly'] !== undefined,
   };
 }

@@ -1,8 +1,10 @@
 import type { CreateVm, Firmware } from '@polyvirt/contracts';
+import { nvramPath } from '../lifecycle/state-files.ts';
 import { buildXml, type Xml } from '../xml.ts';
 
-/** Namespace of what we keep in the metadata of a domain. */
+/** Namespace of what we keep in the metadata of a domain, and its prefix there. */
 export const METADATA_URI = 'https://polyvirt.dev/libvirt/1';
+export const METADATA_PREFIX = 'polyvirt';
 
 export type Acceleration = 'kvm' | 'qemu';
 
@@ -55,6 +57,8 @@ export function buildDomainXml(machine: ResolvedMachine): string {
       ...(machine.firmware === 'uefi' ? { '@firmware': 'efi' } : {}),
       type: { '@arch': NEW_MACHINE.arch, '@machine': NEW_MACHINE.type, '#text': 'hvm' },
       ...(machine.firmware === 'uefi' ? { firmware: { feature: { '@enabled': 'no', '@name': 'secure-boot' } } } : {}),
+      // Without a path libvirt finds the file by the name of the machine, which changes.
+      ...(machine.firmware === 'uefi' ? { nvram: nvramPath(machine.uuid) } : {}),
       // An installation medium boots while the disk is blank, and is passed over once the disk boots.
       boot: [{ '@dev': 'hd' }, { '@dev': 'cdrom' }, { '@dev': 'network' }],
     },

@@ -3,6 +3,7 @@ import type { ListedVm } from '@polyvirt/hypervisor';
 import { isNotFound, type Domain, type DomainStatus, type Libvirt } from '@polyvirt/node-libvirt';
 import type { Networks } from '../networks.ts';
 import type { SnapshotReader } from '../snapshots/snapshot-reader.ts';
+import type { StoragePool } from '../storage/storage-pool.ts';
 import { DiskFacts } from './disk-facts.ts';
 import { isDisk, pendingChanges, readDomain, type DomainDefinition } from './domain-reader.ts';
 import { hasProcess, isOn, stateOf } from './states.ts';
@@ -28,12 +29,12 @@ export class Machines {
   readonly #disks: DiskFacts;
   readonly #unanswered: Unanswered;
 
-  constructor(libvirt: Libvirt, networks: Networks, snapshots: SnapshotReader) {
-    this.#libvirt = libvirt;
-    this.#networks = networks;
-    this.#snapshots = snapshots;
-    this.#disks = new DiskFacts(libvirt);
-    this.#unanswered = new Unanswered(libvirt);
+  constructor(parts: { libvirt: Libvirt; networks: Networks; snapshots: SnapshotReader; storage: StoragePool }) {
+    this.#libvirt = parts.libvirt;
+    this.#networks = parts.networks;
+    this.#snapshots = parts.snapshots;
+    this.#disks = new DiskFacts(parts.storage);
+    this.#unanswered = new Unanswered(parts.libvirt);
   }
 
   /** The domain of a native id; unknown is `vm-not-found`. */

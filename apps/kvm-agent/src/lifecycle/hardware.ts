@@ -1,13 +1,12 @@
-import { ProblemError } from '@polyvirt/contracts';
-import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
+import type { Domain } from '@polyvirt/node-libvirt';
 import { buildNicXml } from '../domain/domain-xml.ts';
 import type { DomainDefinition } from '../domain/domain-reader.ts';
-import { localPath } from '../domain/local-path.ts';
 import type { Machines } from '../domain/machines.ts';
 import { toProblem } from '../libvirt.problems.ts';
 import type { Networks } from '../networks.ts';
 import type { StateWaiter } from '../state-waiter.ts';
-import { GIB, unmanaged, type StoragePool } from '../storage/storage-pool.ts';
+import { DiskGrowth } from '../storage/disk-growth.ts';
+import { GIB, type StoragePool } from '../storage/storage-pool.ts';
 import { interfaceXml } from './nic-xml.ts';
 import type { NewNic } from './reconfigure-check.ts';
 
@@ -26,22 +25,19 @@ const done = (changed: boolean): Change => ({ changed, note: null });
 
 /** Changes one thing of a machine: of the definition, and live where libvirt and the guest can. */
 export class Hardware {
-  readonly #libvirt: Libvirt;
   readonly #machines: Machines;
-  readonly #storage: StoragePool;
+  readonly #growth: DiskGrowth;
   readonly #networks: Networks;
   readonly #waiter: StateWaiter;
 
   constructor(parts: {
-    libvirt: Libvirt;
     machines: Machines;
     storage: StoragePool;
     networks: Networks;
     waiter: StateWaiter;
   }) {
-    this.#libvirt = parts.libvirt;
     this.#machines = parts.machines;
-    this.#storage = parts.storage;
+    this.#growth = new DiskGrowth(parts.storage);
     this.#networks = parts.networks;
     this.#waiter = parts.waiter;
   }
@@ -96,24 +92,8 @@ export class Hardware {
   }
 
   async growDisk(domain: Domain, device: string, sizeGiB: number): Promise<Change> {
-    const bytes = sizeGiB * GIB;
-    const { capacityBytes } = await domain.blockInfo(device);
-    if (capacityBytes >= bytes) return done(false);
-    if (await domain.isActive()) {
-      await domain.blockResize(device, bytes);
-      return done(true);
-    }
     const disk = (await this.#machines.definition(domain)).disks.find((candidate) => candidate.device === device);
-    const path = await localPath(this.#libvirt, disk?.source);
-    if (path === undefined)
-      throw new ProblemError(
-        'host-rejected',
-        `The disk ${device} is not on this host, and libvirt grows such a disk only while the VM runs. Start the VM first, or grow the disk where it is kept.`,
-      );
-    const volume = await this.#storage.at(path);
-    if (!volume) throw unmanaged(path);
-    await volume.resize(bytes);
-    return done(true);
+    return done(disk !== undefined && (await this.#growth.grow(domain, disk, sizeGiB * GIB)));
   }
 
   async addNic(domain: Domain, nic: NewNic): Promise<Change> {

@@ -5,7 +5,8 @@ import { isDisk, type DomainDefinition } from '../domain/domain-reader.ts';
 import type { Machines } from '../domain/machines.ts';
 import type { HostLimits } from '../host-limits.ts';
 import type { Networks } from '../networks.ts';
-import { GIB, orUndefined } from '../storage/storage-pool.ts';
+import { DiskGrowth } from '../storage/disk-growth.ts';
+import { GIB, orUndefined, type StoragePool } from '../storage/storage-pool.ts';
 import { refuseTransient } from '../transient.ts';
 
 /** An interface as it is going to be. */
@@ -25,12 +26,20 @@ export class ReconfigureCheck {
   readonly #machines: Machines;
   readonly #networks: Networks;
   readonly #limits: HostLimits;
+  readonly #growth: DiskGrowth;
 
-  constructor(parts: { libvirt: Libvirt; machines: Machines; networks: Networks; limits: HostLimits }) {
+  constructor(parts: {
+    libvirt: Libvirt;
+    machines: Machines;
+    networks: Networks;
+    limits: HostLimits;
+    storage: StoragePool;
+  }) {
     this.#libvirt = parts.libvirt;
     this.#machines = parts.machines;
     this.#networks = parts.networks;
     this.#limits = parts.limits;
+    this.#growth = new DiskGrowth(parts.storage);
   }
 
   /** Throws what would make one of the changes fail. */
@@ -78,20 +87,21 @@ export class ReconfigureCheck {
     definition: DomainDefinition,
     growths: NonNullable<ReconfigureVm['disks']>,
   ): Promise<void> {
-    const devices = definition.disks.filter(isDisk).map(({ device }) => device);
+    const disks = definition.disks.filter(isDisk);
     for (const [index, { device, sizeGiB }] of growths.entries()) {
-      if (!devices.includes(device))
+      const disk = disks.find((candidate) => candidate.device === device);
+      if (!disk)
         throw new ProblemError(
           'device-not-found',
-          `There is no disk ${device}. ${devices.length > 0 ? `There is: ${devices.join(', ')}.` : 'There is none.'}`,
+          `There is no disk ${device}. ${disks.length > 0 ? `There is: ${disks.map((one) => one.device).join(', ')}.` : 'There is none.'}`,
+          { errors: [{ pointer: `/disks/${index}/device`, detail: 'Not there.' }] },
         );
-      const { capacityBytes } = await domain.blockInfo(device);
-      if (sizeGiB * GIB >= capacityBytes) continue;
-      throw new ProblemError(
-        'invalid-input',
-        `The disk ${device} has ${gibOf(capacityBytes)} GiB, and a disk only grows.`,
-        { errors: [{ pointer: `/disks/${index}/sizeGiB`, detail: `At least ${Math.ceil(capacityBytes / GIB)}.` }] },
-      );
+      const bytes = await this.#growth.bytesOf(domain, disk);
+      if (bytes !== undefined && sizeGiB * GIB < bytes)
+        throw new ProblemError('invalid-input', `The disk ${device} has ${gibOf(bytes)} GiB, and a disk only grows.`, {
+          errors: [{ pointer: `/disks/${index}/sizeGiB`, detail: `At least ${Math.ceil(bytes / GIB)}.` }],
+        });
+      if (bytes === undefined || sizeGiB * GIB > bytes) await this.#growth.requireGrowable(domain, disk);
     }
   }
 

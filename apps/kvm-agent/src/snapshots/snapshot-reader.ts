@@ -1,5 +1,6 @@
 import type { Snapshot, VmState } from '@polyvirt/contracts';
 import type { Domain } from '@polyvirt/node-libvirt';
+import { snapshotOwnFiles } from '../storage/file-references.ts';
 import { attribute, child, parseXml, text } from '../xml.ts';
 
 /** The word of libvirt for the state a snapshot holds. https://libvirt.org/formatsnapshot.html */
@@ -37,3 +38,7 @@ export function readSnapshot(xml: string, current: boolean): Snapshot {
     createdAt: new Date(Number(text(snapshot, 'creationTime') ?? 0) * 1000).toISOString(),
   };
 }
+
+/** Whether its disks or its memory are in files of its own, and not inside the disks of the machine. */
+export const isExternalSnapshot = (xml: string): boolean =>
+  snapshotOwnFiles(child(parseXml(xml), 'domainsnapshot')).length > 0;
