@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Disk } from '@polyvirt/contracts';
 import { gibOf } from '@polyvirt/hypervisor';
-import { CallTimeoutError, isBusy, type Domain, type Libvirt } from '@polyvirt/node-libvirt';
+import { CallTimeoutError, isBusy, type Domain } from '@polyvirt/node-libvirt';
+import type { StoragePool } from '../storage/storage-pool.ts';
 import { sourceKey } from './disk-source.ts';
 import type { DomainDisk } from './domain-reader.ts';
-import { localPath } from './local-path.ts';
 
 /** A QEMU that works answers in milliseconds. */
 const PATIENCE_MS = 2_000;
@@ -14,14 +14,14 @@ const PATIENCE_MS = 2_000;
  * waits for it then, and the sizes that were last seen stay.
  */
 export class DiskFacts {
-  readonly #libvirt: Libvirt;
+  readonly #storage: StoragePool;
   readonly #patienceMs: number;
   /** By machine, device and source: another file behind the same device has a size of its own. */
   readonly #sizes = new Map<string, Map<string, number>>();
   readonly #asking = new Map<string, Promise<void>>();
 
-  constructor(libvirt: Libvirt, patienceMs = PATIENCE_MS) {
-    this.#libvirt = libvirt;
+  constructor(storage: StoragePool, patienceMs = PATIENCE_MS) {
+    this.#storage = storage;
     this.#patienceMs = patienceMs;
   }
 
@@ -29,7 +29,7 @@ export class DiskFacts {
   async of(domain: Domain, disks: readonly DomainDisk[]): Promise<Disk[]> {
     const [sizes, paths] = await Promise.all([
       this.#sizesOf(domain, disks),
-      Promise.all(disks.map(({ source }) => localPath(this.#libvirt, source))),
+      Promise.all(disks.map(({ source }) => source && this.#storage.pathOf(source).catch(() => undefined))),
     ]);
     return disks.map((disk, index) => {
       const bytes = sizes?.get(keyOf(disk));

@@ -3,6 +3,7 @@ import type { ListedVm } from '@polyvirt/hypervisor';
 import { isNotFound, type Domain, type DomainStatus, type Libvirt } from '@polyvirt/node-libvirt';
 import type { Networks } from '../networks.ts';
 import type { SnapshotReader } from '../snapshots/snapshot-reader.ts';
+import type { StoragePool } from '../storage/storage-pool.ts';
 import { DiskFacts } from './disk-facts.ts';
 import { isDisk, pendingChanges, readDomain, type DomainDefinition } from './domain-reader.ts';
 import { hasProcess, isOn, stateOf } from './states.ts';
@@ -17,6 +18,7 @@ interface Surroundings {
   readonly leases: ReadonlyMap<string, string[]>;
   readonly saved: ReadonlySet<string> | undefined;
   readonly snapshotted: ReadonlySet<string> | undefined;
+  readonly transient: ReadonlySet<string> | undefined;
 }
 
 /** The machines of the host as records. */
@@ -27,12 +29,12 @@ export class Machines {
   readonly #disks: DiskFacts;
   readonly #unanswered: Unanswered;
 
-  constructor(libvirt: Libvirt, networks: Networks, snapshots: SnapshotReader) {
-    this.#libvirt = libvirt;
-    this.#networks = networks;
-    this.#snapshots = snapshots;
-    this.#disks = new DiskFacts(libvirt);
-    this.#unanswered = new Unanswered(libvirt);
+  constructor(parts: { libvirt: Libvirt; networks: Networks; snapshots: SnapshotReader; storage: StoragePool }) {
+    this.#libvirt = parts.libvirt;
+    this.#networks = parts.networks;
+    this.#snapshots = parts.snapshots;
+    this.#disks = new DiskFacts(parts.storage);
+    this.#unanswered = new Unanswered(parts.libvirt);
   }
 
   /** The domain of a native id; unknown is `vm-not-found`. */
@@ -103,7 +105,7 @@ export class Machines {
     const domain = await this.domain(nativeId);
     try {
       const leases = await this.#leases();
-      return await this.#read(domain, { leases, saved: undefined, snapshotted: undefined });
+      return await this.#read(domain, { leases, saved: undefined, snapshotted: undefined, transient: undefined });
     } catch (error) {
       if (isGone(error)) throw vmNotFound(nativeId, error);
       throw error;
@@ -116,12 +118,13 @@ export class Machines {
         (found) => new Set(found.map(({ uuid }) => uuid)),
         () => undefined,
       );
-    const [leases, saved, snapshotted] = await Promise.all([
+    const [leases, saved, snapshotted, transient] = await Promise.all([
       this.#leases(),
       uuids(this.#libvirt.domains.list({ managedSave: true })),
       uuids(this.#libvirt.domains.list({ hasSnapshot: true })),
+      uuids(this.#libvirt.domains.list({ transient: true })),
     ]);
-    return { leases, saved, snapshotted };
+    return { leases, saved, snapshotted, transient };
   }
 
   /** Without them the addresses of machines are not known; all else is. */
@@ -129,17 +132,19 @@ export class Machines {
     return this.#networks.leases().catch(() => new Map<string, string[]>());
   }
 
-  async #read(domain: Domain, { leases, saved, snapshotted }: Surroundings): Promise<DriverVm> {
+  async #read(domain: Domain, surroundings: Surroundings): Promise<DriverVm> {
+    const { leases, saved, snapshotted, transient } = surroundings;
     const status = await part('state', this.#unanswered.status(domain));
     const isActive = hasProcess(status);
-    const [live, next, hasManagedSave, snapshots] = await Promise.all([
+    const [live, next, hasManagedSave, snapshots, isTransient] = await Promise.all([
       part('definition', this.liveDefinition(domain)),
       isActive ? part('definition', this.definition(domain)) : undefined,
       saved ? saved.has(domain.uuid) : part('saved memory', domain.hasManagedSave()),
       !snapshotted || snapshotted.has(domain.uuid) ? part('snapshots', this.#snapshotsOf(domain)) : [],
+      transient ? transient.has(domain.uuid) : part('definition', domain.isPersistent()).then((isKept) => !isKept),
     ]);
     const disks = await this.#disks.of(domain, live.disks.filter(isDisk));
-    return recordOf(domain.uuid, { status, live, next, hasManagedSave, snapshots, leases, disks });
+    return recordOf(domain.uuid, { status, live, next, hasManagedSave, snapshots, isTransient, leases, disks });
   }
 
   /** Once more when one of them was deleted while they were read. */
@@ -159,6 +164,7 @@ function recordOf(
     next: DomainDefinition | undefined;
     hasManagedSave: boolean;
     snapshots: Snapshot[];
+    isTransient: boolean;
     leases: ReadonlyMap<string, string[]>;
     disks: DriverVm['disks'];
   },
@@ -181,6 +187,8 @@ function recordOf(
       addresses: isOn(state) ? (leases.get(mac) ?? []) : [],
     })),
     snapshots: seen.snapshots,
+    display: live.vnc !== undefined,
+    ...(seen.isTransient ? { transient: true } : {}),
     ...(pending.length > 0 ? { pendingChanges: pending } : {}),
     ...(live.createdAt === undefined ? {} : { createdAt: live.createdAt }),
   };

@@ -73,7 +73,7 @@ export class Reconfiguration implements ReconfigureFacet {
 
     let changed = false;
     const notes: string[] = [];
-    const carryOut = async ({ act, ...step }: Planned) => {
+    const carryOut = async ({ act, undo, ...step }: Planned) => {
       const change = await journal.step<Change>({
         ...step,
         act: async () => {
@@ -81,9 +81,9 @@ export class Reconfiguration implements ReconfigureFacet {
           if (before.wasOn) await this.#refuseCrashed(domain, step.name);
           return result;
         },
-        ...(step.undo && {
+        ...(undo && {
           undo: async (signal: AbortSignal) => {
-            await step.undo?.(signal);
+            await undo(signal);
           },
         }),
       });

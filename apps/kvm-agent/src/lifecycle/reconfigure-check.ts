@@ -88,22 +88,20 @@ export class ReconfigureCheck {
     growths: NonNullable<ReconfigureVm['disks']>,
   ): Promise<void> {
     const disks = definition.disks.filter(isDisk);
-    const devices = disks.map(({ device }) => device);
     for (const [index, { device, sizeGiB }] of growths.entries()) {
       const disk = disks.find((candidate) => candidate.device === device);
       if (!disk)
         throw new ProblemError(
           'device-not-found',
-          `There is no disk ${device}. ${devices.length > 0 ? `There is: ${devices.join(', ')}.` : 'There is none.'}`,
+          `There is no disk ${device}. ${disks.length > 0 ? `There is: ${disks.map((one) => one.device).join(', ')}.` : 'There is none.'}`,
+          { errors: [{ pointer: `/disks/${index}/device`, detail: 'Not there.' }] },
         );
       const bytes = await this.#growth.bytesOf(domain, disk);
+      if (bytes !== undefined && sizeGiB * GIB < bytes)
+        throw new ProblemError('invalid-input', `The disk ${device} has ${gibOf(bytes)} GiB, and a disk only grows.`, {
+          errors: [{ pointer: `/disks/${index}/sizeGiB`, detail: `At least ${Math.ceil(bytes / GIB)}.` }],
+        });
       if (bytes === undefined || sizeGiB * GIB > bytes) await this.#growth.requireGrowable(domain, disk);
-      if (bytes === undefined || sizeGiB * GIB >= bytes) continue;
-      throw new ProblemError(
-        'invalid-input',
-        `The disk ${device} has ${gibOf(bytes)} GiB, and a disk only grows.`,
-        { errors: [{ pointer: `/disks/${index}/sizeGiB`, detail: `At least ${Math.ceil(bytes / GIB)}.` }] },
-      );
     }
   }
 
