@@ -101,8 +101,7 @@ export class Removal {
     const domain = await this.#machines.find(nativeId);
     if (!domain) return [];
     await this.#refuseIfOn(domain);
-    const users =
-      nvram === null ? [] : await (await DiskUsers.read(this.#libvirt, this.#storage, nativeId)).of(nvram);
+    const users = nvram === null ? [] : await (await DiskUsers.read(this.#libvirt, this.#storage, nativeId)).of(nvram);
     const xml = await domain.xml({ inactive: true, secure: true });
     await undefineWithState(domain, xml, { keepNvram: users.length > 0 });
     const survivor = await this.#machines.find(nativeId);

@@ -20,7 +20,9 @@ export class SnapshotReader {
     const [snapshots, current] = await Promise.all([domain.snapshots(), domain.currentSnapshot()]);
     const documents = await Promise.all(snapshots.map((snapshot) => orUndefined(snapshot.xml())));
     return parentsFirst(
-      documents.flatMap((xml, index) => (xml === undefined ? [] : [readSnapshot(xml, snapshots[index]!.name === current?.name)])),
+      documents.flatMap((xml, index) =>
+        xml === undefined ? [] : [readSnapshot(xml, snapshots[index]!.name === current?.name)],
+      ),
     );
   }
 }
