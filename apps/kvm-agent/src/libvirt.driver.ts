@@ -94,7 +94,9 @@ export class LibvirtDriver implements HypervisorDriver {
     this.#removal = guard.facet(new Removal({ libvirt, machines, storage, networks, stateFiles }));
 
     this.suspend = this.#power;
-    this.reconfigure = guard.facet(new Reconfiguration({ libvirt, machines, storage, networks, names, waiter, limits }));
+    this.reconfigure = guard.facet(
+      new Reconfiguration({ libvirt, machines, storage, networks, names, waiter, limits }),
+    );
     this.clone = guard.facet(new Cloning({ libvirt, machines, storage, stateFiles }));
     this.snapshots = guard.facet(new Snapshots(machines, stateFiles));
     this.metrics = guard.facet(new MetricsSweep(libvirt));
@@ -155,7 +157,9 @@ export class LibvirtDriver implements HypervisorDriver {
   async #definition(nativeId: NativeId, storage: StoragePool, stateFiles: StateFiles): Promise<NativeDefinition> {
     const domain = await this.#machines.domain(nativeId);
     const text = await domain.xml({ inactive: true });
-    const sources = readDomain(text).disks.filter(isDisk).map(({ source }) => source);
+    const sources = readDomain(text)
+      .disks.filter(isDisk)
+      .map(({ source }) => source);
     const paths = await Promise.all(sources.map((source) => source && storage.pathOf(source)));
     const files = [...paths.filter((path) => path !== undefined), ...(await stateFiles.of(text))];
     return { format: 'libvirt-xml', text, files: [...new Set(files)] };

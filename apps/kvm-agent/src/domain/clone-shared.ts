@@ -30,8 +30,7 @@ export function describeShared(domain: Element): string[] {
     if (harmless.has(device.name)) continue;
     const source = device.child('source');
     if (device.name === 'interface') describeInterface(device, notes);
-    else if (device.name in bound)
-      notes.add(shares(bound[device.name]!, source ? valuesIn(source) : valuesIn(device)));
+    else if (device.name in bound) notes.add(shares(bound[device.name]!, source ? valuesIn(source) : valuesIn(device)));
     else if (device.name === 'graphics') {
       const address = device.attribute('address');
       if (address !== undefined) notes.add(shares('bus of its display', [address]));
@@ -54,8 +53,7 @@ export function describeShared(domain: Element): string[] {
 function describeInterface(nic: Element, notes: Set<string>): void {
   const type = nic.attribute('type') ?? '';
   const source = nic.child('source');
-  const isAlone =
-    exclusiveInterfaces.has(type) || (type === 'direct' && source?.attribute('mode') === 'passthrough');
+  const isAlone = exclusiveInterfaces.has(type) || (type === 'direct' && source?.attribute('mode') === 'passthrough');
   const what = `source of the interface ${nic.child('mac')?.attribute('address')}`;
   if (isAlone && source) notes.add(shares(what, valuesIn(source)));
   for (const forward of nic.children('portForward'))

@@ -277,7 +277,11 @@ export class Cloning implements CloneFacet {
     await this.#storage.remove(name);
   }
 
-  async #volumeOf(device: string, source: DiskSource | null, format: string): Promise<{ volume: Volume } & VolumeFacts> {
+  async #volumeOf(
+    device: string,
+    source: DiskSource | null,
+    format: string,
+  ): Promise<{ volume: Volume } & VolumeFacts> {
     const volume = source && (await this.#storage.volumeOf(source));
     if (!volume) throw unmanaged(device, source ?? undefined);
     const facts = await readVolume(volume);

@@ -44,8 +44,10 @@ export class RemainsReader {
       if (!source) continue;
       const path = source.kind === 'dir' ? undefined : await this.#storage.pathOf(source);
       if (kind !== 'disk' && kind !== 'lun' && !path?.endsWith(seedVolumeName(domain.uuid))) continue;
-      if (path === undefined) notes.push(`Kept ${device} (${describeSource(source)}): it is not a disk file of this host.`);
-      else if (fate === 'keep' && kind !== 'cdrom' && kind !== 'floppy') notes.push(`Kept ${device} (${path}), as asked.`);
+      if (path === undefined)
+        notes.push(`Kept ${device} (${describeSource(source)}): it is not a disk file of this host.`);
+      else if (fate === 'keep' && kind !== 'cdrom' && kind !== 'floppy')
+        notes.push(`Kept ${device} (${path}), as asked.`);
       else tops.push({ what: device, source, format });
     }
     for (const { name, snapshot } of snapshots)
@@ -71,7 +73,12 @@ export class RemainsReader {
         if (fate === 'delete' && !seen.has(await this.#storage.files.identity(path)))
           notes.push(`Kept ${path}: it was a disk when the snapshot "${name}" was taken, and is none now.`);
       }
-    return { chains, nvram: (await this.#stateFiles.nvramOf(xml)) ?? null, nics: [...nics], notes: [...new Set(notes)] };
+    return {
+      chains,
+      nvram: (await this.#stateFiles.nvramOf(xml)) ?? null,
+      nics: [...nics],
+      notes: [...new Set(notes)],
+    };
   }
 
   async #chain(

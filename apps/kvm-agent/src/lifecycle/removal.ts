@@ -75,19 +75,18 @@ export class Removal {
     const kept: string[] = [];
     for (const { what, links } of chains) {
       for (const [depth, path] of links.entries()) {
-        const users = await journal.step({
+        const reason = await journal.step({
           name: `delete ${path} unless it is in use`,
           native: 'storage_vol_delete',
           act: async () => {
             const users = await (reading ??= DiskUsers.read(this.#libvirt, this.#storage, nativeId));
-            const names = await users.of(path);
-            if (names.length === 0) await this.#storage.delete(path);
-            return names;
+            const reason = await reasonToKeep(path, users);
+            if (reason === null) await this.#storage.delete(path);
+            return reason;
           },
         });
-        if (users.length === 0) continue;
-        const described = depth === 0 ? what : `the base of ${what}`;
-        kept.push(`Kept ${described} (${path}): it is in use by ${quoted(users)}.`);
+        if (reason === null) continue;
+        kept.push(`Kept ${depth === 0 ? what : `the base of ${what}`} (${path}): ${reason}`);
         break;
       }
     }
@@ -102,8 +101,7 @@ export class Removal {
     const domain = await this.#machines.find(nativeId);
     if (!domain) return [];
     await this.#refuseIfOn(domain);
-    const users =
-      nvram === null ? [] : await (await DiskUsers.read(this.#libvirt, this.#storage, nativeId)).of(nvram);
+    const users = nvram === null ? [] : await (await DiskUsers.read(this.#libvirt, this.#storage, nativeId)).of(nvram);
     const xml = await domain.xml({ inactive: true, secure: true });
     await undefineWithState(domain, xml, { keepNvram: users.length > 0 });
     const survivor = await this.#machines.find(nativeId);
@@ -118,4 +116,12 @@ export class Removal {
     if (await domain.isActive())
       throw new ProblemError('wrong-state', 'Somebody started it in the meantime. Stop it first.');
   }
+}
+
+async function reasonToKeep(path: string, users: DiskUsers): Promise<string | null> {
+  const names = await users.of(path);
+  if (names.length > 0) return `it is in use by ${quoted(names)}.`;
+  return users.unseen.length > 0
+    ? `libvirt does not say whether ${quoted(users.unseen)} needs it. If not, remove it by hand.`
+    : null;
 }

@@ -50,7 +50,14 @@ export class StateFiles {
       ...(hasTpm(domain) ? [join(tpmFolder(uuidOf(domain)), 'tpm2', 'tpm2-00.permall')] : []),
       join(SAVED_MEMORY, `${text(domain, 'name')}.save`),
     ];
-    const there = await Promise.all(candidates.map((path) => lstat(path).then(() => true, () => false)));
+    const there = await Promise.all(
+      candidates.map((path) =>
+        lstat(path).then(
+          () => true,
+          () => false,
+        ),
+      ),
+    );
     return candidates.filter((_, index) => there[index]);
   }
 

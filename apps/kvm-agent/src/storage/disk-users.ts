@@ -1,4 +1,4 @@
-import { isNotFound, isWrongState, type Domain, type Libvirt } from '@polyvirt/node-libvirt';
+import { isNotFound, isWrongState, LibvirtError, type Domain, type Libvirt } from '@polyvirt/node-libvirt';
 import { child, parseXml, text } from '../xml.ts';
 import { backingChain } from './backing-chain.ts';
 import { domainReferences, snapshotReferences, type FileReference } from './file-references.ts';
@@ -12,6 +12,7 @@ export class DiskUsers {
   readonly #storage: StoragePool;
   /** By identity of the file: the machines, and whether they write to it. */
   readonly #users = new Map<string, Map<string, boolean>>();
+  readonly #unseen: string[] = [];
 
   private constructor(storage: StoragePool) {
     this.#storage = storage;
@@ -34,20 +35,22 @@ export class DiskUsers {
       domains.map(async (domain) => {
         if (domain.uuid === except) return;
         const { uuid } = domain;
-        const definitions = [
-          domain.xml(),
-          ...(active.has(uuid) ? [domain.xml({ inactive: true })] : []),
-          ...(saved.has(uuid) ? [savedXml(domain)] : []),
-        ];
-        for (const xml of await Promise.all(definitions.map((definition) => orUndefined(definition)))) {
-          if (xml === undefined) continue;
-          const element = child(parseXml(xml), 'domain');
-          await users.#note(text(element, 'name') ?? uuid, domainReferences(element));
+        try {
+          await users.#noteDomain(domain, { active: active.has(uuid), saved: saved.has(uuid) });
+          if (snapshotted.has(uuid)) await users.#noteSnapshots(domain);
+        } catch (error) {
+          if (!(error instanceof LibvirtError)) throw error;
+          // One that libvirt cannot give in full stops nothing; what it says of its disks elsewhere may be enough.
+          await users.#noteFromStatistics(libvirt, domain);
         }
-        if (snapshotted.has(uuid)) await users.#noteSnapshots(domain);
       }),
     );
     return users;
+  }
+
+  /** Names of machines of which it could not be seen which files they use. */
+  get unseen(): readonly string[] {
+    return this.#unseen;
   }
 
   /** Names of the machines that would lose something with this file. */
@@ -63,6 +66,31 @@ export class DiskUsers {
 
   async #usersOf(path: string): Promise<ReadonlyMap<string, boolean>> {
     return this.#users.get(await this.#storage.files.identity(path)) ?? new Map<string, boolean>();
+  }
+
+  async #noteDomain(domain: Domain, { active, saved }: { active: boolean; saved: boolean }): Promise<void> {
+    const definitions = [
+      domain.xml(),
+      ...(active ? [domain.xml({ inactive: true })] : []),
+      ...(saved ? [savedXml(domain)] : []),
+    ];
+    for (const xml of await Promise.all(definitions.map((definition) => orUndefined(definition)))) {
+      if (xml === undefined) continue;
+      const element = child(parseXml(xml), 'domain');
+      await this.#note(text(element, 'name') ?? domain.uuid, domainReferences(element));
+    }
+  }
+
+  async #noteFromStatistics(libvirt: Libvirt, domain: Domain): Promise<void> {
+    const { domains } = await libvirt.statistics.sweep({ domains: [domain], groups: ['block'], backing: true });
+    const blocks = domains[0]?.blocks;
+    if (!blocks || blocks.some(({ path }) => path === undefined)) this.#unseen.push(domain.name);
+    const paths = blocks?.flatMap(({ path }) => path ?? []) ?? [];
+    // Its format is not known; what is below is looked for all the same, which keeps more than need be.
+    await this.#note(
+      domain.name,
+      paths.map((path) => ({ source: { kind: 'file', path }, format: undefined, writes: true })),
+    );
   }
 
   async #noteSnapshots(domain: Domain): Promise<void> {

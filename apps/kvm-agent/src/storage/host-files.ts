@@ -51,7 +51,12 @@ export class HostFiles {
   }
 
   async isLink(path: string): Promise<boolean> {
-    return this.local && lstat(path).then((stats) => stats.isSymbolicLink()).catch(() => false);
+    return (
+      this.local &&
+      lstat(path)
+        .then((stats) => stats.isSymbolicLink())
+        .catch(() => false)
+    );
   }
 
   /** `other` is a file of another format, `unreadable` one that we may not or cannot look into. */

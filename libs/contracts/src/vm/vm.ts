@@ -31,7 +31,11 @@ export type VmName = z.infer<typeof VmName>;
 export const Disk = z
   .object({
     device: z.string().describe('Name of the device on the host: `vda`, `scsi0:0`.'),
-    sizeGiB: z.number().nonnegative().optional().describe('Size that the guest sees; absent when the host cannot tell.'),
+    sizeGiB: z
+      .number()
+      .nonnegative()
+      .optional()
+      .describe('Size that the guest sees; absent when the host cannot tell.'),
     path: z.string().optional().describe('Where the host keeps it; absent when that is not on the host itself.'),
   })
   .meta({ id: 'Disk' });
@@ -91,10 +95,7 @@ export const DriverVm = z.object({
     .boolean()
     .optional()
     .describe('Whether it has a display that a console can show; absent when the host cannot tell.'),
-  unreadable: z
-    .string()
-    .optional()
-    .describe('Why the host could not read it now; everything else is as last known.'),
+  unreadable: z.string().optional().describe('Why the host could not read it now; everything else is as last known.'),
   createdAt: Timestamp.optional().describe(
     'Absent when the hypervisor does not know; the time of first sight stands in.',
   ),
