@@ -75,9 +75,8 @@ export class DiskFacts {
     const sizes = new Map<string, number>();
     for (const disk of disks) {
       try {
-        const { capacityBytes } = await domain.blockInfo(disk.device);
-        // libvirt has no other word for a size that it does not know.
-        if (capacityBytes > 0) sizes.set(keyOf(disk), capacityBytes);
+        const bytes = await this.#bytesOf(domain, disk);
+        if (bytes !== undefined) sizes.set(keyOf(disk), bytes);
       } catch (error) {
         if (!isBusy(error) && !(error instanceof CallTimeoutError)) continue;
         for (const [key, bytes] of before ?? []) if (!sizes.has(key)) sizes.set(key, bytes);
@@ -85,6 +84,14 @@ export class DiskFacts {
       }
     }
     this.#sizes.set(domain.uuid, sizes);
+  }
+
+  async #bytesOf(domain: Domain, { device, source }: DomainDisk): Promise<number | undefined> {
+    // Of a machine that is off libvirt does not look volumes up.
+    const volume = source?.kind === 'volume' ? await this.#storage.volumeOf(source) : undefined;
+    const { capacityBytes } = await (volume?.info() ?? domain.blockInfo(device));
+    // libvirt has no other word for a size that it does not know.
+    return capacityBytes > 0 ? capacityBytes : undefined;
   }
 }
 

@@ -65,7 +65,7 @@ export class ReconfigureCheck {
     if (cpus > now) requireFits({ cpus }, { limits: await this.#limits.of(machine), capacity: {} });
     if (cpus <= maximumCpus || !topology) return;
     const { sockets, dies, cores, threads } = topology;
-    const parts = [`${sockets} sockets`, ...(dies > 1 ? [`${dies} dies`] : []), `${cores} cores`, `${threads} threads`];
+    const parts = [counted(sockets, 'socket'), counted(dies, 'die'), counted(cores, 'core'), counted(threads, 'thread')];
     const detail = `The VM has room for ${maximumCpus} CPUs: its topology is ${parts.join(' × ')}. For more, change the topology with virsh edit.`;
     throw new ProblemError('invalid-input', detail, { errors: [{ pointer: '/cpus', detail }] });
   }
@@ -136,3 +136,5 @@ export class ReconfigureCheck {
     });
   }
 }
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;

@@ -13,6 +13,8 @@ export class ByteReader {
     stream.on('error', this.#end);
     stream.on('close', this.#end);
     stream.on('end', this.#end);
+    // One that another reader has released.
+    stream.resume();
   }
 
   /** Exactly so many bytes. Rejects when the stream ends before. */
