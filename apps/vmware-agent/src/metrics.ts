@@ -58,7 +58,8 @@ export class MetricsSweep implements MetricsFacet {
     for (const [pid, vmx] of this.#monitors) {
       const machine = byPath.get(this.#key(vmx));
       const counters = await readCounters(pid);
-      if (!machine || !counters) continue;
+      // The counters of a process that has ended stay until its parent has asked for them, and its machine is off.
+      if (!machine || !counters || !(await isStillMonitor(pid, vmx))) continue;
       const sample = { ...counters, pid, at: performance.now() / 1_000 };
       samples.set(machine.nativeId, sample);
       const before = this.#previous.get(machine.nativeId);
@@ -106,6 +107,11 @@ export class MetricsSweep implements MetricsFacet {
   #key(vmx: string): string {
     return comparablePath(vmx, this.#platform);
   }
+}
+
+async function isStillMonitor(pid: number, vmx: string): Promise<boolean> {
+  const found = await readProcess(pid);
+  return found !== undefined && isMonitor(found) && found.command.at(-1) === vmx;
 }
 
 async function readCounters(pid: number): Promise<ProcessCounters | undefined> {

@@ -30,6 +30,7 @@ import { Snapshots } from './snapshots/snapshots.ts';
 import { usualPatience, type Patience } from './vmrun/achieve.ts';
 import { usualPlaces, type Places, type Platform } from './vmrun/installation.ts';
 import { toProblem } from './vmrun/vmrun.problems.ts';
+import type { Timer } from './vmrun/timer.ts';
 import { usualDeadlines, Vmrun, type CallDeadlines } from './vmrun/vmrun.ts';
 import { withoutSecrets } from './vmx/secrets.ts';
 import { VmWatch } from './watch.ts';
@@ -56,6 +57,8 @@ export interface WorkstationDriverOptions {
   readonly maxCalls?: number | undefined;
   readonly deadlines?: Partial<CallDeadlines> | undefined;
   readonly patience?: Partial<Patience> | undefined;
+  /** When deadlines fall; by the clock of this machine when absent. */
+  readonly timer?: Timer | undefined;
   readonly qemuImg?: string | undefined;
   /** Environment of the programs; that of the agent when absent. */
   readonly env?: NodeJS.ProcessEnv | undefined;
@@ -106,6 +109,7 @@ export class WorkstationDriver implements HypervisorDriver {
       maxCalls: options.maxCalls ?? usualMaxCalls,
       codePage: options.codePage ?? usualCodePage,
       env: options.env,
+      timer: options.timer,
     });
     // A host that does not answer is the business of `probe`.
     await vmrun.look(['list']).catch(() => undefined);

@@ -7,9 +7,6 @@ import type { WorkstationDriver } from '../workstation.driver.ts';
 import type { FaultyAct } from './fault-cases.ts';
 import type { Knobs, SimulatedWorkstation } from './simulated-workstation.ts';
 
-/** Whatever goes wrong, an operation has ended by then. */
-const operationMs = 40_000;
-
 interface Subject {
   readonly nativeId: NativeId | undefined;
   readonly name: string;
@@ -43,12 +40,10 @@ export class Strike {
     const subject = await this.#prepare(act);
     const before = { files: host.files(), processes: (await host.processes()).length };
     host.set(knobs);
-    const startedAt = performance.now();
     const outcome = await this.#perform(act, subject, network).then(
       () => 'well' as const,
       (error: unknown) => error,
     );
-    expect(performance.now() - startedAt).toBeLessThan(operationMs);
     host.set({});
     if (ends === 'well') {
       if (outcome !== 'well') throw outcome;
