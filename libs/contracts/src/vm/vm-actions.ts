@@ -1,4 +1,4 @@
-import type { CapabilityName } from '../host/capabilities.ts';
+import type { CapabilityRef } from '../host/capabilities.ts';
 import type { VmState } from './vm.ts';
 
 /** In which states an action makes sense, in which it is already done, and what to do in the others. */
@@ -6,8 +6,8 @@ interface Rule {
   readonly from: readonly VmState[];
   /** The state in which asking for it changes nothing, and succeeds. */
   readonly already?: VmState;
-  /** Facet of the driver that it needs beyond the core. */
-  readonly needs?: CapabilityName;
+  /** Facet of the driver that it needs beyond the core, or a feature of one. */
+  readonly needs?: CapabilityRef;
   /** For the states that are neither: what the user has to do first. */
   readonly otherwise: Partial<Record<VmState, string>>;
 }
@@ -53,13 +53,13 @@ export const vmActions = {
   suspend: {
     from: ['running', 'paused'],
     already: 'suspended',
-    needs: 'suspend',
+    needs: 'suspend.suspend',
     otherwise: { stopped: off, crashed: 'It has crashed; start it.', unknown },
   },
   pause: {
     from: ['running'],
     already: 'paused',
-    needs: 'suspend',
+    needs: 'suspend.pause',
     otherwise: { stopped: off, suspended, crashed: 'It has crashed; start it.', unknown },
   },
   resume: {

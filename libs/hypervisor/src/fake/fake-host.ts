@@ -1,7 +1,18 @@
 import { createHash } from 'node:crypto';
-import { ProblemError, type Health, type Image, type NativeId, type Network, type Template } from '@polyvirt/contracts';
+import {
+  nameKey,
+  ProblemError,
+  type Capacity,
+  type Health,
+  type HostLimits,
+  type Image,
+  type NativeId,
+  type Network,
+  type Template,
+} from '@polyvirt/contracts';
 import { derivedMac } from '../derived-mac.ts';
 import { FakeFile } from './fake-file.ts';
+import { hostFiles, neededFiles } from './fake-files.ts';
 import { newMachine, type FakeMachine, type FakeSnapshot, type FakeVolume } from './fake-machine.ts';
 
 export interface FakeHostOptions {
@@ -12,6 +23,9 @@ export interface FakeHostOptions {
   /** How long a guest takes to shut down. */
   readonly shutdownMs?: number;
   readonly storageGiB?: number;
+  /** CPUs and memory of the host; 64 and 256 GiB without it. */
+  readonly capacity?: Pick<Capacity, 'cpus' | 'memoryMiB'>;
+  readonly limits?: HostLimits;
   readonly images?: readonly Image[];
   readonly networks?: readonly Network[];
   /** Names of VMs made at the start that can be named as `template`. */
@@ -38,7 +52,15 @@ const defaultImages: readonly Image[] = [
   { name: 'tiny-iso', kind: 'iso', sizeGiB: 0.1, format: 'iso', path: '/fake/images/tiny-iso.iso' },
 ];
 const defaultNetworks: readonly Network[] = [
-  { name: 'default', kind: 'nat', active: true, cidr: '10.77.0.0/16', dhcp: true, fixedAddresses: true },
+  {
+    name: 'default',
+    kind: 'nat',
+    active: true,
+    cidr: '10.77.0.0/16',
+    gateway: '10.77.0.1',
+    dhcp: true,
+    fixedAddresses: true,
+  },
   { name: 'isolated', kind: 'private', active: true, fixedAddresses: false },
 ];
 
@@ -47,8 +69,10 @@ const defaultNetworks: readonly Network[] = [
  * nor forgives a repeat. Tests also call it directly, as the other tool that changes a VM behind the driver's back.
  */
 export class FakeHost {
+  readonly capacity: Capacity;
+  readonly limits: HostLimits;
   readonly images: readonly Image[];
-  readonly networks: readonly Network[];
+  readonly #networks: readonly Network[];
   readonly templates: Template[];
   readonly bootMs: number;
   readonly shutdownMs: number;
@@ -67,7 +91,7 @@ export class FakeHost {
 
   constructor(options: FakeHostOptions = {}) {
     this.images = options.images ?? defaultImages;
-    this.networks = options.networks ?? defaultNetworks;
+    this.#networks = options.networks ?? defaultNetworks;
     this.templates = (options.templates ?? ['tiny-template']).map((name) => ({
       nativeId: `template-${createHash('sha256').update(name).digest('hex').slice(0, 12)}`,
       name,
@@ -76,6 +100,8 @@ export class FakeHost {
     this.bootMs = options.bootMs ?? 20;
     this.shutdownMs = options.shutdownMs ?? 20;
     this.storageGiB = options.storageGiB ?? 1_000_000;
+    this.capacity = { cpus: 64, memoryMiB: 262_144, ...options.capacity, storageGiB: this.storageGiB };
+    this.limits = options.limits ?? {};
     if (options.file !== undefined) {
       this.#file = new FakeFile(options.file);
       this.#refresh();
@@ -109,7 +135,7 @@ export class FakeHost {
   }
 
   findByName(name: string): FakeMachine | undefined {
-    return this.machines().find((machine) => machine.name === name);
+    return this.machines().find((machine) => nameKey(machine.name) === nameKey(name));
   }
 
   volumes(): FakeVolume[] {
@@ -122,20 +148,41 @@ export class FakeHost {
     return this.#volumes.get(path);
   }
 
+  /** Networks with the fixed addresses that machines have asked for. */
+  get networks(): Network[] {
+    const nics = this.machines().flatMap((machine) => machine.nics);
+    return this.#networks.map((network) => ({
+      ...network,
+      ...(network.fixedAddresses && {
+        reserved: nics.flatMap(({ network: of, mac, address }) =>
+          of === network.name && address !== undefined ? [{ address, mac }] : [],
+        ),
+      }),
+    }));
+  }
+
   /** Names of the machines that need the volume. */
   usersOf(path: string): string[] {
-    const users = new Set<string>();
-    for (const machine of this.machines())
-      for (const disk of machine.disks)
-        for (let at: string | undefined = disk.path; at !== undefined; at = this.#volumes.get(at)?.backing)
-          if (at === path) users.add(machine.name);
-    return [...users];
+    return this.machines()
+      .filter((machine) => neededFiles(machine, this.#volumes).has(path))
+      .map(({ name }) => name);
+  }
+
+  /** Every file of the host with the machines that need it. */
+  files(): ReturnType<typeof hostFiles> {
+    return hostFiles(this.machines(), this.#volumes);
+  }
+
+  /** Whatever is a layer over the volume, needed or not. */
+  layersOver(path: string): FakeVolume[] {
+    return this.volumes().filter(({ backing }) => backing === path);
   }
 
   define(machine: FakeMachine): void {
     this.#change('define', machine.name, machine.nativeId, () => {
       if (this.#machines.has(machine.nativeId)) this.#refuseTwin(machine.nativeId);
-      for (const other of this.#machines.values()) if (other.name === machine.name) this.#refuseTwin(machine.name);
+      for (const other of this.#machines.values())
+        if (nameKey(other.name) === nameKey(machine.name)) this.#refuseTwin(machine.name);
       this.#machines.set(machine.nativeId, machine);
     });
   }
@@ -145,6 +192,13 @@ export class FakeHost {
     this.#change('undefine', name, nativeId, () => {
       this.#disarm(nativeId);
       this.#machines.delete(nativeId);
+    });
+  }
+
+  editVolume(path: string, change: (volume: FakeVolume) => void): void {
+    this.#change('edit-volume', path, undefined, () => {
+      const volume = this.#volumes.get(path);
+      if (volume) change(volume);
     });
   }
 
@@ -174,6 +228,7 @@ export class FakeHost {
 
   powerOn(nativeId: NativeId): void {
     this.#power('power-on', nativeId, ['stopped', 'crashed'], (machine) => {
+      if (machine.refusesStart !== undefined) throw new ProblemError('host-rejected', machine.refusesStart);
       machine.state = 'running';
       machine.poweredOnAt = Date.now();
     });
@@ -209,11 +264,24 @@ export class FakeHost {
   }
 
   save(nativeId: NativeId): void {
-    this.#power('save', nativeId, ['running', 'paused'], (machine) => (machine.state = 'suspended'));
+    this.#power('save', nativeId, ['running', 'paused'], (machine) => {
+      machine.state = 'suspended';
+      machine.savedMemory = `/fake/memory/${nativeId}`;
+      this.#volumes.set(machine.savedMemory, { path: machine.savedMemory, sizeGiB: machine.memoryMiB / 1_024 });
+    });
   }
 
   restore(nativeId: NativeId): void {
-    this.#power('restore', nativeId, ['suspended'], (machine) => (machine.state = 'running'));
+    this.#power('restore', nativeId, ['suspended'], (machine) => {
+      machine.state = 'running';
+      this.dropSavedMemory(machine);
+    });
+  }
+
+  /** Throws the memory of a suspended machine away; part of another change. */
+  dropSavedMemory(machine: FakeMachine): void {
+    if (machine.savedMemory !== undefined) this.#volumes.delete(machine.savedMemory);
+    delete machine.savedMemory;
   }
 
   /** The guest dies in an error. */
@@ -226,7 +294,8 @@ export class FakeHost {
 
   rename(nativeId: NativeId, name: string): void {
     this.edit('rename', nativeId, (machine) => {
-      for (const other of this.#machines.values()) if (other !== machine && other.name === name) this.#refuseTwin(name);
+      for (const other of this.#machines.values())
+        if (other !== machine && nameKey(other.name) === nameKey(name)) this.#refuseTwin(name);
       machine.name = name;
     });
   }

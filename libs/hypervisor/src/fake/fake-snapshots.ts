@@ -50,6 +50,7 @@ export class FakeSnapshots implements SnapshotFacet {
         Object.assign(target, structuredClone(snapshot.hardware), { pending: {}, currentSnapshot: id });
         target.state = snapshot.memory ? snapshot.state : 'stopped';
         delete target.offAt;
+        host.dropSavedMemory(target);
         if (snapshot.memory) target.poweredOnAt = Date.now();
         else delete target.poweredOnAt;
       });
@@ -77,7 +78,6 @@ export class FakeSnapshots implements SnapshotFacet {
 
   #photograph(machine: FakeMachine, id: string, { name, description, memory }: CreateSnapshot): FakeSnapshot {
     const { cpus, memoryMiB, disks, nics } = structuredClone(machine);
-    const size = (path: string) => this.calls.host.volume(path)?.sizeGiB ?? 0;
     return {
       id,
       name,
@@ -87,7 +87,12 @@ export class FakeSnapshots implements SnapshotFacet {
       state: machine.state,
       createdAt: new Date().toISOString(),
       hardware: { cpus, memoryMiB, disks, nics },
-      sizes: Object.fromEntries(disks.map(({ path }) => [path, size(path)])),
+      sizes: Object.fromEntries(
+        disks.flatMap(({ path }) => {
+          const size = this.calls.host.volume(path)?.sizeGiB;
+          return size === undefined ? [] : [[path, size]];
+        }),
+      ),
     };
   }
 }

@@ -1,4 +1,4 @@
-export type { Bench, OtherTool } from './bench.ts';
+export type { Bench, HostFile, OtherTool, SeenVm } from './bench.ts';
 export { describeDriver, type DescribeDriverOptions } from './describe-driver.ts';
 export type { ConformanceReport, ReportRow } from './report.ts';
 export { expectProblem } from './suite.ts';

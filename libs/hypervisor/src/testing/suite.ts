@@ -8,7 +8,7 @@ import {
   type ProblemCode,
   type VmState,
 } from '@polyvirt/contracts';
-import type { HypervisorDriver, OperationContext } from '../driver.ts';
+import { isReadable, type HypervisorDriver, type OperationContext } from '../driver.ts';
 import type { Bench } from './bench.ts';
 import type { ReportRow } from './report.ts';
 import { TestOperation } from './test-operation.ts';
@@ -169,7 +169,7 @@ export class Suite {
 
   async named(name: string): Promise<DriverVm[]> {
     const vms = await this.driver.list(this.signal());
-    return vms.filter((vm) => vm.name === name);
+    return vms.filter(isReadable).filter((vm) => vm.name === name);
   }
 
   signal(): AbortSignal {

@@ -92,7 +92,7 @@ export function describeCreate(suite: Suite): void {
         expect(disks[0]!.sizeGiB).toBeGreaterThan(0);
         const images = await suite.driver.images?.list(suite.signal());
         const image = images?.find(({ name }) => name === suite.bench.image);
-        if (image) expect(disks[0]!.sizeGiB).toBeCloseTo(image.sizeGiB, 1);
+        if (image?.sizeGiB !== undefined) expect(disks[0]!.sizeGiB).toBeCloseTo(image.sizeGiB, 1);
       }),
     );
 

@@ -118,7 +118,7 @@ export function describeReconfigure(suite: Suite): void {
       const nativeId = await cold();
       await suite.bring(nativeId, 'running');
       const { device, sizeGiB } = (await see()).disks[0]!;
-      const wanted = Math.ceil(sizeGiB) + 1;
+      const wanted = Math.ceil(sizeGiB!) + 1;
       const { pendingChanges } = await apply({ disks: [{ device, sizeGiB: wanted }] });
       const now = (await see()).disks[0]!.sizeGiB;
       expect(now).toBe(pendingChanges.includes('disks') ? sizeGiB : wanted);
