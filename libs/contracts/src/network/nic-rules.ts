@@ -59,6 +59,8 @@ export function addressFault(
 ): string | undefined {
   const ip = parseIp(address);
   if (!ip) return `${address} is no IP address.`;
+  if (!network.fixedAddresses)
+    return `The network "${network.name}" cannot reserve a fixed address. Ask for "auto".`;
   const usable = usableIn(network);
   const hint = usable.length === 0 ? '' : ` Ask for one of ${usable.map(shown).join(', ')}, or for "auto".`;
   const refuse = (why: string) => `${why}${hint}`;

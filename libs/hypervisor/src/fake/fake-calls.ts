@@ -1,4 +1,12 @@
-import { ProblemError, type DriverVm, type NativeId, type NicSurroundings } from '@polyvirt/contracts';
+import {
+  lackOf,
+  ProblemError,
+  type Capabilities,
+  type CapabilityRef,
+  type DriverVm,
+  type NativeId,
+  type NicSurroundings,
+} from '@polyvirt/contracts';
 import type { Json, ListedVm, OperationContext, Step } from '../driver.ts';
 import { known } from '../known.ts';
 import type { FakeFaults } from './fake-faults.ts';
@@ -10,7 +18,14 @@ export class FakeCalls {
   constructor(
     readonly host: FakeHost,
     readonly faults: FakeFaults,
+    private readonly capabilities: Capabilities,
   ) {}
+
+  /** Throws `capability-missing` for what the host was told to do without. */
+  require(ref: CapabilityRef): void {
+    const lack = lackOf(this.capabilities, ref);
+    if (lack !== undefined) throw new ProblemError('capability-missing', lack);
+  }
 
   async call<Result>(
     method: string,

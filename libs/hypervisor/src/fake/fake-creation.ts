@@ -61,6 +61,8 @@ export class FakeCreation {
         name: 'check the request',
         act: () => {
           const machine = this.calls.machine(source);
+          if (input.linked) this.calls.require('clone.linked');
+          if (input.linked && input.snapshot !== undefined) this.calls.require('clone.linkedOfSnapshot');
           allow('clone', machine.state);
           this.#requireFreeName(input.name, nativeId);
           const snapshot = machine.snapshots.find(({ id }) => id === input.snapshot);

@@ -49,6 +49,8 @@ export class FakeReconfigure implements ReconfigureFacet {
 
   #plan(machine: FakeMachine, input: ReconfigureVm, operationId: string) {
     const { host } = this.calls;
+    if ((input.disks ?? []).length > 0 && machine.snapshots.length > 0)
+      this.calls.require('reconfigure.growWithSnapshots');
     allow('reconfigure', machine.state);
     const grow = (input.disks ?? []).flatMap(({ device, sizeGiB }, index) => {
       const path = machine.disks.find((disk) => disk.device === device)?.path;

@@ -16,6 +16,7 @@ export class FakeSnapshots implements SnapshotFacet {
         name: 'check the request',
         act: () => {
           const machine = this.calls.machine(nativeId);
+          this.#requireFeatures(machine, input);
           allow('snapshot-create', machine.state);
           if (machine.snapshots.some((snapshot) => snapshot.name === input.name && snapshot.id !== id))
             throw new ProblemError('name-taken', `${machine.name} has a snapshot ${input.name}.`);
@@ -74,6 +75,13 @@ export class FakeSnapshots implements SnapshotFacet {
       this.calls.host.edit('delete-snapshot', nativeId, (target) => forget(target, doomed));
       return 'changed';
     });
+  }
+
+  #requireFeatures({ firmware, state }: FakeMachine, { memory }: CreateSnapshot): void {
+    const isOn = state === 'running' || state === 'paused';
+    if (firmware === 'uefi') this.calls.require('snapshots.uefi');
+    if (isOn && memory === true) this.calls.require('snapshots.memory');
+    if (isOn && memory === false) this.calls.require('snapshots.runningWithoutMemory');
   }
 
   #photograph(machine: FakeMachine, id: string, { name, description, memory }: CreateSnapshot): FakeSnapshot {

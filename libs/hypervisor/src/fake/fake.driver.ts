@@ -1,4 +1,5 @@
 import type {
+  Capabilities,
   CreateVm,
   DeleteVm,
   DriverVm,
@@ -49,6 +50,13 @@ export interface FakeDriverOptions extends FakeHostOptions {
   readonly without?: Absences;
 }
 
+const neverHad: Absences = {
+  'reconfigure.cpusLive': 'The fake host changes CPUs at the next power-off.',
+  'reconfigure.memoryLive': 'The fake host changes memory at the next power-off.',
+  'clone.running': 'The fake host copies machines that are off.',
+  'networks.ipv6': 'The networks of the fake host are IPv4.',
+};
+
 /** A driver for a hypervisor that is not there. What it promises is what real ones promise; how it fails can be set. */
 export class FakeDriver implements HypervisorDriver {
   readonly hypervisor: Hypervisor;
@@ -72,7 +80,7 @@ export class FakeDriver implements HypervisorDriver {
   readonly #creation: FakeCreation;
   readonly #removal: FakeRemoval;
   readonly #power: FakePower;
-  readonly #without: Absences;
+  readonly #capabilities: Capabilities;
   readonly #ownsHost: boolean;
 
   constructor(options: FakeDriverOptions = {}) {
@@ -86,14 +94,13 @@ export class FakeDriver implements HypervisorDriver {
       },
       crash: (nativeId) => host.crash(nativeId),
     });
-    const calls = new FakeCalls(host, this.faults);
+    const without: Absences = { ...neverHad, ...options.without };
+    this.#capabilities = capabilitiesWithout(without);
+    const calls = new FakeCalls(host, this.faults, this.#capabilities);
     this.#calls = calls;
     this.#creation = new FakeCreation(calls);
     this.#removal = new FakeRemoval(calls);
     this.#power = new FakePower(calls);
-    const without = options.without ?? {};
-    this.#without = without;
-
     if (!without.suspend) this.suspend = this.#power;
     if (!without.reconfigure) this.reconfigure = new FakeReconfigure(calls);
     if (!without.clone) this.clone = this.#creation;
@@ -132,7 +139,7 @@ export class FakeDriver implements HypervisorDriver {
     const status = {
       health: this.host.health,
       version: 'fake 1.0',
-      capabilities: capabilitiesWithout(this.#without),
+      capabilities: this.#capabilities,
       capacity: this.host.capacity,
       ...(Object.keys(this.host.limits).length > 0 && { limits: this.host.limits }),
       notes: ['This host is made up: it runs no machines.'],
