@@ -61,7 +61,12 @@ export function requireNetworks(
 }
 
 /** The VMs of a host as they will be: of the one that is changed, with the interfaces that it keeps. */
-export function* othersOf(vms: VmTable, host: HostId, changed?: VmId, gone: readonly string[] = []): Iterable<VmRecord> {
+export function* othersOf(
+  vms: VmTable,
+  host: HostId,
+  changed?: VmId,
+  gone: readonly string[] = [],
+): Iterable<VmRecord> {
   for (const record of vms.of(host))
     yield record.id === changed ? { ...record, nics: record.nics.filter(({ mac }) => !gone.includes(mac)) } : record;
 }

@@ -110,11 +110,12 @@ export function describeFeatures(suite: Suite): void {
       await apply(nativeId, { cpus: 1, memoryMiB: suite.bench.memoryMiB });
       await suite.bring(nativeId, 'running');
       const network = suite.bench.network;
-      for (const [ref, input] of [
+      const changes: [FeatureRef, ReconfigureVm][] = [
         ['reconfigure.cpusLive', { cpus: 2 }],
         ['reconfigure.memoryLive', { memoryMiB: suite.bench.memoryMiB * 2 }],
-        ['reconfigure.nicsLive', { addNics: [{ network, address: 'auto' as const }] }],
-      ] as const) {
+        ['reconfigure.nicsLive', { addNics: [{ network, address: 'auto' }] }],
+      ];
+      for (const [ref, input] of changes) {
         const { pendingChanges } = await apply(nativeId, input);
         expect({ ref, pending: pendingChanges.length > 0 }).toEqual({ ref, pending: suite.lackOf(ref) !== undefined });
         await suite.bring(nativeId, 'stopped');
@@ -131,12 +132,16 @@ export function describeFeatures(suite: Suite): void {
       });
     });
 
-    suite.facet('networks', 'fixedAddresses: some network of the host gives them, or it says why not', async (networks) => {
-      const absent = suite.lackOf('networks.fixedAddresses');
-      const list = await networks.list(suite.signal());
-      if (absent === undefined) return;
-      expect(list.filter(({ fixedAddresses }) => fixedAddresses)).toEqual([]);
-      return { absent };
-    });
+    suite.facet(
+      'networks',
+      'fixedAddresses: some network of the host gives them, or it says why not',
+      async (networks) => {
+        const absent = suite.lackOf('networks.fixedAddresses');
+        const list = await networks.list(suite.signal());
+        if (absent === undefined) return;
+        expect(list.filter(({ fixedAddresses }) => fixedAddresses)).toEqual([]);
+        return { absent };
+      },
+    );
   });
 }

@@ -1,5 +1,13 @@
 import { expect } from '@jest/globals';
-import { formatIp, networkCidr, parseCidr, parseIp, type CreateVm, type Network, type ProblemCode } from '@polyvirt/contracts';
+import {
+  formatIp,
+  networkCidr,
+  parseCidr,
+  parseIp,
+  type CreateVm,
+  type Network,
+  type ProblemCode,
+} from '@polyvirt/contracts';
 import { expectProblem, type Suite } from '../suite.ts';
 
 type Nics = CreateVm['nics'];
@@ -34,18 +42,24 @@ export function describeNetworks(suite: Suite): void {
       expect(await suite.bench.leftovers()).toEqual(leftovers);
     };
 
-    suite.facet('networks', 'says networks by their own address, and gateways and ranges within them', async (facet) => {
-      for (const { cidr, gateway, ranges, reserved } of await facet.list(suite.signal())) {
-        if (cidr !== undefined) expect(cidr).toBe(networkCidr(cidr));
-        const inside = [gateway, ...(ranges ?? []).flatMap(({ from, to }) => [from, to])].filter((one) => one !== undefined);
-        for (const address of [...inside, ...(reserved ?? []).map((one) => one.address)])
-          expect(formatIp(parseIp(address)!)).toBe(address);
-        const subnet = cidr === undefined ? undefined : parseCidr(cidr);
-        if (!subnet) continue;
-        for (const address of inside.map((one) => parseIp(one)!).filter(({ family }) => family === subnet.family))
-          expect(address.value >= subnet.first && address.value <= subnet.last).toBe(true);
-      }
-    });
+    suite.facet(
+      'networks',
+      'says networks by their own address, and gateways and ranges within them',
+      async (facet) => {
+        for (const { cidr, gateway, ranges, reserved } of await facet.list(suite.signal())) {
+          if (cidr !== undefined) expect(cidr).toBe(networkCidr(cidr));
+          const inside = [gateway, ...(ranges ?? []).flatMap(({ from, to }) => [from, to])].filter(
+            (one) => one !== undefined,
+          );
+          for (const address of [...inside, ...(reserved ?? []).map((one) => one.address)])
+            expect(formatIp(parseIp(address)!)).toBe(address);
+          const subnet = cidr === undefined ? undefined : parseCidr(cidr);
+          if (!subnet) continue;
+          for (const address of inside.map((one) => parseIp(one)!).filter(({ family }) => family === subnet.family))
+            expect(address.value >= subnet.first && address.value <= subnet.last).toBe(true);
+        }
+      },
+    );
 
     suite.facet('networks', 'refuses an address that the network cannot give, with what it can', async () => {
       for (const address of impossibleOn(await suite.network())) await refused('address', { address });
@@ -72,11 +86,14 @@ export function describeNetworks(suite: Suite): void {
         await refused('mac', { mac });
     });
 
-    suite.behaviour('refuses a MAC address that another VM of the host has, or that is outside its ranges', async () => {
-      const [{ mac }] = (await suite.get(await holder())).nics as [{ mac: string }];
-      await refused('mac', { mac });
-      if (suite.status.limits?.macRanges) await refused('mac', { mac: '02:00:00:00:00:01' });
-    });
+    suite.behaviour(
+      'refuses a MAC address that another VM of the host has, or that is outside its ranges',
+      async () => {
+        const { mac } = (await suite.get(await holder())).nics[0]!;
+        await refused('mac', { mac });
+        if (suite.status.limits?.macRanges) await refused('mac', { mac: '02:00:00:00:00:01' });
+      },
+    );
   });
 
   suite.area('capacity', () => {
@@ -127,7 +144,8 @@ const least = (...values: (number | undefined)[]): number | undefined => {
 };
 
 const lackOfFixed = ({ status }: Suite): string =>
-  status.capabilities.networks.features?.['fixedAddresses']?.reason ?? 'The network of the bench gives no fixed addresses.';
+  status.capabilities.networks.features?.['fixedAddresses']?.reason ??
+  'The network of the bench gives no fixed addresses.';
 
 /** Of each kind that cannot be given, one; of a network that gives no fixed addresses every one is. */
 function impossibleOn({ cidr, gateway, fixedAddresses }: Network): string[] {

@@ -19,23 +19,27 @@ export function describeOwnership(suite: Suite): void {
 
   suite.area('ownership', () => {
     for (const firmware of ['bios', 'uefi'] as const) {
-      suite.facet('clone', `shares no file between a ${firmware} VM and its full clone, and both run at once`, async () => {
-        const before = await suite.bench.leftovers();
-        const from = await suite.make({ firmware, nics: [{ network: suite.bench.network, address: 'auto' }] });
-        const copy = await clone(from, false);
-        try {
-          await suite.bring(from, 'running');
-          await suite.bring(copy, 'running');
-          expect(await filesOf(from, copy)).toEqual([]);
-          expect((await filesOf(copy)).length > 0).toBe((await filesOf(from)).length > 0);
-          const macs = [...(await suite.get(from)).nics, ...(await suite.get(copy)).nics].map(({ mac }) => mac);
-          expect(new Set(macs).size).toBe(2);
-        } finally {
-          await suite.remove(copy);
-          await suite.remove(from);
-        }
-        expect(await suite.bench.leftovers()).toEqual(before);
-      });
+      suite.facet(
+        'clone',
+        `shares no file between a ${firmware} VM and its full clone, and both run at once`,
+        async () => {
+          const before = await suite.bench.leftovers();
+          const from = await suite.make({ firmware, nics: [{ network: suite.bench.network, address: 'auto' }] });
+          const copy = await clone(from, false);
+          try {
+            await suite.bring(from, 'running');
+            await suite.bring(copy, 'running');
+            expect(await filesOf(from, copy)).toEqual([]);
+            expect((await filesOf(copy)).length > 0).toBe((await filesOf(from)).length > 0);
+            const macs = [...(await suite.get(from)).nics, ...(await suite.get(copy)).nics].map(({ mac }) => mac);
+            expect(new Set(macs).size).toBe(2);
+          } finally {
+            await suite.remove(copy);
+            await suite.remove(from);
+          }
+          expect(await suite.bench.leftovers()).toEqual(before);
+        },
+      );
     }
 
     suite.facet('networks', 'gives a clone no fixed address of its source', async () => {
@@ -53,37 +57,41 @@ export function describeOwnership(suite: Suite): void {
       }
     });
 
-    suite.facet('clone', 'leaves nothing when the last VM over a shared base is deleted, in whatever order', async () => {
-      const { snapshots } = suite.driver;
-      for (const order of [
-        [0, 1, 2],
-        [2, 0, 1],
-        [1, 0, 2],
-      ]) {
-        const before = await suite.bench.leftovers();
-        const from = await suite.make();
-        const take = async (name: string) =>
-          snapshots &&
-          (await suite.run((context) => snapshots.create(from, { name, memory: false }, context))).snapshot;
-        const machines = [from];
-        try {
-          const first = await take('a');
-          await take('b');
-          machines.push(await clone(from, true).catch(unlessRefused));
-          machines.push(await clone(from, first !== undefined, first).catch(unlessRefused));
-          for (const [index, doomed] of order.map((at) => machines[at]!).entries()) {
-            const others = order.slice(index + 1).map((at) => machines[at]!);
-            const needed = (await Promise.all(others.filter(isMade).map((id) => filesOf(id)))).flat();
-            if (isMade(doomed)) await remove(doomed);
-            const there = (await suite.bench.files()).map(({ path }) => path);
-            for (const path of needed) expect(there).toContain(path);
+    suite.facet(
+      'clone',
+      'leaves nothing when the last VM over a shared base is deleted, in whatever order',
+      async () => {
+        const { snapshots } = suite.driver;
+        for (const order of [
+          [0, 1, 2],
+          [2, 0, 1],
+          [1, 0, 2],
+        ]) {
+          const before = await suite.bench.leftovers();
+          const from = await suite.make();
+          const take = async (name: string) =>
+            snapshots &&
+            (await suite.run((context) => snapshots.create(from, { name, memory: false }, context))).snapshot;
+          const machines = [from];
+          try {
+            const first = await take('a');
+            await take('b');
+            machines.push(await clone(from, true).catch(unlessRefused));
+            machines.push(await clone(from, first !== undefined, first).catch(unlessRefused));
+            for (const [index, doomed] of order.map((at) => machines[at]!).entries()) {
+              const others = order.slice(index + 1).map((at) => machines[at]!);
+              const needed = (await Promise.all(others.filter(isMade).map((id) => filesOf(id)))).flat();
+              if (isMade(doomed)) await remove(doomed);
+              const there = (await suite.bench.files()).map(({ path }) => path);
+              for (const path of needed) expect(there).toContain(path);
+            }
+          } finally {
+            for (const id of machines.filter(isMade).reverse()) await suite.remove(id);
           }
-        } finally {
-          for (const id of machines.filter(isMade).reverse()) await suite.remove(id);
+          expect({ order, left: await suite.bench.leftovers() }).toEqual({ order, left: before });
         }
-        expect({ order, left: await suite.bench.leftovers() }).toEqual({ order, left: before });
-      }
-    });
+      },
+    );
 
     suite.facet('reconfigure', 'keeps every file of a VM that is renamed, and it starts from them', async (facet) => {
       for (const firmware of ['bios', 'uefi'] as const) {

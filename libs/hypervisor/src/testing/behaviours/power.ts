@@ -92,15 +92,19 @@ export function describePower(suite: Suite): void {
       },
     );
 
-    suite.feature('suspend.suspend', 'suspends a VM to disk and resumes it; each twice changes nothing more', async (suspend) => {
-      const nativeId = await deaf();
-      await suite.bring(nativeId, 'running');
-      expect(await suite.run((context) => suspend.suspend(nativeId, context))).toBe('changed');
-      expect(await suite.stateOf(nativeId)).toBe('suspended');
-      expect(await suite.run((context) => suspend.suspend(nativeId, context))).toBe('unchanged');
-      expect(await suite.run((context) => suspend.resume(nativeId, context))).toBe('changed');
-      expect(await suite.stateOf(nativeId)).toBe('running');
-    });
+    suite.feature(
+      'suspend.suspend',
+      'suspends a VM to disk and resumes it; each twice changes nothing more',
+      async (suspend) => {
+        const nativeId = await deaf();
+        await suite.bring(nativeId, 'running');
+        expect(await suite.run((context) => suspend.suspend(nativeId, context))).toBe('changed');
+        expect(await suite.stateOf(nativeId)).toBe('suspended');
+        expect(await suite.run((context) => suspend.suspend(nativeId, context))).toBe('unchanged');
+        expect(await suite.run((context) => suspend.resume(nativeId, context))).toBe('changed');
+        expect(await suite.stateOf(nativeId)).toBe('running');
+      },
+    );
 
     suite.feature('suspend.suspend', 'lets a suspended VM go on by start', async () => {
       const nativeId = await deaf();

@@ -40,7 +40,8 @@ const asks: Partial<Record<VmAction, (asked: Asked) => Promise<Effect>>> = {
   reconfigure: async ({ driver, id, context, name }) => (await driver.reconfigure!.apply(id, { name }, context)).effect,
   clone: async ({ driver, id, context, name }) =>
     (await driver.clone!.clone(id, { name, linked: false, start: false }, context)).effect,
-  'snapshot-create': async ({ driver, id, context, name }) => (await driver.snapshots!.create(id, { name }, context)).effect,
+  'snapshot-create': async ({ driver, id, context, name }) =>
+    (await driver.snapshots!.create(id, { name }, context)).effect,
   'snapshot-revert': ({ driver, id, context, snapshot }) => driver.snapshots!.revert(id, snapshot!, context),
   'snapshot-delete': ({ driver, id, context, snapshot }) =>
     driver.snapshots!.delete(id, { snapshot: snapshot!, children: false }, context),
@@ -73,7 +74,8 @@ export function describeStates(suite: Suite): void {
     let copies: string[] = [];
     const vm = async () => (current ??= await suite.make({ name: suite.name('stateful') }));
     const removeAll = async () => {
-      for (const name of copies.splice(0)) for (const { nativeId } of await suite.named(name)) await suite.remove(nativeId);
+      for (const name of copies.splice(0))
+        for (const { nativeId } of await suite.named(name)) await suite.remove(nativeId);
       if (current !== undefined) await suite.remove(current);
       current = undefined;
     };
@@ -94,7 +96,9 @@ export function describeStates(suite: Suite): void {
       await suite.bring(nativeId, state);
       const name = suite.name(action);
       if (action === 'clone') copies.push(name);
-      const call = suite.run((context) => asks[action]!({ driver: suite.driver, id: nativeId, context, name, snapshot }));
+      const call = suite.run((context) =>
+        asks[action]!({ driver: suite.driver, id: nativeId, context, name, snapshot }),
+      );
       const { allowed, ...verdict } = verdictOn(action, state, suite.status.capabilities);
       const row = { state, action };
       if (!allowed) {
