@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { expectProblem, TestOperation } from '@polyvirt/hypervisor/testing';
-import { isMonitor } from './host/processes.ts';
+import { hostProcesses, isMonitor } from './host/processes.ts';
 import { nativeIdOf } from './inventory/identity.ts';
 import { SimulatedWorkstation, type Knobs } from './testing/simulated-workstation.ts';
 import { TestTimer } from './testing/test-timer.ts';
@@ -32,9 +32,11 @@ describe('a graceful stop', () => {
     stopping.catch(() => undefined);
     return stopping;
   };
+  const monitorsOf = async (vmx: string) =>
+    (await hostProcesses()).filter((one) => isMonitor(one) && one.command.at(-1) === vmx);
   /** Resolves when the guest has gone off and only the list has not heard of it. */
   const untilOff = async (vmx: string) => {
-    while ((await host.processes()).some((one) => isMonitor(one) && one.command.at(-1) === vmx)) continue;
+    while ((await monitorsOf(vmx)).length > 0) continue;
     expect(await host.vmrun('list')).toContain(vmx);
   };
 

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { nameKey, ProblemError, type Disk, type DriverVm, type NativeId, type Nic, type VmState } from '@polyvirt/contracts';
+import { dirname } from 'node:path';
+import { nameKey, ProblemError, type Disk, type DriverVm, type NativeId, type VmState } from '@polyvirt/contracts';
 import { gibOf, isReadable, type ListedVm, type UnreadableVm } from '@polyvirt/hypervisor';
 import { isLogged } from '../host/vm-log.ts';
 import type { Leases } from '../network/leases.ts';

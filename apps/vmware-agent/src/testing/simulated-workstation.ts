@@ -91,7 +91,7 @@ export class SimulatedWorkstation {
   }
 
   /** Calls a program of the installation, as another tool would. */
-  async call(program: 'vmrun' | 'vmware-vdiskmanager', ...args: string[]): Promise<string> {
+  async call(program: 'vmrun' | 'vmcli' | 'vmware-vdiskmanager', ...args: string[]): Promise<string> {
     const { stdout } = await run(join(bin, program), args, { env: this.env });
     return stdout;
   }

@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
 import { CreateVm, ProblemError, type NativeId, type ProblemCode } from '@polyvirt/contracts';
-import type { OperationContext } from '@polyvirt/hypervisor';
+import { isReadable, type OperationContext } from '@polyvirt/hypervisor';
 import { TestOperation } from '@polyvirt/hypervisor/testing';
 import { nativeIdOf } from '../inventory/identity.ts';
 import type { WorkstationDriver } from '../workstation.driver.ts';
@@ -96,7 +96,7 @@ export class Strike {
 
   /** What the host has to look like when the act has ended well. */
   async #demandDone(act: FaultyAct, { nativeId, name }: Subject, network: string | undefined): Promise<void> {
-    const vms = await this.#driver.list();
+    const vms = (await this.#driver.list()).filter(isReadable);
     const subject = vms.find((vm) => vm.nativeId === nativeId);
     const nics = network === undefined ? [] : [{ network }];
     switch (act) {

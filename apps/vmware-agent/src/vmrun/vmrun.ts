@@ -68,6 +68,11 @@ export class Vmrun {
     this.#hostType = options.platform === 'macos' ? 'fusion' : 'ws';
   }
 
+  /** Encoding of what does not say in which it is. */
+  get codePage(): string {
+    return this.#options.codePage;
+  }
+
   get timer(): Timer {
     return this.#options.timer ?? machineTimer;
   }
