@@ -255,7 +255,11 @@ export class Machines {
       ...(memoryMiB !== undefined && { memoryMiB }),
       ...(firmware !== undefined && { firmware }),
       disks: await this.#showDisks(machine),
-      nics: nics.map(({ mac = '', network }, index) => ({ mac, network, addresses: addresses[index] ?? [] })),
+      nics: nics.map(({ mac, network }, index) => ({
+        ...(mac !== undefined && { mac }),
+        network,
+        addresses: addresses[index] ?? [],
+      })),
       ...(os !== undefined && { guest: { os, agent: false } }),
       snapshots: (await this.snapshots(machine)).shown(),
       ...(pending.length > 0 && { pendingChanges: pending }),

@@ -71,7 +71,7 @@ export class HardwareRules {
       const pending = await readPending(machine.vmx).catch(() => undefined);
       const nics = [...(vmx ? nicsOf(vmx) : []), ...(pending?.addNics ?? [])];
       const name = await this.#machines.nameOf(machine).catch(() => machine.vmx);
-      others.push({ name, nics: nics.map(({ mac = '', network }) => ({ mac, network, addresses: [] })) });
+      others.push({ name, nics: nics.map(({ mac, network }) => ({ mac, network, addresses: [] })) });
     }
     return others;
   }

@@ -214,7 +214,7 @@ export class Reconfiguration implements ReconfigureFacet {
     const stays = [...nicsOf(vmx), ...pending.addNics].filter(({ mac }) => mac === undefined || !removeNics.includes(mac));
     const networks = await this.#rules.requireNics(addNics, '/addNics', machine, {
       name: nameOf(vmx) ?? machine.nativeId,
-      nics: stays.map(({ mac = '', network }) => ({ mac, network, addresses: [] })),
+      nics: stays.map(({ mac, network }) => ({ mac, network, addresses: [] })),
     });
     for (const [index, { mac }] of addNics.entries()) {
       nics.push({ mac: mac ?? chosen[index]!, network: networks[index]! });

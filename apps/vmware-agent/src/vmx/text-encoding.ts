@@ -38,6 +38,19 @@ const macByNumber: Readonly<Record<number, string>> = {
   35: 'macturkish',
 };
 
+/** Other names that no rule finds. */
+const byName: Readonly<Record<string, string>> = {
+  ansi: 'cp1252',
+  'x-ansi': 'cp1252',
+  cswindows31j: 'cp932',
+  uhc: 'cp949',
+  wansung: 'cp949',
+  gb13000: 'gb18030',
+  'pc-multilingual-850+euro': 'cp858',
+  logical: 'iso-8859-8',
+  visual: 'iso-8859-8',
+};
+
 const codecs = new Map<string, Codec | undefined>();
 
 /** The codec of a name as Windows, ICU or IANA spell it; undefined for one that nobody here knows. */
@@ -113,7 +126,7 @@ function nameOf(key: string): string | undefined {
   const page = number === undefined ? undefined : (byNumber[Number(number)] ?? `cp${number}`);
   // A year, a table or an option of ICU's stands behind some names.
   const plain = key.replace(/,.*$/, '').replace(/[-_](p\d+[-_]\d{4}|\d{4}|html|bs)$/, '');
-  return [page, key, plain, plain.replace(/^x-/, ''), plain.replace(/^(x-)?ms-?/, '')].find(isThere);
+  return [byName[key], page, key, plain, plain.replace(/^x-/, ''), plain.replace(/^(x-)?ms-?/, '')].find(isThere);
 }
 
 /** Some that iconv-lite lacks Node can read and not write. */
