@@ -10,6 +10,7 @@ import {
   PrismUnreachableError,
   refusalIn,
 } from './prism-error.ts';
+import { Secrets } from './secrets.ts';
 import { cookieOf, Session } from './session.ts';
 import { connector, connectTrusted, type TlsTrust } from './tls.ts';
 
@@ -55,6 +56,8 @@ const TRY_AGAIN = [429, 502, 503, 504];
  */
 export class PrismClient {
   readonly url: URL;
+  /** What was sent and may stand in no problem. */
+  readonly secrets = new Secrets();
   readonly #options: Required<Pick<PrismClientOptions, 'callMs' | 'tries' | 'retryMs'>>;
   readonly #trust: TlsTrust;
   readonly #agent: Agent;
@@ -165,6 +168,7 @@ export class PrismClient {
     { body, headers, signal }: { body: unknown; headers: Record<string, string>; signal: AbortSignal },
   ): Promise<Answer> {
     const within = AbortSignal.any([signal, AbortSignal.timeout(this.#options.callMs)]);
+    this.secrets.learn(body);
     let response: Dispatcher.ResponseData;
     let text: string;
     try {
@@ -186,7 +190,10 @@ export class PrismClient {
     const parsed = parse(text);
     const wait = retryAfter(response.headers['retry-after']);
     const refusal = refusalIn(method, response.statusCode, parsed, wait, path.split('/').find(isUuid));
-    if (refusal) throw refusal;
+    if (refusal) {
+      refusal.message = this.secrets.clean(refusal.message);
+      throw refusal;
+    }
     return { body: isObject(parsed) ? parsed : {}, headers: response.headers };
   }
 
