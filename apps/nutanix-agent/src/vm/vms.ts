@@ -3,9 +3,11 @@ import { groupRows, type GroupRow } from '../client/groups.ts';
 import { objectAt, objectsAt, textAt, type JsonObject } from '../client/json.ts';
 import { patiently, until } from '../client/patience.ts';
 import { isNotFound, type PrismClient } from '../client/prism-client.ts';
+import { PrismError, PrismTimeoutError } from '../client/prism-error.ts';
 import type { Pages } from '../client/paging.ts';
 import { taskOf, type Tasks } from '../client/tasks.ts';
 import { isComplete, isPending, nameOf, stateOf, uuidOf } from './vm-reader.ts';
+import { draftOf } from './vm-draft.ts';
 import { isUuid } from './uuid.ts';
 
 export interface Patience {
@@ -47,10 +49,13 @@ export class Vms {
   }
 
   /**
-   * What `read` makes of each VM. One that was there the last time and is missing now is asked for by itself: lists show VMs
-   * late, and paging loses some while others go.
+   * What `read` makes of each VM; it must not throw. One that was there the last time and is missing now is asked for by
+   * itself: lists show VMs late, and paging loses some while others go. One that Prism does not give is left to `lost`.
    */
-  async list<Read>(read: (vm: JsonObject, isNew: boolean) => Read, signal: AbortSignal): Promise<Read[]> {
+  async list<Read>(
+    { read, lost }: { read(vm: JsonObject, isNew: boolean): Read; lost(uuid: NativeId, error: unknown): Read },
+    signal: AbortSignal,
+  ): Promise<Read[]> {
     const before = this.#listed;
     const found = new Map(
       await this.#pages.read('/vms', 'vm', signal, (vm): [string, Read] => {
@@ -58,14 +63,26 @@ export class Vms {
         return [uuid, read(vm, !before.has(uuid))];
       }),
     );
+    // Without an id nobody could ask for it again.
+    found.delete('');
     for (const uuid of found.keys()) this.#unlisted.delete(uuid);
     for (const uuid of before) {
       if (found.has(uuid)) continue;
-      const vm = await this.find(uuid, signal);
-      if (vm) found.set(uuid, read(vm, false));
+      try {
+        const vm = await this.find(uuid, signal);
+        if (vm) found.set(uuid, read(vm, false));
+      } catch (error) {
+        if (signal.aborted || !isOfOne(error)) throw error;
+        found.set(uuid, lost(uuid, error));
+      }
     }
     this.#listed = new Set(found.keys());
     return [...found.values()];
+  }
+
+  /** Every VM whole, as `pick` shortens it. */
+  all<Picked>(pick: (vm: JsonObject) => Picked, signal: AbortSignal): Promise<Picked[]> {
+    return this.#pages.read('/vms', 'vm', signal, pick);
   }
 
   /** A VM that was just made, so that a list which does not show it yet does not lose it. */
@@ -117,13 +134,9 @@ export class Vms {
     return patiently(
       async () => {
         const vm = await this.#atRest(nativeId, signal);
-        const draft = structuredClone(vm);
-        const spec = objectAt(draft, 'spec');
-        if (!change(spec, vm)) return undefined;
-        const { spec_hash: _hash, ...metadata } = objectAt(draft, 'metadata');
-        for (const nic of objectsAt(objectAt(spec, 'resources'), 'nic_list')) nic['is_connected'] ??= true;
-        const body = { api_version: textAt(draft, 'api_version') ?? '3.1', metadata, spec };
-        return taskOf(await this.#client.v3('PUT', `/vms/${nativeId}`, signal, body));
+        const draft = draftOf(vm);
+        if (!change(draft.spec, vm)) return undefined;
+        return taskOf(await this.#client.v3('PUT', `/vms/${nativeId}`, signal, draft));
       },
       signal,
       this.#patience.busyMs,
@@ -164,7 +177,7 @@ export class Vms {
     const [said] = objectsAt(objectAt(vm, 'status'), 'message_list');
     throw new ProblemError(
       'host-rejected',
-      `Prism: VM ${uuidOf(vm)} could not be made: ${textAt(said, 'message') ?? 'without an explanation'}. Prism Central has more in its tasks and alerts.`,
+      `Prism: VM ${uuidOf(vm)} could not be made: ${this.#client.secrets.clean(textAt(said, 'message') ?? 'without an explanation')}. Prism Central has more in its tasks and alerts.`,
     );
   }
 
@@ -237,6 +250,10 @@ export class Vms {
     return this.demand(nativeId, signal);
   }
 }
+
+/** Whether an answer speaks of the one entity that was asked for, and not of Prism or of who asks. */
+const isOfOne = (error: unknown): boolean =>
+  error instanceof PrismTimeoutError || (error instanceof PrismError && ![401, 429, 502, 503, 504].includes(error.status));
 
 /** The plug, not the button. */
 export function powerOff(spec: JsonObject, vm: JsonObject): boolean {
