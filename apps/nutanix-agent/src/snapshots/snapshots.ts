@@ -210,7 +210,7 @@ export class Snapshots implements SnapshotFacet {
     if (tree.some((snapshot) => snapshot.name === name && snapshot.id !== uuid))
       throw new ProblemError('name-taken', `The VM already has a snapshot "${name}".`);
     const parent = tree.find(({ current }) => current)?.id ?? null;
-    const note = { name, ...(description === undefined ? {} : { description }), parent };
+    const note = { name, ...(description === undefined ? {} : { description }), parent, state };
     demandShort(note);
     return { note, before: parent };
   }
