@@ -1,3 +1,4 @@
+import type { Clock } from './clock.ts';
 import type { ConsoleTokens } from './console/console-tokens.ts';
 import type { EntityService } from './entities/entity-service.ts';
 import type { Sessions } from './http/sessions.ts';
@@ -11,6 +12,7 @@ import type { VmService } from './vms/vm-service.ts';
 
 /** What the routes work with. */
 export interface Prism {
+  readonly clock: Clock;
   readonly store: Store;
   readonly site: Datacenter;
   readonly knobs: KnobSettings;

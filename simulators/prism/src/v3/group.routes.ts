@@ -33,7 +33,7 @@ export function groupRoutes(app: FastifyInstance, prism: Prism): void {
     const all = groupEntities(prism, type);
     if (all === undefined)
       throw new V3Error(422, 'INVALID_ARGUMENT', `Given input is invalid. Unknown entity type ${type}`);
-    const now = Date.now();
+    const now = prism.clock.now();
     const latest = alignedDown(now);
     const lookup: Lookup<GroupEntity> = (entity, name) => {
       if (!entity.isMetric(name)) return entity.attribute(name);

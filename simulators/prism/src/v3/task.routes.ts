@@ -43,7 +43,7 @@ export function taskRoutes(app: FastifyInstance, prism: Prism): void {
   const find = (uuid: string): TaskRecord => {
     const task = prism.store.get('task', uuid);
     if (task === undefined) throw notFound('task', uuid);
-    if (task.readableAt > Date.now()) throw new V3Error(404, 'INVALID_UUID', `task : ${uuid} does not exist.`);
+    if (task.readableAt > prism.clock.now()) throw new V3Error(404, 'INVALID_UUID', `task : ${uuid} does not exist.`);
     return task;
   };
 
