@@ -3,6 +3,7 @@ import type { Bench } from '@polyvirt/hypervisor/testing';
 import { objectAt, objectsAt, textAt, type JsonObject } from '../client/json.ts';
 import { PrismDriver, type PrismDriverOptions } from '../prism.driver.ts';
 import { NOTES } from '../snapshots/snapshot-notes.ts';
+import { prismConsole } from './other-tool.ts';
 import { PrismSimulator, type Knobs } from './prism-simulator.ts';
 
 export const CLUSTER = '0006aaaa-0000-0000-0000-00000000c001';
@@ -51,6 +52,12 @@ export async function openPrismBench(knobs: Knobs = {}): Promise<Bench> {
     objectsAt(await simulator.v3('POST', `/categories/${NOTES}/list`, {}).catch(() => ({})), 'entities');
   const points = () => simulator.list('vm_recovery_points');
 
+  const { files, ...tool } = prismConsole(
+    simulator,
+    (name) => name.startsWith(prefix) && name !== template,
+    (name) => makeVm(simulator, name, []),
+  );
+
   return {
     open: async () => driverOn(simulator),
     prefix,
@@ -62,7 +69,9 @@ export async function openPrismBench(knobs: Knobs = {}): Promise<Bench> {
     guestReady: async (nativeId) => {
       await simulator.control('POST', `/vms/${nativeId}/guest`, { responsive: true });
     },
+    files,
     otherTool: {
+      ...tool,
       make: (name) => makeVm(simulator, name, []),
       rename: (nativeId, name) =>
         simulator.edit(nativeId, (spec) => {
