@@ -24,6 +24,8 @@ export * from './registry.ts';
 export * from './streams.ts';
 export * from './subjects.ts';
 export * from './vm/metrics.ts';
+export { nameKey } from './vm/name-key.ts';
+export * from './vm/user-data.ts';
 export * from './vm/vm-actions.ts';
 export * from './vm/vm-clone.ts';
 export * from './vm/vm-create.ts';

@@ -30,6 +30,8 @@ interface HostReadings {
 interface VmReadings {
   readonly last: Metrics;
   receivedAtMs: number;
+  /** What was read until then was read before the VM went off. */
+  lapsedMs: number;
   /** `width` values a slot; NaN is unknown. 4.3 kB a VM. */
   readonly values: Float32Array;
 }
@@ -55,7 +57,7 @@ export class MetricsMemory {
       if (parseVmId(reading.vmId).host !== host) continue;
       let vm = known.vms.get(reading.vmId);
       if (!vm) {
-        vm = { last: reading, receivedAtMs: nowMs, values: new Float32Array(slots * width).fill(Number.NaN) };
+        vm = { last: reading, receivedAtMs: nowMs, lapsedMs: 0, values: new Float32Array(slots * width).fill(Number.NaN) };
         known.vms.set(reading.vmId, vm);
       } else if (reading.observedAt >= vm.last.observedAt) {
         keepReading(vm.last, reading);
@@ -65,15 +67,21 @@ export class MetricsMemory {
     }
   }
 
-  /** The last reading, unless it has grown too old to be called the present. */
+  /** The last reading, unless it has grown too old to be called the present, or the VM was off since. */
   latest(id: VmId, nowMs: number): Metrics | undefined {
     const vm = this.hosts.get(parseVmId(id).host)?.vms.get(id);
-    return vm && nowMs - vm.receivedAtMs < freshMs ? vm.last : undefined;
+    return vm && isPresent(vm, nowMs) ? vm.last : undefined;
+  }
+
+  /** What was read of a VM until then is history: it was off at that time. */
+  lapse(id: VmId, untilMs: number): void {
+    const vm = this.hosts.get(parseVmId(id).host)?.vms.get(id);
+    if (vm) vm.lapsedMs = Math.max(vm.lapsedMs, untilMs);
   }
 
   *allLatest(nowMs: number): Iterable<Metrics> {
     for (const { vms } of this.hosts.values())
-      for (const vm of vms.values()) if (nowMs - vm.receivedAtMs < freshMs) yield vm.last;
+      for (const vm of vms.values()) if (isPresent(vm, nowMs)) yield vm.last;
   }
 
   /** Points between two times, of the steps that have readings. */
@@ -95,6 +103,9 @@ export class MetricsMemory {
     this.hosts.get(parseVmId(id).host)?.vms.delete(id);
   }
 }
+
+const isPresent = ({ last, receivedAtMs, lapsedMs }: VmReadings, nowMs: number): boolean =>
+  nowMs - receivedAtMs < freshMs && Date.parse(last.observedAt) > lapsedMs;
 
 /** Writes the values of a reading that a chart draws; rates are summed over the devices that have one. */
 function seriesOf(reading: Metrics, into: Float32Array, offset: number): void {

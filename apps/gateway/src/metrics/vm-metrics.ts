@@ -4,6 +4,7 @@ import {
   MetricsBatch,
   ProblemError,
   subjects,
+  verdictOn,
   type Metrics,
   type MetricsHistory,
   type VmId,
@@ -41,6 +42,7 @@ export class VmMetrics implements OnModuleInit, OnModuleDestroy {
     });
     this.stopListening = this.inventory.onChange((id, entry) => {
       if (!entry) this.memory.forget(id);
+      else if (!verdictOn('metrics', entry.record.state).allowed) this.memory.lapse(id, entry.observedAtMs);
     });
   }
 
@@ -49,11 +51,13 @@ export class VmMetrics implements OnModuleInit, OnModuleDestroy {
     this.stopListening();
   }
 
-  /** Throws `vm-not-found`, or `metrics-not-found` while there is no reading. */
+  /** Throws `wrong-state` if the VM is off, and `metrics-not-found` while there is no reading of one that is on. */
   present(id: VmId): Metrics {
-    const { host } = this.inventory.require(id).record;
+    const { host, state } = this.inventory.require(id).record;
+    const verdict = verdictOn('metrics', state);
+    if (!verdict.allowed) throw new ProblemError('wrong-state', `${id} has no present reading. ${verdict.reason}`);
     const metrics = this.memory.latest(id, Date.now());
-    if (metrics) return metrics;
+    if (metrics && verdictOn('metrics', metrics.state).allowed) return metrics;
     throw new ProblemError('metrics-not-found', `There is no reading of ${id} in the last minute. Is ${host} online?`);
   }
 

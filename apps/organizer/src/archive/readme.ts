@@ -20,9 +20,14 @@ export function readmeOf(document: ArchiveDocument): string {
     row('Created', `${time(document.createdAt)}${document.createdBy ? ` by ${text(document.createdBy)}` : ''}`),
     ...(document.clonedFrom ? [row('Cloned from', code(document.clonedFrom))] : []),
     row('State', `${vm.state}, as of ${time(document.updatedAt)}`),
-    row('CPUs', String(vm.cpus)),
-    row('Memory', `${vm.memoryMiB} MiB`),
-    row('Disks', vm.disks.map(({ device, sizeGiB }) => `${text(device)}: ${sizeGiB} GiB`).join(', ') || 'none'),
+    row('CPUs', vm.cpus === undefined ? 'not known' : String(vm.cpus)),
+    row('Memory', vm.memoryMiB === undefined ? 'not known' : `${vm.memoryMiB} MiB`),
+    row(
+      'Disks',
+      vm.disks
+        .map(({ device, sizeGiB }) => `${text(device)}: ${sizeGiB === undefined ? 'size not known' : `${sizeGiB} GiB`}`)
+        .join(', ') || 'none',
+    ),
     row('Networks', vm.nics.map(({ network, mac }) => `${text(network)} (${text(mac)})`).join(', ') || 'none'),
     row('Addresses', addresses.map(code).join(', ') || 'none known'),
     '',

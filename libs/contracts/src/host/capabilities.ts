@@ -53,6 +53,13 @@ export function splitRef(ref: CapabilityRef): { readonly name: CapabilityName; r
   return feature === undefined ? { name } : { name, feature };
 }
 
+/** Whether a host says outright that it has a feature. */
+export function hasFeature(capabilities: Capabilities, ref: FeatureRef): boolean {
+  const { name, feature } = splitRef(ref);
+  const whole = capabilities[name];
+  return whole.available && feature !== undefined && whole.features?.[feature]?.available === true;
+}
+
 /** Why a host cannot do something; undefined when it can. */
 export function lackOf(capabilities: Capabilities, ref: CapabilityRef): string | undefined {
   const { name, feature } = splitRef(ref);

@@ -1,4 +1,4 @@
-const longest = 300;
+const usual = 300;
 /** Nobody reads on after so much, and what is cut need not be searched for values. */
 const looksAt = 20_000;
 /** Shorter values say nothing by themselves, and to cut them out would make nonsense of the rest. */
@@ -7,14 +7,17 @@ const longerThan = 8;
 const knownBy = 16;
 
 /**
- * A text of the hypervisor as it may stand in a problem: without control characters, at most 300 characters, and without
+ * A text of the hypervisor as it may stand in a problem: without control characters, at most 300 characters (or `most`), and without
  * the values of the request, which may be passwords: pass user data above all. Each line of a value counts as a value too,
  * as products quote in part.
  */
-export function foreignText(text: string, { without = [] }: { readonly without?: readonly unknown[] } = {}): string {
+export function foreignText(
+  text: string,
+  { without = [], most = usual }: { readonly without?: readonly unknown[]; readonly most?: number } = {},
+): string {
   const values = [...new Set(without.flatMap(valuesIn))].sort((a, b) => b.length - a.length);
   const clean = values.reduce(masked, text.slice(0, looksAt));
-  return cutText(clean.replaceAll(/[\p{Cc}\p{Cs}]+/gu, ' ').trim(), longest);
+  return cutText(clean.replaceAll(/[\p{Cc}\p{Cs}]+/gu, ' ').trim(), most);
 }
 
 /** At most so many characters, with "…" where it was cut. */

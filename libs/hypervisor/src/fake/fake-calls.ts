@@ -1,4 +1,12 @@
-import { ProblemError, type DriverVm, type NativeId } from '@polyvirt/contracts';
+import {
+  lackOf,
+  ProblemError,
+  type Capabilities,
+  type CapabilityRef,
+  type DriverVm,
+  type NativeId,
+  type NicSurroundings,
+} from '@polyvirt/contracts';
 import type { Json, ListedVm, OperationContext, Step } from '../driver.ts';
 import { known } from '../known.ts';
 import type { FakeFaults } from './fake-faults.ts';
@@ -10,7 +18,14 @@ export class FakeCalls {
   constructor(
     readonly host: FakeHost,
     readonly faults: FakeFaults,
+    private readonly capabilities: Capabilities,
   ) {}
+
+  /** Throws `capability-missing` for what the host was told to do without. */
+  require(ref: CapabilityRef): void {
+    const lack = lackOf(this.capabilities, ref);
+    if (lack !== undefined) throw new ProblemError('capability-missing', lack);
+  }
 
   async call<Result>(
     method: string,
@@ -70,6 +85,18 @@ export class FakeCalls {
     const machine = this.machine(nativeId);
     if (machine.unreadable !== undefined) throw new ProblemError('host-rejected', machine.unreadable);
     return this.describe(machine);
+  }
+
+  /** What new interfaces of a machine have to get on with: everything but the interfaces that it gives up. */
+  surroundingsOf(nativeId: NativeId, gone: readonly string[] = []): NicSurroundings {
+    const { networks, limits } = this.host;
+    const others = this.host.machines().map((machine) => {
+      const addresses = this.addressesOf(machine);
+      const nics = machine.nics.map(({ mac, network }, index) => ({ mac, network, addresses: addresses[index] ?? [] }));
+      const stay = machine.nativeId === nativeId ? nics.filter(({ mac }) => !gone.includes(mac)) : nics;
+      return { name: machine.name, nics: stay };
+    });
+    return { networks, macRanges: limits.macRanges, others };
   }
 
   describe(machine: FakeMachine): DriverVm {

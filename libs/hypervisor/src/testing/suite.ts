@@ -2,8 +2,10 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 import {
   CreateVm,
   DriverVm,
+  Network,
   ProblemError,
   type CapabilityName,
+  type HostStatus,
   type NativeId,
   type ProblemCode,
   type VmState,
@@ -14,6 +16,9 @@ import type { ReportRow } from './report.ts';
 import { TestOperation } from './test-operation.ts';
 
 const pollMs = 50;
+/** Keeps runs on one host apart. */
+const runByte = Math.floor(Math.random() * 64);
+const hexByte = (byte: number) => byte.toString(16).padStart(2, '0');
 
 type Facet<Name extends CapabilityName> = NonNullable<HypervisorDriver[Name]>;
 
@@ -22,8 +27,10 @@ export class Suite {
   readonly rows: ReportRow[] = [];
   #bench: Bench | undefined;
   #driver: HypervisorDriver | undefined;
+  #status: HostStatus | undefined;
   #area = '';
   #names = 0;
+  #macs = 0;
 
   constructor(readonly timeoutMs: number) {}
 
@@ -37,9 +44,16 @@ export class Suite {
     return this.#driver;
   }
 
+  /** What the driver said of the host when the suite began. */
+  get status(): HostStatus {
+    if (!this.#status) throw new Error('the driver was not probed');
+    return this.#status;
+  }
+
   async open(openBench: () => Promise<Bench>): Promise<void> {
     this.#bench = await openBench();
     this.#driver = await this.#bench.open();
+    this.#status = await this.#driver.probe(this.signal());
   }
 
   async close(): Promise<void> {
@@ -90,6 +104,26 @@ export class Suite {
   name(tag = 'vm'): string {
     this.#names += 1;
     return `${this.bench.prefix}${tag}-${this.#names}`;
+  }
+
+  /** A MAC address that the host takes, and that is used once. */
+  mac(): string {
+    this.#macs += 1;
+    const tail = [runByte, this.#macs >> 8, this.#macs & 0xff];
+    const range = this.status.limits?.macRanges?.[0];
+    if (!range) return ['52', '54', '00', ...tail.map(hexByte)].join(':');
+    const first = parseInt(range.from.replaceAll(':', ''), 16);
+    const last = parseInt(range.to.replaceAll(':', ''), 16);
+    const offset = ((runByte << 16) + this.#macs) % (last - first + 1);
+    return (first + offset).toString(16).padStart(12, '0').match(/../g)!.join(':');
+  }
+
+  /** The network of the bench as the driver lists it. */
+  async network(): Promise<Network> {
+    const networks = (await this.driver.networks?.list(this.signal())) ?? [];
+    const found = networks.find(({ name }) => name === this.bench.network);
+    if (!found) throw new Error(`the driver lists no network ${this.bench.network}`);
+    return Network.parse(found);
   }
 
   body(input: Partial<CreateVm> = {}): CreateVm {
