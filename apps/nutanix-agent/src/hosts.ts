@@ -15,7 +15,7 @@ const KEEP_MS = 60_000;
 /** With hyper-threading; what a host has in cores alone does not tell whether it is on. */
 const THREADS_PER_CORE = 2;
 /** `user_data` has at most 128,000 characters of base64, which are three bytes in four. */
-const USER_DATA_BYTES = 96_000;
+export const userDataBytes = 96_000;
 
 /** The hosts of the clusters, whose sizes bound those of VMs: a VM runs on one of them. */
 export class Hosts {
@@ -50,7 +50,7 @@ export function limitsOf(hosts: readonly HostFacts[]): HostLimits {
       cpusPerVm: cores === undefined ? undefined : cores * THREADS_PER_CORE,
       memoryMiBPerVm: most(hosts.flatMap(({ memoryMiB }) => memoryMiB ?? [])),
     }),
-    userDataBytes: USER_DATA_BYTES,
+    userDataBytes,
   };
 }
 

@@ -33,13 +33,19 @@ export class Secrets {
     }
   }
 
-  /** A text of Prism as it may be shown: short, and without what is remembered, whole or in part. */
+  /** A text of Prism as it may be shown: short, and with "[…]" for what is remembered, whole or in part. */
   clean(text: string): string {
-    let clean = text.slice(0, LOOKS_AT);
+    const beginning = text.slice(0, LOOKS_AT);
+    const isQuoted = new Uint8Array(beginning.length);
     for (const [secret, known] of this.#known) {
       const quotations = known ?? new Quotations(secret);
       this.#known.set(secret, quotations);
-      clean = quotations.takenFrom(clean);
+      quotations.mark(beginning, isQuoted);
+    }
+    let clean = '';
+    for (let at = 0; at < beginning.length; at += 1) {
+      if (isQuoted[at] === 0) clean += beginning[at];
+      else if (at === 0 || isQuoted[at - 1] === 0) clean += '[…]';
     }
     return foreignText(clean);
   }
@@ -71,30 +77,30 @@ class Quotations {
     for (let at = 0; at + PIECE <= text.length; at += PIECE) this.#pieces.set(text.slice(at, at + PIECE), at);
   }
 
-  /** The other text with "[…]" for each quotation. */
-  takenFrom(other: string): string {
-    let clean = '';
-    let shown = 0;
+  /** Marks the characters of another text that are quoted. */
+  mark(other: string, isQuoted: Uint8Array): void {
     for (let at = 0; at + PIECE <= other.length; at += 1) {
       const quoted = this.#pieces.get(other.slice(at, at + PIECE));
       if (quoted === undefined) continue;
-      const [from, to] = this.#around(other, at, quoted, shown);
+      const [from, to] = this.#around(other, at, quoted);
       if (to - from <= LONGER_THAN) continue;
-      clean += `${other.slice(shown, from)}[…]`;
-      shown = to;
+      isQuoted.fill(1, from, to);
       at = to - 1;
     }
-    clean += other.slice(shown);
-    return this.#lines.reduce((text, line) => text.replaceAll(line, '[…]'), clean);
+    for (const line of this.#lines)
+      for (let at = other.indexOf(line); at >= 0; at = other.indexOf(line, at + 1)) isQuoted.fill(1, at, at + line.length);
   }
 
   /** As far as both are the same around a piece. */
-  #around(other: string, at: number, quoted: number, least: number): [from: number, to: number] {
+  #around(other: string, at: number, quoted: number): [from: number, to: number] {
     let before = 0;
-    while (at - before > least && quoted > before && other[at - before - 1] === this.#text[quoted - before - 1])
-      before += 1;
+    while (at > before && quoted > before && other[at - before - 1] === this.#text[quoted - before - 1]) before += 1;
     let length = PIECE;
-    while (at + length < other.length && quoted + length < this.#text.length && other[at + length] === this.#text[quoted + length])
+    while (
+      at + length < other.length &&
+      quoted + length < this.#text.length &&
+      other[at + length] === this.#text[quoted + length]
+    )
       length += 1;
     return [at - before, at + length];
   }

@@ -127,7 +127,8 @@ function setMemory(resources: JsonObject, memoryMiB: number | undefined): boolea
 function grow(resources: JsonObject, { device, uuid, sizeGiB }: Growth): boolean {
   const disks = namedDevices(resources).filter(({ disk }) => isDisk(disk));
   const found =
-    disks.find(({ disk }) => uuid !== undefined && disk['uuid'] === uuid) ?? disks.find((one) => one.device === device);
+    disks.find(({ disk }) => uuid !== undefined && disk['uuid'] === uuid) ??
+    disks.find((one) => one.device === device && (uuid === undefined || one.disk['uuid'] === undefined));
   if (!found || (bytesOf(found.disk) ?? 0) >= sizeGiB * GIB) return false;
   Object.assign(found.disk, sizeSpec(sizeGiB));
   return true;
