@@ -62,6 +62,15 @@ describe('v3 infrastructure and metrics, as the golden examples have them', () =
     }
   });
 
+  it('G21: has no group when nothing matches', async () => {
+    const { body } = await prism.v3('POST', '/groups', {
+      entity_type: 'mh_vm',
+      filter_criteria: 'vm_name==nobody',
+      group_member_attributes: [{ attribute: 'vm_name' }],
+    });
+    expect(body).toMatchObject({ filtered_entity_count: 0, total_entity_count: 12, group_results: [] });
+  });
+
   it('G21: cuts the members of a group to what one answer may hold, and counts all', async () => {
     await prism.knobs({ 'v3.maxGroupMembers': 5 });
     const page = async (offset: number): Promise<unknown[]> => {

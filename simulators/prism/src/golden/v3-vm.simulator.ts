@@ -117,7 +117,7 @@ describe('v3 VMs, as the golden examples have them', () => {
   it('G6: fails the task that powers off a VM that is off', async () => {
     const own = await makeVm(prism, site, 'golden-off');
     const task = await prism.done(await putVm(prism, own, () => undefined));
-    expect(task).toMatchObject({ status: 'FAILED', error_detail: 'INTERNAL_ERROR: ErrorCode: 9' });
+    expect(task).toMatchObject({ status: 'FAILED', error_detail: 'INTERNAL_ERROR: ErrorCode: 9', error_code: '500' });
   });
 
   it('G7: deletes in two steps, and then knows nothing of the VM', async () => {
