@@ -57,7 +57,12 @@ export class MetricsMemory {
       if (parseVmId(reading.vmId).host !== host) continue;
       let vm = known.vms.get(reading.vmId);
       if (!vm) {
-        vm = { last: reading, receivedAtMs: nowMs, lapsedMs: 0, values: new Float32Array(slots * width).fill(Number.NaN) };
+        vm = {
+          last: reading,
+          receivedAtMs: nowMs,
+          lapsedMs: 0,
+          values: new Float32Array(slots * width).fill(Number.NaN),
+        };
         known.vms.set(reading.vmId, vm);
       } else if (reading.observedAt >= vm.last.observedAt) {
         keepReading(vm.last, reading);
@@ -80,8 +85,7 @@ export class MetricsMemory {
   }
 
   *allLatest(nowMs: number): Iterable<Metrics> {
-    for (const { vms } of this.hosts.values())
-      for (const vm of vms.values()) if (isPresent(vm, nowMs)) yield vm.last;
+    for (const { vms } of this.hosts.values()) for (const vm of vms.values()) if (isPresent(vm, nowMs)) yield vm.last;
   }
 
   /** Points between two times, of the steps that have readings. */

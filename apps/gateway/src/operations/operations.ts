@@ -220,7 +220,8 @@ export class Operations implements OnModuleDestroy {
   private announce(operation: Operation): Promise<void> {
     return this.once(operation.id, async () => {
       const { signal } = this.stopping;
-      if (operation.verb === 'vm.annotate' && operation.changed) await this.events.annotated(operation, operation.vmId!, signal);
+      if (operation.verb === 'vm.annotate' && operation.changed)
+        await this.events.annotated(operation, operation.vmId!, signal);
       await this.events.ended(operation as Parameters<OperationEvents['ended']>[0], signal);
     });
   }

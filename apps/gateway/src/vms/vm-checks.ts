@@ -53,22 +53,20 @@ export function requireNetworks(
   pointer: '/nics' | '/addNics',
   others: Iterable<VmRecord>,
 ): void {
-  for (const [n, { network, address }] of nics.entries()) {
-    const found = networks.find(({ name }) => name === network);
-    const at = `${pointer}/${n}`;
-    if (!found) {
-      const known = networks.map(({ name }) => name);
-      throw missing('network-not-found', 'network', network, id, `${at}/network`, known);
-    }
-    if (address === 'auto' || found.fixedAddresses) continue;
-    const fault = `The network "${network}" of ${id} cannot reserve a fixed address. Ask for "auto".`;
-    throw new ProblemError('invalid-input', fault, { errors: [{ pointer: `${at}/address`, detail: fault }] });
-  }
+  const known = networks.map(({ name }) => name);
+  for (const [n, { network }] of nics.entries())
+    if (!known.includes(network))
+      throw missing('network-not-found', 'network', network, id, `${pointer}/${n}/network`, known);
   if (nics.length > 0) requireNics(nics, pointer, { networks, macRanges: limits?.macRanges, others: [...others] });
 }
 
 /** The VMs of a host as they will be: of the one that is changed, with the interfaces that it keeps. */
-export function* othersOf(vms: VmTable, host: HostId, changed?: VmId, gone: readonly string[] = []): Iterable<VmRecord> {
+export function* othersOf(
+  vms: VmTable,
+  host: HostId,
+  changed?: VmId,
+  gone: readonly string[] = [],
+): Iterable<VmRecord> {
   for (const record of vms.of(host))
     yield record.id === changed ? { ...record, nics: record.nics.filter(({ mac }) => !gone.includes(mac)) } : record;
 }

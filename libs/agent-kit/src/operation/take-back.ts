@@ -52,7 +52,10 @@ export async function takeBack(
       onTakenBack();
     } catch (error) {
       if (error instanceof Redeliver || isLeaving() || record.isLost) throw new Redeliver();
-      log.error(safeCause(error, entry.command.input), `could not take back "${step.name}" of operation ${entry.command.operationId}`);
+      log.error(
+        safeCause(error, entry.command.input),
+        `could not take back "${step.name}" of operation ${entry.command.operationId}`,
+      );
       const why = safeText(asProblemError(error).message, entry.command.input);
       return [`Could not take back "${step.name}": ${why}`, ...left];
     }

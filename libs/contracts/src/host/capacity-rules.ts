@@ -18,16 +18,14 @@ export function requireFits(size: Size, { limits, capacity }: Pick<HostStatus, '
     const asked = size[field];
     if (asked === undefined) continue;
     const [limit, has] = [most[field], capacity[field]];
-    if (limit !== undefined && asked > limit) throw tooMuch(field, asked, `a VM of this host has at most ${number(limit)}`);
+    if (limit !== undefined && asked > limit)
+      throw tooMuch(field, asked, `a VM of this host has at most ${number(limit)}`);
     if (has !== undefined && asked > has) throw tooMuch(field, asked, `this host has ${number(has)} in all`);
   }
 }
 
 /** What the author should know when the running VMs together are promised more than the host has. */
-export function overcommitNotes(
-  running: readonly Size[],
-  { capacity }: Pick<HostStatus, 'capacity'>,
-): string[] {
+export function overcommitNotes(running: readonly Size[], { capacity }: Pick<HostStatus, 'capacity'>): string[] {
   return fields.flatMap((field) => {
     const has = capacity[field];
     const promised = running.reduce((sum, size) => sum + (size[field] ?? 0), 0);

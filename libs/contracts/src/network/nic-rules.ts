@@ -20,19 +20,17 @@ type Fault = NonNullable<Problem['errors']>[number];
  * there is an operation, and a driver asks again by the same rules. `at` is where the list stands in the body. A network that
  * is not known is somebody else's to refuse.
  */
-export function requireNics(
-  nics: readonly NicInput[],
-  at: '/nics' | '/addNics',
-  surroundings: NicSurroundings,
-): void {
+export function requireNics(nics: readonly NicInput[], at: '/nics' | '/addNics', surroundings: NicSurroundings): void {
   const errors = nicFaults(nics, at, surroundings);
-  if (errors.length > 0) throw new ProblemError('invalid-input', errors.map(({ detail }) => detail).join(' '), { errors });
+  if (errors.length > 0)
+    throw new ProblemError('invalid-input', errors.map(({ detail }) => detail).join(' '), { errors });
 }
 
 export function nicFaults(nics: readonly NicInput[], at: string, surroundings: NicSurroundings): Fault[] {
   return nics.flatMap((nic, index) => {
     const network = surroundings.networks.find(({ name }) => name === nic.network);
-    const address = network && nic.address !== 'auto' && addressFault(nic.address, nic.mac, network, surroundings.others);
+    const address =
+      network && nic.address !== 'auto' && addressFault(nic.address, nic.mac, network, surroundings.others);
     const mac = nic.mac !== undefined && macFaultAmong(nic.mac, surroundings);
     return [
       ...(address ? [{ pointer: `${at}/${index}/address`, detail: address }] : []),
@@ -59,6 +57,7 @@ export function addressFault(
 ): string | undefined {
   const ip = parseIp(address);
   if (!ip) return `${address} is no IP address.`;
+  if (!network.fixedAddresses) return `The network "${network.name}" cannot reserve a fixed address. Ask for "auto".`;
   const usable = usableIn(network);
   const hint = usable.length === 0 ? '' : ` Ask for one of ${usable.map(shown).join(', ')}, or for "auto".`;
   const refuse = (why: string) => `${why}${hint}`;

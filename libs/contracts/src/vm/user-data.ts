@@ -19,7 +19,8 @@ const mimeWithin = 4_096;
 /** Whether cloud-init knows the kind of a text; one that it does not know is ignored by the guest. */
 export function isKnownUserData(text: string): boolean {
   const lower = text.toLowerCase();
-  if (lower.slice(0, mimeWithin).includes('mime-version:') || /^\s*content-type:\s*multipart\//.test(lower)) return true;
+  if (lower.slice(0, mimeWithin).includes('mime-version:') || /^\s*content-type:\s*multipart\//.test(lower))
+    return true;
   const body = lower.trimStart().replace(jinja, '').trimStart();
   // What JavaScript takes for white space and cloud-init does not.
   return !lower.startsWith('\uFEFF') && headers.some((header) => body.startsWith(header));

@@ -31,7 +31,11 @@ export type VmName = z.infer<typeof VmName>;
 export const Disk = z
   .object({
     device: z.string().describe('Name of the device on the host: `vda`, `scsi0:0`.'),
-    sizeGiB: z.number().nonnegative().optional().describe('Size that the guest sees; absent when the host cannot tell.'),
+    sizeGiB: z
+      .number()
+      .nonnegative()
+      .optional()
+      .describe('Size that the guest sees; absent when the host cannot tell.'),
     path: z.string().optional().describe('Where the host keeps it; absent when that is not on the host itself.'),
   })
   .meta({ id: 'Disk' });
@@ -83,10 +87,7 @@ export const DriverVm = z.object({
   guest: Guest.optional(),
   snapshots: z.array(Snapshot),
   pendingChanges: z.array(z.string()).optional().describe('Fields whose new value applies at the next power-off.'),
-  unreadable: z
-    .string()
-    .optional()
-    .describe('Why the host could not read it now; everything else is as last known.'),
+  unreadable: z.string().optional().describe('Why the host could not read it now; everything else is as last known.'),
   createdAt: Timestamp.optional().describe(
     'Absent when the hypervisor does not know; the time of first sight stands in.',
   ),

@@ -1,4 +1,11 @@
-import { ProblemError, requireFits, requireNics, type CloneVm, type CreateVm, type NativeId } from '@polyvirt/contracts';
+import {
+  ProblemError,
+  requireFits,
+  requireNics,
+  type CloneVm,
+  type CreateVm,
+  type NativeId,
+} from '@polyvirt/contracts';
 import { allow } from '../allow.ts';
 import { derivedMac } from '../derived-mac.ts';
 import type { Made, OperationContext } from '../driver.ts';
@@ -85,7 +92,8 @@ export class FakeCreation {
       });
       const volumes = plan.disks.map(({ device, from, sizeGiB }) => {
         const backing = input.linked ? from : this.calls.host.volume(from)?.backing;
-        if (sizeGiB === undefined) throw new ProblemError('host-rejected', `The disk ${from} is gone: nothing to copy.`);
+        if (sizeGiB === undefined)
+          throw new ProblemError('host-rejected', `The disk ${from} is gone: nothing to copy.`);
         return { path: `/fake/disks/${nativeId}-${device}`, sizeGiB, ...(backing !== undefined && { backing }) };
       });
       const nvram = plan.firmware === 'uefi' ? nvramOf(nativeId) : undefined;

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { capabilityNames, type NativeId } from '@polyvirt/contracts';
 import type { Absences } from '../capabilities.ts';
 import { describeDriver } from '../testing/describe-driver.ts';
+import { describeRandomLife } from '../testing/random-life/describe-random-life.ts';
 import type { Bench } from '../testing/bench.ts';
 import { newMachine } from './fake-machine.ts';
 import { FakeHost } from './fake-host.ts';
@@ -37,9 +38,13 @@ async function benchOf(without: Absences): Promise<Bench> {
       makeUnreadable: async (name) => {
         const nativeId = define(name);
         host.edit('spoil', nativeId, (machine) => (machine.unreadable = `The file of ${name} is cut off. Repair it.`));
-        return { nativeId, mend: async () => host.edit('mend', nativeId, (machine) => {
-          delete machine.unreadable;
-        }) };
+        return {
+          nativeId,
+          mend: async () =>
+            host.edit('mend', nativeId, (machine) => {
+              delete machine.unreadable;
+            }),
+        };
       },
       refuseStart: async (nativeId) => {
         host.edit('spoil', nativeId, (machine) => (machine.refusesStart = 'Its disk cannot be opened.'));
@@ -57,6 +62,8 @@ async function benchOf(without: Absences): Promise<Bench> {
 }
 
 const report = fileURLToPath(new URL('../../../../.polyvirt/conformance/fake.json', import.meta.url));
+
+describeRandomLife('FakeDriver', () => benchOf({}));
 
 describeDriver('FakeDriver', () => benchOf({}), { timeoutSeconds: 20, report });
 

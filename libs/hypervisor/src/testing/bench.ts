@@ -36,6 +36,8 @@ export interface HostFile {
   readonly path: string;
   /** VMs that need it: as their own, as a base below a disk, or for a snapshot. */
   readonly users: readonly NativeId[];
+  /** Whether its users need it and it is not there. */
+  readonly missing?: boolean;
 }
 
 /** One host with what the suite needs to put a driver to the test on it. */

@@ -2,9 +2,12 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 import {
   CreateVm,
   DriverVm,
+  lackOf,
   Network,
   ProblemError,
   type CapabilityName,
+  type CapabilityRef,
+  type FeatureRef,
   type HostStatus,
   type NativeId,
   type ProblemCode,
@@ -12,7 +15,7 @@ import {
 } from '@polyvirt/contracts';
 import { isReadable, type HypervisorDriver, type OperationContext } from '../driver.ts';
 import type { Bench } from './bench.ts';
-import type { ReportRow } from './report.ts';
+import type { ReportRow, StateRow } from './report.ts';
 import { TestOperation } from './test-operation.ts';
 
 const pollMs = 50;
@@ -25,6 +28,8 @@ type Facet<Name extends CapabilityName> = NonNullable<HypervisorDriver[Name]>;
 /** What the areas of the suite have in common: the bench, the driver, and VMs to try things on. */
 export class Suite {
   readonly rows: ReportRow[] = [];
+  /** What each verb did in each state, for the report. */
+  readonly states: StateRow[] = [];
   #bench: Bench | undefined;
   #driver: HypervisorDriver | undefined;
   #status: HostStatus | undefined;
@@ -50,6 +55,11 @@ export class Suite {
     return this.#status;
   }
 
+  /** Why the host cannot do something, as it says; undefined when it can. */
+  lackOf(ref: CapabilityRef): string | undefined {
+    return lackOf(this.status.capabilities, ref);
+  }
+
   async open(openBench: () => Promise<Bench>): Promise<void> {
     this.#bench = await openBench();
     this.#driver = await this.#bench.open();
@@ -69,11 +79,11 @@ export class Suite {
     });
   }
 
-  /** A promise of the contract. */
-  behaviour(behaviour: string, test: () => Promise<void>): void {
+  /** A promise of the contract. Where a host cannot be brought to what it is about, the test answers why. */
+  behaviour(behaviour: string, test: () => Promise<{ absent: string } | void>): void {
     this.#declare(behaviour, undefined, async () => {
-      await test();
-      return { result: 'passed' };
+      const outcome = await test();
+      return outcome ? { result: 'absent', reason: outcome.absent } : { result: 'passed' };
     });
   }
 
@@ -97,6 +107,18 @@ export class Suite {
       expect(available).toBe(false);
       expect(reason).toEqual(expect.stringMatching(/\S/));
       return { result: 'absent', reason: reason! };
+    });
+  }
+
+  /** A promise of a feature of a facet; a driver that lacks it says why, and the behaviours of features hold it to that. */
+  feature<Name extends CapabilityName>(
+    ref: FeatureRef & `${Name}.${string}`,
+    behaviour: string,
+    test: (facet: Facet<Name>) => Promise<{ absent: string } | void>,
+  ): void {
+    this.facet(ref.split('.')[0] as Name, behaviour, async (facet) => {
+      const absent = this.lackOf(ref);
+      return absent === undefined ? test(facet) : { absent };
     });
   }
 
@@ -163,10 +185,18 @@ export class Suite {
   }
 
   /** Brings a VM into a state by the shortest way. */
-  async bring(nativeId: NativeId, state: 'running' | 'stopped' | 'paused' | 'suspended'): Promise<void> {
+  async bring(nativeId: NativeId, state: Exclude<VmState, 'unknown'>): Promise<void> {
     const { driver } = this;
     const now = await this.stateOf(nativeId);
     if (now === state) return;
+    if (state === 'crashed') {
+      const { crash } = this.bench.otherTool;
+      if (typeof crash !== 'function') throw new Error(crash.none);
+      await this.bring(nativeId, 'running');
+      await crash(nativeId);
+      await this.eventually('crash', this.timeoutMs / 2, async () => (await this.stateOf(nativeId)) === 'crashed');
+      return;
+    }
     if (state === 'stopped') {
       if (now === 'suspended') await this.run((context) => driver.start(nativeId, context));
       await this.pullPlug(nativeId);

@@ -45,7 +45,10 @@ export function describeReconfigure(suite: Suite): void {
 
     suite.facet('reconfigure', 'answers device-not-found for a disk or interface that is not there', async () => {
       const before = await see();
-      await expectProblem('device-not-found', apply({ cpus: otherThan(before), disks: [{ device: 'nope', sizeGiB: 9 }] }));
+      await expectProblem(
+        'device-not-found',
+        apply({ cpus: otherThan(before), disks: [{ device: 'nope', sizeGiB: 9 }] }),
+      );
       await expectProblem('device-not-found', apply({ cpus: otherThan(before), removeNics: ['02:00:00:00:00:01'] }));
       expect(await see()).toEqual(before);
     });
@@ -64,7 +67,10 @@ export function describeReconfigure(suite: Suite): void {
 
     suite.facet('reconfigure', 'answers network-not-found for a network that is not there', async () => {
       const before = await see();
-      await expectProblem('network-not-found', apply({ cpus: otherThan(before), addNics: [{ network: 'no-such', address: 'auto' }] }));
+      await expectProblem(
+        'network-not-found',
+        apply({ cpus: otherThan(before), addNics: [{ network: 'no-such', address: 'auto' }] }),
+      );
       expect(await see()).toEqual(before);
     });
 
