@@ -1,18 +1,12 @@
 import type { Capacity, HostStatus } from '@polyvirt/contracts';
-import { capabilitiesWithout, gibOf, known } from '@polyvirt/hypervisor';
+import { gibOf, known } from '@polyvirt/hypervisor';
+import { capabilities } from './capabilities.ts';
 import { amount, groupRows } from './client/groups.ts';
 import { isObject, textAt } from './client/json.ts';
 import { isNotFound, type PrismClient } from './client/prism-client.ts';
 import type { Clusters } from './clusters.ts';
 import { capacityOf, sumOf, type Hosts } from './hosts.ts';
 import { toProblem } from './prism.problems.ts';
-
-const capabilities = capabilitiesWithout({
-  suspend: 'The API of Prism Central neither suspends nor pauses AHV VMs. Stop them, or take a snapshot.',
-  'clone.running': 'AHV VMs are cloned while they are off. Stop the VM first, or clone a snapshot of it.',
-  'snapshots.memory': 'A recovery point of Nutanix holds disks and no memory. Take a snapshot without memory.',
-  'networks.ipv6': 'Prism Central gives out IPv4 addresses only.',
-});
 
 const CAPACITY_KEEP_MS = 60_000;
 

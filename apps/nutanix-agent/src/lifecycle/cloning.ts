@@ -68,7 +68,7 @@ export class Cloning implements CloneFacet {
       shown: () => this.#vms.shown(uuid, (vm) => vm !== undefined && isComplete(vm), 'is made', signal),
       progress: [5, 80],
     });
-    this.#vms.made(uuid, input.name);
+    this.#vms.made(uuid);
     const notes = await this.#copies.settle(nativeId, uuid, context);
     if (input.start) await this.#creation.powerOn(uuid, context);
     return { nativeId: uuid, effect: 'changed', notes };

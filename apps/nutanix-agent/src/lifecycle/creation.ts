@@ -86,7 +86,7 @@ export class Creation {
       shown: () => this.#vms.shown(uuid, (vm) => vm !== undefined && isComplete(vm), 'is made', signal),
       progress: [5, 80],
     });
-    this.#vms.made(uuid, input.name);
+    this.#vms.made(uuid);
     const notes = plan.from === 'template' ? await this.#copies.settle(plan.template, uuid, context) : [];
     if (plan.from === 'template' && input.cdrom !== null) await this.#insert(uuid, input.cdrom, context);
     if (input.start) await this.powerOn(uuid, context);

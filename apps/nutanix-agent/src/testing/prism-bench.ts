@@ -43,20 +43,20 @@ export async function openPrismBench(knobs: Knobs = {}): Promise<Bench> {
     args: ['--seed-vms', '12'],
   });
   const prefix = `bench-${randomBytes(3).toString('hex')}-`;
-  const template = `${prefix}template`;
+  const template = `tiny-${prefix}template`;
   await makeVm(simulator, template, [{ disk_size_mib: 1024 }]);
 
   const nameOf = (entity: JsonObject) => textAt(objectAt(entity, 'status'), 'name') ?? '';
   const uuidOf = (entity: JsonObject) => textAt(objectAt(entity, 'metadata'), 'uuid') ?? '';
   const ours = async (path: string) =>
-    (await simulator.list(path)).filter((entity) => nameOf(entity).startsWith(prefix) && nameOf(entity) !== template);
+    (await simulator.list(path)).filter((entity) => nameOf(entity).startsWith(prefix));
   const notes = async () =>
     objectsAt(await simulator.v3('POST', `/categories/${NOTES}/list`, {}).catch(() => ({})), 'entities');
   const points = () => simulator.list('vm_recovery_points');
 
   const { files, ...tool } = prismConsole(
     simulator,
-    (name) => name.startsWith(prefix) && name !== template,
+    (name) => name.startsWith(prefix),
     (name) => makeVm(simulator, name, []),
   );
 

@@ -1,4 +1,4 @@
-import { ProblemError, type NativeId } from '@polyvirt/contracts';
+import { nameKey, ProblemError, type NativeId } from '@polyvirt/contracts';
 import { groupRows, type GroupRow } from '../client/groups.ts';
 import { objectAt, objectsAt, textAt, type JsonObject } from '../client/json.ts';
 import { patiently, until } from '../client/patience.ts';
@@ -28,8 +28,8 @@ export class Vms {
   readonly #patience: Patience;
   /** UUIDs of the last list. */
   #listed = new Set<string>();
-  /** Names of those made by us that no list has shown yet. */
-  readonly #unlisted = new Map<string, string>();
+  /** UUIDs of those made by us that no list has shown yet. */
+  readonly #unlisted = new Set<string>();
 
   constructor(client: PrismClient, pages: Pages, tasks: Tasks, patience: Patience) {
     this.#client = client;
@@ -86,21 +86,45 @@ export class Vms {
   }
 
   /** A VM that was just made, so that a list which does not show it yet does not lose it. */
-  made(uuid: string, name: string): void {
+  made(uuid: string): void {
     this.#listed.add(uuid);
-    this.#unlisted.set(uuid, name);
+    this.#unlisted.add(uuid);
   }
 
-  /** UUIDs and power of the VMs of that name; names are not unique. */
+  /** UUIDs and power of the VMs of exactly that name; names are not unique. */
   async named(name: string, signal: AbortSignal): Promise<{ uuid: string; isOff: boolean }[]> {
     const listed = await this.#listedAs(name, signal);
-    for (const [uuid, given] of this.#unlisted) {
-      if (given !== name || listed.some((vm) => vm.uuid === uuid)) continue;
-      const vm = await this.find(uuid, signal);
-      if (!vm) this.#unlisted.delete(uuid);
-      else if (nameOf(vm) === name) listed.push({ uuid, isOff: stateOf(vm) === 'stopped' });
-    }
+    for (const vm of await this.#unlistedBut(listed, signal))
+      if (nameOf(vm) === name) listed.push({ uuid: uuidOf(vm), isOff: stateOf(vm) === 'stopped' });
     return listed;
+  }
+
+  /** VMs whose name counts as the same, whatever its case and the spelling of its accents. */
+  async namesakes(name: string, signal: AbortSignal): Promise<{ uuid: string; name: string }[]> {
+    const isSame = (other: string) => nameKey(other) === nameKey(name);
+    const rows = await this.columns(['vm_name'], signal);
+    // Either may lag behind: the columns, and the list, which knows a name only as it is.
+    const listed = PLAIN_NAME.test(name) ? await this.#listedAs(name, signal) : [];
+    const alike = rows.filter(({ values }) => isSame(values['vm_name'] ?? ''));
+    const found: JsonObject[] = [];
+    for (const uuid of new Set([...listed, ...alike].map((vm) => vm.uuid))) {
+      const vm = await this.find(uuid, signal);
+      if (vm) found.push(vm);
+    }
+    found.push(...(await this.#unlistedBut([...rows, ...listed], signal)));
+    return found.map((vm) => ({ uuid: uuidOf(vm), name: nameOf(vm) })).filter((vm) => isSame(vm.name));
+  }
+
+  /** Those made by us that are still there and not among these. */
+  async #unlistedBut(listed: readonly { uuid: string }[], signal: AbortSignal): Promise<JsonObject[]> {
+    const found: JsonObject[] = [];
+    for (const uuid of [...this.#unlisted]) {
+      if (listed.some((vm) => vm.uuid === uuid)) continue;
+      const vm = await this.find(uuid, signal);
+      if (vm) found.push(vm);
+      else this.#unlisted.delete(uuid);
+    }
+    return found;
   }
 
   async #listedAs(name: string, signal: AbortSignal): Promise<{ uuid: string; isOff: boolean }[]> {
