@@ -22,14 +22,16 @@ export function chainOf(path: string, volumes: Volumes): string[] {
 export const neededFiles = (machine: FakeMachine, volumes: Volumes): Set<string> =>
   new Set(ownFiles(machine).flatMap((path) => chainOf(path, volumes)));
 
-/** Every file of the host with the machines that need it. */
+/** Every file of the host with the machines that need it, and those that machines need and the host has not. */
 export function hostFiles(
   machines: readonly FakeMachine[],
   volumes: Volumes,
-): { readonly path: string; readonly users: NativeId[] }[] {
+): { readonly path: string; readonly users: NativeId[]; readonly missing?: true }[] {
   const needs = machines.map((machine) => ({ id: machine.nativeId, files: neededFiles(machine, volumes) }));
-  return [...volumes.keys()].map((path) => ({
+  const needed = needs.flatMap(({ files }) => [...files]);
+  return [...new Set([...volumes.keys(), ...needed])].map((path) => ({
     path,
     users: needs.filter(({ files }) => files.has(path)).map(({ id }) => id),
+    ...(!volumes.has(path) && { missing: true }),
   }));
 }

@@ -61,7 +61,8 @@ export interface Bench {
   readonly otherTool: OtherTool;
   /**
    * Every disk, seed, NVRAM, TPM and saved-memory file of the suite's making, as an independent look sees them: by stat and
-   * qemu-img, by the state of a simulator. Empty where the host keeps no files that can be named.
+   * qemu-img, by the state of a simulator; and every file that a VM of the suite needs and that is not there. Empty where the
+   * host keeps no files that can be named.
    */
   files(): Promise<HostFile[]>;
   /** Names of whatever exists on the host of the suite's making: VMs, disks, seeds, folders. */

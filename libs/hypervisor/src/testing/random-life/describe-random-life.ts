@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, it } from '@jest/globals';
 import type { Bench } from '../bench.ts';
 import { Dice } from './dice.ts';
-import { verbsOf } from './verbs.ts';
+import { verbsOf, type RandomVerb } from './verbs.ts';
 import { refusalOf, World } from './world.ts';
 
 export interface RandomLifeOptions {
@@ -50,17 +50,11 @@ export function describeRandomLife(
       async () => {
         const record: string[] = [];
         const verbs = verbsOf(world);
-        let files = await world.bench.files();
         try {
           for (let step = 1; step <= steps; step += 1) {
-            const verb = world.dice.weighted(verbs);
-            const line = `${step}. ${verb.name}`;
-            record.push(line);
-            const outcome = await verb.act(world).catch(refusalOf);
-            record[record.length - 1] = `${line}: ${outcome ?? 'nothing to do it to'}`;
-            const faults = await world.faults(files);
+            await stepOf(world, verbs, (line) => (record[step - 1] = `${step}. ${line}`));
+            const faults = await world.faults();
             if (faults.length > 0) throw new Error(faults.join('; '));
-            files = await world.bench.files();
           }
           await empty(world);
         } catch (error) {
@@ -72,6 +66,16 @@ export function describeRandomLife(
   });
 }
 
+/** Does one of the verbs that there is something to do to. */
+async function stepOf(world: World, verbs: readonly RandomVerb[], note: (line: string) => void): Promise<void> {
+  for (let outcome: string | undefined; outcome === undefined;) {
+    const verb = world.dice.weighted(verbs);
+    note(verb.name);
+    outcome = await verb.act(world).catch(refusalOf);
+    note(`${verb.name}: ${outcome ?? 'nothing to do it to'}`);
+  }
+}
+
 /** What all of them used has to be gone with them; what was kept was told. */
 async function empty(world: World): Promise<void> {
   await world.odd?.mend();
@@ -79,10 +83,8 @@ async function empty(world: World): Promise<void> {
   for (const vm of await world.vms()) {
     if (['running', 'paused'].includes(vm.state))
       await world.run((driver, context) => driver.stop(vm.nativeId, { force: true, timeoutSeconds: 1 }, context));
-    const files = await world.bench.files();
-    const { notes } = await world.run((driver, context) => driver.delete(vm.nativeId, { disks: 'delete' }, context));
-    world.tell(notes);
-    const faults = await world.faults(files);
+    await world.run((driver, context) => driver.delete(vm.nativeId, { disks: 'delete' }, context));
+    const faults = await world.faults();
     if (faults.length > 0) throw new Error(`at the end: ${faults.join('; ')}`);
   }
 }

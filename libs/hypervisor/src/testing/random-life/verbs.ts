@@ -13,18 +13,21 @@ const force = { force: true, timeoutSeconds: 1 };
 
 const onOne =
   (
-    choose: (vm: DriverVm, world: World) => boolean,
+    choose: (vm: DriverVm, all: readonly DriverVm[]) => boolean,
     act: (world: World, vm: DriverVm) => Promise<unknown>,
   ): RandomVerb['act'] =>
   async (world) => {
-    const vm = world.dice.pick((await world.vms()).filter((one) => choose(one, world)));
+    const all = await world.vms();
+    const vm = world.dice.pick(all.filter((one) => choose(one, all)));
     if (!vm) return undefined;
-    await act(world, vm);
-    return `"${vm.name}" (${vm.nativeId}, ${vm.state})`;
+    const what = await act(world, vm);
+    const more = typeof what === 'string' ? `: ${what}` : '';
+    return `"${vm.name}" (${vm.nativeId}, ${vm.state})${more}`;
   };
 
 const any = () => true;
 const isOff = ({ state }: DriverVm) => state === 'stopped' || state === 'crashed';
+const hasDisks = ({ disks }: DriverVm) => disks.length > 0;
 const isOn = ({ state }: DriverVm) => state === 'running' || state === 'paused';
 
 async function create(world: World): Promise<string | undefined> {
@@ -44,23 +47,23 @@ async function create(world: World): Promise<string | undefined> {
   return `"${body.name}" (${nativeId}), ${body.firmware}, ${JSON.stringify(body.disks)}`;
 }
 
-async function clone(world: World, vm: DriverVm): Promise<void> {
-  if ((await world.vms()).length >= mostMachines) return;
+async function clone(world: World, vm: DriverVm): Promise<string> {
   const { dice } = world;
   const snapshot = dice.chance(0.4) ? dice.pick(vm.snapshots)?.id : undefined;
   const input = {
     name: world.name(),
-    linked: dice.chance(0.6),
+    linked: dice.chance(0.75),
     start: false,
     ...(snapshot !== undefined && { snapshot }),
   };
-  const { notes } = await world.run((driver, context) => driver.clone!.clone(vm.nativeId, input, context));
+  const { nativeId, notes } = await world.run((driver, context) => driver.clone!.clone(vm.nativeId, input, context));
   world.tell(notes);
+  return `${nativeId} ${JSON.stringify(input)}`;
 }
 
 async function remove(world: World, { nativeId }: { nativeId: NativeId }, disks: 'delete' | 'keep'): Promise<void> {
-  const { notes } = await world.run((driver, context) => driver.delete(nativeId, { disks }, context));
-  world.tell(notes);
+  if (disks === 'keep') await world.keepFilesOf(nativeId);
+  await world.run((driver, context) => driver.delete(nativeId, { disks }, context));
   world.byHand.delete(nativeId);
 }
 
@@ -110,7 +113,7 @@ async function grow(world: World, { nativeId, disks }: DriverVm): Promise<void> 
 }
 
 async function makeByHand(world: World): Promise<string | undefined> {
-  if ((await world.vms()).length >= mostMachines) return undefined;
+  if (world.byHand.size > 0 || (await world.vms()).length >= mostMachines) return undefined;
   const taken = new Set((await world.bench.otherTool.see()).map(({ name }) => nameKey(name)));
   const name = world.name();
   // Other tools know no rule of ours about equal names.
@@ -140,15 +143,26 @@ export function verbsOf(world: World): RandomVerb[] {
   const hasSnapshots = (vm: DriverVm) => vm.snapshots.length > 0;
   const verbs: (RandomVerb | undefined)[] = [
     { weight: 10, name: 'create', act: create },
-    { weight: 4, name: 'delete', act: onOne(isOff, (_, vm) => remove(world, vm, 'delete')) },
+    {
+      weight: 8,
+      name: 'delete',
+      act: onOne(
+        (vm) => isOff(vm) && hasDisks(vm),
+        (_, vm) => remove(world, vm, 'delete'),
+      ),
+    },
     { weight: 1, name: 'delete whatever its state', act: onOne(any, (_, vm) => remove(world, vm, 'delete')) },
     { weight: 1, name: 'delete and keep disks', act: onOne(isOff, (_, vm) => remove(world, vm, 'keep')) },
-    cloning && { weight: 8, name: 'clone', act: onOne(isOff, clone) },
+    cloning && {
+      weight: 8,
+      name: 'clone',
+      act: onOne((vm, all) => isOff(vm) && hasDisks(vm) && all.length < mostMachines, clone),
+    },
     snapshots && { weight: 6, name: 'take a snapshot', act: onOne(any, snapshot) },
     snapshots && { weight: 3, name: 'revert', act: onOne(hasSnapshots, revert) },
     snapshots && { weight: 3, name: 'delete a snapshot', act: onOne(hasSnapshots, forget) },
     reconfigure && { weight: 4, name: 'rename', act: onOne(any, rename) },
-    reconfigure && { weight: 2, name: 'grow a disk', act: onOne((vm) => isOff(vm) && vm.disks.length > 0, grow) },
+    reconfigure && { weight: 2, name: 'grow a disk', act: onOne((vm) => isOff(vm) && hasDisks(vm), grow) },
     {
       weight: 2,
       name: 'start',

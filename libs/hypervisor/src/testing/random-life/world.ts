@@ -9,7 +9,7 @@ import {
   type NativeId,
 } from '@polyvirt/contracts';
 import { isReadable, type HypervisorDriver, type OperationContext } from '../../driver.ts';
-import type { Bench, HostFile } from '../bench.ts';
+import type { Bench } from '../bench.ts';
 import { TestOperation } from '../test-operation.ts';
 import type { Dice } from './dice.ts';
 
@@ -21,8 +21,10 @@ export interface Odd {
 
 /** One host in the middle of a random life: what verbs act on, and what has been said of it. */
 export class World {
-  /** Everything that operations have told: what was kept on purpose is named here. */
-  readonly notes: string[] = [];
+  /** What operations have told, but for deletions: what those keep for others goes with the last of them. */
+  readonly #notes: string[] = [];
+  /** Files that VMs needed which were deleted with the word to keep their disks. */
+  readonly #kept = new Set<string>();
   readonly byHand = new Set<NativeId>();
   odd: Odd | undefined;
   #names = 0;
@@ -66,26 +68,26 @@ export class World {
   }
 
   tell(notes: readonly string[] = []): void {
-    this.notes.push(...notes);
+    this.#notes.push(...notes);
   }
 
-  /** What is not as it should be, in sentences; `kept` are files that were needed by a VM which is still there. */
-  async faults(before: readonly HostFile[]): Promise<string[]> {
+  /** Notes the files of a VM that is deleted and whose disks are to stay. */
+  async keepFilesOf(nativeId: NativeId): Promise<void> {
+    for (const { path, users } of await this.bench.files()) if (users.includes(nativeId)) this.#kept.add(path);
+  }
+
+  /** What is not as it should be, in sentences. */
+  async faults(): Promise<string[]> {
     const [vms, seen, files] = await Promise.all([this.vms(), this.bench.otherTool.see(), this.bench.files()]);
-    const there = new Set(files.filter(({ missing }) => !missing).map(({ path }) => path));
-    const told = this.notes.join('\n');
-    const alive = new Set(seen.map(({ nativeId }) => nativeId));
-    const usersNow = new Map(files.map(({ path, users }) => [path, users]));
+    const told = this.#notes.join('\n');
     return [
       ...files
         .filter(({ missing }) => missing)
         .map(({ path, users }) => `${path} is gone, and ${users.join(', ')} needs it`),
-      ...before
-        .filter(({ path }) => !there.has(path))
-        .filter(({ path, users }) => users.some((id) => alive.has(id) && usersNow.get(path)?.includes(id)))
-        .map(({ path, users }) => `${path} is gone, and of ${users.join(', ')} some are there`),
       ...files
-        .filter(({ path, users, missing }) => users.length === 0 && !missing && !told.includes(path))
+        .filter(
+          ({ path, users, missing }) => users.length === 0 && !missing && !this.#kept.has(path) && !told.includes(path),
+        )
         .map(({ path }) => `${path} is left, nobody needs it, and nothing says so`),
       ...this.#disagreements(vms, seen),
     ];
