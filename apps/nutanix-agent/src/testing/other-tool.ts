@@ -60,7 +60,11 @@ export function prismConsole(
           .filter((disk) => deviceTypeOf(disk) === 'DISK')
           .map((disk) => ({ path: textAt(disk, 'uuid') ?? '', users: [idOf(vm)] })),
       );
-      const images = (await ours('images')).map((image) => ({ path: idOf(image), users: [] }));
+      // A disk that was kept lives on as an image.
+      const images = (await ours('images')).map((image) => ({
+        path: textAt(objectAt(objectAt(objectAt(image, 'spec'), 'resources'), 'data_source_reference'), 'uuid') ?? idOf(image),
+        users: [],
+      }));
       const points = (await simulator.list('vm_recovery_points')).map((point) => {
         const parent = textAt(objectAt(resources(point), 'parent_vm_reference'), 'uuid') ?? '';
         return { path: idOf(point), users: vms.some((vm) => idOf(vm) === parent) ? [parent] : [] };
