@@ -160,7 +160,7 @@ export class LibvirtDriver implements HypervisorDriver {
     const sources = readDomain(text)
       .disks.filter(isDisk)
       .map(({ source }) => source);
-    const paths = await Promise.all(sources.map((source) => source && storage.pathOf(source)));
+    const paths = await Promise.all(sources.map(async (source) => source && storage.pathOf(source)));
     const files = [...paths.filter((path) => path !== undefined), ...(await stateFiles.of(text))];
     return { format: 'libvirt-xml', text, files: [...new Set(files)] };
   }

@@ -26,8 +26,7 @@ const absences = (isLocal: boolean): Absences => ({
   'networks.ipv6': 'libvirt reserves IPv4 addresses only: an IPv6 address depends on an id that the guest makes up.',
   'snapshots.runningWithoutMemory':
     'libvirt cannot revert a snapshot of a running VM without its memory. Keep the memory too, or stop the VM first.',
-  'snapshots.uefi':
-    'libvirt takes no snapshots inside the disk of a VM with UEFI firmware in flash. Clone it instead.',
+  'snapshots.uefi': 'libvirt takes no snapshots inside the disk of a VM with UEFI firmware in flash. Clone it instead.',
   'clone.running': 'The disks of a running VM change while they are copied. Stop it first.',
   'clone.linkedOfSnapshot':
     'A snapshot inside a qcow2 file cannot be the base of a linked clone. Make a full clone of it.',
