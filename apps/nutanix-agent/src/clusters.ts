@@ -16,6 +16,8 @@ const KEEP_MS = 60_000;
 export class Clusters {
   readonly #pages: Pages;
   readonly #default: string | undefined;
+  /** As they were last shown, by UUID. */
+  readonly #names = new Map<string, string>();
   #kept: { readonly clusters: Cluster[]; readonly at: number } | undefined;
 
   /** `defaultCluster` is a name or a UUID. */
@@ -25,7 +27,10 @@ export class Clusters {
   }
 
   async list(signal: AbortSignal): Promise<Cluster[]> {
-    const clusters = (await this.#pages.all('/clusters', 'cluster', signal)).filter(runsVms).map(readCluster);
+    const found = (await this.#pages.all('/clusters', 'cluster', signal)).filter(runsVms).map(readCluster);
+    // One that Prism shows without a name for a while has that which it had.
+    const clusters = found.map((cluster) => ({ ...cluster, name: cluster.name || (this.#names.get(cluster.uuid) ?? cluster.uuid) }));
+    for (const { uuid, name } of clusters) this.#names.set(uuid, name);
     this.#kept = { clusters, at: performance.now() };
     return clusters;
   }

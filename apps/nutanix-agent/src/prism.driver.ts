@@ -86,7 +86,7 @@ export class PrismDriver implements HypervisorDriver {
     const tasks = new Tasks(client, options.tasks);
     const pages = new Pages(client);
     const identifiers = new Identifiers(client);
-    const steps = new TaskSteps(tasks);
+    const steps = new TaskSteps(tasks, patience);
     const clusters = new Clusters(pages, options.defaultCluster);
     const networks = new Networks(pages, clusters);
     const vms = new Vms(client, pages, tasks, patience);
