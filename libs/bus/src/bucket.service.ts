@@ -11,13 +11,13 @@ import {
   type BucketChange,
   type Bus,
 } from './index.ts';
-import { eventually, NatsServer } from './testing/index.ts';
+import { BusAccount, eventually, NatsServer, type Broker } from './testing/index.ts';
 
 const Value = z.object({ n: z.int() });
 type Value = z.infer<typeof Value>;
 
 describe('Bucket', () => {
-  let nats: NatsServer;
+  let nats: Broker;
   let bus: Bus;
   let bucket: Bucket<Value>;
   let end: AbortController;
@@ -25,19 +25,28 @@ describe('Bucket', () => {
   beforeAll(() => Logger.overrideLogger(false));
   afterAll(() => Logger.overrideLogger(['error']));
 
-  beforeEach(async () => {
+  const open = async (broker: Broker) => {
     end = new AbortController();
-    nats = await NatsServer.start();
+    nats = broker;
     bus = await nats.connect();
     await ensureTopology(bus);
     bucket = openBucket(bus, buckets.inventory, Value);
-  });
-
-  afterEach(async () => {
+  };
+  const close = async () => {
     end.abort();
     await bus.close();
     await nats[Symbol.asyncDispose]();
-  });
+  };
+  beforeEach(async () => open(await BusAccount.open()));
+  afterEach(close);
+
+  /** Has the test go on with a server of its own, which it may kill. */
+  const onOwnServer = async () => {
+    await close();
+    const own = await NatsServer.start();
+    await open(own);
+    return own;
+  };
 
   it('keeps the last value of a key', async () => {
     expect(await bucket.get('a.1')).toBeUndefined();
@@ -71,12 +80,13 @@ describe('Bucket', () => {
   });
 
   it('waits for a server that is away', async () => {
-    await nats.kill();
+    const own = await onOwnServer();
+    await own.kill();
     const created = bucket.create('a.1', { n: 1 });
     const read = bucket.get('b.1');
     const givenUp = bucket.put('b.1', { n: 1 }, { signal: AbortSignal.timeout(50) });
     await expect(givenUp).rejects.toMatchObject({ name: 'TimeoutError' });
-    await nats.start();
+    await own.start();
     expect(await created).toBe(1);
     expect(await read).toBeUndefined();
   });
@@ -153,17 +163,18 @@ describe('Bucket', () => {
     });
 
     it('looks again after a restart of the server and tells only what changed meanwhile', async () => {
+      const own = await onOwnServer();
       await bucket.put('a.1', { n: 1 });
       await bucket.put('a.2', { n: 2 });
       await bucket.put('a.3', { n: 3 });
       const { told, seen } = follow();
       await eventually(() => expect(told()).toEqual(['a.1=1', 'a.2=2', 'a.3=3', '.']));
-      await nats.kill();
+      await own.kill();
       const changes = (async () => {
         await bucket.put('a.1', { n: 10 });
         await bucket.delete('a.2');
       })();
-      await nats.start();
+      await own.start();
       await changes;
       await eventually(() => expect(seen.filter(({ type }) => type === 'caught-up').length).toBe(2));
       await eventually(() =>
@@ -179,24 +190,26 @@ describe('Bucket', () => {
     }, 20_000);
 
     it('tells what a purge took away while it could not look', async () => {
+      const own = await onOwnServer();
       await bucket.put('a.1', { n: 1 });
       await bucket.put('a.2', { n: 2 });
       const { told } = follow();
       await eventually(() => expect(told().length).toBe(3));
       const other = await nats.connect();
       await other.manager.streams.purge('KV_polyvirt_inventory', { filter: '$KV.polyvirt_inventory.a.1' });
-      await nats.restart();
+      await own.restart();
       await eventually(() => expect(told().slice(3)).toEqual(['a.1 gone', '.']));
       await other.close();
     }, 20_000);
 
     it('begins anew with a bucket that was lost', async () => {
+      const own = await onOwnServer();
       for (let n = 0; n < 5; n += 1) await bucket.put(`a.${n}`, { n });
       const { told } = follow();
       await eventually(() => expect(told().length).toBe(6));
-      await nats.kill();
-      await nats.wipe();
-      await nats.start();
+      await own.kill();
+      await own.wipe();
+      await own.start();
       await bus.whenConnected();
       await ensureTopology(bus);
       await bucket.put('a.1', { n: 100 });

@@ -213,7 +213,7 @@ describe('RpcConnection', () => {
   });
 
   it('asks a silent daemon for a sign of life, and ends when none comes', async () => {
-    await open({ keepalive: { intervalMs: 20, count: 20 } });
+    await open({ keepalive: { intervalMs: 5, count: 20 } });
     const pings = () => client.received.filter(({ program }) => program === Program.KEEPALIVE).length;
     await until(() => pings() >= 6);
     expect(connection.closed).toBe(false);

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import net, { type AddressInfo } from 'node:net';
 import { Duplex } from 'node:stream';
 import tls from 'node:tls';
@@ -166,9 +166,20 @@ describe('openSession', () => {
   });
 
   it('gives up when the daemon does not answer in time', async () => {
-    daemon.on('connectOpen', () => new Promise<never>(() => {}));
+    const late = new AbortController();
+    const timeout = jest.spyOn(AbortSignal, 'timeout').mockReturnValue(late.signal);
+    const asked = Promise.withResolvers<void>();
+    daemon.on('connectOpen', () => {
+      asked.resolve();
+      return new Promise<never>(() => {});
+    });
     const opening = open({ kind: 'unix', socketPath: await daemon.listen() }, { connectTimeoutMs: 1_000 });
-    await expect(opening).rejects.toThrow('cannot open qemu:///system');
+    const refused = expect(opening).rejects.toThrow('cannot open qemu:///system: too late');
+    await asked.promise;
+    expect(timeout.mock.calls).toEqual([[1_000]]);
+    timeout.mockRestore();
+    late.abort(new Error('too late'));
+    await refused;
   });
 
   it('gives up when a transport of the caller does not open in time, and closes it when it comes late', async () => {

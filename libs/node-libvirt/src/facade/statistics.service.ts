@@ -1,12 +1,21 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { ConnectionLostError, Libvirt } from '../index.ts';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { ConnectionLostError, Libvirt, type Sweep, type SweepOptions } from '../index.ts';
 import { parameter } from '../protocol/typed-parameters.ts';
 import { FakeDaemon } from '../testing/fake-daemon.ts';
 
 const NOWAIT = 0x2000_0000;
 const SAFE = 1 | 16;
-/** Only what hangs is to take so long, however busy the machine is. */
-const timeoutMs = 1_500;
+const timeoutMs = 5_000;
+/** The timers of timeouts are the test's; everything else goes by itself. */
+const doNotFake = [
+  'Date',
+  'hrtime',
+  'nextTick',
+  'performance',
+  'queueMicrotask',
+  'setImmediate',
+  'clearImmediate',
+] as const;
 
 function uuid(index: number): string {
   return `00000000-0000-0000-0000-${String(index).padStart(12, '0')}`;
@@ -25,6 +34,29 @@ describe('Statistics', () => {
   let requests: { uuids: string[]; stats: number; flags: number }[];
   let release: () => void;
 
+  /** Waits until all that is answered at all has been answered. */
+  const settled = async () => {
+    let calls = -1;
+    for (let turns = 0; turns < 20; turns += 1) {
+      await new Promise(setImmediate);
+      if (daemon.calls.length !== calls) turns = 0;
+      calls = daemon.calls.length;
+    }
+  };
+  /** What hangs times out, and nothing else. */
+  const timeOut = async () => {
+    await settled();
+    jest.advanceTimersByTime(timeoutMs);
+  };
+  /** Sweeps, when the probes of the sweep before are over. */
+  const sweep = async (options: SweepOptions = {}): Promise<Sweep> => {
+    await timeOut();
+    let isOver = false;
+    const sweeping = libvirt.statistics.sweep({ timeoutMs, ...options }).finally(() => (isOver = true));
+    for (await settled(); !isOver; await settled()) jest.advanceTimersByTime(timeoutMs);
+    return sweeping;
+  };
+
   beforeEach(async () => {
     running = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
     hung = new Set();
@@ -42,9 +74,11 @@ describe('Statistics', () => {
       };
     });
     libvirt = await Libvirt.connect({ socketPath: await daemon.listen() });
+    jest.useFakeTimers({ doNotFake: [...doNotFake, 'setInterval', 'clearInterval'] });
   });
 
   afterEach(async () => {
+    jest.useRealTimers();
     release();
     await libvirt.close();
     await daemon.close();
@@ -75,16 +109,16 @@ describe('Statistics', () => {
 
   it('loses nobody else’s numbers to a QEMU that hangs', async () => {
     hung.add(uuid(3));
-    const first = await libvirt.statistics.sweep({ timeoutMs });
+    const first = await sweep();
     // The part of the hung domain comes back with what needs no QEMU.
     expect(first.domains).toHaveLength(10);
     expect(first.suspects.sort()).toEqual([uuid(3), uuid(7)]);
     expect(requests.at(4)).toEqual({ uuids: [uuid(3), uuid(7)], stats: SAFE, flags: NOWAIT });
 
     // Its neighbour answers alone and is cleared.
-    await until(() => requests.some(({ uuids }) => uuids.length === 1 && uuids[0] === uuid(7)));
     let second = first;
-    while (second.suspects.length > 1) second = await libvirt.statistics.sweep({ timeoutMs });
+    while (second.suspects.length > 1) second = await sweep();
+    expect(requests).toContainEqual(expect.objectContaining({ uuids: [uuid(7)] }));
     expect(second.suspects).toEqual([uuid(3)]);
     expect(second.domains).toHaveLength(10);
 
@@ -92,22 +126,23 @@ describe('Statistics', () => {
     hung.clear();
     release();
     let last = second;
-    while (last.suspects.length > 0) last = await libvirt.statistics.sweep({ timeoutMs });
+    while (last.suspects.length > 0) last = await sweep();
     expect(last.domains).toHaveLength(10);
-  }, 30_000);
+  });
 
   it('forgets a suspect that was stopped', async () => {
     hung.add(uuid(3));
-    await libvirt.statistics.sweep({ timeoutMs, domains: [{ uuid: uuid(3) }] });
+    const { suspects: hanging } = await sweep({ domains: [{ uuid: uuid(3) }] });
+    expect(hanging).toEqual([uuid(3)]);
     running = [1, 2];
-    const { suspects } = await libvirt.statistics.sweep({ timeoutMs });
+    const { suspects } = await sweep();
     expect(suspects).toEqual([]);
-  }, 30_000);
+  });
 
   it('fails when the daemon goes away, and recovers with it', async () => {
     hung.add(uuid(1));
-    const sweep = libvirt.statistics.sweep();
-    const outcome = sweep.catch((reason: unknown) => reason);
+    const sweeping = libvirt.statistics.sweep();
+    const outcome = sweeping.catch((reason: unknown) => reason);
     await until(() => requests.length === 4);
     await daemon.stop();
     expect(await outcome).toBeInstanceOf(ConnectionLostError);
