@@ -81,7 +81,8 @@ export class FollowedGuide {
     await run(process.execPath, ['--experimental-vm-modules', '--no-warnings', program, ...args], {
       cwd: root,
       env: { NODE_OPTIONS: '' },
-      timeoutMs: 45_000,
+      // For one that hangs, on the slowest machine.
+      timeoutMs: 600_000,
     });
   }
 }

@@ -1,9 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream';
 import { promisify } from 'node:util';
 import { connectBus } from './index.ts';
 import { eventually, freePort, NatsServer } from './testing/index.ts';
@@ -20,6 +23,26 @@ describe('connectBus', () => {
     const bus = await connecting;
     await bus.connection.flush();
     await bus.close();
+  });
+
+  it('tries again when the server has waited in vain for its first words', async () => {
+    await using nats = await NatsServer.start();
+    let connections = 0;
+    const slow = createServer((client) => {
+      connections += 1;
+      if (connections > 1) return void pipeline(client, connect(nats.port, '127.0.0.1'), client, () => undefined);
+      client.write(
+        'INFO {"server_id":"slow","version":"2.10.0","proto":1,"max_payload":1048576,"auth_required":true}\r\n',
+      );
+      client.once('data', () => client.end("-ERR 'Authentication Timeout'\r\n"));
+    });
+    await once(slow.listen(0, '127.0.0.1'), 'listening');
+    const { port } = slow.address() as AddressInfo;
+    const bus = await connectBus({ url: `nats://127.0.0.1:${port}`, name: 'test' });
+    await bus.connection.flush();
+    expect(connections).toBe(2);
+    await bus.close();
+    slow.close();
   });
 
   it('stops waiting when told to', async () => {

@@ -41,7 +41,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
   const settings = connectionOptions(options);
   const connection = await retry(() => connect(settings), {
     signal,
-    retryable: (error) => !(error instanceof errors.AuthorizationError) && !isCertificateFault(error),
+    retryable: (error) => !isRefusal(error) && !isCertificateFault(error),
     onRetry: (error, attempt) => {
       if (attempt === 1) log.warn(`Waiting for nats-server at ${url}: ${(error as Error).message}`);
     },
@@ -49,6 +49,10 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
   });
   return new Bus(connection, await jetstreamManager(connection, { checkAPI: false }));
 }
+
+/** The server gives a client two seconds to say who it is; one that starts on a busy machine may not manage that, and is not refused. */
+const isRefusal = (error: unknown): boolean =>
+  error instanceof errors.AuthorizationError && !/authentication timeout/i.test(error.message);
 
 /** Codes of Node's TLS: `ERR_TLS_CERT_ALTNAME_INVALID`, `CERT_HAS_EXPIRED`, `DEPTH_ZERO_SELF_SIGNED_CERT`. */
 const isCertificateFault = (error: unknown): boolean =>
