@@ -41,7 +41,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
   const settings = connectionOptions(options);
   const connection = await retry(() => connect(settings), {
     signal,
-    retryable: (error) => !(error instanceof errors.AuthorizationError) && !isCertificateFault(error),
+    retryable: (error) => !isRefusal(error) && !isCertificateFault(error),
     onRetry: (error, attempt) => {
       if (attempt === 1) log.warn(`Waiting for nats-server at ${url}: ${(error as Error).message}`);
     },
@@ -49,6 +49,10 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
   });
   return new Bus(connection, await jetstreamManager(connection, { checkAPI: false }));
 }
+
+/** A credential that came too late for the server, as this process or its machine was busy, was not looked at. */
+const isRefusal = (error: unknown): boolean =>
+  error instanceof errors.AuthorizationError && !/timeout/i.test(error.message);
 
 /** Codes of Node's TLS: `ERR_TLS_CERT_ALTNAME_INVALID`, `CERT_HAS_EXPIRED`, `DEPTH_ZERO_SELF_SIGNED_CERT`. */
 const isCertificateFault = (error: unknown): boolean =>
