@@ -150,7 +150,7 @@ describe('Organizer', () => {
       if (sequence === 12) break;
     }
     expect(await tree(other.root)).toEqual(archived);
-  }, 60_000);
+  });
 
   it('waits, complaining, while it cannot write, and then goes on in order', async () => {
     patience = { firstDelayMs: 1, longestDelayMs: 5, mostTries: 2 };

@@ -16,8 +16,8 @@ describe('metrics of a VM', () => {
   beforeAll(async () => {
     house = await TestHouse.start({ hosts: ['kvm-a', 'kvm-b'] });
     agent = await house.startAgent();
-  }, 30_000);
-  afterAll(() => house.stop(), 30_000);
+  });
+  afterAll(() => house.stop());
 
   beforeEach(async () => {
     nativeId = `vm-${(count += 1)}`;
@@ -145,7 +145,7 @@ describe('metrics of a VM', () => {
       );
       expect(elsewhere.body.points).toEqual(answer.points);
     });
-  }, 40_000);
+  });
 
   it.each(['from=yesterday', 'step=1', 'from=2020-01-01T00:00:00Z', 'until=x'])('refuses %s', async (query) => {
     const { status, body } = await house.call<Problem>('GET', `/vms/${id}/metrics/history?${query}`);

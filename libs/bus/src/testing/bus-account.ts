@@ -20,10 +20,7 @@ export class BusAccount implements Broker {
   static async open(services: readonly BusService[] = []): Promise<BusAccount> {
     const server = await WorkerServer.find();
     const all = services.some(({ service }) => service === 'admin') ? services : [...services, admin];
-    const account = new BusAccount(server, await server.take(all));
-    // The server reads its configuration again in its own time.
-    await eventually(async () => (await account.connect()).close());
-    return account;
+    return new BusAccount(server, await server.take(all));
   }
 
   get url(): string {
