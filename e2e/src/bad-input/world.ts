@@ -133,7 +133,7 @@ export class World {
       make('away', { host: 'fake-c' }),
     ]);
     this.#places.set('foreign', `fake-b~${stopped.nativeId}`);
-    this.#places.set('mac', stopped.nics[0]!.mac);
+    this.#places.set('mac', stopped.nics[0]!.mac!);
     await power(admin, paused.id, 'pause');
     await power(admin, this.placeOf('suspended'), 'suspend');
     const params = { path: { vmId: this.placeOf('snapshotted') }, header: { Prefer: 'wait=20' } };

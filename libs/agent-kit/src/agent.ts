@@ -24,6 +24,7 @@ import { HostKeeper } from './host/host-keeper.ts';
 import { newIdentity, type AgentIdentity } from './host/identity.ts';
 import { requireOnlyAgent, SecondAgentError } from './host/only-agent.ts';
 import { Inventory } from './inventory/inventory.ts';
+import { unreadableNotes } from './inventory/unreadable.ts';
 import { Watcher } from './inventory/watcher.ts';
 import { MetricsSweeper } from './metrics/metrics-sweeper.ts';
 import { commandOf, JournalEntry } from './operation/journal-entry.ts';
@@ -110,7 +111,8 @@ export class Agent {
     const { signal } = this.#end;
     const times = { ...timesOf(config), ...options.times };
     this.inventory = new Inventory(bus, stores.inventory, driver, identity, signal);
-    this.#keeper = new HostKeeper(bus, stores.hosts, driver, identity, signal, times.probeWithinMs);
+    const notes = () => unreadableNotes(this.inventory.records().filter(({ unreadable }) => unreadable !== undefined));
+    this.#keeper = new HostKeeper(bus, stores.hosts, driver, identity, signal, times.probeWithinMs, notes);
     this.operations = new OperationRunner({
       bus,
       journal: stores.journal,
@@ -118,6 +120,7 @@ export class Agent {
       identity,
       whenHealthy: () => this.#keeper.whenHealthy(),
       patience: times.patience,
+      capacity: () => this.#keeper.capacity,
       signal,
     });
     this.#heartbeat = new HeartbeatSender(bus, identity, () => this.#keeper.health, times.heartbeatEveryMs);

@@ -5,9 +5,10 @@ import {
   Heartbeat,
   heartbeatEveryMs,
   HostRecord,
+  lackOf,
   ProblemError,
   subjects,
-  type CapabilityName,
+  type CapabilityRef,
   type CommandOptions,
   type Host,
   type HostId,
@@ -119,10 +120,10 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
   }
 
   /** Throws `capability-missing`, with the host's own reason. */
-  requireCapability(id: HostId, name: CapabilityName): void {
-    const capability = this.records.get(id)?.capabilities[name];
-    if (!capability || capability.available) return;
-    throw new ProblemError('capability-missing', capability.reason ?? `The host ${id} does not offer ${name}.`);
+  requireCapability(id: HostId, ref: CapabilityRef): void {
+    const record = this.records.get(id);
+    const lack = record && lackOf(record.capabilities, ref);
+    if (lack !== undefined) throw new ProblemError('capability-missing', lack);
   }
 
   private async watch(caughtUp: () => void): Promise<void> {

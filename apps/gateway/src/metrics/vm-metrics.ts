@@ -4,6 +4,7 @@ import {
   MetricsBatch,
   ProblemError,
   subjects,
+  verdictOn,
   type Metrics,
   type MetricsHistory,
   type VmId,
@@ -51,11 +52,16 @@ export class VmMetrics implements OnModuleInit, OnModuleDestroy {
     this.stopListening();
   }
 
-  /** Throws `vm-not-found`, or `metrics-not-found` while there is no reading of the state that the VM is in. */
+  /**
+   * Throws `vm-not-found`, `wrong-state` if the VM is off, and `metrics-not-found` while there is no reading of the state that
+   * it is in.
+   */
   present(id: VmId): Metrics {
     const { host, state } = this.inventory.require(id).record;
+    const verdict = verdictOn('metrics', state);
+    if (!verdict.allowed) throw new ProblemError('wrong-state', `${id} has no present reading. ${verdict.reason}`);
     const metrics = this.memory.latest(id, Date.now());
-    if (metrics) return metrics;
+    if (metrics && verdictOn('metrics', metrics.state).allowed) return metrics;
     throw new ProblemError(
       'metrics-not-found',
       `There is no reading of ${id} in the last minute since it is ${state}. ` +

@@ -5,6 +5,7 @@ import {
   hostHealthChanged,
   keys,
   type Capabilities,
+  type Capacity,
   type Health,
   type HostRecord,
   type HostStatus,
@@ -38,10 +39,17 @@ export class HostKeeper {
     private readonly identity: AgentIdentity,
     private readonly signal: AbortSignal,
     private readonly probeWithinMs: number,
+    /** What the operator should know beside what the probe says. */
+    private readonly moreNotes: () => readonly string[] = () => [],
   ) {}
 
   get health(): Health {
     return this.#status?.health ?? { status: 'undetected', detail: 'The host has not been probed yet.' };
+  }
+
+  /** What the host can carry, as far as the last probe knew. */
+  get capacity(): Capacity {
+    return this.#status?.capacity ?? {};
   }
 
   /** Resolves when a probe finds the host healthy; at once when the last one did. */
@@ -90,12 +98,13 @@ export class HostKeeper {
       status: 'unhealthy',
       detail: `The hypervisor did not answer within ${this.probeWithinMs / 1_000} s.`,
     };
-    const { capabilities, capacity = {}, notes = [], version } = this.#status ?? {};
+    const { capabilities, capacity = {}, limits, notes = [], version } = this.#status ?? {};
     return {
       health,
       ...(version !== undefined && { version }),
       capabilities: capabilities ?? unknownCapabilities(health.detail),
       capacity,
+      ...(limits && { limits }),
       notes,
     };
   }
@@ -118,6 +127,7 @@ export class HostKeeper {
     const { host, version: agentVersion, incarnation } = this.identity;
     const record: HostRecord = {
       ...this.#status,
+      notes: [...this.#status.notes, ...this.moreNotes()],
       id: host,
       hypervisor: this.driver.hypervisor,
       simulated: this.driver.simulated,

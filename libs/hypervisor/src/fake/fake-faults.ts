@@ -21,6 +21,8 @@ export interface Fault {
   readonly until?: Promise<unknown>;
   /** Another tool removes the VM that the call is about. */
   readonly vanish?: boolean;
+  /** The guest of the VM that the call is about ends in an error. */
+  readonly guestCrash?: boolean;
   /** The process is killed on the spot, as by a power cut. */
   readonly crash?: boolean;
   readonly failWith?: ProblemCode;
@@ -40,7 +42,7 @@ export class FakeFaults {
 
   constructor(
     faults: readonly Fault[],
-    private readonly vanish: (nativeId: NativeId) => void,
+    private readonly strike: { vanish(nativeId: NativeId): void; crash(nativeId: NativeId): void },
   ) {
     for (const fault of faults) this.add(fault);
   }
@@ -82,7 +84,8 @@ export class FakeFaults {
     if (fault.delayMs !== undefined) await pause(fault.delayMs, signal);
     if (fault.hang) await pause(2 ** 31 - 1, signal);
     if (fault.until) await unlessAborted(fault.until, signal);
-    if (fault.vanish && nativeId !== undefined) this.vanish(nativeId);
+    if (fault.vanish && nativeId !== undefined) this.strike.vanish(nativeId);
+    if (fault.guestCrash && nativeId !== undefined) this.strike.crash(nativeId);
     if (fault.crash) await die();
     if (fault.breakWith !== undefined) throw new Error(fault.breakWith);
     if (fault.failWith) throw new ProblemError(fault.failWith, `The fake host was told to fail at ${at}.`);
