@@ -99,7 +99,7 @@ describe('metrics of a VM', () => {
     await eventually(async () => expect((await house.vm(id)).state).toBe(state));
     const refused = async () => {
       const { status, body } = await house.call<Problem>('GET', `/vms/${id}/metrics`);
-      expect([status, body.code]).not.toEqual([200, undefined]);
+      expect([status, body.code]).toEqual(state === 'stopped' ? [409, 'wrong-state'] : [404, 'metrics-not-found']);
       const { text } = await house.gateway.call('GET', '/metrics');
       expect(text).not.toContain(`polyvirt_vm_cpu_percent{vm="${id}"`);
     };
