@@ -13,7 +13,8 @@ describe('the inventory', () => {
   beforeEach(async () => {
     Logger.overrideLogger(false);
     bench = await AgentBench.open();
-    fake = new FakeHost();
+    // Addresses that come up later would be news of their own.
+    fake = new FakeHost({ bootMs: 0 });
   });
   afterEach(async () => {
     await bench.close();
