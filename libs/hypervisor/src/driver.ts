@@ -82,8 +82,12 @@ export interface HypervisorDriver {
 
   /** Never throws: an unusable host is `unhealthy` or `undetected`, with a sentence for the operator. */
   probe(signal: AbortSignal): Promise<HostStatus>;
-  /** The whole inventory. This, not the change stream, is what the host is reconciled against. */
-  list(signal: AbortSignal): Promise<DriverVm[]>;
+  /**
+   * The whole inventory. This, not the change stream, is what the host is reconciled against. One VM that cannot be read is
+   * listed as unreadable and stops nothing else; one that vanishes while the list is made is left out.
+   */
+  list(signal: AbortSignal): Promise<ListedVm[]>;
+  /** Throws `host-rejected` or `timed-out`, with the sentence that `list` has, if the VM is there and cannot be read. */
   get(nativeId: NativeId, signal: AbortSignal): Promise<DriverVm>;
 
   /** Makes a VM, powered on if the input says so. A name in use on the host is `name-taken`; failure leaves nothing behind. */
@@ -115,9 +119,24 @@ export interface HypervisorDriver {
   readonly export?: ExportFacet;
 }
 
+/** A VM that is on the host and cannot be read now. What is known of it from before stays shown. */
+export interface UnreadableVm {
+  readonly nativeId: NativeId;
+  readonly name?: string;
+  /** A sentence: what could not be read, and what would help. */
+  readonly unreadable: string;
+}
+
+export type ListedVm = DriverVm | UnreadableVm;
+
+/** Whether a listed VM could be read. */
+export const isReadable = (vm: ListedVm): vm is DriverVm => 'state' in vm;
+
 export interface Made {
   readonly nativeId: NativeId;
   readonly effect: Effect;
+  /** What the caller should know, as in `Outcome`. */
+  readonly notes?: readonly string[];
 }
 
 export interface Outcome {
@@ -139,6 +158,8 @@ export interface Reconfigured {
   readonly effect: Effect;
   /** Fields that the running VM could not take; they apply at the next power-off. */
   readonly pendingChanges: readonly string[];
+  /** What the caller should know, as in `Outcome`. */
+  readonly notes?: readonly string[];
 }
 
 export interface ReconfigureFacet {
@@ -147,7 +168,10 @@ export interface ReconfigureFacet {
 }
 
 export interface CloneFacet {
-  /** Makes a copy with new MAC addresses. The source is off, else `wrong-state`. */
+  /**
+   * Makes a copy that can run beside its source. Whatever names something on the host (files, sockets, ports, addresses,
+   * UUIDs) is made anew, or left out and noted. Throws `wrong-state` if the source is not off.
+   */
   clone(nativeId: NativeId, input: CloneVm, context: OperationContext): Promise<Made>;
 }
 
@@ -157,7 +181,7 @@ export interface SnapshotFacet {
     nativeId: NativeId,
     input: CreateSnapshot,
     context: OperationContext,
-  ): Promise<{ snapshot: string; effect: Effect }>;
+  ): Promise<{ snapshot: string; effect: Effect; notes?: readonly string[] }>;
   revert(nativeId: NativeId, snapshot: string, context: OperationContext): Promise<Effect>;
   /** A snapshot that is gone already is `unchanged`. */
   delete(

@@ -1,5 +1,5 @@
 export * from './allow.ts';
-export { capabilitiesWithout } from './capabilities.ts';
+export { capabilitiesWithout, type Absences } from './capabilities.ts';
 export { buildIso, type IsoFile } from './cloud-init/iso9660.ts';
 export { buildSeedIso, hostnameFrom, type SeedFacts } from './cloud-init/seed-iso.ts';
 export { ChangeQueue } from './change-queue.ts';
@@ -8,7 +8,10 @@ export { derivedMac } from './derived-mac.ts';
 export * from './driver.ts';
 export * from './fake/fake.driver.ts';
 export { FakeFaults, type Fault } from './fake/fake-faults.ts';
-export { FakeHost, type Act, type FakeHostOptions } from './fake/fake-host.ts';
+export { FakeHost, type FakeHostOptions } from './fake/fake-host.ts';
 export type { FakeMachine, FakeNic, FakeSnapshot, FakeVolume } from './fake/fake-machine.ts';
+export type { Act } from './fake/fake-store.ts';
+export { gibOf } from './gib.ts';
 export { known } from './known.ts';
+export { networkFacts, type NetworkFacts } from './network-facts.ts';
 export { ProblemGuard } from './problem-guard.ts';

@@ -3,6 +3,7 @@ import type { ConsoleTokens } from './console/console-tokens.ts';
 import type { EntityService } from './entities/entity-service.ts';
 import type { Sessions } from './http/sessions.ts';
 import type { ImageFiles } from './images/image-files.ts';
+import type { Disguises } from './knobs/disguises.ts';
 import type { FaultRules } from './knobs/fault-rules.ts';
 import type { KnobSettings } from './knobs/knob-settings.ts';
 import type { Datacenter } from './state/datacenter.ts';
@@ -17,6 +18,7 @@ export interface Prism {
   readonly site: Datacenter;
   readonly knobs: KnobSettings;
   readonly faults: FaultRules;
+  readonly disguises: Disguises;
   readonly tasks: TaskEngine;
   readonly vms: VmService;
   readonly entities: EntityService;

@@ -12,6 +12,7 @@ import { createServer } from './http/server.ts';
 import { Sessions } from './http/sessions.ts';
 import { ImageFiles } from './images/image-files.ts';
 import { createControl, listenControl } from './knobs/control.ts';
+import { Disguises } from './knobs/disguises.ts';
 import { FaultRules } from './knobs/fault-rules.ts';
 import { KnobFile } from './knobs/knob-file.ts';
 import { KnobSettings } from './knobs/knob-settings.ts';
@@ -64,6 +65,7 @@ export async function startSimulator(options: Options): Promise<RunningSimulator
     site,
     knobs,
     faults,
+    disguises: new Disguises(),
     tasks,
     vms: new VmService(site, tasks),
     entities: new EntityService(site, tasks),

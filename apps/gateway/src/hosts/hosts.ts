@@ -5,9 +5,10 @@ import {
   Heartbeat,
   heartbeatEveryMs,
   HostRecord,
+  lackOf,
   ProblemError,
   subjects,
-  type CapabilityName,
+  type CapabilityRef,
   type CommandOptions,
   type Host,
   type HostId,
@@ -16,6 +17,7 @@ import {
 import type { Logger } from 'pino';
 import { Inventory } from '../inventory/inventory.ts';
 import { LOGGER } from '../logger.ts';
+import { TIMES, type GatewayTimes } from '../times.ts';
 import { HostEvents } from './host-events.ts';
 import { Presence, type Transition } from './presence.ts';
 
@@ -33,8 +35,8 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
   private readonly listeners = new Set<HostListener>();
   private watching: Promise<void> = Promise.resolve();
   private hearing: Listener | undefined;
-  private look: NodeJS.Timeout | undefined;
-  private lookedAtMs = performance.now();
+  private timer: NodeJS.Timeout | undefined;
+  private lookedAtMs: number;
   private deafMs = 0;
 
   constructor(
@@ -42,7 +44,10 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
     private readonly inventory: Inventory,
     private readonly events: HostEvents,
     @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
+    @Inject(TIMES) private readonly times: GatewayTimes,
+  ) {
+    this.lookedAtMs = times.now();
+  }
 
   async onModuleInit(): Promise<void> {
     this.hearing = listen(this.bus, subjects.heartbeat('*'), Heartbeat, (heartbeat, subject) => {
@@ -53,11 +58,11 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
       this.watching = this.watch(caughtUp);
     });
     await Promise.all([...this.records.keys()].map((host) => this.presume(host)));
-    this.look = setInterval(() => this.lookForSilence(), lookEveryMs).unref();
+    this.timer = setInterval(() => this.lookForSilence(), lookEveryMs).unref();
   }
 
   async onModuleDestroy(): Promise<void> {
-    clearInterval(this.look);
+    clearInterval(this.timer);
     this.hearing?.close();
     this.stopping.abort();
     await this.watching;
@@ -115,10 +120,10 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
   }
 
   /** Throws `capability-missing`, with the host's own reason. */
-  requireCapability(id: HostId, name: CapabilityName): void {
-    const capability = this.records.get(id)?.capabilities[name];
-    if (!capability || capability.available) return;
-    throw new ProblemError('capability-missing', capability.reason ?? `The host ${id} does not offer ${name}.`);
+  requireCapability(id: HostId, ref: CapabilityRef): void {
+    const record = this.records.get(id);
+    const lack = record && lackOf(record.capabilities, ref);
+    if (lack !== undefined) throw new ProblemError('capability-missing', lack);
   }
 
   private async watch(caughtUp: () => void): Promise<void> {
@@ -153,8 +158,9 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
     }
   }
 
-  private lookForSilence(): void {
-    const now = performance.now();
+  /** Done every second: tells of hosts that have fallen silent. */
+  lookForSilence(): void {
+    const now = this.times.now();
     const sinceLookMs = now - this.lookedAtMs;
     this.lookedAtMs = now;
     if (!this.bus.isConnected || sinceLookMs > 3 * lookEveryMs) this.deafMs += sinceLookMs;
@@ -163,7 +169,7 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
 
   /** Stands still while this process can hear nobody, because the bus is away or it was not run: no host is to blame. */
   private clock(): number {
-    return performance.now() - this.deafMs;
+    return this.times.now() - this.deafMs;
   }
 
   private tell(transition: Transition): void {

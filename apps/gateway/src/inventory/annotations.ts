@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
 import type { VmId } from '@polyvirt/contracts';
 import { In, type EntityManager } from 'typeorm';
@@ -25,14 +26,15 @@ export class Annotations {
   }
 
   /**
-   * Changes what is given. `check` sees what there was, which nobody else can change any more, and may throw.
+   * Changes what is given, and answers whether that made a difference. `check` sees what there was, which nobody else can
+   * change any more, and may throw.
    */
   async change(
     manager: EntityManager,
     vmId: VmId,
     { labels, notes, protected: isProtected }: AnnotationChange,
     check: (current: Annotation) => void = () => undefined,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const none = { vmId, labels: '{}', notes: '', protected: false, version: 0 };
     // Makes the row if it is missing, and locks it; to ignore one that is there would lock it too weakly.
     await manager
@@ -44,7 +46,14 @@ export class Annotations {
       .execute();
     await manager.increment(AnnotationEntity, { vmId }, 'version', 1);
     const row = await manager.findOneByOrFail(AnnotationEntity, { vmId });
-    check({ ...annotationOf(row), version: row.version - 1 });
+    const before = { ...annotationOf(row), version: row.version - 1 };
+    check(before);
+    const differs =
+      (labels !== undefined && !isDeepStrictEqual(labels, before.labels)) ||
+      (notes !== undefined && notes !== before.notes) ||
+      (isProtected !== undefined && isProtected !== before.protected);
+    // The version was raised to lock the row, and goes into the ETag.
+    const version = differs ? row.version : before.version;
     await manager.update(
       AnnotationEntity,
       { vmId },
@@ -52,8 +61,10 @@ export class Annotations {
         labels: labels ? JSON.stringify(labels) : row.labels,
         notes: notes ?? row.notes,
         protected: isProtected ?? row.protected,
+        version,
       },
     );
+    return differs;
   }
 
   async forget(manager: EntityManager, vmId: VmId): Promise<void> {

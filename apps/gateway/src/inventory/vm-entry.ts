@@ -1,4 +1,4 @@
-import type { OperationId, Vm, VmRecord } from '@polyvirt/contracts';
+import { nameKey, type OperationId, type Vm, type VmRecord } from '@polyvirt/contracts';
 
 /** What the control plane itself keeps of a VM. */
 export interface Annotation {
@@ -29,7 +29,7 @@ export class VmEntry {
     readonly operation: OperationId | undefined,
   ) {
     this.id = record.id;
-    this.nameKey = nameKeyOf(record.name);
+    this.nameKey = nameKey(record.name);
     this.nameOrder = this.nameKey.slice(0, 80);
     this.createdAtMs = Date.parse(record.createdAt);
     this.observedAtMs = Date.parse(record.observedAt);
@@ -78,7 +78,5 @@ function bytesOf(text: string): Buffer {
   return bytes;
 }
 
-/** Two names that differ only in case or in the spelling of an accent are one name to most hypervisors' file systems. */
-export const nameKeyOf = (name: string): string => name.normalize('NFC').toLowerCase();
-
-export const searchable = nameKeyOf;
+/** A search finds what names that count as equal would find. */
+export const searchable = nameKey;

@@ -1,4 +1,5 @@
 import {
+  nameKey,
   vmIdOf,
   type HostId,
   type NativeId,
@@ -8,7 +9,7 @@ import {
   type VmRecord,
 } from '@polyvirt/contracts';
 import { SortedIndex, type Position, type SortValue } from './sorted-index.ts';
-import { nameKeyOf, noAnnotation, VmEntry, type Annotation } from './vm-entry.ts';
+import { noAnnotation, VmEntry, type Annotation } from './vm-entry.ts';
 import { matcherOf, type VmFilter } from './vm-filter.ts';
 
 export interface Totals {
@@ -30,12 +31,15 @@ export interface VmPart {
 
 type SortKey = 'name' | 'host' | 'state' | 'cpus' | 'memoryMiB' | 'createdAt' | 'observedAt';
 
+const unknown = -1;
+
 const sortValues: Record<SortKey, (entry: VmEntry) => SortValue> = {
   name: (entry) => entry.nameOrder,
   host: ({ record }) => record.host,
   state: ({ record }) => record.state,
-  cpus: ({ record }) => record.cpus,
-  memoryMiB: ({ record }) => record.memoryMiB,
+  // What is unknown comes before everything that is known.
+  cpus: ({ record }) => record.cpus ?? unknown,
+  memoryMiB: ({ record }) => record.memoryMiB ?? unknown,
   createdAt: (entry) => entry.createdAtMs,
   observedAt: (entry) => entry.observedAtMs,
 };
@@ -106,9 +110,14 @@ export class VmTable {
       this.replace(new VmEntry(entry.record, entry.revision, entry.annotation, operation));
   }
 
+  /** VMs of a host. */
+  *of(host: HostId): Iterable<VmRecord> {
+    for (const { record } of this.entries.values()) if (record.host === host) yield record;
+  }
+
   /** A VM of the host, other than `except`, that has this name. */
   named(host: HostId, name: string, except?: VmId): VmId | undefined {
-    for (const id of this.names.get(nameSlot(host, nameKeyOf(name))) ?? []) if (id !== except) return id;
+    for (const id of this.names.get(nameSlot(host, nameKey(name))) ?? []) if (id !== except) return id;
     return undefined;
   }
 
@@ -176,7 +185,8 @@ export class VmTable {
     if (named?.size === 0) this.names.delete(slot);
   }
 
-  private count({ record: { host, state, cpus, memoryMiB } }: VmEntry, sign: 1 | -1): void {
+  /** What is unknown adds nothing. */
+  private count({ record: { host, state, cpus = 0, memoryMiB = 0 } }: VmEntry, sign: 1 | -1): void {
     const totals = this.totals.get(host) ?? noTotals();
     totals.vms += sign;
     totals.cpus += sign * cpus;
@@ -191,4 +201,4 @@ export class VmTable {
 }
 
 // A host id has no line break, so the two parts cannot run into each other.
-const nameSlot = (host: HostId, nameKey: string) => `${host}\n${nameKey}`;
+const nameSlot = (host: HostId, key: string) => `${host}\n${key}`;

@@ -28,6 +28,7 @@ export function keepReading(kept: Metrics, reading: Metrics): void {
     if (!slot) kept.networks.push(network);
     else {
       slot.interface = network.interface;
+      slot.mac = network.mac;
       slot.rxBytes = network.rxBytes;
       slot.txBytes = network.txBytes;
       slot.rxBytesPerSecond = network.rxBytesPerSecond;

@@ -17,7 +17,7 @@ export class VmMetricsController {
     id: 'getMetrics',
     summary: 'The last reading of a VM.',
     schema: Metrics,
-    problems: ['vm-not-found', 'metrics-not-found'],
+    problems: ['vm-not-found', 'wrong-state', 'metrics-not-found'],
   })
   present(@Param('vmId', { schema: VmId }) vmId: VmId): Metrics {
     return this.metrics.present(vmId);

@@ -117,8 +117,12 @@ export class OperationProjector implements Projection {
     const vmId = vmOf(operation);
     if (vmId === undefined) return;
     if (verb === deleteVm.verb) await this.annotations.forget(manager, vmId);
-    else if (annotation !== null)
-      await this.annotations.change(manager, vmId, JSON.parse(annotation) as AnnotationChange);
+    else if (annotation !== null) {
+      const differs = await this.annotations.change(manager, vmId, JSON.parse(annotation) as AnnotationChange);
+      // The agent knows of the hardware only.
+      if (differs && operation.changed === false)
+        await manager.update(OperationEntity, { id }, columnsOf({ ...operation, changed: true }));
+    }
   }
 }
 

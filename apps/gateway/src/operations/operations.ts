@@ -171,7 +171,8 @@ export class Operations implements OnModuleDestroy {
   /** Writes down what has ended already: a change of our own, or a part of a batch that was refused. */
   async settle(
     { verb, host, vmId, author, input, outcome, ...kinship }: Settled,
-    change?: (manager: EntityManager) => Promise<void>,
+    /** Answers whether it made a difference. */
+    change?: (manager: EntityManager) => Promise<boolean>,
   ): Promise<Operation> {
     const nowMs = Date.now();
     const failed = 'error' in outcome;
@@ -191,7 +192,7 @@ export class Operations implements OnModuleDestroy {
       ...(kinship.parent !== undefined && { parent: kinship.parent }),
     };
     await this.database.transaction(async (manager) => {
-      await change?.(manager);
+      if (change) operation.changed = await change(manager);
       const command = input === undefined ? null : JSON.stringify(commandOf(operation, input, author, nowMs));
       await this.insert(manager, operation, author, { command });
       await this.accept(manager, operation, author, vmId);
@@ -219,7 +220,8 @@ export class Operations implements OnModuleDestroy {
   private announce(operation: Operation): Promise<void> {
     return this.once(operation.id, async () => {
       const { signal } = this.stopping;
-      if (operation.verb === 'vm.annotate') await this.events.annotated(operation, operation.vmId!, signal);
+      if (operation.verb === 'vm.annotate' && operation.changed)
+        await this.events.annotated(operation, operation.vmId!, signal);
       await this.events.ended(operation as Parameters<OperationEvents['ended']>[0], signal);
     });
   }

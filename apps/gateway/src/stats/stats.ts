@@ -56,11 +56,12 @@ export class Stats {
     for (const { record } of this.inventory.vms.all()) {
       byState[record.state]++;
       byHypervisor[record.hypervisor]++;
-      cpus.allocated += record.cpus;
-      memoryMiB.allocated += record.memoryMiB;
+      // What is unknown adds nothing.
+      cpus.allocated += record.cpus ?? 0;
+      memoryMiB.allocated += record.memoryMiB ?? 0;
       if (record.state !== 'running') continue;
-      cpus.running += record.cpus;
-      memoryMiB.running += record.memoryMiB;
+      cpus.running += record.cpus ?? 0;
+      memoryMiB.running += record.memoryMiB ?? 0;
       const reading = this.metrics.latest(record.id, nowMs);
       cpuLoad.add(reading?.cpuPercent, record.cpus);
       memoryLoad.add(reading?.memoryPercent, record.memoryMiB);
@@ -95,8 +96,8 @@ class Weighted {
   private sum = 0;
   private weight = 0;
 
-  add(value: number | undefined, weight: number): void {
-    if (value === undefined) return;
+  add(value: number | undefined, weight: number | undefined): void {
+    if (value === undefined || weight === undefined) return;
     this.sum += value * weight;
     this.weight += weight;
   }

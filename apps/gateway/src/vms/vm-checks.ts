@@ -1,8 +1,10 @@
 import {
   ProblemError,
+  requireNics,
   type CreateVm,
   type HostId,
   type HostRecord,
+  type NicInput,
   type ProblemCode,
   type ReconfigureVm,
   type VmId,
@@ -29,7 +31,7 @@ export function requireImages({ id, images }: HostRecord, { disks, cdrom }: Crea
     if (image === undefined) continue;
     const found = images.find(({ name, kind }) => name === image && kind === 'disk');
     if (!found) throw missing('image-not-found', 'disk image', image, id, `/disks/${n}/image`, names('disk'));
-    if (sizeGiB === undefined || sizeGiB >= found.sizeGiB) continue;
+    if (sizeGiB === undefined || found.sizeGiB === undefined || sizeGiB >= found.sizeGiB) continue;
     const fault = `The image "${image}" needs at least ${Math.ceil(found.sizeGiB)} GiB.`;
     throw new ProblemError('invalid-input', fault, { errors: [{ pointer: `/disks/${n}/sizeGiB`, detail: fault }] });
   }
@@ -44,22 +46,29 @@ export function requireTemplate({ id, templates }: HostRecord, { template }: Cre
   throw missing('template-not-found', 'template', template, id, '/template', known);
 }
 
+/** Networks that are there and can give what is asked for, addresses and MAC addresses that are free. */
 export function requireNetworks(
-  { id, networks }: HostRecord,
-  nics: readonly { network: string; address: string }[],
-  pointer: string,
+  { id, networks, limits }: HostRecord,
+  nics: readonly NicInput[],
+  pointer: '/nics' | '/addNics',
+  others: Iterable<VmRecord>,
 ): void {
-  for (const [n, { network, address }] of nics.entries()) {
-    const found = networks.find(({ name }) => name === network);
-    const at = `${pointer}/${n}`;
-    if (!found) {
-      const known = networks.map(({ name }) => name);
-      throw missing('network-not-found', 'network', network, id, `${at}/network`, known);
-    }
-    if (address === 'auto' || found.fixedAddresses) continue;
-    const fault = `The network "${network}" of ${id} cannot reserve a fixed address. Ask for "auto".`;
-    throw new ProblemError('invalid-input', fault, { errors: [{ pointer: `${at}/address`, detail: fault }] });
-  }
+  const known = networks.map(({ name }) => name);
+  for (const [n, { network }] of nics.entries())
+    if (!known.includes(network))
+      throw missing('network-not-found', 'network', network, id, `${pointer}/${n}/network`, known);
+  if (nics.length > 0) requireNics(nics, pointer, { networks, macRanges: limits?.macRanges, others: [...others] });
+}
+
+/** The VMs of a host as they will be: of the one that is changed, with the interfaces that it keeps. */
+export function* othersOf(
+  vms: VmTable,
+  host: HostId,
+  changed?: VmId,
+  gone: readonly string[] = [],
+): Iterable<VmRecord> {
+  for (const record of vms.of(host))
+    yield record.id === changed ? { ...record, nics: record.nics.filter(({ mac }) => mac === undefined || !gone.includes(mac)) } : record;
 }
 
 export function requireFreeName(vms: VmTable, host: HostId, name: string, except?: VmId): void {
@@ -90,7 +99,8 @@ export function requireDisksToGrow({ name, disks }: VmRecord, { disks: growths =
         errors: [{ pointer: `/disks/${n}/device`, detail: 'There is no such disk.' }],
       });
     }
-    if (sizeGiB >= disk.sizeGiB) continue;
+    // The agent knows better when the size is not known here.
+    if (disk.sizeGiB === undefined || sizeGiB >= disk.sizeGiB) continue;
     const fault = `The disk ${device} has ${disk.sizeGiB} GiB; a disk only grows.`;
     throw new ProblemError('invalid-input', fault, { errors: [{ pointer: `/disks/${n}/sizeGiB`, detail: fault }] });
   }

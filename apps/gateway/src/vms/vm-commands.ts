@@ -10,20 +10,25 @@ import {
   deleteSnapshot,
   DeleteVm,
   deleteVm,
+  hindranceTo,
+  needsOf,
   ReconfigureVm,
   reconfigureVm,
+  requireFits,
+  requireUserData,
   RevertSnapshot,
   revertSnapshot,
   verdictOn,
   ProblemError,
-  vmActions,
-  type CapabilityName,
   type CommandDefinition,
   type CommandOptions,
+  type FeatureRef,
   type HostId,
+  type NicInput,
   type Operation,
   type VmAction,
   type VmId,
+  type VmRecord,
 } from '@polyvirt/contracts';
 import { Hosts } from '../hosts/hosts.ts';
 import type { AnnotationChange } from '../inventory/annotations.ts';
@@ -31,6 +36,7 @@ import { Inventory } from '../inventory/inventory.ts';
 import type { VmEntry } from '../inventory/vm-entry.ts';
 import { Operations, vmBusy, type Author, type Kinship } from '../operations/operations.ts';
 import {
+  othersOf,
   requireDisksToGrow,
   requireFreeName,
   requireFreeSnapshotName,
@@ -74,9 +80,12 @@ export class VmCommands {
     if (input.disks.some((disk) => disk.image !== undefined) || input.cdrom !== null || input.template !== undefined)
       this.hosts.requireCapability(host, 'images');
     if (input.nics.length > 0) this.hosts.requireCapability(host, 'networks');
+    requireUserData(input.cloudInit, record.limits);
+    requireFits(input, record);
     requireImages(record, input);
     requireTemplate(record, input);
-    requireNetworks(record, input.nics, '/nics');
+    requireNetworks(record, input.nics, '/nics', othersOf(this.inventory.vms, host));
+    this.requireAddressing(host, input.nics);
     const check = this.nameCheck(host, input.name);
     return this.operations.ask({
       ...asking,
@@ -95,23 +104,29 @@ export class VmCommands {
   }
 
   async delete(vmId: VmId, input: DeleteVm, asking: Asking): Promise<Operation> {
-    const entry = this.require(vmId, 'delete', asking.options, () => requireUnprotected(this.inventory.require(vmId)));
+    const check = () => requireUnprotected(this.inventory.require(vmId));
+    const entry = this.require(vmId, 'delete', asking.options, [], check);
     return this.hand(entry, { definition: deleteVm, action: 'delete', input }, asking);
   }
 
   async reconfigure(vmId: VmId, input: ReconfigureVm, asking: Asking): Promise<Operation> {
-    const entry = this.require(vmId, 'reconfigure', asking.options);
-    const { host } = entry.record;
+    const { host, snapshots } = this.inventory.require(vmId).record;
+    const grows = (input.disks ?? []).length > 0 && snapshots.length > 0;
+    const entry = this.require(vmId, 'reconfigure', asking.options, grows ? ['reconfigure.growWithSnapshots'] : []);
+    const record = this.hosts.require(host);
+    const { addNics = [], removeNics } = input;
     requireDisksToGrow(entry.record, input);
     requireInterfaces(entry.record, input);
-    requireNetworks(this.hosts.require(host), input.addNics ?? [], '/addNics');
+    requireFits(input, record);
+    requireNetworks(record, addNics, '/addNics', othersOf(this.inventory.vms, host, vmId, removeNics));
+    this.requireAddressing(host, addNics);
     const request = { definition: reconfigureVm, action: 'reconfigure', input } as const;
     if (input.name === undefined || input.name === entry.record.name) return this.hand(entry, request, asking);
     return this.hand(entry, request, asking, { name: input.name, check: this.nameCheck(host, input.name, vmId) });
   }
 
   async clone(vmId: VmId, input: CloneVm, asking: Asking): Promise<Operation> {
-    const entry = this.require(vmId, 'clone', asking.options);
+    const entry = this.require(vmId, 'clone', asking.options, featuresOfClone(input));
     const { host } = entry.record;
     if (input.snapshot !== undefined) requireSnapshot(entry.record, input.snapshot);
     const { name } = input;
@@ -120,7 +135,8 @@ export class VmCommands {
   }
 
   async createSnapshot(vmId: VmId, input: CreateSnapshot, asking: Asking): Promise<Operation> {
-    const entry = this.require(vmId, 'snapshot-create', asking.options);
+    const features = featuresOfSnapshot(this.inventory.require(vmId).record, input);
+    const entry = this.require(vmId, 'snapshot-create', asking.options, features);
     requireFreeSnapshotName(entry.record, input.name);
     return this.hand(entry, { definition: createSnapshot, action: 'snapshot-create', input }, asking);
   }
@@ -138,21 +154,36 @@ export class VmCommands {
   }
 
   /**
-   * The VM, if `action` can be asked of it now. Throws `vm-not-found`, `host-offline`, `vm-busy`, `wrong-state` or
-   * `capability-missing`, in this order; a busy VM is in between states, so they are not held against it.
+   * The VM, if `action` can be asked of it now. Throws `vm-not-found`, `host-offline`, `capability-missing`, `vm-busy` or
+   * `wrong-state`, in this order: what the host can never do is not a matter of state, and a busy VM is in between states.
    */
-  require(vmId: VmId, action: VmAction, { whenOffline }: CommandOptions, check: () => void = () => undefined): VmEntry {
+  require(
+    vmId: VmId,
+    action: VmAction,
+    { whenOffline }: CommandOptions,
+    features: readonly FeatureRef[] = [],
+    check: () => void = () => undefined,
+  ): VmEntry {
     const entry = this.inventory.require(vmId);
     const { host, name, state } = entry.record;
     this.hosts.requireTaking(host, whenOffline);
+    const needs = needsOf(action);
+    for (const ref of [...(needs === undefined ? [] : [needs]), ...features]) this.hosts.requireCapability(host, ref);
     const running = this.operations.active.on(vmId);
     if (running !== undefined && action !== 'console') throw vmBusy(vmId, running);
     check();
-    const verdict = verdictOn(action, state);
+    const hindrance = hindranceTo(action, entry.record);
+    if (hindrance) throw new ProblemError(hindrance.code, `"${name}": ${hindrance.reason}`);
+    const verdict = verdictOn(action, state, this.hosts.get(host)?.capabilities);
     if (!verdict.allowed) throw wrongState(action, name, state, verdict.reason);
-    const needs = needsOf(action);
-    if (needs) this.hosts.requireCapability(host, needs);
     return entry;
+  }
+
+  /** What no fault of an address says already: that the host has no fixed addresses, or none of this kind. */
+  private requireAddressing(host: HostId, nics: readonly NicInput[]): void {
+    const fixed = nics.filter(({ address }) => address !== 'auto');
+    if (fixed.length > 0) this.hosts.requireCapability(host, 'networks.fixedAddresses');
+    if (fixed.some(({ address }) => address.includes(':'))) this.hosts.requireCapability(host, 'networks.ipv6');
   }
 
   /** Throws `name-taken` at once, or when it is asked again. */
@@ -181,8 +212,20 @@ export class VmCommands {
   }
 }
 
-const needsOf = (action: VmAction): CapabilityName | undefined =>
-  (vmActions[action] as { needs?: CapabilityName }).needs;
+const featuresOfClone = ({ linked, snapshot }: CloneVm): FeatureRef[] => {
+  if (!linked) return [];
+  return snapshot === undefined ? ['clone.linked'] : ['clone.linked', 'clone.linkedOfSnapshot'];
+};
+
+/** Without a word about memory the host does what it can. */
+function featuresOfSnapshot({ state, firmware }: VmRecord, { memory }: CreateSnapshot): FeatureRef[] {
+  const isOn = state === 'running' || state === 'paused';
+  return [
+    ...(firmware === 'uefi' ? ['snapshots.uefi' as const] : []),
+    ...(isOn && memory === true ? ['snapshots.memory' as const] : []),
+    ...(isOn && memory === false ? ['snapshots.runningWithoutMemory' as const] : []),
+  ];
+}
 
 /** How to say it, where the name of the action does not do. */
 const phrases: Partial<Record<VmAction, string>> = {

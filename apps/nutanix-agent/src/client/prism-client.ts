@@ -10,6 +10,7 @@ import {
   PrismUnreachableError,
   refusalIn,
 } from './prism-error.ts';
+import { Secrets } from './secrets.ts';
 import { cookieOf, Session } from './session.ts';
 import { connector, connectTrusted, type TlsTrust } from './tls.ts';
 
@@ -58,6 +59,8 @@ const TRY_AGAIN = [429, 502, 503, 504];
  */
 export class PrismClient {
   readonly url: URL;
+  /** What was sent and may stand in no problem. */
+  readonly secrets = new Secrets();
   readonly #options: {
     callMs: number;
     tries: number;
@@ -181,6 +184,7 @@ export class PrismClient {
   ): Promise<Answer> {
     const { callMs, deadline } = this.#options;
     const within = AbortSignal.any([signal, deadline(callMs)]);
+    this.secrets.learn(body);
     let response: Dispatcher.ResponseData;
     let text: string;
     try {
@@ -202,7 +206,10 @@ export class PrismClient {
     const parsed = parse(text);
     const wait = retryAfter(response.headers['retry-after']);
     const refusal = refusalIn(method, response.statusCode, parsed, wait, path.split('/').find(isUuid));
-    if (refusal) throw refusal;
+    if (refusal) {
+      refusal.message = this.secrets.clean(refusal.message);
+      throw refusal;
+    }
     return { body: isObject(parsed) ? parsed : {}, headers: response.headers };
   }
 

@@ -3,6 +3,7 @@ import type { Bench } from '@polyvirt/hypervisor/testing';
 import { objectAt, objectsAt, textAt, type JsonObject } from '../client/json.ts';
 import { PrismDriver, type PrismDriverOptions } from '../prism.driver.ts';
 import { NOTES } from '../snapshots/snapshot-notes.ts';
+import { prismConsole } from './other-tool.ts';
 import { PrismSimulator, type Knobs } from './prism-simulator.ts';
 
 export const CLUSTER = '0006aaaa-0000-0000-0000-00000000c001';
@@ -43,16 +44,22 @@ export async function openPrismBench(knobs: Knobs = {}): Promise<Bench> {
     args: ['--seed-vms', '12'],
   });
   const prefix = `bench-${randomBytes(3).toString('hex')}-`;
-  const template = `${prefix}template`;
+  const template = `tiny-${prefix}template`;
   await makeVm(simulator, template, [{ disk_size_mib: 1024 }]);
 
   const nameOf = (entity: JsonObject) => textAt(objectAt(entity, 'status'), 'name') ?? '';
   const uuidOf = (entity: JsonObject) => textAt(objectAt(entity, 'metadata'), 'uuid') ?? '';
   const ours = async (path: string) =>
-    (await simulator.list(path)).filter((entity) => nameOf(entity).startsWith(prefix) && nameOf(entity) !== template);
+    (await simulator.list(path)).filter((entity) => nameOf(entity).startsWith(prefix));
   const notes = async () =>
     objectsAt(await simulator.v3('POST', `/categories/${NOTES}/list`, {}).catch(() => ({})), 'entities');
   const points = () => simulator.list('vm_recovery_points');
+
+  const { files, ...tool } = prismConsole(
+    simulator,
+    (name) => name.startsWith(prefix),
+    (name) => makeVm(simulator, name, []),
+  );
 
   return {
     open: async () => driverOn(simulator),
@@ -67,7 +74,9 @@ export async function openPrismBench(knobs: Knobs = {}): Promise<Bench> {
       // Booting takes a while, in which it is also measured.
       await simulator.advance(SAMPLES_MS);
     },
+    files,
     otherTool: {
+      ...tool,
       make: (name) => makeVm(simulator, name, []),
       rename: (nativeId, name) =>
         simulator.edit(nativeId, (spec) => {

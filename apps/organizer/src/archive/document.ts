@@ -144,7 +144,12 @@ function detailOf(type: string, { vm, clonedFrom, clone, previousName, snapshot 
     case 'vm.renamed':
       return `Renamed from "${previousName ?? ''}" to "${vm.name}".`;
     case 'vm.reconfigured':
-      return `Now ${vm.cpus} CPUs, ${vm.memoryMiB} MiB, ${vm.disks.length} disks, ${vm.nics.length} interfaces.`;
+      return `Now ${[
+        ...(vm.cpus === undefined ? [] : [`${vm.cpus} CPUs`]),
+        ...(vm.memoryMiB === undefined ? [] : [`${vm.memoryMiB} MiB`]),
+        `${vm.disks.length} disks`,
+        `${vm.nics.length} interfaces`,
+      ].join(', ')}.`;
     case 'vm.cloned':
       return `Source of the clone ${clone ?? ''}.`;
     case 'vm.snapshot-created':

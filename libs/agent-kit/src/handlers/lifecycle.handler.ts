@@ -1,10 +1,20 @@
 import { Controller, Inject } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 import { OnCommand } from '@polyvirt/bus';
-import { cloneVm, createVm, deleteVm, reconfigureVm, vmCloned, vmIdOf, type CommandOf } from '@polyvirt/contracts';
+import {
+  cloneVm,
+  createVm,
+  deleteVm,
+  reconfigureVm,
+  userDataNotes,
+  vmCloned,
+  vmIdOf,
+  type CommandOf,
+} from '@polyvirt/contracts';
 import type { HypervisorDriver } from '@polyvirt/hypervisor';
 import { requireFacet } from '../host/facets.ts';
 import { OperationRunner } from '../operation/operation-runner.ts';
+import { noted } from '../operation/running-operation.ts';
 import { vmOf } from '../operation/targets.ts';
 import { DRIVER } from './tokens.ts';
 
@@ -18,8 +28,8 @@ export class LifecycleHandler {
   @OnCommand(createVm)
   create(@Payload() command: CommandOf<typeof createVm>) {
     return this.operations.run(command, async (context) => {
-      const { nativeId, effect } = await this.driver.create(command.input, context);
-      return { effect, made: nativeId };
+      const { nativeId, effect, notes = [] } = await this.driver.create(command.input, context);
+      return { effect, made: nativeId, ...noted([...notes, ...userDataNotes(command.input.cloudInit)]) };
     });
   }
 
@@ -27,9 +37,9 @@ export class LifecycleHandler {
   clone(@Payload() command: CommandOf<typeof cloneVm>) {
     return this.operations.run(command, async (context) => {
       const facet = await requireFacet(this.driver, 'clone');
-      const { nativeId, effect } = await facet.clone(vmOf(command), command.input, context);
+      const { nativeId, effect, notes } = await facet.clone(vmOf(command), command.input, context);
       const extras = () => ({ clone: vmIdOf(command.host, nativeId) });
-      return { effect, made: nativeId, alsoHappened: [{ definition: vmCloned, extras }] };
+      return { effect, made: nativeId, alsoHappened: [{ definition: vmCloned, extras }], ...noted(notes) };
     });
   }
 
@@ -37,7 +47,7 @@ export class LifecycleHandler {
   delete(@Payload() command: CommandOf<typeof deleteVm>) {
     return this.operations.run(command, async (context) => {
       const { effect, notes } = await this.driver.delete(vmOf(command), command.input, context);
-      return { effect, ...(notes && notes.length > 0 && { result: { notes: [...notes] } }) };
+      return { effect, ...noted(notes) };
     });
   }
 
@@ -45,8 +55,8 @@ export class LifecycleHandler {
   reconfigure(@Payload() command: CommandOf<typeof reconfigureVm>) {
     return this.operations.run(command, async (context) => {
       const facet = await requireFacet(this.driver, 'reconfigure');
-      const { effect, pendingChanges } = await facet.apply(vmOf(command), command.input, context);
-      return { effect, result: { pendingChanges: [...pendingChanges] } };
+      const { effect, pendingChanges, notes } = await facet.apply(vmOf(command), command.input, context);
+      return { effect, result: { pendingChanges: [...pendingChanges], ...noted(notes).result } };
     });
   }
 }

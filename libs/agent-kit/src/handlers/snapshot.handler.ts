@@ -12,6 +12,7 @@ import {
 import type { HypervisorDriver } from '@polyvirt/hypervisor';
 import { requireFacet } from '../host/facets.ts';
 import { OperationRunner } from '../operation/operation-runner.ts';
+import { noted } from '../operation/running-operation.ts';
 import { vmOf } from '../operation/targets.ts';
 import { DRIVER } from './tokens.ts';
 
@@ -26,8 +27,8 @@ export class SnapshotHandler {
   create(@Payload() command: CommandOf<typeof createSnapshot>) {
     return this.operations.run(command, async (context) => {
       const facet = await requireFacet(this.driver, 'snapshots');
-      const { snapshot, effect } = await facet.create(vmOf(command), command.input, context);
-      return { effect, result: { snapshot } };
+      const { snapshot, effect, notes } = await facet.create(vmOf(command), command.input, context);
+      return { effect, result: { snapshot, ...noted(notes).result } };
     });
   }
 

@@ -5,6 +5,7 @@ import {
   hostHealthChanged,
   keys,
   type Capabilities,
+  type Capacity,
   type Health,
   type HostRecord,
   type HostStatus,
@@ -16,7 +17,6 @@ import type { HypervisorDriver } from '@polyvirt/hypervisor';
 import { isDeepStrictEqual } from 'node:util';
 import type { AgentIdentity } from './identity.ts';
 
-const probeWithinMs = 10_000;
 const listWithinMs = 20_000;
 
 const log = new Logger('Host');
@@ -38,10 +38,18 @@ export class HostKeeper {
     private readonly driver: HypervisorDriver,
     private readonly identity: AgentIdentity,
     private readonly signal: AbortSignal,
+    private readonly probeWithinMs: number,
+    /** What the operator should know beside what the probe says. */
+    private readonly moreNotes: () => readonly string[] = () => [],
   ) {}
 
   get health(): Health {
     return this.#status?.health ?? { status: 'undetected', detail: 'The host has not been probed yet.' };
+  }
+
+  /** What the host can carry, as far as the last probe knew. */
+  get capacity(): Capacity {
+    return this.#status?.capacity ?? {};
   }
 
   /** Resolves when a probe finds the host healthy; at once when the last one did. */
@@ -78,7 +86,7 @@ export class HostKeeper {
 
   async #probe(): Promise<HostStatus> {
     // A driver that hangs must not keep the host looking healthy.
-    const patience = this.#within(probeWithinMs);
+    const patience = this.#within(this.probeWithinMs);
     const silence = new Promise<HostStatus>((resolve) => {
       patience.addEventListener('abort', () => resolve(this.#silent()), { once: true });
     });
@@ -88,14 +96,15 @@ export class HostKeeper {
   #silent(): HostStatus {
     const health: Health = {
       status: 'unhealthy',
-      detail: `The hypervisor did not answer within ${probeWithinMs / 1_000} s.`,
+      detail: `The hypervisor did not answer within ${this.probeWithinMs / 1_000} s.`,
     };
-    const { capabilities, capacity = {}, notes = [], version } = this.#status ?? {};
+    const { capabilities, capacity = {}, limits, notes = [], version } = this.#status ?? {};
     return {
       health,
       ...(version !== undefined && { version }),
       capabilities: capabilities ?? unknownCapabilities(health.detail),
       capacity,
+      ...(limits && { limits }),
       notes,
     };
   }
@@ -118,6 +127,7 @@ export class HostKeeper {
     const { host, version: agentVersion, incarnation } = this.identity;
     const record: HostRecord = {
       ...this.#status,
+      notes: [...this.#status.notes, ...this.moreNotes()],
       id: host,
       hypervisor: this.driver.hypervisor,
       simulated: this.driver.simulated,

@@ -2,20 +2,20 @@ import { Logger } from '@nestjs/common';
 import { makeEvent, publishEvent, type Bucket, type Bus } from '@polyvirt/bus';
 import {
   keys,
+  NativeId,
   ProblemError,
   splitKey,
   vmIdOf,
-  type DriverVm,
   type NativeDefinition,
-  type NativeId,
   type VmRecord,
 } from '@polyvirt/contracts';
-import type { HypervisorDriver } from '@polyvirt/hypervisor';
+import type { HypervisorDriver, ListedVm } from '@polyvirt/hypervisor';
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { AgentIdentity } from '../host/identity.ts';
 import { Turns } from '../turns.ts';
 import { Causes } from './causes.ts';
+import { checked, failedLook, shownOf } from './unreadable.ts';
 import { changesBetween, type VmChange } from './vm-changes.ts';
 
 /** How long one look at the hypervisor may take. */
@@ -83,7 +83,15 @@ export class Inventory {
     return this.#known.size;
   }
 
-  /** Looks at a VM now, after whoever looks at it already. Throws when the host cannot be asked. */
+  /** Every VM as it was last seen. */
+  records(): VmRecord[] {
+    return [...this.#known.values()].map(({ record }) => record);
+  }
+
+  /**
+   * Looks at a VM now, after whoever looks at it already. One that is there and cannot be read keeps its last record, which
+   * says why. Throws when the host cannot be asked.
+   */
   look(nativeId: NativeId): Promise<Seen> {
     return this.#turns.in(nativeId, async () => this.#takeOver(nativeId, await this.#get(nativeId)));
   }
@@ -98,7 +106,7 @@ export class Inventory {
 
   /**
    * Compares the whole host. Asked for while it does, it does it once more afterwards, and that is what the answer waits
-   * for. Throws when the host cannot be listed.
+   * for. Throws when the host cannot be listed; what goes wrong with one VM stops none of the others.
    */
   reconcile(): Promise<void> {
     if (this.#reconciling) {
@@ -121,21 +129,29 @@ export class Inventory {
   async #reconcileOnce(): Promise<void> {
     const listedAt = performance.now();
     const vms = await this.driver.list(this.#within(listWithinMs));
-    const found = new Map(vms.map((vm) => [vm.nativeId, vm]));
+    const found = new Map(vms.filter(hasKey).map((vm) => [vm.nativeId, vm]));
     const missing = [...this.#known.keys()].filter((nativeId) => !found.has(nativeId));
-    const waiting: [NativeId, DriverVm | undefined][] = [
+    const waiting: [NativeId, ListedVm | undefined][] = [
       ...found.entries(),
       ...missing.map((nativeId): [NativeId, undefined] => [nativeId, undefined]),
     ];
     const work = async () => {
       for (let next = waiting.pop(); next !== undefined && !this.signal.aborted; next = waiting.pop())
-        await this.#compare(next[0], next[1], listedAt);
+        await this.#compare(next[0], next[1], listedAt).catch((error: unknown) => this.#forgive(next[0], error));
     };
     await Promise.all(Array.from({ length: parallelLooks }, work));
   }
 
-  async #compare(nativeId: NativeId, vm: DriverVm | undefined, listedAt: number): Promise<void> {
-    if (!this.#differs(nativeId, vm)) return;
+  /** One VM that cannot be compared is left as it was; without bus or host none can be. */
+  #forgive(nativeId: NativeId, error: unknown): void {
+    const isHostAway = error instanceof ProblemError && error.code === 'host-offline';
+    if (this.signal.aborted || !this.bus.isConnected || isHostAway) throw error;
+    log.error(error, `cannot compare ${nativeId}`);
+  }
+
+  async #compare(nativeId: NativeId, listed: ListedVm | undefined, listedAt: number): Promise<void> {
+    if (!this.#differs(nativeId, listed)) return;
+    const vm = listed && checked(listed);
     await this.#turns.in(nativeId, async () => {
       // What the list says may be older than what a look has found since.
       if ((this.#lookedAt.get(nativeId) ?? 0) >= listedAt) await this.#noticeInTurn(nativeId);
@@ -148,27 +164,30 @@ export class Inventory {
     if (!this.#isBusy(nativeId, vm)) await this.#takeOver(nativeId, vm);
   }
 
-  #isBusy(nativeId: NativeId, vm: DriverVm | undefined): boolean {
+  #isBusy(nativeId: NativeId, vm: ListedVm | undefined): boolean {
     return this.causes.of(nativeId, this.#known.has(nativeId) ? undefined : vm?.name) !== undefined;
   }
 
   /** Undefined when there is no such VM. */
-  async #get(nativeId: NativeId): Promise<DriverVm | undefined> {
-    const vm = await this.driver.get(nativeId, this.#within(lookWithinMs)).catch((error: unknown) => {
+  async #get(nativeId: NativeId): Promise<ListedVm | undefined> {
+    const looking = this.driver.get(nativeId, this.#within(lookWithinMs)).then(checked);
+    const vm = await looking.catch((error: unknown) => {
       if (error instanceof ProblemError && error.code === 'vm-not-found') return undefined;
+      const unreadable = failedLook(this.#known.get(nativeId)?.record, error);
+      if (unreadable) return unreadable;
       throw error;
     });
     this.#lookedAt.set(nativeId, performance.now());
     return vm;
   }
 
-  #differs(nativeId: NativeId, vm: DriverVm | undefined): boolean {
+  #differs(nativeId: NativeId, vm: ListedVm | undefined): boolean {
     const known = this.#known.get(nativeId);
     if (!known || !vm) return known !== undefined || vm !== undefined;
     return !isDeepStrictEqual(this.#recordOf(vm, known.record), known.record);
   }
 
-  async #takeOver(nativeId: NativeId, vm: DriverVm | undefined): Promise<Seen> {
+  async #takeOver(nativeId: NativeId, vm: ListedVm | undefined): Promise<Seen> {
     const before = this.#known.get(nativeId);
     const after = vm && this.#recordOf(vm, before?.record);
     if (before && after && isDeepStrictEqual(before.record, after))
@@ -177,7 +196,9 @@ export class Inventory {
       this.#lookedAt.delete(nativeId);
       return { record: undefined, revision: undefined };
     }
-    const record = after && { ...after, observedAt: new Date().toISOString() };
+    // What was not read now was seen when it was last read.
+    const isOld = after?.unreadable !== undefined && before !== undefined;
+    const record = after && { ...after, ...(!isOld && { observedAt: new Date().toISOString() }) };
     await this.#tell(nativeId, before, record);
     const key = keys.vm(this.identity.host, nativeId);
     if (!record) {
@@ -199,8 +220,9 @@ export class Inventory {
   }
 
   /** The record that the host's answer makes; what it does not know, and when it was seen, stay as they were. */
-  #recordOf(vm: DriverVm, before: VmRecord | undefined): VmRecord {
+  #recordOf(listed: ListedVm, before: VmRecord | undefined): VmRecord {
     const { host } = this.identity;
+    const vm = shownOf(listed, before);
     const now = new Date().toISOString();
     const record = {
       ...vm,
@@ -258,4 +280,11 @@ export class Inventory {
   #within(ms: number): AbortSignal {
     return AbortSignal.any([this.signal, AbortSignal.timeout(ms)]);
   }
+}
+
+/** A VM that no key can name cannot be shown; a driver that lists one has a bug, which stops none of the others. */
+function hasKey({ nativeId }: ListedVm): boolean {
+  const isKey = NativeId.safeParse(nativeId).success;
+  if (!isKey) log.error(`The driver lists a VM of the id ${JSON.stringify(nativeId)}, which is none.`);
+  return isKey;
 }

@@ -116,7 +116,12 @@ const hardwareOf = ({ cpus, memoryMiB, firmware, disks, nics, pendingChanges }: 
 
 /** Whether something differs that none of the other events tells of. */
 function differsElsewhere(before: VmRecord, after: VmRecord): boolean {
-  const facts = ({ createdAt, hypervisor, simulated }: VmRecord) => ({ createdAt, hypervisor, simulated });
+  const facts = ({ createdAt, hypervisor, simulated, unreadable }: VmRecord) => ({
+    createdAt,
+    hypervisor,
+    simulated,
+    unreadable,
+  });
   const guestFacts = (record: VmRecord, other: VmRecord) => [record.guest, addressesOf(record, other)];
   // A VM that goes off loses what its guest has told; the event of its state says enough.
   const isSameState = before.state === after.state;

@@ -8,6 +8,7 @@ import {
   Problem,
   Timestamp,
   vmIdOf,
+  VmState,
   type Command,
   type Operation,
 } from '@polyvirt/contracts';
@@ -63,6 +64,8 @@ export const OwnEntry = z.object({
   startedAt: Timestamp,
   /** Revision of the VM's record when it began; absent when there was none. */
   revisionBefore: z.int().optional(),
+  /** State of the VM when it began; absent when there was none. */
+  stateBefore: VmState.optional(),
   phase: z.enum(['running', 'ended']),
   progress: z.number(),
   steps: z.array(JournalStep),

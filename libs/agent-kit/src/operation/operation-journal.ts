@@ -2,6 +2,7 @@ import { asProblemError, ProblemError } from '@polyvirt/contracts';
 import type { Journal, Json, Step } from '@polyvirt/hypervisor';
 import type { JournalStep } from './journal-entry.ts';
 import type { JournalRecord } from './journal-record.ts';
+import { safeProblem } from './safe-text.ts';
 
 /** What a step that has begun wants done when the operation is taken back. */
 export interface Undo {
@@ -97,8 +98,8 @@ export class OperationJournal implements Journal {
       return kept as Result;
     } catch (error) {
       if (!this.hooks.isStopping()) {
-        const { requestId } = this.record.entry.command;
-        note({ status: 'failed', problem: asProblemError(error).toProblem(requestId) });
+        const { requestId, input } = this.record.entry.command;
+        note({ status: 'failed', problem: safeProblem(asProblemError(error).toProblem(requestId), input) });
       }
       throw error;
     }

@@ -6,6 +6,7 @@ import {
   keys,
   ProblemError,
   vmIdOf,
+  type Capacity,
   type Command,
   type OperationId,
   type Problem,
@@ -14,11 +15,13 @@ import type { OperationContext } from '@polyvirt/hypervisor';
 import type { AgentIdentity } from '../host/identity.ts';
 import type { Inventory, Seen } from '../inventory/inventory.ts';
 import { Turns } from '../turns.ts';
-import { HostPatience } from './host-patience.ts';
+import { casualty, consequences, type Aftermath } from './aftermath.ts';
+import { HostPatience, type PatienceTimes } from './host-patience.ts';
 import { compacted, isOwn, type JournalEntry, type Outcome, type OwnEntry } from './journal-entry.ts';
 import { JournalRecord } from './journal-record.ts';
 import { OperationJournal } from './operation-journal.ts';
 import { RunningOperation, type Done, type Work } from './running-operation.ts';
+import { safeCause, safeProblem, safeText } from './safe-text.ts';
 import { takeBack, type Ending } from './take-back.ts';
 import { causeOf, claimsOf, targetOf } from './targets.ts';
 import { Telling } from './telling.ts';
@@ -37,6 +40,9 @@ export interface OperationRunnerOptions {
   readonly identity: AgentIdentity;
   /** Resolves when the host is healthy. */
   readonly whenHealthy: () => Promise<void>;
+  readonly patience: PatienceTimes;
+  /** What the host can carry. */
+  readonly capacity: () => Capacity;
   /** Ends publications when the agent stops. */
   readonly signal: AbortSignal;
 }
@@ -152,13 +158,13 @@ export class OperationRunner {
   async #claim(command: Command, outcome: Outcome | undefined): Promise<JournalRecord | undefined> {
     const { journal, identity, inventory, signal } = this.#options;
     const key = keys.journal(identity.host, command.operationId);
-    const revisionBefore = command.nativeId === undefined ? undefined : inventory.find(command.nativeId)?.revision;
+    const before = command.nativeId === undefined ? undefined : inventory.find(command.nativeId);
     const fresh: OwnEntry = {
       command,
       incarnation: identity.incarnation,
       attempts: 1,
       startedAt: now(),
-      ...(revisionBefore !== undefined && { revisionBefore }),
+      ...(before && { revisionBefore: before.revision, stateBefore: before.record.state }),
       phase: outcome ? 'ended' : 'running',
       progress: 0,
       steps: [],
@@ -208,7 +214,7 @@ export class OperationRunner {
       const detail = `It was begun ${maxAttempts} times and the agent ended each time. What it made may be there still.`;
       return failure(new ProblemError('internal', detail).toProblem(entry.command.requestId));
     }
-    const patience = new HostPatience(this.#draining.signal);
+    const patience = new HostPatience(this.#draining.signal, this.#options.patience);
     let journal = this.#journalOf(running, record, telling);
     let done: Done | undefined;
     let ending = entry.takingBack;
@@ -266,17 +272,18 @@ export class OperationRunner {
   }
 
   #endingOf(running: RunningOperation, error: unknown): Ending {
-    const { operationId, requestId } = running.command;
+    const { operationId, requestId, input } = running.command;
     const isCancelled = running.stopReason === 'cancel';
     // Whatever a driver makes of an abort, its reason is the cause.
     const cause = running.stopReason === undefined ? error : running.signal.reason;
     const problem = asProblemError(cause);
     if (problem.code === 'internal')
-      log.error(problem.cause ?? problem, `operation ${operationId}, request ${requestId}`);
-    else if (problem.cause !== undefined) log.warn(problem.cause, `operation ${operationId}, request ${requestId}`);
+      log.error(safeCause(problem.cause ?? problem, input), `operation ${operationId}, request ${requestId}`);
+    else if (problem.cause !== undefined)
+      log.warn(safeCause(problem.cause, input), `operation ${operationId}, request ${requestId}`);
     return {
       status: isCancelled ? 'cancelled' : 'failed',
-      problem: { ...problem.toProblem(requestId), operationId },
+      problem: { ...safeProblem(problem.toProblem(requestId), input), operationId },
     };
   }
 
@@ -291,8 +298,18 @@ export class OperationRunner {
     const doubts = entry.steps
       .filter(({ presumed }) => presumed)
       .map(({ name }) => `The agent died at "${name}" and nothing shows whether it was done: it was not done again.`);
-    const notes = [...(result?.notes ?? []), ...doubts];
     const seen = nativeId === undefined ? undefined : await this.#look(nativeId);
+    const aftermath: Aftermath = {
+      verb: running.command.verb,
+      before: made === undefined ? entry.stateBefore : undefined,
+      after: seen?.record,
+    };
+    const { inventory, capacity } = this.#options;
+    const casualties = casualty(aftermath);
+    const following = casualties ? [] : consequences(aftermath, inventory.records(), capacity());
+    const notes = [...(result?.notes ?? []), ...doubts, ...following].map((note) =>
+      safeText(note, running.command.input),
+    );
     // A source that was cloned is told of too, and it is not the VM that was made.
     const source = asked === undefined ? undefined : this.#options.inventory.find(asked)?.record;
     for (const { definition, extras } of alsoHappened) {
@@ -303,7 +320,9 @@ export class OperationRunner {
       await telling.about(definition, record.id, { vm: record, operationId, requestedBy, ...more });
     }
     return {
-      status: 'succeeded',
+      ...(casualties
+        ? { status: 'failed', error: this.#endingOf(running, casualties).problem }
+        : { status: 'succeeded' }),
       endedAt: now(),
       changed: effect === 'changed' || hasMovedOn(entry, seen),
       ...((made !== undefined || result || notes.length > 0) && {

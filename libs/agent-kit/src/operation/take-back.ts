@@ -5,6 +5,7 @@ import type { HostPatience } from './host-patience.ts';
 import type { OwnEntry } from './journal-entry.ts';
 import type { JournalRecord } from './journal-record.ts';
 import type { OperationJournal } from './operation-journal.ts';
+import { safeCause, safeText } from './safe-text.ts';
 
 /** How long one undo may take. */
 const undoWithinMs = 5 * 60_000;
@@ -51,8 +52,12 @@ export async function takeBack(
       onTakenBack();
     } catch (error) {
       if (error instanceof Redeliver || isLeaving() || record.isLost) throw new Redeliver();
-      log.error(error, `could not take back "${step.name}" of operation ${entry.command.operationId}`);
-      return [`Could not take back "${step.name}": ${asProblemError(error).message}`, ...left];
+      log.error(
+        safeCause(error, entry.command.input),
+        `could not take back "${step.name}" of operation ${entry.command.operationId}`,
+      );
+      const why = safeText(asProblemError(error).message, entry.command.input);
+      return [`Could not take back "${step.name}": ${why}`, ...left];
     }
   }
   return [];

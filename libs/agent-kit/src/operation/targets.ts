@@ -1,6 +1,7 @@
 import {
   cloneVm,
   createVm,
+  nameKey,
   ProblemError,
   reconfigureVm,
   vmIdOf,
@@ -20,7 +21,7 @@ export function claimsOf({ nativeId, verb, input }: Command): string[] {
   const name = naming.includes(verb) ? Named.parse(input).name : undefined;
   return [
     ...(nativeId === undefined ? [] : [`vm:${nativeId}`]),
-    ...(name === undefined ? [] : [`name:${name.normalize('NFC').toLowerCase()}`]),
+    ...(name === undefined ? [] : [`name:${nameKey(name)}`]),
   ];
 }
 

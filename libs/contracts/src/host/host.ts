@@ -15,7 +15,7 @@ export const Image = z
   .object({
     name: z.string(),
     kind: z.enum(['disk', 'iso']),
-    sizeGiB: z.number().nonnegative().describe('Size that a guest sees.'),
+    sizeGiB: z.number().nonnegative().optional().describe('Size that a guest sees; absent when the host cannot tell.'),
     format: z.string().optional(),
     path: z.string().optional(),
   })
@@ -27,9 +27,21 @@ export const Network = z
     name: z.string(),
     kind: z.string().describe('In the words of the hypervisor: `nat`, `bridge`, `vlan`.'),
     active: z.boolean(),
-    cidr: z.string().optional(),
+    cluster: z.string().optional().describe('Cluster that it belongs to, where a host has several.'),
+    cidr: z.string().optional().describe('Address of the network with its prefix: `192.168.122.0/24`.'),
+    gateway: z.string().optional().describe('Address of its gateway.'),
     dhcp: z.boolean().optional(),
     fixedAddresses: z.boolean().describe('Whether a NIC can ask for a fixed address.'),
+    ranges: z
+      .array(z.object({ from: z.string(), to: z.string() }))
+      .optional()
+      .describe(
+        'Fixed addresses that a NIC may ask for; absent: all of the network but its own address, broadcast and gateway.',
+      ),
+    reserved: z
+      .array(z.object({ address: z.string(), mac: z.string().optional() }))
+      .optional()
+      .describe('Addresses that the host keeps for somebody already.'),
   })
   .meta({ id: 'Network' });
 export type Network = z.infer<typeof Network>;
@@ -48,12 +60,27 @@ export const Capacity = z.object({
 });
 export type Capacity = z.infer<typeof Capacity>;
 
+/** What no VM of the host can exceed, as far as it is known. */
+export const HostLimits = z
+  .object({
+    cpusPerVm: z.int().positive().optional(),
+    memoryMiBPerVm: z.number().positive().optional(),
+    userDataBytes: z.int().positive().optional().describe('Of cloud-init user data in UTF-8.'),
+    macRanges: z
+      .array(z.object({ from: z.string(), to: z.string() }))
+      .optional()
+      .describe('MAC addresses that a NIC may ask for; absent: every one that a single machine can have.'),
+  })
+  .meta({ id: 'HostLimits' });
+export type HostLimits = z.infer<typeof HostLimits>;
+
 /** What a driver's probe says of its hypervisor. */
 export const HostStatus = z.object({
   health: Health,
   version: z.string().optional().describe('Of the hypervisor.'),
   capabilities: Capabilities,
   capacity: Capacity,
+  limits: HostLimits.optional(),
   notes: z.array(z.string()).describe('Facts the operator should know, such as which acceleration is used and why.'),
 });
 export type HostStatus = z.infer<typeof HostStatus>;

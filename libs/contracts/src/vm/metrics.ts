@@ -24,6 +24,7 @@ const reading = {
   networks: z.array(
     z.object({
       interface: z.string(),
+      mac: z.string().optional().describe('Of the NIC of the VM that this is, as in `nics[].mac`.'),
       rxBytes: count.optional().describe('Received by the guest since power-on.'),
       txBytes: count.optional(),
       rxBytesPerSecond: count.optional(),

@@ -1,13 +1,15 @@
-import type { CapabilityName } from '../host/capabilities.ts';
+import { hasFeature, type Capabilities, type CapabilityRef, type FeatureRef } from '../host/capabilities.ts';
 import type { VmState } from './vm.ts';
 
 /** In which states an action makes sense, in which it is already done, and what to do in the others. */
 interface Rule {
   readonly from: readonly VmState[];
+  /** More states in which it makes sense on a host that has a feature, and says so. */
+  readonly also?: { readonly from: readonly VmState[]; readonly needs: FeatureRef };
   /** The state in which asking for it changes nothing, and succeeds. */
   readonly already?: VmState;
-  /** Facet of the driver that it needs beyond the core. */
-  readonly needs?: CapabilityName;
+  /** Facet of the driver that it needs beyond the core, or a feature of one. */
+  readonly needs?: CapabilityRef;
   /** For the states that are neither: what the user has to do first. */
   readonly otherwise: Partial<Record<VmState, string>>;
 }
@@ -53,13 +55,13 @@ export const vmActions = {
   suspend: {
     from: ['running', 'paused'],
     already: 'suspended',
-    needs: 'suspend',
+    needs: 'suspend.suspend',
     otherwise: { stopped: off, crashed: 'It has crashed; start it.', unknown },
   },
   pause: {
     from: ['running'],
     already: 'paused',
-    needs: 'suspend',
+    needs: 'suspend.pause',
     otherwise: { stopped: off, suspended, crashed: 'It has crashed; start it.', unknown },
   },
   resume: {
@@ -75,6 +77,7 @@ export const vmActions = {
   },
   clone: {
     from: ['stopped', 'crashed'],
+    also: { from: ['running', 'paused'], needs: 'clone.running' },
     needs: 'clone',
     otherwise: { running: stopFirst, paused: stopFirst, suspended, unknown },
   },
@@ -98,6 +101,11 @@ export const vmActions = {
     needs: 'console',
     otherwise: { stopped: off, suspended, crashed: 'It has crashed; start it.', unknown },
   },
+  metrics: {
+    from: ['running', 'paused'],
+    needs: 'metrics',
+    otherwise: { stopped: off, suspended, crashed: 'It has crashed; start it.', unknown },
+  },
   delete: {
     from: ['stopped', 'suspended', 'crashed'],
     otherwise: { running: stopFirst, paused: 'It is paused; stop it with force first.', unknown },
@@ -108,10 +116,19 @@ export type VmAction = keyof typeof vmActions;
 
 export type Verdict = { allowed: true; already: boolean } | { allowed: false; reason: string };
 
-/** Whether `action` can be asked of a VM in `state`, and if not, what to do first. */
-export function verdictOn(action: VmAction, state: VmState): Verdict {
+/** What an action needs of a host beyond the core. */
+export const needsOf = (action: VmAction): CapabilityRef | undefined => {
+  const rule: Rule = vmActions[action];
+  return rule.needs;
+};
+
+/** Whether `action` can be asked of a VM in `state`, on a host of these capabilities, and if not, what to do first. */
+export function verdictOn(action: VmAction, state: VmState, capabilities?: Capabilities): Verdict {
   const rule: Rule = vmActions[action];
   if (rule.already === state) return { allowed: true, already: true };
   if (rule.from.includes(state)) return { allowed: true, already: false };
+  const { also } = rule;
+  if (also && capabilities && also.from.includes(state) && hasFeature(capabilities, also.needs))
+    return { allowed: true, already: false };
   return { allowed: false, reason: rule.otherwise[state] ?? unknown };
 }

@@ -1,10 +1,16 @@
 import { z } from 'zod';
 import { defineCommand } from '../define.ts';
 import { HostId } from '../ids.ts';
+import { formatIp, parseIp } from '../network/ip-address.ts';
 import { commandOptions } from '../operation/command-options.ts';
+import { unique } from '../unique.ts';
 import { Firmware, Labels, Notes, VmName } from './vm.ts';
 
-export const macPattern = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/;
+/** Taken in any case; a reader gets it in lower case. */
+export const MacInput = z
+  .string()
+  .regex(/^[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}$/, 'A MAC address is six bytes in hex with colons.')
+  .toLowerCase();
 
 export const DiskInput = z
   .strictObject({
@@ -31,19 +37,40 @@ export const NicInput = z
       .union([z.literal('auto'), z.ipv4(), z.ipv6()])
       .default('auto')
       .describe('`auto`, or a fixed address where the network can reserve one.'),
-    mac: z
-      .string()
-      .toLowerCase()
-      .regex(macPattern, 'A MAC address is six bytes in hex with colons.')
-      .optional()
-      .describe('Chosen by the host when absent.'),
+    mac: MacInput.optional().describe('Chosen by the host when absent.'),
   })
   .meta({ id: 'NicInput' });
 export type NicInput = z.infer<typeof NicInput>;
 
+/** Interfaces that are made together: no MAC address and no fixed address of a network twice. */
+export const NicInputs = z
+  .array(NicInput)
+  .max(16)
+  .superRefine(unique(({ mac }) => mac, 'Another interface of this list has this MAC address.', 'mac'))
+  .superRefine(unique(fixedAddressOf, 'Another interface of this list has this address.', 'address'));
+
+function fixedAddressOf({ network, address }: NicInput): string | undefined {
+  const ip = parseIp(address);
+  return ip && JSON.stringify([network, formatIp(ip)]);
+}
+
+/** The longest user data that any host takes; a host may take less, and says so in its limits. */
+export const maxUserDataBytes = 65_536;
+
+export const bytesOf = (text: string): number => new TextEncoder().encode(text).length;
+
 export const CloudInit = z
   .strictObject({
-    userData: z.string().min(1).max(65_536).describe('`#cloud-config` or a script.'),
+    userData: z
+      .string()
+      .min(1)
+      .max(maxUserDataBytes)
+      .refine((text) => bytesOf(text) <= maxUserDataBytes, {
+        error: `User data has at most ${maxUserDataBytes.toLocaleString('en-US')} bytes in UTF-8.`,
+      })
+      .describe(
+        '`#cloud-config`, a script, or another form that cloud-init knows by its first line. At most 65,536 bytes in UTF-8; the limits of a host may be lower.',
+      ),
     networkConfig: z.string().min(1).max(16_384).optional(),
   })
   .meta({ id: 'CloudInit' });
@@ -60,7 +87,7 @@ const machine = {
   firmware: Firmware.default('bios'),
   disks: z.array(DiskInput).max(32).default([]),
   cdrom: z.string().min(1).max(255).nullable().default(null).describe('Name of an ISO image of the host.'),
-  nics: z.array(NicInput).max(16).default([]),
+  nics: NicInputs.default([]),
   cloudInit: CloudInit.optional(),
   template: z
     .string()

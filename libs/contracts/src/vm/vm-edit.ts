@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { defineCommand } from '../define.ts';
 import { commandOptions } from '../operation/command-options.ts';
+import { unique } from '../unique.ts';
 import { Labels, Notes, VmName } from './vm.ts';
-import { cpus, macPattern, memoryMiB, NicInput } from './vm-create.ts';
+import { cpus, MacInput, memoryMiB, NicInputs } from './vm-create.ts';
 
 const DiskGrowth = z
   .strictObject({
@@ -15,11 +16,17 @@ const hardware = {
   name: VmName.optional(),
   cpus: cpus.optional(),
   memoryMiB: memoryMiB.optional(),
-  disks: z.array(DiskGrowth).max(32).optional().describe('Disks to grow; others stay as they are.'),
-  addNics: z.array(NicInput).max(16).optional(),
+  disks: z
+    .array(DiskGrowth)
+    .max(32)
+    .superRefine(unique(({ device }) => device, 'Another entry of this list is about this disk.', 'device'))
+    .optional()
+    .describe('Disks to grow; others stay as they are.'),
+  addNics: NicInputs.optional(),
   removeNics: z
-    .array(z.string().toLowerCase().regex(macPattern, 'A MAC address is six bytes in hex with colons.'))
+    .array(MacInput)
     .max(16)
+    .superRefine(unique((mac) => mac, 'This MAC address is in the list already.'))
     .optional()
     .describe('MAC addresses of the interfaces to remove.'),
 } as const;

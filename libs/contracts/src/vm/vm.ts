@@ -31,15 +31,19 @@ export type VmName = z.infer<typeof VmName>;
 export const Disk = z
   .object({
     device: z.string().describe('Name of the device on the host: `vda`, `scsi0:0`.'),
-    sizeGiB: z.number().nonnegative().describe('Size that the guest sees.'),
-    path: z.string().optional().describe('Where the host keeps it.'),
+    sizeGiB: z
+      .number()
+      .nonnegative()
+      .optional()
+      .describe('Size that the guest sees; absent when the host cannot tell.'),
+    path: z.string().optional().describe('Where the host keeps it; absent when that is not on the host itself.'),
   })
   .meta({ id: 'Disk' });
 export type Disk = z.infer<typeof Disk>;
 
 export const Nic = z
   .object({
-    mac: z.string().describe('Lower-case, with colons.'),
+    mac: z.string().optional().describe('Lower-case, with colons; absent while it has none, as before its first power-on.'),
     network: z.string().describe('Name of the network on the host.'),
     addresses: z.array(z.string()).describe('IP addresses that the host knows of; empty while unknown.'),
   })
@@ -75,14 +79,23 @@ export const DriverVm = z.object({
   nativeId: NativeId,
   name: z.string(),
   state: VmState,
-  cpus: z.int().nonnegative(),
-  memoryMiB: z.number().nonnegative(),
+  cpus: z.int().positive().optional().describe('Absent when the host cannot tell.'),
+  memoryMiB: z.number().positive().optional().describe('Absent when the host cannot tell.'),
   firmware: Firmware.optional(),
   disks: z.array(Disk),
   nics: z.array(Nic),
   guest: Guest.optional(),
   snapshots: z.array(Snapshot),
   pendingChanges: z.array(z.string()).optional().describe('Fields whose new value applies at the next power-off.'),
+  transient: z
+    .boolean()
+    .optional()
+    .describe('Whether its host forgets it as soon as it is off; what would switch it off is refused then.'),
+  display: z
+    .boolean()
+    .optional()
+    .describe('Whether it has a display that a console can show; absent when the host cannot tell.'),
+  unreadable: z.string().optional().describe('Why the host could not read it now; everything else is as last known.'),
   createdAt: Timestamp.optional().describe(
     'Absent when the hypervisor does not know; the time of first sight stands in.',
   ),

@@ -1,5 +1,14 @@
-import { ProblemError, type DriverVm, type NativeId } from '@polyvirt/contracts';
-import type { Json, OperationContext, Step } from '../driver.ts';
+import {
+  lackOf,
+  ProblemError,
+  type Capabilities,
+  type CapabilityRef,
+  type DriverVm,
+  type NativeId,
+  type NicSurroundings,
+} from '@polyvirt/contracts';
+import type { Json, ListedVm, OperationContext, Step } from '../driver.ts';
+import { known } from '../known.ts';
 import type { FakeFaults } from './fake-faults.ts';
 import type { FakeHost } from './fake-host.ts';
 import type { FakeMachine } from './fake-machine.ts';
@@ -9,7 +18,14 @@ export class FakeCalls {
   constructor(
     readonly host: FakeHost,
     readonly faults: FakeFaults,
+    private readonly capabilities: Capabilities,
   ) {}
+
+  /** Throws `capability-missing` for what the host was told to do without. */
+  require(ref: CapabilityRef): void {
+    const lack = lackOf(this.capabilities, ref);
+    if (lack !== undefined) throw new ProblemError('capability-missing', lack);
+  }
 
   async call<Result>(
     method: string,
@@ -54,6 +70,35 @@ export class FakeCalls {
     return machine.nics.map((nic) => (up ? [nic.address ?? leaseOf(nic.mac)] : []));
   }
 
+  list(): ListedVm[] {
+    return this.host
+      .machines()
+      .map((machine) =>
+        machine.unreadable === undefined
+          ? this.describe(machine)
+          : { nativeId: machine.nativeId, name: machine.name, unreadable: machine.unreadable },
+      );
+  }
+
+  /** Throws `host-rejected` if the machine was spoilt. */
+  read(nativeId: NativeId): DriverVm {
+    const machine = this.machine(nativeId);
+    if (machine.unreadable !== undefined) throw new ProblemError('host-rejected', machine.unreadable);
+    return this.describe(machine);
+  }
+
+  /** What new interfaces of a machine have to get on with: everything but the interfaces that it gives up. */
+  surroundingsOf(nativeId: NativeId, gone: readonly string[] = []): NicSurroundings {
+    const { networks, limits } = this.host;
+    const others = this.host.machines().map((machine) => {
+      const addresses = this.addressesOf(machine);
+      const nics = machine.nics.map(({ mac, network }, index) => ({ mac, network, addresses: addresses[index] ?? [] }));
+      const stay = machine.nativeId === nativeId ? nics.filter(({ mac }) => !gone.includes(mac)) : nics;
+      return { name: machine.name, nics: stay };
+    });
+    return { networks, macRanges: limits.macRanges, others };
+  }
+
   describe(machine: FakeMachine): DriverVm {
     const addresses = this.addressesOf(machine);
     const pendingChanges = Object.keys(machine.pending);
@@ -67,7 +112,7 @@ export class FakeCalls {
       disks: machine.disks.map(({ device, path }) => ({
         device,
         path,
-        sizeGiB: this.host.volume(path)?.sizeGiB ?? 0,
+        ...known({ sizeGiB: this.host.volume(path)?.sizeGiB }),
       })),
       nics: machine.nics.map(({ mac, network }, index) => ({ mac, network, addresses: addresses[index] ?? [] })),
       snapshots: machine.snapshots.map((snapshot) => ({

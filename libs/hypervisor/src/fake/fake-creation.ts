@@ -1,7 +1,15 @@
-import { ProblemError, type CloneVm, type CreateVm, type NativeId } from '@polyvirt/contracts';
+import {
+  ProblemError,
+  requireFits,
+  requireNics,
+  type CloneVm,
+  type CreateVm,
+  type NativeId,
+} from '@polyvirt/contracts';
 import { allow } from '../allow.ts';
 import { derivedMac } from '../derived-mac.ts';
 import type { Made, OperationContext } from '../driver.ts';
+import { known } from '../known.ts';
 import type { FakeCalls } from './fake-calls.ts';
 import { newMachine, type FakeVolume, type NewMachine } from './fake-machine.ts';
 
@@ -17,7 +25,9 @@ export class FakeCreation {
         name: 'check the request',
         act: () => {
           this.#requireFreeName(input.name, nativeId);
+          requireFits(input, this.calls.host);
           for (const { network } of nics) this.#requireNetwork(network);
+          this.#requireNics(input, nativeId);
           if (input.cdrom !== null) this.#requireImage(input.cdrom, 'iso');
           if (template !== undefined) this.#requireTemplate(template);
           this.#volumesOf(input, nativeId);
@@ -25,7 +35,9 @@ export class FakeCreation {
       });
       const volumes = this.#volumesOf(input, nativeId);
       const seed = input.cloudInit && { path: `/fake/disks/${nativeId}-seed.iso`, sizeGiB: 0.001 };
-      await this.#makeVolumes('create', nativeId, context, seed ? [...volumes, seed] : volumes);
+      const nvram = input.firmware === 'uefi' ? nvramOf(nativeId) : undefined;
+      const others = [seed, nvram].filter((volume) => volume !== undefined);
+      await this.#makeVolumes('create', nativeId, context, [...volumes, ...others]);
       await this.#define('create', context, {
         nativeId,
         name: input.name,
@@ -41,6 +53,7 @@ export class FakeCreation {
         })),
         cdrom: input.cdrom,
         ...(seed && { seed: seed.path }),
+        ...(nvram && { nvram: nvram.path }),
         bootable: template !== undefined || input.disks[0]?.image !== undefined,
       });
       if (input.start) await this.#powerOn('create', nativeId, context);
@@ -55,6 +68,8 @@ export class FakeCreation {
         name: 'check the request',
         act: () => {
           const machine = this.calls.machine(source);
+          if (input.linked) this.calls.require('clone.linked');
+          if (input.linked && input.snapshot !== undefined) this.calls.require('clone.linkedOfSnapshot');
           allow('clone', machine.state);
           this.#requireFreeName(input.name, nativeId);
           const snapshot = machine.snapshots.find(({ id }) => id === input.snapshot);
@@ -68,7 +83,7 @@ export class FakeCreation {
             disks: disks.map(({ device, path }) => ({
               device,
               from: path,
-              sizeGiB: snapshot?.sizes[path] ?? this.calls.host.volume(path)?.sizeGiB ?? 0,
+              ...known({ sizeGiB: snapshot?.sizes[path] ?? this.calls.host.volume(path)?.sizeGiB }),
             })),
             firmware: machine.firmware,
             bootable: machine.bootable,
@@ -77,9 +92,12 @@ export class FakeCreation {
       });
       const volumes = plan.disks.map(({ device, from, sizeGiB }) => {
         const backing = input.linked ? from : this.calls.host.volume(from)?.backing;
+        if (sizeGiB === undefined)
+          throw new ProblemError('host-rejected', `The disk ${from} is gone: nothing to copy.`);
         return { path: `/fake/disks/${nativeId}-${device}`, sizeGiB, ...(backing !== undefined && { backing }) };
       });
-      await this.#makeVolumes('clone', source, context, volumes);
+      const nvram = plan.firmware === 'uefi' ? nvramOf(nativeId) : undefined;
+      await this.#makeVolumes('clone', source, context, nvram ? [...volumes, nvram] : volumes);
       await this.#define('clone', context, {
         nativeId,
         name: input.name,
@@ -90,6 +108,7 @@ export class FakeCreation {
         disks: volumes.map(({ path }, index) => ({ device: plan.disks[index]!.device, path })),
         nics: plan.networks.map((network, index) => ({ network, mac: derivedMac(nativeId, index) })),
         cdrom: null,
+        ...(nvram && { nvram: nvram.path }),
         bootable: plan.bootable,
       });
       if (input.start) await this.#powerOn('clone', nativeId, context);
@@ -146,16 +165,27 @@ export class FakeCreation {
     const wanted = template === undefined ? disks : [{ image: undefined, sizeGiB: 1, copy: 'full' as const }];
     return wanted.map(({ sizeGiB, image, copy }, index) => {
       const path = `/fake/disks/${nativeId}-${deviceOf(index)}`;
-      if (image === undefined) return { path, sizeGiB: sizeGiB ?? 0 };
+      if (image === undefined) return { path, sizeGiB: sizeGiB! };
       const source = this.#requireImage(image, 'disk');
-      if (sizeGiB !== undefined && sizeGiB < source.sizeGiB) {
+      if (sizeGiB !== undefined && source.sizeGiB !== undefined && sizeGiB < source.sizeGiB) {
         throw new ProblemError('invalid-input', `A disk from ${image} has at least ${source.sizeGiB} GiB.`, {
           errors: [{ pointer: `/disks/${index}/sizeGiB`, detail: `at least ${source.sizeGiB}` }],
         });
       }
       const backing = copy === 'cow' ? source.path : undefined;
-      return { path, sizeGiB: sizeGiB ?? source.sizeGiB, ...(backing !== undefined && { backing }) };
+      const size = sizeGiB ?? source.sizeGiB;
+      if (size === undefined)
+        throw new ProblemError('invalid-input', `The size of ${image} is not known. Give the disk one.`, {
+          errors: [{ pointer: `/disks/${index}/sizeGiB`, detail: 'Needed with this image.' }],
+        });
+      return { path, sizeGiB: size, ...(backing !== undefined && { backing }) };
     });
+  }
+
+  /** A repeat finds the interfaces that it has made itself, and they are not in its way. */
+  #requireNics({ nics }: CreateVm, nativeId: NativeId): void {
+    if (this.calls.host.find(nativeId)) return;
+    requireNics(nics, '/nics', this.calls.surroundingsOf(nativeId));
   }
 
   #requireFreeName(name: string, nativeId: NativeId): void {
@@ -180,6 +210,8 @@ export class FakeCreation {
       throw new ProblemError('template-not-found', `This host has no template ${wanted}.`);
   }
 }
+
+const nvramOf = (nativeId: NativeId): FakeVolume => ({ path: `/fake/nvram/${nativeId}`, sizeGiB: 0.0005 });
 
 export function deviceOf(index: number): string {
   return `vd${index < 26 ? '' : 'a'}${String.fromCharCode(97 + (index % 26))}`;

@@ -1,8 +1,19 @@
 import { createHash } from 'node:crypto';
-import { ProblemError, type Health, type Image, type NativeId, type Network, type Template } from '@polyvirt/contracts';
+import {
+  nameKey,
+  ProblemError,
+  type Capacity,
+  type Health,
+  type HostLimits,
+  type Image,
+  type NativeId,
+  type Network,
+  type Template,
+} from '@polyvirt/contracts';
 import { derivedMac } from '../derived-mac.ts';
-import { FakeFile } from './fake-file.ts';
+import { hostFiles, neededFiles } from './fake-files.ts';
 import { newMachine, type FakeMachine, type FakeSnapshot, type FakeVolume } from './fake-machine.ts';
+import { FakeStore, type Act } from './fake-store.ts';
 
 export interface FakeHostOptions {
   /** JSON file that keeps the state beyond the life of the process; without it the state is in memory only. */
@@ -12,33 +23,29 @@ export interface FakeHostOptions {
   /** How long a guest takes to shut down. */
   readonly shutdownMs?: number;
   readonly storageGiB?: number;
+  /** CPUs and memory of the host; 64 and 256 GiB without it. */
+  readonly capacity?: Pick<Capacity, 'cpus' | 'memoryMiB'>;
+  readonly limits?: HostLimits;
   readonly images?: readonly Image[];
   readonly networks?: readonly Network[];
   /** Names of VMs made at the start that can be named as `template`. */
   readonly templates?: readonly string[];
 }
 
-/** One change that the host was told to make: `{ act: 'define', target: 'web-1' }`. */
-export interface Act {
-  readonly act: string;
-  readonly target: string;
-}
-
-interface State {
-  machines: FakeMachine[];
-  volumes: FakeVolume[];
-  acts: Act[];
-  doubled: string[];
-}
-
-const keptActs = 10_000;
-
 const defaultImages: readonly Image[] = [
   { name: 'tiny-linux', kind: 'disk', sizeGiB: 1, format: 'qcow2', path: '/fake/images/tiny-linux.qcow2' },
   { name: 'tiny-iso', kind: 'iso', sizeGiB: 0.1, format: 'iso', path: '/fake/images/tiny-iso.iso' },
 ];
 const defaultNetworks: readonly Network[] = [
-  { name: 'default', kind: 'nat', active: true, cidr: '10.77.0.0/16', dhcp: true, fixedAddresses: true },
+  {
+    name: 'default',
+    kind: 'nat',
+    active: true,
+    cidr: '10.77.0.0/16',
+    gateway: '10.77.0.1',
+    dhcp: true,
+    fixedAddresses: true,
+  },
   { name: 'isolated', kind: 'private', active: true, fixedAddresses: false },
 ];
 
@@ -47,8 +54,10 @@ const defaultNetworks: readonly Network[] = [
  * nor forgives a repeat. Tests also call it directly, as the other tool that changes a VM behind the driver's back.
  */
 export class FakeHost {
+  readonly capacity: Capacity;
+  readonly limits: HostLimits;
   readonly images: readonly Image[];
-  readonly networks: readonly Network[];
+  readonly #networks: readonly Network[];
   readonly templates: Template[];
   readonly bootMs: number;
   readonly shutdownMs: number;
@@ -56,18 +65,12 @@ export class FakeHost {
   /** What probe finds; tests replace it. */
   health: Health = { status: 'healthy', detail: 'The fake host answers.' };
 
-  readonly #machines = new Map<NativeId, FakeMachine>();
-  readonly #volumes = new Map<string, FakeVolume>();
-  #acts: Act[] = [];
-  #doubled: string[] = [];
-  readonly #file: FakeFile<State> | undefined;
-  readonly #listeners = new Set<(change: NativeId | 'everything') => void>();
   readonly #timers = new Map<NativeId, NodeJS.Timeout>();
-  readonly #unwatch: (() => void) | undefined;
+  readonly #store: FakeStore;
 
   constructor(options: FakeHostOptions = {}) {
     this.images = options.images ?? defaultImages;
-    this.networks = options.networks ?? defaultNetworks;
+    this.#networks = options.networks ?? defaultNetworks;
     this.templates = (options.templates ?? ['tiny-template']).map((name) => ({
       nativeId: `template-${createHash('sha256').update(name).digest('hex').slice(0, 12)}`,
       name,
@@ -76,104 +79,131 @@ export class FakeHost {
     this.bootMs = options.bootMs ?? 20;
     this.shutdownMs = options.shutdownMs ?? 20;
     this.storageGiB = options.storageGiB ?? 1_000_000;
-    if (options.file !== undefined) {
-      this.#file = new FakeFile(options.file);
-      this.#refresh();
-      this.#unwatch = this.#file.watch(() => this.#refresh());
-    }
+    this.capacity = { cpus: 64, memoryMiB: 262_144, ...options.capacity, storageGiB: this.storageGiB };
+    this.limits = options.limits ?? {};
+    this.#store = new FakeStore(options.file, (machine) => this.#arm(machine));
   }
 
   /** Everything the host was told to change, oldest first; the last 10,000. */
   get acts(): readonly Act[] {
-    this.#refresh();
-    return this.#acts;
+    this.#store.refresh();
+    return this.#store.acts;
   }
 
   /** Names and paths that somebody tried to make a second time: a driver that does so does not look before it acts. */
   get doubled(): readonly string[] {
-    this.#refresh();
-    return this.#doubled;
+    this.#store.refresh();
+    return this.#store.doubled;
   }
 
   machines(): FakeMachine[] {
-    this.#refresh();
-    for (const machine of this.#machines.values()) this.#settle(machine);
-    return [...this.#machines.values()];
+    this.#store.refresh();
+    for (const machine of this.#store.machines.values()) this.#settle(machine);
+    return [...this.#store.machines.values()];
   }
 
   find(nativeId: NativeId): FakeMachine | undefined {
-    this.#refresh();
-    const machine = this.#machines.get(nativeId);
+    this.#store.refresh();
+    const machine = this.#store.machines.get(nativeId);
     if (machine) this.#settle(machine);
     return machine;
   }
 
   findByName(name: string): FakeMachine | undefined {
-    return this.machines().find((machine) => machine.name === name);
+    return this.machines().find((machine) => nameKey(machine.name) === nameKey(name));
   }
 
   volumes(): FakeVolume[] {
-    this.#refresh();
-    return [...this.#volumes.values()];
+    this.#store.refresh();
+    return [...this.#store.volumes.values()];
   }
 
   volume(path: string): FakeVolume | undefined {
-    this.#refresh();
-    return this.#volumes.get(path);
+    this.#store.refresh();
+    return this.#store.volumes.get(path);
+  }
+
+  /** Networks with the fixed addresses that machines have asked for. */
+  get networks(): Network[] {
+    const nics = this.machines().flatMap((machine) => machine.nics);
+    return this.#networks.map((network) => ({
+      ...network,
+      ...(network.fixedAddresses && {
+        reserved: nics.flatMap(({ network: of, mac, address }) =>
+          of === network.name && address !== undefined ? [{ address, mac }] : [],
+        ),
+      }),
+    }));
   }
 
   /** Names of the machines that need the volume. */
   usersOf(path: string): string[] {
-    const users = new Set<string>();
-    for (const machine of this.machines())
-      for (const disk of machine.disks)
-        for (let at: string | undefined = disk.path; at !== undefined; at = this.#volumes.get(at)?.backing)
-          if (at === path) users.add(machine.name);
-    return [...users];
+    return this.machines()
+      .filter((machine) => neededFiles(machine, this.#store.volumes).has(path))
+      .map(({ name }) => name);
+  }
+
+  /** Every file of the host with the machines that need it. */
+  files(): ReturnType<typeof hostFiles> {
+    return hostFiles(this.machines(), this.#store.volumes);
+  }
+
+  /** Whatever is a layer over the volume, needed or not. */
+  layersOver(path: string): FakeVolume[] {
+    return this.volumes().filter(({ backing }) => backing === path);
   }
 
   define(machine: FakeMachine): void {
-    this.#change('define', machine.name, machine.nativeId, () => {
-      if (this.#machines.has(machine.nativeId)) this.#refuseTwin(machine.nativeId);
-      for (const other of this.#machines.values()) if (other.name === machine.name) this.#refuseTwin(machine.name);
-      this.#machines.set(machine.nativeId, machine);
+    this.#store.change('define', machine.name, machine.nativeId, () => {
+      if (this.#store.machines.has(machine.nativeId)) this.#store.refuseTwin(machine.nativeId);
+      for (const other of this.#store.machines.values())
+        if (nameKey(other.name) === nameKey(machine.name)) this.#store.refuseTwin(machine.name);
+      this.#store.machines.set(machine.nativeId, machine);
     });
   }
 
   undefine(nativeId: NativeId): void {
     const { name } = this.#known(nativeId);
-    this.#change('undefine', name, nativeId, () => {
+    this.#store.change('undefine', name, nativeId, () => {
       this.#disarm(nativeId);
-      this.#machines.delete(nativeId);
+      this.#store.machines.delete(nativeId);
+    });
+  }
+
+  editVolume(path: string, change: (volume: FakeVolume) => void): void {
+    this.#store.change('edit-volume', path, undefined, () => {
+      const volume = this.#store.volumes.get(path);
+      if (volume) change(volume);
     });
   }
 
   createVolume(volume: FakeVolume): void {
-    this.#change('create-volume', volume.path, undefined, () => {
-      if (this.#volumes.has(volume.path)) this.#refuseTwin(volume.path);
+    this.#store.change('create-volume', volume.path, undefined, () => {
+      if (this.#store.volumes.has(volume.path)) this.#store.refuseTwin(volume.path);
       const used = this.#usedGiB();
       if (used + (volume.backing === undefined ? volume.sizeGiB : 0) > this.storageGiB)
         throw new ProblemError('insufficient-capacity', `${volume.sizeGiB} GiB do not fit beside ${used} GiB in use.`);
-      this.#volumes.set(volume.path, volume);
+      this.#store.volumes.set(volume.path, volume);
     });
   }
 
   resizeVolume(path: string, sizeGiB: number): void {
-    this.#change('resize-volume', path, undefined, () => {
-      const volume = this.#volumes.get(path);
+    this.#store.change('resize-volume', path, undefined, () => {
+      const volume = this.#store.volumes.get(path);
       if (!volume) throw new ProblemError('host-rejected', `There is no volume ${path}.`);
       volume.sizeGiB = sizeGiB;
     });
   }
 
   deleteVolume(path: string): void {
-    this.#change('delete-volume', path, undefined, () => {
-      if (!this.#volumes.delete(path)) throw new ProblemError('host-rejected', `There is no volume ${path}.`);
+    this.#store.change('delete-volume', path, undefined, () => {
+      if (!this.#store.volumes.delete(path)) throw new ProblemError('host-rejected', `There is no volume ${path}.`);
     });
   }
 
   powerOn(nativeId: NativeId): void {
     this.#power('power-on', nativeId, ['stopped', 'crashed'], (machine) => {
+      if (machine.refusesStart !== undefined) throw new ProblemError('host-rejected', machine.refusesStart);
       machine.state = 'running';
       machine.poweredOnAt = Date.now();
     });
@@ -209,11 +239,24 @@ export class FakeHost {
   }
 
   save(nativeId: NativeId): void {
-    this.#power('save', nativeId, ['running', 'paused'], (machine) => (machine.state = 'suspended'));
+    this.#power('save', nativeId, ['running', 'paused'], (machine) => {
+      machine.state = 'suspended';
+      machine.savedMemory = `/fake/memory/${nativeId}`;
+      this.#store.volumes.set(machine.savedMemory, { path: machine.savedMemory, sizeGiB: machine.memoryMiB / 1_024 });
+    });
   }
 
   restore(nativeId: NativeId): void {
-    this.#power('restore', nativeId, ['suspended'], (machine) => (machine.state = 'running'));
+    this.#power('restore', nativeId, ['suspended'], (machine) => {
+      machine.state = 'running';
+      this.dropSavedMemory(machine);
+    });
+  }
+
+  /** Throws the memory of a suspended machine away; part of another change. */
+  dropSavedMemory(machine: FakeMachine): void {
+    if (machine.savedMemory !== undefined) this.#store.volumes.delete(machine.savedMemory);
+    delete machine.savedMemory;
   }
 
   /** The guest dies in an error. */
@@ -226,7 +269,8 @@ export class FakeHost {
 
   rename(nativeId: NativeId, name: string): void {
     this.edit('rename', nativeId, (machine) => {
-      for (const other of this.#machines.values()) if (other !== machine && other.name === name) this.#refuseTwin(name);
+      for (const other of this.#store.machines.values())
+        if (other !== machine && nameKey(other.name) === nameKey(name)) this.#store.refuseTwin(name);
       machine.name = name;
     });
   }
@@ -234,7 +278,7 @@ export class FakeHost {
   addSnapshot(nativeId: NativeId, snapshot: FakeSnapshot): void {
     this.edit('snapshot', nativeId, (machine) => {
       if (machine.snapshots.some(({ id, name }) => id === snapshot.id || name === snapshot.name))
-        this.#refuseTwin(`${machine.name}: ${snapshot.name}`);
+        this.#store.refuseTwin(`${machine.name}: ${snapshot.name}`);
       machine.snapshots.push(snapshot);
       machine.currentSnapshot = snapshot.id;
     });
@@ -243,7 +287,7 @@ export class FakeHost {
   /** Any other change of a machine, in one piece. */
   edit(act: string, nativeId: NativeId, change: (machine: FakeMachine) => void): void {
     const machine = this.#known(nativeId);
-    this.#change(act, machine.name, nativeId, () => change(machine));
+    this.#store.change(act, machine.name, nativeId, () => change(machine));
   }
 
   /** Whether its guest hears the power button and has an address. */
@@ -257,9 +301,9 @@ export class FakeHost {
     for (let number = 1; number <= count; number += 1) {
       const name = `${prefix}-${String(number).padStart(5, '0')}`;
       const path = `/fake/disks/${name}-vda`;
-      this.#volumes.set(path, { path, sizeGiB: 10 });
+      this.#store.volumes.set(path, { path, sizeGiB: 10 });
       const running = number % 2 === 1;
-      this.#machines.set(
+      this.#store.machines.set(
         name,
         newMachine({
           nativeId: name,
@@ -276,21 +320,19 @@ export class FakeHost {
         }),
       );
     }
-    this.#write();
-    this.#tell('everything');
+    this.#store.write();
+    this.#store.tell('everything');
   }
 
   /** Tells of every change of a machine, made by whomever, until the answer is called. */
   onChange(listener: (change: NativeId | 'everything') => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#store.onChange(listener);
   }
 
   close(): void {
-    this.#unwatch?.();
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
-    this.#listeners.clear();
+    this.#store.close();
   }
 
   #known(nativeId: NativeId): FakeMachine {
@@ -307,21 +349,6 @@ export class FakeHost {
     });
   }
 
-  #change(act: string, target: string, nativeId: NativeId | undefined, change: () => void): void {
-    this.#refresh();
-    change();
-    this.#acts.push({ act, target });
-    if (this.#acts.length > keptActs) this.#acts = this.#acts.slice(-keptActs / 2);
-    this.#write();
-    if (nativeId !== undefined) this.#tell(nativeId);
-  }
-
-  #refuseTwin(what: string): never {
-    this.#doubled.push(what);
-    this.#write();
-    throw new ProblemError('host-rejected', `The fake host has ${what} already.`);
-  }
-
   #turnOff(machine: FakeMachine): void {
     this.#disarm(machine.nativeId);
     delete machine.offAt;
@@ -335,8 +362,8 @@ export class FakeHost {
   #settle(machine: FakeMachine): void {
     if (machine.offAt === undefined || machine.offAt > Date.now()) return;
     this.#turnOff(machine);
-    this.#write();
-    this.#tell(machine.nativeId);
+    this.#store.write();
+    this.#store.tell(machine.nativeId);
   }
 
   #arm(machine: FakeMachine): void {
@@ -360,33 +387,7 @@ export class FakeHost {
 
   #usedGiB(): number {
     let used = 0;
-    for (const volume of this.#volumes.values()) if (volume.backing === undefined) used += volume.sizeGiB;
+    for (const volume of this.#store.volumes.values()) if (volume.backing === undefined) used += volume.sizeGiB;
     return used;
-  }
-
-  #refresh(): void {
-    const state = this.#file?.read();
-    if (!state) return;
-    this.#machines.clear();
-    this.#volumes.clear();
-    for (const machine of state.machines) this.#machines.set(machine.nativeId, machine);
-    for (const volume of state.volumes) this.#volumes.set(volume.path, volume);
-    this.#acts = state.acts;
-    this.#doubled = state.doubled;
-    for (const machine of this.#machines.values()) this.#arm(machine);
-    this.#tell('everything');
-  }
-
-  #write(): void {
-    this.#file?.write({
-      machines: [...this.#machines.values()],
-      volumes: [...this.#volumes.values()],
-      acts: this.#acts,
-      doubled: this.#doubled,
-    });
-  }
-
-  #tell(change: NativeId | 'everything'): void {
-    for (const listener of this.#listeners) listener(change);
   }
 }

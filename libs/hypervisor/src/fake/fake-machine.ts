@@ -6,6 +6,8 @@ export interface FakeVolume {
   sizeGiB: number;
   /** The volume or image it is a copy-on-write layer over. */
   backing?: string;
+  /** Its machine was deleted and it was kept because others are layers over it: it goes with the last of them. */
+  orphan?: boolean;
 }
 
 export interface FakeNic {
@@ -44,6 +46,10 @@ export interface FakeMachine extends FakeHardware {
   cdrom: string | null;
   /** Path of the cloud-init seed. */
   seed?: string;
+  /** Path of the variables of UEFI firmware, made by native id. */
+  nvram?: string;
+  /** Path of the memory of a suspended machine. */
+  savedMemory?: string;
   /** Whether a guest runs in it that hears the power button; a blank disk has none. */
   bootable: boolean;
   /** What the running machine could not take, for the next power-off. */
@@ -51,6 +57,10 @@ export interface FakeMachine extends FakeHardware {
   snapshots: FakeSnapshot[];
   currentSnapshot: string | null;
   createdAt: string;
+  /** Why it cannot be powered on; another tool has spoilt it. */
+  refusesStart?: string;
+  /** Why nobody can read it; another tool has spoilt it. */
+  unreadable?: string;
   /** Epoch ms of the power-on; counters and the boot are reckoned from it. */
   poweredOnAt?: number;
   /** Epoch ms at which the guest will have shut down. */

@@ -11,7 +11,10 @@ export class FakeMetrics implements MetricsFacet {
     return this.calls.call('metrics', undefined, signal, () => {
       const now = Date.now();
       const observedAt = new Date(now).toISOString();
-      return this.calls.host.machines().map((machine) => readingOf(machine, now, observedAt));
+      return this.calls.host
+        .machines()
+        .filter(({ unreadable }) => unreadable === undefined)
+        .map((machine) => readingOf(machine, now, observedAt));
     });
   }
 }
@@ -40,6 +43,7 @@ function readingOf(machine: FakeMachine, now: number, observedAt: string): Drive
     })),
     networks: machine.nics.map(({ mac }) => ({
       interface: mac,
+      mac,
       rxBytes: Math.floor(2 * rate * seconds),
       txBytes: Math.floor(rate * seconds),
       rxBytesPerSecond: busy * 2 * rate,

@@ -71,6 +71,7 @@ export class FakePower implements SuspendFacet {
 
   suspend(nativeId: NativeId, { signal }: OperationContext): Promise<Effect> {
     return this.calls.call('suspend.suspend', nativeId, signal, () => {
+      this.calls.require('suspend.suspend');
       if (allow('suspend', this.calls.machine(nativeId).state) === 'already') return 'unchanged';
       this.calls.host.save(nativeId);
       return 'changed';
@@ -89,6 +90,7 @@ export class FakePower implements SuspendFacet {
 
   pause(nativeId: NativeId, { signal }: OperationContext): Promise<Effect> {
     return this.calls.call('suspend.pause', nativeId, signal, () => {
+      this.calls.require('suspend.pause');
       if (allow('pause', this.calls.machine(nativeId).state) === 'already') return 'unchanged';
       this.calls.host.freeze(nativeId);
       return 'changed';

@@ -1,4 +1,4 @@
-import { ProblemError, type NativeId, type ReconfigureVm } from '@polyvirt/contracts';
+import { ProblemError, requireFits, requireNics, type NativeId, type ReconfigureVm } from '@polyvirt/contracts';
 import { allow } from '../allow.ts';
 import { derivedMac } from '../derived-mac.ts';
 import type { OperationContext, Reconfigured, ReconfigureFacet } from '../driver.ts';
@@ -49,6 +49,8 @@ export class FakeReconfigure implements ReconfigureFacet {
 
   #plan(machine: FakeMachine, input: ReconfigureVm, operationId: string) {
     const { host } = this.calls;
+    if ((input.disks ?? []).length > 0 && machine.snapshots.length > 0)
+      this.calls.require('reconfigure.growWithSnapshots');
     allow('reconfigure', machine.state);
     const grow = (input.disks ?? []).flatMap(({ device, sizeGiB }, index) => {
       const path = machine.disks.find((disk) => disk.device === device)?.path;
@@ -67,6 +69,8 @@ export class FakeReconfigure implements ReconfigureFacet {
     for (const { network } of input.addNics ?? [])
       if (!host.networks.some(({ name }) => name === network))
         throw new ProblemError('network-not-found', `This host has no network ${network}.`);
+    requireFits(input, host);
+    requireNics(input.addNics ?? [], '/addNics', this.calls.surroundingsOf(machine.nativeId, input.removeNics));
     const namesake = input.name === undefined ? undefined : host.findByName(input.name);
     if (namesake && namesake.nativeId !== machine.nativeId)
       throw new ProblemError('name-taken', `There is a VM with the name ${input.name} on this host.`);

@@ -2,8 +2,10 @@ import type { DeleteVm, NativeId } from '@polyvirt/contracts';
 import { allow } from '../allow.ts';
 import type { OperationContext, Outcome } from '../driver.ts';
 import type { FakeCalls } from './fake-calls.ts';
+import { chainOf, ownFiles } from './fake-files.ts';
+import type { FakeMachine } from './fake-machine.ts';
 
-/** Deletes VMs, and of their disks those that nobody else needs. */
+/** Deletes VMs, and of their files those that nobody else needs: with the last layer over it a base goes too. */
 export class FakeRemoval {
   constructor(private readonly calls: FakeCalls) {}
 
@@ -17,15 +19,7 @@ export class FakeRemoval {
           const machine = host.find(nativeId);
           if (!machine) return null;
           allow('delete', machine.state);
-          const notes: string[] = [];
-          const doomed: string[] = machine.seed === undefined ? [] : [machine.seed];
-          for (const { device, path } of machine.disks) {
-            const others = host.usersOf(path).filter((name) => name !== machine.name);
-            if (disks === 'keep') notes.push(`kept ${device}: ${path}`);
-            else if (others.length > 0) notes.push(`kept ${device}: ${others.join(', ')} needs it`);
-            else doomed.push(path);
-          }
-          return { notes, doomed };
+          return this.#plan(machine, disks);
         },
       });
       if (plan === null) return { effect: 'unchanged' };
@@ -40,10 +34,37 @@ export class FakeRemoval {
         name: 'delete its disks',
         native: 'delete-volume',
         act: () => {
+          for (const path of plan.orphans) host.editVolume(path, (volume) => (volume.orphan = true));
           for (const path of plan.doomed) if (host.volume(path)) host.deleteVolume(path);
         },
       });
       return { effect: 'changed', notes: plan.notes };
     });
+  }
+
+  #plan(machine: FakeMachine, disks: DeleteVm['disks']) {
+    const { host } = this.calls;
+    const volumes = new Map(host.volumes().map((volume) => [volume.path, volume]));
+    const devices = new Map(machine.disks.map(({ device, path }) => [path, device]));
+    const notes: string[] = [];
+    const orphans: string[] = [];
+    const doomed = new Set<string>();
+    const isFree = (path: string) =>
+      host.usersOf(path).every((name) => name === machine.name) &&
+      host.layersOver(path).every((layer) => doomed.has(layer.path));
+    for (const path of ownFiles(machine)) {
+      const device = devices.get(path);
+      if (device === undefined || (disks === 'delete' && isFree(path))) doomed.add(path);
+      else if (disks === 'keep') notes.push(`kept ${device}: ${path}`);
+      else {
+        const others = host.usersOf(path).filter((name) => name !== machine.name);
+        notes.push(`kept ${device}: ${path}, as ${others.join(', ') || 'a disk that was kept'} needs it`);
+        orphans.push(path);
+      }
+    }
+    // What was kept for this machine alone goes with it.
+    for (const path of [...doomed].flatMap((one) => chainOf(one, volumes).slice(1)))
+      if (volumes.get(path)?.orphan && isFree(path)) doomed.add(path);
+    return { notes, orphans, doomed: [...doomed] };
   }
 }

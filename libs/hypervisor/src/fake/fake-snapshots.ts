@@ -16,6 +16,7 @@ export class FakeSnapshots implements SnapshotFacet {
         name: 'check the request',
         act: () => {
           const machine = this.calls.machine(nativeId);
+          this.#requireFeatures(machine, input);
           allow('snapshot-create', machine.state);
           if (machine.snapshots.some((snapshot) => snapshot.name === input.name && snapshot.id !== id))
             throw new ProblemError('name-taken', `${machine.name} has a snapshot ${input.name}.`);
@@ -50,6 +51,7 @@ export class FakeSnapshots implements SnapshotFacet {
         Object.assign(target, structuredClone(snapshot.hardware), { pending: {}, currentSnapshot: id });
         target.state = snapshot.memory ? snapshot.state : 'stopped';
         delete target.offAt;
+        host.dropSavedMemory(target);
         if (snapshot.memory) target.poweredOnAt = Date.now();
         else delete target.poweredOnAt;
       });
@@ -75,9 +77,15 @@ export class FakeSnapshots implements SnapshotFacet {
     });
   }
 
+  #requireFeatures({ firmware, state }: FakeMachine, { memory }: CreateSnapshot): void {
+    const isOn = state === 'running' || state === 'paused';
+    if (firmware === 'uefi') this.calls.require('snapshots.uefi');
+    if (isOn && memory === true) this.calls.require('snapshots.memory');
+    if (isOn && memory === false) this.calls.require('snapshots.runningWithoutMemory');
+  }
+
   #photograph(machine: FakeMachine, id: string, { name, description, memory }: CreateSnapshot): FakeSnapshot {
     const { cpus, memoryMiB, disks, nics } = structuredClone(machine);
-    const size = (path: string) => this.calls.host.volume(path)?.sizeGiB ?? 0;
     return {
       id,
       name,
@@ -87,7 +95,12 @@ export class FakeSnapshots implements SnapshotFacet {
       state: machine.state,
       createdAt: new Date().toISOString(),
       hardware: { cpus, memoryMiB, disks, nics },
-      sizes: Object.fromEntries(disks.map(({ path }) => [path, size(path)])),
+      sizes: Object.fromEntries(
+        disks.flatMap(({ path }) => {
+          const size = this.calls.host.volume(path)?.sizeGiB;
+          return size === undefined ? [] : [[path, size]];
+        }),
+      ),
     };
   }
 }

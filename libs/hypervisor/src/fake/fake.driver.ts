@@ -1,5 +1,5 @@
 import type {
-  CapabilityName,
+  Capabilities,
   CreateVm,
   DeleteVm,
   DriverVm,
@@ -8,7 +8,7 @@ import type {
   NativeId,
   StopVm,
 } from '@polyvirt/contracts';
-import { capabilitiesWithout } from '../capabilities.ts';
+import { capabilitiesWithout, type Absences } from '../capabilities.ts';
 import type {
   CloneFacet,
   ConsoleFacet,
@@ -17,6 +17,7 @@ import type {
   GuestFacet,
   HypervisorDriver,
   ImageFacet,
+  ListedVm,
   Made,
   MetricsFacet,
   NetworkFacet,
@@ -45,9 +46,16 @@ export interface FakeDriverOptions extends FakeHostOptions {
   /** The host to drive; without it the driver makes one of its own. */
   readonly host?: FakeHost;
   readonly faults?: readonly Fault[];
-  /** Facets that this driver does without, each with the reason. */
-  readonly without?: Partial<Record<CapabilityName, string>>;
+  /** Facets, and features of facets, that this driver does without, each with the reason. */
+  readonly without?: Absences;
 }
+
+const neverHad: Absences = {
+  'reconfigure.cpusLive': 'The fake host changes CPUs at the next power-off.',
+  'reconfigure.memoryLive': 'The fake host changes memory at the next power-off.',
+  'clone.running': 'The fake host copies machines that are off.',
+  'networks.ipv6': 'The networks of the fake host are IPv4.',
+};
 
 /** A driver for a hypervisor that is not there. What it promises is what real ones promise; how it fails can be set. */
 export class FakeDriver implements HypervisorDriver {
@@ -72,7 +80,7 @@ export class FakeDriver implements HypervisorDriver {
   readonly #creation: FakeCreation;
   readonly #removal: FakeRemoval;
   readonly #power: FakePower;
-  readonly #without: Partial<Record<CapabilityName, string>>;
+  readonly #capabilities: Capabilities;
   readonly #ownsHost: boolean;
 
   constructor(options: FakeDriverOptions = {}) {
@@ -80,17 +88,19 @@ export class FakeDriver implements HypervisorDriver {
     this.#ownsHost = options.host === undefined;
     const host = options.host ?? new FakeHost(options);
     this.host = host;
-    this.faults = new FakeFaults(options.faults ?? [], (nativeId) => {
-      if (host.find(nativeId)) host.undefine(nativeId);
+    this.faults = new FakeFaults(options.faults ?? [], {
+      vanish: (nativeId) => {
+        if (host.find(nativeId)) host.undefine(nativeId);
+      },
+      crash: (nativeId) => host.crash(nativeId),
     });
-    const calls = new FakeCalls(host, this.faults);
+    const without: Absences = { ...neverHad, ...options.without };
+    this.#capabilities = capabilitiesWithout(without);
+    const calls = new FakeCalls(host, this.faults, this.#capabilities);
     this.#calls = calls;
     this.#creation = new FakeCreation(calls);
     this.#removal = new FakeRemoval(calls);
     this.#power = new FakePower(calls);
-    const without = options.without ?? {};
-    this.#without = without;
-
     if (!without.suspend) this.suspend = this.#power;
     if (!without.reconfigure) this.reconfigure = new FakeReconfigure(calls);
     if (!without.clone) this.clone = this.#creation;
@@ -105,7 +115,7 @@ export class FakeDriver implements HypervisorDriver {
       };
     }
     if (!without.networks)
-      this.networks = { list: (signal) => calls.call('networks', undefined, signal, () => [...host.networks]) };
+      this.networks = { list: (signal) => calls.call('networks', undefined, signal, () => host.networks) };
     if (!without.guest) {
       this.guest = {
         read: (nativeId, signal) =>
@@ -129,8 +139,9 @@ export class FakeDriver implements HypervisorDriver {
     const status = {
       health: this.host.health,
       version: 'fake 1.0',
-      capabilities: capabilitiesWithout(this.#without),
-      capacity: { cpus: 64, memoryMiB: 262_144, storageGiB: this.host.storageGiB },
+      capabilities: this.#capabilities,
+      capacity: this.host.capacity,
+      ...(Object.keys(this.host.limits).length > 0 && { limits: this.host.limits }),
       notes: ['This host is made up: it runs no machines.'],
     };
     try {
@@ -141,13 +152,12 @@ export class FakeDriver implements HypervisorDriver {
     }
   }
 
-  list(signal: AbortSignal): Promise<DriverVm[]> {
-    const { host } = this;
-    return this.#calls.call('list', undefined, signal, () => host.machines().map((one) => this.#calls.describe(one)));
+  list(signal: AbortSignal): Promise<ListedVm[]> {
+    return this.#calls.call('list', undefined, signal, () => this.#calls.list());
   }
 
   get(nativeId: NativeId, signal: AbortSignal): Promise<DriverVm> {
-    return this.#calls.call('get', nativeId, signal, () => this.#calls.describe(this.#calls.machine(nativeId)));
+    return this.#calls.call('get', nativeId, signal, () => this.#calls.read(nativeId));
   }
 
   create(input: CreateVm, context: OperationContext): Promise<Made> {

@@ -1,4 +1,4 @@
-import type { NativeId } from '@polyvirt/contracts';
+import type { NativeId, VmState } from '@polyvirt/contracts';
 import type { HypervisorDriver } from '../driver.ts';
 
 /** What another tool of the hypervisor does behind the driver's back: virsh, vmrun, Prism's own console. */
@@ -11,6 +11,33 @@ export interface OtherTool {
   powerOff(nativeId: NativeId): Promise<void>;
   /** Removes a VM that is off. */
   remove(nativeId: NativeId): Promise<void>;
+  /** Every VM of the suite's making, as the product's own tool shows it: an independent look, past the driver. */
+  see(): Promise<SeenVm[]>;
+  /**
+   * Makes a VM, off and without disks, and spoils it so that the product cannot give it or gives nonsense. `nativeId` is there
+   * when the driver can know it. `mend` makes it a VM like any other.
+   */
+  makeUnreadable(name: string): Promise<{ readonly nativeId?: NativeId; mend(): Promise<void> }>;
+  /** Spoils a VM that is off so that the product refuses to start it, as when a disk is gone; the answer mends it. */
+  refuseStart(nativeId: NativeId): Promise<() => Promise<void>>;
+  /** Lets a running VM end in an error, or says why that cannot be made to happen here. */
+  readonly crash: ((nativeId: NativeId) => Promise<void>) | { readonly none: string };
+}
+
+export interface SeenVm {
+  readonly nativeId: NativeId;
+  readonly name: string;
+  readonly state: VmState;
+}
+
+/** A file of the host that VMs are made of. */
+export interface HostFile {
+  /** As notes of operations spell it. */
+  readonly path: string;
+  /** VMs that need it: as their own, as a base below a disk, or for a snapshot. */
+  readonly users: readonly NativeId[];
+  /** Whether its users need it and it is not there. */
+  readonly missing?: boolean;
 }
 
 /** One host with what the suite needs to put a driver to the test on it. */
@@ -32,6 +59,12 @@ export interface Bench {
   /** Resolves when the guest of a running VM from the image hears the power button. */
   guestReady(nativeId: NativeId): Promise<void>;
   readonly otherTool: OtherTool;
+  /**
+   * Every disk, seed, NVRAM, TPM and saved-memory file of the suite's making, as an independent look sees them: by stat and
+   * qemu-img, by the state of a simulator; and every file that a VM of the suite needs and that is not there. Empty where the
+   * host keeps no files that can be named.
+   */
+  files(): Promise<HostFile[]>;
   /** Names of whatever exists on the host of the suite's making: VMs, disks, seeds, folders. */
   leftovers(): Promise<string[]>;
   /** Removes all of it. */

@@ -4,13 +4,18 @@ import { describeAdoption } from './behaviours/adoption.ts';
 import { describeClone } from './behaviours/clone.ts';
 import { describeCreate } from './behaviours/create.ts';
 import { describeDelete } from './behaviours/delete.ts';
+import { describeFeatures } from './behaviours/features.ts';
 import { describeGuest } from './behaviours/guest.ts';
 import { describeHost } from './behaviours/host.ts';
 import { describeInterruption } from './behaviours/interruption.ts';
+import { describeNetworks } from './behaviours/networks.ts';
+import { describeOwnership } from './behaviours/ownership.ts';
 import { describePower } from './behaviours/power.ts';
 import { describeReconfigure } from './behaviours/reconfigure.ts';
 import { describeSnapshots } from './behaviours/snapshots.ts';
+import { describeStates } from './behaviours/states.ts';
 import { describeUnknown } from './behaviours/unknown.ts';
+import { describeUnreadable } from './behaviours/unreadable.ts';
 import { writeReport } from './report.ts';
 import { Suite } from './suite.ts';
 
@@ -37,17 +42,23 @@ export function describeDriver(
 
     afterAll(async () => {
       if (report !== undefined) {
-        const { driver, rows } = suite;
+        const { driver, rows, states } = suite;
         const { hypervisor, simulated } = driver;
-        writeReport(report, { driver: name, hypervisor, simulated, status: await driver.probe(suite.signal()), rows });
+        const status = await driver.probe(suite.signal());
+        writeReport(report, { driver: name, hypervisor, simulated, status, rows, states });
       }
       await suite.close();
     }, suite.timeoutMs);
 
     describeHost(suite);
     describeUnknown(suite);
+    describeUnreadable(suite);
+    describeFeatures(suite);
+    describeNetworks(suite);
+    describeOwnership(suite);
     describeCreate(suite);
     describePower(suite);
+    describeStates(suite);
     describeReconfigure(suite);
     describeSnapshots(suite);
     describeClone(suite);

@@ -1,5 +1,6 @@
-export type { Bench, OtherTool } from './bench.ts';
+export type { Bench, HostFile, OtherTool, SeenVm } from './bench.ts';
 export { describeDriver, type DescribeDriverOptions } from './describe-driver.ts';
-export type { ConformanceReport, ReportRow } from './report.ts';
+export type { ConformanceReport, ReportRow, StateRow } from './report.ts';
+export { describeRandomLife, type RandomLifeOptions } from './random-life/describe-random-life.ts';
 export { expectProblem } from './suite.ts';
 export { Death, TestOperation, type Cut } from './test-operation.ts';

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { CapabilityName, HostStatus, Hypervisor } from '@polyvirt/contracts';
+import type { CapabilityName, HostStatus, Hypervisor, VmAction, VmState } from '@polyvirt/contracts';
 
 /** One line of the support matrix. */
 export interface ReportRow {
@@ -12,6 +12,18 @@ export interface ReportRow {
   readonly reason?: string;
 }
 
+/** What a verb does to a VM in a state. */
+export interface StateRow {
+  readonly state: VmState;
+  readonly action: VmAction;
+  /** `missing`: the driver lacks it, and says why. */
+  readonly result: 'changed' | 'unchanged' | 'refused' | 'timed-out' | 'missing';
+  /** State of the VM afterwards; absent when it is gone. */
+  readonly after?: VmState;
+  /** What to do instead, or why it cannot be done. */
+  readonly advice?: string;
+}
+
 /** What a run of the suite found out about a driver. */
 export interface ConformanceReport {
   readonly driver: string;
@@ -19,6 +31,7 @@ export interface ConformanceReport {
   readonly simulated: boolean;
   readonly status: HostStatus;
   readonly rows: readonly ReportRow[];
+  readonly states: readonly StateRow[];
 }
 
 export function writeReport(path: string, report: ConformanceReport): void {

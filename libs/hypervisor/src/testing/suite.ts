@@ -2,28 +2,40 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 import {
   CreateVm,
   DriverVm,
+  lackOf,
+  Network,
   ProblemError,
   type CapabilityName,
+  type CapabilityRef,
+  type FeatureRef,
+  type HostStatus,
   type NativeId,
   type ProblemCode,
   type VmState,
 } from '@polyvirt/contracts';
-import type { HypervisorDriver, OperationContext } from '../driver.ts';
+import { isReadable, type HypervisorDriver, type OperationContext } from '../driver.ts';
 import type { Bench } from './bench.ts';
-import type { ReportRow } from './report.ts';
+import type { ReportRow, StateRow } from './report.ts';
 import { TestOperation } from './test-operation.ts';
 
 const pollMs = 50;
+/** Keeps runs on one host apart. */
+const runByte = Math.floor(Math.random() * 64);
+const hexByte = (byte: number) => byte.toString(16).padStart(2, '0');
 
 type Facet<Name extends CapabilityName> = NonNullable<HypervisorDriver[Name]>;
 
 /** What the areas of the suite have in common: the bench, the driver, and VMs to try things on. */
 export class Suite {
   readonly rows: ReportRow[] = [];
+  /** What each verb did in each state, for the report. */
+  readonly states: StateRow[] = [];
   #bench: Bench | undefined;
   #driver: HypervisorDriver | undefined;
+  #status: HostStatus | undefined;
   #area = '';
   #names = 0;
+  #macs = 0;
 
   constructor(readonly timeoutMs: number) {}
 
@@ -37,9 +49,21 @@ export class Suite {
     return this.#driver;
   }
 
+  /** What the driver said of the host when the suite began. */
+  get status(): HostStatus {
+    if (!this.#status) throw new Error('the driver was not probed');
+    return this.#status;
+  }
+
+  /** Why the host cannot do something, as it says; undefined when it can. */
+  lackOf(ref: CapabilityRef): string | undefined {
+    return lackOf(this.status.capabilities, ref);
+  }
+
   async open(openBench: () => Promise<Bench>): Promise<void> {
     this.#bench = await openBench();
     this.#driver = await this.#bench.open();
+    this.#status = await this.#driver.probe(this.signal());
   }
 
   async close(): Promise<void> {
@@ -55,11 +79,11 @@ export class Suite {
     });
   }
 
-  /** A promise of the contract. */
-  behaviour(behaviour: string, test: () => Promise<void>): void {
+  /** A promise of the contract. Where a host cannot be brought to what it is about, the test answers why. */
+  behaviour(behaviour: string, test: () => Promise<{ absent: string } | void>): void {
     this.#declare(behaviour, undefined, async () => {
-      await test();
-      return { result: 'passed' };
+      const outcome = await test();
+      return outcome ? { result: 'absent', reason: outcome.absent } : { result: 'passed' };
     });
   }
 
@@ -86,10 +110,42 @@ export class Suite {
     });
   }
 
+  /** A promise of a feature of a facet; a driver that lacks it says why, and the behaviours of features hold it to that. */
+  feature<Name extends CapabilityName>(
+    ref: FeatureRef & `${Name}.${string}`,
+    behaviour: string,
+    test: (facet: Facet<Name>) => Promise<{ absent: string } | void>,
+  ): void {
+    this.facet(ref.split('.')[0] as Name, behaviour, async (facet) => {
+      const absent = this.lackOf(ref);
+      return absent === undefined ? test(facet) : { absent };
+    });
+  }
+
   /** A name that is used once. */
   name(tag = 'vm'): string {
     this.#names += 1;
     return `${this.bench.prefix}${tag}-${this.#names}`;
+  }
+
+  /** A MAC address that the host takes, and that is used once. */
+  mac(): string {
+    this.#macs += 1;
+    const tail = [runByte, this.#macs >> 8, this.#macs & 0xff];
+    const range = this.status.limits?.macRanges?.[0];
+    if (!range) return ['52', '54', '00', ...tail.map(hexByte)].join(':');
+    const first = parseInt(range.from.replaceAll(':', ''), 16);
+    const last = parseInt(range.to.replaceAll(':', ''), 16);
+    const offset = ((runByte << 16) + this.#macs) % (last - first + 1);
+    return (first + offset).toString(16).padStart(12, '0').match(/../g)!.join(':');
+  }
+
+  /** The network of the bench as the driver lists it. */
+  async network(): Promise<Network> {
+    const networks = (await this.driver.networks?.list(this.signal())) ?? [];
+    const found = networks.find(({ name }) => name === this.bench.network);
+    if (!found) throw new Error(`the driver lists no network ${this.bench.network}`);
+    return Network.parse(found);
   }
 
   body(input: Partial<CreateVm> = {}): CreateVm {
@@ -129,10 +185,18 @@ export class Suite {
   }
 
   /** Brings a VM into a state by the shortest way. */
-  async bring(nativeId: NativeId, state: 'running' | 'stopped' | 'paused' | 'suspended'): Promise<void> {
+  async bring(nativeId: NativeId, state: Exclude<VmState, 'unknown'>): Promise<void> {
     const { driver } = this;
     const now = await this.stateOf(nativeId);
     if (now === state) return;
+    if (state === 'crashed') {
+      const { crash } = this.bench.otherTool;
+      if (typeof crash !== 'function') throw new Error(crash.none);
+      await this.bring(nativeId, 'running');
+      await crash(nativeId);
+      await this.eventually('crash', this.timeoutMs / 2, async () => (await this.stateOf(nativeId)) === 'crashed');
+      return;
+    }
     if (state === 'stopped') {
       if (now === 'suspended') await this.run((context) => driver.start(nativeId, context));
       await this.pullPlug(nativeId);
@@ -169,7 +233,7 @@ export class Suite {
 
   async named(name: string): Promise<DriverVm[]> {
     const vms = await this.driver.list(this.signal());
-    return vms.filter((vm) => vm.name === name);
+    return vms.filter(isReadable).filter((vm) => vm.name === name);
   }
 
   signal(): AbortSignal {

@@ -7,6 +7,7 @@ import { v3Routes } from '../v3/routes.ts';
 import { v4Routes } from '../v4/routes.ts';
 import { Authentication, type Credentials } from './authentication.ts';
 import { sendError, sendForbidden, sendNoSuchPath, sendStatus } from './errors.ts';
+import { installDisguises } from '../knobs/disguise.routes.ts';
 import { installFaults } from './fault-hook.ts';
 import { pathOf } from './caller.ts';
 import { CreateRate, TokenBucket } from './rate-limit.ts';
@@ -74,6 +75,7 @@ export async function createServer({
     return payload;
   });
 
+  installDisguises(app, prism.disguises);
   installFaults(app, prism);
 
   app.addHook('preValidation', async (request, reply) => {

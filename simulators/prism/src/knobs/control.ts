@@ -5,6 +5,7 @@ import { isObject } from '../json.ts';
 import type { Prism } from '../prism.ts';
 import { booting, touched, withoutPower, withPower } from '../vms/vm-power.ts';
 import { clockRoutes } from './clock.routes.ts';
+import { disguiseRoutes } from './disguise.routes.ts';
 import { NoSuchFault } from './fault.ts';
 import { KnobError } from './knob-settings.ts';
 
@@ -52,6 +53,8 @@ export function createControl(prism: Prism, calls: CallCounter): FastifyInstance
   });
 
   clockRoutes(app, prism);
+
+  disguiseRoutes(app, prism.disguises);
 
   app.get('/calls', () => calls.report());
   app.delete('/calls', () => {

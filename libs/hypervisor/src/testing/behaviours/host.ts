@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import { capabilityNames, HostStatus, Image, Network, Template } from '@polyvirt/contracts';
+import { capabilityFeatures, capabilityNames, HostStatus, Image, Network, Template } from '@polyvirt/contracts';
 import type { Suite } from '../suite.ts';
 
 export function describeHost(suite: Suite): void {
@@ -22,6 +22,19 @@ export function describeHost(suite: Suite): void {
         }
       },
     );
+
+    suite.behaviour('says of each feature whether it has it, with a reason for each it lacks', async () => {
+      const { capabilities } = await suite.driver.probe(suite.signal());
+      for (const name of capabilityNames) {
+        const { available, features } = capabilities[name];
+        expect({ name, features: Object.keys(features ?? {}) }).toEqual({
+          name,
+          features: available ? [...capabilityFeatures[name]] : [],
+        });
+        for (const [feature, { available: has, reason = '' }] of Object.entries(features ?? {}))
+          expect({ name, feature, says: reason.trim() !== '' }).toEqual({ name, feature, says: !has });
+      }
+    });
 
     suite.behaviour('never throws from probe, not even when the signal has aborted', async () => {
       const status = await suite.driver.probe(AbortSignal.abort());

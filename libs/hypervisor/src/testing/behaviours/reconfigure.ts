@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import type { ReconfigureVm } from '@polyvirt/contracts';
+import type { DriverVm, ReconfigureVm } from '@polyvirt/contracts';
 import { expectProblem, type Suite } from '../suite.ts';
 import { nastyNames } from './names.ts';
 
@@ -11,18 +11,20 @@ export function describeReconfigure(suite: Suite): void {
       return suite.run((context) => suite.driver.reconfigure!.apply(nativeId, input, context));
     };
     const see = async () => suite.get(await cold());
+    /** CPUs that it does not have, and that every host has. */
+    const otherThan = ({ cpus }: DriverVm) => (cpus === 1 ? 2 : 1);
 
     suite.facet('reconfigure', 'changes CPUs and memory of a VM that is off, and again changes nothing', async () => {
       const memoryMiB = suite.bench.memoryMiB * 2;
-      expect(await apply({ cpus: 3, memoryMiB })).toEqual({ effect: 'changed', pendingChanges: [] });
-      expect(await see()).toMatchObject({ cpus: 3, memoryMiB });
-      expect(await apply({ cpus: 3, memoryMiB })).toEqual({ effect: 'unchanged', pendingChanges: [] });
+      expect(await apply({ cpus: 2, memoryMiB })).toEqual({ effect: 'changed', pendingChanges: [] });
+      expect(await see()).toMatchObject({ cpus: 2, memoryMiB });
+      expect(await apply({ cpus: 2, memoryMiB })).toEqual({ effect: 'unchanged', pendingChanges: [] });
     });
 
     suite.facet('reconfigure', 'changes only what is named', async () => {
       const before = await see();
-      expect(await apply({ cpus: before.cpus === 1 ? 2 : 1 })).toMatchObject({ effect: 'changed' });
-      expect(await see()).toEqual({ ...before, cpus: before.cpus === 1 ? 2 : 1 });
+      expect(await apply({ cpus: otherThan(before) })).toMatchObject({ effect: 'changed' });
+      expect(await see()).toEqual({ ...before, cpus: otherThan(before) });
       expect(await apply({})).toEqual({ effect: 'unchanged', pendingChanges: [] });
     });
 
@@ -37,20 +39,23 @@ export function describeReconfigure(suite: Suite): void {
       const { device } = (await see()).disks[0]!;
       await apply({ disks: [{ device, sizeGiB: 2 }] });
       const before = await see();
-      await expectProblem('invalid-input', apply({ cpus: 4, disks: [{ device, sizeGiB: 1 }] }));
+      await expectProblem('invalid-input', apply({ cpus: otherThan(before), disks: [{ device, sizeGiB: 1 }] }));
       expect(await see()).toEqual(before);
     });
 
     suite.facet('reconfigure', 'answers device-not-found for a disk or interface that is not there', async () => {
       const before = await see();
-      await expectProblem('device-not-found', apply({ cpus: 4, disks: [{ device: 'nope', sizeGiB: 9 }] }));
-      await expectProblem('device-not-found', apply({ cpus: 4, removeNics: ['02:00:00:00:00:01'] }));
+      await expectProblem(
+        'device-not-found',
+        apply({ cpus: otherThan(before), disks: [{ device: 'nope', sizeGiB: 9 }] }),
+      );
+      await expectProblem('device-not-found', apply({ cpus: otherThan(before), removeNics: ['02:00:00:00:00:01'] }));
       expect(await see()).toEqual(before);
     });
 
     suite.facet('reconfigure', 'adds and removes interfaces', async () => {
       const { network } = suite.bench;
-      const mac = '52:54:00:0b:0c:0d';
+      const mac = suite.mac();
       expect((await apply({ addNics: [{ network, address: 'auto', mac }] })).effect).toBe('changed');
       expect((await apply({ addNics: [{ network, address: 'auto' }] })).effect).toBe('changed');
       const nics = (await see()).nics;
@@ -62,7 +67,10 @@ export function describeReconfigure(suite: Suite): void {
 
     suite.facet('reconfigure', 'answers network-not-found for a network that is not there', async () => {
       const before = await see();
-      await expectProblem('network-not-found', apply({ cpus: 4, addNics: [{ network: 'no-such', address: 'auto' }] }));
+      await expectProblem(
+        'network-not-found',
+        apply({ cpus: otherThan(before), addNics: [{ network: 'no-such', address: 'auto' }] }),
+      );
       expect(await see()).toEqual(before);
     });
 
@@ -83,7 +91,7 @@ export function describeReconfigure(suite: Suite): void {
       const other = await suite.make({ name, disks: [] });
       try {
         const before = await see();
-        await expectProblem('name-taken', apply({ name, cpus: 4 }));
+        await expectProblem('name-taken', apply({ name, cpus: otherThan(before) }));
         expect(await see()).toEqual(before);
       } finally {
         await suite.remove(other);
@@ -118,7 +126,7 @@ export function describeReconfigure(suite: Suite): void {
       const nativeId = await cold();
       await suite.bring(nativeId, 'running');
       const { device, sizeGiB } = (await see()).disks[0]!;
-      const wanted = Math.ceil(sizeGiB) + 1;
+      const wanted = Math.ceil(sizeGiB!) + 1;
       const { pendingChanges } = await apply({ disks: [{ device, sizeGiB: wanted }] });
       const now = (await see()).disks[0]!.sizeGiB;
       expect(now).toBe(pendingChanges.includes('disks') ? sizeGiB : wanted);
@@ -133,7 +141,7 @@ export function describeReconfigure(suite: Suite): void {
         const nativeId = await cold();
         await suite.bring(nativeId, 'running');
         const { network } = suite.bench;
-        const mac = '52:54:00:0e:0f:01';
+        const mac = suite.mac();
         await apply({ addNics: [{ network, address: 'auto', mac }] });
         await suite.bring(nativeId, 'stopped');
         expect((await see()).nics).toContainEqual(expect.objectContaining({ mac, network }));

@@ -1,0 +1,44 @@
+import { ProblemError } from '../problem/problem.ts';
+import type { HostStatus } from './host.ts';
+
+/** What a VM is to have; what is not asked for is absent. */
+export interface Size {
+  readonly cpus?: number | undefined;
+  readonly memoryMiB?: number | undefined;
+}
+
+const units = { cpus: 'CPUs', memoryMiB: 'MiB of memory' } as const;
+type Field = keyof typeof units;
+const fields = Object.keys(units) as Field[];
+
+/** Throws `insufficient-capacity`, naming both numbers, for a VM that the host can never run, whatever else is on it. */
+export function requireFits(size: Size, { limits, capacity }: Pick<HostStatus, 'limits' | 'capacity'>): void {
+  const most = { cpus: limits?.cpusPerVm, memoryMiB: limits?.memoryMiBPerVm };
+  for (const field of fields) {
+    const asked = size[field];
+    if (asked === undefined) continue;
+    const [limit, has] = [most[field], capacity[field]];
+    if (limit !== undefined && asked > limit)
+      throw tooMuch(field, asked, `a VM of this host has at most ${number(limit)}`);
+    if (has !== undefined && asked > has) throw tooMuch(field, asked, `this host has ${number(has)} in all`);
+  }
+}
+
+/** What the author should know when the running VMs together are promised more than the host has. */
+export function overcommitNotes(running: readonly Size[], { capacity }: Pick<HostStatus, 'capacity'>): string[] {
+  return fields.flatMap((field) => {
+    const has = capacity[field];
+    const promised = running.reduce((sum, size) => sum + (size[field] ?? 0), 0);
+    if (has === undefined || promised <= has) return [];
+    return [
+      `The host is overcommitted: its running VMs have ${number(promised)} ${units[field]} together, it has ${number(has)}.`,
+    ];
+  });
+}
+
+const tooMuch = (field: Field, asked: number, bound: string): ProblemError =>
+  new ProblemError('insufficient-capacity', `${number(asked)} ${units[field]} are asked for, and ${bound}.`, {
+    errors: [{ pointer: `/${field}`, detail: `More than there is: ${bound}.` }],
+  });
+
+const number = (value: number): string => Math.floor(value).toLocaleString('en-US');

@@ -1,0 +1,121 @@
+import {
+  CreateVm,
+  lackOf,
+  nameKey,
+  ProblemError,
+  type DriverVm,
+  type FeatureRef,
+  type HostStatus,
+  type NativeId,
+} from '@polyvirt/contracts';
+import { isReadable, type HypervisorDriver, type OperationContext } from '../../driver.ts';
+import type { Bench } from '../bench.ts';
+import { TestOperation } from '../test-operation.ts';
+import type { Dice } from './dice.ts';
+
+/** A VM that another tool has spoilt, until it is mended. */
+export interface Odd {
+  readonly name: string;
+  mend(): Promise<void>;
+}
+
+/** One host in the middle of a random life: what verbs act on, and what has been said of it. */
+export class World {
+  /** What operations have told, but for deletions: what those keep for others goes with the last of them. */
+  readonly #notes: string[] = [];
+  /** Files that VMs needed which were deleted with the word to keep their disks. */
+  readonly #kept = new Set<string>();
+  readonly byHand = new Set<NativeId>();
+  odd: Odd | undefined;
+  #names = 0;
+
+  constructor(
+    readonly bench: Bench,
+    readonly driver: HypervisorDriver,
+    readonly status: HostStatus,
+    readonly dice: Dice,
+  ) {}
+
+  /** Names come again, in another case or spelling too, so that one that is in use is asked for as well. */
+  name(): string {
+    this.#names += 1;
+    const number = this.dice.chance(0.1) ? 1 + Math.floor(this.dice.next() * this.#names) : this.#names;
+    const name = `${this.bench.prefix}life é ${number}`;
+    return this.dice.chance(0.1)
+      ? name
+          .normalize('NFD')
+          .toUpperCase()
+          .replace(name.slice(0, this.bench.prefix.length).toUpperCase(), this.bench.prefix)
+      : name;
+  }
+
+  has(ref: FeatureRef): boolean {
+    return lackOf(this.status.capabilities, ref) === undefined;
+  }
+
+  /** VMs of the suite's making, as the driver lists them. */
+  async vms(): Promise<DriverVm[]> {
+    const listed = await this.driver.list(AbortSignal.timeout(60_000));
+    return listed.filter(isReadable).filter(({ name }) => name.startsWith(this.bench.prefix));
+  }
+
+  body(input: Partial<CreateVm>): CreateVm {
+    return CreateVm.parse({ name: this.name(), memoryMiB: this.bench.memoryMiB, ...input });
+  }
+
+  run<Result>(method: (driver: HypervisorDriver, context: OperationContext) => Promise<Result>): Promise<Result> {
+    return new TestOperation().run((context) => method(this.driver, context));
+  }
+
+  tell(notes: readonly string[] = []): void {
+    this.#notes.push(...notes);
+  }
+
+  /** Notes the files of a VM that is deleted and whose disks are to stay. */
+  async keepFilesOf(nativeId: NativeId): Promise<void> {
+    for (const { path, users } of await this.bench.files()) if (users.includes(nativeId)) this.#kept.add(path);
+  }
+
+  /** What is not as it should be, in sentences. */
+  async faults(): Promise<string[]> {
+    const [vms, seen, files] = await Promise.all([this.vms(), this.bench.otherTool.see(), this.bench.files()]);
+    const told = this.#notes.join('\n');
+    return [
+      ...files
+        .filter(({ missing }) => missing)
+        .map(({ path, users }) => `${path} is gone, and ${users.join(', ')} needs it`),
+      ...files
+        .filter(
+          ({ path, users, missing }) => users.length === 0 && !missing && !this.#kept.has(path) && !told.includes(path),
+        )
+        .map(({ path }) => `${path} is left, nobody needs it, and nothing says so`),
+      ...this.#disagreements(vms, seen),
+    ];
+  }
+
+  #disagreements(vms: readonly DriverVm[], seen: Awaited<ReturnType<Bench['otherTool']['see']>>): string[] {
+    const told = new Map(vms.map((vm) => [vm.nativeId, vm]));
+    const others = seen.filter(({ name }) => this.odd === undefined || nameKey(name) !== nameKey(this.odd.name));
+    const missing = others.filter(({ nativeId }) => !told.has(nativeId));
+    const wrong = others.flatMap(({ nativeId, name, state }) => {
+      const vm = told.get(nativeId);
+      const same = vm === undefined || (vm.state === state && vm.name.normalize('NFC') === name.normalize('NFC'));
+      return same ? [] : [`${nativeId} is "${name}" and ${state}, and the driver says "${vm.name}" and ${vm.state}`];
+    });
+    const seenIds = new Set(seen.map(({ nativeId }) => nativeId));
+    return [
+      ...missing.map(({ nativeId, name }) => `${nativeId}, "${name}", is not in the list of the driver`),
+      ...vms.filter(({ nativeId }) => !seenIds.has(nativeId)).map(({ name }) => `"${name}" is listed and not there`),
+      ...wrong,
+    ];
+  }
+}
+
+/** Refusals that a random request may well meet; anything else is a fault of the driver. */
+const expected = ['wrong-state', 'capability-missing', 'name-taken', 'invalid-input', 'snapshot-not-found'];
+
+/** Throws what is no refusal; a refusal is an answer like others. */
+export function refusalOf(error: unknown): string {
+  if (error instanceof ProblemError && expected.includes(error.code)) return `refused: ${error.code}`;
+  throw error;
+}
