@@ -101,8 +101,9 @@ story('sorts by every key in both directions, in the same order whatever the siz
     name: ({ name }) => name.normalize('NFC').toLowerCase(),
     host: ({ host }) => host,
     state: ({ state }) => state,
-    cpus: ({ cpus }) => cpus,
-    memoryMiB: ({ memoryMiB }) => memoryMiB,
+    // What is unknown comes before everything that is known.
+    cpus: ({ cpus = -1 }) => cpus,
+    memoryMiB: ({ memoryMiB = -1 }) => memoryMiB,
     createdAt: ({ createdAt }) => Date.parse(createdAt),
     observedAt: ({ observedAt }) => Date.parse(observedAt),
   };

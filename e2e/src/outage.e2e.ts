@@ -18,7 +18,7 @@ story('remembers a host that is dead, with its machines, also when it is started
     (await admin.GET('/api/v1/providers/status')).data.providers.find((one) => one.host === host)!;
   const { items } = (await admin.GET('/api/v1/vms', { params: { query: { limit: 500 } } })).data;
   const running = items.filter(({ state }) => state === 'running');
-  const sum = (numbers: number[]) => numbers.reduce((total, one) => total + one, 0);
+  const sum = (numbers: (number | undefined)[]) => numbers.reduce<number>((total, one = 0) => total + one, 0);
   await eventually(async () => {
     const { hosts, vms, cpus, memoryMiB, load, operations } = await summary();
     expect(hosts).toEqual({ total: 2, ready: 2, draining: 0, offline: 0 });
@@ -31,7 +31,7 @@ story('remembers a host that is dead, with its machines, also when it is started
   });
   const alive = await provider(b);
   expect(alive).toMatchObject({ state: 'ready', health: { status: 'healthy' }, vms: 10 });
-  expect(alive.capabilities.snapshots).toEqual({ available: true });
+  expect(alive.capabilities.snapshots).toMatchObject({ available: true, features: { uefi: { available: true } } });
 
   await stack.kill(`agent-${b}`);
   await hostIsOffline(admin, b);
