@@ -1,5 +1,6 @@
 import {
   ProblemError,
+  requireFits,
   type CreateVm,
   type DiskInput,
   type Firmware,
@@ -13,6 +14,7 @@ import { buildDomainXml, diskDevice } from '../domain/domain-xml.ts';
 import { isDisk } from '../domain/domain-reader.ts';
 import type { DiskSource } from '../domain/disk-source.ts';
 import type { Machines } from '../domain/machines.ts';
+import type { HostLimits } from '../host-limits.ts';
 import type { Networks } from '../networks.ts';
 import type { ImageLibrary } from '../storage/image-library.ts';
 import { GIB, orUndefined, unmanaged, type StoragePool } from '../storage/storage-pool.ts';
@@ -41,6 +43,7 @@ export class Creation {
   readonly #images: ImageLibrary;
   readonly #networks: Networks;
   readonly #accelerator: Accelerator;
+  readonly #limits: HostLimits;
 
   constructor(parts: {
     libvirt: Libvirt;
@@ -49,6 +52,7 @@ export class Creation {
     images: ImageLibrary;
     networks: Networks;
     accelerator: Accelerator;
+    limits: HostLimits;
   }) {
     this.#libvirt = parts.libvirt;
     this.#machines = parts.machines;
@@ -56,6 +60,7 @@ export class Creation {
     this.#images = parts.images;
     this.#networks = parts.networks;
     this.#accelerator = parts.accelerator;
+    this.#limits = parts.limits;
   }
 
   async create(input: CreateVm, context: OperationContext): Promise<Made> {
@@ -66,7 +71,10 @@ export class Creation {
     await journal.step({
       name: 'check name and networks',
       native: 'domain_lookup_by_name',
-      act: () => this.#check(input.name, uuid, nics),
+      act: async () => {
+        requireFits(input, { limits: await this.#limits.read(), capacity: {} });
+        await this.#check(input.name, uuid, nics);
+      },
     });
     context.progress(5);
 
