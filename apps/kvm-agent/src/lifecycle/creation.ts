@@ -14,10 +14,11 @@ import { buildDomainXml, diskDevice } from '../domain/domain-xml.ts';
 import { isDisk } from '../domain/domain-reader.ts';
 import type { DiskSource } from '../domain/disk-source.ts';
 import type { Machines } from '../domain/machines.ts';
+import { refuseTakenName } from '../domain/names.ts';
 import type { HostLimits } from '../host-limits.ts';
 import type { Networks } from '../networks.ts';
 import type { ImageLibrary } from '../storage/image-library.ts';
-import { GIB, orUndefined, unmanaged, type StoragePool } from '../storage/storage-pool.ts';
+import { GIB, unmanaged, type StoragePool } from '../storage/storage-pool.ts';
 import { readVolume } from '../storage/volume-facts.ts';
 import { diskVolumeName, seedVolumeName } from './derived-ids.ts';
 import { powerOnNew, undefineNew } from './new-machine.ts';
@@ -129,9 +130,7 @@ export class Creation {
   }
 
   async #check(name: string, uuid: NativeId, nics: readonly ResolvedNic[]): Promise<void> {
-    const namesake = await orUndefined(this.#libvirt.domains.getByName(name));
-    if (namesake && namesake.uuid !== uuid)
-      throw new ProblemError('name-taken', `A VM called "${name}" is already on this host: ${namesake.uuid}.`);
+    await refuseTakenName(this.#libvirt, name, uuid);
     await this.#networks.check(nics, '/nics');
   }
 

@@ -143,19 +143,19 @@ export const noSnapshotsWithoutMemory =
 /** Whether a snapshot holds the content of a disk. */
 const isKept = (disk: DomainDisk): boolean => isDisk(disk) && !disk.readonly;
 
-/** Throws `host-rejected` for disks that libvirt would refuse after it has begun. */
+/** Throws `capability-missing` for disks that libvirt would refuse after it has begun. */
 export function requireDisksForSnapshot(disks: readonly DomainDisk[]): void {
   const kept = disks.filter(isKept);
   const other = kept.filter(({ format }) => format !== 'qcow2');
   if (other.length > 0) {
     const named = other.map(({ device, format }) => `${device} is ${format}`).join(', ');
     throw new ProblemError(
-      'host-rejected',
+      'capability-missing',
       `A snapshot is kept inside the disks, for which they have to be qcow2, and ${named}. A full clone has qcow2 disks only.`,
     );
   }
   if (kept.length === 0)
-    throw new ProblemError('host-rejected', 'A snapshot is kept inside the disks of a VM, and this VM has none.');
+    throw new ProblemError('capability-missing', 'A snapshot is kept inside the disks of a VM, and this VM has none.');
 }
 
 function snapshotNotFound(id: string): ProblemError {
