@@ -66,12 +66,13 @@ async function health(stack: Stack, path: 'healthz' | 'readyz'): Promise<string>
 story('lives while the bus is away, answers from memory, and keeps what it is asked for', async (stack) => {
   const { admin } = stack;
   const { id: vmId } = await createVm(admin, { host: a, name: 'patient' });
+  await populate(stack, a, 10, 'remembered');
   expect([await health(stack, 'healthz'), await health(stack, 'readyz')]).toEqual(['200 alive', '200 ready']);
   await stack.kill('nats-server');
   await eventually(async () => expect(await health(stack, 'readyz')).toMatch(/^503 Not ready\. .*bus: /));
   expect(await health(stack, 'healthz')).toBe('200 alive');
   expect((await readVm(admin, vmId)).name).toBe('patient');
-  const { data: list } = await admin.GET('/api/v1/vms', { params: { query: { q: 'counted' } } });
+  const { data: list } = await admin.GET('/api/v1/vms', { params: { query: { q: 'remembered' } } });
   expect(list.items).toHaveLength(10);
   const { data: hosts } = await admin.GET('/api/v1/providers/status');
   expect(hosts.providers.map(({ state }) => state)).toEqual(['ready', 'ready']);

@@ -52,7 +52,10 @@ describe('the console of a domain', () => {
 
   it.each([
     ['a port', `<graphics type='vnc' port='-1' autoport='yes'><listen type='address' address='127.0.0.1'/></graphics>`],
-    ['a password', `<graphics type='vnc' port='-1' autoport='yes' passwd='s3cret'><listen type='address' address='127.0.0.1'/></graphics>`],
+    [
+      'a password',
+      `<graphics type='vnc' port='-1' autoport='yes' passwd='s3cret'><listen type='address' address='127.0.0.1'/></graphics>`,
+    ],
     ['a socket and a password', `<graphics type='vnc' passwd='s3cret'><listen type='socket'/></graphics>`],
   ])(
     'with %s lets the viewer in, who needs to know nothing of it',
@@ -89,7 +92,10 @@ describe('the console of a domain', () => {
       const none = await host.define({ name: 'none', devices: `<serial type='pty'/>` });
       await none.start();
       expect(await host.driver.get(none.uuid)).toMatchObject({ display: false });
-      await expect(look(none)).rejects.toMatchObject({ code: 'host-rejected', message: expect.stringContaining('no VNC') });
+      await expect(look(none)).rejects.toMatchObject({
+        code: 'host-rejected',
+        message: expect.stringContaining('no VNC'),
+      });
 
       // Below its own folder libvirt gives each machine a path of its own, whatever the definition says.
       const path = join(tmpdir(), `${host.prefix}both.vnc`);

@@ -48,7 +48,11 @@ export function toProblem(error: unknown): unknown {
     'host-rejected';
   const said = foreignText(error.message);
   const more = advice[code];
-  return new ProblemError(code, more === undefined ? `libvirt: ${said}` : `libvirt: ${said.replace(/\.$/, '')}.${more}`, {
-    cause: error,
-  });
+  return new ProblemError(
+    code,
+    more === undefined ? `libvirt: ${said}` : `libvirt: ${said.replace(/\.$/, '')}.${more}`,
+    {
+      cause: error,
+    },
+  );
 }

@@ -3,7 +3,7 @@ import type { Disk } from '@polyvirt/contracts';
 import { gibOf } from '@polyvirt/hypervisor';
 import { CallTimeoutError, isBusy, type Domain } from '@polyvirt/node-libvirt';
 import type { StoragePool } from '../storage/storage-pool.ts';
-import { sourceKey } from './disk-source.ts';
+import { sourceKey, type DiskSource } from './disk-source.ts';
 import type { DomainDisk } from './domain-reader.ts';
 
 /** A QEMU that works answers in milliseconds. */
@@ -29,7 +29,7 @@ export class DiskFacts {
   async of(domain: Domain, disks: readonly DomainDisk[]): Promise<Disk[]> {
     const [sizes, paths] = await Promise.all([
       this.#sizesOf(domain, disks),
-      Promise.all(disks.map(({ source }) => source && this.#storage.pathOf(source).catch(() => undefined))),
+      Promise.all(disks.map(({ source }) => this.#pathOf(source))),
     ]);
     return disks.map((disk, index) => {
       const bytes = sizes?.get(keyOf(disk));
@@ -40,6 +40,10 @@ export class DiskFacts {
         ...(path === undefined ? {} : { path }),
       };
     });
+  }
+
+  async #pathOf(source: DiskSource | undefined): Promise<string | undefined> {
+    return source && (await this.#storage.pathOf(source).catch(() => undefined));
   }
 
   /** Forgets the machines that are not there any more. */

@@ -63,7 +63,7 @@ export interface DomainDisk {
 }
 
 export interface DomainNic {
-  readonly mac: Nic['mac'];
+  readonly mac: string;
   readonly network: Nic['network'];
   /** The device on the host, while it runs: `vnet0`. */
   readonly interface: string | undefined;

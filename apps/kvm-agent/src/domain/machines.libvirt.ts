@@ -59,9 +59,7 @@ describe('the inventory of libvirt', () => {
       await stuck.start();
       await host.driver.metrics.sweep();
       pid = await host.freeze(stuck);
-      snapshot = stuck.createSnapshot(
-        `<domainsnapshot><name>s</name><memory snapshot='internal'/></domainsnapshot>`,
-      );
+      snapshot = stuck.createSnapshot(`<domainsnapshot><name>s</name><memory snapshot='internal'/></domainsnapshot>`);
       snapshot.catch(() => undefined);
       await host.until(async () => (await stuck.snapshots()).length > 0);
     }, timeoutMs);

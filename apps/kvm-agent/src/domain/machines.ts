@@ -59,7 +59,9 @@ export class Machines {
   async state(domain: Domain): Promise<VmState> {
     const [status, hasManagedSave] = await Promise.all([domain.state(), domain.hasManagedSave()]);
     const state = stateOf(status, hasManagedSave);
-    return state === 'crashed' && !hasProcess(status) && (await this.definition(domain)).crashSettled ? 'stopped' : state;
+    return state === 'crashed' && !hasProcess(status) && (await this.definition(domain)).crashSettled
+      ? 'stopped'
+      : state;
   }
 
   /** The definition of the next start: what a machine that is off consists of. */

@@ -52,7 +52,12 @@ describe('disks of every kind', () => {
       undefined,
     ]);
     expect(disks[5]!.source).toEqual({ kind: 'volume', pool: 'case-pool', volume: 'case-a.qcow2' });
-    expect(disks[0]!.source).toMatchObject({ kind: 'network', protocol: 'rbd', name: 'pool1/img1', hosts: ['10.0.0.9'] });
+    expect(disks[0]!.source).toMatchObject({
+      kind: 'network',
+      protocol: 'rbd',
+      name: 'pool1/img1',
+      hosts: ['10.0.0.9'],
+    });
   });
 
   it('wait for the next start when the running machine has others, also behind the same device', () => {
@@ -180,15 +185,35 @@ describe('displays', () => {
   const vnc = (graphics: string) => readDomain(domain({ devices: graphics })).vnc;
 
   it.each([
-    ['a socket of libvirt', `<graphics type='vnc' socket='/q/v.sock'><listen type='socket' socket='/q/v.sock'/></graphics>`, { path: '/q/v.sock' }],
-    ['a socket in the listener', `<graphics type='vnc'><listen type='socket' socket='/q/v.sock'/></graphics>`, { path: '/q/v.sock' }],
+    [
+      'a socket of libvirt',
+      `<graphics type='vnc' socket='/q/v.sock'><listen type='socket' socket='/q/v.sock'/></graphics>`,
+      { path: '/q/v.sock' },
+    ],
+    [
+      'a socket in the listener',
+      `<graphics type='vnc'><listen type='socket' socket='/q/v.sock'/></graphics>`,
+      { path: '/q/v.sock' },
+    ],
     ['a port', `<graphics type='vnc' port='5901' listen='127.0.0.1'/>`, { host: '127.0.0.1', port: 5901 }],
-    ['a port of a listener', `<graphics type='vnc' port='5901'><listen type='address' address='10.1.2.3'/></graphics>`, { host: '10.1.2.3', port: 5901 }],
+    [
+      'a port of a listener',
+      `<graphics type='vnc' port='5901'><listen type='address' address='10.1.2.3'/></graphics>`,
+      { host: '10.1.2.3', port: 5901 },
+    ],
     ['all addresses', `<graphics type='vnc' port='5901' listen='0.0.0.0'/>`, { host: '127.0.0.1', port: 5901 }],
-    ['all addresses of IPv6', `<graphics type='vnc' port='5901'><listen type='address' address='::'/></graphics>`, { host: '::1', port: 5901 }],
+    [
+      'all addresses of IPv6',
+      `<graphics type='vnc' port='5901'><listen type='address' address='::'/></graphics>`,
+      { host: '::1', port: 5901 },
+    ],
     ['no listener', `<graphics type='vnc' port='-1'><listen type='none'/></graphics>`, undefined],
     ['a port that is not chosen yet', `<graphics type='vnc' port='-1' autoport='yes'/>`, undefined],
-    ['another display beside it', `<graphics type='spice' port='5900'/><graphics type='vnc' port='5901'/>`, { host: '127.0.0.1', port: 5901 }],
+    [
+      'another display beside it',
+      `<graphics type='spice' port='5900'/><graphics type='vnc' port='5901'/>`,
+      { host: '127.0.0.1', port: 5901 },
+    ],
   ])('listen on %s', (_, graphics, address) => {
     expect(vnc(graphics)).toEqual({ address, password: undefined });
   });

@@ -21,8 +21,8 @@ export function stateOf({ state, reason }: DomainStatus, hasManagedSave: boolean
   switch (state) {
     case DomainState.RUNNING:
     case DomainState.BLOCKED:
-    // The guest has ended; QEMU is about to.
     case DomainState.SHUTDOWN:
+      // Of SHUTDOWN the guest has ended, and QEMU is about to.
       return 'running';
     case DomainState.PAUSED:
       if (reason === PausedReason.STARTING_UP) return 'stopped';

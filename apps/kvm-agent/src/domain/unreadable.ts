@@ -22,7 +22,9 @@ export async function part<Result>(what: string, reading: Promise<Result>): Prom
 function asUnreadable(what: string, error: unknown): unknown {
   if (isGone(error) || isOffline(error) || error instanceof ProblemError) return error;
   if (error instanceof CallTimeoutError)
-    return new ProblemError('timed-out', `libvirt did not answer in time when asked for its ${what}.`, { cause: error });
+    return new ProblemError('timed-out', `libvirt did not answer in time when asked for its ${what}.`, {
+      cause: error,
+    });
   const said = foreignText(error instanceof Error ? error.message : String(error)).replace(/\.$/, '');
   return new ProblemError('host-rejected', `libvirt cannot give its ${what} now: ${said}.${adviceOn(what)}`, {
     cause: error,

@@ -33,6 +33,10 @@ type Base = {
 /** The disks of a clone, in their order, and the files below them that were disks of other machines. */
 type Copied = { paths: string[]; bases: string[] };
 
+/** Why a host with libvirt lacks the feature of that name. */
+export const noLinkedCloneOfSnapshot =
+  'A snapshot inside a qcow2 file cannot be the base of a linked clone. Make a full clone of it.';
+
 /** Copies machines. The UUID of the copy is the id of the operation. */
 export class Cloning implements CloneFacet {
   readonly #libvirt: Libvirt;
@@ -109,11 +113,7 @@ export class Cloning implements CloneFacet {
     const snapshots = await source.snapshots();
     if (snapshot !== undefined && !snapshots.some((candidate) => candidate.name === snapshot))
       throw new ProblemError('snapshot-not-found', `The VM has no snapshot "${snapshot}".`);
-    if (linked && snapshot !== undefined)
-      throw new ProblemError(
-        'capability-missing',
-        'A snapshot inside a qcow2 file cannot be the base of a linked clone. Make a full clone of it.',
-      );
+    if (linked && snapshot !== undefined) throw new ProblemError('capability-missing', noLinkedCloneOfSnapshot);
     if (linked && snapshots.length > 0)
       throw new ProblemError(
         'wrong-state',

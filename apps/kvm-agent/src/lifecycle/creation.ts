@@ -1,5 +1,6 @@
 import {
   ProblemError,
+  requireFits,
   type CreateVm,
   type DiskInput,
   type Firmware,
@@ -14,6 +15,7 @@ import { isDisk } from '../domain/domain-reader.ts';
 import type { DiskSource } from '../domain/disk-source.ts';
 import type { Machines } from '../domain/machines.ts';
 import { refuseTakenName } from '../domain/names.ts';
+import type { HostLimits } from '../host-limits.ts';
 import type { Networks } from '../networks.ts';
 import type { ImageLibrary } from '../storage/image-library.ts';
 import { GIB, unmanaged, type StoragePool } from '../storage/storage-pool.ts';
@@ -42,6 +44,7 @@ export class Creation {
   readonly #images: ImageLibrary;
   readonly #networks: Networks;
   readonly #accelerator: Accelerator;
+  readonly #limits: HostLimits;
 
   constructor(parts: {
     libvirt: Libvirt;
@@ -50,6 +53,7 @@ export class Creation {
     images: ImageLibrary;
     networks: Networks;
     accelerator: Accelerator;
+    limits: HostLimits;
   }) {
     this.#libvirt = parts.libvirt;
     this.#machines = parts.machines;
@@ -57,6 +61,7 @@ export class Creation {
     this.#images = parts.images;
     this.#networks = parts.networks;
     this.#accelerator = parts.accelerator;
+    this.#limits = parts.limits;
   }
 
   async create(input: CreateVm, context: OperationContext): Promise<Made> {
@@ -67,7 +72,10 @@ export class Creation {
     await journal.step({
       name: 'check name and networks',
       native: 'domain_lookup_by_name',
-      act: () => this.#check(input.name, uuid, nics),
+      act: async () => {
+        requireFits(input, { limits: await this.#limits.read(), capacity: {} });
+        await this.#check(input.name, uuid, nics);
+      },
     });
     context.progress(5);
 

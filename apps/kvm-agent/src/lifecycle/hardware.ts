@@ -30,12 +30,7 @@ export class Hardware {
   readonly #networks: Networks;
   readonly #waiter: StateWaiter;
 
-  constructor(parts: {
-    machines: Machines;
-    storage: StoragePool;
-    networks: Networks;
-    waiter: StateWaiter;
-  }) {
+  constructor(parts: { machines: Machines; storage: StoragePool; networks: Networks; waiter: StateWaiter }) {
     this.#machines = parts.machines;
     this.#growth = new DiskGrowth(parts.storage);
     this.#networks = parts.networks;

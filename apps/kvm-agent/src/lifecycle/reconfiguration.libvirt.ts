@@ -51,7 +51,10 @@ describe('changes of a domain', () => {
     async () => {
       const { uuid } = await host.define({ name: 'numa', head: NUMA });
       expect(await host.driver.get(uuid)).toMatchObject({ memoryMiB: 128, cpus: 2 });
-      const problem = { code: 'host-rejected', message: expect.stringMatching(/2 NUMA cells \(64 \+ 64 MiB\).*virsh edit/) };
+      const problem = {
+        code: 'host-rejected',
+        message: expect.stringMatching(/2 NUMA cells \(64 \+ 64 MiB\).*virsh edit/),
+      };
       await refuses(uuid, { memoryMiB: 256 }, problem);
       await refuses(uuid, { cpus: 1, memoryMiB: 256 }, problem);
       expect(await apply(uuid, { memoryMiB: 128 })).toMatchObject({ effect: 'unchanged' });
@@ -63,8 +66,16 @@ describe('changes of a domain', () => {
     'beyond what a machine of its type or the host can have are refused with both numbers',
     async () => {
       const { uuid } = await host.define({ name: 'limits' });
-      await refuses(uuid, { cpus: 1_024 }, { code: 'insufficient-capacity', message: expect.stringMatching(/1,024 .*255/) });
-      await refuses(uuid, { memoryMiB: 9_999_999 }, { code: 'insufficient-capacity', message: expect.stringContaining('9,999,999') });
+      await refuses(
+        uuid,
+        { cpus: 1_024 },
+        { code: 'insufficient-capacity', message: expect.stringMatching(/1,024 .*255/) },
+      );
+      await refuses(
+        uuid,
+        { memoryMiB: 9_999_999 },
+        { code: 'insufficient-capacity', message: expect.stringContaining('9,999,999') },
+      );
     },
     timeoutMs,
   );
@@ -106,8 +117,12 @@ describe('changes of a domain', () => {
       const mac = '52:54:00:ab:06:01';
       await host.define({ name: 'holder', devices: `<interface type='user'><mac address='${mac}'/></interface>` });
       const { uuid } = await host.define({ name: 'wanting' });
-      const nic = (more: object) => ({ cpus: 2, addNics: [{ network: 'default', address: 'auto', ...more }] }) as ReconfigureVm;
-      const at = (pointer: string) => ({ code: 'invalid-input', extras: { errors: [expect.objectContaining({ pointer })] } });
+      const nic = (more: object) =>
+        ({ cpus: 2, addNics: [{ network: 'default', address: 'auto', ...more }] }) as ReconfigureVm;
+      const at = (pointer: string) => ({
+        code: 'invalid-input',
+        extras: { errors: [expect.objectContaining({ pointer })] },
+      });
       for (const address of [gateway!, '10.9.9.9', 'fd00::5'])
         await refuses(uuid, nic({ address }), at('/addNics/0/address'));
       for (const wrong of [mac, '01:00:5e:00:00:01', 'ff:ff:ff:ff:ff:ff'])
@@ -134,9 +149,7 @@ describe('changes of a domain', () => {
             journal: {
               step: (step) =>
                 context.journal.step(
-                  step.name === 'rename'
-                    ? { ...step, act: () => Promise.reject(new Error('made to fail')) }
-                    : step,
+                  step.name === 'rename' ? { ...step, act: () => Promise.reject(new Error('made to fail')) } : step,
                 ),
             },
           },

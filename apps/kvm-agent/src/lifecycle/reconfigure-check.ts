@@ -60,7 +60,12 @@ export class ReconfigureCheck {
     if (cpus > now) requireFits({ cpus }, { limits: await this.#limits.of(machine), capacity: {} });
     if (cpus <= maximumCpus || !topology) return;
     const { sockets, dies, cores, threads } = topology;
-    const parts = [counted(sockets, 'socket'), counted(dies, 'die'), counted(cores, 'core'), counted(threads, 'thread')];
+    const parts = [
+      counted(sockets, 'socket'),
+      counted(dies, 'die'),
+      counted(cores, 'core'),
+      counted(threads, 'thread'),
+    ];
     const detail = `The VM has room for ${maximumCpus} CPUs: its topology is ${parts.join(' × ')}. For more, change the topology with virsh edit.`;
     throw new ProblemError('invalid-input', detail, { errors: [{ pointer: '/cpus', detail }] });
   }
@@ -124,7 +129,9 @@ export class ReconfigureCheck {
     context: OperationContext,
   ): Promise<void> {
     const removed = new Set(input.removeNics);
-    const keeps = nics.filter(({ mac }) => !removed.has(mac)).map(({ mac, network }) => ({ mac, network, addresses: [] }));
+    const keeps = nics
+      .filter(({ mac }) => !removed.has(mac))
+      .map(({ mac, network }) => ({ mac, network, addresses: [] }));
     await this.#networks.check(newNics(input, context), '/addNics', {
       nativeId: domain.uuid,
       keeps: { name, nics: keeps },

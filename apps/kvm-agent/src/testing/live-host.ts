@@ -120,13 +120,15 @@ export class LiveHost {
 
   async close(): Promise<void> {
     for (const pid of [...this.#stopped]) this.thaw(pid);
-    for (const domain of await this.libvirt.domains.list()) {
-      if (!domain.name.startsWith(this.prefix)) continue;
-      if (await domain.isActive()) await domain.destroy();
-      const all = { nvram: true, snapshotsMetadata: true, managedSave: true, checkpointsMetadata: true };
-      // A transient one is gone with its process.
-      await domain.undefine(all).catch(() => undefined);
-    }
+    const domains = (await this.libvirt.domains.list()).filter(({ name }) => name.startsWith(this.prefix));
+    await Promise.all(
+      domains.map(async (domain) => {
+        if (await domain.isActive()) await domain.destroy();
+        const all = { nvram: true, snapshotsMetadata: true, managedSave: true, checkpointsMetadata: true };
+        // A transient one is gone with its process.
+        await domain.undefine(all).catch(() => undefined);
+      }),
+    );
     const pool = await this.libvirt.pools.find(this.pool.name);
     if (pool) {
       if (await pool.isActive()) await pool.destroy();

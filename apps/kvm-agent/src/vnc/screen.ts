@@ -25,7 +25,8 @@ export async function enterScreen(stream: Duplex, password: string | undefined):
   const reader = new ByteReader(stream);
   try {
     const version = (await reader.read(VERSION.length)).toString('latin1');
-    if (!/^RFB 003\.00[89]\n$/.test(version)) throw rejected(`What answers is no VNC server of version 3.8: ${version}`);
+    if (!/^RFB 003\.00[89]\n$/.test(version))
+      throw rejected(`What answers is no VNC server of version 3.8: ${version}`);
     stream.write(VERSION);
     await authenticate(stream, reader, password);
     stream.write(Buffer.from([1]));
@@ -47,7 +48,9 @@ async function authenticate(stream: Duplex, reader: ByteReader, password: string
       'The display asks for a way to log in that the agent does not know (TLS or SASL, set in qemu.conf). Allow a password or none.',
     );
   else if (password === undefined)
-    throw rejected('The display has a password that is not in the definition of the VM, and the agent does not know it.');
+    throw rejected(
+      'The display has a password that is not in the definition of the VM, and the agent does not know it.',
+    );
   else {
     stream.write(Buffer.from([PASSWORD]));
     stream.write(answerTo(await reader.read(16), password));

@@ -31,6 +31,9 @@ export function hindranceTo(
       reason: 'It is transient: its host forgets it as soon as it is off. Make it permanent on its host first.',
     };
   if (action === 'console' && display === false)
-    return { code: 'host-rejected', reason: 'It has no display that a console could show. Give it one on its host first.' };
+    return {
+      code: 'host-rejected',
+      reason: 'It has no display that a console could show. Give it one on its host first.',
+    };
   return undefined;
 }

@@ -138,13 +138,7 @@ export class Statistics {
     this.bulk ??= this.openLink();
     const link = this.bulk;
     try {
-      return await request(
-        await link.connection(),
-        domains,
-        mask & SAFE_MASK || statsGroups.state,
-        flags,
-        timeoutMs,
-      );
+      return await request(await link.connection(), domains, mask & SAFE_MASK || statsGroups.state, flags, timeoutMs);
     } catch (error) {
       if (!(error instanceof CallTimeoutError) && !(error instanceof LibvirtError)) throw error;
       // Not even the daemon's memory can be read: the others have their readings, and these are probed one by one.
