@@ -178,9 +178,7 @@ describe('on libvirt, a machine', () => {
     'grows with its snapshots where the kind of its disk lets it, and else is told what would help',
     async () => {
       const grow = ({ uuid }: Domain) =>
-        host.run((context) =>
-          host.driver.reconfigure.apply(uuid, { disks: [{ device: 'vda', sizeGiB: 1 }] }, context),
-        );
+        host.run((context) => host.driver.reconfigure.apply(uuid, { disks: [{ device: 'vda', sizeGiB: 1 }] }, context));
       const modern = await host.define({ name: 'modern', devices: diskXml(await newDisk('modern.qcow2')) });
       const old = await machine('old');
       for (const { uuid } of [modern, old]) await take(uuid, 's');
