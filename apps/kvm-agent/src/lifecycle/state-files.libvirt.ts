@@ -29,7 +29,8 @@ describe('on libvirt, the state of a machine', () => {
   }, timeoutMs);
 
   const name = () => `${host.prefix}vm-${(machines += 1)}`;
-  const nvramOf = (domain: Domain) => domain.xml({ inactive: true }).then((xml) => /<nvram[^>]*>([^<]+)/.exec(xml)?.[1]);
+  const nvramOf = (domain: Domain) =>
+    domain.xml({ inactive: true }).then((xml) => /<nvram[^>]*>([^<]+)/.exec(xml)?.[1]);
   const make = async (input: Partial<CreateVm> = {}): Promise<NativeId> => {
     const body = CreateVm.parse({ name: name(), memoryMiB: 64, firmware: 'uefi', ...input });
     return (await host.run((context) => host.driver.create(body, context))).nativeId;
@@ -190,7 +191,10 @@ describe('on libvirt, the state of a machine', () => {
       await expectProblem('capability-missing', take());
       expect(await host.stateOf(nativeId)).toBe('running');
       const { capabilities } = await host.driver.probe();
-      expect(capabilities.snapshots.features?.['uefi']).toMatchObject({ available: false, reason: expect.stringMatching(/\S/) });
+      expect(capabilities.snapshots.features?.['uefi']).toMatchObject({
+        available: false,
+        reason: expect.stringMatching(/\S/),
+      });
     },
     timeoutMs,
   );

@@ -22,7 +22,9 @@ describe('a snapshot inside the disks', () => {
 
   it('leaves out what is not written to', () => {
     const medium = disk('sda', 'raw', { kind: 'cdrom', readonly: true });
-    expect(() => requireDisksForSnapshot([disk('vda', 'qcow2'), disk('vdb', 'raw', { readonly: true }), medium])).not.toThrow();
+    expect(() =>
+      requireDisksForSnapshot([disk('vda', 'qcow2'), disk('vdb', 'raw', { readonly: true }), medium]),
+    ).not.toThrow();
   });
 });
 

@@ -111,6 +111,11 @@ export class Snapshots implements SnapshotFacet {
     if (await orUndefined(domain.snapshot(name)))
       throw new ProblemError('name-taken', `The VM already has a snapshot "${name}".`);
     requireDisksForSnapshot(disks);
+    if (!isOn(state) && (await domain.checkpointNames()).length > 0)
+      throw new ProblemError(
+        'wrong-state',
+        'libvirt takes a snapshot of a VM that has checkpoints (of backups) only while it runs. Start it first, or delete them with virsh checkpoint-delete.',
+      );
   }
 
   /** What the machine consists of now: one that is on may have other disks at its next start. */

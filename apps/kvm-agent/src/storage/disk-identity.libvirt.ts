@@ -26,13 +26,22 @@ describe('a disk on libvirt', () => {
   const disk = (type: string, source: string, device = 'vda', format = 'qcow2') =>
     `<disk type='${type}' device='disk'><driver name='qemu' type='${format}'/><source ${source}/><target dev='${device}' bus='virtio'/></disk>`;
   const byFile = (path: string, device?: string, format?: string) => disk('file', `file='${path}'`, device, format);
-  const byVolume = (name: string, device?: string) => disk('volume', `pool='${host.pool.name}' volume='${name}'`, device);
+  const byVolume = (name: string, device?: string) =>
+    disk('volume', `pool='${host.pool.name}' volume='${name}'`, device);
   const machine = async (devices: string): Promise<NativeId> =>
     (await host.define({ name: `vm-${(machines += 1)}`, devices })).uuid;
   const at = (name: string) => `${host.pool.path}/${name}`;
   /** As qemu-img, cp or a restore would: libvirt does not know of it. */
   const late = async (name: string, ...options: string[]) => {
-    await run('qemu-img', ['create', '-q', '-f', 'qcow2', ...options, at(name), ...(options.includes('-b') ? [] : ['32M'])]);
+    await run('qemu-img', [
+      'create',
+      '-q',
+      '-f',
+      'qcow2',
+      ...options,
+      at(name),
+      ...(options.includes('-b') ? [] : ['32M']),
+    ]);
     return at(name);
   };
   const remove = async (nativeId: NativeId, disks: 'delete' | 'keep' = 'delete') =>
