@@ -88,15 +88,15 @@ export async function openWorkstationBench(): Promise<Bench> {
         const nativeId = nativeIdOf(vmx, 'linux');
         paths.set(nativeId, vmx);
         const whole = readText(vmx);
-        // In turn: a link to itself, of which nobody can say which VM it is; a folder; and half of a file.
+        // In turn: a link to itself, of which nobody can say which VM it is; half of a file; and none that is a configuration.
         spoilt += 1;
-        const kind = (['loop', 'folder', 'half'] as const)[spoilt % 3]!;
+        const kind = (['loop', 'half', 'nonsense'] as const)[spoilt % 3]!;
         rmSync(vmx);
         if (kind === 'loop') symlinkSync(basename(vmx), vmx);
-        else if (kind === 'folder') symlinkSync('.', vmx);
-        else writeFileSync(vmx, whole.slice(0, whole.indexOf('virtualHW')));
+        else if (kind === 'half') writeFileSync(vmx, whole.slice(0, whole.indexOf('virtualHW')));
+        else writeFileSync(vmx, Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0, 10, 0x22, 0xff]));
         return {
-          ...(kind === 'half' && { nativeId }),
+          ...(kind !== 'loop' && { nativeId }),
           mend: async () => {
             rmSync(vmx);
             writeFileSync(vmx, whole);
