@@ -1,7 +1,6 @@
 import { ProblemError } from '@polyvirt/contracts';
 import { objectAt, textAt, type JsonObject } from './client/json.ts';
 import type { Pages } from './client/paging.ts';
-import type { Subnet } from './networks.ts';
 import { nameOf, uuidOf } from './vm/vm-reader.ts';
 
 export interface Cluster {
@@ -17,6 +16,8 @@ const KEEP_MS = 60_000;
 export class Clusters {
   readonly #pages: Pages;
   readonly #default: string | undefined;
+  /** As they were last shown, by UUID. */
+  readonly #names = new Map<string, string>();
   #kept: { readonly clusters: Cluster[]; readonly at: number } | undefined;
 
   /** `defaultCluster` is a name or a UUID. */
@@ -26,15 +27,17 @@ export class Clusters {
   }
 
   async list(signal: AbortSignal): Promise<Cluster[]> {
-    const clusters = (await this.#pages.all('/clusters', 'cluster', signal)).filter(runsVms).map(readCluster);
+    const found = (await this.#pages.all('/clusters', 'cluster', signal)).filter(runsVms).map(readCluster);
+    // One that Prism shows without a name for a while has that which it had.
+    const clusters = found.map((cluster) => ({ ...cluster, name: cluster.name || (this.#names.get(cluster.uuid) ?? cluster.uuid) }));
+    for (const { uuid, name } of clusters) this.#names.set(uuid, name);
     this.#kept = { clusters, at: performance.now() };
     return clusters;
   }
 
   /** UUID of the cluster that new VMs go to unless their network is on another; undefined when nothing says which. */
   async preferred(signal: AbortSignal): Promise<string | undefined> {
-    const clusters =
-      this.#kept && performance.now() - this.#kept.at < KEEP_MS ? this.#kept.clusters : await this.list(signal);
+    const clusters = await this.#known(signal);
     if (this.#default === undefined) return clusters.length === 1 ? clusters[0]!.uuid : undefined;
     const chosen = clusters.find(({ uuid, name }) => name === this.#default || uuid === this.#default);
     if (!chosen)
@@ -45,18 +48,23 @@ export class Clusters {
     return chosen.uuid;
   }
 
-  /** The cluster that all of a VM's networks are on. */
-  async forSubnets(subnets: readonly Subnet[], signal: AbortSignal): Promise<string> {
-    const named = [...new Set(subnets.flatMap(({ cluster }) => cluster ?? []))];
-    if (named.length > 1)
-      throw new ProblemError('invalid-input', 'The networks are on different clusters, and a VM is on one.');
-    const cluster = named[0] ?? (await this.preferred(signal));
-    if (cluster === undefined)
-      throw new ProblemError(
-        'host-rejected',
-        `Prism Central has several clusters (${names(this.#kept?.clusters ?? [])}). Set POLYVIRT_PRISM_CLUSTER to the one that new VMs go to.`,
-      );
-    return cluster;
+  /** @throws ProblemError when nothing says which cluster a VM without networks goes to */
+  async demandPreferred(signal: AbortSignal): Promise<string> {
+    const cluster = await this.preferred(signal);
+    if (cluster !== undefined) return cluster;
+    throw new ProblemError(
+      'host-rejected',
+      `Prism Central has several clusters (${names(await this.#known(signal))}). Set POLYVIRT_PRISM_CLUSTER to the one that new VMs go to.`,
+    );
+  }
+
+  /** Names by UUID. */
+  async names(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+    return new Map((await this.#known(signal)).map(({ uuid, name }) => [uuid, name]));
+  }
+
+  async #known(signal: AbortSignal): Promise<Cluster[]> {
+    return this.#kept && performance.now() - this.#kept.at < KEEP_MS ? this.#kept.clusters : this.list(signal);
   }
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import { ProblemError, type NativeId } from '@polyvirt/contracts';
+import { foreignText, ProblemError, type NativeId } from '@polyvirt/contracts';
 import { allow, type ConsoleFacet } from '@polyvirt/hypervisor';
 import { createWebSocketStream, WebSocket } from 'ws';
 import { objectAt, objectsAt, textAt, type JsonObject } from './client/json.ts';
@@ -64,7 +64,7 @@ export class PrismConsole implements ConsoleFacet {
     if (status === 'QUEUED' || status === 'RUNNING') return undefined;
     throw new ProblemError(
       'host-rejected',
-      `Prism gave no console token: ${textAt(data, 'legacyErrorMessage') ?? `the task ended as ${status}`}.`,
+      `Prism gave no console token: ${foreignText(textAt(data, 'legacyErrorMessage') ?? `the task ended as ${status}`)}.`,
     );
   }
 
@@ -83,7 +83,7 @@ export class PrismConsole implements ConsoleFacet {
           reject(
             signal.aborted
               ? (signal.reason as Error)
-              : new ProblemError('host-rejected', `The console does not open: ${error.message}`, { cause: error }),
+              : new ProblemError('host-rejected', `The console does not open: ${foreignText(error.message)}`, { cause: error }),
           ),
         );
       });

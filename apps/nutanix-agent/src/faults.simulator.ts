@@ -4,22 +4,26 @@ import { CreateVm, ProblemError } from '@polyvirt/contracts';
 import type { OperationContext } from '@polyvirt/hypervisor';
 import { TestOperation } from '@polyvirt/hypervisor/testing';
 import { objectAt, objectsAt, textAt, type JsonObject } from './client/json.ts';
-import { isUnfinished } from './client/tasks.ts';
-import type { PrismDriver } from './prism.driver.ts';
+import type { PrismDriver, PrismDriverOptions } from './prism.driver.ts';
 import { NOTES } from './snapshots/snapshot-notes.ts';
+import { Deadlines } from './testing/deadlines.ts';
 import {
   faultCases,
+  noPatience,
   operations,
   type Call,
   type Ending,
   type FaultCase,
+  type Operation,
   type OperationName,
 } from './testing/fault-matrix.ts';
 import { driverOn } from './testing/prism-bench.ts';
 import { PrismSimulator, type SimulatorFault } from './testing/prism-simulator.ts';
 
-/** No operation may take longer, whatever Prism does. */
-const DEADLINE_MS = 10_000;
+/** No operation may wait any of the driver's longer patiences out, whatever Prism does. */
+const DEADLINE_MS = 30_000;
+const LONG_MS = 2 * DEADLINE_MS;
+const TEST_MS = 3 * DEADLINE_MS;
 const force = { force: true, timeoutSeconds: 5 };
 const forAll = new AbortController().signal;
 
@@ -30,44 +34,46 @@ interface Attempt {
 }
 
 let simulator: PrismSimulator;
-let driver: PrismDriver;
-/** Gives up soon. */
-let hasty: PrismDriver;
-/** With as much patience as in real life, for a Prism that comes back. */
-let enduring: PrismDriver;
+const deadlines = new Deadlines();
+/** By the options in which they differ from one that is patient in everything. */
+const drivers = new Map<string, PrismDriver>();
 
 beforeAll(async () => {
   simulator = await PrismSimulator.start({ args: ['--seed-vms', '3'] });
-  const looks = { firstMs: 20, mostMs: 100 };
-  driver = driverOn(simulator, {
-    callMs: 600,
-    retryMs: 10,
-    busyMs: 5_000,
-    settleMs: 5_000,
-    tasks: { ...looks, limitMs: 8_000, patienceMs: 4_000 },
-  });
-  hasty = driverOn(simulator, {
-    callMs: 400,
-    tries: 2,
-    retryMs: 10,
-    busyMs: 300,
-    settleMs: 3_000,
-    tasks: { ...looks, limitMs: 900, patienceMs: 400 },
-  });
-  enduring = driverOn(simulator, { retryMs: 100, tries: 9, settleMs: 5_000 });
-}, 20_000);
+}, TEST_MS);
+
+afterEach(async () => {
+  await simulator.revive();
+  await mend();
+  await clean();
+}, TEST_MS);
 
 afterAll(async () => {
-  await driver.close();
-  await hasty.close();
-  await enduring.close();
+  for (const driver of drivers.values()) await driver.close();
   await simulator.stop();
 });
+
+function driverWith({ tasks, ...impatience }: Partial<PrismDriverOptions> = {}): PrismDriver {
+  const key = JSON.stringify({ tasks, ...impatience });
+  const known = drivers.get(key);
+  if (known !== undefined) return known;
+  const made = driverOn(simulator, {
+    ...deadlines,
+    callMs: LONG_MS,
+    retryMs: 10,
+    busyMs: LONG_MS,
+    settleMs: LONG_MS,
+    ...impatience,
+    tasks: { firstMs: 10, mostMs: 100, limitMs: LONG_MS, patienceMs: LONG_MS, ...tasks },
+  });
+  drivers.set(key, made);
+  return made;
+}
 
 const body = (input: object = {}) =>
   CreateVm.parse({ name: `fault-${randomUUID()}`, memoryMiB: 64, disks: [{ sizeGiB: 1 }], ...input });
 const make = async (input: object = {}) =>
-  (await new TestOperation().run((context) => driver.create(body(input), context))).nativeId;
+  (await new TestOperation().run((context) => driverWith().create(body(input), context))).nativeId;
 
 const attempts: Record<OperationName, () => Promise<Attempt>> = {
   create: async () => {
@@ -104,50 +110,96 @@ const attempts: Record<OperationName, () => Promise<Attempt>> = {
 /** What is on the site, and what is still being worked on. */
 async function site() {
   const vms = await simulator.list('vms');
-  const notes = await simulator.v3('POST', `/categories/${NOTES}/list`, { length: 500 }).catch(() => ({}));
   return {
     vms: vms.length,
     running: vms.filter((vm) => objectAt(objectAt(vm, 'status'), 'resources')['power_state'] === 'ON').length,
     points: (await simulator.list('vm_recovery_points')).length,
-    notes: objectsAt(notes, 'entities').length,
-    working: (await simulator.list('tasks')).filter(isUnfinished).map((task) => textAt(task, 'operation_type')),
+    notes: (await notes()).length,
+    working: (await simulator.openTasks()).map((task) => textAt(task, 'operation_type')),
   };
 }
 
-/** A supervisor that starts Prism again when it has died. */
-async function supervised<Result>(work: Promise<Result>): Promise<Result> {
-  const done = work.then(
-    () => true,
-    () => true,
-  );
-  while (!(await Promise.race([done, new Promise((resolve) => setTimeout(resolve, 50, false))])))
-    await simulator.revive();
-  await simulator.revive();
-  return work;
+const notes = async () =>
+  objectsAt(await simulator.v3('POST', `/categories/${NOTES}/list`, { length: 500 }).catch(() => ({})), 'entities');
+
+const uuidOf = (entity: JsonObject) => textAt(objectAt(entity, 'metadata'), 'uuid') ?? '';
+
+/** Takes away what an attempt has made, so that the next finds what the first found. */
+async function clean(): Promise<void> {
+  for (const task of await simulator.openTasks())
+    await simulator.v3('POST', `/tasks/${textAt(task, 'uuid')}/abort`).catch(() => undefined);
+  for (const vm of await simulator.list('vms', 'vm_name==fault-.*'))
+    await simulator.done(await simulator.v3('DELETE', `/vms/${uuidOf(vm)}`));
+  for (const point of await simulator.list('vm_recovery_points'))
+    await simulator.done(await simulator.v3('DELETE', `/vm_recovery_points/${uuidOf(point)}`));
+  for (const note of await notes()) await simulator.v3('DELETE', `/categories/${NOTES}/${textAt(note, 'value')}`);
 }
 
-async function strike(operation: OperationName, { strikes, effect, count }: FaultCase): Promise<void> {
-  const { main, others, task } = operations[operation];
-  if (strikes === 'port') {
-    await simulator.knobs({ 'server.listening': false });
-    return;
+/** A fault that is waiting for its call. */
+interface Armed {
+  readonly id: string;
+  /** How often it has to strike at least. */
+  readonly times: number;
+}
+
+/** What goes on beside the operation, so that each fault meets its call; ends when Prism is mended. */
+type Meanwhile = () => Promise<void>;
+
+const arm = async ({ method, path }: Pick<Call, 'method' | 'path'>, fault: SimulatorFault): Promise<Armed> => ({
+  id: await simulator.fault({ method, path: `/api/nutanix/v3${path}`, ...fault }),
+  times: fault.count ?? 1,
+});
+
+const isLook = ({ path }: Pick<Call, 'path'>) => path === '/tasks/*';
+
+/** A look at the task of the operation; until it has been met as often as it wants, the task does not end. */
+async function armLook({ task }: { task: string }, fault: SimulatorFault): Promise<Meanwhile> {
+  const { id, times } = await arm({ method: 'GET', path: '/tasks/*' }, { operation: task, ...fault });
+  await simulator.holdClock();
+  return async () => {
+    await simulator.struck(id, times);
+    await simulator.runClock();
+  };
+}
+
+async function strike(operation: OperationName, { strikes, effect, count, lasts }: FaultCase): Promise<Meanwhile> {
+  const wanted: Operation = operations[operation];
+  const { main, others, task, asksAgain } = wanted;
+  const fault = { effect, ...(count === undefined ? {} : { count }) };
+  const isLost = effect['kind'] === 'drop' || effect['kind'] === 'cut';
+  switch (strikes) {
+    case 'port':
+      await simulator.knobs({ 'server.listening': false });
+      // A second try begins when the first has failed.
+      return lasts ? noHelp : () => deadlines.begun(2).then(mend);
+    case 'task':
+      await simulator.fault({ operation: task, ...fault });
+      return noHelp;
+    case 'look':
+      return armLook(wanted, fault);
+    case 'call': {
+      const { id } = await arm(main, fault);
+      return effect['kind'] === 'hang' ? () => endHanging(id) : noHelp;
+    }
+    case 'every call':
+      for (const call of [main, ...others]) if (!isLook(call)) await arm(call, fault);
+      return others.some(isLook) && !(isLost && asksAgain) ? armLook(wanted, fault) : noHelp;
   }
-  const times = count === undefined ? {} : { count };
-  if (strikes === 'task') await simulator.fault({ operation: task, effect, ...times });
-  else for (const call of strikes === 'call' ? [main] : [main, ...others]) await strikeCall(call, { effect, ...times });
 }
 
-const strikeCall = ({ method, path }: { method: string; path: string }, fault: SimulatorFault) =>
-  simulator.fault({ method, path: `/api/nutanix/v3${path}`, ...fault });
+const noHelp: Meanwhile = async () => undefined;
 
-/** Who finds its work done when it asks again waits for no task. */
-const isNeedless = ({ path, effect }: JsonObject): boolean =>
-  String(path).endsWith('/tasks/*') && /drop|cut/.test(JSON.stringify(effect));
+/** Nobody waits for an answer that does not come. */
+async function endHanging(fault: string): Promise<void> {
+  for (let times = 1; ; times += 1) {
+    await simulator.struck(fault, times);
+    deadlines.pass();
+  }
+}
 
 /** Prism without the faults. */
 async function mend(): Promise<void> {
-  await simulator.control('DELETE', '/faults');
-  await simulator.knobs({ 'server.listening': true });
+  await simulator.reset();
 }
 
 /** Runs an operation on a driver, takes the faults away and looks at how it ended. */
@@ -156,33 +208,32 @@ async function attemptEnds(
   before: Awaited<ReturnType<typeof site>>,
   ends: Ending,
   on: PrismDriver,
-  meanwhile: () => Promise<void> = async () => undefined,
+  meanwhile: Meanwhile,
 ): Promise<void> {
   const began = performance.now();
-  const [outcome] = await Promise.all([
-    supervised(
-      new TestOperation()
-        .run((context) => run(on, context))
-        .then(
-          () => undefined,
-          (error: unknown) => error,
-        ),
-    ),
-    meanwhile(),
-  ]);
+  // Until Prism is mended, or dead.
+  const helped = meanwhile().catch(() => undefined);
+  const outcome = await simulator.supervise(
+    new TestOperation()
+      .run((context) => run(on, context))
+      .then(
+        () => undefined,
+        (error: unknown) => error,
+      ),
+  );
   expect(performance.now() - began).toBeLessThan(DEADLINE_MS);
   const { faults } = await simulator.control('GET', '/faults');
   await mend();
-  // A fault that meets no call proves nothing.
-  const missed = objectsAt({ faults }, 'faults').filter((fault) => fault['struck'] === 0 && !isNeedless(fault));
+  await helped;
+  // A fault that does not meet its calls proves nothing.
+  const missed = objectsAt({ faults }, 'faults').filter(({ struck, count = 1 }) => Number(struck) < Number(count));
   expect(missed).toEqual([]);
 
   if (ends === 'succeeds') {
     expect(outcome).toBeUndefined();
-    const notes = before.notes + 2 * makes.points;
     const { vms, running, points } = before;
     const after = { vms: vms + makes.vms, running: running + makes.running, points: points + makes.points };
-    expect(await site()).toEqual({ ...after, notes, working: [] });
+    expect(await site()).toEqual({ ...after, notes: before.notes + 2 * makes.points, working: [] });
     return;
   }
   if (!(outcome instanceof ProblemError)) throw outcome ?? new Error('it succeeded');
@@ -192,25 +243,20 @@ async function attemptEnds(
   expect(await site()).toEqual(before);
 }
 
-afterEach(mend);
-
 describe.each(Object.keys(operations) as OperationName[])('%s while Prism', (operation) => {
   it.each(faultCases)(
     '$title',
     async (fault) => {
       const attempt = await attempts[operation]();
       const before = await site();
-      await strike(operation, fault);
-      const on = fault.dies || fault.strikes === 'port' ? enduring : driver;
-      await attemptEnds(
-        attempt,
-        before,
-        fault.except?.[operation] ?? fault.ends,
-        fault.lasts ? hasty : on,
-        fault.strikes === 'port' && !fault.lasts ? mend : undefined,
-      );
+      const { revivals } = simulator;
+      const meanwhile = await strike(operation, fault);
+      const outlasting = fault.dies || fault.strikes === 'port' ? { tries: 100 } : {};
+      const on = driverWith(fault.lasts ?? outlasting);
+      await attemptEnds(attempt, before, fault.except?.[operation] ?? fault.ends, on, meanwhile);
+      expect(simulator.revivals - revivals).toBe(fault.dies ? 1 : 0);
     },
-    20_000,
+    TEST_MS,
   );
 
   it.each<Call>(operations[operation].others)(
@@ -218,14 +264,14 @@ describe.each(Object.keys(operations) as OperationName[])('%s while Prism', (ope
     async (call) => {
       const attempt = await attempts[operation]();
       const before = await site();
-      await strikeCall(call, { effect: { kind: 'status', status: 403 } });
-      await attemptEnds(attempt, before, call.refused, hasty);
+      await arm(call, { effect: { kind: 'status', status: 403 } });
+      await attemptEnds(attempt, before, call.refused, driverWith(noPatience), noHelp);
     },
-    20_000,
+    TEST_MS,
   );
 });
 
 it('shows every VM of the site after all of that', async () => {
-  const vms = await driver.list(forAll);
+  const vms = await driverWith().list(forAll);
   expect(vms).toHaveLength((await simulator.list('vms')).length);
 });

@@ -1,12 +1,10 @@
 import { ProblemError, type Image, type Template } from '@polyvirt/contracts';
-import type { ImageFacet } from '@polyvirt/hypervisor';
+import { gibOf, type ImageFacet } from '@polyvirt/hypervisor';
 import { numberAt, objectAt, textAt, type JsonObject } from './client/json.ts';
 import type { Pages } from './client/paging.ts';
 import { nameOf, uuidOf } from './vm/vm-reader.ts';
 import type { Vms } from './vm/vms.ts';
 import { isUuid } from './vm/uuid.ts';
-
-const GIB = 1024 ** 3;
 
 export interface ImageFacts {
   readonly uuid: string;
@@ -28,7 +26,7 @@ export class Images implements ImageFacet {
 
   async list(signal: AbortSignal): Promise<Image[]> {
     return (await this.#read(signal))
-      .map(({ name, kind, bytes }) => ({ name, kind, sizeGiB: (bytes ?? 0) / GIB }))
+      .map(({ name, kind, bytes }) => ({ name, kind, ...(bytes === undefined ? {} : { sizeGiB: gibOf(bytes) }) }))
       .sort((a, b) => a.name.localeCompare(b.name));
   }
 
@@ -62,7 +60,8 @@ export class Images implements ImageFacet {
 export function readImage(image: JsonObject): ImageFacts {
   const asked = objectAt(objectAt(image, 'spec'), 'resources');
   const actual = objectAt(objectAt(image, 'status'), 'resources');
-  const bytes = numberAt(actual, 'size_bytes');
+  const size = numberAt(actual, 'size_bytes');
+  const bytes = size !== undefined && size > 0 ? size : undefined;
   const type = textAt(actual, 'image_type') ?? textAt(asked, 'image_type');
   return {
     uuid: uuidOf(image),

@@ -1,21 +1,18 @@
-import { ProblemError, type Network } from '@polyvirt/contracts';
-import type { NetworkFacet } from '@polyvirt/hypervisor';
+import type { Network } from '@polyvirt/contracts';
+import { networkFacts, type NetworkFacet } from '@polyvirt/hypervisor';
 import { numberAt, objectAt, objectsAt, textAt, type JsonObject } from './client/json.ts';
 import type { Pages } from './client/paging.ts';
 import type { Clusters } from './clusters.ts';
-import { nameOf, uuidOf } from './vm/vm-reader.ts';
-import { isUuid } from './vm/uuid.ts';
+import { clusterOf, nameOf, uuidOf } from './vm/vm-reader.ts';
 
 export interface Subnet {
   readonly uuid: string;
-  readonly name: string;
-  /** Absent for an overlay, which is on no single cluster. */
+  /** UUID of its cluster. Absent for an overlay, which is on no single cluster. */
   readonly cluster?: string;
-  /** Whether Prism gives out its addresses. */
-  readonly managed: boolean;
+  readonly network: Network;
 }
 
-/** Subnets. Their names are not unique; the default cluster decides, and a UUID says it exactly. */
+/** Subnets. Their names are not unique: the cluster decides, and a UUID says it exactly. */
 export class Networks implements NetworkFacet {
   readonly #pages: Pages;
   readonly #clusters: Clusters;
@@ -30,8 +27,19 @@ export class Networks implements NetworkFacet {
   readonly nameOf = (uuid: string): string | undefined => this.#names.get(uuid);
 
   async list(signal: AbortSignal): Promise<Network[]> {
-    const subnets = await this.#read(signal);
-    return subnets.map(readNetwork).sort((a, b) => a.name.localeCompare(b.name));
+    return (await this.all(signal)).map(({ network }) => network).sort((a, b) => a.name.localeCompare(b.name));
+  }
+
+  async all(signal: AbortSignal): Promise<Subnet[]> {
+    const [subnets, clusters] = [await this.#read(signal), await this.#clusters.names(signal)];
+    return subnets.map((subnet) => {
+      const cluster = clusterOf(subnet);
+      return {
+        uuid: uuidOf(subnet),
+        ...(cluster === undefined ? {} : { cluster }),
+        network: readNetwork(subnet, clusters.get(cluster ?? '')),
+      };
+    });
   }
 
   /** Loads the names when one of them is not known. */
@@ -43,27 +51,6 @@ export class Networks implements NetworkFacet {
     }
   }
 
-  /** The subnet of that name or UUID; an address can only be asked for where Prism gives them out. */
-  async demand(name: string, address: string | undefined, signal: AbortSignal): Promise<Subnet> {
-    const subnets = (await this.#read(signal)).map(readSubnet);
-    const candidates = subnets.filter((subnet) => subnet.name === name || (isUuid(name) && subnet.uuid === name));
-    const cluster = await this.#clusters.preferred(signal);
-    const near = candidates.filter((subnet) => subnet.cluster === cluster);
-    const [subnet, ...others] = near.length > 0 ? near : candidates;
-    if (!subnet) throw new ProblemError('network-not-found', `There is no network "${name}" on this Prism Central.`);
-    if (others.length > 0)
-      throw new ProblemError(
-        'invalid-input',
-        `Several networks are called "${name}". Name one by its UUID: ${[subnet, ...others].map(({ uuid }) => uuid).join(', ')}.`,
-      );
-    if (address !== undefined && !subnet.managed)
-      throw new ProblemError(
-        'invalid-input',
-        `The network "${name}" has no IP management, so it reserves no address. Leave the address to the guest.`,
-      );
-    return subnet;
-  }
-
   async #read(signal: AbortSignal): Promise<JsonObject[]> {
     const subnets = await this.#pages.all('/subnets', 'subnet', signal);
     this.#names = new Map(subnets.map((subnet) => [uuidOf(subnet), nameOf(subnet)]));
@@ -73,30 +60,34 @@ export class Networks implements NetworkFacet {
 
 const resourcesOf = (subnet: JsonObject): JsonObject => objectAt(objectAt(subnet, 'spec'), 'resources');
 
-function readSubnet(subnet: JsonObject): Subnet {
-  const cluster =
-    textAt(objectAt(objectAt(subnet, 'spec'), 'cluster_reference'), 'uuid') ??
-    textAt(objectAt(objectAt(subnet, 'status'), 'cluster_reference'), 'uuid');
-  return {
-    uuid: uuidOf(subnet),
-    name: nameOf(subnet),
-    ...(cluster === undefined ? {} : { cluster }),
-    managed: textAt(objectAt(resourcesOf(subnet), 'ip_config'), 'subnet_ip') !== undefined,
-  };
-}
-
-export function readNetwork(subnet: JsonObject): Network {
+/** `cluster` is the name of its cluster. */
+export function readNetwork(subnet: JsonObject, cluster: string | undefined): Network {
   const resources = resourcesOf(subnet);
   const ip = objectAt(resources, 'ip_config');
   const address = textAt(ip, 'subnet_ip');
   const prefix = numberAt(ip, 'prefix_length');
+  const reserved = reservedIn(resources);
   return {
     name: nameOf(subnet),
     kind: (textAt(resources, 'subnet_type') ?? 'VLAN').toLowerCase(),
     active: true,
-    ...(address === undefined || prefix === undefined ? {} : { cidr: `${address}/${prefix}` }),
+    ...(cluster === undefined ? {} : { cluster }),
+    ...networkFacts({
+      cidr: address === undefined || prefix === undefined ? undefined : `${address}/${prefix}`,
+      gateway: textAt(ip, 'default_gateway_ip'),
+    }),
     // Without IP management whoever serves the VLAN decides, and Prism does not know.
     ...(address === undefined ? {} : { dhcp: objectsAt(ip, 'pool_list').length > 0 }),
+    // All of the network: the pools are what Prism gives out by itself, and a NIC may ask for addresses outside them.
     fixedAddresses: address !== undefined,
+    ...(reserved.length > 0 ? { reserved: reserved.map((one) => ({ address: one })) } : {}),
   };
+}
+
+/** Addresses that no VM gets: that of the DHCP server, and those set aside. */
+function reservedIn(resources: JsonObject): string[] {
+  const server = textAt(objectAt(objectAt(resources, 'ip_config'), 'dhcp_server_address'), 'ip');
+  const list = resources['reserved_ip_address_list'];
+  const aside = Array.isArray(list) ? list.filter((address) => typeof address === 'string') : [];
+  return [...(server === undefined ? [] : [server]), ...aside];
 }

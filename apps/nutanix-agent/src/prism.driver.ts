@@ -3,6 +3,7 @@ import {
   ProblemGuard,
   type Effect,
   type HypervisorDriver,
+  type ListedVm,
   type Made,
   type OperationContext,
   type Outcome,
@@ -13,9 +14,12 @@ import { PrismClient, type PrismClientOptions } from './client/prism-client.ts';
 import { Tasks, type TaskOptions } from './client/tasks.ts';
 import { Clusters } from './clusters.ts';
 import { PrismConsole } from './console.ts';
+import { Hosts } from './hosts.ts';
 import { Images } from './images.ts';
 import { Cloning } from './lifecycle/cloning.ts';
+import { Copies } from './lifecycle/copies.ts';
 import { Creation } from './lifecycle/creation.ts';
+import { Placement } from './lifecycle/placement.ts';
 import { Reconfiguration } from './lifecycle/reconfiguration.ts';
 import { Removal } from './lifecycle/removal.ts';
 import { TaskSteps } from './lifecycle/task-steps.ts';
@@ -82,10 +86,13 @@ export class PrismDriver implements HypervisorDriver {
     const tasks = new Tasks(client, options.tasks);
     const pages = new Pages(client);
     const identifiers = new Identifiers(client);
-    const steps = new TaskSteps(tasks);
+    const steps = new TaskSteps(tasks, patience);
     const clusters = new Clusters(pages, options.defaultCluster);
     const networks = new Networks(pages, clusters);
     const vms = new Vms(client, pages, tasks, patience);
+    const hosts = new Hosts(pages);
+    const placement = new Placement({ networks, clusters, hosts, vms });
+    const copies = new Copies({ client, vms, steps });
     const images = new Images(pages, vms);
     const points = new RecoveryPoints(client, pages, patience);
     const notes = new SnapshotNotes(client, pages);
@@ -96,7 +103,7 @@ export class PrismDriver implements HypervisorDriver {
     this.#client = client;
     this.#tasks = tasks;
     this.#machines = machines;
-    this.#probe = new Probe(client, pages, clusters);
+    this.#probe = new Probe(client, hosts, clusters);
     this.#power = guard.facet(
       new Power({
         vms,
@@ -106,12 +113,22 @@ export class PrismDriver implements HypervisorDriver {
         options: { shutdown: options.shutdown ?? 'auto', pressAgainMs: options.pressAgainMs ?? 5_000 },
       }),
     );
-    const creation = new Creation({ tasks, identifiers, vms, images, networks, clusters, steps });
+    const creation = new Creation({
+      tasks,
+      identifiers,
+      vms,
+      secrets: client.secrets,
+      images,
+      placement,
+      copies,
+      clusters,
+      steps,
+    });
     this.#creation = guard.facet(creation);
     this.#removal = guard.facet(new Removal({ client, tasks, identifiers, vms, snapshots, steps }));
 
-    this.reconfigure = guard.facet(new Reconfiguration({ vms, networks, steps }));
-    this.clone = guard.facet(new Cloning({ client, tasks, identifiers, vms, points, creation, steps, patience }));
+    this.reconfigure = guard.facet(new Reconfiguration({ vms, placement, steps }));
+    this.clone = guard.facet(new Cloning({ client, tasks, identifiers, vms, points, creation, copies, steps, patience }));
     this.snapshots = guard.facet(snapshots);
     this.metrics = guard.facet(new MetricsSweep(vms));
     this.watch = new VmWatch({
@@ -135,7 +152,7 @@ export class PrismDriver implements HypervisorDriver {
     return this.#probe.status(signal);
   }
 
-  list(signal: AbortSignal): Promise<DriverVm[]> {
+  list(signal: AbortSignal): Promise<ListedVm[]> {
     return guard.run(() => this.#machines.list(signal));
   }
 

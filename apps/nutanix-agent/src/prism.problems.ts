@@ -1,4 +1,4 @@
-import { ProblemError, type ProblemCode } from '@polyvirt/contracts';
+import { foreignText, ProblemError, type ProblemCode } from '@polyvirt/contracts';
 import {
   PrismCertificateError,
   PrismError,
@@ -84,7 +84,7 @@ export function toProblem(error: unknown): unknown {
   if (error instanceof PrismUnreachableError)
     return new ProblemError(
       'host-offline',
-      `Prism Central does not answer (${error.message}). The agent tries again by itself; check the address and the network.`,
+      `Prism Central does not answer (${foreignText(error.message)}). The agent tries again by itself; check the address and the network.`,
       { cause: error },
     );
   if (error instanceof PrismTimeoutError || (error instanceof DOMException && error.name === 'TimeoutError'))
@@ -122,4 +122,8 @@ function ofRefusal(error: PrismError): ProblemError {
 
 const said = (message: string): Meaning | undefined => bySentence.find(([pattern]) => pattern.test(message))?.[1];
 
-const stop = (sentence: string): string => (/[.!?]$/.test(sentence.trim()) ? sentence.trim() : `${sentence.trim()}.`);
+/** A sentence of Prism, short enough to be read. The client has taken out what it may not quote. */
+function stop(said: string): string {
+  const sentence = foreignText(said);
+  return /[.!?…]$/.test(sentence) ? sentence : `${sentence}.`;
+}

@@ -3,6 +3,7 @@ import type { JsonObject } from './client/json.ts';
 import { Pages } from './client/paging.ts';
 import type { PrismClient } from './client/prism-client.ts';
 import { Clusters } from './clusters.ts';
+import { Hosts } from './hosts.ts';
 import { Probe } from './probe.ts';
 
 const GIB = 1024 ** 3;
@@ -26,7 +27,7 @@ async function capacityOf(hosts: JsonObject[], containers: JsonObject[]) {
   };
   const client = { v3: async (_method: string, path: string) => answers[path] } as unknown as PrismClient;
   const pages = new Pages(client);
-  const { health, capacity } = await new Probe(client, pages, new Clusters(pages, undefined)).status(
+  const { health, capacity } = await new Probe(client, new Hosts(pages), new Clusters(pages, undefined)).status(
     new AbortController().signal,
   );
   expect(health.status).toBe('healthy');

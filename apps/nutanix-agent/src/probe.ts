@@ -1,36 +1,32 @@
 import type { Capacity, HostStatus } from '@polyvirt/contracts';
-import { capabilitiesWithout, known } from '@polyvirt/hypervisor';
+import { gibOf, known } from '@polyvirt/hypervisor';
+import { capabilities } from './capabilities.ts';
 import { amount, groupRows } from './client/groups.ts';
-import { numberAt, objectAt, textAt, type JsonObject } from './client/json.ts';
-import type { Pages } from './client/paging.ts';
+import { isObject, textAt } from './client/json.ts';
 import { isNotFound, type PrismClient } from './client/prism-client.ts';
 import type { Clusters } from './clusters.ts';
+import { capacityOf, sumOf, type Hosts } from './hosts.ts';
 import { toProblem } from './prism.problems.ts';
 
-const capabilities = capabilitiesWithout({
-  suspend: 'The API of Prism Central neither suspends nor pauses AHV VMs. Stop them, or take a snapshot.',
-});
-
 const CAPACITY_KEEP_MS = 60_000;
-const GIB = 1024 ** 3;
 
 /** How Prism Central is, what it is, and what its clusters have. */
 export class Probe {
   readonly #client: PrismClient;
-  readonly #pages: Pages;
+  readonly #hosts: Hosts;
   readonly #clusters: Clusters;
   #capacity: { readonly capacity: Capacity; readonly at: number } | undefined;
 
-  constructor(client: PrismClient, pages: Pages, clusters: Clusters) {
+  constructor(client: PrismClient, hosts: Hosts, clusters: Clusters) {
     this.#client = client;
-    this.#pages = pages;
+    this.#hosts = hosts;
     this.#clusters = clusters;
   }
 
   async status(signal: AbortSignal): Promise<HostStatus> {
     try {
       const { resources } = await this.#client.v3('GET', '/prism_central', signal);
-      const version = textAt(resources as JsonObject, 'version') ?? 'of unknown version';
+      const version = textAt(isObject(resources) ? resources : {}, 'version') ?? 'of unknown version';
       const clusters = await this.#clusters.list(signal);
       const preferred = await this.#clusters.preferred(signal);
       const names = clusters.map((cluster) => `${cluster.name} (AOS ${cluster.version ?? 'unknown'})`);
@@ -43,6 +39,7 @@ export class Probe {
         version: `Prism Central ${version}`,
         capabilities,
         capacity: await this.#readCapacity(signal),
+        limits: await this.#hosts.limits(signal),
         notes: [
           chosen
             ? `New VMs go to the cluster "${chosen.name}" unless their network is on another.`
@@ -56,10 +53,8 @@ export class Probe {
 
   async #readCapacity(signal: AbortSignal): Promise<Capacity> {
     if (this.#capacity && performance.now() - this.#capacity.at < CAPACITY_KEEP_MS) return this.#capacity.capacity;
-    const [hosts, storage] = await Promise.all([this.#pages.all('/hosts', 'host', signal), this.#storage(signal)]);
-    const sum = (key: string) =>
-      sumOf(hosts.flatMap((host) => numberAt(objectAt(objectAt(host, 'status'), 'resources'), key) ?? []));
-    const capacity = known({ cpus: sum('num_cpu_cores'), memoryMiB: sum('memory_capacity_mib'), ...storage });
+    const [hosts, storage] = await Promise.all([this.#hosts.list(signal), this.#storage(signal)]);
+    const capacity = { ...capacityOf(hosts), ...known(storage) };
     this.#capacity = { capacity, at: performance.now() };
     return capacity;
   }
@@ -77,15 +72,11 @@ export class Probe {
       );
       const told = shares.filter((share) => share !== undefined);
       const total = told.length < shares.length ? undefined : sumOf(told);
-      return total === undefined ? undefined : total / GIB;
+      return total === undefined ? undefined : gibOf(total);
     };
     return { storageGiB: sum(all), storageFreeGiB: sum(free) };
   }
 }
-
-/** Undefined of nothing, as nothing was said then. */
-const sumOf = (amounts: readonly number[]): number | undefined =>
-  amounts.length === 0 ? undefined : amounts.reduce((total, amount) => total + amount, 0);
 
 function healthOf(error: unknown): HostStatus['health'] {
   if (isNotFound(error))

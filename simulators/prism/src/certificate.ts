@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { generate } from 'selfsigned';
 
 export interface Certificate {
@@ -9,15 +9,15 @@ export interface Certificate {
   readonly file: string;
 }
 
+const KEY = 'key.pem';
+const CERTIFICATE = 'certificate.pem';
 const TEN_YEARS_MS = 10 * 365 * 86_400_000;
 
-/** The certificate of the data folder, made on first use for localhost, the loopback addresses and `names`. */
-export async function loadCertificate(dataDir: string, names: readonly string[]): Promise<Certificate> {
-  const folder = join(dataDir, 'tls');
-  const keyFile = join(folder, 'key.pem');
-  const file = join(folder, 'certificate.pem');
+/** The certificate in a folder, made on first use for localhost, the loopback addresses and `names`. */
+export async function loadCertificate(folder: string, names: readonly string[], now: number): Promise<Certificate> {
+  const keyFile = join(folder, KEY);
+  const file = join(folder, CERTIFICATE);
   if (!existsSync(file)) {
-    mkdirSync(folder, { recursive: true });
     const made = await generate(
       [
         { name: 'commonName', value: 'localhost' },
@@ -26,8 +26,8 @@ export async function loadCertificate(dataDir: string, names: readonly string[])
       {
         keySize: 2048,
         algorithm: 'sha256',
-        notBeforeDate: new Date(Date.now() - 3_600_000),
-        notAfterDate: new Date(Date.now() + TEN_YEARS_MS),
+        notBeforeDate: new Date(now - 3_600_000),
+        notAfterDate: new Date(now + TEN_YEARS_MS),
         extensions: [
           { name: 'basicConstraints', cA: true, critical: true },
           { name: 'keyUsage', digitalSignature: true, keyEncipherment: true, keyCertSign: true, critical: true },
@@ -44,10 +44,21 @@ export async function loadCertificate(dataDir: string, names: readonly string[])
         ],
       },
     );
-    // The certificate comes last and by renaming, so that it is never there without its key.
-    writeFileSync(keyFile, made.private, { mode: 0o600 });
-    writeFileSync(`${file}.next`, made.cert);
-    renameSync(`${file}.next`, file);
+    keep(folder, made.private, made.cert);
   }
   return { key: readFileSync(keyFile, 'utf8'), certificate: readFileSync(file, 'utf8'), file };
+}
+
+/** Key and certificate come together, by renaming their folder; whoever was there first is the one for all. */
+function keep(folder: string, key: string, certificate: string): void {
+  mkdirSync(dirname(folder), { recursive: true });
+  const next = mkdtempSync(`${folder}-`);
+  writeFileSync(join(next, KEY), key, { mode: 0o600 });
+  writeFileSync(join(next, CERTIFICATE), certificate);
+  try {
+    renameSync(next, folder);
+  } catch (error) {
+    rmSync(next, { recursive: true });
+    if (!existsSync(join(folder, CERTIFICATE))) throw error;
+  }
 }

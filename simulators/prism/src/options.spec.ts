@@ -7,6 +7,7 @@ describe('the command line', () => {
       port: 9440,
       host: '127.0.0.1',
       dataDir: '/d',
+      tlsDir: '/d/tls',
       names: [],
       username: 'admin',
       password: 'nutanix/4u',
@@ -16,12 +17,13 @@ describe('the command line', () => {
 
   it('takes everything that the help names', () => {
     const args =
-      '--port 0 --host 0.0.0.0 --name prism --data-dir /d --username u --password p --seed-vms 5 --knobs k.json --control-port 0';
+      '--port 0 --host 0.0.0.0 --name prism --data-dir /d --tls-dir /t --username u --password p --seed-vms 5 --knobs k.json --control-port 0';
     expect(parseOptions(args.split(' '))).toEqual({
       port: 0,
       host: '0.0.0.0',
       names: ['prism'],
       dataDir: '/d',
+      tlsDir: '/t',
       username: 'u',
       password: 'p',
       seedVms: 5,

@@ -1,9 +1,12 @@
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 export interface Options {
   readonly port: number;
   readonly host: string;
   readonly dataDir: string;
+  /** Folder of the certificate and its key. */
+  readonly tlsDir: string;
   /** Further host names for the certificate, used when it is made. */
   readonly names: readonly string[];
   readonly username: string;
@@ -23,6 +26,7 @@ export const HELP = `prism-simulator: a stateful Nutanix Prism Central for machi
   --host ADDRESS         address to listen on (default 127.0.0.1)
   --name HOST            further host name for the certificate, may be repeated; used on first start
   --data-dir DIR         folder of certificate and state, made when missing (required)
+  --tls-dir DIR          folder of the certificate, which several simulators may share (default tls in the data folder)
   --username NAME        user who may log in (default admin)
   --password PASSWORD    the user's password (default nutanix/4u)
   --seed-vms N           VMs to make on first start (default 8)
@@ -58,6 +62,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' | 'list-
     port: whole(values.port, 'port', 65_535),
     host: values.host,
     dataDir,
+    tlsDir: values['tls-dir'] ?? join(dataDir, 'tls'),
     names: values.name,
     username: values.username,
     password: values.password,
@@ -80,6 +85,7 @@ function parsed(args: readonly string[]) {
         host: { type: 'string', default: '127.0.0.1' },
         name: { type: 'string', multiple: true, default: [] },
         'data-dir': { type: 'string' },
+        'tls-dir': { type: 'string' },
         username: { type: 'string', default: 'admin' },
         password: { type: 'string', default: 'nutanix/4u' },
         'seed-vms': { type: 'string', default: '8' },

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { loadCertificate } from './certificate.ts';
+import { Clock } from './clock.ts';
 import { ConsoleTokens } from './console/console-tokens.ts';
 import { EntityService } from './entities/entity-service.ts';
 import { CallCounter } from './http/call-counter.ts';
@@ -11,6 +12,7 @@ import { createServer } from './http/server.ts';
 import { Sessions } from './http/sessions.ts';
 import { ImageFiles } from './images/image-files.ts';
 import { createControl, listenControl } from './knobs/control.ts';
+import { Disguises } from './knobs/disguises.ts';
 import { FaultRules } from './knobs/fault-rules.ts';
 import { KnobFile } from './knobs/knob-file.ts';
 import { KnobSettings } from './knobs/knob-settings.ts';
@@ -43,23 +45,27 @@ const report = (error: unknown): void => {
 export async function startSimulator(options: Options): Promise<RunningSimulator> {
   mkdirSync(options.dataDir, { recursive: true });
   const release = claimFolder(join(options.dataDir, 'state', 'owner.pid'), 'prism');
-  const certificate = await loadCertificate(options.dataDir, options.names);
   const store = new Store(new Journal(join(options.dataDir, 'state', 'journal.jsonl')));
-  if (store.isEmpty) store.commit(seedChanges(options.seedVms, Date.now()));
+  // A restart does not turn time back.
+  const clock = new Clock(Math.max(0, store.get('meta', 'meta')?.clockAhead ?? 0));
+  const certificate = await loadCertificate(options.tlsDir, options.names, clock.now());
+  if (store.isEmpty) store.commit(seedChanges(options.seedVms, clock.now()));
 
   const knobs = new KnobSettings();
   const faults = new FaultRules();
   const knobFile = options.knobFile === undefined ? undefined : new KnobFile(options.knobFile, knobs, faults, report);
 
-  const site = new Datacenter(store, knobs);
+  const site = new Datacenter(store, knobs, clock);
   const files = new ImageFiles(join(options.dataDir, 'images'));
   const consoleTokens = new ConsoleTokens(certificate.key, knobs);
   const tasks = new TaskEngine(site, allEffects(site, files, consoleTokens), faults, report);
   const prism: Prism = {
+    clock,
     store,
     site,
     knobs,
     faults,
+    disguises: new Disguises(),
     tasks,
     vms: new VmService(site, tasks),
     entities: new EntityService(site, tasks),
@@ -69,7 +75,7 @@ export async function startSimulator(options: Options): Promise<RunningSimulator
     username: options.username,
   };
   const guests = new GuestClock(site);
-  const housekeeping = new Housekeeping(store, knobs);
+  const housekeeping = new Housekeeping(store, knobs, clock);
   deliverWebhooks(prism, report);
   tasks.resume();
 
@@ -93,6 +99,7 @@ export async function startSimulator(options: Options): Promise<RunningSimulator
       tasks.close();
       guests.close();
       housekeeping.close();
+      clock.close();
       await control?.close();
       await server.close();
       store.close();

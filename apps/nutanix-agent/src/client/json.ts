@@ -24,3 +24,12 @@ export function numberAt(holder: JsonObject | undefined, key: string): number | 
   const value = holder?.[key];
   return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
 }
+
+/** A copy without members and items that are null: Prism shows so what is not there, and refuses to be sent it. */
+export function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.filter((item) => item !== null).map(withoutNulls);
+  if (!isObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, member]) => (member === null ? [] : [[key, withoutNulls(member)]])),
+  );
+}

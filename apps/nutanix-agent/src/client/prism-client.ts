@@ -10,6 +10,7 @@ import {
   PrismUnreachableError,
   refusalIn,
 } from './prism-error.ts';
+import { Secrets } from './secrets.ts';
 import { cookieOf, Session } from './session.ts';
 import { connector, connectTrusted, type TlsTrust } from './tls.ts';
 
@@ -27,6 +28,8 @@ export interface PrismClientOptions {
   readonly tries?: number | undefined;
   /** Shortest wait before the next try. 300 ms by default. */
   readonly retryMs?: number | undefined;
+  /** Makes the signal that ends a try after `callMs`; the machine's timer by default. */
+  readonly deadline?: ((ms: number) => AbortSignal) | undefined;
 }
 
 export interface CallOptions {
@@ -55,7 +58,9 @@ const TRY_AGAIN = [429, 502, 503, 504];
  */
 export class PrismClient {
   readonly url: URL;
-  readonly #options: Required<Pick<PrismClientOptions, 'callMs' | 'tries' | 'retryMs'>>;
+  /** What was sent and may stand in no problem. */
+  readonly secrets = new Secrets();
+  readonly #options: { callMs: number; tries: number; retryMs: number; deadline: (ms: number) => AbortSignal };
   readonly #trust: TlsTrust;
   readonly #agent: Agent;
   readonly #authorization: string;
@@ -66,7 +71,12 @@ export class PrismClient {
   constructor({ url, username, password, auth = 'session', trust = {}, ...rest }: PrismClientOptions) {
     this.url = new URL(url);
     this.#trust = trust;
-    this.#options = { callMs: rest.callMs ?? 15_000, tries: rest.tries ?? 5, retryMs: rest.retryMs ?? 300 };
+    this.#options = {
+      callMs: rest.callMs ?? 15_000,
+      tries: rest.tries ?? 5,
+      retryMs: rest.retryMs ?? 300,
+      deadline: rest.deadline ?? ((ms) => AbortSignal.timeout(ms)),
+    };
     const { callMs } = this.#options;
     this.#agent = new Agent({
       connect: connector(trust, callMs),
@@ -164,7 +174,9 @@ export class PrismClient {
     path: string,
     { body, headers, signal }: { body: unknown; headers: Record<string, string>; signal: AbortSignal },
   ): Promise<Answer> {
-    const within = AbortSignal.any([signal, AbortSignal.timeout(this.#options.callMs)]);
+    const { callMs, deadline } = this.#options;
+    const within = AbortSignal.any([signal, deadline(callMs)]);
+    this.secrets.learn(body);
     let response: Dispatcher.ResponseData;
     let text: string;
     try {
@@ -186,7 +198,10 @@ export class PrismClient {
     const parsed = parse(text);
     const wait = retryAfter(response.headers['retry-after']);
     const refusal = refusalIn(method, response.statusCode, parsed, wait, path.split('/').find(isUuid));
-    if (refusal) throw refusal;
+    if (refusal) {
+      refusal.message = this.secrets.clean(refusal.message);
+      throw refusal;
+    }
     return { body: isObject(parsed) ? parsed : {}, headers: response.headers };
   }
 

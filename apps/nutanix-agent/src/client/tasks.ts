@@ -1,4 +1,4 @@
-import { ProblemError } from '@polyvirt/contracts';
+import { foreignText, ProblemError } from '@polyvirt/contracts';
 import { backOff, pause } from './back-off.ts';
 import { numberAt, objectAt, objectsAt, textAt, type JsonObject } from './json.ts';
 import type { PrismClient } from './prism-client.ts';
@@ -88,7 +88,7 @@ export class Tasks {
     if (task === undefined || task['status'] === SUCCESS) return;
     // One that was suspended for too long would hold its entity for ever.
     if (isUnfinished(task)) await this.abort(uuid);
-    throw failureOf(uuid, task);
+    throw this.#failureOf(uuid, task);
   }
 
   /** As `succeeded`, for callers who look at what came of it: that Prism shows nobody the task is no failure then. */
@@ -114,7 +114,7 @@ export class Tasks {
   async verdict(uuid: string, signal: AbortSignal): Promise<'open' | TaskFailedError | undefined> {
     const task = await this.peek(uuid, signal);
     if (task === undefined || task['status'] === SUCCESS) return undefined;
-    return isUnfinished(task) ? 'open' : failureOf(uuid, task);
+    return isUnfinished(task) ? 'open' : this.#failureOf(uuid, task);
   }
 
   /** Asks Prism to give a task up. One that has ended, or that cannot be aborted, goes its way. */
@@ -134,6 +134,21 @@ export class Tasks {
   async hasMade(entity: string, signal: AbortSignal): Promise<boolean> {
     const last = (await this.#on(entity, signal)).find((task) => task['status'] === SUCCESS);
     return last !== undefined && !/delete/i.test(textAt(last, 'operation_type') ?? '');
+  }
+
+  /** A task quotes what it could not do, as a refusal does. */
+  #failureOf(uuid: string, task: JsonObject): TaskFailedError {
+    const { secrets } = this.#client;
+    const status = textAt(task, 'status') ?? 'of unknown status';
+    const detail = textAt(task, 'error_detail') ?? textAt(task, 'progress_message') ?? 'without an explanation';
+    const operation = textAt(task, 'operation_type');
+    return new TaskFailedError(
+      uuid,
+      status,
+      operation === undefined ? undefined : foreignText(operation),
+      secrets.clean(detail),
+      textAt(task, 'error_code'),
+    );
   }
 
   async #on(entity: string, signal: AbortSignal): Promise<JsonObject[]> {
@@ -283,12 +298,6 @@ export const isUnfinished = (task: JsonObject): boolean => isOpen(task) || task[
 /** UUIDs of what a task is about. */
 export const entitiesOf = (task: JsonObject): string[] =>
   objectsAt(task, 'entity_reference_list').flatMap((reference) => textAt(reference, 'uuid') ?? []);
-
-function failureOf(uuid: string, task: JsonObject): TaskFailedError {
-  const status = textAt(task, 'status') ?? 'of unknown status';
-  const detail = textAt(task, 'error_detail') ?? textAt(task, 'progress_message') ?? 'without an explanation';
-  return new TaskFailedError(uuid, status, textAt(task, 'operation_type'), detail, textAt(task, 'error_code'));
-}
 
 /** The task of an accepted write, wherever this release puts it: one string after a write, an array in reads. */
 export function taskOf(body: JsonObject): string | undefined {

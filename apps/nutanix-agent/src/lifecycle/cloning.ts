@@ -7,6 +7,7 @@ import { taskOf, type Tasks } from '../client/tasks.ts';
 import type { RecoveryPoints } from '../snapshots/recovery-points.ts';
 import { isComplete, stateOf } from '../vm/vm-reader.ts';
 import type { Patience, Vms } from '../vm/vms.ts';
+import type { Copies } from './copies.ts';
 import type { Creation } from './creation.ts';
 import { demandFreeName } from './names.ts';
 import type { TaskSteps } from './task-steps.ts';
@@ -22,6 +23,7 @@ export class Cloning implements CloneFacet {
   readonly #vms: Vms;
   readonly #points: RecoveryPoints;
   readonly #creation: Creation;
+  readonly #copies: Copies;
   readonly #steps: TaskSteps;
   readonly #patience: Patience;
 
@@ -32,6 +34,7 @@ export class Cloning implements CloneFacet {
     vms: Vms;
     points: RecoveryPoints;
     creation: Creation;
+    copies: Copies;
     steps: TaskSteps;
     patience: Patience;
   }) {
@@ -41,6 +44,7 @@ export class Cloning implements CloneFacet {
     this.#vms = parts.vms;
     this.#points = parts.points;
     this.#creation = parts.creation;
+    this.#copies = parts.copies;
     this.#steps = parts.steps;
     this.#patience = parts.patience;
   }
@@ -64,9 +68,10 @@ export class Cloning implements CloneFacet {
       shown: () => this.#vms.shown(uuid, (vm) => vm !== undefined && isComplete(vm), 'is made', signal),
       progress: [5, 80],
     });
-    this.#vms.made(uuid, input.name);
+    this.#vms.made(uuid);
+    const notes = await this.#copies.settle(nativeId, uuid, context);
     if (input.start) await this.#creation.powerOn(uuid, context);
-    return { nativeId: uuid, effect: 'changed' };
+    return { nativeId: uuid, effect: 'changed', notes };
   }
 
   async #check(nativeId: NativeId, { name, snapshot }: CloneVm, uuid: string, signal: AbortSignal): Promise<void> {

@@ -1,13 +1,13 @@
-import { ProblemError, type CreateVm, type DiskInput, type NicInput } from '@polyvirt/contracts';
+import { ProblemError, type CreateVm, type DiskInput } from '@polyvirt/contracts';
 import type { Made, OperationContext } from '@polyvirt/hypervisor';
 import type { Identifiers } from '../client/identifiers.ts';
 import { objectAt, type JsonObject } from '../client/json.ts';
 import { isTakenId } from '../client/prism-client.ts';
+import type { Secrets } from '../client/secrets.ts';
 import { taskOf, type Tasks } from '../client/tasks.ts';
 import type { Clusters } from '../clusters.ts';
 import type { Images } from '../images.ts';
-import type { Networks, Subnet } from '../networks.ts';
-import { isComplete, isPending, stateOf } from '../vm/vm-reader.ts';
+import { clusterOf, isComplete, isPending, stateOf } from '../vm/vm-reader.ts';
 import {
   customizationSpec,
   insertCdrom,
@@ -19,7 +19,10 @@ import {
 } from '../vm/vm-spec.ts';
 import { powerOn, type Vms } from '../vm/vms.ts';
 import { isUuid } from '../vm/uuid.ts';
+import { demandCloudInit } from './cloud-init.ts';
+import type { Copies } from './copies.ts';
 import { demandFreeName } from './names.ts';
+import type { Placement } from './placement.ts';
 import type { TaskSteps } from './task-steps.ts';
 
 const GIB = 1024 ** 3;
@@ -31,8 +34,10 @@ export class Creation {
   readonly #tasks: Tasks;
   readonly #identifiers: Identifiers;
   readonly #vms: Vms;
+  readonly #secrets: Secrets;
   readonly #images: Images;
-  readonly #networks: Networks;
+  readonly #placement: Placement;
+  readonly #copies: Copies;
   readonly #clusters: Clusters;
   readonly #steps: TaskSteps;
 
@@ -40,8 +45,10 @@ export class Creation {
     tasks: Tasks;
     identifiers: Identifiers;
     vms: Vms;
+    secrets: Secrets;
     images: Images;
-    networks: Networks;
+    placement: Placement;
+    copies: Copies;
     clusters: Clusters;
     steps: TaskSteps;
   }) {
@@ -49,13 +56,18 @@ export class Creation {
     this.#identifiers = parts.identifiers;
     this.#vms = parts.vms;
     this.#images = parts.images;
-    this.#networks = parts.networks;
+    this.#secrets = parts.secrets;
+    this.#placement = parts.placement;
+    this.#copies = parts.copies;
     this.#clusters = parts.clusters;
     this.#steps = parts.steps;
   }
 
   async create(input: CreateVm, context: OperationContext): Promise<Made> {
     const { journal, signal } = context;
+    demandCloudInit(input.cloudInit);
+    // A task of a process before quotes it as well.
+    if (input.cloudInit !== undefined) this.#secrets.learn(customizationSpec(input.cloudInit));
     const [uuid] = (await this.#identifiers.reserve(context, 1)) as [string];
     const plan = JSON.parse(
       await journal.step({
@@ -74,10 +86,11 @@ export class Creation {
       shown: () => this.#vms.shown(uuid, (vm) => vm !== undefined && isComplete(vm), 'is made', signal),
       progress: [5, 80],
     });
-    this.#vms.made(uuid, input.name);
+    this.#vms.made(uuid);
+    const notes = plan.from === 'template' ? await this.#copies.settle(plan.template, uuid, context) : [];
     if (plan.from === 'template' && input.cdrom !== null) await this.#insert(uuid, input.cdrom, context);
     if (input.start) await this.powerOn(uuid, context);
-    return { nativeId: uuid, effect: 'changed' };
+    return { nativeId: uuid, effect: 'changed', notes };
   }
 
   /** Undone by whoever made the VM, which takes its power with it. */
@@ -95,27 +108,20 @@ export class Creation {
 
   async #plan(input: CreateVm, uuid: string, signal: AbortSignal): Promise<Plan> {
     await demandFreeName(this.#vms, input.name, uuid, signal);
-    const subnets = new Map<NicInput, Subnet>();
-    for (const nic of input.nics)
-      subnets.set(
-        nic,
-        await this.#networks.demand(nic.network, nic.address === 'auto' ? undefined : nic.address, signal),
-      );
-    const nics = input.nics.map((nic): NicPlan => nicPlan(nic, subnets.get(nic)!));
-    if (input.cloudInit?.networkConfig !== undefined)
-      throw new ProblemError(
-        'invalid-input',
-        'Prism hands a guest user data only. Leave the network configuration out, or write it in the user data.',
-        { errors: [{ pointer: '/cloudInit/networkConfig', detail: 'Not on this hypervisor.' }] },
-      );
     if (input.cdrom !== null) await this.#images.demand(input.cdrom, 'iso', signal);
-    if (input.template !== undefined)
-      return { from: 'template', template: await this.#template(input.template, signal), nics };
+    const template = input.template === undefined ? undefined : await this.#template(input.template, signal);
+    const placed = await this.#placement.nics(
+      { nics: input.nics, at: '/nics', cluster: template?.cluster, own: uuid },
+      signal,
+    );
+    const { nics } = placed;
+    const cluster = placed.cluster ?? (template ? undefined : await this.#clusters.demandPreferred(signal));
+    await this.#placement.demandRoom(input, cluster, signal);
+    if (template) return { from: 'template', template: template.uuid, nics };
     const disks: DiskPlan[] = [];
     for (const [index, disk] of input.disks.entries()) disks.push(await this.#disk(disk, index, signal));
-    const cluster = await this.#clusters.forSubnets([...subnets.values()], signal);
     const cdroms = input.cdrom === null ? [] : [(await this.#images.demand(input.cdrom, 'iso', signal)).uuid];
-    return { from: 'disks', vm: { cluster, disks, nics, cdroms } };
+    return { from: 'disks', vm: { cluster: cluster!, disks, nics, cdroms } };
   }
 
   async #disk({ image: name, sizeGiB }: DiskInput, index: number, signal: AbortSignal): Promise<DiskPlan> {
@@ -130,8 +136,8 @@ export class Creation {
     return { image: image.uuid, sizeGiB };
   }
 
-  /** UUID of the VM to copy: the one that is off, where a name is given twice. */
-  async #template(name: string, signal: AbortSignal): Promise<string> {
+  /** The VM to copy: the one that is off, where a name is given twice. */
+  async #template(name: string, signal: AbortSignal): Promise<{ uuid: string; cluster: string | undefined }> {
     const known = isUuid(name) ? await this.#vms.find(name, signal) : undefined;
     const candidates = known
       ? [{ uuid: name, isOff: stateOf(known) === 'stopped' }]
@@ -149,7 +155,8 @@ export class Creation {
         'invalid-input',
         `Several VMs are called "${name}". Name one by its UUID: ${off.map(({ uuid }) => uuid).join(', ')}.`,
       );
-    return off[0]!.uuid;
+    const { uuid } = off[0]!;
+    return { uuid, cluster: clusterOf(known ?? (await this.#vms.demand(uuid, signal))) };
   }
 
   async #ask(input: CreateVm, plan: Plan, uuid: string, signal: AbortSignal): Promise<string | undefined> {
@@ -188,12 +195,6 @@ export class Creation {
   }
 }
 
-export const nicPlan = (nic: NicInput, subnet: Subnet): NicPlan => ({
-  subnet: subnet.uuid,
-  ...(nic.mac === undefined ? {} : { mac: nic.mac }),
-  ...(nic.address === 'auto' ? {} : { address: nic.address }),
-});
-
 /** A clone brings disks and firmware of its template; the rest is asked for. */
 const templateClone = (uuid: string, input: CreateVm, nics: readonly NicPlan[]): JsonObject => ({
   metadata: { uuid },
@@ -201,6 +202,8 @@ const templateClone = (uuid: string, input: CreateVm, nics: readonly NicPlan[]):
     name: input.name,
     num_sockets: input.cpus,
     num_vcpus_per_socket: 1,
+    // Those of the template would multiply the CPUs.
+    num_threads_per_core: 1,
     memory_size_mib: input.memoryMiB,
     ...(nics.length > 0 ? { nic_list: nics.map(nicSpec) } : {}),
     ...(input.cloudInit === undefined ? {} : { guest_customization: customizationSpec(input.cloudInit) }),

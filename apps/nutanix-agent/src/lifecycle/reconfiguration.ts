@@ -6,13 +6,11 @@ import {
   type Reconfigured,
   type ReconfigureFacet,
 } from '@polyvirt/hypervisor';
-import type { Networks } from '../networks.ts';
-import { applyChanges, demandPossible, type Changes } from '../vm/vm-edits.ts';
-import { isPending, stateOf } from '../vm/vm-reader.ts';
-import { objectAt } from '../client/json.ts';
+import { applyChanges, demandPossible, growthsOf, isSo, type Changes } from '../vm/vm-edits.ts';
+import { clusterOf, isPending, stateOf } from '../vm/vm-reader.ts';
 import type { Vms } from '../vm/vms.ts';
-import { nicPlan } from './creation.ts';
 import { demandFreeName } from './names.ts';
+import type { Placement } from './placement.ts';
 import type { TaskSteps } from './task-steps.ts';
 
 type Decision = { changes: Changes; differs: boolean };
@@ -20,12 +18,12 @@ type Decision = { changes: Changes; differs: boolean };
 /** Changes VMs by one write of the whole spec, which Prism takes or refuses as a whole. */
 export class Reconfiguration implements ReconfigureFacet {
   readonly #vms: Vms;
-  readonly #networks: Networks;
+  readonly #placement: Placement;
   readonly #steps: TaskSteps;
 
-  constructor({ vms, networks, steps }: { vms: Vms; networks: Networks; steps: TaskSteps }) {
+  constructor({ vms, placement, steps }: { vms: Vms; placement: Placement; steps: TaskSteps }) {
     this.#vms = vms;
-    this.#networks = networks;
+    this.#placement = placement;
     this.#steps = steps;
   }
 
@@ -42,11 +40,11 @@ export class Reconfiguration implements ReconfigureFacet {
     await this.#steps.run(context, {
       name: 'change the VM',
       native: 'PUT /vms/{uuid}',
-      ask: () => this.#vms.edit(nativeId, (spec) => applyChanges(spec, changes), signal),
+      ask: () => this.#vms.edit(nativeId, (spec, vm) => applyChanges(spec, changes) || !isSo(vm, changes), signal),
       shown: () =>
         this.#vms.shown(
           nativeId,
-          (vm) => vm !== undefined && !isPending(vm) && !applyChanges(objectAt(structuredClone(vm), 'spec'), changes),
+          (vm) => vm !== undefined && !isPending(vm) && isSo(vm, changes),
           'is changed',
           signal,
         ),
@@ -64,22 +62,23 @@ export class Reconfiguration implements ReconfigureFacet {
     const state = stateOf(vm);
     allow('reconfigure', state);
     if (input.name !== undefined) await demandFreeName(this.#vms, input.name, nativeId, signal);
-    const addNics = [];
-    for (const [index, nic] of (input.addNics ?? []).entries()) {
-      const address = nic.address === 'auto' ? undefined : nic.address;
-      const subnet = await this.#networks.demand(nic.network, address, signal);
-      addNics.push({ ...nicPlan(nic, subnet), mac: nic.mac ?? derivedMac(operationId, index) });
-    }
-    const { name, cpus, memoryMiB, disks = [], removeNics = [] } = input;
+    const { name, cpus, memoryMiB, disks = [], removeNics = [], addNics: nics = [] } = input;
+    const cluster = clusterOf(vm);
+    await this.#placement.demandRoom({ cpus, memoryMiB }, cluster, signal);
+    const placed = await this.#placement.nics(
+      { nics, at: '/addNics', cluster, own: nativeId, leaving: removeNics },
+      signal,
+    );
+    const addNics = placed.nics.map((nic, index) => ({ ...nic, mac: nic.mac ?? derivedMac(operationId, index) }));
     const changes: Changes = {
       ...(name === undefined ? {} : { name }),
       ...(cpus === undefined ? {} : { cpus }),
       ...(memoryMiB === undefined ? {} : { memoryMiB }),
-      disks,
+      disks: growthsOf(vm, disks),
       addNics,
       removeNics,
     };
     demandPossible(vm, state, changes);
-    return { changes, differs: applyChanges(objectAt(structuredClone(vm), 'spec'), changes) };
+    return { changes, differs: !isSo(vm, changes) };
   }
 }

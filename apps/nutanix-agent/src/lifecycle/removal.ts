@@ -1,4 +1,4 @@
-import { ProblemError, type DeleteVm, type NativeId } from '@polyvirt/contracts';
+import { foreignText, ProblemError, type DeleteVm, type NativeId } from '@polyvirt/contracts';
 import { allow, type OperationContext, type Outcome } from '@polyvirt/hypervisor';
 import type { Identifiers } from '../client/identifiers.ts';
 import { objectAt } from '../client/json.ts';
@@ -6,10 +6,12 @@ import { isNotFound, isTakenId, type PrismClient } from '../client/prism-client.
 import { taskOf, type Tasks } from '../client/tasks.ts';
 import { toProblem } from '../prism.problems.ts';
 import type { Snapshots } from '../snapshots/snapshots.ts';
-import { disksOf, nameOf, resourcesOf, stateOf } from '../vm/vm-reader.ts';
+import { disksOf, nameOf, resourcesOf, stateOf, uuidOf } from '../vm/vm-reader.ts';
 import type { Vms } from '../vm/vms.ts';
 import { until } from '../client/patience.ts';
+import { volumeGroupsOf } from './copied-hardware.ts';
 import type { TaskSteps } from './task-steps.ts';
+import { volumeGroupNames } from './volume-groups.ts';
 
 /** What belongs to a VM; written into the journal before the VM is gone. */
 type Belongings = {
@@ -17,10 +19,14 @@ type Belongings = {
   disks: { uuid: string; device: string }[];
   snapshots: string[];
   others: string[];
+  /** What outlives the VM whatever becomes of its disks. */
+  groups: string[];
 };
 
 /** Of the name of an image. */
 const LONGEST_NAME = 200;
+/** Of things that a note names one by one. */
+const MOST_NAMED = 5;
 const IMAGE_WITHIN_MS = 60_000;
 
 /** Deletes VMs. Prism deletes the disks with them, so those that are to be kept become images first. */
@@ -54,7 +60,7 @@ export class Removal {
       await journal.step({
         name: 'look what belongs to it',
         native: 'GET /vms/{uuid}',
-        act: async () => JSON.stringify((await this.#inspect(nativeId, signal)) ?? null),
+        act: async () => JSON.stringify((await this.#inspect(nativeId, fate, signal)) ?? null),
       }),
     ) as Belongings | null;
     if (!found) return { effect: 'unchanged' };
@@ -85,8 +91,9 @@ export class Removal {
       });
     if (found.others.length > 0)
       notes.push(
-        `Kept recovery points that others took: ${found.others.join(', ')}. The VM can be restored from them in Prism Central.`,
+        `Kept recovery points that others took: ${named(found.others)}. The VM can be restored from them in Prism Central.`,
       );
+    for (const group of found.groups) notes.push(`Kept ${group}. Volume groups are in Prism Central under Storage.`);
     if (found.disks.length > 0 && fate === 'delete')
       notes.push(
         'Clones of the VM have disks of their own; blocks that they share with it stay for as long as one needs them.',
@@ -94,13 +101,40 @@ export class Removal {
     return { effect: 'changed', notes };
   }
 
-  async #inspect(nativeId: NativeId, signal: AbortSignal): Promise<Belongings | undefined> {
+  async #inspect(
+    nativeId: NativeId,
+    fate: DeleteVm['disks'],
+    signal: AbortSignal,
+  ): Promise<Belongings | undefined> {
     const vm = await this.#vms.find(nativeId, signal);
     if (!vm) return undefined;
     allow('delete', stateOf(vm));
     const { own, others } = await this.#snapshots.own(nativeId, signal);
-    const disks = disksOf(resourcesOf(vm)).map(({ uuid, device }) => ({ uuid, device }));
-    return { name: nameOf(vm), disks, snapshots: own, others };
+    const disks = disksOf(resourcesOf(vm)).map(({ uuid, device }) => {
+      if (uuid !== undefined) return { uuid, device };
+      if (fate === 'delete') return { uuid: '', device };
+      throw new ProblemError(
+        'host-rejected',
+        `Prism Central does not say which disk ${device} is, so it cannot be kept. Look at it in Prism Central, or delete the VM with its disks.`,
+      );
+    });
+    const groups = await this.#groups(nativeId, volumeGroupsOf(resourcesOf(vm)), signal);
+    return { name: nameOf(vm), disks, snapshots: own, others, groups };
+  }
+
+  /** The volume groups of a VM in words, each with the other VMs that use it. */
+  async #groups(nativeId: NativeId, uuids: readonly string[], signal: AbortSignal): Promise<string[]> {
+    if (uuids.length === 0) return [];
+    const names = await volumeGroupNames(this.#client, uuids, signal);
+    const vms = await this.#vms.all(
+      (vm) => ({ uuid: uuidOf(vm), name: nameOf(vm), groups: volumeGroupsOf(resourcesOf(vm)) }),
+      signal,
+    );
+    return uuids.map((group) => {
+      const users = vms.filter(({ uuid, groups }) => uuid !== nativeId && groups.includes(group)).map(({ name }) => name);
+      const what = `the volume group ${names.has(group) ? `"${names.get(group)}" (${group})` : group}`;
+      return users.length === 0 ? what : `${what}, which is attached to ${named(users)} too`;
+    });
   }
 
   /** Prism deletes a VM that is on as readily as any other, so the state is looked at once more. */
@@ -175,4 +209,11 @@ export class Removal {
       return `Kept the recovery point ${uuid}: ${problem.message}`;
     }
   }
+}
+
+/** The first few by name, and how many more there are. */
+function named(names: readonly string[]): string {
+  const shown = names.slice(0, MOST_NAMED).map((name) => `"${foreignText(name)}"`);
+  const rest = names.length - shown.length;
+  return rest > 0 ? `${shown.join(', ')} and ${rest} more` : shown.join(', ');
 }

@@ -1,4 +1,5 @@
 import type { OperationContext } from '@polyvirt/hypervisor';
+import { until } from '../client/patience.ts';
 import type { Tasks } from '../client/tasks.ts';
 import { PrismError, PrismTimeoutError, PrismUnreachableError, TaskFailedError } from '../client/prism-error.ts';
 
@@ -22,9 +23,12 @@ export interface TaskStep {
 /** A change on Prism is two steps: to ask, whose result is the task, and to wait. A process that dies in between goes on waiting. */
 export class TaskSteps {
   readonly #tasks: Tasks;
+  readonly #settleMs: number;
 
-  constructor(tasks: Tasks) {
+  /** `settleMs` is how long what a task does may take to show where Prism does not show the task. */
+  constructor(tasks: Tasks, { settleMs }: { settleMs: number }) {
     this.#tasks = tasks;
+    this.#settleMs = settleMs;
   }
 
   /** Whether Prism had anything to do. */
@@ -78,8 +82,14 @@ export class TaskSteps {
     try {
       await this.#tasks.succeeded(task, signal, progress);
     } catch (error) {
-      const isOver = error instanceof TaskFailedError || error instanceof PrismError;
-      if (!isOver || !(await step.holds?.())) throw error;
+      if (!(await this.#holds(step, error, signal))) throw error;
     }
+  }
+
+  /** A task that has failed is over; one that Prism does not show may still be under way. */
+  async #holds({ holds }: TaskStep, error: unknown, signal: AbortSignal): Promise<boolean> {
+    if (!holds) return false;
+    if (error instanceof TaskFailedError) return holds();
+    return error instanceof PrismError && (await until(holds, signal, this.#settleMs)) === true;
   }
 }

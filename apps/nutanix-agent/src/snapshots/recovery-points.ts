@@ -5,7 +5,7 @@ import type { Pages } from '../client/paging.ts';
 import { isNotFound, type PrismClient } from '../client/prism-client.ts';
 import { PrismError } from '../client/prism-error.ts';
 import { taskOf } from '../client/tasks.ts';
-import { nameOf, uuidOf } from '../vm/vm-reader.ts';
+import { nameOf, timeAt, uuidOf } from '../vm/vm-reader.ts';
 import type { Patience } from '../vm/vms.ts';
 import { isUuid } from '../vm/uuid.ts';
 
@@ -36,7 +36,9 @@ export class RecoveryPoints {
 
   /** Of all VMs, or of one, oldest first. */
   async list(signal: AbortSignal, vm?: NativeId): Promise<RecoveryPoint[]> {
-    const points = (await this.#read(signal, vm)).filter((point) => !isGoing(point)).map(readPoint);
+    const points = (await this.#read(signal, vm))
+      .filter((point) => !isGoing(point) && uuidOf(point) !== '')
+      .map(readPoint);
     return points
       .filter((point) => vm === undefined || point.vm === vm)
       .sort((a, b) => a.createdAt.localeCompare(b.createdAt));
@@ -109,14 +111,15 @@ const isGoing = (point: JsonObject): boolean => objectAt(point, 'status')['state
 
 function readPoint(point: JsonObject): RecoveryPoint {
   const resources = objectAt(objectAt(point, 'status'), 'resources');
-  const created =
-    textAt(resources, 'creation_time') ??
-    textAt(objectAt(point, 'metadata'), 'creation_time') ??
-    new Date(0).toISOString();
+  const metadata = objectAt(point, 'metadata');
   return {
     uuid: uuidOf(point),
     vm: textAt(objectAt(resources, 'parent_vm_reference'), 'uuid') ?? '',
     name: nameOf(point),
-    createdAt: new Date(created).toISOString(),
+    createdAt:
+      timeAt(resources, 'creation_time') ??
+      timeAt(metadata, 'creation_time') ??
+      timeAt(metadata, 'last_update_time') ??
+      new Date(0).toISOString(),
   };
 }

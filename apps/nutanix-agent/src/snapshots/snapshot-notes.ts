@@ -1,4 +1,4 @@
-import { ProblemError, type NativeId } from '@polyvirt/contracts';
+import { ProblemError, VmState, type NativeId } from '@polyvirt/contracts';
 import { isObject, textAt, type JsonObject } from '../client/json.ts';
 import type { Pages } from '../client/paging.ts';
 import { isNotFound, type PrismClient } from '../client/prism-client.ts';
@@ -9,6 +9,8 @@ export interface SnapshotNote {
   readonly description?: string;
   /** The snapshot that the VM stood on when this one was taken. */
   readonly parent: string | null;
+  /** Of the VM when it was taken; absent in notes of before this was kept. */
+  readonly state?: VmState;
 }
 
 /** Category under which the notes are; none of its values is ever assigned to anything. */
@@ -110,9 +112,11 @@ function parse(text: string | undefined): JsonObject | undefined {
 
 function readNote(note: JsonObject): SnapshotNote {
   const description = textAt(note, 'description');
+  const state = VmState.safeParse(note['state']);
   return {
     name: textAt(note, 'name') ?? '',
     ...(description === undefined ? {} : { description }),
     parent: textAt(note, 'parent') ?? null,
+    ...(state.success ? { state: state.data } : {}),
   };
 }

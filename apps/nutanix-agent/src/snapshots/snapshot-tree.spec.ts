@@ -26,7 +26,20 @@ describe('the tree of recovery points', () => {
       ['b', 'a', false],
       ['c', 'a', true],
     ]);
-    expect(snapshotTree([point('a')], about)[0]).toMatchObject({ name: 'A', memory: false, state: 'stopped' });
+    expect(snapshotTree([point('a')], about)[0]).toMatchObject({ name: 'A', memory: false });
+  });
+
+  it('says in which state the VM was as far as that was noted', () => {
+    const noted = (state?: 'running' | 'stopped'): Notes => ({
+      snapshots: new Map([['a', { name: 'A', parent: null, ...(state && { state }) }]]),
+      current: new Map(),
+    });
+    const stateOf = (about: Notes) => snapshotTree([point('a')], about)[0]!.state;
+    expect(stateOf(noted('running'))).toBe('running');
+    expect(stateOf(noted('stopped'))).toBe('stopped');
+    // Taken by others, or noted before states were.
+    expect(stateOf(noted())).toBe('unknown');
+    expect(stateOf(notes({}))).toBe('unknown');
   });
 
   it('has those of others as roots, under their own names', () => {

@@ -26,8 +26,8 @@ export function snapshotTree(points: readonly RecoveryPoint[], { snapshots: note
       parent: note === undefined ? null : standing(note.parent),
       current: standing(current.get(vm) ?? null) === uuid,
       memory: false,
-      // A recovery point holds no running guest: what is restored from it is off.
-      state: 'stopped',
+      // A recovery point does not say it; those that we took have it in their note.
+      state: note?.state ?? 'unknown',
       createdAt,
     };
   });

@@ -1,5 +1,6 @@
 import { ProblemError, type CreateSnapshot, type NativeId, type Snapshot } from '@polyvirt/contracts';
 import { allow, type Effect, type OperationContext, type SnapshotFacet } from '@polyvirt/hypervisor';
+import { absences } from '../capabilities.ts';
 import type { Identifiers } from '../client/identifiers.ts';
 import { isTakenId } from '../client/prism-client.ts';
 import { taskOf, type Tasks } from '../client/tasks.ts';
@@ -202,15 +203,12 @@ export class Snapshots implements SnapshotFacet {
     const state = stateOf(await this.#vms.demand(nativeId, signal));
     allow('snapshot-create', state);
     if (memory === true && state !== 'stopped')
-      throw new ProblemError(
-        'capability-missing',
-        'A recovery point of Nutanix holds disks and no memory. Ask for a snapshot without memory, or stop the VM first.',
-      );
+      throw new ProblemError('capability-missing', absences['snapshots.memory']);
     const tree = snapshotTree(await this.#points.list(signal, nativeId), await this.#notes.read(signal));
     if (tree.some((snapshot) => snapshot.name === name && snapshot.id !== uuid))
       throw new ProblemError('name-taken', `The VM already has a snapshot "${name}".`);
     const parent = tree.find(({ current }) => current)?.id ?? null;
-    const note = { name, ...(description === undefined ? {} : { description }), parent };
+    const note = { name, ...(description === undefined ? {} : { description }), parent, state };
     demandShort(note);
     return { note, before: parent };
   }

@@ -1,4 +1,5 @@
 import type { ProblemCode } from '@polyvirt/contracts';
+import type { PrismDriverOptions } from '../prism.driver.ts';
 
 /** How an operation has to end: as asked, or with one of these codes and nothing of it left. */
 export type Ending = 'succeeds' | ProblemCode;
@@ -26,12 +27,17 @@ const taskOfChange = call('GET', '/tasks/*', 'succeeds');
 const tasks = call('POST', '/tasks/list', 'succeeds');
 const points = call('POST', '/vm_recovery_points/list');
 
-interface Operation {
+export interface Operation {
   /** The call that asks Prism for it, and the kind of its task. */
   readonly main: Omit<Call, 'refused'>;
   readonly task: string;
   /** What else it calls. */
   readonly others: readonly Call[];
+  /**
+   * When the answer to its main call was lost, it asks again for as long as the task holds the VM, and then finds it done; it
+   * does not look at the task.
+   */
+  readonly asksAgain?: true;
 }
 
 /** The operations that faults are tried on. */
@@ -43,25 +49,39 @@ export const operations = {
   },
   start: { main: call('PUT', '/vms/*'), task: 'vm.update', others: [vm, taskOfChange] },
   stop: { main: call('PUT', '/vms/*'), task: 'vm.update', others: [vm, taskOfChange] },
-  clone: { main: call('POST', '/vms/*/clone'), task: 'vm.clone', others: [identifiers, names, vm, tasks, task] },
+  clone: {
+    main: call('POST', '/vms/*/clone'),
+    task: 'vm.clone',
+    others: [identifiers, names, vm, tasks, task],
+    asksAgain: true,
+  },
   snapshot: {
     main: call('POST', '/vms/*/snapshot'),
     task: 'vm.snapshot',
     others: [identifiers, vm, points, call('POST', '/categories/*/list'), call('PUT', '/categories/*/*'), tasks, task],
+    asksAgain: true,
   },
-  delete: { main: call('DELETE', '/vms/*'), task: 'vm.delete', others: [vm, points, taskOfChange] },
+  delete: {
+    main: call('DELETE', '/vms/*'),
+    task: 'vm.delete',
+    others: [vm, points, taskOfChange],
+    asksAgain: true,
+  },
 } as const satisfies Record<string, Operation>;
 export type OperationName = keyof typeof operations;
 
 export interface FaultCase {
   readonly title: string;
-  /** Strikes the call that asks for the operation, that and all others it makes, the task, or the port that Prism listens on. */
-  readonly strikes: 'call' | 'every call' | 'task' | 'port';
+  /**
+   * Strikes the call that asks for the operation, that and all others it makes, the look at its task, the task, or the port that
+   * Prism listens on.
+   */
+  readonly strikes: 'call' | 'every call' | 'look' | 'task' | 'port';
   readonly effect: Readonly<Record<string, unknown>>;
   /** Prism is away until its supervisor has started it again, which the driver has to outlast. */
   readonly dies?: true;
-  /** The driver has to give up by itself, so one with little patience is used. */
-  readonly lasts?: true;
+  /** The driver has to give up by itself: by the one patience that is short here. Every other is longer than any test. */
+  readonly lasts?: Partial<PrismDriverOptions>;
   /** Strikes each call so often; without it always. */
   readonly count?: number;
   readonly ends: Ending;
@@ -70,13 +90,18 @@ export interface FaultCase {
 }
 
 /** Shorter than a call or a task may take. */
-export const SLOW_MS = 150;
+const SLOW_MS = 150;
+
+/** Calls that get no answer are given up when they were tried twice. */
+const twoTries: Partial<PrismDriverOptions> = { tries: 2 };
+/** For tasks that are not shown, or suspended. */
+export const noPatience: Partial<PrismDriverOptions> = { tasks: { patienceMs: 0 } };
 
 /** These are done when their task has failed half-way: what was wanted is true. */
 const doneAllTheSame = { start: 'succeeds', stop: 'succeeds', delete: 'succeeds' } as const;
 
 export const faultCases: readonly FaultCase[] = [
-  { title: 'has closed its port', strikes: 'port', lasts: true, effect: {}, ends: 'host-offline' },
+  { title: 'has closed its port', strikes: 'port', lasts: twoTries, effect: {}, ends: 'host-offline' },
   { title: 'opens its port', strikes: 'port', count: 1, effect: {}, ends: 'succeeds' },
   {
     title: 'refuses the connection once',
@@ -85,13 +110,33 @@ export const faultCases: readonly FaultCase[] = [
     effect: { kind: 'refuse' },
     ends: 'succeeds',
   },
-  { title: 'refuses the connection', strikes: 'call', lasts: true, effect: { kind: 'refuse' }, ends: 'host-offline' },
+  {
+    title: 'refuses the connection',
+    strikes: 'call',
+    lasts: twoTries,
+    effect: { kind: 'refuse' },
+    ends: 'host-offline',
+  },
   { title: 'hangs once', strikes: 'call', count: 1, effect: { kind: 'hang' }, ends: 'succeeds' },
-  { title: 'hangs', strikes: 'call', lasts: true, effect: { kind: 'hang' }, ends: 'timed-out' },
+  { title: 'hangs', strikes: 'call', lasts: twoTries, effect: { kind: 'hang' }, ends: 'timed-out' },
   { title: 'answers late', strikes: 'call', effect: { kind: 'slow', ms: SLOW_MS }, ends: 'succeeds' },
   { title: 'loses its answer once', strikes: 'every call', count: 1, effect: { kind: 'drop' }, ends: 'succeeds' },
+  {
+    title: 'loses the answer to a look at its task once',
+    strikes: 'look',
+    count: 1,
+    effect: { kind: 'drop' },
+    ends: 'succeeds',
+  },
   { title: 'loses its answers', strikes: 'call', effect: { kind: 'drop' }, ends: 'succeeds' },
   { title: 'breaks off its answer once', strikes: 'every call', count: 1, effect: { kind: 'cut' }, ends: 'succeeds' },
+  {
+    title: 'breaks off the answer to a look at its task once',
+    strikes: 'look',
+    count: 1,
+    effect: { kind: 'cut' },
+    ends: 'succeeds',
+  },
   { title: 'breaks off its answers', strikes: 'call', effect: { kind: 'cut' }, ends: 'succeeds' },
   { title: 'ends all sessions', strikes: 'every call', count: 1, effect: { kind: 'expire' }, ends: 'succeeds' },
   { title: 'refuses every session', strikes: 'call', effect: { kind: 'expire' }, ends: 'host-rejected' },
@@ -114,7 +159,7 @@ export const faultCases: readonly FaultCase[] = [
   {
     title: 'answers 409',
     strikes: 'call',
-    lasts: true,
+    lasts: { busyMs: 0 },
     effect: { kind: 'status', status: 409, reason: 'CONCURRENT_REQUESTS_NOT_ALLOWED' },
     ends: 'vm-busy',
   },
@@ -129,7 +174,7 @@ export const faultCases: readonly FaultCase[] = [
   {
     title: 'answers 429',
     strikes: 'call',
-    lasts: true,
+    lasts: twoTries,
     effect: { kind: 'status', status: 429 },
     ends: 'too-many-requests',
   },
@@ -141,7 +186,13 @@ export const faultCases: readonly FaultCase[] = [
     effect: { kind: 'status', status: 503 },
     ends: 'succeeds',
   },
-  { title: 'answers 503', strikes: 'call', lasts: true, effect: { kind: 'status', status: 503 }, ends: 'host-offline' },
+  {
+    title: 'answers 503',
+    strikes: 'call',
+    lasts: twoTries,
+    effect: { kind: 'status', status: 503 },
+    ends: 'host-offline',
+  },
   {
     title: 'says ERROR in a 200',
     strikes: 'call',
@@ -179,14 +230,14 @@ export const faultCases: readonly FaultCase[] = [
   {
     title: 'lets the task run for ever',
     strikes: 'task',
-    lasts: true,
+    lasts: { tasks: { limitMs: 100 } },
     effect: { kind: 'taskStall' },
     ends: 'timed-out',
   },
   {
     title: 'suspends the task for ever',
     strikes: 'task',
-    lasts: true,
+    lasts: noPatience,
     effect: { kind: 'taskStall', status: 'SUSPENDED' },
     ends: 'host-rejected',
   },

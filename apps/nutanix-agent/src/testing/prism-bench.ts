@@ -3,19 +3,22 @@ import type { Bench } from '@polyvirt/hypervisor/testing';
 import { objectAt, objectsAt, textAt, type JsonObject } from '../client/json.ts';
 import { PrismDriver, type PrismDriverOptions } from '../prism.driver.ts';
 import { NOTES } from '../snapshots/snapshot-notes.ts';
+import { prismConsole } from './other-tool.ts';
 import { PrismSimulator, type Knobs } from './prism-simulator.ts';
 
 export const CLUSTER = '0006aaaa-0000-0000-0000-00000000c001';
 const ISO = 'nutanix-virtio-1.2.4.iso';
 
-/** Times of the driver that a test need not wait out. */
-export const impatient: Partial<PrismDriverOptions> = {
+/** How soon the driver looks again, and how long at most it waits for what has to come: longer than any machine needs. */
+const pace: Partial<PrismDriverOptions> = {
   tasks: { firstMs: 20, mostMs: 200 },
   retryMs: 50,
-  settleMs: 10_000,
-  busyMs: 10_000,
+  settleMs: 60_000,
+  busyMs: 60_000,
   pressAgainMs: 500,
 };
+/** Prism samples every 30 seconds, and the first sample of a guest is of the first whole interval. */
+const SAMPLES_MS = 90_000;
 
 export function driverOn(simulator: PrismSimulator, options: Partial<PrismDriverOptions> = {}): PrismDriver {
   return new PrismDriver({ ...driverOptions(simulator), ...options });
@@ -29,7 +32,7 @@ export function driverOptions(simulator: PrismSimulator): PrismDriverOptions {
     trust: { ca: simulator.certificate },
     defaultCluster: 'cluster-a',
     simulated: true,
-    ...impatient,
+    ...pace,
   };
 }
 
@@ -40,16 +43,22 @@ export async function openPrismBench(knobs: Knobs = {}): Promise<Bench> {
     args: ['--seed-vms', '12'],
   });
   const prefix = `bench-${randomBytes(3).toString('hex')}-`;
-  const template = `${prefix}template`;
+  const template = `tiny-${prefix}template`;
   await makeVm(simulator, template, [{ disk_size_mib: 1024 }]);
 
   const nameOf = (entity: JsonObject) => textAt(objectAt(entity, 'status'), 'name') ?? '';
   const uuidOf = (entity: JsonObject) => textAt(objectAt(entity, 'metadata'), 'uuid') ?? '';
   const ours = async (path: string) =>
-    (await simulator.list(path)).filter((entity) => nameOf(entity).startsWith(prefix) && nameOf(entity) !== template);
+    (await simulator.list(path)).filter((entity) => nameOf(entity).startsWith(prefix));
   const notes = async () =>
     objectsAt(await simulator.v3('POST', `/categories/${NOTES}/list`, {}).catch(() => ({})), 'entities');
   const points = () => simulator.list('vm_recovery_points');
+
+  const { files, ...tool } = prismConsole(
+    simulator,
+    (name) => name.startsWith(prefix),
+    (name) => makeVm(simulator, name, []),
+  );
 
   return {
     open: async () => driverOn(simulator),
@@ -61,8 +70,12 @@ export async function openPrismBench(knobs: Knobs = {}): Promise<Bench> {
     memoryMiB: 64,
     guestReady: async (nativeId) => {
       await simulator.control('POST', `/vms/${nativeId}/guest`, { responsive: true });
+      // Booting takes a while, in which it is also measured.
+      await simulator.advance(SAMPLES_MS);
     },
+    files,
     otherTool: {
+      ...tool,
       make: (name) => makeVm(simulator, name, []),
       rename: (nativeId, name) =>
         simulator.edit(nativeId, (spec) => {

@@ -9,15 +9,22 @@ import { fileURLToPath } from 'node:url';
 import { Agent, request } from 'undici';
 import { objectAt, objectsAt, textAt, type JsonObject } from '../client/json.ts';
 
-const BIN = fileURLToPath(new URL('../../../../simulators/prism/bin/prism-simulator', import.meta.url));
-const MAIN = fileURLToPath(new URL('../../../../simulators/prism/dist/main.js', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
+const BIN = join(ROOT, 'simulators/prism/bin/prism-simulator');
+const MAIN = join(ROOT, 'simulators/prism/dist/main.js');
+/** What a start has made and the next can use: compiled code, and the certificate, whose key takes a while to find. */
+const CACHE = join(ROOT, 'node_modules/.cache/prism-simulator');
 const LIST_LENGTH = 500;
+
+/** Every delay is multiplied by it: 0 and 10 show which tests lean on how long something takes. */
+const TIME_SCALE = Number(process.env['POLYVIRT_TEST_TIME_SCALE'] ?? 1);
 
 export type Knobs = Readonly<Record<string, unknown>>;
 
 export interface SimulatorFault {
   readonly method?: string;
   readonly path?: string;
+  /** Of the task, or of the task that a call is about. */
   readonly operation?: string;
   readonly skip?: number;
   readonly count?: number;
@@ -30,23 +37,33 @@ export interface SimulatorSetup {
 }
 
 /** Tasks end at once, so that a test waits for conditions alone. */
-const fast: Knobs = { 'latency.scale': 0, 'latency.request': [0, 0], 'guest.addressDelay': [0, 0] };
+const fast: Knobs = {
+  'latency.scale': 0,
+  'latency.request': [0, 0],
+  'guest.addressDelay': [0, 0],
+  'delays.scale': TIME_SCALE,
+};
 
 /** The Prism simulator in a process of its own, on a folder of its own, with a client that stands for Prism's own console. */
 export class PrismSimulator {
   readonly username = 'admin';
   readonly password = 'nutanix/4u';
+  /** How often it was started again after it had died. */
+  revivals = 0;
   #child: ChildProcess;
+  #exit: Promise<unknown>;
   #url = '';
   #controlUrl = '';
   #certificate = '';
   #agent: Agent | undefined;
+  #isHeld = false;
 
   private constructor(
     readonly folder: string,
     private readonly setup: SimulatorSetup,
   ) {
     this.#child = this.#spawn('0');
+    this.#exit = once(this.#child, 'exit');
   }
 
   static async start(setup: SimulatorSetup = {}): Promise<PrismSimulator> {
@@ -83,17 +100,28 @@ export class PrismSimulator {
   /** Starts it again on the same port and the same state, when a fault has killed it. */
   async revive(): Promise<void> {
     if (this.isAlive) return;
+    this.revivals += 1;
+    this.#isHeld = false;
     await this.#agent?.destroy();
     this.#child = this.#spawn(new URL(this.#url).port);
+    this.#exit = once(this.#child, 'exit');
     await this.#ready();
   }
 
-  async stop(): Promise<void> {
-    if (this.isAlive) {
-      const exit = once(this.#child, 'exit');
-      this.#child.kill('SIGTERM');
-      await exit;
+  /** A supervisor that starts it again whenever it dies during the work. */
+  async supervise<Result>(work: Promise<Result>): Promise<Result> {
+    let isDone = false;
+    const end = work.catch(() => undefined).then(() => (isDone = true));
+    while (!isDone) {
+      await Promise.race([end, this.#exit]);
+      await this.revive();
     }
+    return work;
+  }
+
+  async stop(): Promise<void> {
+    if (this.isAlive) this.#child.kill('SIGTERM');
+    await this.#exit;
     await this.#agent?.destroy();
     rmSync(this.folder, { recursive: true, force: true });
   }
@@ -114,9 +142,20 @@ export class PrismSimulator {
     return text === '' ? {} : ((JSON.parse(text) as JsonObject | null) ?? {});
   }
 
-  /** All of a kind. */
-  async list(path: string): Promise<JsonObject[]> {
-    return objectsAt(await this.v3('POST', `/${path}/list`, { length: LIST_LENGTH }), 'entities');
+  /** All of a kind, or those that a filter of v3 lets through. */
+  async list(path: string, filter?: string): Promise<JsonObject[]> {
+    const all: JsonObject[] = [];
+    for (;;) {
+      const wish = { length: LIST_LENGTH, offset: all.length, ...(filter === undefined ? {} : { filter }) };
+      const page = objectsAt(await this.v3('POST', `/${path}/list`, wish), 'entities');
+      all.push(...page);
+      if (page.length < LIST_LENGTH) return all;
+    }
+  }
+
+  /** Tasks that have not ended. */
+  openTasks(): Promise<JsonObject[]> {
+    return this.list('tasks', 'status=in=QUEUED|RUNNING|SUSPENDED');
   }
 
   /** Waits for the task of a write. */
@@ -151,22 +190,52 @@ export class PrismSimulator {
     return this.control('PATCH', '/knobs', knobs);
   }
 
-  fault(fault: SimulatorFault): Promise<JsonObject> {
-    return this.control('POST', '/faults', fault);
+  /** Answers its id. */
+  async fault(fault: SimulatorFault): Promise<string> {
+    return textAt(await this.control('POST', '/faults', fault), 'id') ?? '';
   }
 
-  /** Knobs and faults as they were at the start. */
+  /** Resolves when the fault has met so many of its calls; throws when it is taken away, or Prism dies, before. */
+  async struck(fault: string, times = 1): Promise<void> {
+    await this.control('GET', `/faults/${fault}/struck?times=${times}`);
+  }
+
+  /** From now on tasks, guests and whatever else takes time stand still, also what takes none. */
+  async holdClock(): Promise<void> {
+    this.#isHeld = true;
+    await this.control('PATCH', '/clock', { running: false });
+  }
+
+  async runClock(): Promise<void> {
+    await this.control('PATCH', '/clock', { running: true });
+    this.#isHeld = false;
+  }
+
+  /** Lets the clock pass so many milliseconds at once. */
+  async advance(ms: number): Promise<void> {
+    await this.control('POST', '/clock/advance', { ms });
+  }
+
+  /** Lets the clock pass on until no task is under way. */
+  async endTasks(): Promise<void> {
+    await this.control('POST', '/clock/advance', { to: 'end-of-tasks' });
+  }
+
+  /** Knobs and faults as they were at the start, and the clock running. */
   async reset(): Promise<void> {
     await this.control('DELETE', '/faults');
-    await this.control('DELETE', '/knobs');
-    await this.knobs({ ...fast, ...this.setup.knobs });
+    await this.control('PUT', '/knobs', { ...fast, ...this.setup.knobs });
+    if (this.#isHeld) await this.runClock();
   }
 
   #spawn(port: string): ChildProcess {
     const { folder } = this;
-    const common = ['--port', port, '--control-port', '0', '--data-dir', folder];
-    const args = [BIN, ...common, '--knobs', join(folder, 'knobs.json'), ...(this.setup.args ?? [])];
-    return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const ports = ['--port', port, '--control-port', '0'];
+    const places = ['--data-dir', folder, '--tls-dir', join(CACHE, 'tls'), '--knobs', join(folder, 'knobs.json')];
+    return spawn(process.execPath, [BIN, ...ports, ...places, ...(this.setup.args ?? [])], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, NODE_OPTIONS: '', NODE_COMPILE_CACHE: join(CACHE, 'code') },
+    });
   }
 
   async #ready(): Promise<void> {

@@ -1,9 +1,10 @@
-import type { DriverVm, Guest, NativeDefinition, NativeId, Snapshot } from '@polyvirt/contracts';
+import { foreignText, ProblemError, type DriverVm, type Guest, type NativeDefinition, type NativeId, type Snapshot } from '@polyvirt/contracts';
+import { isReadable, type ListedVm, type UnreadableVm } from '@polyvirt/hypervisor';
 import { objectsAt, textAt, objectAt, type JsonObject } from '../client/json.ts';
 import { definitionOf } from '../export.ts';
 import type { Networks } from '../networks.ts';
 import type { Snapshots } from '../snapshots/snapshots.ts';
-import { addressesOf, guestOf, readVm, resourcesOf, stateOf, subnetOf, uuidOf } from './vm-reader.ts';
+import { addressesOf, guestOf, nameOf, readVm, resourcesOf, stateOf, subnetOf, uuidOf } from './vm-reader.ts';
 import type { Vms } from './vms.ts';
 
 /** VMs as the control plane knows them: what v3 shows of one, its networks by name and its snapshots. */
@@ -20,18 +21,29 @@ export class Machines {
     this.#snapshots = snapshots;
   }
 
-  async list(signal: AbortSignal): Promise<DriverVm[]> {
+  async list(signal: AbortSignal): Promise<ListedVm[]> {
     const snapshots = await this.#snapshots.all(signal);
     const nameless = new Set<string>();
     this.#fresh.clear();
-    const vms = await this.#vms.list((vm, isNew) => {
-      for (const subnet of namelessSubnets(vm)) nameless.add(subnet);
-      if (isNew) this.#fresh.set(uuidOf(vm), definitionOf(vm));
-      return this.#read(vm, snapshots.get(uuidOf(vm)) ?? []);
-    }, signal);
+    const listed = await this.#vms.list<ListedVm>(
+      {
+        read: (vm, isNew) => {
+          try {
+            for (const subnet of namelessSubnets(vm)) nameless.add(subnet);
+            if (isNew) this.#fresh.set(uuidOf(vm), definitionOf(vm));
+            return this.#read(vm, snapshots.get(uuidOf(vm)) ?? []);
+          } catch (error) {
+            return unreadable(uuidOf(vm), error, nameOf(vm));
+          }
+        },
+        lost: unreadable,
+      },
+      signal,
+    );
     await this.#networks.know(nameless, signal);
-    for (const { nics } of vms) for (const nic of nics) nic.network = this.#networks.nameOf(nic.network) ?? nic.network;
-    return vms;
+    for (const { nics } of listed.filter(isReadable))
+      for (const nic of nics) nic.network = this.#networks.nameOf(nic.network) ?? nic.network;
+    return listed;
   }
 
   async get(nativeId: NativeId, signal: AbortSignal): Promise<DriverVm> {
@@ -39,7 +51,11 @@ export class Machines {
     const vm = await this.#vms.demand(nativeId, signal);
     const snapshots = await this.#snapshots.of(uuidOf(vm), signal);
     await this.#networks.know(namelessSubnets(vm), signal);
-    return this.#read(vm, snapshots);
+    try {
+      return this.#read(vm, snapshots);
+    } catch (error) {
+      throw new ProblemError('host-rejected', unreadable(nativeId, error, nameOf(vm)).unreadable, { cause: error });
+    }
   }
 
   async definition(nativeId: NativeId, signal: AbortSignal): Promise<NativeDefinition> {
@@ -63,6 +79,15 @@ export class Machines {
   #read(vm: JsonObject, snapshots: Snapshot[]): DriverVm {
     return readVm(vm, this.#networks.nameOf, snapshots);
   }
+}
+
+function unreadable(nativeId: NativeId, error: unknown, name = ''): UnreadableVm {
+  const why = foreignText(error instanceof Error ? error.message : String(error)).replace(/[.]$/, '');
+  return {
+    nativeId,
+    ...(name === '' ? {} : { name }),
+    unreadable: `This VM cannot be read: ${why}. Look at it in Prism Central; its tasks and alerts say more.`,
+  };
 }
 
 /** Subnets that the VM names by their UUID only. */

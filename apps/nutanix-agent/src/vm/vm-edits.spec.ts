@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { ProblemError } from '@polyvirt/contracts';
 import { objectAt, objectsAt } from '../client/json.ts';
 import { goldenVm } from '../testing/golden.ts';
-import { applyChanges, demandPossible, type Changes } from './vm-edits.ts';
+import { oddVms } from '../testing/odd-vms.ts';
+import { applyChanges, demandPossible, growthsOf, isSo, type Changes } from './vm-edits.ts';
 
 const nothing: Changes = { disks: [], addNics: [], removeNics: [] };
 const mac = '50:6b:8d:00:00:01';
@@ -41,6 +42,11 @@ describe('a change of the spec', () => {
     expect(resources).toMatchObject({ num_sockets: 3, num_vcpus_per_socket: 2 });
     applyChanges(spec, { ...nothing, cpus: 5 });
     expect(resources).toMatchObject({ num_sockets: 5, num_vcpus_per_socket: 1 });
+    Object.assign(resources, { num_sockets: 2, num_vcpus_per_socket: 2, num_threads_per_core: 2 });
+    applyChanges(spec, { ...nothing, cpus: 12 });
+    expect(resources).toMatchObject({ num_sockets: 3, num_vcpus_per_socket: 2, num_threads_per_core: 2 });
+    applyChanges(spec, { ...nothing, cpus: 6 });
+    expect(resources).toMatchObject({ num_sockets: 6, num_vcpus_per_socket: 1, num_threads_per_core: 1 });
   });
 
   it('grows a disk in both of its sizes', () => {
@@ -53,6 +59,26 @@ describe('a change of the spec', () => {
     const { spec, resources } = applied({ addNics: [nic], removeNics: [mac] });
     expect(objectsAt(resources, 'nic_list')).toMatchObject([{ mac_address: nic.mac, is_connected: true }]);
     expect(applyChanges(spec, { ...nothing, addNics: [nic], removeNics: [mac] })).toBe(false);
+  });
+});
+
+describe('a VM', () => {
+  it('is what was asked for when it is so, not when that was asked of Prism before', () => {
+    const vm = goldenVm();
+    objectAt(objectAt(vm, 'spec'), 'resources')['num_sockets'] = 4;
+    expect(isSo(vm, { ...nothing, cpus: 4 })).toBe(false);
+    expect(isSo(vm, { ...nothing, cpus: 1 })).toBe(true);
+  });
+
+  it('has the disk grown that it shows under a name, wherever that stands in its spec', () => {
+    const vm = oddVms()['with odd disks']!;
+    const spec = objectAt(structuredClone(vm), 'spec');
+    const resources = objectAt(spec, 'resources');
+    resources['disk_list'] = objectsAt(resources, 'disk_list').reverse();
+    const disks = growthsOf(vm, [{ device: 'disk:00000006-1111-4111-8111-111111111111', sizeGiB: 2 }]);
+    expect(applyChanges(spec, { ...nothing, disks })).toBe(true);
+    const grown = objectsAt(resources, 'disk_list').filter((disk) => disk['disk_size_mib'] === 2_048);
+    expect(grown).toMatchObject([{ uuid: '00000006-1111-4111-8111-111111111111' }]);
   });
 });
 

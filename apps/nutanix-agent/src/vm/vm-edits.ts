@@ -1,35 +1,53 @@
 import { ProblemError, type VmState } from '@polyvirt/contracts';
-import { numberAt, objectAt, objectsAt, type JsonObject } from '../client/json.ts';
-import { bytesOf, cpusOf, deviceOf, isDisk, macOf, nameOf } from './vm-reader.ts';
+import { gibOf } from '@polyvirt/hypervisor';
+import { objectAt, objectsAt, textAt, type JsonObject } from '../client/json.ts';
+import { bytesOf, cpusOf, cpusPerSocket, isDisk, macOf, memoryOf, namedDevices, nameOf, resourcesOf } from './vm-reader.ts';
 import { nicSpec, sizeSpec, type NicPlan } from './vm-spec.ts';
 
 const GIB = 1024 ** 3;
+
+export interface Growth {
+  readonly device: string;
+  /** Of the disk of that name, where Prism shows it. */
+  readonly uuid?: string;
+  readonly sizeGiB: number;
+}
 
 /** What is to become of a VM, with networks looked up and MAC addresses chosen. */
 export interface Changes {
   readonly name?: string;
   readonly cpus?: number;
   readonly memoryMiB?: number;
-  readonly disks: readonly { readonly device: string; readonly sizeGiB: number }[];
+  readonly disks: readonly Growth[];
   readonly addNics: readonly (NicPlan & { readonly mac: string })[];
   readonly removeNics: readonly string[];
 }
 
+/** Growths with the disks that they mean, by the names under which the VM shows them. */
+export function growthsOf(entity: JsonObject, wishes: readonly { device: string; sizeGiB: number }[]): Growth[] {
+  const shown = namedDevices(resourcesOf(entity));
+  return wishes.map(({ device, sizeGiB }) => {
+    const uuid = textAt(shown.find((one) => one.device === device)?.disk, 'uuid');
+    return { device, ...(uuid === undefined ? {} : { uuid }), sizeGiB };
+  });
+}
+
 /** @throws ProblemError for a device that is not there, a disk that would shrink, and what only a VM that is off takes. */
 export function demandPossible(entity: JsonObject, state: VmState, changes: Changes): void {
-  const resources = objectAt(objectAt(entity, 'spec'), 'resources');
-  const disks = objectsAt(resources, 'disk_list').filter(isDisk);
+  const resources = resourcesOf(entity);
+  const disks = namedDevices(resources).filter(({ disk }) => isDisk(disk));
   for (const [index, { device, sizeGiB }] of changes.disks.entries()) {
-    const disk = disks.find((candidate) => deviceOf(candidate) === device);
-    if (!disk)
+    const found = disks.find((one) => one.device === device);
+    if (!found)
       throw new ProblemError(
         'device-not-found',
-        `There is no disk ${device}. ${disks.length > 0 ? `There is: ${disks.map(deviceOf).join(', ')}.` : 'There is none.'}`,
+        `There is no disk ${device}. ${disks.length > 0 ? `There is: ${disks.map((one) => one.device).join(', ')}.` : 'There is none.'}`,
+        { errors: [{ pointer: `/disks/${index}/device`, detail: 'Not there.' }] },
       );
-    const least = bytesOf(disk) / GIB;
-    if (sizeGiB < least)
-      throw new ProblemError('invalid-input', `The disk ${device} has ${least} GiB, and a disk only grows.`, {
-        errors: [{ pointer: `/disks/${index}/sizeGiB`, detail: `At least ${Math.ceil(least)}.` }],
+    const bytes = bytesOf(found.disk);
+    if (bytes !== undefined && sizeGiB * GIB < bytes)
+      throw new ProblemError('invalid-input', `The disk ${device} has ${gibOf(bytes)} GiB, and a disk only grows.`, {
+        errors: [{ pointer: `/disks/${index}/sizeGiB`, detail: `At least ${Math.ceil(bytes / GIB)}.` }],
       });
   }
   const macs = objectsAt(resources, 'nic_list').map(macOf);
@@ -49,13 +67,14 @@ export function demandPossible(entity: JsonObject, state: VmState, changes: Chan
 /** AHV adds to a running VM and takes nothing away from it. */
 function demandLive(resources: JsonObject, { cpus, memoryMiB }: Changes): void {
   const hasHotAdd = resources['cpu_hotplug_enabled'] !== false;
-  const cores = numberAt(resources, 'num_vcpus_per_socket') ?? 1;
-  const now = { cpus: cpusOf(resources), memoryMiB: numberAt(resources, 'memory_size_mib') ?? 0 };
+  const each = cpusPerSocket(resources) ?? 1;
+  const now = { cpus: cpusOf(resources), memoryMiB: memoryOf(resources) };
+  // What Prism does not say it has to judge itself.
   const refused = [
-    ...(cpus !== undefined && cpus !== now.cpus && (cpus < now.cpus || cpus % cores !== 0 || !hasHotAdd)
+    ...(cpus !== undefined && now.cpus !== undefined && cpus !== now.cpus && (cpus < now.cpus || cpus % each !== 0 || !hasHotAdd)
       ? [`${cpus} CPUs instead of ${now.cpus}`]
       : []),
-    ...(memoryMiB !== undefined && memoryMiB !== now.memoryMiB && (memoryMiB < now.memoryMiB || !hasHotAdd)
+    ...(memoryMiB !== undefined && now.memoryMiB !== undefined && memoryMiB !== now.memoryMiB && (memoryMiB < now.memoryMiB || !hasHotAdd)
       ? [`${memoryMiB} MiB of memory instead of ${now.memoryMiB}`]
       : []),
   ];
@@ -65,6 +84,10 @@ function demandLive(resources: JsonObject, { cpus, memoryMiB }: Changes): void {
       `A running VM on AHV does not take ${refused.join(' and ')}. Stop it first, then change it.`,
     );
 }
+
+/** Whether the VM is what the changes ask for; that its spec says so may be a wish of before that has failed. */
+export const isSo = (entity: JsonObject, changes: Changes): boolean =>
+  !applyChanges({ name: nameOf(entity), resources: structuredClone(resourcesOf(entity)) }, changes);
 
 /** Writes the changes into the spec; false when it says all of it already. What is not named stays as it is. */
 export function applyChanges(spec: JsonObject, changes: Changes): boolean {
@@ -81,17 +104,17 @@ export function applyChanges(spec: JsonObject, changes: Changes): boolean {
 }
 
 function rename(spec: JsonObject, name: string | undefined): boolean {
-  if (name === undefined || nameOf({ spec }) === name) return false;
+  if (name === undefined || spec['name'] === name) return false;
   spec['name'] = name;
   return true;
 }
 
+/** Keeps cores and threads where they divide the CPUs; a socket has one of each otherwise. */
 function setCpus(resources: JsonObject, cpus: number | undefined): boolean {
   if (cpus === undefined || cpusOf(resources) === cpus) return false;
-  const cores = numberAt(resources, 'num_vcpus_per_socket') ?? 1;
-  const keepsCores = cpus % cores === 0;
-  resources['num_sockets'] = keepsCores ? cpus / cores : cpus;
-  resources['num_vcpus_per_socket'] = keepsCores ? cores : 1;
+  const each = cpusPerSocket(resources) ?? cpus + 1;
+  if (cpus % each === 0) resources['num_sockets'] = cpus / each;
+  else Object.assign(resources, { num_sockets: cpus, num_vcpus_per_socket: 1, num_threads_per_core: 1 });
   return true;
 }
 
@@ -101,10 +124,13 @@ function setMemory(resources: JsonObject, memoryMiB: number | undefined): boolea
   return true;
 }
 
-function grow(resources: JsonObject, { device, sizeGiB }: { device: string; sizeGiB: number }): boolean {
-  const disk = objectsAt(resources, 'disk_list').find((one) => isDisk(one) && deviceOf(one) === device);
-  if (!disk || bytesOf(disk) >= sizeGiB * GIB) return false;
-  Object.assign(disk, sizeSpec(sizeGiB));
+function grow(resources: JsonObject, { device, uuid, sizeGiB }: Growth): boolean {
+  const disks = namedDevices(resources).filter(({ disk }) => isDisk(disk));
+  const found =
+    disks.find(({ disk }) => uuid !== undefined && disk['uuid'] === uuid) ??
+    disks.find((one) => one.device === device && (uuid === undefined || one.disk['uuid'] === undefined));
+  if (!found || (bytesOf(found.disk) ?? 0) >= sizeGiB * GIB) return false;
+  Object.assign(found.disk, sizeSpec(sizeGiB));
   return true;
 }
 

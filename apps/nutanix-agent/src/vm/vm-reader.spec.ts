@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { DriverVm } from '@polyvirt/contracts';
-import { objectAt, objectsAt } from '../client/json.ts';
+import { objectAt, objectsAt, type JsonObject } from '../client/json.ts';
 import { goldenVm } from '../testing/golden.ts';
-import { addressesOf, guestOf, readVm, stateOf } from './vm-reader.ts';
+import { disguised, oddVms, randomVm } from '../testing/odd-vms.ts';
+import { addressesOf, guestOf, readVm, stateOf, UnreadableEntityError } from './vm-reader.ts';
 
 const read = (vm = goldenVm()) => DriverVm.parse(readVm(vm, () => undefined, []));
 const statusOf = (vm: ReturnType<typeof goldenVm>) => objectAt(objectAt(vm, 'status'), 'resources');
@@ -27,6 +28,7 @@ describe('a VM of Prism', () => {
     ['ON', 'running'],
     ['OFF', 'stopped'],
     ['PAUSED', 'paused'],
+    ['SUSPENDED', 'suspended'],
     ['UNKNOWN', 'unknown'],
     [undefined, 'unknown'],
   ])('with the power state %s is %s', (power, state) => {
@@ -44,10 +46,85 @@ describe('a VM of Prism', () => {
     expect(stateOf(vm)).toBe('running');
   });
 
-  it('has as many CPUs as its sockets have cores', () => {
+  it.each([
+    [{ num_sockets: 2, num_vcpus_per_socket: 4 }, 8],
+    [{ num_sockets: 2, num_vcpus_per_socket: 2, num_threads_per_core: 2 }, 8],
+    [{ num_sockets: 3, num_vcpus_per_socket: null, num_threads_per_core: undefined }, 3],
+    [{ num_sockets: null }, undefined],
+    [{ num_sockets: 0 }, undefined],
+    [{ num_sockets: 2, num_vcpus_per_socket: 'two' }, undefined],
+    [{ num_sockets: 2, num_threads_per_core: 0.5 }, undefined],
+  ])('with %j has the CPUs that its guest sees: %s', (facts, cpus) => {
     const vm = goldenVm();
-    Object.assign(statusOf(vm), { num_sockets: 2, num_vcpus_per_socket: 4 });
-    expect(read(vm).cpus).toBe(8);
+    Object.assign(statusOf(vm), facts);
+    expect(read(vm).cpus).toBe(cpus);
+    if (cpus === undefined) expect(read(vm)).not.toHaveProperty('cpus');
+  });
+
+  it.each([[null], [0], [-1], ['1024'], [undefined]])('with %j MiB of memory has an unknown amount', (memory) => {
+    const vm = goldenVm();
+    statusOf(vm)['memory_size_mib'] = memory;
+    expect(read(vm)).not.toHaveProperty('memoryMiB');
+  });
+
+  it.each([
+    [null, undefined],
+    [{}, 'bios'],
+    [{ boot_type: 'LEGACY' }, 'bios'],
+    [{ boot_type: 'SECURE_BOOT' }, 'uefi'],
+    [{ boot_type: 'OF_A_LATER_RELEASE' }, undefined],
+  ])('that boots by %j has the firmware %s', (boot, firmware) => {
+    const vm = goldenVm();
+    statusOf(vm)['boot_config'] = boot;
+    expect(read(vm).firmware).toBe(firmware);
+  });
+
+  it('does not take what was asked for as its state', () => {
+    const vm = goldenVm();
+    objectAt(objectAt(vm, 'spec'), 'resources')['power_state'] = 'ON';
+    objectAt(vm, 'status')['resources'] = {};
+    expect(read(vm)).toMatchObject({ state: 'unknown', cpus: 1, memoryMiB: 1024 });
+  });
+
+  it.each([['yesterday'], [null], [7], ['']])('was made at an unknown time when Prism says %j', (time) => {
+    const vm = goldenVm();
+    objectAt(vm, 'metadata')['creation_time'] = time;
+    expect(read(vm)).not.toHaveProperty('createdAt');
+  });
+
+  it('has devices of names that are its own, and sizes that are known or absent', () => {
+    const { disks } = read(oddVms()['with odd disks']);
+    expect(disks).toEqual([
+      { device: 'scsi:0', sizeGiB: 1 },
+      { device: 'disk:00000005-1111-4111-8111-111111111111' },
+      { device: 'disk:00000006-1111-4111-8111-111111111111' },
+      { device: 'disk:#5', sizeGiB: 0.0068 },
+    ]);
+  });
+
+  it('shows MAC addresses in one form, and no address that leads nowhere', () => {
+    expect(read(oddVms()['with odd interfaces']).nics).toEqual([
+      { mac: '50:6b:8d:aa:00:01', network: '', addresses: [] },
+      { mac: '50:6b:8d:aa:00:02', network: '', addresses: ['10.20.0.5', '2001:db8::5'] },
+    ]);
+  });
+
+  it('is read, whatever is odd about it, and has nothing twice', () => {
+    const odd = [...Object.values(oddVms()), ...Array.from({ length: 500 }, (_, seed) => randomVm(seed))];
+    for (const vm of odd) {
+      const { disks } = read(vm);
+      expect(new Set(disks.map(({ device }) => device)).size).toBe(disks.length);
+      for (const { sizeGiB } of disks) expect(sizeGiB).not.toBe(0);
+      for (const nic of objectsAt(statusOf(vm), 'nic_list')) expect(addressesOf(nic).join()).not.toMatch(/169\.254|fe[89ab]/);
+    }
+  });
+
+  it.each([
+    [{ spec: { resources: null }, status: { resources: 'none' } }],
+    [{ spec: '', status: { state: 'ERROR', resources: null } }],
+    [{ spec: null, status: null }],
+  ])('of which Prism says %j cannot be read', (look) => {
+    expect(() => readVm(disguised(look as JsonObject), () => undefined, [])).toThrow(UnreadableEntityError);
   });
 
   it('has no disk where it has a CD-ROM or a volume group', () => {
@@ -81,10 +158,13 @@ describe('a VM of Prism', () => {
   });
 
   it('is read in part when Prism shows but a part', () => {
-    expect(read({ metadata: { uuid: 'a' }, spec: { name: 'x' } })).toMatchObject({
+    expect(read({ metadata: { uuid: 'a' }, spec: { name: 'x', resources: {} } })).toEqual({
+      nativeId: 'a',
       name: 'x',
       state: 'unknown',
-      cpus: 0,
+      disks: [],
+      nics: [],
+      snapshots: [],
     });
   });
 });

@@ -1,25 +1,37 @@
-import type { Disk, DriverVm, Firmware, Guest, Nic, Snapshot, VmState } from '@polyvirt/contracts';
-import { numberAt, objectAt, objectsAt, textAt, type JsonObject } from '../client/json.ts';
+import { normalMac, type Disk, type DriverVm, type Firmware, type Guest, type Nic, type Snapshot, type VmState } from '@polyvirt/contracts';
+import { gibOf } from '@polyvirt/hypervisor';
+import { isObject, numberAt, objectAt, objectsAt, textAt, type JsonObject } from '../client/json.ts';
 
 const MIB = 1024 ** 2;
-const GIB = 1024 ** 3;
 
 /** States in which Prism still works on the VM. */
 const PENDING = ['PENDING', 'RUNNING', 'QUEUED'];
 
-const powerStates: Readonly<Record<string, VmState>> = { ON: 'running', OFF: 'stopped', PAUSED: 'paused' };
+const powerStates: Readonly<Record<string, VmState>> = {
+  ON: 'running',
+  OFF: 'stopped',
+  PAUSED: 'paused',
+  SUSPENDED: 'suspended',
+};
 
 export interface DiskFacts {
-  readonly uuid: string;
-  /** `scsi:0`: adapter and index, which is what the user sees in Prism. */
+  /** Absent where Prism does not say it. */
+  readonly uuid?: string;
+  /** `scsi:0`: adapter and index, which is what the user sees in Prism. Unique within the VM. */
   readonly device: string;
-  readonly bytes: number;
+  readonly bytes?: number;
 }
 
 export const uuidOf = (entity: JsonObject): string => textAt(objectAt(entity, 'metadata'), 'uuid') ?? '';
 
+/** The name that an entity has; one that it is being given is in its spec. */
 export const nameOf = (entity: JsonObject): string =>
-  textAt(objectAt(entity, 'spec'), 'name') ?? textAt(objectAt(entity, 'status'), 'name') ?? '';
+  textAt(objectAt(entity, 'status'), 'name') ?? textAt(objectAt(entity, 'spec'), 'name') ?? '';
+
+/** UUID of the cluster that an entity is on; an overlay is on none. */
+export const clusterOf = (entity: JsonObject): string | undefined =>
+  textAt(objectAt(objectAt(entity, 'status'), 'cluster_reference'), 'uuid') ??
+  textAt(objectAt(objectAt(entity, 'spec'), 'cluster_reference'), 'uuid');
 
 /** What is. An entity that Prism does not fill in yet shows what was asked for. */
 export function resourcesOf(entity: JsonObject): JsonObject {
@@ -33,50 +45,105 @@ export const isPending = (entity: JsonObject): boolean =>
 export const isComplete = (entity: JsonObject): boolean => objectAt(entity, 'status')['state'] === 'COMPLETE';
 
 export function stateOf(entity: JsonObject): VmState {
-  const resources = resourcesOf(entity);
+  const actual = objectAt(objectAt(entity, 'status'), 'resources');
   // While its create runs a VM shows the request; only one that is on has a host.
-  if (isPending(entity) && textAt(objectAt(resources, 'host_reference'), 'uuid') === undefined) {
-    const asked = textAt(resources, 'power_state');
+  if (isPending(entity) && textAt(objectAt(actual, 'host_reference'), 'uuid') === undefined) {
+    const asked = textAt(resourcesOf(entity), 'power_state');
     return asked === 'ON' || asked === 'OFF' || asked === undefined ? 'stopped' : (powerStates[asked] ?? 'unknown');
   }
-  return powerStates[textAt(resources, 'power_state') ?? ''] ?? 'unknown';
+  // What was asked for says nothing of what is.
+  return powerStates[textAt(actual, 'power_state') ?? ''] ?? 'unknown';
 }
 
-export const cpusOf = (resources: JsonObject): number =>
-  (numberAt(resources, 'num_sockets') ?? 0) * (numberAt(resources, 'num_vcpus_per_socket') ?? 1);
-
-export function firmwareOf(resources: JsonObject): Firmware {
-  const type = textAt(objectAt(resources, 'boot_config'), 'boot_type');
-  return type === 'UEFI' || type === 'SECURE_BOOT' ? 'uefi' : 'bios';
+/** A number of things of which there is at least one; undefined for anything else. */
+function countAt(holder: JsonObject, key: string): number | undefined {
+  const count = numberAt(holder, key);
+  return count !== undefined && Number.isInteger(count) && count > 0 ? count : undefined;
 }
 
-/** Name of a device as the user knows it. */
-export function deviceOf(disk: JsonObject): string {
+/** As `countAt`, and one where Prism leaves it out. */
+const countOrOne = (holder: JsonObject, key: string): number | undefined =>
+  holder[key] === undefined || holder[key] === null ? 1 : countAt(holder, key);
+
+/** CPUs that a socket gives the guest: its cores, each with its threads. */
+export function cpusPerSocket(resources: JsonObject): number | undefined {
+  const [cores, threads] = [countOrOne(resources, 'num_vcpus_per_socket'), countOrOne(resources, 'num_threads_per_core')];
+  return cores === undefined || threads === undefined ? undefined : cores * threads;
+}
+
+export function cpusOf(resources: JsonObject): number | undefined {
+  const [sockets, each] = [countAt(resources, 'num_sockets'), cpusPerSocket(resources)];
+  return sockets === undefined || each === undefined ? undefined : sockets * each;
+}
+
+export const memoryOf = (resources: JsonObject): number | undefined => {
+  const memory = numberAt(resources, 'memory_size_mib');
+  return memory !== undefined && memory > 0 ? memory : undefined;
+};
+
+/** Undefined where Prism shows no boot configuration, or a kind of it that is not known here. */
+export function firmwareOf(resources: JsonObject): Firmware | undefined {
+  const boot = resources['boot_config'];
+  if (!isObject(boot)) return undefined;
+  const type = textAt(boot, 'boot_type') ?? 'LEGACY';
+  if (type === 'UEFI' || type === 'SECURE_BOOT') return 'uefi';
+  return type === 'LEGACY' ? 'bios' : undefined;
+}
+
+export const deviceTypeOf = (disk: JsonObject): string =>
+  textAt(objectAt(disk, 'device_properties'), 'device_type') ?? 'DISK';
+
+export const isDisk = (disk: JsonObject): boolean => deviceTypeOf(disk) === 'DISK';
+
+/** Adapter and index; undefined where Prism does not say where the device is. */
+export function addressOf(disk: JsonObject): string | undefined {
   const address = objectAt(objectAt(disk, 'device_properties'), 'disk_address');
-  const index = numberAt(address, 'device_index') ?? 0;
-  return `${(textAt(address, 'adapter_type') ?? 'SCSI').toLowerCase()}:${index}`;
+  const [adapter, index] = [textAt(address, 'adapter_type'), numberAt(address, 'device_index')];
+  return adapter === undefined || index === undefined ? undefined : `${adapter.toLowerCase()}:${index}`;
 }
 
-export const isDisk = (disk: JsonObject): boolean =>
-  (textAt(objectAt(disk, 'device_properties'), 'device_type') ?? 'DISK') === 'DISK';
+/** Every device of a disk list with the name that the user knows it by. No two have the same. */
+export function namedDevices(resources: JsonObject): { readonly device: string; readonly disk: JsonObject }[] {
+  const taken = new Set<string>();
+  return objectsAt(resources, 'disk_list').map((disk, index) => {
+    const candidates = [addressOf(disk), uuidNameOf(disk), `disk:#${index}`];
+    const device = candidates.find((name) => name !== undefined && !taken.has(name)) ?? `disk:#${index}`;
+    taken.add(device);
+    return { device, disk };
+  });
+}
 
-export const bytesOf = (disk: JsonObject): number =>
-  numberAt(disk, 'disk_size_bytes') ?? (numberAt(disk, 'disk_size_mib') ?? 0) * MIB;
+function uuidNameOf(disk: JsonObject): string | undefined {
+  const uuid = textAt(disk, 'uuid');
+  return uuid === undefined ? undefined : `disk:${uuid}`;
+}
+
+export function bytesOf(disk: JsonObject): number | undefined {
+  const mebibytes = numberAt(disk, 'disk_size_mib');
+  const bytes = numberAt(disk, 'disk_size_bytes') ?? (mebibytes === undefined ? undefined : mebibytes * MIB);
+  return bytes !== undefined && bytes > 0 ? bytes : undefined;
+}
 
 export const disksOf = (resources: JsonObject): DiskFacts[] =>
-  objectsAt(resources, 'disk_list')
-    .filter(isDisk)
-    .map((disk) => ({ uuid: textAt(disk, 'uuid') ?? '', device: deviceOf(disk), bytes: bytesOf(disk) }));
+  namedDevices(resources)
+    .filter(({ disk }) => isDisk(disk))
+    .map(({ device, disk }) => {
+      const [uuid, bytes] = [textAt(disk, 'uuid'), bytesOf(disk)];
+      return { device, ...(uuid === undefined ? {} : { uuid }), ...(bytes === undefined ? {} : { bytes }) };
+    });
 
 /** An address of the machine itself; a guest without DHCP shows one that leads nowhere for a while. */
-const isRoutable = (ip: string): boolean => !/^169\.254\.|^fe80:/i.test(ip);
+const isRoutable = (ip: string): boolean => !/^169\.254\.|^fe[89ab][0-9a-f]:/i.test(ip);
 
 export function addressesOf(nic: JsonObject): string[] {
   const ips = objectsAt(nic, 'ip_endpoint_list').flatMap((endpoint) => textAt(endpoint, 'ip') ?? []);
   return [...new Set(ips.filter(isRoutable))];
 }
 
-export const macOf = (nic: JsonObject): string => (textAt(nic, 'mac_address') ?? '').toLowerCase();
+export function macOf(nic: JsonObject): string {
+  const text = textAt(nic, 'mac_address') ?? '';
+  return normalMac(text) ?? text.toLowerCase();
+}
 
 export const subnetOf = (nic: JsonObject): string | undefined => textAt(objectAt(nic, 'subnet_reference'), 'uuid');
 
@@ -88,29 +155,47 @@ export function guestOf(resources: JsonObject): Guest | undefined {
   return { ...(os === undefined ? {} : { os }), agent: tools['is_reachable'] === true };
 }
 
-/** The record of a VM. `networkName` knows the subnets whose name the VM does not show. */
+/** Prism shows an entity in a way that says nothing of it. */
+export class UnreadableEntityError extends Error {
+  override readonly name = 'UnreadableEntityError';
+}
+
+/**
+ * The record of a VM. `networkName` knows the subnets whose name the VM does not show. What Prism does not say is absent.
+ * @throws UnreadableEntityError when Prism says nothing at all
+ */
 export function readVm(
   entity: JsonObject,
   networkName: (subnetUuid: string) => string | undefined,
   snapshots: Snapshot[],
 ): DriverVm {
+  const shown = ['status', 'spec'].some((part) => isObject(objectAt(entity, part)['resources']));
+  if (!shown) throw new UnreadableEntityError('Prism Central shows neither what it is nor what it was asked to be');
   const resources = resourcesOf(entity);
-  const state = stateOf(entity);
+  const [cpus, memoryMiB, firmware] = [cpusOf(resources), memoryOf(resources), firmwareOf(resources)];
   const guest = guestOf(resources);
-  const createdAt = textAt(objectAt(entity, 'metadata'), 'creation_time');
+  const createdAt = timeAt(objectAt(entity, 'metadata'), 'creation_time');
   return {
     nativeId: uuidOf(entity),
-    name: nameOf(entity),
-    state,
-    cpus: cpusOf(resources),
-    memoryMiB: numberAt(resources, 'memory_size_mib') ?? 0,
-    firmware: firmwareOf(resources),
-    disks: disksOf(resources).map(({ device, bytes }): Disk => ({ device, sizeGiB: bytes / GIB })),
+    name: nameOf(entity) || uuidOf(entity),
+    state: stateOf(entity),
+    ...(cpus === undefined ? {} : { cpus }),
+    ...(memoryMiB === undefined ? {} : { memoryMiB }),
+    ...(firmware === undefined ? {} : { firmware }),
+    disks: disksOf(resources).map(
+      ({ device, bytes }): Disk => ({ device, ...(bytes === undefined ? {} : { sizeGiB: gibOf(bytes) }) }),
+    ),
     nics: objectsAt(resources, 'nic_list').map((nic): Nic => readNic(nic, networkName)),
     ...(guest === undefined ? {} : { guest }),
     snapshots,
-    ...(createdAt === undefined ? {} : { createdAt: new Date(createdAt).toISOString() }),
+    ...(createdAt === undefined ? {} : { createdAt }),
   };
+}
+
+/** A time as ISO 8601; undefined for what is none. */
+export function timeAt(holder: JsonObject, key: string): string | undefined {
+  const time = new Date(textAt(holder, key) ?? '');
+  return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
 }
 
 function readNic(nic: JsonObject, networkName: (subnetUuid: string) => string | undefined): Nic {

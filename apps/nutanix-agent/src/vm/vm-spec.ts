@@ -45,8 +45,8 @@ export const sizeSpec = (sizeGiB: number): JsonObject => ({
   disk_size_bytes: sizeGiB * MIB_PER_GIB * 1024 * 1024,
 });
 
-export const cdromSpec = (image: string, index: number): JsonObject => ({
-  device_properties: { device_type: 'CDROM', disk_address: { adapter_type: 'IDE', device_index: index } },
+export const cdromSpec = (image: string, index: number, adapter: 'IDE' | 'SATA' = 'IDE'): JsonObject => ({
+  device_properties: { device_type: 'CDROM', disk_address: { adapter_type: adapter, device_index: index } },
   data_source_reference: { kind: 'image', uuid: image },
 });
 
@@ -87,7 +87,8 @@ export function vmIntent(uuid: string, machine: Machine, plan: VmPlan): JsonObje
   };
 }
 
-const IDE_SLOTS = 4;
+/** Places for CD-ROM drives; a Q35 machine has no IDE. */
+const SLOTS = { IDE: 4, SATA: 6 } as const;
 
 /** Puts an ISO image into the VM, in the drive that is empty or in a new one. False when it is there already. */
 export function insertCdrom(spec: JsonObject, image: string): boolean {
@@ -101,16 +102,17 @@ export function insertCdrom(spec: JsonObject, image: string): boolean {
     empty['data_source_reference'] = { kind: 'image', uuid: image };
     return true;
   }
+  const adapter = resources['machine_type'] === 'Q35' ? 'SATA' : 'IDE';
   const taken = disks
     .map((disk) => objectAt(objectAt(disk, 'device_properties'), 'disk_address'))
-    .filter((address) => address['adapter_type'] === 'IDE')
+    .filter((address) => address['adapter_type'] === adapter)
     .map((address) => address['device_index']);
-  const free = Array.from({ length: IDE_SLOTS }, (_, index) => index).find((index) => !taken.includes(index));
+  const free = Array.from({ length: SLOTS[adapter] }, (_, index) => index).find((index) => !taken.includes(index));
   if (free === undefined)
     throw new ProblemError(
       'host-rejected',
-      'The VM has no free place for a CD-ROM drive: the template fills all four.',
+      'The VM has no free place for a CD-ROM drive: the template fills all of them.',
     );
-  resources['disk_list'] = [...disks, cdromSpec(image, free)];
+  resources['disk_list'] = [...disks, cdromSpec(image, free, adapter)];
   return true;
 }

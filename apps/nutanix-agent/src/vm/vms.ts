@@ -1,11 +1,13 @@
-import { ProblemError, type NativeId } from '@polyvirt/contracts';
+import { nameKey, ProblemError, type NativeId } from '@polyvirt/contracts';
 import { groupRows, type GroupRow } from '../client/groups.ts';
 import { objectAt, objectsAt, textAt, type JsonObject } from '../client/json.ts';
 import { patiently, until } from '../client/patience.ts';
 import { isNotFound, type PrismClient } from '../client/prism-client.ts';
+import { PrismError, PrismTimeoutError } from '../client/prism-error.ts';
 import type { Pages } from '../client/paging.ts';
 import { taskOf, type Tasks } from '../client/tasks.ts';
 import { isComplete, isPending, nameOf, stateOf, uuidOf } from './vm-reader.ts';
+import { draftOf } from './vm-draft.ts';
 import { isUuid } from './uuid.ts';
 
 export interface Patience {
@@ -26,8 +28,8 @@ export class Vms {
   readonly #patience: Patience;
   /** UUIDs of the last list. */
   #listed = new Set<string>();
-  /** Names of those made by us that no list has shown yet. */
-  readonly #unlisted = new Map<string, string>();
+  /** UUIDs of those made by us that no list has shown yet. */
+  readonly #unlisted = new Set<string>();
 
   constructor(client: PrismClient, pages: Pages, tasks: Tasks, patience: Patience) {
     this.#client = client;
@@ -47,10 +49,13 @@ export class Vms {
   }
 
   /**
-   * What `read` makes of each VM. One that was there the last time and is missing now is asked for by itself: lists show VMs
-   * late, and paging loses some while others go.
+   * What `read` makes of each VM; it must not throw. One that was there the last time and is missing now is asked for by
+   * itself: lists show VMs late, and paging loses some while others go. One that Prism does not give is left to `lost`.
    */
-  async list<Read>(read: (vm: JsonObject, isNew: boolean) => Read, signal: AbortSignal): Promise<Read[]> {
+  async list<Read>(
+    { read, lost }: { read(vm: JsonObject, isNew: boolean): Read; lost(uuid: NativeId, error: unknown): Read },
+    signal: AbortSignal,
+  ): Promise<Read[]> {
     const before = this.#listed;
     const found = new Map(
       await this.#pages.read('/vms', 'vm', signal, (vm): [string, Read] => {
@@ -58,32 +63,68 @@ export class Vms {
         return [uuid, read(vm, !before.has(uuid))];
       }),
     );
+    // Without an id nobody could ask for it again.
+    found.delete('');
     for (const uuid of found.keys()) this.#unlisted.delete(uuid);
     for (const uuid of before) {
       if (found.has(uuid)) continue;
-      const vm = await this.find(uuid, signal);
-      if (vm) found.set(uuid, read(vm, false));
+      try {
+        const vm = await this.find(uuid, signal);
+        if (vm) found.set(uuid, read(vm, false));
+      } catch (error) {
+        if (signal.aborted || !isOfOne(error)) throw error;
+        found.set(uuid, lost(uuid, error));
+      }
     }
     this.#listed = new Set(found.keys());
     return [...found.values()];
   }
 
-  /** A VM that was just made, so that a list which does not show it yet does not lose it. */
-  made(uuid: string, name: string): void {
-    this.#listed.add(uuid);
-    this.#unlisted.set(uuid, name);
+  /** Every VM whole, as `pick` shortens it. */
+  all<Picked>(pick: (vm: JsonObject) => Picked, signal: AbortSignal): Promise<Picked[]> {
+    return this.#pages.read('/vms', 'vm', signal, pick);
   }
 
-  /** UUIDs and power of the VMs of that name; names are not unique. */
+  /** A VM that was just made, so that a list which does not show it yet does not lose it. */
+  made(uuid: string): void {
+    this.#listed.add(uuid);
+    this.#unlisted.add(uuid);
+  }
+
+  /** UUIDs and power of the VMs of exactly that name; names are not unique. */
   async named(name: string, signal: AbortSignal): Promise<{ uuid: string; isOff: boolean }[]> {
     const listed = await this.#listedAs(name, signal);
-    for (const [uuid, given] of this.#unlisted) {
-      if (given !== name || listed.some((vm) => vm.uuid === uuid)) continue;
-      const vm = await this.find(uuid, signal);
-      if (!vm) this.#unlisted.delete(uuid);
-      else if (nameOf(vm) === name) listed.push({ uuid, isOff: stateOf(vm) === 'stopped' });
-    }
+    for (const vm of await this.#unlistedBut(listed, signal))
+      if (nameOf(vm) === name) listed.push({ uuid: uuidOf(vm), isOff: stateOf(vm) === 'stopped' });
     return listed;
+  }
+
+  /** VMs whose name counts as the same, whatever its case and the spelling of its accents. */
+  async namesakes(name: string, signal: AbortSignal): Promise<{ uuid: string; name: string }[]> {
+    const isSame = (other: string) => nameKey(other) === nameKey(name);
+    const rows = await this.columns(['vm_name'], signal);
+    // Either may lag behind: the columns, and the list, which knows a name only as it is.
+    const listed = PLAIN_NAME.test(name) ? await this.#listedAs(name, signal) : [];
+    const alike = rows.filter(({ values }) => isSame(values['vm_name'] ?? ''));
+    const found: JsonObject[] = [];
+    for (const uuid of new Set([...listed, ...alike].map((vm) => vm.uuid))) {
+      const vm = await this.find(uuid, signal);
+      if (vm) found.push(vm);
+    }
+    found.push(...(await this.#unlistedBut([...rows, ...listed], signal)));
+    return found.map((vm) => ({ uuid: uuidOf(vm), name: nameOf(vm) })).filter((vm) => isSame(vm.name));
+  }
+
+  /** Those made by us that are still there and not among these. */
+  async #unlistedBut(listed: readonly { uuid: string }[], signal: AbortSignal): Promise<JsonObject[]> {
+    const found: JsonObject[] = [];
+    for (const uuid of [...this.#unlisted]) {
+      if (listed.some((vm) => vm.uuid === uuid)) continue;
+      const vm = await this.find(uuid, signal);
+      if (vm) found.push(vm);
+      else this.#unlisted.delete(uuid);
+    }
+    return found;
   }
 
   async #listedAs(name: string, signal: AbortSignal): Promise<{ uuid: string; isOff: boolean }[]> {
@@ -117,13 +158,9 @@ export class Vms {
     return patiently(
       async () => {
         const vm = await this.#atRest(nativeId, signal);
-        const draft = structuredClone(vm);
-        const spec = objectAt(draft, 'spec');
-        if (!change(spec, vm)) return undefined;
-        const { spec_hash: _hash, ...metadata } = objectAt(draft, 'metadata');
-        for (const nic of objectsAt(objectAt(spec, 'resources'), 'nic_list')) nic['is_connected'] ??= true;
-        const body = { api_version: textAt(draft, 'api_version') ?? '3.1', metadata, spec };
-        return taskOf(await this.#client.v3('PUT', `/vms/${nativeId}`, signal, body));
+        const draft = draftOf(vm);
+        if (!change(draft.spec, vm)) return undefined;
+        return taskOf(await this.#client.v3('PUT', `/vms/${nativeId}`, signal, draft));
       },
       signal,
       this.#patience.busyMs,
@@ -164,7 +201,7 @@ export class Vms {
     const [said] = objectsAt(objectAt(vm, 'status'), 'message_list');
     throw new ProblemError(
       'host-rejected',
-      `Prism: VM ${uuidOf(vm)} could not be made: ${textAt(said, 'message') ?? 'without an explanation'}. Prism Central has more in its tasks and alerts.`,
+      `Prism: VM ${uuidOf(vm)} could not be made: ${this.#client.secrets.clean(textAt(said, 'message') ?? 'without an explanation')}. Prism Central has more in its tasks and alerts.`,
     );
   }
 
@@ -237,6 +274,10 @@ export class Vms {
     return this.demand(nativeId, signal);
   }
 }
+
+/** Whether an answer speaks of the one entity that was asked for, and not of Prism or of who asks. */
+const isOfOne = (error: unknown): boolean =>
+  error instanceof PrismTimeoutError || (error instanceof PrismError && ![401, 429, 502, 503, 504].includes(error.status));
 
 /** The plug, not the button. */
 export function powerOff(spec: JsonObject, vm: JsonObject): boolean {

@@ -23,7 +23,8 @@ export class TaskFeed {
 
   /** Whether the list is in the order that was asked for; a Prism that does not sort by it is no use as a feed. */
   static isOrdered(tasks: readonly JsonObject[]): boolean {
-    const times = tasks.map((task) => textAt(task, 'last_update_time') ?? '');
+    // One without a time is no sign of disorder.
+    const times = tasks.flatMap((task) => textAt(task, 'last_update_time') ?? []);
     return times.every((time, index) => index === 0 || time <= times[index - 1]!);
   }
 }

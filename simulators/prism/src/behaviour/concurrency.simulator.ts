@@ -1,14 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { JsonObject } from '../json.ts';
 import { PrismProcess, stopAll } from '../testing/prism-process.ts';
 import { makeVm, putVm, readVm, resourcesOf, siteOf, vmRequest, type Site } from '../testing/vm-spec.ts';
-
-const SLOW = {
-  'latency.scale': 1,
-  'latency.queued': [0, 0],
-  'latency.update': [300, 300],
-  'latency.power': [300, 300],
-} as const;
 
 // Processes are started and keys made, on machines that have more to do.
 jest.setTimeout(60_000);
@@ -20,20 +13,21 @@ describe('writes at the same time', () => {
     prism = await PrismProcess.start({ args: ['--seed-vms', '0'] });
     site = await siteOf(prism);
   });
+  afterEach(() => prism.reset());
   afterAll(stopAll);
 
   it('let one of many edits of a version through', async () => {
     const uuid = await makeVm(prism, site, 'contested');
-    await prism.knobs(SLOW);
+    await prism.holdClock();
     const { spec, metadata } = await readVm(prism, uuid);
     const answers = await Promise.all(
       Array.from({ length: 8 }, (_unused, i) =>
         prism.v3('PUT', `/vms/${uuid}`, { metadata, spec: { ...spec, description: `edit ${i}` } }),
       ),
     );
-    await prism.knobs({ 'latency.scale': 0 });
     expect(answers.map(({ status }) => status).sort()).toEqual([202, ...Array<number>(7).fill(409)]);
     const winner = answers.findIndex(({ status }) => status === 202);
+    await prism.endTasks();
     await prism.done(answers[winner]!);
     const after = await readVm(prism, uuid);
     expect([after.spec['description'], after.metadata['entity_version']]).toEqual([`edit ${winner}`, '2']);
@@ -46,7 +40,7 @@ describe('writes at the same time', () => {
 
   it('refuse a second task on a busy VM, and let other VMs alone', async () => {
     const [one, two] = await Promise.all([makeVm(prism, site, 'busy-1'), makeVm(prism, site, 'busy-2')]);
-    await prism.knobs(SLOW);
+    await prism.holdClock();
     const on = (uuid: string) => putVm(prism, uuid, (spec) => void (resourcesOf(spec)['power_state'] = 'ON'));
     const first = await on(one);
     const second = await prism.v3('POST', `/vms/${one}/clone`, {});
@@ -54,25 +48,28 @@ describe('writes at the same time', () => {
     expect([first.status, second.status, other.status]).toEqual([202, 409, 202]);
     expect(second.body['message_list']).toMatchObject([{ reason: 'CONCURRENT_REQUESTS_NOT_ALLOWED' }]);
     expect((await prism.v3('DELETE', `/vms/${one}`)).status).toBe(409);
-    await prism.done(first);
-    await prism.knobs({ 'latency.scale': 0 });
+    await prism.endTasks();
+    expect(await prism.done(first)).toMatchObject({ status: 'SUCCEEDED' });
+    expect(await prism.done(other)).toMatchObject({ status: 'SUCCEEDED' });
     expect((await prism.v3('POST', `/vms/${one}/clone`, {})).status).toBe(202);
   });
 
   it('wait for each other where the knob says so', async () => {
     const uuid = await makeVm(prism, site, 'queued');
-    await prism.knobs({ ...SLOW, 'v3.busyVm': 'queue', 'v3.vmEntityVersionCheck': false });
+    const slow = { 'latency.scale': 1, 'latency.update': [300, 300], 'delays.scale': 1 } as const;
+    await prism.knobs({ ...slow, 'v3.busyVm': 'queue', 'v3.vmEntityVersionCheck': false });
+    await prism.holdClock();
     const edit = (description: string) => putVm(prism, uuid, (spec) => void (spec['description'] = description));
     const first = await edit('first');
     const second = await edit('second');
     const third = await prism.v3('DELETE', `/vms/${uuid}`);
     expect([first.status, second.status, third.status]).toEqual([202, 202, 202]);
+    await prism.endTasks();
     const ends = (await Promise.all([first, second, third].map((answer) => prism.done(answer)))).map((task) => [
       task['status'],
       Number(task['start_time_usecs']),
       Number(task['completion_time_usecs']),
     ]);
-    await prism.knobs({ 'latency.scale': 0, 'v3.busyVm': 'reject', 'v3.vmEntityVersionCheck': true });
     expect(ends.map(([status]) => status)).toEqual(['SUCCEEDED', 'SUCCEEDED', 'SUCCEEDED']);
     expect(ends[1]![1]).toBeGreaterThanOrEqual(Number(ends[0]![2]) - 1000);
     expect(ends[2]![1]).toBeGreaterThanOrEqual(Number(ends[1]![2]) - 1000);
@@ -126,7 +123,6 @@ describe('writes at the same time', () => {
     expect((await put(current + 5)).status).toBe(409);
     await prism.done(await put(current));
     const moved = Number((await readVm(prism, uuid)).metadata['spec_version']);
-    await prism.knobs({ profile: 'pc.7.5.1.4' });
     expect(moved - current).toBeGreaterThan(1);
   });
 });

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { WebSocket } from 'ws';
 import type { JsonObject } from '../json.ts';
 import { PrismProcess, stopAll } from '../testing/prism-process.ts';
 import { V4Client } from '../testing/v4-client.ts';
-import { makeVm, siteOf } from '../testing/vm-spec.ts';
+import { makeVm, siteOf, type Site } from '../testing/vm-spec.ts';
 
 const LOGIN = { authorization: `Basic ${Buffer.from('admin:nutanix/4u').toString('base64')}` };
 
@@ -13,14 +13,18 @@ jest.setTimeout(60_000);
 
 describe('the console', () => {
   let prism: PrismProcess;
+  let site: Site;
   let uuid: string;
   let off: string;
   beforeAll(async () => {
     prism = await PrismProcess.start({ args: ['--seed-vms', '0'] });
-    const site = await siteOf(prism);
+    site = await siteOf(prism);
+  });
+  beforeEach(async () => {
     uuid = await makeVm(prism, site, 'seen', { power_state: 'ON' });
     off = await makeVm(prism, site, 'dark');
   });
+  afterEach(() => prism.reset());
   afterAll(stopAll);
 
   const socketTo = (path: string, headers: Record<string, string> = LOGIN): WebSocket =>
@@ -62,7 +66,6 @@ describe('the console', () => {
     const closed = once(socket, 'close');
     await prism.done(await prism.v3('POST', `/vms/${uuid}/acpi_shutdown`, {}));
     await closed;
-    await prism.control('POST', `/vms/${uuid}/guest`, { does: 'wake' });
   });
 
   it('opens with a session too, and not without a login or for a VM that is off', async () => {
@@ -95,11 +98,17 @@ describe('the console', () => {
     await once(socket, 'close');
     expect(await refusal(socketTo(path, {}))).toBe(401);
     expect(await refusal(socketTo(`${path}x`, headers))).toBe(403);
-    await prism.knobs({ 'console.tokenMinutes': 0.001 });
+    await prism.knobs({ 'console.tokenMinutes': 10, 'console.maxPerVm': 2 });
     const short = await ticket();
-    const until = Date.now() + 200;
-    while (Date.now() < until) await prism.v3('GET', '/users/me');
+    await prism.holdClock();
+    await prism.advance(9 * 60_000);
+    const again = socketTo(short, headers);
+    await once(again, 'open');
+    again.close();
+    await once(again, 'close');
+    await prism.advance(60_000);
     expect(await refusal(socketTo(short, headers))).toBe(403);
+    await prism.runClock();
     const dark = await v4.done(await v4.write('POST', off, '/$actions/generate-console-token'));
     expect(dark).toMatchObject({ status: 'FAILED' });
   });

@@ -2,7 +2,7 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { JsonObject } from '../json.ts';
-import { PrismProcess, stopAll } from '../testing/prism-process.ts';
+import { PrismProcess, stopAll, taskUuidOf, type Answer } from '../testing/prism-process.ts';
 import { V4Client } from '../testing/v4-client.ts';
 import { makeVm, putVm, readVm, siteOf, vmRequest, type Site } from '../testing/vm-spec.ts';
 
@@ -43,6 +43,45 @@ describe('faults', () => {
     expect(await prism.control('GET', '/faults')).toMatchObject({ faults: [{ struck: 1 }] });
   });
 
+  it('are aimed at the n-th call of a kind, and at looks at tasks of one operation', async () => {
+    await prism.fault({
+      method: 'POST',
+      path: VMS + '/list',
+      skip: 2,
+      count: 1,
+      effect: { kind: 'status', status: 500 },
+    });
+    const statuses: number[] = [];
+    for (let call = 0; call < 4; call += 1) statuses.push((await prism.v3('POST', '/vms/list', {})).status);
+    expect(statuses).toEqual([200, 200, 500, 200]);
+
+    const path = '/api/nutanix/v3/tasks/*';
+    await prism.fault({ method: 'GET', path, operation: 'vm.delete', effect: { kind: 'status', status: 500 } });
+    const look = async ({ body }: Answer) => (await prism.v3('GET', `/tasks/${taskUuidOf(body)}`)).status;
+    const created = await prism.v3('POST', '/vms', vmRequest(site, 'aimed'));
+    await prism.done(created);
+    const uuid = String((created.body['metadata'] as JsonObject)['uuid']);
+    expect(await look(created)).toBe(200);
+    expect(await look(await prism.v3('DELETE', `/vms/${uuid}`))).toBe(500);
+  });
+
+  it('tell that they have struck, and that they no longer can', async () => {
+    const fault = { method: 'GET', path: '/api/nutanix/v3/users/me', effect: { kind: 'status', status: 503 } } as const;
+    const id = await prism.fault(fault);
+    const order: string[] = [];
+    const told = prism.struck(id, 2).then(() => order.push('twice'));
+    await prism.v3('GET', '/users/me');
+    await prism.struck(id);
+    order.push('once');
+    await prism.v3('GET', '/users/me');
+    await told;
+    expect(order).toEqual(['once', 'twice']);
+    const never = outcome(prism.struck(id, 9));
+    await prism.control('DELETE', `/faults/${id}`);
+    expect(await never).toContain(`no fault ${id} is in force`);
+    expect(await outcome(prism.struck('nobody'))).toContain('no fault nobody is in force');
+  });
+
   it('answer in the form of the API that was called', async () => {
     for (const [status, reason, group] of [
       [401, 'AUTHENTICATION_REQUIRED', 'AUTHENTICATION_REQUIRED'],
@@ -62,15 +101,28 @@ describe('faults', () => {
   it('refuse, hang, slow and reset connections', async () => {
     await prism.fault({ count: 1, effect: { kind: 'refuse' } });
     expect(await outcome(prism.v3('POST', '/vms/list', {}))).toMatch(/ECONNRESET|hang up/);
-    await prism.fault({ count: 1, effect: { kind: 'slow', ms: 300 } });
-    const start = Date.now();
-    await prism.v3('POST', '/vms/list', {});
-    expect(Date.now() - start).toBeGreaterThanOrEqual(290);
-    await prism.fault({ path: '/api/nutanix/v3/users/me', effect: { kind: 'hang' } });
-    const hanging = outcome(prism.v3('GET', '/users/me'));
-    expect(await Promise.race([hanging, new Promise((resolve) => setTimeout(() => resolve('hangs'), 300))])).toBe(
-      'hangs',
-    );
+
+    await prism.knobs({ 'delays.scale': 1 });
+    await prism.holdClock();
+    const slow = await prism.fault({ count: 1, effect: { kind: 'slow', ms: 300 } });
+    const hangs = await prism.fault({ path: '/api/nutanix/v3/users/me', effect: { kind: 'hang' } });
+    const answered: string[] = [];
+    const late = prism.v3('POST', '/vms/list', {}).then(() => answered.push('slow'));
+    await prism.struck(slow);
+    const patience = new AbortController();
+    const { signal } = patience;
+    const hanging = outcome(prism.v3('GET', '/users/me', undefined, { signal })).then(() => answered.push('hang'));
+    await prism.struck(hangs);
+    await prism.advance(299);
+    expect((await prism.v3('POST', '/clusters/list', {})).status).toBe(200);
+    expect(answered).toEqual([]);
+    await prism.advance(1);
+    await late;
+    await prism.advance(3_600_000);
+    expect((await prism.v3('POST', '/clusters/list', {})).status).toBe(200);
+    expect(answered).toEqual(['slow']);
+    patience.abort();
+    await hanging;
   });
 
   it('close the port, and open it again', async () => {
@@ -113,17 +165,25 @@ describe('faults', () => {
     expect(await vmCount('x')).toBe(0);
 
     await prism.fault({ operation: 'vm.create', count: 1, effect: { kind: 'taskStall', status: 'SUSPENDED' } });
+    await prism.holdClock();
     const stalled = await prism.v3('POST', '/vms', vmRequest(site, 'x'));
-    const uuid = String(((stalled.body['status'] as JsonObject)['execution_context'] as JsonObject)['task_uuid']);
-    let status: unknown = 'QUEUED';
-    while (status === 'QUEUED') status = (await prism.v3('GET', `/tasks/${uuid}`)).body['status'];
-    expect(status).toBe('SUSPENDED');
+    const uuid = taskUuidOf(stalled.body);
+    await prism.endTasks();
+    await prism.advance(3_600_000);
+    expect((await prism.v3('GET', `/tasks/${uuid}`)).body['status']).toBe('SUSPENDED');
     expect((await prism.v3('POST', `/tasks/${uuid}/abort`)).status).toBe(200);
+    await prism.runClock();
 
+    await prism.knobs({ 'delays.scale': 1 });
+    await prism.holdClock();
     await prism.fault({ operation: 'vm.*', count: 1, effect: { kind: 'taskSlow', ms: 400 } });
-    const start = Date.now();
-    await prism.done(await prism.v3('POST', '/vms', vmRequest(site, 'x')));
-    expect(Date.now() - start).toBeGreaterThanOrEqual(390);
+    const slow = await prism.v3('POST', '/vms', vmRequest(site, 'x'));
+    const statusOf = async ({ body }: Answer) => (await prism.v3('GET', `/tasks/${taskUuidOf(body)}`)).body['status'];
+    // As many milliseconds later as it is slow, counted from when it began.
+    await prism.advance(399);
+    expect(await statusOf(slow)).toBe('RUNNING');
+    await prism.advance(1);
+    expect(await statusOf(slow)).toBe('SUCCEEDED');
   });
 
   it('leave half-made things behind', async () => {
@@ -145,26 +205,35 @@ describe('faults', () => {
       'v3.entityLate': [300, 300],
       'v3.listLate': [300, 300],
       'tasks.late': [100, 100],
+      'delays.scale': 1,
     });
+    await prism.holdClock();
     const answer = await prism.v3('POST', '/vms', vmRequest(site, 'late'));
     const uuid = String((answer.body['metadata'] as JsonObject)['uuid']);
     const taskUuid = String(((answer.body['status'] as JsonObject)['execution_context'] as JsonObject)['task_uuid']);
     const early = await prism.v3('GET', `/tasks/${taskUuid}`);
     expect([early.status, early.body]).toMatchObject([404, { message_list: [{ reason: 'INVALID_UUID' }] }]);
-    while ((await prism.v3('GET', `/tasks/${taskUuid}`)).body['status'] !== 'SUCCEEDED');
+    await prism.advance(100);
+    expect((await prism.v3('GET', `/tasks/${taskUuid}`)).body['status']).toBe('SUCCEEDED');
+    await prism.advance(199);
     expect((await prism.v3('GET', `/vms/${uuid}`)).status).toBe(404);
     expect(await vmCount('late')).toBe(0);
-    while ((await prism.v3('GET', `/vms/${uuid}`)).status !== 200);
+    await prism.advance(1);
+    expect((await prism.v3('GET', `/vms/${uuid}`)).status).toBe(200);
     expect(await vmCount('late')).toBe(1);
   });
 
   it('limit requests and creates by the second', async () => {
+    await prism.holdClock();
     await prism.knobs({ 'limits.requestsPerSecond': 5, 'limits.retryAfterSeconds': 2 });
     const answers = await Promise.all(Array.from({ length: 12 }, () => prism.v3('POST', '/vms/list', {})));
     const limited = answers.filter(({ status }) => status === 429);
-    expect(limited.length).toBeGreaterThanOrEqual(5);
+    expect(limited).toHaveLength(7);
     expect(limited[0]?.headers['retry-after']).toBe('2');
     expect(limited[0]?.body).toMatchObject({ code: 429, message_list: [{ reason: 'TOO_MANY_REQUESTS' }] });
+    await prism.advance(400);
+    const later = await Promise.all(Array.from({ length: 3 }, () => prism.v3('POST', '/vms/list', {})));
+    expect(later.map(({ status }) => status).sort()).toEqual([200, 200, 429]);
     await prism.knobs({ 'limits.requestsPerSecond': 0, 'limits.createsPerSecond': 1, 'limits.retryAfterSeconds': 0 });
     const creates = await Promise.all(['a', 'b', 'c'].map((name) => prism.v3('POST', '/vms', vmRequest(site, name))));
     expect(creates.map(({ status }) => status).sort()).toEqual([202, 429, 429]);
@@ -172,13 +241,14 @@ describe('faults', () => {
   });
 
   it('make parallel Basic logins fail now and then, and leave sessions alone', async () => {
-    await prism.knobs({ 'auth.basicFailureRate': 1, 'latency.request': [5, 5] });
+    await prism.knobs({ 'auth.basicFailureRate': 1 });
     const [cookie = ''] = (await prism.v3('GET', '/users/me')).headers['set-cookie'] as string[];
-    const slow = { path: '/api/nutanix/v3/prism_central', effect: { kind: 'slow', ms: 200 } } as const;
-    await prism.fault(slow);
-    const answers = await Promise.all(
-      Array.from({ length: 6 }, () => prism.v3('POST', '/groups', { entity_type: 'vm' })),
-    );
+    await prism.holdClock();
+    const slow = await prism.fault({ path: '/api/nutanix/v3/groups', effect: { kind: 'slow', ms: 1 } });
+    const calls = Array.from({ length: 6 }, () => prism.v3('POST', '/groups', { entity_type: 'vm' }));
+    await prism.struck(slow, 6);
+    await prism.advance(100);
+    const answers = await Promise.all(calls);
     expect(answers.some(({ status }) => status === 401 || status === 403)).toBe(true);
     const session = { auth: false as const, headers: { cookie: cookie.split(';')[0]! } };
     const calm = await Promise.all(Array.from({ length: 6 }, () => prism.v3('POST', '/vms/list', {}, session)));

@@ -23,7 +23,7 @@ describe('state on disk', () => {
   };
 
   it('survives SIGKILL: VMs, tasks, images, certificate and sessions', async () => {
-    const first = await start();
+    const first = await start({ ownCertificate: true });
     const site = await siteOf(first);
     const uuid = await makeVm(first, site, 'survivor', { power_state: 'ON' });
     const before = (await first.v3('GET', `/vms/${uuid}`)).body;
@@ -41,7 +41,7 @@ describe('state on disk', () => {
     const [cookie = ''] = (await first.v3('GET', '/users/me')).headers['set-cookie'] as string[];
     await first.kill('SIGKILL');
 
-    const second = await start();
+    const second = await start({ ownCertificate: true });
     expect(second.certificate).toBe(first.certificate);
     expect((await second.v3('GET', `/vms/${uuid}`)).body).toEqual(before);
     expect(
@@ -58,13 +58,22 @@ describe('state on disk', () => {
   });
 
   it('goes on with tasks that were running when it was killed', async () => {
-    const slow = { 'latency.scale': 1, 'latency.queued': [0, 0], 'latency.create': [1500, 1500] } as const;
-    const first = await start({ knobs: slow });
+    const slow = { 'latency.scale': 1, 'latency.queued': [0, 0], 'latency.create': [600_000, 600_000] } as const;
+    const first = await start({ knobs: { ...slow, 'delays.scale': 1 } });
+    await first.holdClock();
     const answer = await first.v3('POST', '/vms', vmRequest(await siteOf(first), 'interrupted'));
     const uuid = String((answer.body['metadata'] as JsonObject)['uuid']);
+    const task = `/tasks/${taskUuidOf(answer.body)}`;
+    await first.advance(300_000);
+    expect((await first.v3('GET', task)).body).toMatchObject({ status: 'RUNNING', percentage_complete: 50 });
+    const before = await first.now();
     await first.kill('SIGKILL');
-    const second = await start({ knobs: slow });
-    expect(await second.task(taskUuidOf(answer.body))).toMatchObject({ status: 'SUCCEEDED' });
+    const second = await start();
+    // It had been moved on, and does not go back.
+    expect(await second.now()).toBeGreaterThanOrEqual(before);
+    expect((await second.v3('GET', task)).body['status']).toBe('RUNNING');
+    await second.endTasks();
+    expect((await second.v3('GET', task)).body['status']).toBe('SUCCEEDED');
     expect((await readVm(second, uuid)).status['state']).toBe('COMPLETE');
   });
 

@@ -66,7 +66,7 @@ export function consoleRoutes(app: FastifyInstance, prism: Prism): void {
   const launchedVm = (params: unknown, query: unknown): VmRecord => {
     const { id } = params as { id: string };
     const { VmConsoleToken: token } = query as { VmConsoleToken?: string };
-    const uuid = token === undefined ? undefined : prism.consoleTokens.vmOf(token, Date.now());
+    const uuid = token === undefined ? undefined : prism.consoleTokens.vmOf(token, prism.clock.now());
     const vm = uuid === undefined ? undefined : prism.store.get('vm', uuid);
     if (vm === undefined || vm.consoleUuid !== id) throw new ConsoleRefused(403);
     return running(vm);

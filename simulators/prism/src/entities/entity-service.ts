@@ -37,7 +37,7 @@ export class EntityService {
     const uuid = wish.uuid ?? newUuid();
     if (this.site.store.get(kind, uuid) !== undefined)
       throw new Refusal('exists', kind, uuid, `${kind} : ${uuid} already exists.`);
-    const now = Date.now();
+    const now = this.site.clock.now();
     const taskUuid = newUuid();
     const entity: EntityRecord = {
       uuid,

@@ -1,5 +1,5 @@
 import { without } from '../without.ts';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { JsonObject } from '../json.ts';
 import { PrismProcess, taskUuidOf, type Answer, stopAll } from '../testing/prism-process.ts';
 import { differences } from '../testing/shape.ts';
@@ -22,6 +22,7 @@ describe('v3 VMs, as the golden examples have them', () => {
     await prism.done(created);
     uuid = String((created.body['metadata'] as JsonObject)['uuid']);
   });
+  afterEach(() => prism.reset());
   afterAll(stopAll);
 
   it('G1: accepts a create, echoes the spec and names one task', () => {
@@ -114,16 +115,17 @@ describe('v3 VMs, as the golden examples have them', () => {
   });
 
   it('G6: fails the task that powers off a VM that is off', async () => {
-    const task = await prism.done(await putVm(prism, uuid, () => undefined));
-    expect(task).toMatchObject({ status: 'FAILED', error_detail: 'INTERNAL_ERROR: ErrorCode: 9' });
+    const own = await makeVm(prism, site, 'golden-off');
+    const task = await prism.done(await putVm(prism, own, () => undefined));
+    expect(task).toMatchObject({ status: 'FAILED', error_detail: 'INTERNAL_ERROR: ErrorCode: 9', error_code: '500' });
   });
 
   it('G7: deletes in two steps, and then knows nothing of the VM', async () => {
     const own = await makeVm(prism, site, 'golden-delete');
-    await prism.knobs({ 'latency.scale': 0.05 });
+    await prism.holdClock();
     const answer = await prism.v3('DELETE', `/vms/${own}`);
     const meanwhile = await readVm(prism, own);
-    await prism.knobs({ 'latency.scale': 0 });
+    await prism.endTasks();
     expect(answer.status).toBe(202);
     expect(differences(answer.body, golden.G7)).toEqual([]);
     expect(answer.body['spec']).toBe('');

@@ -52,7 +52,7 @@ export class Authentication {
       return verdict;
     }
     const cookies = cookiesOf(request.headers.cookie);
-    const now = Date.now();
+    const now = this.prism.clock.now();
     const valid = SESSION_COOKIES.some((name) => {
       const token = cookies[name];
       return token !== undefined && sessions.userOf(token, now) !== undefined;
@@ -65,7 +65,7 @@ export class Authentication {
   }
 
   sendSession(reply: FastifyReply, names: readonly string[] = this.cookieNames()): void {
-    const { token, expiresAt } = this.prism.sessions.issue(this.credentials.username, Date.now());
+    const { token, expiresAt } = this.prism.sessions.issue(this.credentials.username, this.prism.clock.now());
     const expires = new Date(expiresAt).toUTCString();
     reply.header(
       'set-cookie',

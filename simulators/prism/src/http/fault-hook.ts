@@ -1,8 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestEffect } from '../knobs/fault.ts';
 import type { Prism } from '../prism.ts';
-import { factsOf } from './caller.ts';
+import { factsOf, pathOf } from './caller.ts';
 import { sendStatus } from './errors.ts';
 
 declare module 'fastify' {
@@ -16,10 +15,19 @@ const crash = (): void => {
   process.kill(process.pid, 'SIGKILL');
 };
 
+const TASK_PATH = /\/tasks\/(?:ZXJnb24=:)?([0-9a-f-]{36})/i;
+
+/** What the task does that a path is about. */
+function taskIn(prism: Prism, path: string): { operation?: string } {
+  const uuid = TASK_PATH.exec(path)?.[1];
+  const task = uuid === undefined ? undefined : prism.store.get('task', uuid.toLowerCase());
+  return task === undefined ? {} : { operation: task.operation };
+}
+
 /** Carries out the faults of requests. Those that strike before the request takes effect win over its login and its limits. */
 export function installFaults(app: FastifyInstance, prism: Prism): void {
   app.addHook('preValidation', async (request, reply) => {
-    const fault = prism.faults.forRequest(factsOf(request));
+    const fault = prism.faults.forRequest({ ...factsOf(request), ...taskIn(prism, pathOf(request)) });
     if (fault !== undefined) await strike(prism, fault, request, reply);
   });
 
@@ -44,7 +52,7 @@ async function strike(prism: Prism, fault: RequestEffect, request: FastifyReques
       reply.hijack();
       return;
     case 'slow':
-      await delay(fault.ms);
+      await prism.clock.sleep(prism.site.delay(fault.ms));
       return;
     case 'drop':
     case 'cut':
@@ -55,7 +63,7 @@ async function strike(prism: Prism, fault: RequestEffect, request: FastifyReques
       else crash();
       return;
     case 'expire':
-      prism.sessions.expireAll();
+      prism.sessions.expireAll(prism.clock.now());
       sendStatus(prism, request, reply, 401);
       return;
     case 'status':

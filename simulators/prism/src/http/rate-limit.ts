@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts';
 import type { KnobSettings } from '../knobs/knob-settings.ts';
 import { Refusal } from '../vms/refusal.ts';
 
@@ -7,7 +8,7 @@ export class TokenBucket {
   private at = 0;
 
   /** False when nothing is left. A rate of 0 means no limit. */
-  take(rate: number, now = Date.now()): boolean {
+  take(rate: number, now: number): boolean {
     if (rate <= 0) return true;
     const burst = Math.max(1, rate);
     this.tokens = this.tokens === undefined ? burst : Math.min(burst, this.tokens + ((now - this.at) / 1000) * rate);
@@ -22,11 +23,14 @@ export class TokenBucket {
 export class CreateRate {
   private readonly bucket = new TokenBucket();
 
-  constructor(private readonly knobs: KnobSettings) {}
+  constructor(
+    private readonly knobs: KnobSettings,
+    private readonly clock: Clock,
+  ) {}
 
   /** @throws Refusal `tooMany` */
   check(): void {
-    if (!this.bucket.take(this.knobs.get('limits.createsPerSecond')))
+    if (!this.bucket.take(this.knobs.get('limits.createsPerSecond'), this.clock.now()))
       throw new Refusal('tooMany', 'vm', '', 'Too many requests.');
   }
 }

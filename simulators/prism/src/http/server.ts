@@ -1,14 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import websocket from '@fastify/websocket';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Certificate } from '../certificate.ts';
 import { consoleRoutes } from '../console/console.routes.ts';
 import type { Prism } from '../prism.ts';
-import { drawn } from '../time.ts';
 import { v3Routes } from '../v3/routes.ts';
 import { v4Routes } from '../v4/routes.ts';
 import { Authentication, type Credentials } from './authentication.ts';
 import { sendError, sendForbidden, sendNoSuchPath, sendStatus } from './errors.ts';
+import { installDisguises } from '../knobs/disguise.routes.ts';
 import { installFaults } from './fault-hook.ts';
 import { pathOf } from './caller.ts';
 import { CreateRate, TokenBucket } from './rate-limit.ts';
@@ -64,9 +63,9 @@ export async function createServer({
       'x-dns-prefetch-control': 'off',
       vary: 'Origin, Accept-Encoding',
     });
-    const ms = Math.round(drawn(prism.knobs.get('latency.request')));
+    const ms = prism.site.lateness('latency.request');
     reply.header('x-envoy-upstream-service-time', ms);
-    if (ms > 0) await delay(ms);
+    if (ms > 0) await prism.clock.sleep(ms);
   });
 
   // Fastify adds a charset to JSON, and Prism does not.
@@ -76,11 +75,13 @@ export async function createServer({
     return payload;
   });
 
+  installDisguises(app, prism.disguises);
   installFaults(app, prism);
 
   app.addHook('preValidation', async (request, reply) => {
     if (reply.sent) return;
-    if (!bucket.take(prism.knobs.get('limits.requestsPerSecond'))) return sendStatus(prism, request, reply, 429);
+    if (!bucket.take(prism.knobs.get('limits.requestsPerSecond'), prism.clock.now()))
+      return sendStatus(prism, request, reply, 429);
     if (pathOf(request) === LOGIN_PATH) return;
     const verdict = authentication.judge(request, reply);
     if (verdict === 'unauthenticated') return sendStatus(prism, request, reply, 401);
@@ -98,7 +99,7 @@ export async function createServer({
     return reply.code(200).send();
   });
 
-  const createRate = new CreateRate(prism.knobs);
+  const createRate = new CreateRate(prism.knobs, prism.clock);
   v3Routes(app, prism, createRate);
   v4Routes(app, prism, createRate);
   consoleRoutes(app, prism);

@@ -31,6 +31,8 @@ export class Sessions {
     const { last } = this;
     if (last !== undefined && last.username === username && last.lifeMs === lifeMs && this.isFresh(last.issuedAt, now))
       return { token: last.token, expiresAt: last.issuedAt + lifeMs };
+    // A log-in that comes in the very millisecond of an end of all sessions comes after it.
+    const issuedAt = Math.max(now, this.validFrom);
     const claims = {
       username,
       usertype: 'prism',
@@ -38,12 +40,12 @@ export class Sessions {
       authenticated: true,
       jti: newUuid(),
       exp: Math.floor((now + lifeMs) / 1000),
-      iat: now,
+      iat: issuedAt,
       expMs: now + lifeMs,
     };
     const content = `${encode({ alg: 'RS256', typ: 'JWT' })}.${encode(claims)}`;
     const token = `${content}.${sign('sha256', Buffer.from(content), this.privateKey).toString('base64url')}`;
-    this.last = { token, issuedAt: now, username, lifeMs };
+    this.last = { token, issuedAt, username, lifeMs };
     return { token, expiresAt: now + lifeMs };
   }
 
@@ -65,8 +67,9 @@ export class Sessions {
   }
 
   /** Voids every session made so far. */
-  expireAll(): void {
-    this.store.commit([['meta', 'meta', { uuid: 'meta', sessionsFrom: Date.now() + 1 }]]);
+  expireAll(now: number): void {
+    const sessionsFrom = Math.max(now, this.validFrom) + 1;
+    this.store.commit([['meta', 'meta', { ...this.store.get('meta', 'meta'), uuid: 'meta', sessionsFrom }]]);
   }
 
   private get validFrom(): number {

@@ -4,22 +4,28 @@ import type { CallCounter } from '../http/call-counter.ts';
 import { isObject } from '../json.ts';
 import type { Prism } from '../prism.ts';
 import { booting, touched, withoutPower, withPower } from '../vms/vm-power.ts';
+import { clockRoutes } from './clock.routes.ts';
+import { disguiseRoutes } from './disguise.routes.ts';
+import { NoSuchFault } from './fault.ts';
 import { KnobError } from './knob-settings.ts';
-
-const bad = (message: string): Error => Object.assign(new Error(message), { statusCode: 400 });
 
 /** The control plane: plain HTTP on the loopback interface or a socket, never in the URL space of Prism. */
 export function createControl(prism: Prism, calls: CallCounter): FastifyInstance {
   const app = fastify();
 
   app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
-    const status = error instanceof KnobError ? 400 : (error.statusCode ?? 500);
+    const status = error instanceof KnobError ? 400 : error instanceof NoSuchFault ? 404 : (error.statusCode ?? 500);
     return reply.code(status).send({ error: error.message });
   });
 
   app.get('/knobs', () => prism.knobs.current);
   app.patch('/knobs', async (request) => {
     prism.knobs.patch(request.body);
+    await prism.knobs.applied();
+    return prism.knobs.current;
+  });
+  app.put('/knobs', async (request) => {
+    prism.knobs.replace(request.body);
     await prism.knobs.applied();
     return prism.knobs.current;
   });
@@ -37,6 +43,19 @@ export function createControl(prism: Prism, calls: CallCounter): FastifyInstance
   });
   app.delete('/faults/:id', (request) => ({ removed: prism.faults.remove((request.params as { id: string }).id) }));
 
+  // Answers no sooner: whoever has aimed a fault at a call need not look again and again whether it has met it.
+  app.get('/faults/:id/struck', async (request) => {
+    const { id } = request.params as { id: string };
+    const times = Number((request.query as { times?: string }).times ?? 1);
+    if (!Number.isInteger(times) || times < 1) throw new KnobError('times must be a whole number from 1');
+    await prism.faults.struck(id, times);
+    return { id, struck: times };
+  });
+
+  clockRoutes(app, prism);
+
+  disguiseRoutes(app, prism.disguises);
+
   app.get('/calls', () => calls.report());
   app.delete('/calls', () => {
     calls.reset();
@@ -44,7 +63,7 @@ export function createControl(prism: Prism, calls: CallCounter): FastifyInstance
   });
 
   app.post('/sessions/expire', () => {
-    prism.sessions.expireAll();
+    prism.sessions.expireAll(prism.clock.now());
     return {};
   });
 
@@ -54,7 +73,7 @@ export function createControl(prism: Prism, calls: CallCounter): FastifyInstance
     const vm = prism.store.get('vm', uuid);
     if (vm === undefined) throw Object.assign(new Error(`vm ${uuid} does not exist`), { statusCode: 404 });
     const body = isObject(request.body) ? request.body : {};
-    const now = Date.now();
+    const now = prism.clock.now();
     let next = vm;
     if (typeof body['responsive'] === 'boolean') next = { ...next, guestResponsive: body['responsive'] };
     switch (body['does']) {
@@ -70,7 +89,7 @@ export function createControl(prism: Prism, calls: CallCounter): FastifyInstance
         next = touched(withPower(prism.site, next, now), now, 2);
         break;
       default:
-        throw bad('does must be shutdown, reboot or wake');
+        throw new KnobError('does must be shutdown, reboot or wake');
     }
     prism.store.commit([['vm', uuid, next]]);
     return { uuid, power: next.power, responsive: next.guestResponsive ?? prism.knobs.get('guest.responsive') };

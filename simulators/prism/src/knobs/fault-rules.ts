@@ -1,4 +1,12 @@
-import { checkedFault, isTaskEffect, pathPattern, type Fault, type RequestEffect, type TaskEffect } from './fault.ts';
+import {
+  checkedFault,
+  isTaskEffect,
+  NoSuchFault,
+  pathPattern,
+  type Fault,
+  type RequestEffect,
+  type TaskEffect,
+} from './fault.ts';
 
 export interface RequestFacts {
   readonly method: string;
@@ -6,6 +14,14 @@ export interface RequestFacts {
   readonly path: string;
   /** The raw body, where it has been read. */
   readonly body?: string;
+  /** Of the task that the path names, if it names one. */
+  readonly operation?: string;
+}
+
+interface Waiter {
+  readonly times: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
 }
 
 interface ArmedFault {
@@ -14,6 +30,7 @@ interface ArmedFault {
   readonly operation?: RegExp;
   seen: number;
   struck: number;
+  waiters: Waiter[];
 }
 
 export interface FaultReport extends Fault {
@@ -34,6 +51,7 @@ export class FaultRules {
       ...(fault.operation === undefined ? {} : { operation: pathPattern(fault.operation, '.') }),
       seen: 0,
       struck: 0,
+      waiters: [],
     });
     return fault;
   }
@@ -41,23 +59,37 @@ export class FaultRules {
   /** @throws KnobError for a malformed rule; then nothing changes. */
   replace(raw: readonly unknown[]): void {
     const faults = raw.map(checkedFault);
-    this.armed = [];
+    for (const { fault } of this.armed) this.remove(fault.id);
     for (const fault of faults) this.add(fault);
   }
 
   remove(id: string): boolean {
-    const before = this.armed.length;
+    const gone = this.armed.filter(({ fault }) => fault.id === id);
     this.armed = this.armed.filter(({ fault }) => fault.id !== id);
-    return this.armed.length < before;
+    for (const { waiters } of gone) for (const { reject } of waiters) reject(new NoSuchFault(id));
+    return gone.length > 0;
   }
 
   list(): FaultReport[] {
     return this.armed.map(({ fault, struck }) => ({ ...fault, struck }));
   }
 
+  /** Resolves when a fault has struck so many times. @throws NoSuchFault also when it is removed before. */
+  async struck(id: string, times = 1): Promise<void> {
+    const rule = this.armed.find(({ fault }) => fault.id === id);
+    if (rule === undefined) throw new NoSuchFault(id);
+    if (rule.struck < times)
+      await new Promise<void>((resolve, reject) => rule.waiters.push({ times, resolve, reject }));
+  }
+
+  /** The fault for a request; of a rule that names an operation, only for requests about a task of that operation. */
   forRequest(facts: RequestFacts): RequestEffect | undefined {
     const hit = this.armed.find(
-      (rule) => !isTaskEffect(rule.fault.effect) && matchesRequest(rule, facts) && strikes(rule),
+      (rule) =>
+        !isTaskEffect(rule.fault.effect) &&
+        (rule.operation === undefined || rule.operation.test(facts.operation ?? '')) &&
+        matchesRequest(rule, facts) &&
+        strikes(rule),
     );
     return hit?.fault.effect as RequestEffect | undefined;
   }
@@ -89,5 +121,8 @@ function strikes(rule: ArmedFault): boolean {
   if (rule.seen++ < skip) return false;
   if (Math.random() >= probability) return false;
   rule.struck++;
+  const reached = rule.waiters.filter(({ times }) => rule.struck >= times);
+  rule.waiters = rule.waiters.filter(({ times }) => rule.struck < times);
+  for (const { resolve } of reached) resolve();
   return true;
 }

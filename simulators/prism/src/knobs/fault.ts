@@ -42,7 +42,7 @@ export interface Fault {
   readonly method?: string;
   /** Path pattern: `*` stands for one segment, `**` for any number of them. Any path when absent. */
   readonly path?: string;
-  /** Task operation pattern, as `vm.create` or `vm.*`; only for task effects. */
+  /** Task operation pattern, as `vm.create` or `vm.*`: of the task, or of the task that a request is about. */
   readonly operation?: string;
   /** Text that the request body must contain. */
   readonly bodyContains?: string;
@@ -53,6 +53,13 @@ export interface Fault {
   /** How many matches pass untouched first. */
   readonly skip?: number;
   readonly effect: RequestEffect | TaskEffect;
+}
+
+/** Thrown for a fault that is not, or no longer, in force. */
+export class NoSuchFault extends Error {
+  constructor(id: string) {
+    super(`no fault ${id} is in force`);
+  }
 }
 
 const REQUEST_KINDS = ['refuse', 'hang', 'slow', 'drop', 'cut', 'status', 'expire', 'crash'];

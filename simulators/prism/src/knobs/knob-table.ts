@@ -22,6 +22,13 @@ export const KNOBS = {
     ['simulation', '—'],
     'Multiplies every task and guest time; 0 makes them immediate.',
   ),
+  'delays.scale': number(
+    1,
+    0,
+    100,
+    ['simulation', '—'],
+    'Multiplies every delay there is: of tasks, guests and requests, of what shows late, and of faults.',
+  ),
   'latency.request': range([5, 25], ['recorded', '§1: about 450 ms upstream'], 'Time before any request is answered.'),
   'latency.queued': range([100, 300], ['recorded', '§6, G5'], 'How long a task stays QUEUED.'),
   'latency.create': range([3000, 10000], ['inferred', '§15; 4 s in TFLOG'], 'Creating a VM.'),

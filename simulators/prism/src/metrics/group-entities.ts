@@ -27,7 +27,7 @@ export function groupEntities(prism: Prism, type: string): GroupEntity[] | undef
   switch (type) {
     case 'vm':
     case 'mh_vm': {
-      const now = Date.now();
+      const now = prism.clock.now();
       return prism.store
         .all('vm')
         .filter((vm) => vm.intent?.creating !== true && vm.listedAt <= now)

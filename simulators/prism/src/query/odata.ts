@@ -21,7 +21,7 @@ const TIME = /^\d{4}-\d{2}-\d{2}T[\d:.]+(Z|[+-]\d{2}:\d{2})$/;
 
 /**
  * The part of an OData 4.01 `$filter` that v4 lists take: comparisons, `in`, and, or, not, parentheses, startswith, endswith, contains and
- * `any`. Paths have slashes; quotes inside texts are doubled.
+ * `any`. Paths have slashes; quotes inside texts are doubled. Members of enumerations may name their type: `Vmm.Ahv.Config.PowerState'ON'`.
  */
 export class ODataFilter {
   private constructor(private readonly root: Node) {}
@@ -112,7 +112,7 @@ function compares(operator: string, difference: number): boolean {
 function tokens(text: string): Token[] {
   const found: Token[] = [];
   const pattern =
-    /\s*(?:'((?:[^']|'')*)'|(\d{4}-\d{2}-\d{2}T[\d:.]+(?:Z|[+-]\d{2}:\d{2}))|(-?\d+(?:\.\d+)?)(?![\w-])|([\w$.\-/]+)|([(),:]))/y;
+    /\s*(?:(?:[A-Za-z]\w*(?:\.\w+)+)?'((?:[^']|'')*)'|(\d{4}-\d{2}-\d{2}T[\d:.]+(?:Z|[+-]\d{2}:\d{2}))|(-?\d+(?:\.\d+)?)(?![\w-])|([\w$.\-/]+)|([(),:]))/y;
   let match: RegExpExecArray | null;
   while (pattern.lastIndex < text.trimEnd().length) {
     match = pattern.exec(text);

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts';
 import type { KnobSettings } from '../knobs/knob-settings.ts';
 import type { KnobName, Knobs } from '../knobs/knob-table.ts';
 import { drawn, type Range } from '../time.ts';
@@ -16,6 +17,7 @@ export class Datacenter {
   constructor(
     readonly store: Store,
     readonly knobs: KnobSettings,
+    readonly clock: Clock,
   ) {
     this.addresses = new AddressIndex(store);
     this.hosts = new HostLoad(store);
@@ -23,12 +25,17 @@ export class Datacenter {
 
   /** How long a task or a guest takes, drawn from a knob and scaled. */
   time(knob: RangeKnob): number {
-    return Math.round(drawn(this.knobs.get(knob)) * this.knobs.get('latency.scale'));
+    return Math.round(this.lateness(knob) * this.knobs.get('latency.scale'));
   }
 
   /** How late something shows that is so already, drawn from a knob. It stays when tasks are immediate. */
   lateness(knob: RangeKnob): number {
-    return drawn(this.knobs.get(knob));
+    return this.delay(drawn(this.knobs.get(knob)));
+  }
+
+  /** A delay that somebody has asked for, in milliseconds. */
+  delay(ms: number): number {
+    return Math.round(ms * this.knobs.get('delays.scale'));
   }
 
   get prismCentral(): ClusterRecord {

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Clock } from '../clock.ts';
 import { KnobSettings } from '../knobs/knob-settings.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { Journal } from './journal.ts';
@@ -29,7 +30,7 @@ describe('housekeeping', () => {
       ['identifier', 'valid', { uuid: 'valid', uuids: [], expiresAt: 200_000 }],
       ['identifier', 'expired', { uuid: 'expired', uuids: [], expiresAt: 1 }],
     ]);
-    const housekeeping = new Housekeeping(store, knobs);
+    const housekeeping = new Housekeeping(store, knobs, new Clock());
     housekeeping.sweep(120_000);
     housekeeping.close();
     store.close();

@@ -1,3 +1,4 @@
+import type { Cancel, Clock } from '../clock.ts';
 import type { KnobSettings } from '../knobs/knob-settings.ts';
 import type { Change } from './records.ts';
 import type { Store } from './store.ts';
@@ -6,18 +7,18 @@ const EVERY_MS = 60_000;
 
 /** Forgets what has had its time: ended tasks, request ids, reserved UUIDs and recovery points. */
 export class Housekeeping {
-  private readonly timer: NodeJS.Timeout;
+  private readonly cancel: Cancel;
 
   constructor(
     private readonly store: Store,
     private readonly knobs: KnobSettings,
+    clock: Clock,
   ) {
-    this.timer = setInterval(() => this.sweep(Date.now()), EVERY_MS);
-    this.timer.unref();
+    this.cancel = clock.every(EVERY_MS, () => this.sweep(clock.now()));
   }
 
   close(): void {
-    clearInterval(this.timer);
+    this.cancel();
   }
 
   sweep(now: number): void {

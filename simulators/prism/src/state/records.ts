@@ -263,7 +263,9 @@ export interface WebhookRecord extends EntityRecord {
 export interface MetaRecord {
   uuid: 'meta';
   /** Sessions issued before it are void. */
-  sessionsFrom: number;
+  sessionsFrom?: number;
+  /** How far its clock was ahead when somebody last moved it, ms. */
+  clockAhead?: number;
 }
 
 export interface Records {

@@ -1,3 +1,4 @@
+import type { Cancel } from '../clock.ts';
 import type { TaskEffect } from '../knobs/fault.ts';
 import type { FaultRules, RequestFacts } from '../knobs/fault-rules.ts';
 import { newUuid } from '../identity.ts';
@@ -37,15 +38,20 @@ export interface TaskRequest {
 const isOpen = (task: TaskRecord): boolean => task.status === 'QUEUED' || task.status === 'RUNNING';
 const holdsLocks = (task: TaskRecord): boolean => isOpen(task) || task.status === 'SUSPENDED';
 
-/** Longest wait that a timer can hold. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+/** Of a task that stalls, so that its progress stands still. */
+const FOR_EVER_MS = 2 ** 31 - 1;
+
+interface Alarm {
+  readonly due: number;
+  readonly cancel: Cancel;
+}
 
 export class TaskEngine {
-  private readonly timers = new Map<string, NodeJS.Timeout>();
+  private readonly alarms = new Map<string, Alarm>();
   /** Open tasks that hold or wait for an entity, oldest first. */
   private readonly queues = new Map<string, string[]>();
   private readonly waiters = new Set<() => void>();
-  private readonly finishing = new Set<string>();
+  private readonly finishing = new Map<string, Promise<void>>();
   private closed = false;
 
   constructor(
@@ -68,8 +74,8 @@ export class TaskEngine {
 
   close(): void {
     this.closed = true;
-    for (const timer of this.timers.values()) clearTimeout(timer);
-    this.timers.clear();
+    for (const { cancel } of this.alarms.values()) cancel();
+    this.alarms.clear();
   }
 
   /** The task that keeps an entity busy, if any. */
@@ -80,9 +86,9 @@ export class TaskEngine {
 
   /** Accepts a task and makes `changes` in the same transaction. */
   start(request: TaskRequest, changes: readonly Change[], facts: RequestFacts): TaskRecord {
-    const now = Date.now();
+    const now = this.site.clock.now();
     const sabotage = this.faults.forTask(request.operation, facts);
-    const slow = sabotage?.kind === 'taskSlow' ? sabotage.ms : 0;
+    const slow = sabotage?.kind === 'taskSlow' ? this.site.delay(sabotage.ms) : 0;
     const task: TaskRecord = {
       uuid: request.uuid ?? newUuid(),
       operation: request.operation,
@@ -108,7 +114,7 @@ export class TaskEngine {
   }
 
   /** 0 when queued, 10 to 90 while running, 100 at the end, however it ended. */
-  progress(task: TaskRecord, now = Date.now()): number {
+  progress(task: TaskRecord, now = this.site.clock.now()): number {
     if (task.status === 'QUEUED') return 0;
     if (task.completedAt !== undefined) return 100;
     const elapsed = (now - (task.startedAt ?? now)) / Math.max(1, task.durationMs);
@@ -126,19 +132,29 @@ export class TaskEngine {
   /** Resolves true when all the tasks have ended, false when the time is up first. */
   async settled(uuids: readonly string[], timeoutMs: number): Promise<boolean> {
     const done = (): boolean => uuids.every((uuid) => this.site.store.get('task', uuid)?.completedAt !== undefined);
-    if (done()) return true;
+    if (done() || timeoutMs <= 0) return done();
     return new Promise((resolve) => {
       const finish = (result: boolean): void => {
-        clearTimeout(timer);
+        cancel();
         this.waiters.delete(look);
         resolve(result);
       };
       const look = (): void => {
         if (done()) finish(true);
       };
-      const timer = setTimeout(() => finish(false), timeoutMs);
+      const cancel = this.site.clock.at(this.site.clock.now() + timeoutMs, () => finish(false));
       this.waiters.add(look);
     });
+  }
+
+  /** Lets the clock go on until every task has ended that ends by itself. */
+  async pass(): Promise<void> {
+    for (;;) {
+      const due = Math.min(...[...this.alarms.values()].map((alarm) => alarm.due));
+      if (due < Infinity) await this.site.clock.advanceTo(due);
+      else if (this.finishing.size > 0) await Promise.race(this.finishing.values());
+      else return;
+    }
   }
 
   private queue(task: TaskRecord): void {
@@ -151,15 +167,12 @@ export class TaskEngine {
   }
 
   private at(uuid: string, due: number, action: () => void): void {
-    const wait = Math.min(MAX_TIMER_MS, Math.max(0, due - Date.now()));
-    clearTimeout(this.timers.get(uuid));
-    this.timers.set(
-      uuid,
-      setTimeout(() => {
-        this.timers.delete(uuid);
-        action();
-      }, wait),
-    );
+    this.alarms.get(uuid)?.cancel();
+    const cancel = this.site.clock.at(due, () => {
+      this.alarms.delete(uuid);
+      action();
+    });
+    this.alarms.set(uuid, { due, cancel });
   }
 
   private begin(uuid: string): void {
@@ -167,12 +180,12 @@ export class TaskEngine {
     if (task?.status !== 'QUEUED') return;
     // Another task holds one of its entities; its end begins this one.
     if (task.locks.some((lock) => this.queues.get(lock)?.[0] !== uuid)) return;
-    const now = Date.now();
+    const now = this.site.clock.now();
     const sabotage = task.sabotage as TaskEffect | undefined;
     if (sabotage?.kind === 'taskStall') {
       const status = sabotage.status ?? 'RUNNING';
       this.site.store.commit([
-        ['task', uuid, { ...task, status, startedAt: now, updatedAt: now, durationMs: MAX_TIMER_MS }],
+        ['task', uuid, { ...task, status, startedAt: now, updatedAt: now, durationMs: FOR_EVER_MS }],
       ]);
       return;
     }
@@ -186,8 +199,7 @@ export class TaskEngine {
   private finish(uuid: string): void {
     const task = this.site.store.get('task', uuid);
     if (task?.status !== 'RUNNING' || this.finishing.has(uuid)) return;
-    this.finishing.add(uuid);
-    this.work(task)
+    const done = this.work(task)
       .catch((error: unknown) => {
         this.report(error);
         this.end(task, 'FAILED', this.undoing(task, { detail: 'INTERNAL_ERROR: Internal error' }), {
@@ -195,6 +207,7 @@ export class TaskEngine {
         });
       })
       .finally(() => this.finishing.delete(uuid));
+    this.finishing.set(uuid, done);
   }
 
   private async work(task: TaskRecord): Promise<void> {
@@ -205,7 +218,7 @@ export class TaskEngine {
       const effect = this.effects.get(task.operation);
       if (effect === undefined) throw new Error(`no effect is known for ${task.operation}`);
       // An effect that has nothing to wait for commits in this very turn, so that two tasks never work on the same old records.
-      const made = effect.finish(task, Date.now());
+      const made = effect.finish(task, this.site.clock.now());
       const outcome = made instanceof Promise ? await made : made;
       if (this.closed) return;
       const { changes, ...shown } = outcome;
@@ -220,7 +233,7 @@ export class TaskEngine {
 
   private undoing(task: TaskRecord, error: TaskError | undefined): readonly Change[] {
     try {
-      return this.effects.get(task.operation)?.undo?.(task, error, Date.now()) ?? [];
+      return this.effects.get(task.operation)?.undo?.(task, error, this.site.clock.now()) ?? [];
     } catch (missing) {
       // An earlier task in the queue removed the entity, so there is nothing to put right.
       if (missing instanceof TaskFailure) return [];
@@ -234,9 +247,9 @@ export class TaskEngine {
     changes: readonly Change[],
     shown: Partial<TaskRecord> = {},
   ): void {
-    const now = Date.now();
-    clearTimeout(this.timers.get(task.uuid));
-    this.timers.delete(task.uuid);
+    const now = this.site.clock.now();
+    this.alarms.get(task.uuid)?.cancel();
+    this.alarms.delete(task.uuid);
     const ended: TaskRecord = {
       ...task,
       ...shown,

@@ -24,19 +24,28 @@ export interface Setup {
   readonly args?: readonly string[];
   /** A folder that is kept when the process ends; else one is made and removed. */
   readonly dataDir?: string;
+  /** A certificate of its own in its folder, not the one that tests share. */
+  readonly ownCertificate?: true;
 }
 
 interface CallOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly auth?: string | false;
   readonly raw?: Buffer | string;
+  readonly signal?: AbortSignal;
 }
 
 const BIN = fileURLToPath(new URL('../../bin/prism-simulator', import.meta.url));
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
+/** What a start has made and the next can use: compiled code, and the certificate, whose key takes a while to find. */
+const CACHE = fileURLToPath(new URL('../../../../node_modules/.cache/prism-simulator', import.meta.url));
+
+/** Every delay is multiplied by it: 0 and 10 show which tests lean on how long something takes. */
+const TIME_SCALE = Number(process.env['POLYVIRT_TEST_TIME_SCALE'] ?? 1);
+
 /** Nothing takes time, so that a test waits for conditions alone. */
-const FAST: Partial<Knobs> = { 'latency.scale': 0, 'latency.request': [0, 0] };
+const FAST: Partial<Knobs> = { 'latency.scale': 0, 'latency.request': [0, 0], 'delays.scale': TIME_SCALE };
 
 export const TERMINAL = ['SUCCEEDED', 'FAILED', 'ABORTED', 'CANCELED'];
 
@@ -55,7 +64,7 @@ export class PrismProcess {
     readonly controlUrl: string,
     readonly certificate: string,
     readonly dataDir: string,
-    private readonly ownsFolder: boolean,
+    private readonly setup: Setup,
     readonly errors: string[],
   ) {
     this.agent = new Agent({ ca: certificate, keepAlive: true });
@@ -63,24 +72,19 @@ export class PrismProcess {
   }
 
   private readonly agent: Agent;
+  private isHeld = false;
 
   static async start(setup: Setup = {}): Promise<PrismProcess> {
     if (!existsSync(MAIN)) throw new Error('build first: npx tsc -b simulators/prism');
     const dataDir = setup.dataDir ?? mkdtempSync(join(tmpdir(), 'prism-simulator-'));
     const knobFile = join(dataDir, 'knobs.json');
     writeFileSync(knobFile, JSON.stringify({ knobs: { ...FAST, ...setup.knobs }, faults: setup.faults ?? [] }));
-    const args = [
-      '--port',
-      '0',
-      '--control-port',
-      '0',
-      '--data-dir',
-      dataDir,
-      '--knobs',
-      knobFile,
-      ...(setup.args ?? []),
-    ];
-    const child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const places = ['--data-dir', dataDir, ...(setup.ownCertificate ? [] : ['--tls-dir', join(CACHE, 'tls')])];
+    const ports = ['--port', '0', '--control-port', '0'];
+    const child = spawn(process.execPath, [BIN, ...ports, ...places, '--knobs', knobFile, ...(setup.args ?? [])], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, NODE_OPTIONS: '', NODE_COMPILE_CACHE: join(CACHE, 'code') },
+    });
     const errors: string[] = [];
     child.stderr.on('data', (bytes: Buffer) => errors.push(bytes.toString()));
     const said = new Map<string, string>();
@@ -92,15 +96,7 @@ export class PrismProcess {
     const url = said.get('listening on');
     if (url === undefined) throw new Error(`the simulator did not start: ${errors.join('')}`);
     const certificate = readFileSync(said.get('ca certificate:') ?? '', 'utf8');
-    return new PrismProcess(
-      child,
-      url,
-      said.get('control on') ?? '',
-      certificate,
-      dataDir,
-      setup.dataDir === undefined,
-      errors,
-    );
+    return new PrismProcess(child, url, said.get('control on') ?? '', certificate, dataDir, setup, errors);
   }
 
   get pid(): number {
@@ -128,7 +124,7 @@ export class PrismProcess {
   async stop(): Promise<void> {
     await this.kill('SIGTERM');
     started.delete(this);
-    if (this.ownsFolder) rmSync(this.dataDir, { recursive: true, force: true });
+    if (this.setup.dataDir === undefined) rmSync(this.dataDir, { recursive: true, force: true });
   }
 
   call(method: string, path: string, body?: Json, options: CallOptions = {}): Promise<Answer> {
@@ -136,6 +132,7 @@ export class PrismProcess {
     const wanted: RequestOptions = {
       method,
       agent: this.agent,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
       headers: {
         ...(auth === false ? {} : { authorization: `Basic ${Buffer.from(auth).toString('base64')}` }),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
@@ -166,22 +163,56 @@ export class PrismProcess {
       method,
       ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
     });
-    return (await response.json()) as JsonObject;
+    const answer = (await response.json()) as JsonObject;
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${JSON.stringify(answer)}`);
+    return answer;
   }
 
-  /** Knobs and faults as they were at the start. */
+  /** Knobs and faults as they were at the start, and the clock running. */
   async reset(): Promise<void> {
     await this.control('DELETE', '/faults');
-    await this.control('DELETE', '/knobs');
-    await this.knobs(FAST);
+    await this.control('PUT', '/knobs', { ...FAST, ...this.setup.knobs } as JsonObject);
+    if (this.isHeld) await this.runClock();
+  }
+
+  /** From now on tasks, guests and whatever else takes time stand still, also what takes none. */
+  async holdClock(): Promise<void> {
+    this.isHeld = true;
+    await this.control('PATCH', '/clock', { running: false });
+  }
+
+  async runClock(): Promise<void> {
+    await this.control('PATCH', '/clock', { running: true });
+    this.isHeld = false;
+  }
+
+  /** Lets the clock pass so many milliseconds at once. */
+  async advance(ms: number): Promise<void> {
+    await this.control('POST', '/clock/advance', { ms });
+  }
+
+  /** Lets the clock pass on until no task is under way. */
+  async endTasks(): Promise<void> {
+    await this.control('POST', '/clock/advance', { to: 'end-of-tasks' });
+  }
+
+  /** The time of the simulator. */
+  async now(): Promise<number> {
+    return Date.parse(String((await this.control('GET', '/clock'))['now']));
   }
 
   knobs(settings: Partial<Knobs>): Promise<JsonObject> {
     return this.control('PATCH', '/knobs', settings as JsonObject);
   }
 
-  fault(fault: Omit<Fault, 'id'>): Promise<JsonObject> {
-    return this.control('POST', '/faults', fault as unknown as JsonObject);
+  /** Answers its id. */
+  async fault(fault: Omit<Fault, 'id'>): Promise<string> {
+    return String((await this.control('POST', '/faults', fault as unknown as JsonObject))['id']);
+  }
+
+  /** Resolves when the fault has met so many of its calls. */
+  async struck(id: string, times = 1): Promise<void> {
+    await this.control('GET', `/faults/${id}/struck?times=${times}`);
   }
 
   /** The task once it has ended, by long poll. */

@@ -33,7 +33,7 @@ export function groupRoutes(app: FastifyInstance, prism: Prism): void {
     const all = groupEntities(prism, type);
     if (all === undefined)
       throw new V3Error(422, 'INVALID_ARGUMENT', `Given input is invalid. Unknown entity type ${type}`);
-    const now = Date.now();
+    const now = prism.clock.now();
     const latest = alignedDown(now);
     const lookup: Lookup<GroupEntity> = (entity, name) => {
       if (!entity.isMetric(name)) return entity.attribute(name);
@@ -68,14 +68,14 @@ export function groupRoutes(app: FastifyInstance, prism: Prism): void {
   });
 }
 
-/** One group with an empty value when nothing is grouped by. */
+/** One group with an empty value when nothing is grouped by; none at all of no entities. */
 function grouped(
   entities: readonly GroupEntity[],
   attribute: string | undefined,
   lookup: Lookup<GroupEntity>,
 ): Map<string, GroupEntity[]> {
   const groups = new Map<string, GroupEntity[]>();
-  if (attribute === undefined) return groups.set('', [...entities]);
+  if (attribute === undefined) return entities.length === 0 ? groups : groups.set('', [...entities]);
   for (const entity of entities) {
     const value = String(lookup(entity, attribute)?.[0] ?? '');
     groups.set(value, [...(groups.get(value) ?? []), entity]);

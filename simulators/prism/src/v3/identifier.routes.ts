@@ -21,7 +21,7 @@ export function identifierRoutes(app: FastifyInstance, prism: Prism): void {
   const find = (request: FastifyRequest): IdentifierRecord => {
     const name = (request.params as { client_identifier: string }).client_identifier;
     const record = prism.store.get('identifier', name);
-    if (record === undefined || record.expiresAt < Date.now()) throw notFound('idempotence_identifiers', name);
+    if (record === undefined || record.expiresAt < prism.clock.now()) throw notFound('idempotence_identifiers', name);
     return record;
   };
 
@@ -30,12 +30,12 @@ export function identifierRoutes(app: FastifyInstance, prism: Prism): void {
     const name = stringAt(body, 'client_identifier') ?? newUuid();
     const known = prism.store.get('identifier', name);
     // The same client identifier names the same UUIDs for as long as they are valid.
-    if (known !== undefined && known.expiresAt > Date.now()) return sendJson(reply, 200, view(known));
+    if (known !== undefined && known.expiresAt > prism.clock.now()) return sendJson(reply, 200, view(known));
     const minutes = numberAt(body, 'valid_duration_in_minutes') ?? 527040;
     const record: IdentifierRecord = {
       uuid: name,
       uuids: Array.from({ length: numberAt(body, 'count') ?? 1 }, () => newUuid()),
-      expiresAt: Date.now() + minutes * 60_000,
+      expiresAt: prism.clock.now() + minutes * 60_000,
     };
     prism.store.commit([['identifier', name, record]]);
     return sendJson(reply, 200, view(record));

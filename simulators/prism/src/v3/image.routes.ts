@@ -33,7 +33,7 @@ export function imageRoutes(app: FastifyInstance, prism: Prism): void {
     const sizeBytes = await stored(prism, image.uuid, bytes, announced);
     const current = prism.store.get('image', image.uuid);
     if (current === undefined) throw notFound('image', image.uuid);
-    const now = Date.now();
+    const now = prism.clock.now();
     const sizeShownAt = now + prism.site.lateness('images.sizeLate');
     prism.store.commit([['image', image.uuid, { ...current, sizeBytes, sizeShownAt, updatedAt: now }]]);
     return sendJson(reply, 200, {});
@@ -51,7 +51,7 @@ export function imageRoutes(app: FastifyInstance, prism: Prism): void {
 
   function liveImage(entity: EntityRecord): JsonObject {
     const image = entity as ImageRecord;
-    const shown = image.sizeBytes !== undefined && (image.sizeShownAt ?? 0) <= Date.now();
+    const shown = image.sizeBytes !== undefined && (image.sizeShownAt ?? 0) <= prism.clock.now();
     return compact({
       size_bytes: shown ? image.sizeBytes : undefined,
       retrieval_uri_list:

@@ -137,7 +137,7 @@ export function recoveryPointRoutes(app: FastifyInstance, prism: Prism): void {
       ...point,
       name: stringAt(spec, 'name') ?? point.name,
       ...(expiration === undefined ? {} : { expiresAt: Date.parse(expiration) }),
-      updatedAt: Date.now(),
+      updatedAt: prism.clock.now(),
       specVersion: point.specVersion + 1,
     };
     const task = prism.tasks.start(

@@ -58,7 +58,7 @@ export function versionsOf(body: JsonObject): Versions {
 /** The UUID a client wants its new entity to have. @throws V3Error unless it was reserved by an idempotence identifier. */
 export function reservedUuid(prism: Prism, wanted: string | undefined): string | undefined {
   if (wanted === undefined) return undefined;
-  const now = Date.now();
+  const now = prism.clock.now();
   const reserved = prism.store
     .all('identifier')
     .some(({ uuids, expiresAt }) => expiresAt > now && uuids.includes(wanted));

@@ -22,7 +22,7 @@ function taskBody(prism: Prism, task: TaskRecord): JsonObject {
   return compact({
     status: task.status,
     last_update_time: seconds(task.updatedAt),
-    error_code: task.error?.code,
+    error_code: task.error === undefined ? undefined : (task.error.code ?? '500'),
     error_detail: task.error?.detail,
     logical_timestamp: task.completedAt === undefined ? (task.startedAt === undefined ? 0 : 1) : 2,
     entity_reference_list: task.entities.map(({ kind, uuid: entity }) => ({ kind, uuid: entity })),
@@ -43,7 +43,7 @@ export function taskRoutes(app: FastifyInstance, prism: Prism): void {
   const find = (uuid: string): TaskRecord => {
     const task = prism.store.get('task', uuid);
     if (task === undefined) throw notFound('task', uuid);
-    if (task.readableAt > Date.now()) throw new V3Error(404, 'INVALID_UUID', `task : ${uuid} does not exist.`);
+    if (task.readableAt > prism.clock.now()) throw new V3Error(404, 'INVALID_UUID', `task : ${uuid} does not exist.`);
     return task;
   };
 

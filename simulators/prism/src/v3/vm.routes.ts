@@ -28,7 +28,7 @@ export function vmRoutes(app: FastifyInstance, prism: Prism, createRate: CreateR
 
   app.post('/vms/list', (request, reply) => {
     const body = bodyOf(prism, request, listRequest('vm'));
-    const now = Date.now();
+    const now = prism.clock.now();
     const pending = prism.knobs.get('v3.listPending');
     const entities = prism.store
       .all('vm')

@@ -64,7 +64,7 @@ export function v4ErrorBody(error: V4Error, service: string): JsonObject {
   };
 }
 
-export function v4SchemaErrorBody(error: V4SchemaError, service: string, path: string): JsonObject {
+export function v4SchemaErrorBody(error: V4SchemaError, service: string, path: string, now: number): JsonObject {
   const type = `${service}.v4.error.SchemaValidationError`;
   const messages: Json[] = Object.entries(error.complaints).flatMap(([attributePath, texts]) =>
     texts.map((message) => ({
@@ -80,7 +80,7 @@ export function v4SchemaErrorBody(error: V4SchemaError, service: string, path: s
       $errorItemDiscriminator: type,
       error: {
         $objectType: type,
-        timestamp: new Date().toISOString(),
+        timestamp: new Date(now).toISOString(),
         statusCode: 400,
         error: 'Bad Request',
         path,

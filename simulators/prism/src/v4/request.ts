@@ -55,7 +55,7 @@ export function once(
   if (!isUuid(id))
     throw new V4Error(400, 'VMM-30401', 'VM_INVALID_REQUEST_ID_HEADER', `NTNX-Request-Id ${id} is not a UUID.`);
   const key = `${request.method} ${pathOf(request)} ${id.toLowerCase()}`;
-  const now = Date.now();
+  const now = prism.clock.now();
   const known = prism.store.get('requestId', key);
   if (known !== undefined && now - known.at < prism.knobs.get('v4.requestIdMinutes') * 60_000)
     return sendJson(reply, known.status, known.body);

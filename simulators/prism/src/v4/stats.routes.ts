@@ -113,7 +113,7 @@ function tuple(samples: readonly VmSample[], statistic: Statistic, unsampled: re
 }
 
 export function statsRoutes(app: FastifyInstance, prism: Prism): void {
-  const newest = (): number => Date.now() - prism.site.time('v4.statsLag');
+  const newest = (): number => prism.clock.now() - prism.site.time('v4.statsLag');
 
   app.get('/ahv/stats/vms/:vmExtId', (request, reply) => {
     const vm = prism.vms.findMade(extIdParam(request, 'vmExtId'));

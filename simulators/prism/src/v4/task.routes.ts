@@ -63,7 +63,8 @@ function taskView(prism: Prism, task: TaskRecord): JsonObject {
 
 function entitiesAffected(prism: Prism, task: TaskRecord): JsonObject[] | undefined {
   const how = prism.knobs.get('v4.entitiesAffected');
-  if (how === 'late' && (task.completedAt === undefined || Date.now() < task.completedAt + LATE_MS)) return undefined;
+  if (how === 'late' && (task.completedAt === undefined || prism.clock.now() < task.completedAt + LATE_MS))
+    return undefined;
   const entities = task.entities.map(({ kind, uuid }) => ({
     $objectType: `${TYPE}.EntityReference`,
     extId: uuid,
@@ -92,7 +93,7 @@ function errorMessages(prism: Prism, task: TaskRecord): JsonObject[] | undefined
 export function taskRoutes(app: FastifyInstance, prism: Prism): void {
   const find = (id: string): TaskRecord => {
     const task = prism.store.get('task', id);
-    if (task === undefined || task.readableAt > Date.now()) throw notFound('task', id);
+    if (task === undefined || task.readableAt > prism.clock.now()) throw notFound('task', id);
     return task;
   };
 

@@ -52,7 +52,7 @@ const KINDS: readonly PartKind[] = [
     entityKind: 'vm_nic',
     schema: nic,
     views: (prism, vm) =>
-      vm.config.nics.map((record) => nicView(prism, record, (vm.addressesHiddenUntil ?? 0) > Date.now())),
+      vm.config.nics.map((record) => nicView(prism, record, (vm.addressesHiddenUntil ?? 0) > prism.clock.now())),
     spec: nicSpec,
   },
 ];

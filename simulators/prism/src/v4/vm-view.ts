@@ -12,7 +12,7 @@ export const categoryId = (key: string, value: string): string => stableUuid(`ca
 /** A VM as v4 shows it. What is not there is left out, empty lists too. */
 export function vmView(prism: Prism, vm: VmRecord): JsonObject {
   const { config } = vm;
-  const hidden = (vm.addressesHiddenUntil ?? 0) > Date.now();
+  const hidden = (vm.addressesHiddenUntil ?? 0) > prism.clock.now();
   const disks = config.disks.filter((disk) => disk.deviceType !== 'CDROM').map(diskView);
   const cdRoms = config.disks.filter((disk) => disk.deviceType === 'CDROM').map(cdRomView);
   const nics = config.nics.map((nic) => nicView(prism, nic, hidden));

@@ -51,7 +51,7 @@ export function vmRoutes(app: FastifyInstance, prism: Prism, createRate: CreateR
   const lenient = (): boolean => prism.knobs.get('v4.unknownReference') === 'task';
 
   app.get('/ahv/config/vms', (request, reply) => {
-    const now = Date.now();
+    const now = prism.clock.now();
     const vms = prism.store.all('vm').filter((vm) => vm.listedAt <= now && vm.intent?.creating !== true);
     return sendJson(
       reply,

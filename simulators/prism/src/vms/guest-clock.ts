@@ -1,3 +1,4 @@
+import type { Cancel } from '../clock.ts';
 import { without } from '../without.ts';
 import type { Datacenter } from '../state/datacenter.ts';
 import { addressPlan } from '../state/ipam.ts';
@@ -6,23 +7,23 @@ import { touched, withoutPower } from './vm-power.ts';
 
 /** Lets guests do things in their own time: report addresses on subnets without IP management, and shut down when asked. */
 export class GuestClock {
-  private readonly timers = new Map<string, NodeJS.Timeout>();
+  private readonly alarms = new Map<string, Cancel>();
   private closed = false;
 
   constructor(private readonly site: Datacenter) {
     site.store.follow('vm', (before, after) => {
       const vm = after ?? before;
       if (vm === undefined) return;
-      clearTimeout(this.timers.get(vm.uuid));
-      this.timers.delete(vm.uuid);
+      this.alarms.get(vm.uuid)?.();
+      this.alarms.delete(vm.uuid);
       if (after !== undefined) this.schedule(after);
     });
   }
 
   close(): void {
     this.closed = true;
-    for (const timer of this.timers.values()) clearTimeout(timer);
-    this.timers.clear();
+    for (const cancel of this.alarms.values()) cancel();
+    this.alarms.clear();
   }
 
   private schedule(vm: VmRecord): void {
@@ -31,14 +32,14 @@ export class GuestClock {
     const due = Math.min(learns, stops);
     if (due === Infinity || this.closed) return;
     const action = (): void => (stops <= learns ? this.shutDown(vm.uuid) : this.learn(vm.uuid));
-    this.timers.set(vm.uuid, setTimeout(action, Math.max(0, due - Date.now())));
+    this.alarms.set(vm.uuid, this.site.clock.at(due, action));
   }
 
   private shutDown(uuid: string): void {
     const vm = this.site.store.get('vm', uuid);
     if (vm === undefined) return;
     const rest = without(vm, 'shutdownAt');
-    const next = vm.power === 'OFF' ? rest : touched(withoutPower(rest), Date.now(), 2);
+    const next = vm.power === 'OFF' ? rest : touched(withoutPower(rest), this.site.clock.now(), 2);
     this.site.store.commit([['vm', uuid, next]]);
   }
 
@@ -54,7 +55,9 @@ export class GuestClock {
         : nic,
     );
     const later = linkLocal && learnAt !== undefined ? { learnAt } : {};
-    this.site.store.commit([['vm', uuid, touched({ ...rest, ...later, config: { ...vm.config, nics } }, Date.now())]]);
+    this.site.store.commit([
+      ['vm', uuid, touched({ ...rest, ...later, config: { ...vm.config, nics } }, this.site.clock.now())],
+    ]);
   }
 
   private isUnmanaged(nic: NicRecord): boolean {

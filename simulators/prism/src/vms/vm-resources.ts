@@ -7,7 +7,7 @@ import { MIB } from './disk-list.ts';
  * `spec.resources` of a VM, in the order of keys that Prism uses. Members may be undefined, which JSON leaves out: lists of hundreds of
  * VMs are made of these, so nothing is copied just to be tidy.
  */
-export function specResources(site: Datacenter, vm: VmRecord, now = Date.now()): JsonObject {
+export function specResources(site: Datacenter, vm: VmRecord, now = site.clock.now()): JsonObject {
   const { config } = vm;
   const hidden = (vm.addressesHiddenUntil ?? 0) > now;
   return {
@@ -107,7 +107,7 @@ function nicResource(site: Datacenter, nic: NicRecord, hidden: boolean): JsonObj
 }
 
 /** `status.resources`: what the spec says, and what only the hypervisor knows. */
-export function statusResources(site: Datacenter, vm: VmRecord, now = Date.now()): JsonObject {
+export function statusResources(site: Datacenter, vm: VmRecord, now = site.clock.now()): JsonObject {
   const spec = specResources(site, vm, now);
   const host = vm.hostUuid === undefined ? undefined : site.store.get('host', vm.hostUuid);
   const disks = (spec['disk_list'] as JsonObject[]).map((disk) => ({ ...disk, is_migration_in_progress: false }));

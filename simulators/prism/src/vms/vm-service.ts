@@ -55,7 +55,7 @@ export class VmService {
   /** @throws Refusal `notFound`, also while a late entity is not yet to be seen. */
   find(uuid: string): VmRecord {
     const vm = this.site.store.get('vm', uuid);
-    if (vm === undefined || vm.visibleAt > Date.now()) throw notFound('vm', uuid);
+    if (vm === undefined || vm.visibleAt > this.site.clock.now()) throw notFound('vm', uuid);
     return vm;
   }
 
@@ -88,7 +88,7 @@ export class VmService {
         ownerUuid: metadata.ownerUuid ?? asker.userUuid,
         categories: metadata.categories ?? {},
         taskUuids: asker.origin === 'v3' ? [taskUuid] : [],
-        now: Date.now(),
+        now: this.site.clock.now(),
       }),
       intent: { spec, creating: true },
     };
