@@ -81,7 +81,10 @@ export async function remainsOf(machine: Machine, machines: Known, fate: DeleteV
     abandoned: kept.length > 0 ? [] : await abandonedBy(machine, machines, keptBelow, users),
     keptBelow,
     // What was kept stands on it.
-    base: baseVmx === undefined || baseSnapshot === undefined || kept.length > 0 ? null : { vmx: baseVmx, snapshot: baseSnapshot },
+    base:
+      baseVmx === undefined || baseSnapshot === undefined || kept.length > 0
+        ? null
+        : { vmx: baseVmx, snapshot: baseSnapshot },
     notes,
   };
 }
