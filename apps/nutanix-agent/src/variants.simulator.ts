@@ -162,7 +162,7 @@ it('leaves out what a Prism Central has not measured', async () => {
 });
 
 it('makes VMs of an image whose size a Prism Central does not know yet', async () => {
-  await simulator.knobs({ 'images.sizeLate': [600_000, 600_000], 'images.download': 'pretend' });
+  await simulator.knobs({ 'images.sizeLate': [600_000, 600_000], 'images.download': 'pretend', 'delays.scale': 1 });
   const name = `image-${randomUUID()}`;
   await simulator.done(
     await simulator.v3('POST', '/images', {
@@ -182,7 +182,7 @@ it('makes VMs of an image whose size a Prism Central does not know yet', async (
 });
 
 it('gives no name twice on a Prism Central that lists VMs late', async () => {
-  await simulator.knobs({ 'v3.listLate': [600_000, 600_000] });
+  await simulator.knobs({ 'v3.listLate': [600_000, 600_000], 'delays.scale': 1 });
   const input = body();
   const { nativeId } = await run((context) => driver.create(input, context));
   await expectProblem(
@@ -255,7 +255,10 @@ describe('when a process dies after it has asked for a VM', () => {
         // It has looked twice and seen nothing when it looks a third time; then the VM shows.
         const look = { method: 'GET', path: '/api/nutanix/v3/vms/*', skip: 2, count: 1 };
         const third = await simulator.fault({ ...look, effect: { kind: 'slow', ms: 0 } });
-        shown = simulator.struck(third).then(() => simulator.advance(1_500)).then(() => simulator.runClock());
+        shown = simulator
+          .struck(third)
+          .then(() => simulator.advance(1_500))
+          .then(() => simulator.runClock());
       },
     );
     await shown;

@@ -54,7 +54,11 @@ describe('the clock', () => {
     clock.at(START + 200, ring('two'));
     clock.at(START + 100, () => {
       ring('one')();
-      void clock.sleep(50).then(ring('slept')).then(() => clock.sleep(50)).then(ring('again'));
+      void clock
+        .sleep(50)
+        .then(ring('slept'))
+        .then(() => clock.sleep(50))
+        .then(ring('again'));
     });
     clock.at(START + 301, ring('later'));
     await clock.advance(300);

@@ -44,7 +44,13 @@ describe('faults', () => {
   });
 
   it('are aimed at the n-th call of a kind, and at looks at tasks of one operation', async () => {
-    await prism.fault({ method: 'POST', path: VMS + '/list', skip: 2, count: 1, effect: { kind: 'status', status: 500 } });
+    await prism.fault({
+      method: 'POST',
+      path: VMS + '/list',
+      skip: 2,
+      count: 1,
+      effect: { kind: 'status', status: 500 },
+    });
     const statuses: number[] = [];
     for (let call = 0; call < 4; call += 1) statuses.push((await prism.v3('POST', '/vms/list', {})).status);
     expect(statuses).toEqual([200, 200, 500, 200]);
@@ -103,7 +109,9 @@ describe('faults', () => {
     const answered: string[] = [];
     const late = prism.v3('POST', '/vms/list', {}).then(() => answered.push('slow'));
     await prism.struck(slow);
-    void outcome(prism.v3('GET', '/users/me')).then(() => answered.push('hang'));
+    const patience = new AbortController();
+    const { signal } = patience;
+    const hanging = outcome(prism.v3('GET', '/users/me', undefined, { signal })).then(() => answered.push('hang'));
     await prism.struck(hangs);
     await prism.advance(299);
     expect((await prism.v3('POST', '/clusters/list', {})).status).toBe(200);
@@ -113,6 +121,8 @@ describe('faults', () => {
     await prism.advance(3_600_000);
     expect((await prism.v3('POST', '/clusters/list', {})).status).toBe(200);
     expect(answered).toEqual(['slow']);
+    patience.abort();
+    await hanging;
   });
 
   it('close the port, and open it again', async () => {
@@ -168,8 +178,7 @@ describe('faults', () => {
     await prism.holdClock();
     await prism.fault({ operation: 'vm.*', count: 1, effect: { kind: 'taskSlow', ms: 400 } });
     const slow = await prism.v3('POST', '/vms', vmRequest(site, 'x'));
-    const statusOf = async ({ body }: Answer) =>
-      (await prism.v3('GET', `/tasks/${taskUuidOf(body)}`)).body['status'];
+    const statusOf = async ({ body }: Answer) => (await prism.v3('GET', `/tasks/${taskUuidOf(body)}`)).body['status'];
     // As many milliseconds later as it is slow, counted from when it began.
     await prism.advance(399);
     expect(await statusOf(slow)).toBe('RUNNING');

@@ -115,16 +115,16 @@ describe('the v3 gateway', () => {
   });
 
   it('pages lists, refuses too long ones, and names an attribute it cannot filter by', async () => {
-    for (const name of ['p1', 'p2', 'p3']) await makeVm(prism, site, name);
+    for (const name of ['page-1', 'page-2', 'page-3']) await makeVm(prism, site, name);
     const page = await prism.v3('POST', '/vms/list', {
-      filter: 'vm_name==p[0-9]',
+      filter: 'vm_name==page-.*',
       length: 2,
       offset: 2,
       sort_attribute: 'name',
       sort_order: 'DESCENDING',
     });
     expect(page.body['metadata']).toMatchObject({ offset: 2, length: 1, total_matches: 3 });
-    expect((page.body['entities'] as { spec: { name: string } }[])[0]?.spec.name).toBe('p1');
+    expect((page.body['entities'] as { spec: { name: string } }[])[0]?.spec.name).toBe('page-1');
     expect((await prism.v3('POST', '/vms/list', { length: 501 })).status).toBe(422);
     await prism.knobs({ 'v3.overMaxLength': 'clamp' });
     expect((await prism.v3('POST', '/vms/list', { length: 501 })).status).toBe(200);

@@ -23,7 +23,7 @@ describe('state on disk', () => {
   };
 
   it('survives SIGKILL: VMs, tasks, images, certificate and sessions', async () => {
-    const first = await start();
+    const first = await start({ ownCertificate: true });
     const site = await siteOf(first);
     const uuid = await makeVm(first, site, 'survivor', { power_state: 'ON' });
     const before = (await first.v3('GET', `/vms/${uuid}`)).body;
@@ -41,7 +41,7 @@ describe('state on disk', () => {
     const [cookie = ''] = (await first.v3('GET', '/users/me')).headers['set-cookie'] as string[];
     await first.kill('SIGKILL');
 
-    const second = await start();
+    const second = await start({ ownCertificate: true });
     expect(second.certificate).toBe(first.certificate);
     expect((await second.v3('GET', `/vms/${uuid}`)).body).toEqual(before);
     expect(

@@ -64,7 +64,7 @@ describe('v4, as the golden examples have it', () => {
   });
 
   it('G16: lists, with links between pages, and without data when there is nothing', async () => {
-    const answer = await v4.vmm('GET', `${VMS}?$page=0&$limit=100`);
+    const answer = await v4.vmm('GET', `${VMS}?$page=0&$limit=100&$filter=name%20eq%20'web-01'`);
     expect(answer.status).toBe(200);
     expect(differences(answer.body, golden.G16)).toEqual([]);
     const nothing = await v4.vmm('GET', `${VMS}?$filter=name eq 'nobody'`.replaceAll(' ', '%20'));

@@ -121,7 +121,8 @@ export function sendError(
   const path = pathOf(request);
   if (error instanceof VersionNotServed) return reply.code(404).type('text/plain').send(error.message);
   if (error instanceof Refusal && error.kind === 'tooMany') return sendStatus(prism, request, reply, 429);
-  if (error instanceof V4SchemaError) return sendJson(reply, 400, v4SchemaErrorBody(error, serviceOf(path), path, prism.clock.now()));
+  if (error instanceof V4SchemaError)
+    return sendJson(reply, 400, v4SchemaErrorBody(error, serviceOf(path), path, prism.clock.now()));
   if (isV4(path)) {
     const shown = error instanceof Refusal ? v4Refusal(error) : error;
     if (shown instanceof V4Error) return sendJson(reply, shown.status, v4ErrorBody(shown, serviceOf(path)));

@@ -9,7 +9,6 @@ import { disguiseRoutes } from './disguise.routes.ts';
 import { NoSuchFault } from './fault.ts';
 import { KnobError } from './knob-settings.ts';
 
-
 /** The control plane: plain HTTP on the loopback interface or a socket, never in the URL space of Prism. */
 export function createControl(prism: Prism, calls: CallCounter): FastifyInstance {
   const app = fastify();

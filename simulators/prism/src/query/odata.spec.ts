@@ -52,10 +52,15 @@ describe('the OData filter of v4', () => {
     expect(matching(filter)).toBe(expected);
   });
 
-  it.each(['name', 'name eq', "powerState eq PowerState'ON'", "name like 'x'", "name eq 'x", "(name eq 'x'", "name eq 'x' and"])(
-    'refuses %s',
-    (filter) => {
-      expect(() => ODataFilter.parse(filter)).toThrow(FilterError);
-    },
-  );
+  it.each([
+    'name',
+    'name eq',
+    "powerState eq PowerState'ON'",
+    "name like 'x'",
+    "name eq 'x",
+    "(name eq 'x'",
+    "name eq 'x' and",
+  ])('refuses %s', (filter) => {
+    expect(() => ODataFilter.parse(filter)).toThrow(FilterError);
+  });
 });

@@ -22,14 +22,17 @@ export interface Setup {
   readonly knobs?: Partial<Knobs>;
   readonly faults?: readonly Omit<Fault, 'id'>[];
   readonly args?: readonly string[];
-  /** A folder that is kept when the process ends, its certificate in it; else one is made and removed. */
+  /** A folder that is kept when the process ends; else one is made and removed. */
   readonly dataDir?: string;
+  /** A certificate of its own in its folder, not the one that tests share. */
+  readonly ownCertificate?: true;
 }
 
 interface CallOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly auth?: string | false;
   readonly raw?: Buffer | string;
+  readonly signal?: AbortSignal;
 }
 
 const BIN = fileURLToPath(new URL('../../bin/prism-simulator', import.meta.url));
@@ -76,7 +79,7 @@ export class PrismProcess {
     const dataDir = setup.dataDir ?? mkdtempSync(join(tmpdir(), 'prism-simulator-'));
     const knobFile = join(dataDir, 'knobs.json');
     writeFileSync(knobFile, JSON.stringify({ knobs: { ...FAST, ...setup.knobs }, faults: setup.faults ?? [] }));
-    const places = ['--data-dir', dataDir, ...(setup.dataDir === undefined ? ['--tls-dir', join(CACHE, 'tls')] : [])];
+    const places = ['--data-dir', dataDir, ...(setup.ownCertificate ? [] : ['--tls-dir', join(CACHE, 'tls')])];
     const ports = ['--port', '0', '--control-port', '0'];
     const child = spawn(process.execPath, [BIN, ...ports, ...places, '--knobs', knobFile, ...(setup.args ?? [])], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -129,6 +132,7 @@ export class PrismProcess {
     const wanted: RequestOptions = {
       method,
       agent: this.agent,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
       headers: {
         ...(auth === false ? {} : { authorization: `Basic ${Buffer.from(auth).toString('base64')}` }),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),

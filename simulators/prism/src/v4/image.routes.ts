@@ -36,7 +36,8 @@ function imageView(prism: Prism, image: ImageRecord): JsonObject {
     name: image.name,
     description: image.description,
     type: stringAt(image.resources, 'image_type') ?? 'DISK_IMAGE',
-    sizeBytes: image.sizeBytes !== undefined && (image.sizeShownAt ?? 0) <= prism.clock.now() ? image.sizeBytes : undefined,
+    sizeBytes:
+      image.sizeBytes !== undefined && (image.sizeShownAt ?? 0) <= prism.clock.now() ? image.sizeBytes : undefined,
     source: sourceView(image.resources),
     checksum:
       checksum['checksum_value'] === undefined

@@ -63,7 +63,8 @@ function taskView(prism: Prism, task: TaskRecord): JsonObject {
 
 function entitiesAffected(prism: Prism, task: TaskRecord): JsonObject[] | undefined {
   const how = prism.knobs.get('v4.entitiesAffected');
-  if (how === 'late' && (task.completedAt === undefined || prism.clock.now() < task.completedAt + LATE_MS)) return undefined;
+  if (how === 'late' && (task.completedAt === undefined || prism.clock.now() < task.completedAt + LATE_MS))
+    return undefined;
   const entities = task.entities.map(({ kind, uuid }) => ({
     $objectType: `${TYPE}.EntityReference`,
     extId: uuid,

@@ -55,7 +55,9 @@ export class GuestClock {
         : nic,
     );
     const later = linkLocal && learnAt !== undefined ? { learnAt } : {};
-    this.site.store.commit([['vm', uuid, touched({ ...rest, ...later, config: { ...vm.config, nics } }, this.site.clock.now())]]);
+    this.site.store.commit([
+      ['vm', uuid, touched({ ...rest, ...later, config: { ...vm.config, nics } }, this.site.clock.now())],
+    ]);
   }
 
   private isUnmanaged(nic: NicRecord): boolean {
