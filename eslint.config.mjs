@@ -65,7 +65,7 @@ export default tseslint.config(
       'tools/**/*.ts',
       'e2e/**/*.ts',
       'bench/**/*.ts',
-      '**/*.{spec,database,conformance,simulator,libvirt,e2e,kill}.ts',
+      '**/*.{spec,service,database,conformance,simulator,libvirt,e2e,kill}.ts',
       '**/testing/**/*.ts',
     ],
     rules: { 'house/no-env-outside-config': 'off', 'house/no-subject-literal': 'off' },

@@ -130,9 +130,11 @@ story('writes down everything that happens to a machine, and keeps its folder', 
   await access(join(gone.path, 'README.md'));
   const listed = async (query: object) =>
     (await admin.GET('/api/v1/archives', { params: { query } })).data.items.map((one) => one.vmId);
-  expect(await listed({ deleted: 'true' })).toEqual([vmId]);
+  expect(await listed({ deleted: 'true' })).toContain(vmId);
+  expect(await listed({ deleted: 'true' })).not.toContain(copy);
   expect(await listed({ q: 'REBOOT' })).toEqual([vmId]);
-  expect(await listed({ deleted: 'false' })).toEqual([copy]);
+  expect(await listed({ deleted: 'false' })).toContain(copy);
+  expect(await listed({ deleted: 'false' })).not.toContain(vmId);
 });
 
 story('gives machines of one name folders of their own, all of them below the root', async ({ admin, archives }) => {
@@ -211,7 +213,9 @@ async function requireAllWritten({ bus }: Stack): Promise<void> {
 }
 
 story('builds the same folders when everything is replayed', async (stack) => {
-  const { archives, bus } = stack;
+  const { admin, archives, bus } = stack;
+  const { id: old } = await createVm(admin, { host, name: 'replayed', disks });
+  for (const wave of ['four', 'five', 'six', 'seven', 'eight', 'nine']) await liveOn(admin, old, wave);
   await requireAllWritten(stack);
   const before = await contents(archives);
   expect(Object.keys(before).length).toBeGreaterThan(60);

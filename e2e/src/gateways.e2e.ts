@@ -203,13 +203,15 @@ story('loses nothing when one is killed while the other serves', async (stack) =
   const since = log.connections[0]!;
   const ids = await populate(stack, host, 8, 'many');
   const { id: vmId } = await createVm(one, { host, name: 'under way' });
-  await stack.fail(host, { at: 'stop', delayMs: 500 }, { at: 'start', delayMs: 5_000, times: 1 });
+  const held = ['many-00003', 'many-00004'].map((on) => ({ at: 'stop', on, hold: true }));
+  await stack.fail(host, { at: 'start', hold: true }, ...held);
   const { data: start } = await one.POST('/api/v1/vms/{vmId}/start', { params: { path: { vmId } } });
   const { data: batch } = await one.POST('/api/v1/vms/batch', {
     body: { ids, action: 'stop', params: { force: true }, maxParallel: 2 },
   });
   await operationWhen(two, start.id, ({ status }) => status === 'running');
   await stack.kill('gateway');
+  await stack.fail(host);
 
   expect(await operationWhen(two, start.id, isEnded, 20_000)).toMatchObject({ status: 'succeeded', changed: true });
   expect(await readVm(two, vmId)).toMatchObject({ state: 'running' });

@@ -18,7 +18,7 @@ story('remembers a host that is dead, with its machines, also when it is started
     (await admin.GET('/api/v1/providers/status')).data.providers.find((one) => one.host === host)!;
   const { items } = (await admin.GET('/api/v1/vms', { params: { query: { limit: 500 } } })).data;
   const running = items.filter(({ state }) => state === 'running');
-  const sum = (numbers: number[]) => numbers.reduce((total, one) => total + one, 0);
+  const sum = (numbers: (number | undefined)[]) => numbers.reduce<number>((total, one = 0) => total + one, 0);
   await eventually(async () => {
     const { hosts, vms, cpus, memoryMiB, load, operations } = await summary();
     expect(hosts).toEqual({ total: 2, ready: 2, draining: 0, offline: 0 });
@@ -31,7 +31,7 @@ story('remembers a host that is dead, with its machines, also when it is started
   });
   const alive = await provider(b);
   expect(alive).toMatchObject({ state: 'ready', health: { status: 'healthy' }, vms: 10 });
-  expect(alive.capabilities.snapshots).toEqual({ available: true });
+  expect(alive.capabilities.snapshots).toMatchObject({ available: true, features: { uefi: { available: true } } });
 
   await stack.kill(`agent-${b}`);
   await hostIsOffline(admin, b);
@@ -66,12 +66,13 @@ async function health(stack: Stack, path: 'healthz' | 'readyz'): Promise<string>
 story('lives while the bus is away, answers from memory, and keeps what it is asked for', async (stack) => {
   const { admin } = stack;
   const { id: vmId } = await createVm(admin, { host: a, name: 'patient' });
+  await populate(stack, a, 10, 'remembered');
   expect([await health(stack, 'healthz'), await health(stack, 'readyz')]).toEqual(['200 alive', '200 ready']);
   await stack.kill('nats-server');
   await eventually(async () => expect(await health(stack, 'readyz')).toMatch(/^503 Not ready\. .*bus: /));
   expect(await health(stack, 'healthz')).toBe('200 alive');
   expect((await readVm(admin, vmId)).name).toBe('patient');
-  const { data: list } = await admin.GET('/api/v1/vms', { params: { query: { q: 'counted' } } });
+  const { data: list } = await admin.GET('/api/v1/vms', { params: { query: { q: 'remembered' } } });
   expect(list.items).toHaveLength(10);
   const { data: hosts } = await admin.GET('/api/v1/providers/status');
   expect(hosts.providers.map(({ state }) => state)).toEqual(['ready', 'ready']);

@@ -1,96 +1,52 @@
-import { randomUUID } from 'node:crypto';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { ensureLibvirt, stopLibvirt } from './machine/libvirt.ts';
+import { availableParallelism } from 'node:os';
 import { ensurePackages } from './machine/packages.ts';
-import { imageCache } from './places.ts';
-import { build, format, generatedFiles, lint } from './test-run/checks.ts';
-import { interrupt, interruptedBy } from './test-run/foreground.ts';
-import { runSuite } from './test-run/jest.ts';
-import { belongings, MARK, nothingIsLeft } from './test-run/leftovers.ts';
-import { PASSED, Report } from './test-run/outcome.ts';
-import { SUITES } from './test-run/suites.ts';
-import { forgetReports, supportMatrix } from './test-run/support-matrix.ts';
-import { ensureTinyLinux } from './tiny-linux/build.ts';
+import { carryOut } from './test-run/run.ts';
+import { rememberDurations } from './test-run/durations.ts';
+import { failedParts, readFailed, writeFailed } from './test-run/failed.ts';
+import { HELP, readOptions, type Options } from './test-run/options.ts';
+import { planOf } from './test-run/plan.ts';
+import { interrupt, interruptedBy } from './test-run/program.ts';
+import { Report } from './test-run/report.ts';
+import { Screen } from './test-run/screen.ts';
+import { TestLog } from './test-run/test-log.ts';
 
-const HELP = `usage: npm test [-- <suite>… [--no-install] [--testPathPatterns <pattern>]]
-
-Runs the checks (build, lint, format, generated files) and every suite, or only the suites named:
-  ${SUITES.map(({ name }) => name).join(', ')}
-
-  --no-install      say what is missing and how to install it, and stop
-  --testPathPatterns <pattern>
-                    run only the test files whose path matches
-`;
-
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    'no-install': { type: 'boolean' },
-    testPathPatterns: { type: 'string' },
-    help: { type: 'boolean', short: 'h' },
-  },
-});
-const unknown = positionals.find((name) => !SUITES.some((suite) => suite.name === name));
-if (values.help || unknown !== undefined) {
-  console.log(unknown === undefined ? HELP : `There is no suite "${unknown}".\n\n${HELP}`);
-  process.exit(values.help ? 0 : 64);
+let options: Options;
+try {
+  options = readOptions(process.argv.slice(2));
+} catch (error) {
+  console.log(`${(error as Error).message}\n\n${HELP}`);
+  process.exit(64);
+}
+if (options.help) {
+  console.log(HELP);
+  process.exit(0);
 }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt(signal));
 
-const pattern = values.testPathPatterns;
-const everything = positionals.length === 0;
-const suites = everything ? SUITES : SUITES.filter(({ name }) => positionals.includes(name));
-const needs = [...new Set(suites.flatMap((suite) => suite.needs))];
-const withLibvirt = needs.includes('kvm');
-const runId = randomUUID();
-// A folder of its own shows what the tests leave in it. Servers that run as other users need it to be as open as /tmp.
-const temporaryFiles = await mkdtemp(join(tmpdir(), 'polyvirt-test-'));
-await chmod(temporaryFiles, 0o1777);
-const report = new Report();
-const log = (line: string) => report.log(line);
-
-let startedLibvirt = false;
-const machine = await report.part('machine', async () => {
-  await ensurePackages(needs, { install: !values['no-install'], log });
-  if (withLibvirt) {
-    startedLibvirt = (await ensureLibvirt({ log })).startedBy === 'us';
-    await ensureTinyLinux({ cacheDir: imageCache, target: join(imageCache, 'tiny-linux.qcow2'), log });
-  }
-  return PASSED;
-});
-
-try {
-  // Without its machine every suite would fail for the same reason.
-  if (machine.failed === 0) {
-    const before = await belongings(temporaryFiles, withLibvirt);
-    if (everything || suites.some((suite) => suite.built)) await report.part('build', build);
-    if (everything) {
-      await report.part('generated files', generatedFiles);
-      // Each keeps one core busy.
-      await Promise.all([report.part('lint', lint), report.part('format', format)]);
-    }
-    await forgetReports();
-    for (const suite of suites) {
-      if (interruptedBy() !== undefined) break;
-      await report.part(suite.name, () =>
-        runSuite(
-          suite,
-          { [MARK]: runId, TMPDIR: temporaryFiles },
-          pattern === undefined ? [] : ['--testPathPatterns', pattern],
-        ),
-      );
-      if (suite.name === 'conformance' && pattern === undefined) await report.part('support matrix', supportMatrix);
-    }
-    await report.part('nothing left behind', async () =>
-      nothingIsLeft(before, await belongings(temporaryFiles, withLibvirt), runId),
-    );
-  }
-} finally {
-  if (startedLibvirt) await stopLibvirt();
-  await rm(temporaryFiles, { recursive: true, force: true });
+const plan = planOf(options, await readFailed());
+if (plan.suites.length + plan.checks.length === 0) {
+  console.log('Nothing failed in the last run.\n0 passed, 0 failed');
+  process.exit(0);
 }
-const { passed, failed } = report.finish();
-process.exitCode = interruptedBy() !== undefined ? 130 : failed > 0 || passed === 0 ? 1 : 0;
+if (!options.install) {
+  const needs = plan.suites.flatMap(({ suite }) => suite.needs);
+  await ensurePackages(needs, { install: false, log: console.log }).catch((error: Error) => {
+    console.log(`${error.message}\n0 passed, 1 failed`);
+    process.exit(1);
+  });
+}
+
+const log = new TestLog();
+const report = new Report(new Screen(process.stdout));
+report.log(`on ${availableParallelism()} cores; everything that is printed goes to ${log.name}`);
+await carryOut(plan, report, log);
+
+const failed = failedParts(report.ended);
+await writeFailed(failed);
+if (!plan.isPartial) await rememberDurations(report.fileSeconds);
+const totals = report.finish([
+  `Full log: ${log.name}`,
+  ...(failed.length > 0 ? ['Run what failed again: npm test -- --failed'] : []),
+]);
+await log.close();
+process.exitCode = interruptedBy() !== undefined ? 130 : totals.failed > 0 || totals.passed === 0 ? 1 : 0;

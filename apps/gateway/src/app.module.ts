@@ -5,7 +5,7 @@ import { BusModule } from './bus/bus.module.ts';
 import type { GatewayConfig } from './config.ts';
 import { ConsoleModule } from './console/console.module.ts';
 import { EventsModule } from './events/events.module.ts';
-import { FoundationModule } from './foundation.module.ts';
+import { FoundationModule, type Foundation } from './foundation.module.ts';
 import { HostsModule } from './hosts/hosts.module.ts';
 import { InventoryModule } from './inventory/inventory.module.ts';
 import { MetricsModule } from './metrics/metrics.module.ts';
@@ -29,7 +29,7 @@ export const parts: NonNullable<ModuleMetadata['imports']> = [
 
 @Module({})
 export class AppModule {
-  static with(config: GatewayConfig, logger: Logger, imports = parts): DynamicModule {
-    return { module: AppModule, imports: [FoundationModule.with(config, logger), ...imports] };
+  static with(config: GatewayConfig, logger: Logger, imports = parts, foundation?: Foundation): DynamicModule {
+    return { module: AppModule, imports: [FoundationModule.with(config, logger, foundation), ...imports] };
   }
 }

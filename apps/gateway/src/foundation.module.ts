@@ -3,6 +3,7 @@ import { APP_FILTER, APP_PIPE } from '@nestjs/core';
 import type { Logger } from 'pino';
 import { AuditModule } from './audit/audit.module.ts';
 import { AuthModule } from './auth/auth.module.ts';
+import { Passwords } from './auth/passwords.ts';
 import { CONFIG, type GatewayConfig } from './config.ts';
 import { DatabaseModule } from './database/database.module.ts';
 import { HealthModule } from './health/health.module.ts';
@@ -13,8 +14,15 @@ import { ValidationPipe } from './http/validation.pipe.ts';
 import { IdempotencyModule } from './idempotency/idempotency.module.ts';
 import { LOGGER } from './logger.ts';
 import { OpenApiModule } from './openapi/openapi.module.ts';
+import { productionTimes, TIMES, type GatewayTimes } from './times.ts';
 import { TokensModule } from './tokens/tokens.module.ts';
 import { UsersModule } from './users/users.module.ts';
+
+/** What is cheaper in tests than in production. */
+export interface Foundation {
+  readonly times?: Partial<GatewayTimes> | undefined;
+  readonly passwordCost?: number | undefined;
+}
 
 /** What stands by itself, without a bus: HTTP, the database, identity, audit, health and the API's description. */
 @Global()
@@ -38,10 +46,12 @@ import { UsersModule } from './users/users.module.ts';
   exports: [Cursors],
 })
 export class FoundationModule {
-  static with(config: GatewayConfig, logger: Logger): DynamicModule {
+  static with(config: GatewayConfig, logger: Logger, { times, passwordCost }: Foundation = {}): DynamicModule {
     const given = [
       { provide: CONFIG, useValue: config },
       { provide: LOGGER, useValue: logger },
+      { provide: TIMES, useValue: { ...productionTimes, ...times } satisfies GatewayTimes },
+      { provide: Passwords, useValue: new Passwords(passwordCost) },
     ];
     return { module: FoundationModule, providers: given, exports: given };
   }

@@ -3,12 +3,13 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.ts';
 import type { GatewayConfig } from './config.ts';
+import type { Foundation } from './foundation.module.ts';
 import { createAdapter } from './http/adapter.ts';
 import { createLogger, NestLogger } from './logger.ts';
 import { ApiDocument } from './openapi/api-document.ts';
 import { createApiDocument } from './openapi/document.ts';
 
-export interface GatewayOptions {
+export interface GatewayOptions extends Foundation {
   /** Makes the routes and nothing behind them. */
   preview?: boolean;
   /** The parts beside the foundation; all of them unless told. */
@@ -18,11 +19,11 @@ export interface GatewayOptions {
 /** Builds the gateway; `listen` or `init` starts it. */
 export async function createGateway(
   config: GatewayConfig,
-  { preview = false, parts }: GatewayOptions = {},
+  { preview = false, parts, ...foundation }: GatewayOptions = {},
 ): Promise<NestFastifyApplication> {
   const logger = createLogger(config.logLevel);
   const app = await NestFactory.create<NestFastifyApplication>(
-    AppModule.with(config, logger, parts),
+    AppModule.with(config, logger, parts, foundation),
     createAdapter(config, logger),
     { logger: new NestLogger(logger), bodyParser: false, abortOnError: false, preview },
   );

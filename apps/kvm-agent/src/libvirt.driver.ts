@@ -1,8 +1,10 @@
-import type { CreateVm, DeleteVm, DriverVm, HostStatus, NativeId, StopVm } from '@polyvirt/contracts';
+import type { CreateVm, DeleteVm, DriverVm, HostStatus, NativeDefinition, NativeId, StopVm } from '@polyvirt/contracts';
 import {
   ProblemGuard,
+  type ConsoleFacet,
   type Effect,
   type HypervisorDriver,
+  type ListedVm,
   type Made,
   type OperationContext,
   type Outcome,
@@ -10,22 +12,25 @@ import {
 import { Libvirt } from '@polyvirt/node-libvirt';
 import { Accelerator, type AccelerationSetting } from './acceleration.ts';
 import { VncConsole } from './console.ts';
-import { isDisk } from './domain/domain-reader.ts';
+import { isDisk, readDomain } from './domain/domain-reader.ts';
 import { Machines } from './domain/machines.ts';
 import { GuestAgent } from './guest.ts';
+import { HostLimits } from './host-limits.ts';
 import { toProblem } from './libvirt.problems.ts';
 import { Cloning } from './lifecycle/cloning.ts';
 import { Creation } from './lifecycle/creation.ts';
 import { Reconfiguration } from './lifecycle/reconfiguration.ts';
 import { Removal } from './lifecycle/removal.ts';
+import { StateFiles } from './lifecycle/state-files.ts';
 import { MetricsSweep } from './metrics.ts';
 import { Networks } from './networks.ts';
 import { PendingNames } from './pending-names.ts';
 import { Power } from './power.ts';
-import { probe } from './probe.ts';
+import { probe, type ProbeParts } from './probe.ts';
 import { SnapshotReader } from './snapshots/snapshot-reader.ts';
 import { Snapshots } from './snapshots/snapshots.ts';
 import { StateWaiter } from './state-waiter.ts';
+import { HostFiles } from './storage/host-files.ts';
 import { ImageLibrary } from './storage/image-library.ts';
 import { StoragePool, type StoragePoolSettings } from './storage/storage-pool.ts';
 import { DomainWatch } from './watch.ts';
@@ -53,7 +58,7 @@ export class LibvirtDriver implements HypervisorDriver {
   readonly snapshots;
   readonly metrics;
   readonly watch;
-  readonly console;
+  readonly console: ConsoleFacet | undefined;
   readonly images;
   readonly networks;
   readonly guest;
@@ -61,8 +66,7 @@ export class LibvirtDriver implements HypervisorDriver {
 
   readonly #libvirt: Libvirt;
   readonly #machines: Machines;
-  readonly #storage: StoragePool;
-  readonly #accelerator: Accelerator;
+  readonly #probe: ProbeParts;
   readonly #power: Power;
   readonly #creation: Creation;
   readonly #removal: Removal;
@@ -71,29 +75,33 @@ export class LibvirtDriver implements HypervisorDriver {
   constructor(options: LibvirtDriverOptions) {
     const { uri, socketPath } = options;
     const libvirt = Libvirt.lazy({ uri, ...(socketPath === undefined ? {} : { socketPath }) });
-    const storage = new StoragePool(libvirt, options.pool);
+    const isLocal = socketPath !== undefined || isLocalUri(uri);
+    const storage = new StoragePool(libvirt, options.pool, new HostFiles({ local: isLocal }));
+    const stateFiles = new StateFiles(libvirt, storage);
     const networks = new Networks(libvirt);
-    const machines = new Machines(libvirt, networks, new SnapshotReader());
+    const machines = new Machines({ libvirt, networks, snapshots: new SnapshotReader(), storage });
     const images = new ImageLibrary(storage, options.imageFolder);
     const accelerator = new Accelerator(libvirt, options.acceleration);
-    const names = new PendingNames();
+    const limits = new HostLimits(libvirt, accelerator);
+    const names = new PendingNames(stateFiles);
     const waiter = new StateWaiter(libvirt);
 
     this.#libvirt = libvirt;
     this.#machines = machines;
-    this.#storage = storage;
-    this.#accelerator = accelerator;
-    this.#power = guard.facet(new Power(machines, names, waiter));
+    this.#probe = { libvirt, storage, accelerator, limits, isLocal };
+    this.#power = guard.facet(new Power({ libvirt, machines, names, waiter }));
     this.#creation = guard.facet(new Creation({ libvirt, machines, storage, images, networks, accelerator }));
-    this.#removal = guard.facet(new Removal({ libvirt, machines, storage, networks }));
+    this.#removal = guard.facet(new Removal({ libvirt, machines, storage, networks, stateFiles }));
 
     this.suspend = this.#power;
-    this.reconfigure = guard.facet(new Reconfiguration({ libvirt, machines, storage, networks, names, waiter }));
-    this.clone = guard.facet(new Cloning({ libvirt, machines, storage }));
-    this.snapshots = guard.facet(new Snapshots(machines));
+    this.reconfigure = guard.facet(
+      new Reconfiguration({ libvirt, machines, storage, networks, names, waiter, limits }),
+    );
+    this.clone = guard.facet(new Cloning({ libvirt, machines, storage, stateFiles }));
+    this.snapshots = guard.facet(new Snapshots(machines, stateFiles));
     this.metrics = guard.facet(new MetricsSweep(libvirt));
     this.watch = new DomainWatch({ libvirt, machines, networks, names });
-    this.console = guard.facet(new VncConsole(machines));
+    this.console = isLocal ? guard.facet(new VncConsole(machines)) : undefined;
     this.networks = guard.facet(networks);
     this.guest = guard.facet(new GuestAgent(machines, networks));
     this.images = {
@@ -102,27 +110,15 @@ export class LibvirtDriver implements HypervisorDriver {
       templates: () => guard.run(() => this.#templates()),
     };
     this.export = {
-      definition: (nativeId: NativeId) =>
-        guard.run(async () => {
-          const domain = await machines.domain(nativeId);
-          const { disks, nvram } = await machines.definition(domain);
-          const files = [...disks.filter(isDisk).map(({ path }) => path), nvram].filter(
-            (path) => path?.startsWith('/') === true,
-          );
-          return {
-            format: 'libvirt-xml' as const,
-            text: await domain.xml({ inactive: true }),
-            files: files as string[],
-          };
-        }),
+      definition: (nativeId: NativeId) => guard.run(() => this.#definition(nativeId, storage, stateFiles)),
     };
   }
 
   probe(): Promise<HostStatus> {
-    return probe(this.#libvirt, this.#storage, this.#accelerator);
+    return probe(this.#probe);
   }
 
-  list(): Promise<DriverVm[]> {
+  list(): Promise<ListedVm[]> {
     return guard.run(() => this.#machines.list());
   }
 
@@ -158,8 +154,23 @@ export class LibvirtDriver implements HypervisorDriver {
     return this.#libvirt.close();
   }
 
+  async #definition(nativeId: NativeId, storage: StoragePool, stateFiles: StateFiles): Promise<NativeDefinition> {
+    const domain = await this.#machines.domain(nativeId);
+    const text = await domain.xml({ inactive: true });
+    const sources = readDomain(text)
+      .disks.filter(isDisk)
+      .map(({ source }) => source);
+    const paths = await Promise.all(sources.map(async (source) => source && storage.pathOf(source)));
+    const files = [...paths.filter((path) => path !== undefined), ...(await stateFiles.of(text))];
+    return { format: 'libvirt-xml', text, files: [...new Set(files)] };
+  }
+
   async #templates() {
     const domains = await this.#libvirt.domains.list({ inactive: true });
     return domains.map(({ uuid, name }) => ({ nativeId: uuid, name })).sort((a, b) => a.name.localeCompare(b.name));
   }
 }
+
+/** Without a host, or with one that is this machine. */
+const isLocalUri = (uri: string): boolean =>
+  /^[a-z]+(?:\+[a-z]+)?:\/\/(?:(?:[^@/]*@)?(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?)?(?:\/|$)/.test(uri);

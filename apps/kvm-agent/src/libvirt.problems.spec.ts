@@ -31,13 +31,28 @@ describe('problems of libvirt', () => {
     [9, 'operation failed: something else', 'host-rejected'],
     [38, 'cannot write: No space left on device', 'insufficient-capacity'],
     [38, 'cannot open: Permission denied', 'host-rejected'],
-    [68, 'cannot acquire state change lock', 'timed-out'],
+    [50, 'no storage vol with matching path', 'host-rejected'],
+    [68, 'cannot acquire state change lock', 'vm-busy'],
+    [83, 'disk vda already in active block job', 'vm-busy'],
+    [87, 'resource busy', 'vm-busy'],
     [1_000, 'a code of the future', 'host-rejected'],
   ])('number %i, "%s" is %s', (code, message, expected) => {
     expect(toProblem(failure(code, message))).toMatchObject({
       code: expected,
-      message: `libvirt: ${message}`,
+      message: expect.stringContaining(`libvirt: ${message}`),
     });
+  });
+
+  it('says how to get past a job that holds a VM', () => {
+    expect(toProblem(failure(68, 'Timed out during operation.'))).toMatchObject({
+      message: expect.stringMatching(/operation\. Another job.*virsh domjobabort/),
+    });
+  });
+
+  it('quotes a daemon that says a lot in part, and on one line', () => {
+    const { message } = toProblem(failure(1, `a\nb${'x'.repeat(5_000)}`)) as ProblemError;
+    expect(message).toMatch(/^libvirt: a b/);
+    expect(message.length).toBeLessThan(400);
   });
 
   it('says that a lost connection mends itself', () => {

@@ -1,28 +1,34 @@
-import { ProblemError, type ProblemCode } from '@polyvirt/contracts';
-import { CallTimeoutError, ConnectError, ConnectionLostError, LibvirtError } from '@polyvirt/node-libvirt';
+import { foreignText, ProblemError, type ProblemCode } from '@polyvirt/contracts';
+import { CallTimeoutError, ConnectError, ConnectionLostError, ErrorCode, LibvirtError } from '@polyvirt/node-libvirt';
 
 /**
- * Error numbers of libvirt (`virErrorNumber`) and what they mean to a caller. Numbers that are not here are the
- * hypervisor's refusal: `host-rejected`, with its own sentence.
+ * Errors of libvirt and what they mean to a caller. Those that are not here are the hypervisor's refusal: `host-rejected`,
+ * with its own sentence.
  */
 const byCode: Readonly<Record<number, ProblemCode>> = {
-  2: 'insufficient-capacity', // VIR_ERR_NO_MEMORY
-  5: 'host-offline', // VIR_ERR_NO_CONNECT
-  6: 'host-offline', // VIR_ERR_INVALID_CONN
-  42: 'vm-not-found', // VIR_ERR_NO_DOMAIN
-  43: 'network-not-found', // VIR_ERR_NO_NETWORK
-  50: 'image-not-found', // VIR_ERR_NO_STORAGE_VOL
-  55: 'wrong-state', // VIR_ERR_OPERATION_INVALID
-  68: 'timed-out', // VIR_ERR_OPERATION_TIMEOUT: another call holds the domain
-  72: 'snapshot-not-found', // VIR_ERR_NO_DOMAIN_SNAPSHOT
-  99: 'device-not-found', // VIR_ERR_DEVICE_MISSING
+  [ErrorCode.NO_MEMORY]: 'insufficient-capacity',
+  [ErrorCode.NO_CONNECT]: 'host-offline',
+  [ErrorCode.INVALID_CONN]: 'host-offline',
+  [ErrorCode.NO_DOMAIN]: 'vm-not-found',
+  [ErrorCode.NO_NETWORK]: 'network-not-found',
+  [ErrorCode.OPERATION_INVALID]: 'wrong-state',
+  [ErrorCode.OPERATION_TIMEOUT]: 'vm-busy',
+  [ErrorCode.NO_DOMAIN_SNAPSHOT]: 'snapshot-not-found',
+  [ErrorCode.BLOCK_COPY_ACTIVE]: 'vm-busy',
+  [ErrorCode.RESOURCE_BUSY]: 'vm-busy',
+  [ErrorCode.DEVICE_MISSING]: 'device-not-found',
 };
 
-/** The two that libvirt tells apart by nothing but their sentence; daemons on servers speak English by default. */
+/** What a caller can do about an error whose sentence does not say it. */
+const advice: Partial<Record<ProblemCode, string>> = {
+  'vm-busy': ' Another job of libvirt holds the VM: wait for its end, or end it with virsh domjobabort.',
+};
+
+/** Those that libvirt tells apart by nothing but their sentence; daemons on servers speak English by default. */
 const byMessage: readonly (readonly [code: number, pattern: RegExp, problem: ProblemCode])[] = [
-  [9, /already exists with uuid/, 'name-taken'],
-  [38, /No space left on device/, 'insufficient-capacity'],
-  [1, /annot allocate memory|cannot set up guest memory/, 'insufficient-capacity'],
+  [ErrorCode.OPERATION_FAILED, /already exists with uuid/, 'name-taken'],
+  [ErrorCode.SYSTEM_ERROR, /No space left on device/, 'insufficient-capacity'],
+  [ErrorCode.INTERNAL_ERROR, /annot allocate memory|cannot set up guest memory/, 'insufficient-capacity'],
 ];
 
 /** What escaped from a call to libvirt, as a problem. Anything that is not libvirt's passes through. */
@@ -40,5 +46,13 @@ export function toProblem(error: unknown): unknown {
     byMessage.find(([number, pattern]) => number === error.code && pattern.test(error.message))?.[2] ??
     byCode[error.code] ??
     'host-rejected';
-  return new ProblemError(code, `libvirt: ${error.message}`, { cause: error });
+  const said = foreignText(error.message);
+  const more = advice[code];
+  return new ProblemError(
+    code,
+    more === undefined ? `libvirt: ${said}` : `libvirt: ${said.replace(/\.$/, '')}.${more}`,
+    {
+      cause: error,
+    },
+  );
 }

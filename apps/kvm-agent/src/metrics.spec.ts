@@ -47,6 +47,14 @@ describe('a reading', () => {
     });
   });
 
+  it('names the NIC that an interface of the host is, where that is known', () => {
+    const macs = new Map([['vnet0', '52:54:00:00:00:01']]);
+    expect(reading(stats(), undefined, at, macs).networks).toMatchObject([
+      { interface: 'vnet0', mac: '52:54:00:00:00:01' },
+    ]);
+    expect(reading(stats(), undefined, at, new Map()).networks[0]).not.toHaveProperty('mac');
+  });
+
   it('does not compare two runs of a machine', () => {
     expect(reading(stats({ id: 8, sampledAtMs: 15_000 }), stats(), at).cpuPercent).toBeUndefined();
   });

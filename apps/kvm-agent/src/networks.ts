@@ -1,16 +1,23 @@
-import { ProblemError, type Network } from '@polyvirt/contracts';
+import {
+  addressFault,
+  formatIp,
+  parseIp,
+  ProblemError,
+  requireNics,
+  type NativeId,
+  type Network,
+  type NicInput,
+} from '@polyvirt/contracts';
 import {
   NetworkUpdateCommand,
   NetworkUpdateSection,
   type Libvirt,
   type Network as LibvirtNetwork,
 } from '@polyvirt/node-libvirt';
+import { nicsOfOthers, type NicsOfVm } from './domain/nics-of-others.ts';
+import { readNetwork, type NetworkDefinition } from './network-facts.ts';
 import { orUndefined } from './storage/storage-pool.ts';
-import { attribute, buildXml, child, children, parseXml, text, type Xml } from './xml.ts';
-
-interface NetworkFacts extends Network {
-  readonly reservations: readonly { mac: string; ip: string }[];
-}
+import { buildXml } from './xml.ts';
 
 /** Networks of libvirt: what there is, who got which address, and addresses kept for a machine. */
 export class Networks {
@@ -20,47 +27,69 @@ export class Networks {
     this.#libvirt = libvirt;
   }
 
+  /** Without those that cannot be read now. */
   async list(): Promise<Network[]> {
     const networks = await this.#libvirt.networks.list();
-    const facts = await Promise.all(networks.map((network) => orUndefined(readFacts(network))));
-    return facts
-      .filter((network) => network !== undefined)
-      .map(({ name, kind, active, cidr, dhcp, fixedAddresses }) => ({ name, kind, active, cidr, dhcp, fixedAddresses }))
+    const definitions = await Promise.allSettled(networks.map(readDefinition));
+    return definitions
+      .flatMap((definition) => (definition.status === 'fulfilled' ? [asNetwork(definition.value)] : []))
       .sort((a, b) => a.name.localeCompare(b.name));
   }
 
-  /** Throws unless the network exists, is active, and can reserve `address` when it is a fixed one. */
-  async demand(name: string, address: string): Promise<void> {
-    const net = await orUndefined(this.#libvirt.networks.getByName(name));
-    if (!net) {
-      const names = (await this.list()).map((network) => network.name);
-      throw new ProblemError(
-        'network-not-found',
-        `There is no network "${name}" on this host. ${names.length > 0 ? `It has: ${names.join(', ')}.` : 'It has none.'}`,
-      );
+  /**
+   * Throws unless every interface that is asked for can be had: its network is there and active, and gives the address and the
+   * MAC by the rules that the gateway has too. `of` is the machine that is changed, with the interfaces that it keeps.
+   */
+  async check(
+    nics: readonly (NicInput & { mac: string })[],
+    at: '/nics' | '/addNics',
+    of?: { readonly nativeId: NativeId; readonly keeps: NicsOfVm },
+  ): Promise<void> {
+    if (nics.length === 0) return;
+    const networks = await this.list();
+    for (const [index, { network: name, address }] of nics.entries()) {
+      const network = networks.find((candidate) => candidate.name === name);
+      if (!network) throw networkNotFound(name, networks);
+      if (!network.active)
+        throw new ProblemError(
+          'wrong-state',
+          `The network "${name}" is not active. Start it with: virsh net-start ${name}`,
+        );
+      if (address !== 'auto' && !network.fixedAddresses)
+        throw refused(
+          `The network "${name}" has no DHCP server of libvirt that could reserve ${address}. Use "auto".`,
+          `${at}/${index}/address`,
+        );
     }
-    const { active, fixedAddresses } = await readFacts(net);
-    if (!active)
-      throw new ProblemError(
-        'wrong-state',
-        `The network "${name}" is not active. Start it with: virsh net-start ${name}`,
-      );
-    if (address !== 'auto' && !fixedAddresses)
-      throw new ProblemError(
-        'invalid-input',
-        `The network "${name}" has no DHCP server of libvirt that could reserve ${address}. Use "auto".`,
-      );
+    const leases = await this.leases();
+    const others = await nicsOfOthers(this.#libvirt, leases, of?.nativeId);
+    requireNics(nics, at, { networks, others: of ? [...others, of.keeps] : others });
+    await this.#refuseLeased(nics, at);
   }
 
-  /** Keeps an address for a MAC. One that another machine has is refused. */
-  async reserve(name: string, mac: string, ip: string): Promise<void> {
+  /** Also to machines that are no VMs of this host. */
+  async #refuseLeased(nics: readonly (NicInput & { mac: string })[], at: string): Promise<void> {
+    for (const [index, { network, address, mac }] of nics.entries()) {
+      if (address === 'auto') continue;
+      const net = await this.#libvirt.networks.getByName(network);
+      const holder = (await leasesOf(net)).find((lease) => canonical(lease.address) === canonical(address));
+      if (holder && holder.mac !== mac)
+        throw refused(
+          `The address ${address} of the network "${network}" is leased to ${holder.mac} now.`,
+          `${at}/${index}/address`,
+        );
+    }
+  }
+
+  /** Keeps an address for a MAC. One that another machine has, or that the network cannot give, is refused. */
+  async reserve(name: string, mac: string, address: string): Promise<void> {
     const net = await this.#libvirt.networks.getByName(name);
-    const { reservations, active } = await readFacts(net);
-    const taken = reservations.find((reservation) => reservation.ip === ip);
-    if (taken?.mac === mac) return;
-    if (taken)
-      throw new ProblemError('invalid-input', `The address ${ip} of the network "${name}" is kept for ${taken.mac}.`);
-    await updateHost(net, NetworkUpdateCommand.ADD_LAST, { mac, ip }, active);
+    const definition = await readDefinition(net);
+    const own = definition.reservations.find((reservation) => reservation.mac === mac);
+    if (own && own.address === canonical(address)) return;
+    const fault = faultOf(definition, mac, address);
+    if (fault !== undefined) throw refused(fault);
+    await updateHost(net, NetworkUpdateCommand.ADD_LAST, { mac, address }, definition.active);
   }
 
   /** Gives up what was kept for the MACs, on whichever network it was. */
@@ -68,9 +97,9 @@ export class Networks {
     for (const { network, mac } of nics) {
       const net = await orUndefined(this.#libvirt.networks.getByName(network));
       if (!net) continue;
-      const { reservations, active } = await readFacts(net);
+      const { reservations, active } = await readDefinition(net);
       const own = reservations.find((reservation) => reservation.mac === mac);
-      if (own) await updateHost(net, NetworkUpdateCommand.DELETE, own, active);
+      if (own) await updateHost(net, NetworkUpdateCommand.DELETE, { mac, address: own.address }, active);
     }
   }
 
@@ -78,17 +107,11 @@ export class Networks {
   async leases(): Promise<Map<string, string[]>> {
     const networks = await this.#libvirt.networks.list({ active: true });
     const byMac = new Map<string, string[]>();
-    const now = Date.now() / 1000;
     await Promise.all(
       networks.map(async (network) => {
-        // A network that was stopped in the meantime has no leases.
-        const leases = await network.dhcpLeases().catch(() => []);
-        for (const { mac, address, expiresAt } of leases) {
-          // A lease that never ends has no time.
-          if (mac === null || (expiresAt > 0 && expiresAt < now)) continue;
-          const key = mac.toLowerCase();
-          const addresses = byMac.get(key) ?? [];
-          if (!addresses.includes(address)) byMac.set(key, [...addresses, address]);
+        for (const { mac, address } of await leasesOf(network)) {
+          const addresses = byMac.get(mac) ?? [];
+          if (!addresses.includes(address)) byMac.set(mac, [...addresses, address]);
         }
       }),
     );
@@ -96,43 +119,59 @@ export class Networks {
   }
 }
 
+async function leasesOf(network: LibvirtNetwork): Promise<{ mac: string; address: string }[]> {
+  const now = Date.now() / 1000;
+  // A network that was stopped in the meantime has no leases.
+  const leases = await network.dhcpLeases().catch(() => []);
+  // A lease that never ends has no time.
+  return leases.flatMap(({ mac, address, expiresAt }) =>
+    mac === null || (expiresAt > 0 && expiresAt < now) ? [] : [{ mac: mac.toLowerCase(), address }],
+  );
+}
+
+/** By the rule that the gateway has too, and what only libvirt asks: one address for a MAC. */
+function faultOf(definition: NetworkDefinition, mac: string | undefined, address: string): string | undefined {
+  const fault = addressFault(address, mac, definition, []);
+  if (fault !== undefined) return fault;
+  const other = definition.reservations.find((reservation) => mac !== undefined && reservation.mac === mac);
+  return other && other.address !== canonical(address)
+    ? `The network "${definition.name}" keeps ${other.address} for ${mac} already.`
+    : undefined;
+}
+
+function networkNotFound(name: string, networks: readonly Network[]): ProblemError {
+  const names = networks.map((network) => network.name);
+  return new ProblemError(
+    'network-not-found',
+    `There is no network "${name}" on this host. ${names.length > 0 ? `It has: ${names.join(', ')}.` : 'It has none.'}`,
+  );
+}
+
+function canonical(address: string): string {
+  const ip = parseIp(address);
+  return ip ? formatIp(ip) : address;
+}
+
+function refused(detail: string, pointer?: string): ProblemError {
+  return new ProblemError('invalid-input', detail, pointer === undefined ? {} : { errors: [{ pointer, detail }] });
+}
+
 async function updateHost(
   network: LibvirtNetwork,
   command: number,
-  { mac, ip }: { mac: string; ip: string },
+  { mac, address }: { mac: string; address: string },
   active: boolean,
 ): Promise<void> {
-  const xml = buildXml({ host: { '@mac': mac, '@ip': ip } });
-  await network.update(command, NetworkUpdateSection.IP_DHCP_HOST, xml, { live: active, config: true });
+  const xml = buildXml({ host: { '@mac': mac, '@ip': address } });
+  const config = await network.isPersistent();
+  await network.update(command, NetworkUpdateSection.IP_DHCP_HOST, xml, { live: active, config });
 }
 
-async function readFacts(libvirtNetwork: LibvirtNetwork): Promise<NetworkFacts> {
-  const [xml, active] = await Promise.all([libvirtNetwork.xml(), libvirtNetwork.isActive()]);
-  const network = child(parseXml(xml), 'network');
-  const ips = children(network, 'ip');
-  const dhcps = ips.map((ip) => child(ip, 'dhcp')).filter((dhcp) => dhcp !== undefined);
-  return {
-    name: text(network, 'name') ?? libvirtNetwork.name,
-    kind: network?.['forward'] === undefined ? 'isolated' : (attribute(child(network, 'forward'), 'mode') ?? 'nat'),
-    active,
-    ...(ips[0] ? { cidr: cidrOf(ips[0]) } : {}),
-    dhcp: dhcps.length > 0,
-    fixedAddresses: dhcps.length > 0,
-    reservations: dhcps.flatMap((dhcp) =>
-      children(dhcp, 'host').map((host) => ({
-        mac: (attribute(host, 'mac') ?? '').toLowerCase(),
-        ip: attribute(host, 'ip') ?? '',
-      })),
-    ),
-  };
+async function readDefinition(network: LibvirtNetwork): Promise<NetworkDefinition> {
+  const [xml, active] = await Promise.all([network.xml(), network.isActive()]);
+  return readNetwork(xml, active);
 }
 
-function cidrOf(ip: Xml): string {
-  const address = attribute(ip, 'address') ?? '';
-  const netmask = attribute(ip, 'netmask');
-  const prefix = attribute(ip, 'prefix') ?? (netmask === undefined ? undefined : String(prefixOf(netmask)));
-  return prefix === undefined ? address : `${address}/${prefix}`;
+function asNetwork({ reservations: _, ...network }: NetworkDefinition): Network {
+  return network;
 }
-
-const prefixOf = (netmask: string) =>
-  netmask.split('.').reduce((bits, octet) => bits + Number(octet).toString(2).replaceAll('0', '').length, 0);

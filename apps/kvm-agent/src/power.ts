@@ -1,21 +1,41 @@
 import { ProblemError, type NativeId, type StopVm, type VmAction } from '@polyvirt/contracts';
 import { lookFirst, type Effect, type Journal, type OperationContext, type SuspendFacet } from '@polyvirt/hypervisor';
-import type { Domain } from '@polyvirt/node-libvirt';
+import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
+import { changeOwnMetadata } from './domain/own-metadata.ts';
 import { isOn } from './domain/states.ts';
 import type { Machines } from './domain/machines.ts';
 import type { PendingNames } from './pending-names.ts';
 import type { StateWaiter } from './state-waiter.ts';
+import { refuseTransient } from './transient.ts';
 
 /** A guest that has not booted far enough misses the power button, so it is pressed again. */
 const PRESS_AGAIN_MS = 5_000;
+/** virDomainLifecycle and virDomainModificationImpact. */
+const POWEROFF = 0;
+const LIVE = 1;
+/** virDomainLifecycleAction, by number. */
+const lifecycleActions = ['destroy', 'restart', 'rename-restart', 'preserve', 'coredump-destroy', 'coredump-restart'];
+const DESTROY = 'destroy';
 
 /** Power of a machine. Each method looks first, so that `unchanged` is a fact and a repeated command is harmless. */
 export class Power implements SuspendFacet {
+  readonly #libvirt: Libvirt;
   readonly #machines: Machines;
   readonly #names: PendingNames;
   readonly #waiter: StateWaiter;
 
-  constructor(machines: Machines, names: PendingNames, waiter: StateWaiter) {
+  constructor({
+    libvirt,
+    machines,
+    names,
+    waiter,
+  }: {
+    libvirt: Libvirt;
+    machines: Machines;
+    names: PendingNames;
+    waiter: StateWaiter;
+  }) {
+    this.#libvirt = libvirt;
     this.#machines = machines;
     this.#names = names;
     this.#waiter = waiter;
@@ -23,7 +43,7 @@ export class Power implements SuspendFacet {
 
   async start(nativeId: NativeId, { journal }: OperationContext): Promise<Effect> {
     const domain = await this.#machines.domain(nativeId);
-    return this.#unless('start', domain, journal, () =>
+    return this.#unless('start', domain, journal, undefined, () =>
       journal.step({
         name: 'power on',
         native: 'domain_create_with_flags',
@@ -34,14 +54,14 @@ export class Power implements SuspendFacet {
 
   async stop(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
     const domain = await this.#machines.domain(nativeId);
-    return this.#unless(input.force ? 'stop-force' : 'stop', domain, context.journal, () =>
+    return this.#unless(input.force ? 'stop-force' : 'stop', domain, context.journal, 'stop', () =>
       this.#shutDown(domain, input, context),
     );
   }
 
   async restart(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
     const domain = await this.#machines.domain(nativeId);
-    await this.#look(input.force ? 'restart-force' : 'restart', domain, context.journal);
+    await this.#look(input.force ? 'restart-force' : 'restart', domain, context.journal, 'restart');
     await this.#shutDown(domain, input, context);
     await context.journal.step({
       name: 'power on',
@@ -60,7 +80,7 @@ export class Power implements SuspendFacet {
 
   async suspend(nativeId: NativeId, { journal }: OperationContext): Promise<Effect> {
     const domain = await this.#machines.domain(nativeId);
-    return this.#unless('suspend', domain, journal, () =>
+    return this.#unless('suspend', domain, journal, 'suspend', () =>
       journal.step({
         name: 'save the memory',
         native: 'domain_managed_save',
@@ -73,7 +93,7 @@ export class Power implements SuspendFacet {
 
   async pause(nativeId: NativeId, { journal }: OperationContext): Promise<Effect> {
     const domain = await this.#machines.domain(nativeId);
-    return this.#unless('pause', domain, journal, () =>
+    return this.#unless('pause', domain, journal, undefined, () =>
       journal.step({
         name: 'pause',
         native: 'domain_suspend',
@@ -86,7 +106,7 @@ export class Power implements SuspendFacet {
 
   async resume(nativeId: NativeId, { journal }: OperationContext): Promise<Effect> {
     const domain = await this.#machines.domain(nativeId);
-    return this.#unless('resume', domain, journal, () =>
+    return this.#unless('resume', domain, journal, undefined, () =>
       journal.step({
         name: 'resume',
         native: 'domain_resume',
@@ -97,10 +117,14 @@ export class Power implements SuspendFacet {
 
   async #powerOn(domain: Domain): Promise<void> {
     const state = await this.#machines.state(domain);
+    const isActive = await domain.isActive();
     // A guest that sleeps is on for libvirt.
-    if (state === 'suspended' && (await domain.isActive())) await domain.wakeUp();
+    if (state === 'suspended' && isActive) await domain.wakeUp();
     else if (!isOn(state)) {
+      // A machine that was kept as it crashed still has its QEMU.
+      if (isActive) await this.#cutPower(domain);
       await this.#names.apply(domain);
+      await changeOwnMetadata(domain, { crashSettled: false });
       await domain.start();
     }
     // A machine that was saved while paused comes back paused.
@@ -129,10 +153,13 @@ export class Power implements SuspendFacet {
         if (await domain.isActive()) throw error;
       });
     }
+    // libvirt shows a crash until the next start, whatever comes after it.
+    if ((await this.#machines.state(domain)) === 'crashed') await changeOwnMetadata(domain, { crashSettled: true });
   }
 
   async #askGuest(domain: Domain, timeoutSeconds: number, signal: AbortSignal): Promise<void> {
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutSeconds * 1000)]);
+    const restore = await this.#letPowerOffEnd(domain);
     while (await domain.isActive()) {
       await domain.shutdown().catch(async (error: unknown) => {
         if (await domain.isActive()) throw error;
@@ -143,22 +170,60 @@ export class Power implements SuspendFacet {
         AbortSignal.any([deadline, AbortSignal.timeout(PRESS_AGAIN_MS)]),
       );
       if (off) return;
+      if (!deadline.aborted) continue;
+      await restore();
       signal.throwIfAborted();
-      if (deadline.aborted)
-        throw new ProblemError(
-          'timed-out',
-          `The guest did not shut down within ${timeoutSeconds} s and is still on. Allow more time, or stop it with force.`,
-        );
+      throw new ProblemError(
+        'timed-out',
+        `The guest did not shut down within ${timeoutSeconds} s and is still on. Allow more time, or stop it with force.`,
+      );
     }
   }
 
-  async #unless(action: VmAction, domain: Domain, journal: Journal, change: () => Promise<void>): Promise<Effect> {
-    if ((await this.#look(action, domain, journal)) === 'already') return 'unchanged';
+  /**
+   * A definition may say that a guest which powers off is started again, and then no shutdown ever ends. It is to stay off
+   * this time; the answer makes it as it was, for a guest that did not shut down.
+   */
+  async #letPowerOffEnd(domain: Domain): Promise<() => Promise<void>> {
+    const onPoweroff = (await domain.isActive()) ? (await this.#machines.liveDefinition(domain)).onPoweroff : DESTROY;
+    if (onPoweroff === DESTROY) return async () => {};
+    const act = (action: string) =>
+      this.#libvirt.call.domainSetLifecycleAction({
+        dom: domain,
+        type: POWEROFF,
+        action: lifecycleActions.indexOf(action),
+        flags: LIVE,
+      });
+    await act(DESTROY).catch((error: unknown) => {
+      throw new ProblemError(
+        'host-rejected',
+        `Its definition says <on_poweroff>${onPoweroff}</on_poweroff>, so that it does not stay off when the guest shuts down, and libvirt cannot change that while it runs. Stop it with force.`,
+        { cause: error },
+      );
+    });
+    return () => act(onPoweroff).catch(() => undefined);
+  }
+
+  /** `ending` says how a transient machine would be ended by it. */
+  async #unless(
+    action: VmAction,
+    domain: Domain,
+    journal: Journal,
+    ending: string | undefined,
+    change: () => Promise<void>,
+  ): Promise<Effect> {
+    if ((await this.#look(action, domain, journal, ending)) === 'already') return 'unchanged';
     await change();
     return 'changed';
   }
 
-  #look(action: VmAction, domain: Domain, journal: Journal): Promise<'already' | 'go'> {
-    return lookFirst(action, journal, { native: 'domain_get_state', state: () => this.#machines.state(domain) });
+  #look(action: VmAction, domain: Domain, journal: Journal, ending?: string): Promise<'already' | 'go'> {
+    return lookFirst(action, journal, {
+      native: 'domain_get_state',
+      state: async () => {
+        if (ending !== undefined) await refuseTransient(domain, ending);
+        return this.#machines.state(domain);
+      },
+    });
   }
 }

@@ -1,23 +1,48 @@
 import type { Capacity, HostStatus } from '@polyvirt/contracts';
-import { capabilitiesWithout } from '@polyvirt/hypervisor';
+import { capabilitiesWithout, gibOf, type Absences } from '@polyvirt/hypervisor';
 import { ConnectError, type Libvirt, type Version } from '@polyvirt/node-libvirt';
 import type { Accelerator } from './acceleration.ts';
+import type { HostLimits } from './host-limits.ts';
 import { toProblem } from './libvirt.problems.ts';
-import { GIB, type StoragePool } from './storage/storage-pool.ts';
+import type { StoragePool } from './storage/storage-pool.ts';
 
 const KIB_PER_MIB = 1024;
 
-/** libvirt can do all that the contract knows; what a single machine cannot is said when it is asked for. */
-const capabilities = capabilitiesWithout({});
+/** What a host needs for its probe. */
+export interface ProbeParts {
+  readonly libvirt: Libvirt;
+  readonly storage: StoragePool;
+  readonly accelerator: Accelerator;
+  readonly limits: HostLimits;
+  /** Whether the agent and libvirt are on one machine. */
+  readonly isLocal: boolean;
+}
 
-export async function probe(libvirt: Libvirt, storage: StoragePool, accelerator: Accelerator): Promise<HostStatus> {
+/** What no VM of this host can. What a single VM cannot is said when it is asked for. */
+const absences = (isLocal: boolean): Absences => ({
+  console: isLocal
+    ? undefined
+    : 'The agent reaches libvirt over the network, and screens can be reached on their own host only. Run the agent there.',
+  'networks.ipv6': 'libvirt reserves IPv4 addresses only: an IPv6 address depends on an id that the guest makes up.',
+  'snapshots.runningWithoutMemory':
+    'libvirt cannot revert a snapshot of a running VM without its memory. Keep the memory too, or stop the VM first.',
+  'snapshots.uefi': 'libvirt takes no snapshots inside the disk of a VM with UEFI firmware in flash. Clone it instead.',
+  'clone.running': 'The disks of a running VM change while they are copied. Stop it first.',
+  'clone.linkedOfSnapshot':
+    'A snapshot inside a qcow2 file cannot be the base of a linked clone. Make a full clone of it.',
+});
+
+export async function probe(parts: ProbeParts): Promise<HostStatus> {
+  const { libvirt, storage, accelerator } = parts;
+  const capabilities = capabilitiesWithout(absences(parts.isLocal));
   try {
-    const [version, hypervisor, choice, pool, capacity] = await Promise.all([
+    const [version, hypervisor, choice, pool, capacity, limits] = await Promise.all([
       libvirt.host.libvirtVersion(),
       libvirt.host.hypervisorVersion(),
       accelerator.choose(),
       storage.ready(),
       readCapacity(libvirt, storage),
+      parts.limits.read(),
     ]);
     const name = `libvirt ${dotted(version)}, QEMU ${dotted(hypervisor)}`;
     return {
@@ -25,6 +50,7 @@ export async function probe(libvirt: Libvirt, storage: StoragePool, accelerator:
       version: name,
       capabilities,
       capacity,
+      limits,
       notes: [choice.reason, `New disks go to the storage pool "${pool.name}".`],
     };
   } catch (error) {
@@ -47,8 +73,8 @@ async function readCapacity(libvirt: Libvirt, storage: StoragePool): Promise<Cap
     cpus,
     memoryMiB: Math.round(memory.totalKiB / KIB_PER_MIB),
     memoryFreeMiB: Math.round((memory.freeKiB + memory.buffersKiB + memory.cachedKiB) / KIB_PER_MIB),
-    storageGiB: pool.capacityBytes / GIB,
-    storageFreeGiB: pool.availableBytes / GIB,
+    storageGiB: gibOf(pool.capacityBytes),
+    storageFreeGiB: gibOf(pool.availableBytes),
   };
 }
 

@@ -3,6 +3,9 @@ import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
 /** Events can be lost with a connection, so the condition is looked at in between as well. */
 const LOOK_EVERY_MS = 2_000;
 
+/** What a machine that changes is told of by: its state, its devices, its memory. */
+const events = ['lifecycle', 'deviceRemoved', 'balloonChange'] as const;
+
 /** Waits for a machine to come into a state, woken by libvirt's events. */
 export class StateWaiter {
   readonly #libvirt: Libvirt;
@@ -14,9 +17,13 @@ export class StateWaiter {
   /** Resolves with true once the condition holds, with false when the signal aborts first. */
   async until(domain: Domain, condition: () => Promise<boolean>, signal: AbortSignal): Promise<boolean> {
     const wakeUp = new WakeUp();
-    const subscription = await this.#libvirt.subscribe('domain', 'lifecycle', ({ dom }) => {
-      if (dom.uuid === domain.uuid) wakeUp.ring();
-    });
+    const subscriptions = await Promise.all(
+      events.map((event) =>
+        this.#libvirt.subscribe('domain', event, ({ dom }) => {
+          if (dom.uuid === domain.uuid) wakeUp.ring();
+        }),
+      ),
+    );
     try {
       for (;;) {
         if (await condition()) return true;
@@ -24,7 +31,7 @@ export class StateWaiter {
         await wakeUp.wait(LOOK_EVERY_MS, signal);
       }
     } finally {
-      await subscription.close();
+      await Promise.all(subscriptions.map((subscription) => subscription.close()));
     }
   }
 }
@@ -42,12 +49,14 @@ class WakeUp {
   async wait(timeoutMs: number, signal: AbortSignal): Promise<void> {
     if (!this.#rang && !signal.aborted) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, timeoutMs);
-        signal.addEventListener('abort', () => resolve(), { once: true });
-        this.#listener = () => {
+        const done = () => {
           clearTimeout(timer);
+          signal.removeEventListener('abort', done);
           resolve();
         };
+        const timer = setTimeout(done, timeoutMs);
+        signal.addEventListener('abort', done);
+        this.#listener = done;
       });
     }
     this.#listener = undefined;

@@ -1,13 +1,10 @@
 import { ChangeQueue, type Change, type WatchFacet } from '@polyvirt/hypervisor';
-import type { Domain, Libvirt, Subscription } from '@polyvirt/node-libvirt';
+import { DomainLifecycle, type Domain, type Libvirt, type Subscription } from '@polyvirt/node-libvirt';
 import { orUndefined } from './storage/storage-pool.ts';
 import type { Machines } from './domain/machines.ts';
+import { changeOwnMetadata } from './domain/own-metadata.ts';
 import type { Networks } from './networks.ts';
 import type { PendingNames } from './pending-names.ts';
-
-/** virDomainEventType. */
-const STARTED = 2;
-const STOPPED = 5;
 
 /** libvirt announces no leases, so they are asked for while a machine that was just started has no address. */
 const LEASE_EVERY_MS = 1_000;
@@ -45,14 +42,23 @@ export class DomainWatch implements WatchFacet {
     const close = () => queue.close();
 
     const subscriptions: Subscription[] = [];
-    const poll = setInterval(() => void this.#lookForLeases(awaiting, queue), LEASE_EVERY_MS);
+    let isLooking = false;
+    const poll = setInterval(() => {
+      // A look that waits for a machine is not joined by the next one.
+      if (isLooking) return;
+      isLooking = true;
+      void this.#lookForLeases(awaiting, queue).finally(() => (isLooking = false));
+    }, LEASE_EVERY_MS);
     this.#libvirt.on('reconnected', everything);
     signal.addEventListener('abort', close, { once: true });
     try {
       subscriptions.push(
         await this.#libvirt.subscribe('domain', 'lifecycle', ({ dom, event }) => {
-          if (event === STARTED) awaiting.set(dom.uuid, Date.now() + LEASE_PATIENCE_MS);
-          if (event === STOPPED) {
+          if (event === DomainLifecycle.STARTED) {
+            awaiting.set(dom.uuid, Date.now() + LEASE_PATIENCE_MS);
+            this.#forgetCrash(dom.uuid);
+          }
+          if (event === DomainLifecycle.STOPPED) {
             awaiting.delete(dom.uuid);
             // The name that waited for this; a failure shows as a change that goes on waiting.
             void this.#names.apply(this.#libvirt.domains.reference(dom.uuid)).then(
@@ -71,8 +77,10 @@ export class DomainWatch implements WatchFacet {
           this.#libvirt.subscribe('domain', 'agentLifecycle', touched),
         ])),
       );
-      for (const domain of await this.#libvirt.domains.list({ active: true }))
-        awaiting.set(domain.uuid, Date.now() + LEASE_PATIENCE_MS);
+      for (const { uuid } of await this.#libvirt.domains.list({ active: true })) {
+        awaiting.set(uuid, Date.now() + LEASE_PATIENCE_MS);
+        this.#forgetCrash(uuid);
+      }
       // What happened before the subscriptions stood.
       yield 'everything';
       yield* queue;
@@ -82,6 +90,12 @@ export class DomainWatch implements WatchFacet {
       signal.removeEventListener('abort', close);
       await Promise.all(subscriptions.map((subscription) => subscription.close()));
     }
+  }
+
+  /** Whoever started it: the crash that was settled by a forced stop is over, and the next one is another. */
+  #forgetCrash(uuid: string): void {
+    // What it fails by, a list finds too.
+    void changeOwnMetadata(this.#libvirt.domains.reference(uuid), { crashSettled: false }).catch(() => undefined);
   }
 
   /** Reports the machines that got an address, and forgets those that had long enough. */

@@ -1,4 +1,5 @@
 import { XMLBuilder, XMLParser } from 'fast-xml-parser';
+import { readAllEntities } from './xml.ts';
 
 const options = {
   preserveOrder: true,
@@ -8,8 +9,8 @@ const options = {
   parseAttributeValue: false,
   trimValues: false,
 } as const;
-const parser = new XMLParser({ ...options, commentPropName: '#comment' });
-const builder = new XMLBuilder({ ...options, commentPropName: '#comment' });
+const parser = new XMLParser({ ...options, ...readAllEntities, commentPropName: '#comment', cdataPropName: '#cdata' });
+const builder = new XMLBuilder({ ...options, commentPropName: '#comment', cdataPropName: '#cdata' });
 
 const ATTRIBUTES = ':@';
 
@@ -51,6 +52,10 @@ export class Element {
     return Object.keys(this.#node).find((key) => key !== ATTRIBUTES)!;
   }
 
+  toString(): string {
+    return builder.build([this.#node]);
+  }
+
   get #content(): RawNode[] {
     return this.#node[this.name] as RawNode[];
   }
@@ -62,6 +67,32 @@ export class Element {
   setAttribute(name: string, value: string): void {
     const attributes = (this.#node[ATTRIBUTES] ??= {}) as Record<string, string>;
     attributes[name] = value;
+  }
+
+  removeAttribute(name: string): void {
+    delete (this.#node[ATTRIBUTES] as Record<string, string> | undefined)?.[name];
+  }
+
+  /** Its text, without that of elements in it. */
+  get text(): string {
+    return this.#content.map((node) => ('#text' in node ? String(node['#text']) : '')).join('');
+  }
+
+  /** Replaces all that is in it. */
+  setText(value: string): void {
+    this.#node[this.name] = [{ '#text': value }];
+  }
+
+  /** Attributes by name. */
+  get attributes(): Readonly<Record<string, string>> {
+    return (this.#node[ATTRIBUTES] as Record<string, string> | undefined) ?? {};
+  }
+
+  /** All elements in it, in their order. */
+  get elements(): Element[] {
+    return this.#content
+      .filter((node) => !Object.keys(node).some((key) => key.startsWith('#')))
+      .map((node) => new Element(node));
   }
 
   children(name: string): Element[] {

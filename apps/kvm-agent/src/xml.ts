@@ -1,5 +1,6 @@
 import { XMLBuilder, XMLParser } from 'fast-xml-parser';
 
+/** Elements that can repeat where they are read. */
 const arrays = new Set([
   'disk',
   'interface',
@@ -11,6 +12,9 @@ const arrays = new Set([
   'ip',
   'console',
   'serial',
+  'listen',
+  'cell',
+  'qemu:arg',
 ]);
 
 const options = {
@@ -21,7 +25,16 @@ const options = {
   trimValues: false,
 } as const;
 
-const parser = new XMLParser({ ...options, isArray: (name) => arrays.has(name) });
+/**
+ * The parser bounds what the documents of strangers may blow up to, over all that it ever reads. These come from libvirt and
+ * define no entities; a description may hold any number of quotes, and metadata the numbers of characters.
+ */
+export const readAllEntities = {
+  processEntities: { enabled: true, maxTotalExpansions: Infinity, maxExpandedLength: Infinity },
+  htmlEntities: true,
+} as const;
+
+const parser = new XMLParser({ ...options, ...readAllEntities, isArray: (name) => arrays.has(name) });
 const builder = new XMLBuilder({ ...options, format: true, suppressEmptyNode: true });
 
 /** An element: attributes begin with `@`, text that stands beside attributes is `#text`. */
@@ -61,4 +74,11 @@ export function text(parent: Xml | undefined, name: string): string | undefined 
   if (typeof value === 'object' && !Array.isArray(value))
     return typeof value['#text'] === 'string' ? value['#text'] : undefined;
   return undefined;
+}
+
+/** Texts of all child elements of that name. */
+export function texts(parent: Xml | undefined, name: string): string[] {
+  const value = parent?.[name];
+  const list = Array.isArray(value) ? value : [value];
+  return list.flatMap((item) => text({ item }, 'item') ?? []);
 }

@@ -1,64 +1,53 @@
-import { afterAll, afterEach, beforeAll, describe, it } from '@jest/globals';
-import { callFaults, callOf, faultyActs, knobCases, lateMs, type FaultyAct } from './testing/fault-cases.ts';
+import { afterAll, beforeAll, describe, it } from '@jest/globals';
+import { callFaults, callOf, faultyActs, knobCases, muchLaterMs, type FaultyAct } from './testing/fault-cases.ts';
 import { SimulatedWorkstation } from './testing/simulated-workstation.ts';
 import { Strike, type Blow } from './testing/strike.ts';
+import { lateFallsWhenStruck } from './testing/struck-calls.ts';
+import { TestTimer } from './testing/test-timer.ts';
 import { Together } from './testing/together.ts';
 
-/** Calls get so long that are to end well, on a machine that is busy with others, too. */
-const callMs = 10_000;
-const deadlines = { look: callMs, power: callMs, state: callMs, disk: callMs };
-const patience = { tries: 3, retryMs: 20, effectMs: 5_000, lateMs: 400 };
-/** As long as the work of a call that was killed may go on unseen here. */
-const longestSilenceMs = 3_000;
-const cellMs = 60_000;
-/** Most of what a call that runs out of time takes is waiting. */
-const atOnce = 6;
-
-/** The kind of the call that carries an act out. */
-const kindOf: Readonly<Record<FaultyAct, 'power' | 'state' | 'disk'>> = {
-  create: 'disk',
-  start: 'power',
-  stop: 'power',
-  clone: 'disk',
-  snapshot: 'state',
-  delete: 'disk',
-};
+/** Whoever waits for an effect here is to see it; what is killed here ends at once. */
+const patience = { tries: 3, retryMs: 20, effectMs: 60_000 };
+const cellMs = 120_000;
+const atOnce = 3;
 
 describe('a Workstation that misbehaves', () => {
-  let host: SimulatedWorkstation;
-  let strike: Strike;
+  let models: SimulatedWorkstation;
   let model = '';
-
-  beforeAll(async () => {
-    host = new SimulatedWorkstation();
-    model = await host.foreignVm(host.folder, 'model', {}, true);
-    strike = new Strike(host, await host.open({ deadlines, patience }), model);
-  });
-  afterAll(() => host.close());
-  afterEach(() => host.set({}));
-
-  /** On a host of its own, with a driver that waits less for the one call that does not end. */
-  const strikeLate = async (blow: Blow): Promise<void> => {
-    const ownHost = new SimulatedWorkstation();
-    try {
-      const goesOn = blow.knobs['killedCall'] === 'goes-on';
-      const driver = await ownHost.open({
-        deadlines: { ...deadlines, [kindOf[blow.act]]: lateMs },
-        patience: { ...patience, ...(goesOn && { lateMs: longestSilenceMs }) },
-      });
-      await new Strike(ownHost, driver, model).with(blow);
-    } finally {
-      await ownHost.close();
-    }
-  };
   const together = new Together(atOnce);
 
+  beforeAll(async () => {
+    models = new SimulatedWorkstation();
+    model = await models.foreignVm(models.folder, 'model', {}, true);
+  });
+  afterAll(async () => {
+    await together.close();
+    await models.close();
+  });
+
+  /** On a host of its own; deadlines fall for calls that were struck to be late, and for no others. */
+  const strike = async (blow: Blow, isLate: boolean): Promise<void> => {
+    const host = new SimulatedWorkstation();
+    const timer = new TestTimer();
+    let stop: (() => Promise<void>) | undefined;
+    try {
+      if (isLate) {
+        host.clock.hold();
+        const goesOn = blow.knobs['killedCall'] === 'goes-on';
+        stop = lateFallsWhenStruck(host, timer, { goesOnAfterMs: goesOn ? muchLaterMs : undefined });
+      } else {
+        timer.fallFromNowOn(/^silence/);
+      }
+      const driver = await host.open({ patience, timer });
+      await new Strike(host, driver, model).with(blow);
+    } finally {
+      await stop?.();
+      await host.close();
+    }
+  };
+
   const cell = (blow: Blow, isLate: boolean) =>
-    it(
-      `strikes a ${blow.act}`,
-      isLate ? together.add(() => strikeLate(blow)) : () => strike.with(blow),
-      isLate ? atOnce * cellMs : cellMs,
-    );
+    it(`strikes a ${blow.act}`, together.add(() => strike(blow, isLate)), atOnce * cellMs);
 
   for (const { title, fault, acts = faultyActs, knobs, isLate = false, ends, except, says } of callFaults)
     describe(title, () => {

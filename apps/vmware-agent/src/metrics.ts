@@ -58,11 +58,14 @@ export class MetricsSweep implements MetricsFacet {
     for (const [pid, vmx] of this.#monitors) {
       const machine = byPath.get(this.#key(vmx));
       const counters = await readCounters(pid);
-      if (!machine || !counters) continue;
+      // The counters of a process that has ended stay until its parent has asked for them, and its machine is off.
+      if (!machine || !counters || !(await isStillMonitor(pid, vmx))) continue;
       const sample = { ...counters, pid, at: performance.now() / 1_000 };
       samples.set(machine.nativeId, sample);
       const before = this.#previous.get(machine.nativeId);
-      readings.push(await this.#reading(machine, sample, before?.pid === pid ? before : undefined));
+      // One that cannot be read is left out.
+      const reading = await this.#reading(machine, sample, before?.pid === pid ? before : undefined).catch(() => undefined);
+      if (reading) readings.push(reading);
     }
     this.#previous = samples;
     return readings;
@@ -71,11 +74,12 @@ export class MetricsSweep implements MetricsFacet {
   async #reading(machine: Machine, sample: Sample, before: Sample | undefined): Promise<DriverMetrics> {
     const vmx = await this.#machines.configuration(machine);
     const disks = disksOf(vmx);
+    const [cpus, memoryTotalMiB] = [cpusOf(vmx), memoryOf(vmx)];
     return {
       nativeId: machine.nativeId,
       state: this.#machines.isKnownPaused(machine) ? 'paused' : 'running',
-      ...(before && sample.at > before.at && { cpuPercent: cpuPercent(before, sample, cpusOf(vmx)) }),
-      memoryTotalMiB: memoryOf(vmx),
+      ...(before && sample.at > before.at && cpus !== undefined && { cpuPercent: cpuPercent(before, sample, cpus) }),
+      ...(memoryTotalMiB !== undefined && { memoryTotalMiB }),
       // The process knows its own sum only: with several disks it cannot be shared out.
       disks: disks.length === 1 ? [diskReading(disks[0]!.device, before, sample)] : [],
       networks: [],
@@ -106,6 +110,11 @@ export class MetricsSweep implements MetricsFacet {
   #key(vmx: string): string {
     return comparablePath(vmx, this.#platform);
   }
+}
+
+async function isStillMonitor(pid: number, vmx: string): Promise<boolean> {
+  const found = await readProcess(pid);
+  return found !== undefined && isMonitor(found) && found.command.at(-1) === vmx;
 }
 
 async function readCounters(pid: number): Promise<ProcessCounters | undefined> {

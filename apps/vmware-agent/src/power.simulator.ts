@@ -1,44 +1,75 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { expectProblem, TestOperation } from '@polyvirt/hypervisor/testing';
+import { hostProcesses, isMonitor } from './host/processes.ts';
 import { nativeIdOf } from './inventory/identity.ts';
 import { SimulatedWorkstation, type Knobs } from './testing/simulated-workstation.ts';
+import { TestTimer } from './testing/test-timer.ts';
 import type { WorkstationDriver } from './workstation.driver.ts';
 
 describe('a graceful stop', () => {
   let host: SimulatedWorkstation;
   let driver: WorkstationDriver;
+  let timer: TestTimer;
 
-  beforeAll(async () => {
+  beforeEach(async () => {
     host = new SimulatedWorkstation();
-    driver = await host.open();
+    timer = new TestTimer();
+    driver = await host.open({ timer, patience: { effectMs: 60_000 } });
   });
-  afterEach(() => host.endProcesses());
-  afterAll(() => host.close());
+  afterEach(() => host.close());
 
   const started = async (name: string, knobs: Knobs) => {
     const vmx = await host.foreignVm(host.vmFolder, name);
-    host.set(knobs);
+    host.clock.hold();
+    host.set({ guestShutdownMs: 0, ...knobs });
     await host.vmrun('start', vmx, 'nogui');
     return { nativeId: nativeIdOf(vmx, 'linux'), vmx };
   };
-  const stop = (nativeId: string, timeoutSeconds: number) =>
-    new TestOperation().run((context) => driver.stop(nativeId, { force: false, timeoutSeconds }, context));
+  const stop = (nativeId: string) => {
+    const stopping = new TestOperation().run((context) =>
+      driver.stop(nativeId, { force: false, timeoutSeconds: 20 }, context),
+    );
+    stopping.catch(() => undefined);
+    return stopping;
+  };
+  const monitorsOf = async (vmx: string) =>
+    (await hostProcesses()).filter((one) => isMonitor(one) && one.command.at(-1) === vmx);
+  /** Resolves when the guest has gone off and only the list has not heard of it. */
+  const untilOff = async (vmx: string) => {
+    while ((await monitorsOf(vmx)).length > 0) continue;
+    expect(await host.vmrun('list')).toContain(vmx);
+  };
 
   it('waits for the list of vmrun, which lags behind', async () => {
-    const { nativeId } = await started('lagging', { listLagMs: 1_500 });
-    expect(await stop(nativeId, 20)).toBe('changed');
+    const { nativeId, vmx } = await started('lagging', { listLagMs: 1_500 });
+    host.clock.advance(1_500);
+    const stopping = stop(nativeId);
+    await untilOff(vmx);
+    host.clock.advance(1_500);
+    expect(await stopping).toBe('changed');
     expect(await driver.get(nativeId)).toMatchObject({ state: 'stopped' });
-  }, 30_000);
+  });
 
   it('counts as done in time when only the list goes on', async () => {
-    const { nativeId } = await started('last-moment', { listLagMs: 4_500 });
-    expect(await stop(nativeId, 4)).toBe('changed');
-  }, 30_000);
+    const { nativeId, vmx } = await started('last-moment', { listLagMs: 4_500 });
+    host.clock.advance(4_500);
+    const stopping = stop(nativeId);
+    await untilOff(vmx);
+    timer.fall('guest');
+    host.clock.advance(4_500);
+    expect(await stopping).toBe('changed');
+  });
 
   it('names the cause when the guest does not hear it', async () => {
-    const { nativeId, vmx } = await started('deaf', { tools: 'absent' });
-    const problem = await expectProblem('timed-out', stop(nativeId, 5));
+    const { nativeId, vmx } = await started('deaf', {
+      tools: 'absent',
+      faults: [{ kind: 'slow', command: 'stop', after: 1, times: 1, delayMs: 0 }],
+    });
+    const stopping = stop(nativeId);
+    await host.clock.untilStruck('stop');
+    timer.fall('guest');
+    const problem = await expectProblem('timed-out', stopping);
     expect(problem.message).toMatch(/Workstation says: .*VMware Tools are not running.*stop it with force/);
     expect(await host.vmrun('list')).toContain(vmx);
-  }, 30_000);
+  });
 });

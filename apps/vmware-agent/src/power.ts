@@ -294,7 +294,9 @@ export class Power implements SuspendFacet {
   }
 
   async #askGuest(machine: Machine, timeoutSeconds: number, signal: AbortSignal): Promise<void> {
-    const expiry = AbortSignal.timeout(timeoutSeconds * 1_000);
+    const expiring = new AbortController();
+    const expiry = expiring.signal;
+    const cancelExpiry = this.#vmrun.timer.after(timeoutSeconds * 1_000, 'guest', () => expiring.abort());
     const either = AbortSignal.any([signal, expiry]);
     let reason: Error | undefined;
     try {
@@ -316,7 +318,9 @@ export class Power implements SuspendFacet {
     } catch (error) {
       signal.throwIfAborted();
       if (!expiry.aborted) throw error;
-      if (await this.#machines.isOn(machine)) {
+      // Its process may have ended in time, and only the list of vmrun not heard of it.
+      const hasEnded = (await isLogged(machine.vmx)) === false && (await this.#isShownOff(machine, signal));
+      if (!hasEnded && (await this.#machines.isOn(machine))) {
         const said = reason === undefined ? '' : ` Workstation says: ${reason.message.replace(/\.$/, '')}.`;
         throw new ProblemError(
           'timed-out',
@@ -324,6 +328,8 @@ export class Power implements SuspendFacet {
           { cause: reason },
         );
       }
+    } finally {
+      cancelExpiry();
     }
     this.#running.noteOff(machine.nativeId);
     this.#leases.noteTold(machine.nativeId, undefined);

@@ -1,14 +1,15 @@
 import { statfs } from 'node:fs/promises';
 import { cpus, freemem, totalmem } from 'node:os';
 import { ProblemError, type Capabilities, type Capacity, type HostStatus } from '@polyvirt/contracts';
-import { capabilitiesWithout } from '@polyvirt/hypervisor';
+import { capabilitiesWithout, gibOf } from '@polyvirt/hypervisor';
+import { limits } from './lifecycle/hardware-rules.ts';
+import { noGrowthWithSnapshots, noSnapshotWithoutMemory, onlyAtPowerOn } from './absent-features.ts';
 import { whyNoMetrics } from './metrics.ts';
 import { parseBanner, parseProduct } from './vmrun/output.ts';
 import { toProblem } from './vmrun/vmrun.problems.ts';
 import type { Running } from './inventory/running.ts';
 import type { Vmrun } from './vmrun/vmrun.ts';
 
-const GIB = 2 ** 30;
 const MIB = 2 ** 20;
 
 const noPlayer = 'VMware Player has none of it; install Workstation Pro.';
@@ -18,6 +19,14 @@ export function capabilitiesOf(vmrun: Pick<Vmrun, 'platform'>, isPlayer: boolean
   return capabilitiesWithout({
     ...(isPlayer ? { clone: noPlayer, snapshots: noPlayer } : {}),
     metrics: whyNoMetrics(vmrun.platform),
+    'clone.running': 'Workstation clones no VM that is on. Stop it first.',
+    'snapshots.runningWithoutMemory': noSnapshotWithoutMemory,
+    'reconfigure.cpusLive': onlyAtPowerOn,
+    'reconfigure.memoryLive': onlyAtPowerOn,
+    'reconfigure.nicsLive': onlyAtPowerOn,
+    'reconfigure.growWithSnapshots': noGrowthWithSnapshots,
+    'networks.fixedAddresses': 'The DHCP server of a virtual network reserves no address from here.',
+    'networks.ipv6': 'vmrun says nothing of IPv6 on the virtual networks.',
   });
 }
 
@@ -65,6 +74,8 @@ export async function probe(parts: {
   capabilities: Capabilities;
   vmFolder: string;
   hasQemuImg: () => Promise<boolean>;
+  /** What was found out with the last listing. */
+  inventoryNotes: () => string[];
 }): Promise<HostStatus> {
   const { vmrun, product, running, capabilities, vmFolder } = parts;
   try {
@@ -76,6 +87,7 @@ export async function probe(parts: {
         ? ['There is no vmcli: a VM that something else paused shows as running. Workstation 17 and newer have it.']
         : []),
       ...((await parts.hasQemuImg()) ? [] : ['There is no qemu-img: only images in VMDK and ISO files can be used.']),
+      ...parts.inventoryNotes(),
       ...(capabilities.metrics.available
         ? ['Memory in use and network traffic of guests cannot be measured from outside; they are absent.']
         : []),
@@ -85,6 +97,7 @@ export async function probe(parts: {
       version: name,
       capabilities,
       capacity: await readCapacity(vmFolder),
+      limits,
       notes,
     };
   } catch (error) {
@@ -105,15 +118,17 @@ export async function probe(parts: {
   }
 }
 
+/** What this machine has, whatever of it is in use. */
+export const fixedCapacity = (): Capacity => ({ cpus: cpus().length, memoryMiB: Math.round(totalmem() / MIB) });
+
 async function readCapacity(vmFolder: string): Promise<Capacity> {
   const disk = await statfs(vmFolder).catch(() => undefined);
   return {
-    cpus: cpus().length,
-    memoryMiB: Math.round(totalmem() / MIB),
+    ...fixedCapacity(),
     memoryFreeMiB: Math.round(freemem() / MIB),
     ...(disk && {
-      storageGiB: (disk.blocks * disk.bsize) / GIB,
-      storageFreeGiB: (disk.bavail * disk.bsize) / GIB,
+      storageGiB: gibOf(disk.blocks * disk.bsize),
+      storageFreeGiB: gibOf(disk.bavail * disk.bsize),
     }),
   };
 }

@@ -65,7 +65,7 @@ const variants: readonly (readonly [title: string, knobs: Knobs, life: (lives: L
   ['opens a file with a key twice', { duplicateKeys: 'last-wins' }, (lives) => lives.startWithKeyTwice(true)],
   ['leaves a VM off after a reset', { resetHard: 'leaves-off' }, (lives) => lives.reset()],
   ['has a guest that does not stop', { softStop: 'guest-ignores', softTimeoutMs: 300 }, (lives) => lives.stopInVain()],
-  ['is busy after a suspend', { suspendBusyMs: 1_200 }, (lives) => lives.suspendAndResume()],
+  ['is busy after a suspend', { suspendBusyMs: 60_000 }, (lives) => lives.suspendAndResume()],
   ['loses a VM', { crashAfterMs: 4_000 }, (lives) => lives.loseVm()],
   ['refuses a second change', { busy: 'refuse' }, (lives) => lives.snapshotMeanwhile()],
   ['lets a second change wait', { busy: 'wait' }, (lives) => lives.snapshotMeanwhile()],
@@ -110,27 +110,29 @@ const variants: readonly (readonly [title: string, knobs: Knobs, life: (lives: L
   ['has no word in its log for a question', { questionLog: 'silent' }, (lives) => lives.liveShortly()],
 ];
 
-const lifeMs = 60_000;
+const lifeMs = 120_000;
 /** Each waits for programs most of the time. */
 const atOnce = 3;
 
+const together = new Together(atOnce);
 let models: SimulatedWorkstation;
 let model = '';
 beforeAll(async () => {
   models = new SimulatedWorkstation();
   model = await models.foreignVm(models.folder, 'model', { 'msg.autoAnswer': 'TRUE', 'uuid.action': 'create' }, true);
 });
-afterAll(() => models.close());
+afterAll(async () => {
+  await together.close();
+  await models.close();
+});
 
-const together = new Together(atOnce);
 for (const [title, knobs, life] of variants)
   it(
     `carries VMs through their lives on a Workstation that ${title}`,
     together.add(async () => {
       const host = new SimulatedWorkstation(knobs);
       try {
-        const driver = await host.open({ patience: { retryMs: 400, lateMs: 500 }, codePage: 'gbk' });
-        await life(new Lives(host, driver, model, knobs));
+        await life(await Lives.on(host, model, knobs));
       } finally {
         await host.close();
       }

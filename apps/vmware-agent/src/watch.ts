@@ -85,7 +85,7 @@ export class VmWatch implements WatchFacet {
     await watching.follow();
     const { paths } = await this.#running.list();
     for (const path of watching.differences(paths)) {
-      const machine = await findMachine(path, this.#vmrun.platform);
+      const machine = await findMachine(path, this.#vmrun.platform).catch(() => undefined);
       watching.notice((machine ?? machineAt(path, this.#vmrun.platform)).nativeId);
     }
   }

@@ -1,15 +1,17 @@
 import type { Capabilities, CreateVm, DeleteVm, DriverVm, HostStatus, NativeId, StopVm } from '@polyvirt/contracts';
 import {
+  gibOf,
   ProblemGuard,
   type Effect,
   type HypervisorDriver,
+  type ListedVm,
   type Made,
   type OperationContext,
   type Outcome,
 } from '@polyvirt/hypervisor';
 import { VncConsole, VncPorts } from './console.ts';
-import { DiskTool, GIB } from './disks/disk-tool.ts';
-import { disksUsedBy } from './disks/disk-users.ts';
+import { DiskTool } from './disks/disk-tool.ts';
+import { filesUsedBy } from './disks/disk-users.ts';
 import { ImageLibrary } from './disks/image-library.ts';
 import { GuestTools } from './guest.ts';
 import { Discovery } from './inventory/discovery.ts';
@@ -19,17 +21,19 @@ import { PowerOffWork } from './inventory/power-off-work.ts';
 import { Running } from './inventory/running.ts';
 import { Cloning } from './lifecycle/cloning.ts';
 import { Creation } from './lifecycle/creation.ts';
+import { HardwareRules } from './lifecycle/hardware-rules.ts';
 import { Reconfiguration } from './lifecycle/reconfiguration.ts';
 import { Removal } from './lifecycle/removal.ts';
 import { MetricsSweep } from './metrics.ts';
 import { Leases } from './network/leases.ts';
 import { Networks } from './network/networks.ts';
 import { Power } from './power.ts';
-import { capabilitiesOf, probe, readProduct, type Product } from './probe.ts';
+import { capabilitiesOf, fixedCapacity, probe, readProduct, type Product } from './probe.ts';
 import { Snapshots } from './snapshots/snapshots.ts';
 import { usualPatience, type Patience } from './vmrun/achieve.ts';
 import { usualPlaces, type Places, type Platform } from './vmrun/installation.ts';
 import { toProblem } from './vmrun/vmrun.problems.ts';
+import type { Timer } from './vmrun/timer.ts';
 import { usualDeadlines, Vmrun, type CallDeadlines } from './vmrun/vmrun.ts';
 import { withoutSecrets } from './vmx/secrets.ts';
 import { VmWatch } from './watch.ts';
@@ -56,6 +60,8 @@ export interface WorkstationDriverOptions {
   readonly maxCalls?: number | undefined;
   readonly deadlines?: Partial<CallDeadlines> | undefined;
   readonly patience?: Partial<Patience> | undefined;
+  /** When deadlines fall; by the clock of this machine when absent. */
+  readonly timer?: Timer | undefined;
   readonly qemuImg?: string | undefined;
   /** Environment of the programs; that of the agent when absent. */
   readonly env?: NodeJS.ProcessEnv | undefined;
@@ -106,6 +112,7 @@ export class WorkstationDriver implements HypervisorDriver {
       maxCalls: options.maxCalls ?? usualMaxCalls,
       codePage: options.codePage ?? usualCodePage,
       env: options.env,
+      timer: options.timer,
     });
     // A host that does not answer is the business of `probe`.
     await vmrun.look(['list']).catch(() => undefined);
@@ -127,9 +134,10 @@ export class WorkstationDriver implements HypervisorDriver {
       inventoryFile: places.inventory,
     });
     const powerOffWork = new PowerOffWork(vmrun, disks);
-    const machines = new Machines({ discovery, running, leases, powerOffWork });
+    const machines = new Machines({ discovery, running, leases, powerOffWork, codePage: vmrun.codePage });
     const networks = new Networks(vmrun);
     const images = new ImageLibrary(options.imageFolder, disks);
+    const rules = new HardwareRules({ machines, networks, capacity: fixedCapacity });
     const ports = new VncPorts();
     const power = new Power({ vmrun, machines, running, powerOffWork, ports, leases, patience });
     const snapshots = new Snapshots({ vmrun, machines, power, patience });
@@ -152,12 +160,12 @@ export class WorkstationDriver implements HypervisorDriver {
     this.#disks = disks;
     this.#power = guard.facet(power);
     this.#creation = guard.facet(
-      new Creation({ vmrun, machines, discovery, images, networks, disks, power, cloning, settings }),
+      new Creation({ vmrun, machines, discovery, images, rules, disks, power, cloning, settings }),
     );
     this.#removal = guard.facet(new Removal({ vmrun, machines, snapshots, patience }));
 
     this.suspend = this.#power;
-    this.reconfigure = guard.facet(new Reconfiguration({ vmrun, machines, networks, disks, powerOffWork }));
+    this.reconfigure = guard.facet(new Reconfiguration({ vmrun, machines, rules, disks, powerOffWork }));
     this.clone = capabilities.clone.available ? guard.facet(cloning) : undefined;
     this.snapshots = capabilities.snapshots.available ? guard.facet(snapshots) : undefined;
     this.metrics = capabilities.metrics.available
@@ -183,7 +191,7 @@ export class WorkstationDriver implements HypervisorDriver {
             format: 'vmx' as const,
             // It goes over the bus and into the archive.
             text: withoutSecrets(await machines.configuration(machine)).text(),
-            files: [...new Set([machine.vmx, ...named, ...(await disksUsedBy(machine, machines))])],
+            files: [...new Set([machine.vmx, ...named, ...(await filesUsedBy(machine, machines))])],
           };
         }),
     };
@@ -197,10 +205,11 @@ export class WorkstationDriver implements HypervisorDriver {
       capabilities: this.#capabilities,
       vmFolder: this.#vmFolder,
       hasQemuImg: () => this.#disks.hasQemuImg(),
+      inventoryNotes: () => this.#machines.notes(),
     });
   }
 
-  list(): Promise<DriverVm[]> {
+  list(): Promise<ListedVm[]> {
     return guard.run(() => this.#machines.list());
   }
 
@@ -253,7 +262,7 @@ export class WorkstationDriver implements HypervisorDriver {
         const name = await this.#machines.nameOf(machine).catch(() => stemOf(vmx));
         // Of a disk that cannot be read the size is not known, and so neither is that of all.
         const bytes = await this.#sizeOf(machine).catch(() => undefined);
-        return { nativeId, name, ...(bytes !== undefined && { sizeGiB: bytes / GIB }) };
+        return { nativeId, name, ...(bytes !== undefined && { sizeGiB: gibOf(bytes) }) };
       }),
     );
     return shown.sort((one, other) => one.name.localeCompare(other.name));

@@ -90,6 +90,8 @@ const numbers: BadRequest[] = [
   ...[0, 15, -64, 64.5, '64', 16_777_217, null, {}].map((memoryMiB) =>
     create(invalid, `memoryMiB ${JSON.stringify(memoryMiB)}`, { memoryMiB }),
   ),
+  create('507 insufficient-capacity', 'more CPUs than the host has', { cpus: 65 }),
+  create('507 insufficient-capacity', 'more memory than the host has', { memoryMiB: 9_999_999 }),
 ];
 
 const disk = (expected: BadRequest['expected'], what: string, ...disks: unknown[]) =>
@@ -122,6 +124,30 @@ const devices: BadRequest[] = [
   nic(invalid, 'a MAC address that is none', { network: 'default', mac: 'not-a-mac' }),
   nic(invalid, 'a MAC address with a byte too many', { network: 'default', mac: '52:54:00:00:00:00:00' }),
   nic(invalid, 'a fixed address where none can be had', { network: 'isolated', address: '10.0.0.5' }),
+  ...Object.entries({
+    'the address of the network': '10.77.0.0',
+    'the broadcast address': '10.77.255.255',
+    'the gateway': '10.77.0.1',
+    'an address outside the network': '192.168.122.77',
+    'an address of the other family': 'fd00::5',
+  }).map(([what, address]) => nic(invalid, what, { network: 'default', address })),
+  ...Object.entries({
+    'a multicast MAC address': '01:00:5e:00:00:01',
+    'the broadcast MAC address': 'FF:FF:FF:FF:FF:FF',
+    'a MAC address of zeros': '00:00:00:00:00:00',
+  }).map(([what, mac]) => nic(invalid, what, { network: 'default', mac })),
+  nic(
+    invalid,
+    'one MAC address twice, in other letters',
+    { network: 'default', mac: '52:54:00:AA:00:01' },
+    { network: 'isolated', mac: '52:54:00:aa:00:01' },
+  ),
+  nic(
+    invalid,
+    'one address twice',
+    { network: 'default', address: '10.77.9.9' },
+    { network: 'default', address: '10.77.9.9' },
+  ),
   nic(invalid, 'more than 16', ...Array.from({ length: 17 }, () => ({ network: 'default' }))),
   nic('404 network-not-found', 'a network that is not there', { network: 'dmz' }),
   nic('404 network-not-found', 'a network with XML in its name', { network: "default'/><x" }),
@@ -136,6 +162,7 @@ const rest: BadRequest[] = [
   create(invalid, 'cloud-init without data', { cloudInit: {} }),
   create(invalid, 'cloud-init with empty data', { cloudInit: { userData: '' } }),
   create(invalid, 'cloud-init of more than 64 KiB', { cloudInit: { userData: long(65_537) } }),
+  create(invalid, 'cloud-init of more than 64 KiB in UTF-8', { cloudInit: { userData: '€'.repeat(30_000) } }),
   create(invalid, 'cloud-init as text', { cloudInit: '#cloud-config' }),
   create(invalid, 'start as text', { start: 'yes' }),
   create(invalid, 'start as a number', { start: 1 }),

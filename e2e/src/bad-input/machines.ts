@@ -105,6 +105,26 @@ const edits: BadRequest[] = [
   body('404 device-not-found', 'edit: an interface that is not there', 'PATCH /vms/{stopped}', {
     removeNics: ['52:54:00:00:00:01'],
   }),
+  body(invalid, 'edit: one disk twice', 'PATCH /vms/{stopped}', {
+    disks: [
+      { device: 'vda', sizeGiB: 20 },
+      { device: 'vda', sizeGiB: 30 },
+    ],
+  }),
+  body(invalid, 'edit: one interface removed twice', 'PATCH /vms/{stopped}', {
+    removeNics: ['52:54:00:00:00:01', '52:54:00:00:00:01'],
+  }),
+  body(invalid, 'edit: one MAC address added twice', 'PATCH /vms/{stopped}', {
+    addNics: [
+      { network: 'default', mac: '52:54:00:aa:00:02' },
+      { network: 'default', mac: '52:54:00:AA:00:02' },
+    ],
+  }),
+  body(invalid, 'edit: an interface at the gateway', 'PATCH /vms/{stopped}', {
+    addNics: [{ network: 'default', address: '10.77.0.1' }],
+  }),
+  body('507 insufficient-capacity', 'edit: more CPUs than the host has', 'PATCH /vms/{stopped}', { cpus: 1_000 }),
+  bad('409 wrong-state', 'metrics of a VM that is off', 'GET /vms/{stopped}/metrics'),
   body('404 network-not-found', 'edit: a network that is not there', 'PATCH /vms/{stopped}', {
     addNics: [{ network: 'dmz' }],
   }),

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { expect } from '@jest/globals';
 import type { Client, components } from '@polyvirt/api-client';
 import { requireSuccess } from '@polyvirt/api-client';
 import { eventually } from '@polyvirt/bus/testing';
@@ -45,6 +46,9 @@ export class World {
   readonly #places = new Map<string, string>();
   readonly #credentials = new Map<Who, string>();
 
+  /** What it was like at the last look, as long as nothing was done since then that may change it. */
+  #known: object | undefined;
+
   private constructor(private readonly stack: Stack) {}
 
   static async of(stack: Stack): Promise<World> {
@@ -72,6 +76,22 @@ export class World {
     return found;
   }
 
+  /** Does something, and throws when it has changed anything. */
+  async unchangedBy<Result>(work: () => Promise<Result>): Promise<Result> {
+    const before = this.#known ?? (await this.look());
+    this.forget();
+    const result = await work();
+    const after = await this.look();
+    expect(after).toEqual(before);
+    this.#known = after;
+    return result;
+  }
+
+  /** Something else changes it. */
+  forget(): void {
+    this.#known = undefined;
+  }
+
   /** All that a request could change: machines, operations, people, tokens, and what was sent to agents. */
   async look(): Promise<object> {
     const { admin, bus } = this.stack;
@@ -90,13 +110,6 @@ export class World {
       tokens: tokens.data.items.map(({ lastUsedAt: _, ...token }) => token),
       commands: state.last_seq,
     };
-  }
-
-  /** Ends the operation that keeps a machine busy. */
-  async release(): Promise<void> {
-    const { admin } = this.stack;
-    const params = { path: { operationId: this.placeOf('runningOperation') }, header: { Prefer: 'wait=20' } };
-    await admin.POST('/api/v1/operations/{operationId}/cancel', { params });
   }
 
   async #makeMachines(): Promise<void> {
@@ -120,7 +133,7 @@ export class World {
       make('away', { host: 'fake-c' }),
     ]);
     this.#places.set('foreign', `fake-b~${stopped.nativeId}`);
-    this.#places.set('mac', stopped.nics[0]!.mac);
+    this.#places.set('mac', stopped.nics[0]!.mac!);
     await power(admin, paused.id, 'pause');
     await power(admin, this.placeOf('suspended'), 'suspend');
     const params = { path: { vmId: this.placeOf('snapshotted') }, header: { Prefer: 'wait=20' } };

@@ -85,6 +85,13 @@ export class KvmBelongings {
     });
   }
 
+  /** The address with this last number in the network of all. */
+  async addressAt(last: number): Promise<string> {
+    const own = /<ip address='([\d.]+)'/.exec(await virsh('net-dumpxml', network))?.[1];
+    if (own === undefined) throw new Error(`the network ${network} has no address`);
+    return `${own.slice(0, own.lastIndexOf('.'))}.${last}`;
+  }
+
   /** Whether the network keeps an address for a machine. */
   async isReserved(address: string): Promise<boolean> {
     return [...(await reservations()).values()].includes(address);

@@ -25,7 +25,7 @@ export interface StackOptions {
 /** `nats-server`, `gateway`, `gateway-2`, `organizer` or `agent-<host>`. */
 export type ServiceName = string;
 
-const readyWithinMs = 60_000;
+const readyWithinMs = 120_000;
 const password = () => randomBytes(18).toString('base64url');
 
 /** Everything that makes up Polyvirt, on real components, each service a process of its own. */
@@ -38,6 +38,7 @@ export class Stack {
   readonly kvm = new KvmBelongings(this.prefix);
   readonly archives: string;
   #nats: NatsServer | undefined;
+  #natsRuns = true;
   #bus: Bus | undefined;
   #admin: Client | undefined;
   readonly #services = new Map<ServiceName, ServiceProcess>();
@@ -116,15 +117,17 @@ export class Stack {
 
   /** Ends a service and resolves when its process is gone. */
   async kill(name: ServiceName, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    if (name !== 'nats-server') await this.service(name).end(signal);
-    else if (signal === 'SIGKILL') await this.nats.kill();
+    if (name !== 'nats-server') return await this.service(name).end(signal);
+    this.#natsRuns = false;
+    if (signal === 'SIGKILL') await this.nats.kill();
     else await this.nats.stop();
   }
 
   /** Starts a service again, and does not wait until it is ready. */
   async launch(name: ServiceName): Promise<void> {
-    if (name === 'nats-server') await this.nats.start();
-    else await this.service(name).start();
+    if (name !== 'nats-server') return await this.service(name).start();
+    await this.nats.start();
+    this.#natsRuns = true;
   }
 
   /** Ends a service if it runs, starts it again and resolves when it is ready. */
@@ -143,6 +146,18 @@ export class Stack {
     await Promise.race([readiness, this.firstDeath()]);
   }
 
+  /** Names of the services that run. */
+  get running(): ServiceName[] {
+    return [...(this.#natsRuns ? ['nats-server'] : []), ...this.#running.map(({ name }) => name)];
+  }
+
+  /** Starts those of the services again that do not run. */
+  async revive(names: readonly ServiceName[]): Promise<void> {
+    const dead = names.filter((name) => !this.running.includes(name));
+    for (const name of dead) await this.launch(name);
+    if (dead.length > 0) await this.ready();
+  }
+
   /** Rejects when one of the services that run now ends. */
   async firstDeath(): Promise<never> {
     return Promise.race(this.#running.map((service) => service.death()));
@@ -158,6 +173,14 @@ export class Stack {
   /** Arms faults in a fake agent, in place of those before. */
   async fail(host: string, ...faults: Fault[]): Promise<void> {
     await this.service(`agent-${host}`).tell({ faults });
+  }
+
+  /** Disarms the faults of all fake agents that run. */
+  async disarm(): Promise<void> {
+    const fakes = this.options.agents.filter(
+      ({ kind, id }) => kind === 'fake' && this.service(`agent-${id}`).isRunning,
+    );
+    await Promise.all(fakes.map(({ id }) => this.fail(id)));
   }
 
   /** A fake host as another tool would see it. Close it at the end. */

@@ -1,17 +1,29 @@
 import { afterAll, beforeAll, it } from '@jest/globals';
 import { Stack, type StackOptions } from './stack.ts';
 
-const startWithinMs = 120_000;
-const storyWithinMs = 60_000;
+const startWithinMs = 300_000;
+/** For one that hangs, on the slowest machine. */
+const storyWithinMs = 180_000;
 
-/** Tells one thing a user does with a stack; a failure shows the logs of all services. */
+/**
+ * Tells one thing a user does with a stack; a failure shows the logs of all services. The next story finds no fault armed, and
+ * every service that runs now, however this one ends.
+ */
 export type Story = (name: string, tell: (stack: Stack) => Promise<void>, withinMs?: number) => void;
 
-/** Starts a stack for the stories of a file and removes it at the end. */
-export function storiesOn(options: StackOptions | (() => Promise<StackOptions>)): Story {
+/** Starts a stack for the stories of a file, prepares what all of them look at, and removes it at the end. */
+export function storiesOn(
+  options: StackOptions | (() => Promise<StackOptions>),
+  prepare: (stack: Stack) => Promise<void> = async () => undefined,
+): Story {
   let stack: Stack | undefined;
   beforeAll(async () => {
     stack = await Stack.start(typeof options === 'function' ? await options() : options);
+    try {
+      await prepare(stack);
+    } catch (error) {
+      throw await stack.explain(error);
+    }
   }, startWithinMs);
   afterAll(async () => {
     await stack?.stop();
@@ -21,10 +33,15 @@ export function storiesOn(options: StackOptions | (() => Promise<StackOptions>))
       name,
       async () => {
         if (!stack) throw new Error('the stack did not start');
+        const running = stack.running;
         try {
           await tell(stack);
         } catch (error) {
-          throw await stack.explain(error);
+          const told = await stack.explain(error);
+          await stack.revive(running);
+          throw told;
+        } finally {
+          await stack.disarm();
         }
       },
       withinMs,

@@ -30,6 +30,7 @@ import { MetricsSweeper } from './metrics/metrics-sweeper.ts';
 import { commandOf, JournalEntry } from './operation/journal-entry.ts';
 import { OperationRunner } from './operation/operation-runner.ts';
 import type { AgentConfig } from './settings.ts';
+import { timesOf, type AgentTimes } from './times.ts';
 
 export interface AgentOptions {
   readonly driver: HypervisorDriver;
@@ -38,9 +39,10 @@ export interface AgentOptions {
   readonly version: string;
   /** Called when another agent turns out to have been there first; this one has to be stopped. */
   readonly onSecond?: (error: SecondAgentError) => void;
+  /** Other times than those of production, for tests. */
+  readonly times?: Partial<AgentTimes> | undefined;
 }
 
-const probeEveryMs = 5_000;
 /** How long what was let go of may take to notice. */
 const letGoWithinMs = 2_000;
 
@@ -107,21 +109,23 @@ export class Agent {
     this.#bus = bus;
     this.#end = new AbortController();
     const { signal } = this.#end;
+    const times = { ...timesOf(config), ...options.times };
     this.inventory = new Inventory(bus, stores.inventory, driver, identity, signal);
     const notes = () => unreadableNotes(this.inventory.records().filter(({ unreadable }) => unreadable !== undefined));
-    this.#keeper = new HostKeeper(bus, stores.hosts, driver, identity, signal, notes);
+    this.#keeper = new HostKeeper(bus, stores.hosts, driver, identity, signal, times.probeWithinMs, notes);
     this.operations = new OperationRunner({
       bus,
       journal: stores.journal,
       inventory: this.inventory,
       identity,
       whenHealthy: () => this.#keeper.whenHealthy(),
+      patience: times.patience,
       capacity: () => this.#keeper.capacity,
       signal,
     });
-    this.#heartbeat = new HeartbeatSender(bus, identity, () => this.#keeper.health);
-    this.#watcher = new Watcher(driver, this.inventory, signal);
-    this.#sweeper = new MetricsSweeper(bus, driver, identity, signal, config.metricsSeconds * 1_000);
+    this.#heartbeat = new HeartbeatSender(bus, identity, () => this.#keeper.health, times.heartbeatEveryMs);
+    this.#watcher = new Watcher(driver, this.inventory, signal, times.calmMs);
+    this.#sweeper = new MetricsSweeper(bus, driver, identity, signal, times.metricsEveryMs);
     this.#consoles = new Consoles(bus, driver, identity);
     this.#server = new JetStreamServer({
       bus,
@@ -129,8 +133,8 @@ export class Agent {
       onDeadLetter: (letter) => endOperationOf(letter, identity.host, this.operations),
     });
     this.#beats = [
-      new Beat('Probe', probeEveryMs, () => this.#probe()),
-      new Beat('Reconciliation', config.reconcileSeconds * 1_000, () => this.#reconcile()),
+      new Beat('Probe', times.probeEveryMs, () => this.#probe()),
+      new Beat('Reconciliation', times.reconcileEveryMs, () => this.#reconcile()),
     ];
   }
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import { eventually } from '@polyvirt/bus/testing';
+import { eventually, type NatsServer } from '@polyvirt/bus/testing';
 import { identifyAgent } from '@polyvirt/contracts';
 import { ask } from '@polyvirt/bus';
 import { FakeHost } from '@polyvirt/hypervisor';
@@ -11,13 +11,13 @@ import { AgentBench, host } from './testing/agent-bench.ts';
 import { AgentChild } from './testing/agent-child.ts';
 
 describe('the process of an agent', () => {
-  let bench: AgentBench;
+  let bench: AgentBench<NatsServer>;
   let folder: string;
   const children: AgentChild[] = [];
 
   beforeEach(async () => {
     Logger.overrideLogger(false);
-    bench = await AgentBench.open();
+    bench = await AgentBench.openAlone();
     folder = mkdtempSync(join(tmpdir(), 'polyvirt-agent-'));
   });
   afterEach(async () => {

@@ -33,14 +33,19 @@ export interface Permissions {
 /** User name of an agent on the bus. */
 export const agentUser = (host: HostId) => `agent-${host}`;
 
-export const authorizationFor = (services: readonly BusService[]): BusUser[] =>
+/** `prefix` goes in front of every user name: those of a server are unique, also over its accounts. */
+export const authorizationFor = (services: readonly BusService[], prefix = ''): BusUser[] =>
   services.map((service) => {
-    const user = service.service === 'agent' ? agentUser(service.host) : service.service;
+    const user = prefix + (service.service === 'agent' ? agentUser(service.host) : service.service);
     return { user, password: service.password, permissions: permissionsOf(service, user) };
   });
 
 /** The `authorization` block of a nats-server configuration file. Passwords are in it: mode 0600. */
-export function renderAuthorization(users: readonly BusUser[]): string {
+export const renderAuthorization = (users: readonly BusUser[]): string =>
+  ['authorization {', renderUsers(users), '}', ''].join('\n');
+
+/** The users of such a block, or of an account. */
+export function renderUsers(users: readonly BusUser[]): string {
   const lines = users.map(({ user, password, permissions: { publish, subscribe, replies } }) => {
     const fields = [
       `publish: { allow: ${list(publish)} }`,
@@ -57,7 +62,7 @@ export function renderAuthorization(users: readonly BusUser[]): string {
       '    }',
     ].join('\n');
   });
-  return ['authorization {', '  users: [', ...lines, '  ]', '}', ''].join('\n');
+  return ['  users: [', ...lines, '  ]'].join('\n');
 }
 
 const quote = (text: string) => JSON.stringify(text);

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -116,19 +115,6 @@ describe('readConfig', () => {
     }
     expect(config.jwtSecret).toBe('long enough');
   });
-});
-
-it('exits with 78 when the configuration is not valid', () => {
-  const program = `
-    import { defineConfig, busSettings, loadConfig } from ${JSON.stringify(new URL('./index.ts', import.meta.url).href)};
-    loadConfig(defineConfig({ ...busSettings }));`;
-  const ended = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
-    env: { POLYVIRT_LOG_LEVEL: 'loud', POLYVIRT_WRONG: '1' },
-    encoding: 'utf8',
-  });
-  expect(ended.status).toBe(78);
-  expect(ended.stderr).toContain('POLYVIRT_LOG_LEVEL');
-  expect(ended.stderr).toContain('POLYVIRT_WRONG');
 });
 
 it('refuses two settings with one variable', () => {

@@ -32,6 +32,7 @@ export * from './vm/vm-create.ts';
 export * from './vm/vm-delete.ts';
 export * from './vm/vm-edit.ts';
 export * from './vm/vm-events.ts';
+export * from './vm/vm-hindrances.ts';
 export * from './vm/vm-list.ts';
 export * from './vm/vm-power.ts';
 export * from './vm/vm-queries.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { type z } from 'zod';
 
 /**
  * Demands that no two items of a list have the same key, and points to the second. `field` is where in the item the key

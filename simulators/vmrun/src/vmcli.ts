@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import { asRefusal } from './command-line/host-errors.ts';
 import { printLines } from './command-line/output.ts';
 import { runProgram } from './command-line/program.ts';
@@ -37,13 +36,8 @@ async function answer(session: Session, argv: string[]): Promise<string[]> {
   const [module = '', command = ''] = words.filter((word) => word !== vmx).map((word) => word.toLowerCase());
   if (vmx === undefined) throw new CliFailure('VMX : a .vmx file is needed');
   const local = session.paths.local(vmx);
-  const faults = new FaultPlan(
-    session.settings.faults,
-    `vmcli ${module}`,
-    [vmx, local],
-    session.registry.own('fault-counts'),
-  );
-  await delay(session.knobs.latencyMs['vmcli'] ?? session.knobs.latencyMs['*'] ?? 0);
+  const faults = new FaultPlan(session, `vmcli ${module}`, [vmx, local]);
+  await session.clock.pass(session.knobs.latencyMs['vmcli'] ?? session.knobs.latencyMs['*'] ?? 0);
   for (const moment of ['before', 'halfway', 'after'] as const) await faults.reach(moment);
   if (!existsSync(local)) throw new CliFailure(`VMX : '${vmx}' does not exist!`);
   if (module !== 'power' || command !== 'query') throw new CliFailure(`vmcli: '${module} ${command}' is not supported`);

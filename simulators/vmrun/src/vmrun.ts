@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { parseArguments, type ParsedArguments } from './command-line/arguments.ts';
 import type { Answer, Call, Outcome } from './command-line/call.ts';
 import { findCommand, type CommandEntry } from './command-line/command-table.ts';
@@ -10,6 +9,7 @@ import { printLines } from './command-line/output.ts';
 import { runProgram } from './command-line/program.ts';
 import type { Session } from './host/session.ts';
 import { FaultPlan, forever } from './knobs/fault-plan.ts';
+import { noteStruck } from './knobs/struck.ts';
 
 type Command = Extract<ParsedArguments, { kind: 'command' }>;
 
@@ -18,7 +18,11 @@ export function main(argv: string[]): Promise<void> {
   return runProgram(async (session) => {
     const parsed = parseArguments(argv);
     const answer = await (isHandedOver(session, parsed) ? handOver(argv) : answerTo(session, parsed));
-    if (answer.isHanging) await forever();
+    if (answer.isHanging) {
+      const command = parsed.kind === 'command' ? (findCommand(parsed.command)?.name ?? '') : '';
+      noteStruck(session.registry, { command, kind: 'hang', at: 'after' });
+      await forever();
+    }
     await printLines(answer.lines, session.knobs);
     return answer.exit ?? 0;
   });
@@ -53,9 +57,8 @@ async function perform(session: Session, { flags, command, parameters }: Command
   const vmx = entry.on === 'vm' ? parameters[0] : undefined;
   if (entry.on === 'vm' && vmx === undefined) throw new Refusal(['Error: No Vm name provided']);
   const paths = vmx === undefined ? [] : [vmx, session.paths.local(vmx)];
-  const counts = session.registry.own('fault-counts');
-  const faults = new FaultPlan(session.settings.faults, entry.name, paths, counts, { isWorker });
-  await delay(latencyOf(session, entry, paths));
+  const faults = new FaultPlan(session, entry.name, paths, { isWorker });
+  await session.clock.pass(latencyOf(session, entry, paths));
   await faults.reach('before');
   if (!entry.changes) await faults.reach('halfway');
   const halfway = () => faults.reach('halfway');

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { printBytes, printLines } from './command-line/output.ts';
 import { runProgram } from './command-line/program.ts';
 import { DiskError } from './disks/disk-error.ts';
@@ -33,11 +32,11 @@ export function main(argv: string[]): Promise<void> {
 }
 
 async function operate(session: Session, request: DiskRequest): Promise<void> {
-  const { knobs, settings, paths, registry } = session;
+  const { knobs, paths, clock } = session;
   const name = `vmware-vdiskmanager ${request.operation}`;
   const disks = request.disks.flatMap((disk) => [disk, paths.local(disk)]);
-  const faults = new FaultPlan(settings.faults, name, disks, registry.own('fault-counts'), { refusalOf: failureOf });
-  await delay(knobs.latencyMs[name] ?? knobs.latencyMs['*'] ?? 0);
+  const faults = new FaultPlan(session, name, disks, { refusalOf: failureOf });
+  await clock.pass(knobs.latencyMs[name] ?? knobs.latencyMs['*'] ?? 0);
   await faults.reach('before');
   const report = await performDiskOperation(session, request, () => faults.reach('halfway'));
   await faults.reach('halfway');

@@ -20,6 +20,7 @@ function report(rows: readonly ReportRow[], capabilities = {}, simulated = false
       notes: [],
     } as unknown as ConformanceReport['status'],
     rows,
+    states: [],
   };
 }
 

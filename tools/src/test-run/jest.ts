@@ -1,63 +1,87 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { npmProgram } from '../npm-program.ts';
 import { root } from '../places.ts';
-import { foreground } from './foreground.ts';
+import type { JestMessage } from './jest-messages.ts';
 import { failure, type Outcome } from './outcome.ts';
+import type { Progress } from './progress.ts';
+import { runProgram } from './program.ts';
+import type { Part } from './report.ts';
 import { hasFiles, type Suite } from './suites.ts';
-
-/** The part of `jest --json` that counts. */
-interface JestResult {
-  numPassedTests: number;
-  numFailedTests: number;
-  numPendingTests: number;
-  numTodoTests: number;
-  /** Files that failed before or after their tests. */
-  numRuntimeErrorTestSuites: number;
-}
 
 /** Jest's default is below the temporary files, which do not last. */
 const CACHE = join(root, 'node_modules/.cache/jest');
 const EXIT_PATIENCE_MS = 30_000;
+/** Of what Jest printed, when nothing else tells why it ended. */
+const LAST_LINES = 40;
 
-/** Runs one suite; `env` reaches every process it starts. */
-export async function runSuite(suite: Suite, env: NodeJS.ProcessEnv, jestArgs: readonly string[]): Promise<Outcome> {
-  if (!(await hasFiles(suite))) return { passed: 0, failed: 0, note: 'it has no test files' };
-  const folder = await mkdtemp(join(tmpdir(), 'jest-result-'));
-  const resultFile = join(folder, 'result.json');
-  try {
-    const args = ['--selectProjects', suite.name, '--json', '--outputFile', resultFile, '--cacheDirectory', CACHE];
-    const workers = suite.inBand ? ['--runInBand'] : ['--maxWorkers', '100%'];
-    const end = await foreground(npmProgram('jest'), [...args, ...workers, ...jestArgs], {
-      env: { ...env, NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning' },
-      timeoutMs: suite.timeoutMinutes * 60_000,
-      // Jest waits for ever for what a test has left open.
-      isStuck: async () =>
-        Date.now() - ((await stat(resultFile).catch(() => undefined))?.mtimeMs ?? Infinity) > EXIT_PATIENCE_MS,
-    });
-    const text = await readFile(resultFile, 'utf8').catch(() => undefined);
-    const counted = text === undefined ? undefined : outcomeOf(JSON.parse(text) as JestResult);
-    if ('killed' in end && end.killed === 'timeout')
-      return failure(`not finished after ${suite.timeoutMinutes} minutes`);
-    if (counted === undefined) return failure('Jest ended without a result');
-    if ('killed' in end) return plusFailure(counted, 'something the tests left open kept Jest from exiting');
-    if (counted.passed + counted.failed === 0) return failure('no test matched');
-    if (end.code !== 0 && counted.failed === 0) return plusFailure(counted, `Jest exited with ${end.code}`);
-    return counted;
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+export interface SuiteRun {
+  /** Files at once. */
+  workers: number;
+  /** More arguments of Jest. */
+  args: readonly string[];
+  /** Reaches every process that the suite starts. */
+  env: NodeJS.ProcessEnv;
+  /** Starts the pinned Node, such as `taskset -c 0`. */
+  launcher?: readonly string[];
+  /** Only some of its tests are wanted: those left out are no news. */
+  isPartial: boolean;
+  part: Part;
+  output: (line: string) => void;
 }
 
-/** What Jest's result means for the totals. A file that could not run is one failure. */
-export function outcomeOf(result: JestResult): Outcome {
-  const skipped = result.numPendingTests + result.numTodoTests;
-  return {
-    passed: result.numPassedTests,
-    failed: result.numFailedTests + result.numRuntimeErrorTestSuites,
-    ...(skipped > 0 ? { skipped } : {}),
-  };
+/** Runs one suite. */
+export async function runSuite(suite: Suite, run: SuiteRun): Promise<Outcome> {
+  const { part } = run;
+  const { progress } = part;
+  if (!(await hasFiles(suite))) return { passed: 0, failed: 0, note: 'it has no test files' };
+  let endedAt: number | undefined;
+  const lastLines: string[] = [];
+  const end = await runProgram(
+    npmProgram('jest'),
+    [
+      ...['--selectProjects', suite.name, '--cacheDirectory', CACHE, '--maxWorkers', String(run.workers)],
+      ...['--reporters', join(import.meta.dirname, 'jest-reporter.ts')],
+      ...run.args,
+    ],
+    {
+      env: { ...run.env, NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning' },
+      timeoutMs: suite.timeoutMinutes * 60_000,
+      output: (line) => {
+        lastLines.push(line);
+        if (lastLines.length > LAST_LINES) lastLines.shift();
+        run.output(line);
+      },
+      message: (received) => {
+        const message = received as JestMessage;
+        progress.take(message);
+        if (message.kind === 'failing') part.failing(message.test);
+        else if (message.kind === 'file' && message.failure !== undefined) part.explain(message.failure);
+        else if (message.kind === 'end') endedAt = Date.now();
+      },
+      // Jest waits for ever for what a test has left open.
+      isStuck: () => endedAt !== undefined && Date.now() - endedAt > EXIT_PATIENCE_MS,
+      ...(run.launcher ? { launcher: run.launcher } : {}),
+    },
+  );
+  const outcome = outcomeOf(progress, run.isPartial);
+  if ('killed' in end && end.killed === 'timeout')
+    return plusFailure(outcome, `not finished after ${suite.timeoutMinutes} minutes`);
+  // With --passWithNoTests.
+  if (progress.files === undefined && 'code' in end && end.code === 0)
+    return { passed: 0, failed: 0, note: 'no test file matched' };
+  if (!progress.hasEnded) {
+    part.explain(lastLines.join('\n'));
+    return plusFailure(outcome, progress.files === undefined ? 'Jest has run nothing' : 'Jest ended without a result');
+  }
+  if ('killed' in end) return plusFailure(outcome, 'something the tests left open kept Jest from exiting');
+  if (outcome.passed + outcome.failed === 0) return failure('no test matched');
+  if (end.code !== 0 && outcome.failed === 0) return plusFailure(outcome, `Jest exited with ${end.code}`);
+  return outcome;
+}
+
+function outcomeOf({ outcome }: Progress, isPartial: boolean): Outcome {
+  const { passed, failed } = outcome;
+  return isPartial ? { passed, failed } : outcome;
 }
 
 function plusFailure(outcome: Outcome, note: string): Outcome {

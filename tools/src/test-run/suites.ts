@@ -1,6 +1,6 @@
 import { glob } from 'node:fs/promises';
-import { root } from '../places.ts';
 import type { Purpose } from '../machine/packages.ts';
+import { root } from '../places.ts';
 
 /** One Jest project of jest.config.mjs. */
 export interface Suite {
@@ -11,21 +11,33 @@ export interface Suite {
   needs: readonly Purpose[];
   /** It runs programs from `dist/`, so that everything has to be built first. */
   built?: true;
-  /** One file after the other; otherwise each core has one. */
-  inBand?: true;
+  /** How many cores one of its workers keeps busy while it runs, with everything that its tests start. */
+  load: number;
+  /** How many files may run at once; by default as many as there is room for. */
+  workers?: number;
+  /** How long it takes alone on two cores, in seconds: what takes longest starts first. Only a hint. */
+  seconds: number;
   /** When it takes longer it hangs. */
   timeoutMinutes: number;
 }
 
-/** In the order they run: what fails fast comes first. */
 export const SUITES: readonly Suite[] = [
-  { name: 'unit', ending: 'spec', needs: ['nats'], timeoutMinutes: 15 },
-  { name: 'simulator', ending: 'simulator', needs: ['kvm'], built: true, timeoutMinutes: 15 },
-  { name: 'database', ending: 'database', needs: ['database'], timeoutMinutes: 15 },
-  { name: 'libvirt', ending: 'libvirt', needs: ['kvm', 'iso'], inBand: true, timeoutMinutes: 20 },
-  { name: 'conformance', ending: 'conformance', needs: ['kvm'], built: true, timeoutMinutes: 40 },
-  { name: 'e2e', ending: 'e2e', needs: ['kvm', 'nats'], built: true, timeoutMinutes: 40 },
-  { name: 'kill', ending: 'kill', needs: ['kvm', 'nats'], built: true, timeoutMinutes: 60 },
+  { name: 'unit', ending: 'spec', needs: [], load: 1, seconds: 25, timeoutMinutes: 20 },
+  { name: 'service', ending: 'service', needs: ['nats'], load: 0.8, seconds: 75, timeoutMinutes: 30 },
+  { name: 'simulator', ending: 'simulator', needs: ['kvm'], built: true, load: 0.8, seconds: 200, timeoutMinutes: 40 },
+  { name: 'database', ending: 'database', needs: ['database'], load: 0.8, seconds: 28, timeoutMinutes: 20 },
+  { name: 'libvirt', ending: 'libvirt', needs: ['kvm', 'iso'], load: 0.6, workers: 1, seconds: 80, timeoutMinutes: 30 },
+  {
+    name: 'conformance',
+    ending: 'conformance',
+    needs: ['kvm'],
+    built: true,
+    load: 0.6,
+    seconds: 300,
+    timeoutMinutes: 60,
+  },
+  { name: 'e2e', ending: 'e2e', needs: ['kvm', 'nats'], built: true, load: 0.6, seconds: 300, timeoutMinutes: 60 },
+  { name: 'kill', ending: 'kill', needs: ['kvm', 'nats'], built: true, load: 0.6, seconds: 400, timeoutMinutes: 90 },
 ];
 
 /** Has the suite any test file yet? */

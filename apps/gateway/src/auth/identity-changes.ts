@@ -3,11 +3,10 @@ import type { Logger } from 'pino';
 import type { EntityManager } from 'typeorm';
 import { Database } from '../database/database.ts';
 import { LOGGER } from '../logger.ts';
+import { TIMES, type GatewayTimes } from '../times.ts';
 import { IdentityRevisionEntity } from './identity-revision.entity.ts';
 
 const row = { id: 1 };
-/** How long another gateway may go on trusting a credential that was revoked here. */
-const pollMs = 1_000;
 
 /**
  * Tells when a credential may have lost its worth. In this process at once; gateways that share the database see the
@@ -17,19 +16,25 @@ const pollMs = 1_000;
 export class IdentityChanges implements OnModuleInit, OnApplicationShutdown {
   private readonly database: Database;
   private readonly logger: Logger;
+  private readonly pollMs: number;
   private readonly listeners = new Set<() => void>();
   private poll: NodeJS.Timeout | undefined;
   private looking = false;
   private known = 0;
 
-  constructor(database: Database, @Inject(LOGGER) logger: Logger) {
+  constructor(
+    database: Database,
+    @Inject(LOGGER) logger: Logger,
+    @Inject(TIMES) { identityPollMs }: GatewayTimes,
+  ) {
     this.database = database;
     this.logger = logger;
+    this.pollMs = identityPollMs;
   }
 
   async onModuleInit(): Promise<void> {
     this.known = await this.read();
-    this.poll = setInterval(() => void this.look(), pollMs).unref();
+    this.poll = setInterval(() => void this.look(), this.pollMs).unref();
   }
 
   onApplicationShutdown(): void {

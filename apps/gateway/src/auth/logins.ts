@@ -4,7 +4,7 @@ import { Audit, type Actor } from '../audit/audit.ts';
 import { Database } from '../database/database.ts';
 import { RateLimits } from '../rate-limit/rate-limits.ts';
 import { UserEntity } from '../users/user.entity.ts';
-import { isPassword } from './passwords.ts';
+import { Passwords } from './passwords.ts';
 import { Sessions } from './sessions.ts';
 
 /** Where a request without a caller comes from. */
@@ -20,12 +20,14 @@ export class Logins {
   private readonly sessions: Sessions;
   private readonly limits: RateLimits;
   private readonly audit: Audit;
+  private readonly passwords: Passwords;
 
-  constructor(database: Database, sessions: Sessions, limits: RateLimits, audit: Audit) {
+  constructor(database: Database, sessions: Sessions, limits: RateLimits, audit: Audit, passwords: Passwords) {
     this.database = database;
     this.sessions = sessions;
     this.limits = limits;
     this.audit = audit;
+    this.passwords = passwords;
   }
 
   /** The answer is the same, and as slow, whether the name, the password or the account is at fault. */
@@ -34,7 +36,7 @@ export class Logins {
     const user = await this.database
       .repository(UserEntity)
       .findOneBy({ usernameKey: username.toLowerCase(), disabled: false });
-    if (!(await isPassword(password, user?.passwordHash))) {
+    if (!(await this.passwords.matches(password, user?.passwordHash))) {
       await this.audit.note(
         { ...visitor, actor: '-' },
         { action: 'auth.login', target: username, outcome: 'refused', code: 'unauthenticated' },

@@ -2,18 +2,28 @@ import { randomBytes } from 'node:crypto';
 import { compare, hash } from 'bcrypt';
 
 /** Some 250 ms on a current CPU. */
-const cost = 12;
+const productionCost = 12;
 /** bcrypt reads no more. */
 const mostBytes = 72;
 
-const nobody = hash(randomBytes(24).toString('base64'), cost);
+/** Hashes passwords, and compares with hashes. */
+export class Passwords {
+  private readonly nobody: Promise<string>;
 
-export const hashPassword = (password: string): Promise<string> => hash(password, cost);
+  /** Only tests give a lower cost; no setting does. */
+  constructor(private readonly cost = productionCost) {
+    this.nobody = hash(randomBytes(24).toString('base64'), cost);
+  }
 
-/** Takes as long for a user that does not exist (`undefined`) as for a wrong password. */
-export async function isPassword(password: string, passwordHash: string | undefined): Promise<boolean> {
-  const matches = await compare(password, passwordHash ?? (await nobody));
-  return matches && passwordHash !== undefined && Buffer.byteLength(password) <= mostBytes;
+  hash(password: string): Promise<string> {
+    return hash(password, this.cost);
+  }
+
+  /** Takes as long for a user that does not exist (`undefined`) as for a wrong password. */
+  async matches(password: string, passwordHash: string | undefined): Promise<boolean> {
+    const matches = await compare(password, passwordHash ?? (await this.nobody));
+    return matches && passwordHash !== undefined && Buffer.byteLength(password) <= mostBytes;
+  }
 }
 
 /** 32 of them: a byte falls on each with the same likelihood. */

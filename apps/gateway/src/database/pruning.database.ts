@@ -26,7 +26,7 @@ onEveryDatabase('what has had its time', (fresh) => {
   let database: Database;
 
   beforeAll(async () => {
-    house = await TestHouse.start(['kvm-a'], await fresh());
+    house = await TestHouse.start({ databaseUrl: await fresh() });
     database = house.gateway.app.get(Database);
   }, 60_000);
   afterAll(() => house.stop(), 60_000);

@@ -5,15 +5,16 @@ import type { Logger } from 'pino';
 import { Authentication } from '../auth/authentication.ts';
 import type { Caller } from '../auth/caller.decorator.ts';
 import { LOGGER } from '../logger.ts';
+import { TIMES, type GatewayTimes } from '../times.ts';
 import { EventFeed } from './event-feed.ts';
 import { eventMatcher, type EventFilter } from './event-filter.ts';
 import { defaultPace, EventStream, type CloseReason } from './event-stream.ts';
 
 /** Streams that one user may have open, on one gateway. */
 export const mostStreamsEach = 16;
-const paceEveryMs = 1_000;
-const pingEverySeconds = 15;
-const verifyEverySeconds = 5;
+/** In ticks; a tick is a second. */
+const pingEvery = 15;
+const verifyEvery = 5;
 
 interface Opening {
   readonly after: number | undefined;
@@ -34,12 +35,13 @@ export class EventStreams implements OnApplicationBootstrap, BeforeApplicationSh
   pace = defaultPace;
   private readonly clients = new Set<Client>();
   private timer: NodeJS.Timeout | undefined;
-  private seconds = 0;
+  private ticks = 0;
 
   constructor(
     private readonly feed: EventFeed,
     private readonly authentication: Authentication,
     @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(TIMES) private readonly times: GatewayTimes,
   ) {}
 
   /** How many are open. */
@@ -52,7 +54,7 @@ export class EventStreams implements OnApplicationBootstrap, BeforeApplicationSh
       for (const { stream } of this.clients) stream.notice();
     });
     this.feed.onReset(() => this.closeAll('cursor-expired'));
-    this.timer = setInterval(() => this.tick(), paceEveryMs).unref();
+    this.timer = setInterval(() => this.tick(), this.times.streamTickMs).unref();
   }
 
   /** Before the HTTP server closes, which waits for its connections. */
@@ -67,7 +69,7 @@ export class EventStreams implements OnApplicationBootstrap, BeforeApplicationSh
     const open = [...this.clients].filter((client) => client.userId === userId).length;
     if (open >= mostStreamsEach) {
       throw new ProblemError('too-many-requests', `You have ${open} event streams open; close one first.`, {
-        retryAfterSeconds: pingEverySeconds,
+        retryAfterSeconds: pingEvery,
       });
     }
     if (after !== undefined) await this.feed.requireCursor(after);
@@ -80,12 +82,12 @@ export class EventStreams implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   private tick(): void {
-    this.seconds++;
+    this.ticks++;
     for (const { stream } of this.clients) {
       stream.checkPace();
-      if (this.seconds % pingEverySeconds === 0) stream.ping();
+      if (this.ticks % pingEvery === 0) stream.ping();
     }
-    if (this.seconds % verifyEverySeconds === 0) for (const client of this.clients) void this.verify(client);
+    if (this.ticks % verifyEvery === 0) for (const client of this.clients) void this.verify(client);
   }
 
   /** A stream outlives the request that began it; it must not outlive the right to it. */

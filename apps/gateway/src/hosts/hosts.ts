@@ -17,6 +17,7 @@ import {
 import type { Logger } from 'pino';
 import { Inventory } from '../inventory/inventory.ts';
 import { LOGGER } from '../logger.ts';
+import { TIMES, type GatewayTimes } from '../times.ts';
 import { HostEvents } from './host-events.ts';
 import { Presence, type Transition } from './presence.ts';
 
@@ -34,8 +35,8 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
   private readonly listeners = new Set<HostListener>();
   private watching: Promise<void> = Promise.resolve();
   private hearing: Listener | undefined;
-  private look: NodeJS.Timeout | undefined;
-  private lookedAtMs = performance.now();
+  private timer: NodeJS.Timeout | undefined;
+  private lookedAtMs: number;
   private deafMs = 0;
 
   constructor(
@@ -43,7 +44,10 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
     private readonly inventory: Inventory,
     private readonly events: HostEvents,
     @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
+    @Inject(TIMES) private readonly times: GatewayTimes,
+  ) {
+    this.lookedAtMs = times.now();
+  }
 
   async onModuleInit(): Promise<void> {
     this.hearing = listen(this.bus, subjects.heartbeat('*'), Heartbeat, (heartbeat, subject) => {
@@ -54,11 +58,11 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
       this.watching = this.watch(caughtUp);
     });
     await Promise.all([...this.records.keys()].map((host) => this.presume(host)));
-    this.look = setInterval(() => this.lookForSilence(), lookEveryMs).unref();
+    this.timer = setInterval(() => this.lookForSilence(), lookEveryMs).unref();
   }
 
   async onModuleDestroy(): Promise<void> {
-    clearInterval(this.look);
+    clearInterval(this.timer);
     this.hearing?.close();
     this.stopping.abort();
     await this.watching;
@@ -154,8 +158,9 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
     }
   }
 
-  private lookForSilence(): void {
-    const now = performance.now();
+  /** Done every second: tells of hosts that have fallen silent. */
+  lookForSilence(): void {
+    const now = this.times.now();
     const sinceLookMs = now - this.lookedAtMs;
     this.lookedAtMs = now;
     if (!this.bus.isConnected || sinceLookMs > 3 * lookEveryMs) this.deafMs += sinceLookMs;
@@ -164,7 +169,7 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
 
   /** Stands still while this process can hear nobody, because the bus is away or it was not run: no host is to blame. */
   private clock(): number {
-    return performance.now() - this.deafMs;
+    return this.times.now() - this.deafMs;
   }
 
   private tell(transition: Transition): void {

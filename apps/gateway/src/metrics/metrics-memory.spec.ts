@@ -26,9 +26,65 @@ describe('MetricsMemory', () => {
     memory.add(batch(start), start);
     expect(memory.latest(id, start + 59_000)).toEqual(reading(start));
     expect(memory.latest(id, start + 60_000)).toBeUndefined();
-    expect([...memory.allLatest(start)]).toHaveLength(1);
     memory.forget(id);
     expect(memory.latest(id, start)).toBeUndefined();
+  });
+
+  describe('of a VM whose state changes', () => {
+    const change = (memory: MetricsMemory, state: Metrics['state'], atMs: number) =>
+      memory.note({ id, state, observedAt: new Date(atMs).toISOString() });
+
+    it('calls no reading from before the change the present, whichever comes first', () => {
+      for (const order of ['reading first', 'change first']) {
+        const memory = new MetricsMemory();
+        change(memory, 'running', start);
+        const steps = [
+          () => memory.add(batch(start + 1_000), start + 1_000),
+          () => change(memory, 'stopped', start + 1_001),
+        ];
+        for (const step of order === 'reading first' ? steps : steps.reverse()) step();
+        expect([order, memory.latest(id, start + 1_002)]).toEqual([order, undefined]);
+        const after = reading(start + 6_000, { state: 'stopped', cpuPercent: undefined });
+        memory.add(batch(start + 6_000, [after]), start + 6_000);
+        expect([order, memory.latest(id, start + 6_000)?.state]).toEqual([order, 'stopped']);
+      }
+    });
+
+    it('calls no reading of the time before a stop the present when it is started again', () => {
+      const memory = new MetricsMemory();
+      change(memory, 'running', start);
+      memory.add(batch(start + 1), start + 1);
+      change(memory, 'stopped', start + 2);
+      change(memory, 'running', start + 3);
+      expect(memory.latest(id, start + 4)).toBeUndefined();
+      memory.add(batch(start + 4), start + 4);
+      expect(memory.latest(id, start + 4)).toBeDefined();
+    });
+
+    it('takes one of the same millisecond for older', () => {
+      const memory = new MetricsMemory();
+      change(memory, 'stopped', start);
+      memory.add(batch(start), start);
+      expect(memory.latest(id, start)).toBeUndefined();
+    });
+
+    it('keeps its readings through changes of anything else, and its history through all', () => {
+      const memory = new MetricsMemory();
+      change(memory, 'running', start);
+      memory.add(batch(start + 1_000), start + 1_000);
+      change(memory, 'running', start + 2_000);
+      expect(memory.latest(id, start + 2_000)).toEqual(reading(start + 1_000));
+      change(memory, 'stopped', start + 3_000);
+      expect(memory.history(id, start, start + 60_000, 60_000)).toHaveLength(1);
+    });
+
+    it('forgets the state with the VM', () => {
+      const memory = new MetricsMemory();
+      change(memory, 'stopped', start + 60_000);
+      memory.forget(id);
+      memory.add(batch(start), start);
+      expect(memory.latest(id, start)).toEqual(reading(start));
+    });
   });
 
   it('averages a step, keeps its maximum and sums rates over devices', () => {

@@ -7,6 +7,8 @@ import {
   type MetricsBatch,
   type RollupSeries,
   type VmId,
+  type VmRecord,
+  type VmState,
 } from '@polyvirt/contracts';
 import { keepReading } from './keep-reading.ts';
 import { pointsOf, type Point } from './series.ts';
@@ -29,9 +31,8 @@ interface HostReadings {
 
 interface VmReadings {
   readonly last: Metrics;
+  observedAtMs: number;
   receivedAtMs: number;
-  /** What was read until then was read before the VM went off. */
-  lapsedMs: number;
   /** `width` values a slot; NaN is unknown. 4.3 kB a VM. */
   readonly values: Float32Array;
 }
@@ -40,6 +41,13 @@ interface VmReadings {
 @Injectable()
 export class MetricsMemory {
   private readonly hosts = new Map<HostId, HostReadings>();
+  /** By the clock of the host, as are the times of its readings. */
+  private readonly states = new Map<VmId, { state: VmState; sinceMs: number }>();
+
+  /** Notes what state a VM is in: readings from before it came into that are not the present any more. */
+  note({ id, state, observedAt }: Pick<VmRecord, 'id' | 'state' | 'observedAt'>): void {
+    if (this.states.get(id)?.state !== state) this.states.set(id, { state, sinceMs: Date.parse(observedAt) });
+  }
 
   add({ host, observedAt, readings }: MetricsBatch, nowMs: number): void {
     const known = this.hosts.get(host) ?? { steps: new Float64Array(slots).fill(-1), vms: new Map<VmId, VmReadings>() };
@@ -55,37 +63,27 @@ export class MetricsMemory {
     known.steps[slot] = step;
     for (const reading of readings) {
       if (parseVmId(reading.vmId).host !== host) continue;
+      const observedAtMs = Date.parse(reading.observedAt);
       let vm = known.vms.get(reading.vmId);
       if (!vm) {
-        vm = {
-          last: reading,
-          receivedAtMs: nowMs,
-          lapsedMs: 0,
-          values: new Float32Array(slots * width).fill(Number.NaN),
-        };
+        const values = new Float32Array(slots * width).fill(Number.NaN);
+        vm = { last: reading, observedAtMs, receivedAtMs: nowMs, values };
         known.vms.set(reading.vmId, vm);
-      } else if (reading.observedAt >= vm.last.observedAt) {
+      } else if (observedAtMs >= vm.observedAtMs) {
         keepReading(vm.last, reading);
+        vm.observedAtMs = observedAtMs;
         vm.receivedAtMs = nowMs;
       }
       seriesOf(reading, vm.values, offset);
     }
   }
 
-  /** The last reading, unless it has grown too old to be called the present, or the VM was off since. */
+  /** The last reading, unless it is too old to be called the present, or the VM has come into another state since. */
   latest(id: VmId, nowMs: number): Metrics | undefined {
     const vm = this.hosts.get(parseVmId(id).host)?.vms.get(id);
-    return vm && isPresent(vm, nowMs) ? vm.last : undefined;
-  }
-
-  /** What was read of a VM until then is history: it was off at that time. */
-  lapse(id: VmId, untilMs: number): void {
-    const vm = this.hosts.get(parseVmId(id).host)?.vms.get(id);
-    if (vm) vm.lapsedMs = Math.max(vm.lapsedMs, untilMs);
-  }
-
-  *allLatest(nowMs: number): Iterable<Metrics> {
-    for (const { vms } of this.hosts.values()) for (const vm of vms.values()) if (isPresent(vm, nowMs)) yield vm.last;
+    if (!vm || nowMs - vm.receivedAtMs >= freshMs) return undefined;
+    // Of the same millisecond nobody knows which was first.
+    return vm.observedAtMs > (this.states.get(id)?.sinceMs ?? -Infinity) ? vm.last : undefined;
   }
 
   /** Points between two times, of the steps that have readings. */
@@ -105,11 +103,9 @@ export class MetricsMemory {
 
   forget(id: VmId): void {
     this.hosts.get(parseVmId(id).host)?.vms.delete(id);
+    this.states.delete(id);
   }
 }
-
-const isPresent = ({ last, receivedAtMs, lapsedMs }: VmReadings, nowMs: number): boolean =>
-  nowMs - receivedAtMs < freshMs && Date.parse(last.observedAt) > lapsedMs;
 
 /** Writes the values of a reading that a chart draws; rates are summed over the devices that have one. */
 function seriesOf(reading: Metrics, into: Float32Array, offset: number): void {

@@ -41,9 +41,10 @@ export class VmMetrics implements OnModuleInit, OnModuleDestroy {
       if (subject === subjects.metrics(batch.host)) this.memory.add(batch, Date.now());
     });
     this.stopListening = this.inventory.onChange((id, entry) => {
-      if (!entry) this.memory.forget(id);
-      else if (!verdictOn('metrics', entry.record.state).allowed) this.memory.lapse(id, entry.observedAtMs);
+      if (entry) this.memory.note(entry.record);
+      else this.memory.forget(id);
     });
+    for (const { record } of this.inventory.vms.all()) this.memory.note(record);
   }
 
   onModuleDestroy(): void {
@@ -51,14 +52,21 @@ export class VmMetrics implements OnModuleInit, OnModuleDestroy {
     this.stopListening();
   }
 
-  /** Throws `wrong-state` if the VM is off, and `metrics-not-found` while there is no reading of one that is on. */
+  /**
+   * Throws `vm-not-found`, `wrong-state` if the VM is off, and `metrics-not-found` while there is no reading of the state that
+   * it is in.
+   */
   present(id: VmId): Metrics {
     const { host, state } = this.inventory.require(id).record;
     const verdict = verdictOn('metrics', state);
     if (!verdict.allowed) throw new ProblemError('wrong-state', `${id} has no present reading. ${verdict.reason}`);
     const metrics = this.memory.latest(id, Date.now());
     if (metrics && verdictOn('metrics', metrics.state).allowed) return metrics;
-    throw new ProblemError('metrics-not-found', `There is no reading of ${id} in the last minute. Is ${host} online?`);
+    throw new ProblemError(
+      'metrics-not-found',
+      `There is no reading of ${id} in the last minute since it is ${state}. ` +
+        `If that is new, try again in a few seconds; otherwise see whether host ${host} is online.`,
+    );
   }
 
   async history(id: VmId, query: HistoryQuery): Promise<MetricsHistory> {

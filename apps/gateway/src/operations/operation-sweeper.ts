@@ -4,12 +4,12 @@ import type { Logger } from 'pino';
 import { In, IsNull, LessThan, MoreThan, Not, type FindOptionsWhere } from 'typeorm';
 import { Database } from '../database/database.ts';
 import { LOGGER } from '../logger.ts';
+import { TIMES, type GatewayTimes } from '../times.ts';
 import { BatchEntity } from './batch.entity.ts';
 import { OperationEndings } from './operation-endings.ts';
 import { OperationEntity } from './operation.entity.ts';
 import { Operations } from './operations.ts';
 
-const everyMs = 2_000;
 /** A row that is younger is being published by the process that wrote it. */
 const unpublishedMs = 2_000;
 /** An agent that has just begun is given the time to say so. */
@@ -33,10 +33,11 @@ export class OperationSweeper implements OnApplicationBootstrap, OnModuleDestroy
     private readonly operations: Operations,
     private readonly endings: OperationEndings,
     @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(TIMES) private readonly times: GatewayTimes,
   ) {}
 
   onApplicationBootstrap(): void {
-    this.timer = setInterval(() => this.tick(), everyMs).unref();
+    this.timer = setInterval(() => this.tick(), this.times.operationSweepMs).unref();
     this.tick();
   }
 

@@ -42,7 +42,7 @@ onEveryDatabase('what gateways write', (fresh) => {
   let database: Database;
 
   beforeEach(async () => {
-    house = await TestHouse.start(['kvm-a'], await fresh());
+    house = await TestHouse.start({ databaseUrl: await fresh() });
     agent = await house.startAgent();
     database = house.gateway.app.get(Database);
     await eventually(async () => {

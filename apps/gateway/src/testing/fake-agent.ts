@@ -54,7 +54,7 @@ import {
 } from '@polyvirt/contracts';
 import { z } from 'zod';
 
-const beatMs = 500;
+const beatMs = 100;
 const healthy: Health = { status: 'healthy', detail: 'It works.' };
 
 /** Holds what reaches it until it is opened. */
@@ -130,8 +130,8 @@ export class FakeAgent {
   readonly gates = new Map<string, Gate>();
   /** Verbs that fail. */
   readonly failures = new Map<string, ProblemError>();
-  /** The console that was opened last. */
-  console: FakeConsole | undefined;
+  /** The console that was opened last of each VM. */
+  readonly consoles = new Map<NativeId, FakeConsole>();
   incarnation = 'incarnation-1';
   state: Heartbeat['state'] = 'ready';
 
@@ -173,8 +173,8 @@ export class FakeAgent {
       cancel?.();
       return { accepted: cancel !== undefined };
     });
-    this.answer(openConsole, ({ session }) => {
-      this.console = new FakeConsole(this.bus, this.host, session);
+    this.answer(openConsole, ({ nativeId, session }) => {
+      this.consoles.set(nativeId, new FakeConsole(this.bus, this.host, session));
       return { protocol: 'rfb' as const };
     });
     server.listen(() => undefined);
@@ -183,11 +183,20 @@ export class FakeAgent {
     await this.bus.connection.flush();
   }
 
+  /** Lets go of whatever a test has made it hold or refuse. */
+  relax(): void {
+    for (const gate of this.gates.values()) gate.release();
+    this.gates.clear();
+    this.failures.clear();
+  }
+
   /** Falls silent, as if killed. */
   async end(): Promise<void> {
     clearInterval(this.beat);
     for (const gate of this.gates.values()) gate.release();
     await this.server?.close();
+    // The server has all that it said by then.
+    if (!this.bus.isClosing && this.bus.isConnected) await this.bus.connection.flush();
   }
 
   hold(verb: string): Gate {

@@ -6,13 +6,24 @@ import { jest } from '@jest/globals';
 import type { ModuleMetadata } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { readConfig } from '@polyvirt/config';
-import type { Problem, Role, TokenPair } from '@polyvirt/contracts';
+import type { Problem, Role, TokenPair, User } from '@polyvirt/contracts';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import { gatewayConfig } from '../config.ts';
 import { createGateway } from '../gateway.ts';
+import type { GatewayTimes } from '../times.ts';
 
-// Passwords are slow to verify on purpose, and slower on a machine that runs other suites beside.
+// A gateway takes seconds to start on a machine that runs other suites beside.
 jest.setTimeout(60_000);
+
+/** What goes by the clock in production goes by it here as well, only sooner. */
+const quick: Partial<GatewayTimes> = {
+  identityPollMs: 50,
+  operationSweepMs: 100,
+  batchLookMs: 100,
+  streamTickMs: 50,
+};
+/** The least that bcrypt takes: in production it is slow on purpose. */
+const passwordCost = 4;
 
 export const adminPassword = 'correct horse battery';
 const jwtSecret = 'a secret of the tests, of enough length';
@@ -30,9 +41,19 @@ export interface TestGateway {
   /** Calls the API without a network; `token` becomes the bearer. */
   call<Body = unknown>(method: string, url: string, request?: CallOptions): Promise<Answer<Body>>;
   login(username?: string, password?: string): Promise<TokenPair>;
-  /** Makes a user with that role, named after it, and logs it in. */
+  /** Makes a user with that role, of a name that nobody has had, and logs it in. */
+  signUp(role: Role): Promise<SignedUp>;
+  /** The token of such a user. */
   as(role: Role): Promise<string>;
+  /** May be called more than once. */
   stop(): Promise<void>;
+}
+
+export interface SignedUp {
+  readonly id: string;
+  readonly username: string;
+  readonly token: string;
+  readonly refreshToken: string;
 }
 
 export interface CallOptions {
@@ -47,12 +68,14 @@ export interface TestGatewayOptions {
   /** Settings beside those of every test. */
   environment?: Record<string, string>;
   parts?: ModuleMetadata['imports'];
+  times?: Partial<GatewayTimes> | undefined;
 }
 
 /** A gateway of its own: a new SQLite file unless told otherwise, and no bus. */
 export async function startTestGateway({
   environment = {},
   parts = [],
+  times,
 }: TestGatewayOptions = {}): Promise<TestGateway> {
   const folder = await mkdtemp(join(tmpdir(), 'polyvirt-gateway-'));
   const databaseUrl = environment.POLYVIRT_DATABASE_URL ?? `sqlite:${join(folder, 'gateway.db')}`;
@@ -63,7 +86,7 @@ export async function startTestGateway({
     ...environment,
     POLYVIRT_DATABASE_URL: databaseUrl,
   });
-  const app = await createGateway(config, { parts });
+  const app = await createGateway(config, { parts, passwordCost, times: { ...quick, ...times } });
   await app.init();
   const server = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   await server.ready();
@@ -93,21 +116,24 @@ export async function startTestGateway({
     if (answer.status !== 200) throw new Error(`log-in of ${username}: ${answer.text}`);
     return answer.body;
   };
+  let users = 0;
+  let stopping: Promise<void> | undefined;
+  const signUp: TestGateway['signUp'] = async (role) => {
+    const username = `${role}-${(users += 1)}`;
+    const { accessToken: admin } = await login();
+    const body = { username, password: adminPassword, role };
+    const { id } = (await call<User>('POST', '/api/v1/users', { token: admin, body })).body;
+    const { accessToken: token, refreshToken } = await login(username);
+    return { id, username, token, refreshToken };
+  };
   return {
     app,
     databaseUrl,
     call,
     login,
-    as: async (role) => {
-      const { accessToken } = await login();
-      const body = { username: role, password: adminPassword, role };
-      if (role !== 'admin') await call('POST', '/api/v1/users', { token: accessToken, body });
-      return (await login(role)).accessToken;
-    },
-    stop: async () => {
-      await app.close();
-      await rm(folder, { recursive: true });
-    },
+    signUp,
+    as: async (role) => (await signUp(role)).token,
+    stop: () => (stopping ??= app.close().then(() => rm(folder, { recursive: true }))),
   };
 }
 

@@ -1,30 +1,44 @@
-import { NatsServer } from '@polyvirt/bus/testing';
+import { BusAccount, NatsServer, type Broker } from '@polyvirt/bus/testing';
 import { agentUser, type Bus, type BusService } from '@polyvirt/bus';
 import type { HostId, HostRecord, Operation, Vm } from '@polyvirt/contracts';
 import { parts } from '../app.module.ts';
+import type { GatewayTimes } from '../times.ts';
 import { FakeAgent } from './fake-agent.ts';
 import { startTestGateway, type Answer, type TestGateway } from './test-gateway.ts';
 
 const password = 'password of a test';
 
-/** A nats-server that holds everybody to their subjects, one gateway or more on one database, and agents in memory. */
-export class TestHouse {
+export interface HouseOptions {
+  readonly hosts?: readonly HostId[];
+  /** A SQLite file of its own unless told otherwise. */
+  readonly databaseUrl?: string;
+  readonly times?: Partial<GatewayTimes>;
+}
+
+/** A bus that holds everybody to their subjects, one gateway or more on one database, and agents in memory. */
+export class TestHouse<Nats extends Broker = Broker> {
   private readonly agents: FakeAgent[] = [];
   private readonly buses: Bus[] = [];
   readonly gateways: TestGateway[] = [];
   token = '';
 
-  private constructor(readonly nats: NatsServer) {}
+  private constructor(
+    readonly nats: Nats,
+    private readonly times: Partial<GatewayTimes> | undefined,
+  ) {}
 
-  static async start(hosts: readonly HostId[] = ['kvm-a'], databaseUrl?: string): Promise<TestHouse> {
-    const services: BusService[] = [
-      { service: 'admin', password },
-      { service: 'gateway', password },
-      ...hosts.map((host): BusService => ({ service: 'agent', host, password })),
-    ];
-    const nats = await NatsServer.start({ services });
-    const house = new TestHouse(nats);
-    await house.startGateway(databaseUrl);
+  static async start(options: HouseOptions = {}): Promise<TestHouse> {
+    return TestHouse.on(await BusAccount.open(servicesOf(options)), options);
+  }
+
+  /** With a nats-server of its own, for what is done to that. */
+  static async startAlone(options: HouseOptions = {}): Promise<TestHouse<NatsServer>> {
+    return TestHouse.on(await NatsServer.start({ services: servicesOf(options) }), options);
+  }
+
+  private static async on<Nats extends Broker>(nats: Nats, options: HouseOptions): Promise<TestHouse<Nats>> {
+    const house = new TestHouse(nats, options.times);
+    await house.startGateway(options.databaseUrl);
     house.token = (await house.gateway.login()).accessToken;
     return house;
   }
@@ -33,18 +47,21 @@ export class TestHouse {
     return this.gateways[0]!;
   }
 
-  /** Another gateway; on the database of the first one unless told otherwise. */
-  async startGateway(databaseUrl = this.gateways[0]?.databaseUrl): Promise<TestGateway> {
-    const environment = {
-      POLYVIRT_NATS_URL: this.nats.url,
-      POLYVIRT_NATS_USER: 'gateway',
-      POLYVIRT_NATS_PASSWORD: password,
-      POLYVIRT_METRICS_ACCESS: 'open',
-      ...(databaseUrl !== undefined && { POLYVIRT_DATABASE_URL: databaseUrl }),
-    };
-    const gateway = await startTestGateway({ environment, parts });
+  /** Another gateway, which stays to the end; on the database of the first one unless told otherwise. */
+  async startGateway(databaseUrl?: string): Promise<TestGateway> {
+    const gateway = await this.makeGateway(databaseUrl);
     this.gateways.push(gateway);
     return gateway;
+  }
+
+  /** Has another gateway take part until the work is done, or until that has stopped it. */
+  async withGateway<Result>(work: (gateway: TestGateway) => Promise<Result>): Promise<Result> {
+    const gateway = await this.makeGateway();
+    try {
+      return await work(gateway);
+    } finally {
+      await gateway.stop();
+    }
   }
 
   async connect(user: string): Promise<Bus> {
@@ -85,4 +102,21 @@ export class TestHouse {
     for (const bus of this.buses) await bus.close();
     await this.nats[Symbol.asyncDispose]();
   }
+
+  private makeGateway(databaseUrl = this.gateways[0]?.databaseUrl): Promise<TestGateway> {
+    const environment = {
+      POLYVIRT_NATS_URL: this.nats.url,
+      POLYVIRT_NATS_USER: this.nats.userOf('gateway'),
+      POLYVIRT_NATS_PASSWORD: password,
+      POLYVIRT_METRICS_ACCESS: 'open',
+      ...(databaseUrl !== undefined && { POLYVIRT_DATABASE_URL: databaseUrl }),
+    };
+    return startTestGateway({ environment, parts, times: this.times });
+  }
 }
+
+const servicesOf = ({ hosts = ['kvm-a'] }: HouseOptions): BusService[] => [
+  { service: 'admin', password },
+  { service: 'gateway', password },
+  ...hosts.map((host): BusService => ({ service: 'agent', host, password })),
+];

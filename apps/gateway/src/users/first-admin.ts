@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { generatePassword } from '../auth/passwords.ts';
+import { generatePassword, Passwords } from '../auth/passwords.ts';
 import { CONFIG, type GatewayConfig } from '../config.ts';
 import { isDuplicate } from '../database/database-errors.ts';
 import { Database } from '../database/database.ts';
@@ -12,10 +12,12 @@ const username = 'admin';
 @Injectable()
 export class FirstAdmin implements OnModuleInit {
   private readonly database: Database;
+  private readonly passwords: Passwords;
   private readonly given: string | undefined;
 
-  constructor(database: Database, @Inject(CONFIG) { adminPassword }: GatewayConfig) {
+  constructor(database: Database, passwords: Passwords, @Inject(CONFIG) { adminPassword }: GatewayConfig) {
     this.database = database;
+    this.passwords = passwords;
     this.given = adminPassword;
   }
 
@@ -31,7 +33,7 @@ export class FirstAdmin implements OnModuleInit {
 
   /** False when another gateway, started at the same time, was first. */
   private async insert(password: string): Promise<boolean> {
-    const user = await newUser(username, password, 'admin');
+    const user = newUser(username, await this.passwords.hash(password), 'admin');
     try {
       await this.database.transaction((manager) => manager.insert(UserEntity, user));
       return true;

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { Audit } from '../audit/audit.ts';
 import type { Caller } from '../auth/caller.decorator.ts';
 import { IdentityChanges } from '../auth/identity-changes.ts';
-import { hashPassword } from '../auth/passwords.ts';
+import { Passwords } from '../auth/passwords.ts';
 import { Sessions } from '../auth/sessions.ts';
 import { isDuplicate } from '../database/database-errors.ts';
 import { Database } from '../database/database.ts';
@@ -25,13 +25,22 @@ export class Users {
   private readonly sessions: Sessions;
   private readonly audit: Audit;
   private readonly cursors: Cursors;
+  private readonly passwords: Passwords;
 
-  constructor(database: Database, changes: IdentityChanges, sessions: Sessions, audit: Audit, cursors: Cursors) {
+  constructor(
+    database: Database,
+    changes: IdentityChanges,
+    sessions: Sessions,
+    audit: Audit,
+    cursors: Cursors,
+    passwords: Passwords,
+  ) {
     this.database = database;
     this.changes = changes;
     this.sessions = sessions;
     this.audit = audit;
     this.cursors = cursors;
+    this.passwords = passwords;
   }
 
   /** By name. */
@@ -55,7 +64,7 @@ export class Users {
 
   /** Throws `name-taken`; names that differ only in case are the same. */
   async create({ username, password, role }: CreateUserInput, caller: Caller): Promise<User> {
-    const user = await newUser(username, password, role);
+    const user = newUser(username, await this.passwords.hash(password), role);
     try {
       await this.database.transaction(async (manager) => {
         await manager.insert(UserEntity, user);
@@ -75,7 +84,7 @@ export class Users {
 
   /** A new password, and being disabled, end every session at once; a lower role applies to them at once. */
   async edit(id: string, input: EditUserInput, ifMatch: string | undefined, caller: Caller): Promise<User> {
-    const passwordHash = input.password === undefined ? undefined : await hashPassword(input.password);
+    const passwordHash = input.password === undefined ? undefined : await this.passwords.hash(input.password);
     return this.changes.change(async (manager) => {
       const user = await manager.findOneBy(UserEntity, { id });
       if (!user) throw notFound();
@@ -121,12 +130,12 @@ export class Users {
 
 export const userPath = (id: string): string => `/api/v1/users/${id}`;
 
-export async function newUser(username: string, password: string, role: User['role']): Promise<UserEntity> {
+export function newUser(username: string, passwordHash: string, role: User['role']): UserEntity {
   return {
     id: randomUUID(),
     username,
     usernameKey: username.toLowerCase(),
-    passwordHash: await hashPassword(password),
+    passwordHash,
     role,
     disabled: false,
     createdAt: Date.now(),

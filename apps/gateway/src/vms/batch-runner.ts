@@ -9,6 +9,7 @@ import { isoTime } from '../database/columns.ts';
 import { isDuplicate } from '../database/database-errors.ts';
 import { Database } from '../database/database.ts';
 import { LOGGER } from '../logger.ts';
+import { TIMES, type GatewayTimes } from '../times.ts';
 import { BatchEntity } from '../operations/batch.entity.ts';
 import { OperationEndings } from '../operations/operation-endings.ts';
 import { OperationEvents } from '../operations/operation-events.ts';
@@ -22,7 +23,6 @@ import { VmRequests } from './vm-requests.ts';
 
 /** A runner that was killed is replaced after this. */
 const leaseMs = 10_000;
-const lookEveryMs = 2_000;
 
 /**
  * Carries batches on: one gateway at a time for each, as its lease in the database says. What comes next follows from
@@ -46,6 +46,7 @@ export class BatchRunner implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly endings: OperationEndings,
     private readonly requests: VmRequests,
     @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(TIMES) private readonly times: GatewayTimes,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -55,7 +56,7 @@ export class BatchRunner implements OnApplicationBootstrap, OnModuleDestroy {
       }),
       this.endings.onBatchCancelled((id) => this.wakes.get(id)?.()),
     ];
-    this.timer = setInterval(() => void this.lookForBatches(), lookEveryMs).unref();
+    this.timer = setInterval(() => void this.lookForBatches(), this.times.batchLookMs).unref();
     void this.lookForBatches();
   }
 
@@ -105,7 +106,7 @@ export class BatchRunner implements OnApplicationBootstrap, OnModuleDestroy {
       if (moves.progress !== told) await this.tell(id, moves.progress);
       told = moves.progress;
       await this.make(id, plan, moves);
-      if (moves.ask.length === 0) await Promise.race([wake, delay(lookEveryMs, undefined, { signal, ref: false })]);
+      if (moves.ask.length === 0) await Promise.race([wake, delay(this.times.batchLookMs, undefined, { signal, ref: false })]);
     }
     this.wakes.delete(id);
   }

@@ -10,6 +10,7 @@ import {
   deleteSnapshot,
   DeleteVm,
   deleteVm,
+  hindranceTo,
   needsOf,
   ReconfigureVm,
   reconfigureVm,
@@ -171,6 +172,8 @@ export class VmCommands {
     const running = this.operations.active.on(vmId);
     if (running !== undefined && action !== 'console') throw vmBusy(vmId, running);
     check();
+    const hindrance = hindranceTo(action, entry.record);
+    if (hindrance) throw new ProblemError(hindrance.code, `"${name}": ${hindrance.reason}`);
     const verdict = verdictOn(action, state, this.hosts.get(host)?.capabilities);
     if (!verdict.allowed) throw wrongState(action, name, state, verdict.reason);
     return entry;

@@ -1,87 +1,56 @@
 import { describe, expect, it } from '@jest/globals';
-import { derivedMac } from '@polyvirt/hypervisor';
-import { cloneDefinition, withDiskSources, type CloneEdits } from './domain-edits.ts';
+import { withDiskSources, type DiskPlace } from './domain-edits.ts';
 import { readDomain } from './domain-reader.ts';
 
 const original = `<domain type="qemu">
-  <name>source</name><uuid>6695eb01-f6a4-8304-79aa-97f2502e193f</uuid><genid>43dc0cf8-809b-4adb-9bea-a9abb5f3d90e</genid>
-  <metadata><other:tool xmlns:other="urn:other">kept</other:tool><polyvirt:vm xmlns:polyvirt="https://polyvirt.dev/libvirt/1"><polyvirt:pendingName>x</polyvirt:pendingName></polyvirt:vm></metadata>
-  <memory unit="MiB">64</memory><vcpu>1</vcpu>
-  <os><type>hvm</type><loader type="pflash">/OVMF_CODE.fd</loader><nvram>/nvram/source.fd</nvram></os>
+  <name>source</name><uuid>6695eb01-f6a4-8304-79aa-97f2502e193f</uuid><memory unit="MiB">64</memory><vcpu>1</vcpu>
+  <metadata><other:tool xmlns:other="urn:other">kept</other:tool></metadata>
   <devices>
     <disk type="block" device="disk"><driver name="qemu" type="raw"/><source dev="/dev/vg/a"/><target dev="vda"/></disk>
-    <disk type="file" device="cdrom"><source file="/pool/source-seed.iso"/><target dev="sda"/></disk>
     <disk type="file" device="cdrom"><source file="/iso/tools.iso"/><target dev="sdb"/></disk>
-    <disk type="file" device="disk"><driver name="qemu" type="qcow2"/><source file="/pool/b.qcow2"/><backingStore type="file"/><target dev="vdb"/></disk>
-    <interface type="network"><mac address="52:54:00:00:00:01"/><source network="default"/><target dev="tap7"/></interface>
-    <channel type="unix"><source mode="bind" path="/run/source.agent"/><target type="virtio" name="org.qemu.guest_agent.0"/></channel>
-    <graphics type="vnc" port="5999" autoport="no"/>
-    <watchdog model="i6300esb"/>
+    <disk type="file" device="disk"><driver name="qemu" type="raw"/><source file="/pool/b.img"><seclabel model="dac" relabel="no"/></source><backingStore type="file"/><target dev="vdb"/></disk>
+    <disk type="volume" device="disk"><driver name="qemu" type="qcow2"/><source pool="p" volume="c"/><target dev="vdc"/></disk>
   </devices>
 </domain>`;
 
-const edits: CloneEdits = {
-  name: `b "copy" <2>`,
-  uuid: '0198a2b4-0000-7000-8000-000000000001',
-  diskPaths: ['/pool/new-a.qcow2', '/pool/new-b.qcow2'],
-  dropMedium: (path) => path.endsWith('source-seed.iso'),
-  createdAt: '2026-11-21T10:00:00Z',
+const places = (xml: string) => {
+  const { disks } = readDomain(xml);
+  return Object.fromEntries(disks.map(({ device, source, format }) => [device, { source, format }]));
 };
 
-describe('the definition of a clone', () => {
-  const xml = cloneDefinition(original, edits);
+describe('a machine that is moved onto other files', () => {
+  const overlay = (path: string): DiskPlace => ({ source: { kind: 'file', path }, format: 'qcow2' });
+  const moved = withDiskSources(
+    original,
+    new Map([
+      ['vdb', overlay('/pool/overlay-b.qcow2')],
+      ['vdc', overlay('/pool/overlay-c.qcow2')],
+    ]),
+    ['/pool/b.img'],
+  );
 
-  it('has a name, id, disks and addresses of its own', () => {
-    expect(readDomain(xml)).toMatchObject({
-      name: edits.name,
-      uuid: edits.uuid,
-      createdAt: edits.createdAt,
-      pendingName: undefined,
-      nvram: undefined,
-      nics: [{ mac: derivedMac(edits.uuid, 0), network: 'default' }],
-      disks: [
-        { device: 'vda', path: '/pool/new-a.qcow2' },
-        { device: 'sda', kind: 'cdrom', path: undefined },
-        { device: 'sdb', kind: 'cdrom', path: '/iso/tools.iso' },
-        { device: 'vdb', path: '/pool/new-b.qcow2' },
-      ],
+  it('has them there, and only there', () => {
+    expect(places(moved)).toEqual({
+      ...places(original),
+      vdb: overlay('/pool/overlay-b.qcow2'),
+      vdc: overlay('/pool/overlay-c.qcow2'),
     });
+    expect(moved).toContain('relabel="no"');
+    expect(moved).not.toContain('backingStore');
+    expect(moved).toContain('kept</other:tool>');
   });
 
-  it('carries nothing that only the source may use', () => {
-    for (const own of [
-      '6695eb01',
-      'genid',
-      '/nvram/source.fd',
-      '/run/source.agent',
-      'tap7',
-      '/dev/vg/a',
-      'backingStore',
-      '5999',
-    ])
-      expect(xml).not.toContain(own);
-    expect(xml).toContain('type="qcow2"');
-    expect(xml).not.toContain('type="raw"');
+  it('knows which files became bases by it, each once', () => {
+    expect(readDomain(moved).bases).toEqual(['/pool/b.img']);
+    expect(readDomain(withDiskSources(moved, new Map(), ['/pool/b.img', '/pool/c'])).bases).toEqual([
+      '/pool/b.img',
+      '/pool/c',
+    ]);
   });
 
-  it('keeps what it does not know', () => {
-    expect(xml).toContain('i6300esb');
-    expect(xml).toContain('kept</other:tool>');
-    expect(xml).toContain('/OVMF_CODE.fd');
+  it('is as it was when it is moved back: a raw disk is raw, a volume is a volume', () => {
+    const before = places(original);
+    const back = new Map(['vdb', 'vdc'].map((device) => [device, before[device] as DiskPlace]));
+    expect(places(withDiskSources(moved, back, []))).toEqual(before);
   });
-
-  it('is not made with a disk of the source left in it', () => {
-    expect(() => cloneDefinition(original, { ...edits, diskPaths: ['/pool/new-a.qcow2'] })).toThrow(RangeError);
-  });
-});
-
-it('moves a machine onto other files, and only there', () => {
-  const { disks, name } = readDomain(withDiskSources(original, new Map([['vdb', '/pool/overlay.qcow2']])));
-  expect(name).toBe('source');
-  expect(disks.map(({ path }) => path)).toEqual([
-    '/dev/vg/a',
-    '/pool/source-seed.iso',
-    '/iso/tools.iso',
-    '/pool/overlay.qcow2',
-  ]);
 });

@@ -1,78 +1,57 @@
-import { derivedMac } from '@polyvirt/hypervisor';
 import { EditableXml, type Element } from '../xml-edit.ts';
-import { METADATA_URI } from './domain-xml.ts';
+import type { DiskSource } from './disk-source.ts';
+import { METADATA_PREFIX, METADATA_URI } from './domain-xml.ts';
 
-export interface CloneEdits {
-  readonly name: string;
-  readonly uuid: string;
-  /** Files of the disks, in the order of the definition; media that can be taken out are not among them. */
-  readonly diskPaths: readonly string[];
-  /** Whether a medium in a drive belongs to the source alone. */
-  readonly dropMedium: (path: string) => boolean;
-  readonly createdAt: string;
+/** Where a disk is and how QEMU reads it. */
+export type DiskPlace = { source: DiskSource; format: string };
+
+/**
+ * The same machine with other files for some of its disks, by device. `bases` are files below them that are to go with the
+ * last machine that stands on them.
+ */
+export function withDiskSources(
+  original: string,
+  places: ReadonlyMap<string, DiskPlace>,
+  bases: readonly string[],
+): string {
+  const document = new EditableXml(original);
+  for (const disk of document.root.child('devices')?.children('disk') ?? []) {
+    const place = places.get(disk.child('target')?.attribute('dev') ?? '');
+    if (place !== undefined) setPlace(disk, place);
+  }
+  addBases(document.root, bases);
+  return document.toString();
 }
 
-/** The definition of a copy: what must be its own is changed, all else is as in the original. */
-export function cloneDefinition(original: string, edits: CloneEdits): string {
-  const xml = new EditableXml(original);
-  const domain = xml.root;
-  domain.setChildText('name', edits.name);
-  domain.setChildText('uuid', edits.uuid);
-  // Firmware variables hold boot entries of the source's disks; the copy gets fresh ones.
-  domain.child('os')?.removeChildren('nvram');
-  // A generation id that two machines share tells a guest that it was not copied.
-  domain.removeChildren('genid');
-  domain.child('metadata')?.removeChildren('polyvirt:vm');
+/** Our own element in the metadata, made if it is not there. */
+export function ownMetadata(domain: Element): Element {
   const metadata = domain.child('metadata') ?? domain.append('metadata');
-  const own = metadata.append('polyvirt:vm');
-  own.setAttribute('xmlns:polyvirt', METADATA_URI);
-  own.setChildText('polyvirt:created', edits.createdAt);
-
-  const devices = domain.child('devices');
-  if (!devices) throw new SyntaxError('the domain has no devices');
-  replaceDisks(devices, edits);
-  for (const [index, nic] of devices.children('interface').entries()) {
-    nic.removeChildren('mac');
-    nic.append('mac').setAttribute('address', derivedMac(edits.uuid, index));
-    nic.removeChildren('target');
-  }
-  for (const graphics of devices.children('graphics')) {
-    if (graphics.attribute('port') !== undefined) graphics.setAttribute('port', '-1');
-    graphics.setAttribute('autoport', 'yes');
-  }
-  // Sockets and files that libvirt named after the source.
-  for (const channel of devices.children('channel'))
-    if (channel.attribute('type') === 'unix') channel.removeChildren('source');
-  return xml.toString();
+  const existing = metadata.child(`${METADATA_PREFIX}:vm`);
+  if (existing) return existing;
+  const own = metadata.append(`${METADATA_PREFIX}:vm`);
+  own.setAttribute(`xmlns:${METADATA_PREFIX}`, METADATA_URI);
+  return own;
 }
 
-function replaceDisks(devices: Element, { diskPaths, dropMedium }: CloneEdits): void {
-  const paths = diskPaths[Symbol.iterator]();
-  for (const disk of devices.children('disk')) {
-    const source = disk.child('source');
-    const kind = disk.attribute('device') ?? 'disk';
-    if (kind === 'disk' || kind === 'lun') {
-      const path = paths.next();
-      if (path.done) throw new RangeError('fewer paths than disks');
-      setSource(disk, path.value);
-    } else if (source && dropMedium(source.attribute('file') ?? '')) disk.removeChildren('source');
-  }
+export function addBases(domain: Element, bases: readonly string[]): void {
+  if (bases.length === 0) return;
+  const own = ownMetadata(domain);
+  const known = new Set(own.children(`${METADATA_PREFIX}:base`).map((element) => element.text));
+  for (const path of bases) if (!known.has(path)) own.append(`${METADATA_PREFIX}:base`).setText(path);
 }
 
-/** The same machine with other files for some of its disks, by device. */
-export function withDiskSources(original: string, paths: ReadonlyMap<string, string>): string {
-  const xml = new EditableXml(original);
-  for (const disk of xml.root.child('devices')?.children('disk') ?? []) {
-    const path = paths.get(disk.child('target')?.attribute('dev') ?? '');
-    if (path !== undefined) setSource(disk, path);
-  }
-  return xml.toString();
-}
-
-function setSource(disk: Element, path: string): void {
-  disk.setAttribute('type', 'file');
-  disk.removeChildren('source');
+/** Keeps what else is said about the file (labels, encryption), as long as the disk is of the same kind. */
+export function setPlace(disk: Element, { source, format }: DiskPlace): void {
+  if (source.kind !== 'file' && source.kind !== 'block' && source.kind !== 'volume')
+    throw new RangeError(`a disk cannot be put on a ${source.kind}`);
+  if (disk.attribute('type') !== source.kind) disk.removeChildren('source');
   disk.removeChildren('backingStore');
-  disk.append('source').setAttribute('file', path);
-  disk.child('driver')?.setAttribute('type', 'qcow2');
+  disk.setAttribute('type', source.kind);
+  const element = disk.child('source') ?? disk.append('source');
+  if (source.kind === 'volume') {
+    element.setAttribute('pool', source.pool);
+    element.setAttribute('volume', source.volume);
+  } else element.setAttribute(source.kind === 'block' ? 'dev' : 'file', source.path);
+  const driver = disk.child('driver') ?? disk.append('driver');
+  driver.setAttribute('type', format);
 }

@@ -1,35 +1,72 @@
 import type { Disk, Firmware, Nic } from '@polyvirt/contracts';
-import { attribute, child, children, parseXml, text, type Xml } from '../xml.ts';
+import { attribute, child, children, parseXml, text, texts, type Xml } from '../xml.ts';
+import { pathOf, readDiskSource, sourceKey, type DiskSource } from './disk-source.ts';
+import { readFirmware } from './firmware.ts';
+import { announcedName, readVnc, type VncDisplay } from './graphics.ts';
 
 /** What the definition of a domain says, in our words. Sizes of disks are not in it. */
 export interface DomainDefinition {
   readonly name: string;
   readonly uuid: string;
+  readonly machine: MachineType;
   readonly cpus: number;
   readonly maximumCpus: number;
+  readonly topology: CpuTopology | undefined;
   /** What the guest has now: the balloon takes the rest. */
   readonly memoryMiB: number;
   readonly maximumMemoryMiB: number;
-  readonly firmware: Firmware;
+  /** MiB of each NUMA cell; their sum is the memory of the machine. */
+  readonly numaCellsMiB: readonly number[];
+  readonly firmware: Firmware | undefined;
   readonly disks: readonly DomainDisk[];
   readonly nics: readonly DomainNic[];
-  readonly vnc: { readonly host: string; readonly port: number } | { readonly socket: string } | undefined;
+  readonly vnc: VncDisplay | undefined;
+  /** As QEMU announces it to viewers of its display. */
+  readonly announcedName: string;
   readonly nvram: string | undefined;
+  /** What happens when the guest powers off: `destroy` unless the definition says otherwise. */
+  readonly onPoweroff: string;
   /** From our metadata: when we made it, and the name it is to get once it is off. */
   readonly createdAt: string | undefined;
   readonly pendingName: string | undefined;
+  /** From our metadata: a forced stop has followed the crash that libvirt still shows. */
+  readonly crashSettled: boolean;
+  /** From our metadata: files below its disks that were disks before a linked clone was made. With their last user they go. */
+  readonly bases: readonly string[];
+}
+
+/** What decides how many CPUs a machine can have. */
+export interface MachineType {
+  /** `kvm`, or `qemu` where every CPU is emulated. */
+  readonly acceleration: string;
+  readonly arch: string | undefined;
+  readonly type: string | undefined;
+  readonly emulator: string | undefined;
+}
+
+export interface CpuTopology {
+  readonly sockets: number;
+  readonly dies: number;
+  readonly cores: number;
+  readonly threads: number;
 }
 
 export interface DomainDisk {
   readonly device: Disk['device'];
   readonly kind: 'disk' | 'cdrom' | 'floppy' | 'lun';
+  readonly source: DiskSource | undefined;
+  /** Of the source, where it is a file, a block device or a folder of this host. A volume has to be looked up for it. */
   readonly path: string | undefined;
+  /** As declared, which is how QEMU reads it: raw where nothing is said. */
+  readonly format: string;
   readonly readonly: boolean;
 }
 
 export interface DomainNic {
-  readonly mac: Nic['mac'];
+  readonly mac: string;
   readonly network: Nic['network'];
+  /** The device on the host, while it runs: `vnet0`. */
+  readonly interface: string | undefined;
 }
 
 export function readDomain(xml: string): DomainDefinition {
@@ -37,21 +74,33 @@ export function readDomain(xml: string): DomainDefinition {
   if (!domain) throw new SyntaxError('not a domain definition');
   const devices = child(domain, 'devices');
   const metadata = child(child(domain, 'metadata'), 'polyvirt:vm');
+  const name = text(domain, 'name') ?? '';
   const maximumCpus = Number(text(domain, 'vcpu') ?? 1);
+  const maximumMemoryMiB = mebibytes(domain, 'memory');
+  if (maximumMemoryMiB === undefined) throw new SyntaxError('the definition does not say how much memory there is');
   return {
-    name: text(domain, 'name') ?? '',
+    name,
     uuid: (text(domain, 'uuid') ?? '').trim(),
+    machine: readMachineType(domain, devices),
     cpus: Number(attribute(child(domain, 'vcpu'), 'current') ?? maximumCpus),
     maximumCpus,
-    memoryMiB: mebibytes(domain, 'currentMemory') ?? mebibytes(domain, 'memory') ?? 0,
-    maximumMemoryMiB: mebibytes(domain, 'memory') ?? 0,
-    firmware: readFirmware(child(domain, 'os')),
+    topology: readTopology(child(child(domain, 'cpu'), 'topology')),
+    memoryMiB: mebibytes(domain, 'currentMemory') ?? maximumMemoryMiB,
+    maximumMemoryMiB,
+    numaCellsMiB: children(child(child(domain, 'cpu'), 'numa'), 'cell').map((cell) =>
+      inMebibytes(attribute(cell, 'memory') ?? '0', attribute(cell, 'unit')),
+    ),
+    firmware: readFirmware(domain),
     disks: children(devices, 'disk').map(readDisk),
     nics: children(devices, 'interface').map(readNic),
     vnc: readVnc(devices),
+    announcedName: announcedName(domain, name),
     nvram: text(child(domain, 'os'), 'nvram'),
+    onPoweroff: text(domain, 'on_poweroff') ?? 'destroy',
     createdAt: text(metadata, 'polyvirt:created'),
     pendingName: text(metadata, 'polyvirt:pendingName'),
+    crashSettled: text(metadata, 'polyvirt:crashSettled') !== undefined,
+    bases: texts(metadata, 'polyvirt:base'),
   };
 }
 
@@ -75,24 +124,36 @@ const unitBytes: Readonly<Record<string, number>> = {
 
 function mebibytes(domain: Xml, name: string): number | undefined {
   const amount = text(domain, name);
-  if (amount === undefined) return undefined;
-  const unit = attribute(child(domain, name), 'unit') ?? 'KiB';
-  return (Number(amount) * (unitBytes[unit] ?? 1024)) / 2 ** 20;
+  return amount === undefined ? undefined : inMebibytes(amount, attribute(child(domain, name), 'unit'));
 }
 
-function readFirmware(os: Xml | undefined): Firmware {
-  if (attribute(os, 'firmware') === 'efi') return 'uefi';
-  return attribute(child(os, 'loader'), 'type') === 'pflash' ? 'uefi' : 'bios';
+const inMebibytes = (amount: string, unit = 'KiB'): number => (Number(amount) * (unitBytes[unit] ?? 1024)) / 2 ** 20;
+
+function readMachineType(domain: Xml, devices: Xml | undefined): MachineType {
+  const type = child(child(domain, 'os'), 'type');
+  return {
+    acceleration: attribute(domain, 'type') ?? 'kvm',
+    arch: attribute(type, 'arch'),
+    type: attribute(type, 'machine'),
+    emulator: text(devices, 'emulator'),
+  };
+}
+
+function readTopology(topology: Xml | undefined): CpuTopology | undefined {
+  if (!topology) return undefined;
+  const count = (name: string) => Number(attribute(topology, name) ?? 1);
+  return { sockets: count('sockets'), dies: count('dies'), cores: count('cores'), threads: count('threads') };
 }
 
 function readDisk(disk: Xml): DomainDisk {
-  const source = child(disk, 'source');
+  const source = readDiskSource(disk);
   const kind = attribute(disk, 'device') ?? 'disk';
   return {
     device: attribute(child(disk, 'target'), 'dev') ?? '',
     kind: kind === 'cdrom' || kind === 'floppy' || kind === 'lun' ? kind : 'disk',
-    path:
-      attribute(source, 'file') ?? attribute(source, 'dev') ?? attribute(source, 'volume') ?? attribute(source, 'name'),
+    source,
+    path: pathOf(source),
+    format: attribute(child(disk, 'driver'), 'type') ?? 'raw',
     readonly: disk['readonly'] !== undefined,
   };
 }
@@ -107,18 +168,8 @@ function readNic(nic: Xml): DomainNic {
       attribute(source, 'dev') ??
       attribute(nic, 'type') ??
       '',
+    interface: attribute(child(nic, 'target'), 'dev'),
   };
-}
-
-function readVnc(devices: Xml | undefined): DomainDefinition['vnc'] {
-  const graphics = children(devices, 'graphics').find((candidate) => attribute(candidate, 'type') === 'vnc');
-  if (!graphics) return undefined;
-  const socket = attribute(graphics, 'socket') ?? attribute(child(graphics, 'listen'), 'socket');
-  if (socket !== undefined) return { socket };
-  const port = Number(attribute(graphics, 'port') ?? -1);
-  if (port <= 0) return undefined;
-  const listen = attribute(graphics, 'listen') ?? '127.0.0.1';
-  return { host: listen === '0.0.0.0' || listen === '::' ? '127.0.0.1' : listen, port };
 }
 
 /** What the running machine has not taken over yet, in the names of the API. */
@@ -128,12 +179,15 @@ export function pendingChanges(live: DomainDefinition, next: DomainDefinition): 
   if (live.cpus !== next.cpus) pending.push('cpus');
   // The balloon may be between two sizes: only a different ceiling needs the machine to be off.
   if (live.maximumMemoryMiB !== next.maximumMemoryMiB && live.memoryMiB !== next.memoryMiB) pending.push('memoryMiB');
-  if (!sameSet(live.disks.filter(isDisk), next.disks.filter(isDisk), (disk) => disk.device)) pending.push('disks');
+  if (!sameSet(live.disks.filter(isDisk), next.disks.filter(isDisk), diskKey)) pending.push('disks');
   if (!sameSet(live.nics, next.nics, (nic) => nic.mac)) pending.push('nics');
   return pending;
 }
 
 export const isDisk = (disk: DomainDisk): boolean => disk.kind === 'disk' || disk.kind === 'lun';
+
+/** libvirt writes the index of the image into a running definition only, which is no part of the key. */
+const diskKey = ({ device, source }: DomainDisk) => `${device} ${sourceKey(source)}`;
 
 function sameSet<Item>(one: readonly Item[], other: readonly Item[], key: (item: Item) => string): boolean {
   const keys = new Set(one.map(key));

@@ -1,8 +1,10 @@
 import type { CreateVm, Firmware } from '@polyvirt/contracts';
+import { nvramPath } from '../lifecycle/state-files.ts';
 import { buildXml, type Xml } from '../xml.ts';
 
-/** Namespace of what we keep in the metadata of a domain. */
+/** Namespace of what we keep in the metadata of a domain, and its prefix there. */
 export const METADATA_URI = 'https://polyvirt.dev/libvirt/1';
+export const METADATA_PREFIX = 'polyvirt';
 
 export type Acceleration = 'kvm' | 'qemu';
 
@@ -19,6 +21,9 @@ export interface ResolvedMachine extends Pick<CreateVm, 'name' | 'cpus' | 'memor
   readonly createdAt: string;
 }
 
+/** Architecture and type of new machines. */
+export const NEW_MACHINE = { arch: 'x86_64', type: 'q35' } as const;
+
 /** So many virtual CPUs can be added while the machine runs. */
 const HOTPLUG_CPUS = 8;
 /** Free PCIe ports beyond the devices at birth: each takes one device that is plugged in while the machine runs. */
@@ -26,7 +31,10 @@ const FREE_PORTS = 8;
 /** How often the balloon of a guest reports its memory, in seconds. */
 export const BALLOON_PERIOD_SECONDS = 5;
 
-/** The definition of a new machine: q35, virtio, a serial console, VNC on loopback and a channel for the guest agent. */
+/**
+ * The definition of a new machine: q35, virtio, a serial console, a channel for the guest agent, and VNC on a socket that
+ * libvirt makes for it alone: a port on loopback is open to every account of the host.
+ */
 export function buildDomainXml(machine: ResolvedMachine): string {
   const domain: Xml = {
     '@type': machine.acceleration,
@@ -47,8 +55,10 @@ export function buildDomainXml(machine: ResolvedMachine): string {
     },
     os: {
       ...(machine.firmware === 'uefi' ? { '@firmware': 'efi' } : {}),
-      type: { '@arch': 'x86_64', '@machine': 'q35', '#text': 'hvm' },
+      type: { '@arch': NEW_MACHINE.arch, '@machine': NEW_MACHINE.type, '#text': 'hvm' },
       ...(machine.firmware === 'uefi' ? { firmware: { feature: { '@enabled': 'no', '@name': 'secure-boot' } } } : {}),
+      // Without a path libvirt finds the file by the name of the machine, which changes.
+      ...(machine.firmware === 'uefi' ? { nvram: nvramPath(machine.uuid) } : {}),
       // An installation medium boots while the disk is blank, and is passed over once the disk boots.
       boot: [{ '@dev': 'hd' }, { '@dev': 'cdrom' }, { '@dev': 'network' }],
     },
@@ -97,7 +107,7 @@ export function buildDomainXml(machine: ResolvedMachine): string {
       console: [{ '@type': 'pty', target: { '@type': 'serial', '@port': '0' } }],
       channel: [{ '@type': 'unix', target: { '@type': 'virtio', '@name': 'org.qemu.guest_agent.0' } }],
       input: { '@type': 'tablet', '@bus': 'usb' },
-      graphics: [{ '@type': 'vnc', '@port': '-1', '@autoport': 'yes', '@listen': '127.0.0.1' }],
+      graphics: [{ '@type': 'vnc', listen: [{ '@type': 'socket' }] }],
       video: { model: { '@type': 'vga', '@vram': '16384' } },
       memballoon: { '@model': 'virtio', stats: { '@period': String(BALLOON_PERIOD_SECONDS) } },
       rng: { '@model': 'virtio', backend: { '@model': 'random', '#text': '/dev/urandom' } },

@@ -31,7 +31,7 @@ describe('a domain definition', () => {
         { device: 'sda', kind: 'cdrom', path: '/pool/seed.iso', readonly: true },
       ],
       nics: [{ mac: '52:54:00:00:00:01', network: 'default' }],
-      vnc: undefined,
+      vnc: { address: undefined },
       createdAt: '2026-11-21T10:00:00Z',
       pendingName: undefined,
     });
@@ -81,7 +81,7 @@ describe('a domain definition', () => {
         { mac: '52:54:00:aa:bb:cc', network: 'br0' },
         { mac: '52:54:00:00:00:02', network: 'user' },
       ],
-      vnc: { host: '127.0.0.1', port: 5901 },
+      vnc: { address: { host: '127.0.0.1', port: 5901 } },
     });
   });
 

@@ -1,15 +1,24 @@
 import { ProblemError, type DriverVm, type NativeId, type Snapshot, type VmState } from '@polyvirt/contracts';
-import { isNotFound, type Domain, type Libvirt } from '@polyvirt/node-libvirt';
+import type { ListedVm } from '@polyvirt/hypervisor';
+import { isNotFound, type Domain, type DomainStatus, type Libvirt } from '@polyvirt/node-libvirt';
 import type { Networks } from '../networks.ts';
 import type { SnapshotReader } from '../snapshots/snapshot-reader.ts';
-import { GIB, orUndefined } from '../storage/storage-pool.ts';
-import { isDisk, pendingChanges, readDomain, type DomainDefinition, type DomainDisk } from './domain-reader.ts';
-import { isOn, stateOf } from './states.ts';
+import type { StoragePool } from '../storage/storage-pool.ts';
+import { DiskFacts } from './disk-facts.ts';
+import { isDisk, pendingChanges, readDomain, type DomainDefinition } from './domain-reader.ts';
+import { hasProcess, isOn, stateOf } from './states.ts';
+import { Unanswered } from './unanswered.ts';
+import { isGone, part, sentenceOf } from './unreadable.ts';
 
+/** So many domains are read at the same time: a connection has few slots, and time in a queue counts as time to answer. */
+const PARALLEL = 16;
+
+/** What one call tells about all domains; undefined where that call failed, so that each domain is asked. */
 interface Surroundings {
   readonly leases: ReadonlyMap<string, string[]>;
-  readonly snapshots: Snapshot[];
-  readonly hasManagedSave: boolean;
+  readonly saved: ReadonlySet<string> | undefined;
+  readonly snapshotted: ReadonlySet<string> | undefined;
+  readonly transient: ReadonlySet<string> | undefined;
 }
 
 /** The machines of the host as records. */
@@ -17,11 +26,15 @@ export class Machines {
   readonly #libvirt: Libvirt;
   readonly #networks: Networks;
   readonly #snapshots: SnapshotReader;
+  readonly #disks: DiskFacts;
+  readonly #unanswered: Unanswered;
 
-  constructor(libvirt: Libvirt, networks: Networks, snapshots: SnapshotReader) {
-    this.#libvirt = libvirt;
-    this.#networks = networks;
-    this.#snapshots = snapshots;
+  constructor(parts: { libvirt: Libvirt; networks: Networks; snapshots: SnapshotReader; storage: StoragePool }) {
+    this.#libvirt = parts.libvirt;
+    this.#networks = parts.networks;
+    this.#snapshots = parts.snapshots;
+    this.#disks = new DiskFacts(parts.storage);
+    this.#unanswered = new Unanswered(parts.libvirt);
   }
 
   /** The domain of a native id; unknown is `vm-not-found`. */
@@ -45,7 +58,10 @@ export class Machines {
 
   async state(domain: Domain): Promise<VmState> {
     const [status, hasManagedSave] = await Promise.all([domain.state(), domain.hasManagedSave()]);
-    return stateOf(status, hasManagedSave);
+    const state = stateOf(status, hasManagedSave);
+    return state === 'crashed' && !hasProcess(status) && (await this.definition(domain)).crashSettled
+      ? 'stopped'
+      : state;
   }
 
   /** The definition of the next start: what a machine that is off consists of. */
@@ -58,72 +74,126 @@ export class Machines {
     return readDomain(await domain.xml());
   }
 
-  async list(): Promise<DriverVm[]> {
-    const [domains, saved, withSnapshots, leases] = await Promise.all([
-      this.#libvirt.domains.list(),
-      this.#libvirt.domains.list({ managedSave: true }),
-      this.#libvirt.domains.list({ hasSnapshot: true }),
-      this.#networks.leases(),
-    ]);
-    const suspended = new Set(saved.map((domain) => domain.uuid));
-    const snapshotted = new Set(withSnapshots.map((domain) => domain.uuid));
-    const records = await Promise.all(
-      domains.map(async (domain) => {
-        const snapshots = snapshotted.has(domain.uuid) ? await orUndefined(this.#snapshots.list(domain)) : [];
-        const hasManagedSave = suspended.has(domain.uuid);
-        return orUndefined(this.#record(domain, { leases, snapshots: snapshots ?? [], hasManagedSave }));
-      }),
-    );
-    // One that vanished while we looked is not there.
-    return records.filter((record) => record !== undefined);
+  /** All of them. One that cannot be read says why, and the others are read all the same. */
+  async list(): Promise<ListedVm[]> {
+    const domains = await this.#libvirt.domains.list();
+    const surroundings = await this.#surroundings();
+    this.#disks.keep(new Set(domains.map(({ uuid }) => uuid)));
+    const waiting = [...domains];
+    const records: ListedVm[] = [];
+    const work = async () => {
+      for (let domain = waiting.shift(); domain; domain = waiting.shift()) {
+        const record = await this.#listed(domain, surroundings);
+        if (record) records.push(record);
+      }
+    };
+    await Promise.all(Array.from({ length: PARALLEL }, work));
+    return records;
+  }
+
+  /** Undefined for one that vanished while we looked. */
+  async #listed(domain: Domain, surroundings: Surroundings): Promise<ListedVm | undefined> {
+    try {
+      return await this.#read(domain, surroundings);
+    } catch (error) {
+      if (isGone(error)) return undefined;
+      const unreadable = sentenceOf(error);
+      if (unreadable === undefined) throw error;
+      return { nativeId: domain.uuid, name: domain.name, unreadable };
+    }
   }
 
   async get(nativeId: NativeId): Promise<DriverVm> {
     const domain = await this.domain(nativeId);
     try {
-      const [leases, snapshots, hasManagedSave] = await Promise.all([
-        this.#networks.leases(),
-        this.#snapshots.list(domain),
-        domain.hasManagedSave(),
-      ]);
-      return await this.#record(domain, { leases, snapshots, hasManagedSave });
+      const leases = await this.#leases();
+      return await this.#read(domain, { leases, saved: undefined, snapshotted: undefined, transient: undefined });
     } catch (error) {
-      if (isNotFound(error)) throw vmNotFound(nativeId, error);
+      if (isGone(error)) throw vmNotFound(nativeId, error);
       throw error;
     }
   }
 
-  async #record(domain: Domain, { leases, snapshots, hasManagedSave }: Surroundings): Promise<DriverVm> {
-    const [status, live] = await Promise.all([domain.state(), this.liveDefinition(domain)]);
-    const state = stateOf(status, hasManagedSave);
-    const pending = isOn(state) ? pendingChanges(live, await this.definition(domain)) : [];
-    return {
-      nativeId: domain.uuid,
-      name: live.name,
-      state,
-      cpus: live.cpus,
-      memoryMiB: Math.round(live.memoryMiB),
-      firmware: live.firmware,
-      disks: await Promise.all(live.disks.filter(isDisk).map((disk) => this.#disk(domain, disk))),
-      nics: live.nics.map(({ mac, network }) => ({
-        mac,
-        network,
-        addresses: isOn(state) ? (leases.get(mac) ?? []) : [],
-      })),
-      snapshots,
-      ...(pending.length > 0 ? { pendingChanges: pending } : {}),
-      ...(live.createdAt === undefined ? {} : { createdAt: live.createdAt }),
-    };
+  async #surroundings(): Promise<Surroundings> {
+    const uuids = (domains: Promise<Domain[]>) =>
+      domains.then(
+        (found) => new Set(found.map(({ uuid }) => uuid)),
+        () => undefined,
+      );
+    const [leases, saved, snapshotted, transient] = await Promise.all([
+      this.#leases(),
+      uuids(this.#libvirt.domains.list({ managedSave: true })),
+      uuids(this.#libvirt.domains.list({ hasSnapshot: true })),
+      uuids(this.#libvirt.domains.list({ transient: true })),
+    ]);
+    return { leases, saved, snapshotted, transient };
   }
 
-  async #disk(domain: Domain, { device, path }: DomainDisk): Promise<DriverVm['disks'][number]> {
-    // A network disk or a file that is gone has no size to tell.
-    const size = await domain.blockInfo(device).then(
-      ({ capacityBytes }) => capacityBytes,
-      () => 0,
-    );
-    return { device, sizeGiB: size / GIB, ...(path === undefined ? {} : { path }) };
+  /** Without them the addresses of machines are not known; all else is. */
+  #leases(): Promise<ReadonlyMap<string, string[]>> {
+    return this.#networks.leases().catch(() => new Map<string, string[]>());
   }
+
+  async #read(domain: Domain, surroundings: Surroundings): Promise<DriverVm> {
+    const { leases, saved, snapshotted, transient } = surroundings;
+    const status = await part('state', this.#unanswered.status(domain));
+    const isActive = hasProcess(status);
+    const [live, next, hasManagedSave, snapshots, isTransient] = await Promise.all([
+      part('definition', this.liveDefinition(domain)),
+      isActive ? part('definition', this.definition(domain)) : undefined,
+      saved ? saved.has(domain.uuid) : part('saved memory', domain.hasManagedSave()),
+      !snapshotted || snapshotted.has(domain.uuid) ? part('snapshots', this.#snapshotsOf(domain)) : [],
+      transient ? transient.has(domain.uuid) : part('definition', domain.isPersistent()).then((isKept) => !isKept),
+    ]);
+    const disks = await this.#disks.of(domain, live.disks.filter(isDisk));
+    return recordOf(domain.uuid, { status, live, next, hasManagedSave, snapshots, isTransient, leases, disks });
+  }
+
+  /** Once more when one of them was deleted while they were read. */
+  #snapshotsOf(domain: Domain): Promise<Snapshot[]> {
+    return this.#snapshots.list(domain).catch((error: unknown) => {
+      if (isNotFound(error) && !isGone(error)) return this.#snapshots.list(domain);
+      throw error;
+    });
+  }
+}
+
+function recordOf(
+  nativeId: NativeId,
+  seen: {
+    status: DomainStatus;
+    live: DomainDefinition;
+    next: DomainDefinition | undefined;
+    hasManagedSave: boolean;
+    snapshots: Snapshot[];
+    isTransient: boolean;
+    leases: ReadonlyMap<string, string[]>;
+    disks: DriverVm['disks'];
+  },
+): DriverVm {
+  const { status, live, next, leases } = seen;
+  const shown = stateOf(status, seen.hasManagedSave);
+  const state = shown === 'crashed' && !hasProcess(status) && live.crashSettled ? 'stopped' : shown;
+  const pending = next ? pendingChanges(live, next) : [];
+  return {
+    nativeId,
+    name: live.name,
+    state,
+    cpus: live.cpus,
+    memoryMiB: Math.max(1, Math.round(live.memoryMiB)),
+    ...(live.firmware === undefined ? {} : { firmware: live.firmware }),
+    disks: seen.disks,
+    nics: live.nics.map(({ mac, network }) => ({
+      mac,
+      network,
+      addresses: isOn(state) ? (leases.get(mac) ?? []) : [],
+    })),
+    snapshots: seen.snapshots,
+    display: live.vnc !== undefined,
+    ...(seen.isTransient ? { transient: true } : {}),
+    ...(pending.length > 0 ? { pendingChanges: pending } : {}),
+    ...(live.createdAt === undefined ? {} : { createdAt: live.createdAt }),
+  };
 }
 
 export function vmNotFound(nativeId: NativeId, cause?: unknown): ProblemError {

@@ -17,7 +17,7 @@ describe('the state of a domain', () => {
     ['off', 5, 1, false, 'stopped'],
     ['off with its memory saved', 5, 5, true, 'suspended'],
     ['ended by a signal', 5, 3, false, 'crashed'],
-    ['not started for an error', 5, 6, false, 'crashed'],
+    ['not started, as QEMU refused', 5, 6, false, 'stopped'],
     ['crashed', 6, 1, false, 'crashed'],
     ['asleep', 7, 0, false, 'suspended'],
     ['of a future libvirt', 99, 0, false, 'unknown'],

@@ -1,18 +1,24 @@
+import { basename } from 'node:path';
 import { ProblemError, type CloneVm, type NativeId } from '@polyvirt/contracts';
 import { allow, type CloneFacet, type Made, type OperationContext } from '@polyvirt/hypervisor';
 import type { Domain, Libvirt, Volume } from '@polyvirt/node-libvirt';
+import { cloneDefinition } from '../domain/clone-definition.ts';
+import type { DiskSource } from '../domain/disk-source.ts';
+import { withDiskSources, type DiskPlace } from '../domain/domain-edits.ts';
 import { isDisk } from '../domain/domain-reader.ts';
-import { cloneDefinition, withDiskSources } from '../domain/domain-edits.ts';
 import type { Machines } from '../domain/machines.ts';
 import { isOn } from '../domain/states.ts';
-import { DiskUsers } from '../storage/disk-users.ts';
+import { DiskUsers, quoted } from '../storage/disk-users.ts';
 import { extractSnapshot } from '../storage/qemu-img.ts';
 import { orUndefined, unmanaged, type StoragePool } from '../storage/storage-pool.ts';
-import { readVolume } from '../storage/volume-facts.ts';
-import { diskVolumeName, overlayVolumeName, seedVolumeName } from './derived-ids.ts';
+import { readVolume, type VolumeFacts } from '../storage/volume-facts.ts';
+import { diskVolumeName, isDerivedName, overlayVolumeName, seedVolumeName } from './derived-ids.ts';
+import { freePorts, usedPorts } from './host-ports.ts';
 import { powerOnNew, undefineNew } from './new-machine.ts';
+import type { StateFiles } from './state-files.ts';
+import { refuseTransient } from '../transient.ts';
 
-type SourceDisk = { device: string; path: string };
+type SourceDisk = { device: string; source: DiskSource | null; format: string };
 
 /** What the overlays of a linked clone stand on. */
 type Base = {
@@ -23,16 +29,21 @@ type Base = {
   isPresentDisk: boolean;
 };
 
+/** The disks of a clone, in their order, and the files below them that were disks of other machines. */
+type Copied = { paths: string[]; bases: string[] };
+
 /** Copies machines. The UUID of the copy is the id of the operation. */
 export class Cloning implements CloneFacet {
   readonly #libvirt: Libvirt;
   readonly #machines: Machines;
   readonly #storage: StoragePool;
+  readonly #stateFiles: StateFiles;
 
-  constructor({ libvirt, machines, storage }: { libvirt: Libvirt; machines: Machines; storage: StoragePool }) {
-    this.#libvirt = libvirt;
-    this.#machines = machines;
-    this.#storage = storage;
+  constructor(parts: { libvirt: Libvirt; machines: Machines; storage: StoragePool; stateFiles: StateFiles }) {
+    this.#libvirt = parts.libvirt;
+    this.#machines = parts.machines;
+    this.#storage = parts.storage;
+    this.#stateFiles = parts.stateFiles;
   }
 
   async clone(nativeId: NativeId, input: CloneVm, context: OperationContext): Promise<Made> {
@@ -49,37 +60,49 @@ export class Cloning implements CloneFacet {
       native: 'domain_get_xml_desc',
       act: async () => {
         const definition = await this.#machines.definition(source);
-        return definition.disks.filter(isDisk).map(({ device, path = device }): SourceDisk => ({ device, path }));
+        return definition.disks
+          .filter(isDisk)
+          .map(({ device, source: place, format }): SourceDisk => ({ device, source: place ?? null, format }));
       },
     });
     context.progress(5);
-    const paths = input.linked
+    const { paths, bases } = input.linked
       ? await this.#linkDisks(source, disks, context)
-      : await this.#copyDisks(disks, input.snapshot, context);
+      : { paths: await this.#copyDisks(disks, input.snapshot, context), bases: [] };
+    const state = await journal.step({
+      name: 'copy the state of its firmware',
+      native: 'cp',
+      act: async () => this.#stateFiles.copy(await source.xml({ inactive: true }), uuid),
+      undo: () => this.#stateFiles.removeCopies(uuid),
+    });
 
-    await journal.step({
+    const notes = await journal.step({
       name: 'define the clone',
       native: 'domain_define_xml_flags',
       act: async () => {
         const original = await source.xml({ inactive: true, secure: true });
-        await this.#libvirt.domains.define(
-          cloneDefinition(original, {
-            name: input.name,
-            uuid,
-            diskPaths: paths,
-            dropMedium: (path) => path.endsWith(seedVolumeName(nativeId)),
-            createdAt: new Date().toISOString(),
-          }),
-        );
+        const { xml, notes } = cloneDefinition(original, {
+          name: input.name,
+          uuid,
+          diskPaths: paths,
+          bases,
+          nvram: state.nvram,
+          dropMedium: (path) => path.endsWith(seedVolumeName(nativeId)),
+          nextPort: freePorts(await usedPorts(this.#libvirt)),
+          createdAt: new Date().toISOString(),
+        });
+        await this.#libvirt.domains.define(xml);
+        return notes;
       },
       undo: () => undefineNew(this.#machines, uuid),
     });
     context.progress(90);
     if (input.start) await powerOnNew(this.#machines, uuid, journal);
-    return { nativeId: uuid, effect: 'changed' };
+    return { nativeId: uuid, effect: 'changed', notes: [...state.notes, ...notes] };
   }
 
   async #check(source: Domain, { name, linked, snapshot }: CloneVm, uuid: NativeId): Promise<void> {
+    await refuseTransient(source, 'clone');
     allow('clone', await this.#machines.state(source));
     const namesake = await orUndefined(this.#libvirt.domains.getByName(name));
     if (namesake && namesake.uuid !== uuid)
@@ -89,7 +112,7 @@ export class Cloning implements CloneFacet {
       throw new ProblemError('snapshot-not-found', `The VM has no snapshot "${snapshot}".`);
     if (linked && snapshot !== undefined)
       throw new ProblemError(
-        'invalid-input',
+        'capability-missing',
         'A snapshot inside a qcow2 file cannot be the base of a linked clone. Make a full clone of it.',
       );
     if (linked && snapshots.length > 0)
@@ -97,6 +120,22 @@ export class Cloning implements CloneFacet {
         'wrong-state',
         'A linked clone moves the source onto a new disk, and its snapshots would stay behind. Delete them first, or make a full clone.',
       );
+    await this.#checkDisks(source, linked);
+  }
+
+  /** All that can be known of the disks before any is copied. */
+  async #checkDisks(source: Domain, linked: boolean): Promise<void> {
+    const { disks } = await this.#machines.definition(source);
+    const others = linked ? await DiskUsers.read(this.#libvirt, this.#storage, source.uuid) : undefined;
+    for (const { device, source: place, format } of disks.filter(isDisk)) {
+      const { path } = await this.#volumeOf(device, place ?? null, format);
+      const writers = (await others?.writersOf(path)) ?? [];
+      if (writers.length > 0)
+        throw new ProblemError(
+          'host-rejected',
+          `${device} (${path}) is a disk of ${quoted(writers)} too, whose changes would destroy a linked clone. Make a full clone.`,
+        );
+    }
   }
 
   async #copyDisks(
@@ -106,18 +145,17 @@ export class Cloning implements CloneFacet {
   ): Promise<string[]> {
     const { operationId: uuid, journal, signal } = context;
     const paths: string[] = [];
-    for (const { device, path } of disks) {
+    for (const { device, source, format } of disks) {
       const name = diskVolumeName(uuid, device);
       paths.push(
         await journal.step({
           name: `copy disk ${device}`,
           native: snapshot === undefined ? 'storage_vol_create_xml_from' : 'qemu-img convert',
           act: async () => {
-            const volume = await this.#volumeOf(path);
-            const { bytes, path: sourcePath } = await readVolume(volume);
+            const { volume, bytes, path } = await this.#volumeOf(device, source, format);
             if (snapshot === undefined) return (await this.#storage.copy(name, volume, bytes)).path();
             const copy = await this.#storage.create(name, bytes);
-            await extractSnapshot(sourcePath, snapshot, await copy.path(), signal);
+            await extractSnapshot(path, snapshot, await copy.path(), signal);
             return copy.path();
           },
           undo: () => this.#storage.remove(name),
@@ -129,7 +167,7 @@ export class Cloning implements CloneFacet {
   }
 
   /**
-   * The present disks of the source become read-only bases; the source and the clone each go on with an overlay. A base
+   * The present disks of the source become read-only bases; the source and the clone each continue with an overlay. A base
    * that the source kept writing to would destroy the clone. A source that has written nothing since it became an overlay
    * stays where it is, and the clone stands beside it: clones of an idle template make its chain no longer.
    */
@@ -137,17 +175,19 @@ export class Cloning implements CloneFacet {
     source: Domain,
     disks: readonly SourceDisk[],
     { operationId: uuid, journal }: OperationContext,
-  ): Promise<string[]> {
-    const clonePaths: string[] = [];
-    const originals = new Map<string, string>();
-    const overlays = new Map<string, string>();
-    for (const { device, path } of disks) {
+  ): Promise<Copied> {
+    const paths: string[] = [];
+    const bases: string[] = [];
+    const originals = new Map<string, DiskPlace>();
+    const overlays = new Map<string, DiskPlace>();
+    for (const disk of disks) {
+      const { device } = disk;
       const clone = diskVolumeName(uuid, device);
       const overlay = overlayVolumeName(source.uuid, device, uuid);
       const base = await journal.step({
         name: `choose the base of ${device}`,
         native: 'storage_vol_get_xml_desc',
-        act: () => this.#chooseBase(path, clone),
+        act: () => this.#chooseBase(disk, clone),
         undo: () => this.#removeUnused(clone),
       });
       const aside = await journal.step({
@@ -158,10 +198,11 @@ export class Cloning implements CloneFacet {
         undo: () => this.#removeUnused(overlay),
       });
       if (aside !== null) {
-        originals.set(device, base.path);
-        overlays.set(device, aside);
+        originals.set(device, { source: disk.source!, format: disk.format });
+        overlays.set(device, { source: { kind: 'file', path: aside }, format: 'qcow2' });
+        if (!isDerivedName(basename(base.path))) bases.push(base.path);
       }
-      clonePaths.push(
+      paths.push(
         await journal.step({
           name: `make an overlay of ${device}`,
           native: 'storage_vol_create_xml',
@@ -170,18 +211,20 @@ export class Cloning implements CloneFacet {
         }),
       );
     }
-    await journal.step({
-      name: 'let the source go on beside its base',
+    const inherited = await journal.step({
+      name: 'let the source continue beside its base',
       native: 'domain_define_xml_flags',
-      act: () => this.#moveOnto(source, overlays),
-      undo: () => this.#moveOnto(source, originals),
+      act: async () => {
+        await this.#moveOnto(source, overlays, bases);
+        return [...(await this.#machines.definition(source)).bases];
+      },
+      undo: () => this.#moveOnto(source, originals, []),
     });
-    return clonePaths;
+    return { paths, bases: inherited };
   }
 
-  async #chooseBase(path: string, scratch: string): Promise<Base> {
-    const volume = await this.#volumeOf(path);
-    const { format, bytes, backing } = await readVolume(volume);
+  async #chooseBase({ device, source, format }: SourceDisk, scratch: string): Promise<Base> {
+    const { volume, path, bytes, backing } = await this.#volumeOf(device, source, format);
     const below = backing === undefined ? undefined : await this.#storage.at(backing);
     if (below) {
       const { path: basePath, format: baseFormat } = await readVolume(below);
@@ -196,40 +239,58 @@ export class Cloning implements CloneFacet {
     return { path, format, bytes, isPresentDisk: true };
   }
 
-  async #moveOnto(domain: Domain, paths: ReadonlyMap<string, string>): Promise<void> {
-    if (paths.size === 0) return;
-    await this.#requireOffOrOn(domain, paths);
-    await this.#libvirt.domains.define(withDiskSources(await domain.xml({ inactive: true, secure: true }), paths));
+  async #moveOnto(domain: Domain, places: ReadonlyMap<string, DiskPlace>, bases: readonly string[]): Promise<void> {
+    if (places.size === 0) return;
+    await this.#requireOffOrOn(domain, places);
+    const xml = await domain.xml({ inactive: true, secure: true });
+    await this.#libvirt.domains.define(withDiskSources(xml, places, bases));
     // Somebody may have started it between the look and the act, on the disks it had.
-    await this.#requireOffOrOn(domain, paths);
+    await this.#requireOffOrOn(domain, places);
   }
 
   /** A machine that runs on these very files already can be told that they are its own; on others it has to be off. */
-  async #requireOffOrOn(domain: Domain, paths: ReadonlyMap<string, string>): Promise<void> {
+  async #requireOffOrOn(domain: Domain, places: ReadonlyMap<string, DiskPlace>): Promise<void> {
     const state = await this.#machines.state(domain);
     if (isOn(state)) {
       const { disks } = await this.#machines.liveDefinition(domain);
-      const files = new Map(disks.map(({ device, path }) => [device, path]));
-      if ([...paths].every(([device, path]) => files.get(device) === path)) return;
+      const runsOnThem = await Promise.all(
+        [...places].map(async ([device, { source }]) => {
+          const live = disks.find((disk) => disk.device === device);
+          const [present, asked] = await Promise.all([
+            live?.source && this.#storage.pathOf(live.source),
+            this.#storage.pathOf(source),
+          ]);
+          return present !== undefined && asked !== undefined && this.#storage.files.same(present, asked);
+        }),
+      );
+      if (runsOnThem.every(Boolean)) return;
     }
     allow('clone', state);
   }
 
-  /** Takes a volume back, unless a machine has come to use it: one that somebody has started writes to its disk. */
+  /** Removes a volume, unless a machine has come to use it: one that somebody has started writes to its disk. */
   async #removeUnused(name: string): Promise<void> {
     const volume = await this.#storage.find(name);
     if (!volume) return;
-    const users = (await DiskUsers.read(this.#libvirt, this.#storage)).of(await volume.path());
-    if (users.length > 0)
-      throw new ProblemError('wrong-state', `${name} stays: it is in use by ${users.map(quoted).join(', ')}.`);
+    const users = await (await DiskUsers.read(this.#libvirt, this.#storage)).of(await volume.path());
+    if (users.length > 0) throw new ProblemError('wrong-state', `${name} stays: it is in use by ${quoted(users)}.`);
     await this.#storage.remove(name);
   }
 
-  async #volumeOf(path: string): Promise<Volume> {
-    const volume = await this.#storage.at(path);
-    if (!volume) throw unmanaged(path);
-    return volume;
+  async #volumeOf(
+    device: string,
+    source: DiskSource | null,
+    format: string,
+  ): Promise<{ volume: Volume } & VolumeFacts> {
+    const volume = source && (await this.#storage.volumeOf(source));
+    if (!volume) throw unmanaged(device, source ?? undefined);
+    const facts = await readVolume(volume);
+    // libvirt looks into the file, where a guest with a raw disk could have written the header of an overlay.
+    if (format === 'raw' && facts.format !== 'raw' && facts.format !== 'iso')
+      throw new ProblemError(
+        'host-rejected',
+        `${device} (${facts.path}) is raw by the definition of the VM, and its content looks like ${facts.format}. Copy it by hand if you trust it: qemu-img convert -f raw.`,
+      );
+    return { volume, ...facts };
   }
 }
-
-const quoted = (name: string) => `"${name}"`;

@@ -11,6 +11,7 @@ import type { Libvirt } from '@polyvirt/node-libvirt';
 import type { Accelerator } from '../acceleration.ts';
 import { buildDomainXml, diskDevice } from '../domain/domain-xml.ts';
 import { isDisk } from '../domain/domain-reader.ts';
+import type { DiskSource } from '../domain/disk-source.ts';
 import type { Machines } from '../domain/machines.ts';
 import type { Networks } from '../networks.ts';
 import type { ImageLibrary } from '../storage/image-library.ts';
@@ -26,7 +27,11 @@ interface ResolvedNic {
 }
 
 /** What a machine takes over from its template. */
-type TemplateFacts = { firmware: Firmware; disks: string[]; networks: string[] };
+type TemplateFacts = {
+  firmware: Firmware | null;
+  disks: { device: string; source: DiskSource | null }[];
+  networks: string[];
+};
 
 /** Makes machines. The UUID of a machine is the id of the operation that makes it, so a repeated command finds its own. */
 export class Creation {
@@ -119,7 +124,7 @@ export class Creation {
     const namesake = await orUndefined(this.#libvirt.domains.getByName(name));
     if (namesake && namesake.uuid !== uuid)
       throw new ProblemError('name-taken', `A VM called "${name}" is already on this host: ${namesake.uuid}.`);
-    for (const { network, address } of nics) await this.#networks.demand(network, address);
+    await this.#networks.check(nics, '/nics');
   }
 
   /** Looked at in a step: a repeat has to come by what was made, even if the template has been started or has gone since. */
@@ -138,8 +143,8 @@ export class Creation {
           );
         const { disks, nics, firmware } = await this.#machines.definition(domain);
         return {
-          firmware,
-          disks: disks.filter(isDisk).map(({ path, device }) => path ?? device),
+          firmware: firmware ?? null,
+          disks: disks.filter(isDisk).map(({ device, source }) => ({ device, source: source ?? null })),
           networks: nics.map(({ network }) => network),
         };
       },
@@ -148,22 +153,17 @@ export class Creation {
 
   #diskMakers(
     input: CreateVm,
-    templateDisks: readonly string[],
+    templateDisks: TemplateFacts['disks'],
     uuid: NativeId,
   ): { native: string; act: () => Promise<string> }[] {
     return [
-      ...templateDisks.map((path, index) => ({
+      ...templateDisks.map(({ device, source }, index) => ({
         native: 'storage_vol_create_xml_from',
         act: async () => {
-          const source = await this.#storage.at(path);
-          if (!source) throw unmanaged(path);
-          return (
-            await this.#storage.copy(
-              diskVolumeName(uuid, diskDevice(index)),
-              source,
-              (await source.info()).capacityBytes,
-            )
-          ).path();
+          const volume = source && (await this.#storage.volumeOf(source));
+          if (!volume) throw unmanaged(device, source ?? undefined);
+          const name = diskVolumeName(uuid, diskDevice(index));
+          return (await this.#storage.copy(name, volume, (await volume.info()).capacityBytes)).path();
         },
       })),
       ...input.disks.map((disk, index) => ({
@@ -219,9 +219,10 @@ export class Creation {
   }
 
   async #reserveAddresses(nics: readonly ResolvedNic[], { journal }: OperationContext): Promise<void> {
-    for (const nic of nics.filter(({ address }) => address !== 'auto')) {
+    for (const [index, nic] of nics.entries()) {
+      if (nic.address === 'auto') continue;
       await journal.step({
-        name: `reserve ${nic.address}`,
+        name: `reserve the address of interface ${index + 1}`,
         native: 'network_update',
         act: () => this.#networks.reserve(nic.network, nic.mac, nic.address),
         undo: () => this.#networks.release([nic]),

@@ -3,18 +3,12 @@ import { allow, type Journal, type OperationContext, type Outcome } from '@polyv
 import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
 import type { Machines } from '../domain/machines.ts';
 import type { Networks } from '../networks.ts';
-import { backingChain, DiskUsers } from '../storage/disk-users.ts';
-import { IMAGE_PREFIX } from '../storage/image-library.ts';
-import { orUndefined, type StoragePool } from '../storage/storage-pool.ts';
-import { seedVolumeName } from './derived-ids.ts';
-
-/** What a machine leaves behind; written into the journal before the machine is gone. */
-interface Remains {
-  /** Each disk that may go, from its own file down to the last one below it. */
-  readonly chains: readonly { device: string; links: readonly string[] }[];
-  readonly nics: readonly { network: string; mac: string }[];
-  readonly notes: readonly string[];
-}
+import { DiskUsers, quoted } from '../storage/disk-users.ts';
+import type { StoragePool } from '../storage/storage-pool.ts';
+import { undefineWithState } from './new-machine.ts';
+import { RemainsReader, type Remains } from './remains.ts';
+import type { StateFiles } from './state-files.ts';
+import { refuseTransient } from '../transient.ts';
 
 /** Deletes machines and what belongs to nobody else. */
 export class Removal {
@@ -22,28 +16,26 @@ export class Removal {
   readonly #machines: Machines;
   readonly #storage: StoragePool;
   readonly #networks: Networks;
+  readonly #remains: RemainsReader;
 
-  constructor({
-    libvirt,
-    machines,
-    storage,
-    networks,
-  }: {
+  constructor(parts: {
     libvirt: Libvirt;
     machines: Machines;
     storage: StoragePool;
     networks: Networks;
+    stateFiles: StateFiles;
   }) {
-    this.#libvirt = libvirt;
-    this.#machines = machines;
-    this.#storage = storage;
-    this.#networks = networks;
+    this.#libvirt = parts.libvirt;
+    this.#machines = parts.machines;
+    this.#storage = parts.storage;
+    this.#networks = parts.networks;
+    this.#remains = new RemainsReader(parts.storage, parts.stateFiles);
   }
 
   async delete(nativeId: NativeId, input: DeleteVm, context: OperationContext): Promise<Outcome> {
     const { journal } = context;
     const remains = await journal.step({
-      name: 'look what belongs to it',
+      name: 'find what belongs to it',
       native: 'domain_get_xml_desc',
       act: async () => JSON.stringify((await this.#inspect(nativeId, input)) ?? null),
     });
@@ -51,10 +43,10 @@ export class Removal {
     if (!found) return { effect: 'unchanged' };
     context.progress(20);
 
-    await journal.step({
+    const keptState = await journal.step({
       name: 'undefine the domain',
       native: 'domain_undefine_flags',
-      act: () => this.#undefine(nativeId),
+      act: () => this.#undefine(nativeId, found),
     });
     context.progress(50);
     const kept = await this.#deleteUnused(nativeId, found, journal);
@@ -63,40 +55,15 @@ export class Removal {
       native: 'network_update',
       act: () => this.#networks.release(found.nics),
     });
-    return { effect: 'changed', notes: [...found.notes, ...kept] };
+    return { effect: 'changed', notes: [...found.notes, ...keptState, ...kept] };
   }
 
-  async #inspect(nativeId: NativeId, { disks: fate }: DeleteVm): Promise<Remains | undefined> {
+  async #inspect(nativeId: NativeId, { disks }: DeleteVm): Promise<Remains | undefined> {
     const domain = await this.#machines.find(nativeId);
     if (!domain) return undefined;
+    await refuseTransient(domain, 'delete');
     allow('delete', await this.#machines.state(domain));
-    const { disks, nics } = await this.#machines.definition(domain);
-    const chains: { device: string; links: string[] }[] = [];
-    const seen = new Set<string>();
-    const notes: string[] = [];
-    for (const { device, path, kind } of disks) {
-      if (path === undefined) continue;
-      const own = kind === 'disk' || path.endsWith(seedVolumeName(nativeId));
-      if (!own) continue;
-      if (fate === 'keep' && kind === 'disk') {
-        notes.push(`Kept ${device} (${path}), as asked.`);
-        continue;
-      }
-      const links: string[] = [];
-      chains.push({ device, links });
-      for await (const link of backingChain(this.#storage, path)) {
-        const volume = await this.#storage.at(link);
-        // An image is shared by all that are made from it, and nobody expects it to go.
-        if (volume?.name.startsWith(IMAGE_PREFIX) || seen.has(link)) break;
-        if (!volume) {
-          notes.push(`Kept ${described(device, link === path)} (${link}): it is in no storage pool of libvirt.`);
-          break;
-        }
-        links.push(link);
-        seen.add(link);
-      }
-    }
-    return { chains, nics, notes };
+    return this.#remains.read(domain, disks);
   }
 
   /**
@@ -106,21 +73,20 @@ export class Removal {
   async #deleteUnused(nativeId: NativeId, { chains }: Remains, journal: Journal): Promise<string[]> {
     let reading: Promise<DiskUsers> | undefined;
     const kept: string[] = [];
-    for (const { device, links } of chains) {
+    for (const { what, links } of chains) {
       for (const [depth, path] of links.entries()) {
-        const users = await journal.step({
+        const reason = await journal.step({
           name: `delete ${path} unless it is in use`,
           native: 'storage_vol_delete',
           act: async () => {
-            const names = (await (reading ??= DiskUsers.read(this.#libvirt, this.#storage, nativeId))).of(path);
-            const volume = names.length === 0 ? await this.#storage.at(path) : undefined;
-            if (volume) await orUndefined(volume.delete());
-            return names;
+            const users = await (reading ??= DiskUsers.read(this.#libvirt, this.#storage, nativeId));
+            const reason = await reasonToKeep(path, users);
+            if (reason === null) await this.#storage.delete(path);
+            return reason;
           },
         });
-        if (users.length === 0) continue;
-        const names = users.map((name) => `"${name}"`).join(', ');
-        kept.push(`Kept ${described(device, depth === 0)} (${path}): it is in use by ${names}.`);
+        if (reason === null) continue;
+        kept.push(`Kept ${depth === 0 ? what : `the base of ${what}`} (${path}): ${reason}`);
         break;
       }
     }
@@ -129,19 +95,21 @@ export class Removal {
 
   /**
    * libvirt undefines a running domain too, and its definition is then lost. So the state is looked at before, and one
-   * that was started by somebody else in between is defined again.
+   * that was started by somebody else in between is defined again. Answers what was kept.
    */
-  async #undefine(nativeId: NativeId): Promise<void> {
+  async #undefine(nativeId: NativeId, { nvram }: Remains): Promise<string[]> {
     const domain = await this.#machines.find(nativeId);
-    if (!domain) return;
+    if (!domain) return [];
     await this.#refuseIfOn(domain);
+    const users = nvram === null ? [] : await (await DiskUsers.read(this.#libvirt, this.#storage, nativeId)).of(nvram);
     const xml = await domain.xml({ inactive: true, secure: true });
-    await domain.undefine({ managedSave: true, snapshotsMetadata: true, nvram: true, checkpointsMetadata: true });
+    await undefineWithState(domain, xml, { keepNvram: users.length > 0 });
     const survivor = await this.#machines.find(nativeId);
     if (survivor) {
       await this.#libvirt.domains.define(xml);
       await this.#refuseIfOn(survivor);
     }
+    return users.length > 0 ? [`Kept the firmware variables (${nvram}): they are in use by ${quoted(users)}.`] : [];
   }
 
   async #refuseIfOn(domain: Domain): Promise<void> {
@@ -150,4 +118,10 @@ export class Removal {
   }
 }
 
-const described = (device: string, isItsOwn: boolean) => (isItsOwn ? device : `the base of ${device}`);
+async function reasonToKeep(path: string, users: DiskUsers): Promise<string | null> {
+  const names = await users.of(path);
+  if (names.length > 0) return `it is in use by ${quoted(names)}.`;
+  return users.unseen.length > 0
+    ? `libvirt does not say whether ${quoted(users.unseen)} needs it. If not, remove it by hand.`
+    : null;
+}

@@ -1,5 +1,7 @@
 import type { Snapshot, VmState } from '@polyvirt/contracts';
 import type { Domain } from '@polyvirt/node-libvirt';
+import { orUndefined } from '../storage/storage-pool.ts';
+import { snapshotOwnFiles } from '../storage/file-references.ts';
 import { attribute, child, parseXml, text } from '../xml.ts';
 
 /** The word of libvirt for the state a snapshot holds. https://libvirt.org/formatsnapshot.html */
@@ -14,11 +16,25 @@ const states: Readonly<Record<string, VmState>> = {
 /** Snapshots of a domain. Its name is its id: libvirt knows it by nothing else. */
 export class SnapshotReader {
   async list(domain: Domain): Promise<Snapshot[]> {
-    const [snapshots, current] = await Promise.all([domain.snapshots({ topological: true }), domain.currentSnapshot()]);
-    return Promise.all(
-      snapshots.map(async (snapshot) => readSnapshot(await snapshot.xml(), snapshot.name === current?.name)),
+    // Not in libvirt's own topological order: that fails as a whole while a snapshot is being taken, which has no parent yet.
+    const [snapshots, current] = await Promise.all([domain.snapshots(), domain.currentSnapshot()]);
+    const documents = await Promise.all(snapshots.map((snapshot) => orUndefined(snapshot.xml())));
+    return parentsFirst(
+      documents.flatMap((xml, index) =>
+        xml === undefined ? [] : [readSnapshot(xml, snapshots[index]!.name === current?.name)],
+      ),
     );
   }
+}
+
+/** The tree from its roots; what was made first stands first among its like. */
+export function parentsFirst(snapshots: readonly Snapshot[]): Snapshot[] {
+  const byAge = [...snapshots].sort((one, other) => one.createdAt.localeCompare(other.createdAt));
+  const ids = new Set(byAge.map(({ id }) => id));
+  const below = (parent: string | null): Snapshot[] =>
+    byAge.filter((one) => one.parent === parent).flatMap((one) => [one, ...below(one.id)]);
+  const roots = byAge.filter(({ parent }) => parent === null || !ids.has(parent));
+  return roots.flatMap((root) => [root, ...below(root.id)]);
 }
 
 export function readSnapshot(xml: string, current: boolean): Snapshot {
@@ -37,3 +53,7 @@ export function readSnapshot(xml: string, current: boolean): Snapshot {
     createdAt: new Date(Number(text(snapshot, 'creationTime') ?? 0) * 1000).toISOString(),
   };
 }
+
+/** Whether its disks or its memory are in files of its own, and not inside the disks of the machine. */
+export const isExternalSnapshot = (xml: string): boolean =>
+  snapshotOwnFiles(child(parseXml(xml), 'domainsnapshot')).length > 0;

@@ -1,11 +1,13 @@
 import { ProblemError, type CreateSnapshot, type NativeId } from '@polyvirt/contracts';
 import { allow, type Effect, type OperationContext, type SnapshotFacet } from '@polyvirt/hypervisor';
 import type { Domain } from '@polyvirt/node-libvirt';
-import { isDisk } from '../domain/domain-reader.ts';
+import { isDisk, type DomainDisk } from '../domain/domain-reader.ts';
 import { isOn } from '../domain/states.ts';
 import type { Machines } from '../domain/machines.ts';
+import type { StateFiles } from '../lifecycle/state-files.ts';
 import { orUndefined } from '../storage/storage-pool.ts';
 import { buildXml } from '../xml.ts';
+import { isExternalSnapshot } from './snapshot-reader.ts';
 
 /**
  * Internal qcow2 snapshots: disks and memory in one file. libvirt reverts to external ones only from 9.9 on, and Debian 12 has
@@ -13,9 +15,11 @@ import { buildXml } from '../xml.ts';
  */
 export class Snapshots implements SnapshotFacet {
   readonly #machines: Machines;
+  readonly #stateFiles: StateFiles;
 
-  constructor(machines: Machines) {
+  constructor(machines: Machines, stateFiles: StateFiles) {
     this.#machines = machines;
+    this.#stateFiles = stateFiles;
   }
 
   async create(
@@ -54,10 +58,16 @@ export class Snapshots implements SnapshotFacet {
       name: 'revert to the snapshot',
       native: 'domain_revert_to_snapshot',
       act: async () => {
-        // What was suspended since belongs to a present that is given up.
-        if (await domain.hasManagedSave()) await domain.removeManagedSave();
+        // What was suspended since belongs to a present that is given up, as soon as it is certain that it is. libvirt
+        // refuses an external snapshot before anything happens.
+        const isExternal = isExternalSnapshot(await snapshot.xml());
+        const discard = async () => {
+          if (await domain.hasManagedSave()) await domain.removeManagedSave();
+        };
+        if (!isExternal) await discard();
         // Force: the hardware may have changed since, and the snapshot has its own.
         await snapshot.revert({ force: true });
+        if (isExternal) await discard();
       },
     });
     return 'changed';
@@ -89,6 +99,10 @@ export class Snapshots implements SnapshotFacet {
 
   async #check(domain: Domain, { name, memory }: CreateSnapshot): Promise<void> {
     const state = await this.#machines.state(domain);
+    const { disks } = await this.#present(domain);
+    if ((await this.#stateFiles.nvramOf(await domain.xml())) !== undefined)
+      throw new ProblemError('capability-missing', noSnapshotsWithUefi);
+    if (isOn(state) && memory === false) throw new ProblemError('capability-missing', noSnapshotsWithoutMemory);
     allow('snapshot-create', state);
     if (name.startsWith('.'))
       throw new ProblemError('invalid-input', 'libvirt refuses a snapshot whose name begins with a dot.', {
@@ -96,21 +110,16 @@ export class Snapshots implements SnapshotFacet {
       });
     if (await orUndefined(domain.snapshot(name)))
       throw new ProblemError('name-taken', `The VM already has a snapshot "${name}".`);
-    if (isOn(state) && memory === false)
-      throw new ProblemError(
-        'wrong-state',
-        'libvirt cannot revert a snapshot of a running machine without its memory. Keep the memory too, or stop the VM first.',
-      );
-    const { firmware } = await this.#machines.definition(domain);
-    if (firmware === 'uefi')
-      throw new ProblemError(
-        'host-rejected',
-        'libvirt takes no snapshots inside the disk of a machine with UEFI firmware. Clone it instead.',
-      );
+    requireDisksForSnapshot(disks);
+  }
+
+  /** What the machine consists of now: one that is on may have other disks at its next start. */
+  async #present(domain: Domain) {
+    return this.#machines.liveDefinition(domain);
   }
 
   async #xml(domain: Domain, { name, description }: CreateSnapshot): Promise<string> {
-    const { disks } = await this.#machines.definition(domain);
+    const { disks } = await this.#present(domain);
     const memory = isOn(await this.#machines.state(domain));
     return buildXml({
       domainsnapshot: {
@@ -118,14 +127,35 @@ export class Snapshots implements SnapshotFacet {
         ...(description === undefined ? {} : { description }),
         memory: { '@snapshot': memory ? 'internal' : 'no' },
         disks: {
-          disk: disks.map((disk) => ({
-            '@name': disk.device,
-            '@snapshot': isDisk(disk) && !disk.readonly ? 'internal' : 'no',
-          })),
+          disk: disks.map((disk) => ({ '@name': disk.device, '@snapshot': isKept(disk) ? 'internal' : 'no' })),
         },
       },
     });
   }
+}
+
+/** Why a host with libvirt lacks the feature of that name. */
+export const noSnapshotsWithUefi =
+  'libvirt takes no snapshots of a VM with UEFI firmware, whose variables it could not keep. Clone it instead.';
+export const noSnapshotsWithoutMemory =
+  'libvirt cannot revert to a snapshot of a running VM without its memory. Keep the memory too, or stop the VM first.';
+
+/** Whether a snapshot holds the content of a disk. */
+const isKept = (disk: DomainDisk): boolean => isDisk(disk) && !disk.readonly;
+
+/** Throws `host-rejected` for disks that libvirt would refuse after it has begun. */
+export function requireDisksForSnapshot(disks: readonly DomainDisk[]): void {
+  const kept = disks.filter(isKept);
+  const other = kept.filter(({ format }) => format !== 'qcow2');
+  if (other.length > 0) {
+    const named = other.map(({ device, format }) => `${device} is ${format}`).join(', ');
+    throw new ProblemError(
+      'host-rejected',
+      `A snapshot is kept inside the disks, for which they have to be qcow2, and ${named}. A full clone has qcow2 disks only.`,
+    );
+  }
+  if (kept.length === 0)
+    throw new ProblemError('host-rejected', 'A snapshot is kept inside the disks of a VM, and this VM has none.');
 }
 
 function snapshotNotFound(id: string): ProblemError {

@@ -1,13 +1,11 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, type Stats } from 'node:fs';
-import { open, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { ProblemError, type Image } from '@polyvirt/contracts';
 import type { Volume } from '@polyvirt/node-libvirt';
+import { readQcow2Header } from './qcow2-header.ts';
 import { GIB, type StoragePool } from './storage-pool.ts';
-
-/** Volumes that hold an image begin with this; they are shared, and never deleted with a machine. */
-export const IMAGE_PREFIX = 'image-';
 
 const kinds: Readonly<Record<string, Image['kind']>> = {
   '.qcow2': 'disk',
@@ -52,7 +50,7 @@ export class ImageLibrary {
     const files = await this.#files();
     const file = files.find((candidate) => candidate.name === name && candidate.kind === kind);
     if (!file) throw imageNotFound(name, kind, files);
-    const volumeName = `${IMAGE_PREFIX}${identity(file)}${kind === 'iso' ? '.iso' : ''}`;
+    const volumeName = `image-${identity(file)}${kind === 'iso' ? '.iso' : ''}`;
     const running = this.#imports.get(volumeName);
     if (running) return running;
     const started = this.#import(file, volumeName).finally(() => this.#imports.delete(volumeName));
@@ -108,15 +106,8 @@ function imageNotFound(name: string, kind: Image['kind'], files: readonly ImageF
   );
 }
 
-/** qcow2 begins with "QFI\xfb"; the size that a guest sees stands at offset 24. https://www.qemu.org/docs/master/interop/qcow2.html */
 async function readHeader(path: string, fileBytes: number): Promise<{ format: string; bytes: number }> {
-  const file = await open(path);
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(32), 0, 32, 0);
-    if (bytesRead === 32 && buffer.readUInt32BE(0) === 0x514649fb)
-      return { format: 'qcow2', bytes: Number(buffer.readBigUInt64BE(24)) };
-    return { format: extname(path) === '.iso' ? 'iso' : 'raw', bytes: fileBytes };
-  } finally {
-    await file.close();
-  }
+  const header = await readQcow2Header(path);
+  if (header) return { format: 'qcow2', bytes: header.bytes };
+  return { format: extname(path) === '.iso' ? 'iso' : 'raw', bytes: fileBytes };
 }

@@ -9,15 +9,18 @@ export interface VolumeFacts {
   readonly bytes: number;
   /** The file below, when it is an overlay. */
   readonly backing: string | undefined;
+  readonly backingFormat: string | undefined;
 }
 
 export async function readVolume(volume: Volume): Promise<VolumeFacts> {
   const element = child(parseXml(await volume.xml()), 'volume');
   const target = child(element, 'target');
+  const backingStore = child(element, 'backingStore');
   return {
     path: text(target, 'path') ?? '',
     format: attribute(child(target, 'format'), 'type') ?? 'raw',
     bytes: Number(text(element, 'capacity') ?? 0),
-    backing: text(child(element, 'backingStore'), 'path'),
+    backing: text(backingStore, 'path'),
+    backingFormat: attribute(child(backingStore, 'format'), 'type'),
   };
 }

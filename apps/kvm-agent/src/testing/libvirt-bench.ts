@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { buildIso } from '@polyvirt/hypervisor';
 import type { Bench } from '@polyvirt/hypervisor/testing';
@@ -9,6 +9,7 @@ import { Libvirt, type Pool, type Volume } from '@polyvirt/node-libvirt';
 import { ensureLibvirt, ensureTinyLinux, imageCache, POOL } from '@polyvirt/tools';
 import { LibvirtDriver } from '../libvirt.driver.ts';
 import { buildXml } from '../xml.ts';
+import { HostLook } from './host-look.ts';
 
 const LOOK_EVERY_MS = 200;
 
@@ -25,11 +26,11 @@ export async function openLibvirtBench(): Promise<Bench> {
   });
   await writeFile(join(images, 'tools.iso'), buildIso('TOOLS', [{ name: 'readme', content: Buffer.from('tools\n') }]));
   const libvirt = await Libvirt.connect({ uri: 'qemu:///system' });
-  const templateName = `${prefix}template`;
+  const templateName = `pvtemplate-${prefix.slice('pvbench-'.length, -1)}`;
 
   const open = async () =>
     new LibvirtDriver({ uri: 'qemu:///system', acceleration: 'auto', pool, imageFolder: images });
-  const ours = async () => (await libvirt.domains.list()).filter(({ name }) => name.startsWith(prefix));
+  const look = new HostLook(libvirt, { prefix, pool: pool.path });
   const findPool = async (): Promise<Pool | null> => libvirt.pools.find(pool.name);
 
   const templateDisk = await makeTemplate(libvirt, templateName);
@@ -58,15 +59,27 @@ export async function openLibvirtBench(): Promise<Bench> {
       powerOff: (nativeId) => libvirt.domains.reference(nativeId).destroy(),
       remove: (nativeId) =>
         libvirt.domains.reference(nativeId).undefine({ nvram: true, snapshotsMetadata: true, managedSave: true }),
+      see: () => look.see(),
+      makeUnreadable: (name) => makeUnreadable(libvirt, name),
+      refuseStart: async (nativeId) => {
+        const [disk] = (await look.files()).filter(({ users }) => users.includes(nativeId));
+        if (!disk) throw new Error('a machine without files starts always');
+        await rename(disk.path, `${disk.path}.away`);
+        return () => rename(`${disk.path}.away`, disk.path);
+      },
+      crash: async (nativeId) => {
+        const domain = await libvirt.domains.get(nativeId);
+        process.kill(Number(await readFile(`/run/libvirt/qemu/${domain.name}.pid`, 'utf8')), 'SIGKILL');
+        while (await domain.isActive()) await delay(LOOK_EVERY_MS);
+      },
     },
+    files: () => look.files(),
     leftovers: async () => {
-      const volumes = (await (await findPool())?.volumes()) ?? [];
-      const names = [...(await ours()).map(({ name }) => name), ...volumes.map(({ name }) => name)];
-      // Images stay in the pool for the next machine, and the template is the bench's.
-      return names.filter((name) => !name.startsWith('image-') && name !== templateName).sort();
+      const names = (await look.ours()).map(({ name }) => name);
+      return [...names, ...(await look.paths()).map((path) => basename(path))].sort();
     },
     clean: async () => {
-      for (const domain of await ours()) {
+      for (const domain of [...(await look.ours()), await libvirt.domains.getByName(templateName)]) {
         if (await domain.isActive()) await domain.destroy();
         await domain.undefine({ nvram: true, snapshotsMetadata: true, managedSave: true, checkpointsMetadata: true });
       }
@@ -84,6 +97,23 @@ export async function openLibvirtBench(): Promise<Bench> {
       await rm(images, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * libvirt takes the definition and cannot give it: a quote is one byte in it and six on the way out, where a text has at most
+ * 4 MiB.
+ */
+async function makeUnreadable(libvirt: Libvirt, name: string) {
+  const { uuid } = await libvirt.domains.define(foreignDomain(name));
+  const define = async (description: string) => {
+    const marked = foreignDomain(name).replace(
+      '<memory',
+      `<uuid>${uuid}</uuid><description>${description}</description><memory`,
+    );
+    await libvirt.domains.define(marked);
+  };
+  await define('"'.repeat(1_000_000));
+  return { nativeId: uuid, mend: () => define('mended') };
 }
 
 /** As virt-install or virsh would make it: nothing of ours in it. */

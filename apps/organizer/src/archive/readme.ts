@@ -1,3 +1,4 @@
+import { scriptsOf } from '../scripts/scripts.ts';
 import { isWindows, type ArchiveDocument } from './document.ts';
 
 /** Lines of the history that the page shows. */
@@ -9,6 +10,7 @@ export function readmeOf(document: ArchiveDocument): string {
   const windows = isWindows(document);
   const extension = windows ? 'bat' : 'sh';
   const command = (script: string) => (windows ? `${script}.bat` : `./${script}.sh`);
+  const snapshots = `snapshot_script.${extension}` in scriptsOf(document);
   return [
     `# ${text(name)}`,
     '',
@@ -28,7 +30,7 @@ export function readmeOf(document: ArchiveDocument): string {
         .map(({ device, sizeGiB }) => `${text(device)}: ${sizeGiB === undefined ? 'size not known' : `${sizeGiB} GiB`}`)
         .join(', ') || 'none',
     ),
-    row('Networks', vm.nics.map(({ network, mac }) => `${text(network)} (${text(mac)})`).join(', ') || 'none'),
+    row('Networks', vm.nics.map(({ network, mac }) => `${text(network)} (${mac === undefined ? 'no MAC address yet' : text(mac)})`).join(', ') || 'none'),
     row('Addresses', addresses.map(code).join(', ') || 'none known'),
     '',
     '## What is here',
@@ -42,16 +44,17 @@ export function readmeOf(document: ArchiveDocument): string {
         : `- ${code(`vm_files/${link}`)}: link to ${code(path)}.`,
     ),
     '- `metadata.json`: all that is known, for programs.',
-    `- \`backup_script.${extension}\` and \`snapshot_script.${extension}\`: see below.`,
+    `- \`backup_script.${extension}\`${snapshots ? ` and \`snapshot_script.${extension}\`` : ''}: see below.`,
     '',
-    '## Back up, take a snapshot',
+    snapshots ? '## Back up, take a snapshot' : '## Back up',
     '',
-    'Run these on the host of the VM, as a user who may manage it.',
+    `Run ${snapshots ? 'these' : 'this'} on the host of the VM, as a user who may manage it.`,
     '',
     '```',
     `${command('backup_script')} <folder for the backup>`,
-    `${command('snapshot_script')} <name of the snapshot>`,
+    ...(snapshots ? [`${command('snapshot_script')} <name of the snapshot>`] : []),
     '```',
+    ...(snapshots ? [] : ['', 'There is no script for snapshots: libvirt takes none of a VM with UEFI firmware.']),
     '',
     backupNote(document),
     '',
@@ -71,8 +74,9 @@ function backupNote({ hypervisor }: ArchiveDocument): string {
   switch (hypervisor) {
     case 'kvm':
       return (
-        'A backup holds a whole copy of every disk, all of the same moment also while the VM runs, and `domain.xml`. To restore one, ' +
-        'put each file back where `disks.tsv` says it was, and run `virsh define domain.xml`.'
+        'A backup holds a whole copy of every disk, all of the same moment also while the VM runs, and `domain.xml`. Of a VM that has them it ' +
+        'also holds its firmware variables (`nvram`), the state of its TPM (`tpm`) and its saved memory (`memory`). To restore one, ' +
+        'put each file back where `disks.tsv` says it was, with `cp -Rp` as root, and run `virsh define domain.xml`.'
       );
     case 'vmware':
       return 'A running VM is suspended for the time of the backup, and goes on afterwards. A backup is a copy of its folder; open the `.vmx` file in it to use it.';

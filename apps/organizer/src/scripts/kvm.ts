@@ -6,7 +6,7 @@ import { fail, makeBackupFolder } from './shell.ts';
  * job of libvirt, all disks as of one moment; one that is off by qemu-img.
  */
 export const kvmBackup = (uuid: string, label: string): string => `#!/bin/sh
-# Copies the disks and the definition of one VM into a new folder; the VM may be running.
+# Copies the disks, the definition and what else one VM is made of into a new folder; the VM may be running.
 #   backup_script.sh [folder for the backup]     by default "backups" beside this script
 # LIBVIRT_DEFAULT_URI names the libvirt to talk to, by default qemu:///system.
 set -eu
@@ -52,6 +52,12 @@ awk '
   /^      <readonly\\/>/ { skip = 1 }
   /^    <\\/disk>/ && !skip && device != "" { print device, format }
 ' "$work/live.xml" >"$work/formats"
+# The pool of each disk that is a volume.
+awk '
+  /^    <disk / { pool = "" }
+  /^      <source / && match($0, / pool=.[^'"'"'"]+/) { pool = substr($0, RSTART + 7, RLENGTH - 7) }
+  /^      <target / && pool != "" && match($0, /dev=.[A-Za-z0-9_-]+/) { print substr($0, RSTART + 5, RLENGTH - 5), pool }
+' "$work/live.xml" | sed -e "s/&apos;/'/g" -e 's/&quot;/"/g' -e 's/&lt;/</g' -e 's/&gt;/>/g' -e 's/&amp;/\\&/g' >"$work/pools"
 : >"$work/disks"
 virsh domblklist --domain "$uuid" --details >"$work/list" || fail 'libvirt does not say which disks the VM has.'
 while read -r kind device disk source; do
@@ -59,6 +65,11 @@ while read -r kind device disk source; do
   format=$(awk -v disk="$disk" '$1 == disk { print $2 }' "$work/formats")
   [ -n "$format" ] || continue
   case $kind in
+    volume)
+      pool=$(awk -v disk="$disk" '$1 == disk { sub(/^[^ ]+ /, ""); print }' "$work/pools")
+      source=$(virsh vol-path --pool "$pool" --vol "$source")
+      printf '%s\\t%s\\tfile\\t%s\\n' "$disk" "$format" "$source" >>"$work/disks"
+      ;;
     file | block) printf '%s\\t%s\\t%s\\t%s\\n' "$disk" "$format" "$kind" "$source" >>"$work/disks" ;;
     *) fail "Disk $disk is of type $kind, which this script cannot copy." ;;
   esac
@@ -116,14 +127,46 @@ if [ -s "$work/disks" ]; then
   esac
 fi
 
-# A VM that starts by UEFI keeps its boot entries in a file of its own.
-nvram=$(sed -n "s:^    <nvram[^>]*>\\([^<]*\\)</nvram>.*:\\1:p" "$work/domain.xml")
-[ -z "$nvram" ] || [ ! -r "$nvram" ] || cp -- "$nvram" "$work/nvram"
+# What the VM has beside its disks. Each is copied whole or the backup fails: a file that cannot be seen is not one that is
+# not there.
+: >"$work/state"
+keep() {
+  [ -d "$(dirname -- "$2")" ] && [ -x "$(dirname -- "$2")" ] || fail "$2 cannot be looked for. Run this as root."
+  [ -e "$2" ] || return 0
+  cp -Rp -- "$2" "$work/$1" || fail "$2 cannot be copied. Run this as root."
+  printf '%s\\t%s\\n' "$1" "$2" >>"$work/state"
+}
+name=$(virsh domname --domain "$uuid")
+
+# A VM that starts by UEFI keeps its boot entries and keys in a file of its own. Without a path in the definition libvirt finds
+# it by the name of the VM.
+if grep -q -e "^  <os firmware='efi'" -e "^    <loader [^>]*type='pflash'" "$work/live.xml"; then
+  nvram=$(awk '
+    /^    <nvram/ { inside = 1 }
+    inside && match($0, /<nvram[^>]*>[^<]+/) { text = substr($0, RSTART, RLENGTH); sub(/^[^>]*>/, "", text); print text; exit }
+    inside && match($0, /<source file=.[^'"'"'"]+/) { text = substr($0, RSTART, RLENGTH); sub(/^<source file=./, "", text); print text; exit }
+    /<\\/nvram>/ || /^    <nvram.*\\/>/ { inside = 0 }
+  ' "$work/live.xml" | sed -e "s/&apos;/'/g" -e 's/&quot;/"/g' -e 's/&lt;/</g' -e 's/&gt;/>/g' -e 's/&amp;/\\&/g')
+  if [ -n "$nvram" ]; then
+    keep nvram "$nvram"
+  else
+    for extension in fd qcow2; do
+      [ -e "$work/nvram" ] || keep nvram "/var/lib/libvirt/qemu/nvram/\${name}_VARS.$extension"
+    done
+  fi
+fi
+if grep -q '^    <tpm ' "$work/live.xml" && grep -q "^      <backend type='emulator'" "$work/live.xml"; then
+  keep tpm "/var/lib/libvirt/swtpm/$uuid"
+fi
+case $(virsh dominfo --domain "$uuid") in
+  *'Managed save:'*yes*) keep memory "/var/lib/libvirt/qemu/save/$name.save" ;;
+esac
 
 while IFS=$tab read -r disk format kind source; do
   printf '%s\\t%s\\n' "$disk.$format" "$source"
 done <"$work/disks" >"$work/disks.tsv"
-rm -f -- "$work/live.xml" "$work/backup.xml" "$work/formats" "$work/list" "$work/disks" "$work/staged"
+cat -- "$work/state" >>"$work/disks.tsv"
+rm -f -- "$work/live.xml" "$work/backup.xml" "$work/formats" "$work/pools" "$work/list" "$work/disks" "$work/staged" "$work/state"
 sync -- "$work"/* 2>/dev/null || sync
 mv -- "$work" "$final"
 trap - EXIT

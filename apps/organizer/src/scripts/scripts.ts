@@ -18,7 +18,11 @@ export function scriptsOf(document: ArchiveDocument): Partial<Record<(typeof scr
   const { nativeId } = document.vm;
   switch (document.hypervisor) {
     case 'kvm':
-      return { 'backup_script.sh': kvmBackup(nativeId, label), 'snapshot_script.sh': kvmSnapshot(nativeId) };
+      return {
+        'backup_script.sh': kvmBackup(nativeId, label),
+        // libvirt refuses the snapshot of a VM whose firmware has variables.
+        ...(document.vm.firmware === 'uefi' ? {} : { 'snapshot_script.sh': kvmSnapshot(nativeId) }),
+      };
     case 'nutanix':
       return { 'backup_script.sh': prismBackup(nativeId, label), 'snapshot_script.sh': prismSnapshot(nativeId) };
     case 'vmware': {

@@ -5,6 +5,7 @@ import { achieve, type Patience } from '../vmrun/achieve.ts';
 import { runProgram } from '../vmrun/run-program.ts';
 import type { Vmrun } from '../vmrun/vmrun.ts';
 import { exists } from '../inventory/discovery.ts';
+import { noGrowthWithSnapshots } from '../absent-features.ts';
 import { readVmdk } from './vmdk.ts';
 
 export const GIB = 2 ** 30;
@@ -67,7 +68,7 @@ export class DiskTool {
     if (sizeGiB !== undefined) await this.grow(path, sizeGiB, signal);
   }
 
-  /** Lets a disk grow; one that is that large already stays as it is. Throws `wrong-state` for a disk with snapshots. */
+  /** Lets a disk grow; one that is that large already stays as it is. Throws `capability-missing` for a disk with snapshots. */
   async grow(path: string, sizeGiB: number, signal?: AbortSignal): Promise<boolean> {
     const isLargeEnough = async () => (await readVmdk(path)).bytes >= sizeGiB * GIB;
     return achieve(
@@ -77,10 +78,7 @@ export class DiskTool {
         isDone: isLargeEnough,
         act: async () => {
           if ((await readVmdk(path)).parent !== undefined)
-            throw new ProblemError(
-              'wrong-state',
-              'A disk that stands on a snapshot, or on the disk of another VM, cannot grow. Delete its snapshots first, or make a full clone.',
-            );
+            throw new ProblemError('capability-missing', noGrowthWithSnapshots);
           await this.#vmrun.disk(['-x', `${sizeGiB * MIB_PER_GIB}MB`, path], { deadline: 'disk', signal });
         },
       },

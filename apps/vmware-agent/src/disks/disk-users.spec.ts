@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { machineAt, type Machine } from '../inventory/identity.ts';
@@ -36,8 +36,10 @@ const hostOf = (disks: ReadonlyMap<Machine, string>, platform: Platform, vmsd: R
     [...disks].filter(([{ vmx }]) => vmx === machine.vmx).map(([, path]) => ({ device: 'scsi0:0', path })),
   snapshots: async ({ vmx }: Machine) => new SnapshotTree(/source/.test(vmx) ? Dictionary.of({ ...vmsd }) : undefined),
   nameOf: async ({ vmx }: Machine) => vmx.replace(/^.*\//, ''),
+  configuration: async () => Dictionary.of({}),
+  looseDisks: async (): Promise<string[]> => [],
 });
-const namesOf = (users: DiskUsers, path: string) => users.of(path).map(({ name }) => name);
+const namesOf = async (users: DiskUsers, path: string) => (await users.of(path)).map(({ name }) => name);
 
 describe('users of a disk', () => {
   it('are found through symbolic links', async () => {
@@ -54,7 +56,7 @@ describe('users of a disk', () => {
       'linux',
     );
     expect([...(await disksUsedBy(source, host))]).toEqual([base]);
-    expect(namesOf(await DiskUsers.read(host, source), base)).toEqual(['clone.vmx']);
+    expect(await namesOf(await DiskUsers.read(host, source), base)).toEqual(['clone.vmx']);
   });
 
   it('are found in any spelling of Windows', async () => {
@@ -70,9 +72,11 @@ describe('users of a disk', () => {
       'windows',
     );
     const users = await DiskUsers.read(host, source);
-    const shared = [...(await disksUsedBy(source, host))].filter((path) => namesOf(users, path).length > 0);
+    const used = await disksUsedBy(source, host);
+    const shared: string[] = [];
+    for (const path of used) if ((await namesOf(users, path)).length > 0) shared.push(path);
     expect(shared).toEqual(['C:\\VMs\\Base\\base.vmdk']);
-    expect((await disksUsedBy(source, host)).has('c:/VMS/base/base.vmdk')).toBe(true);
+    expect(await used.has('c:/VMS/base/base.vmdk')).toBe(true);
   });
 
   it('are the linked clones that the machine itself notes, for as long as they live', async () => {
@@ -87,9 +91,9 @@ describe('users of a disk', () => {
       'snapshot0.clone0': elsewhere,
       'snapshot0.clone1': join(folder, 'gone', 'gone.vmx'),
     });
-    expect(namesOf(await DiskUsers.read(host, source), base)).toEqual(['far.vmx']);
+    expect(await namesOf(await DiskUsers.read(host, source), base)).toEqual(['far.vmx']);
     rmSync(elsewhere);
-    expect(namesOf(await DiskUsers.read(host, source), base)).toEqual([]);
+    expect(await namesOf(await DiskUsers.read(host, source), base)).toEqual([]);
   });
 
   it('stand on a layer that cannot be read, too', async () => {
@@ -98,6 +102,51 @@ describe('users of a disk', () => {
     const source = machineAt(join(folder, 'damaged', 'source.vmx'), 'linux');
     const clone = machineAt(join(folder, 'damaged', 'clone.vmx'), 'linux');
     const host = hostOf(new Map([[clone, child]]), 'linux');
-    expect(namesOf(await DiskUsers.read(host, source), damaged)).toEqual(['clone.vmx']);
+    expect(await namesOf(await DiskUsers.read(host, source), damaged)).toEqual(['clone.vmx']);
+  });
+
+  it('are found by another name of the same file', async () => {
+    const base = layer(join(folder, 'hard', 'base.vmdk'));
+    const name = join(folder, 'hard', 'twin', 'other.vmdk');
+    mkdirSync(dirname(name), { recursive: true });
+    linkSync(base, name);
+    const source = machineAt(join(folder, 'hard', 'source.vmx'), 'linux');
+    const twin = machineAt(join(folder, 'hard', 'twin', 'twin.vmx'), 'linux');
+    const host = hostOf(
+      new Map([
+        [source, base],
+        [twin, name],
+      ]),
+      'linux',
+    );
+    expect(await namesOf(await DiskUsers.read(host, source), base)).toEqual(['twin.vmx']);
+  });
+
+  it('use the parts of a disk as well as its descriptor', async () => {
+    const parts = join(folder, 'split', 'web-s001.vmdk');
+    const descriptor = (path: string) =>
+      write(path, `# Disk DescriptorFile\ncreateType="twoGbMaxExtentSparse"\nRW 2048 SPARSE "${parts}"\n`);
+    write(parts, 'grains');
+    const own = descriptor(join(folder, 'split', 'web.vmdk'));
+    const copy = descriptor(join(folder, 'split-copy', 'web.vmdk'));
+    const source = machineAt(join(folder, 'split', 'source.vmx'), 'linux');
+    const twin = machineAt(join(folder, 'split-copy', 'twin.vmx'), 'linux');
+    const host = hostOf(
+      new Map([
+        [source, own],
+        [twin, copy],
+      ]),
+      'linux',
+    );
+    const users = await DiskUsers.read(host, source);
+    expect([await namesOf(users, own), await namesOf(users, parts)]).toEqual([[], ['twin.vmx']]);
+  });
+
+  it('are disks without a VM, too: what was kept, and what a VM has that cannot be read', async () => {
+    const base = layer(join(folder, 'loose-source', 'base.vmdk'));
+    const kept = layer(join(folder, 'loose', 'kept.vmdk'), base);
+    const source = machineAt(join(folder, 'loose-source', 'source.vmx'), 'linux');
+    const host = { ...hostOf(new Map([[source, base]]), 'linux'), looseDisks: async () => [kept, base] };
+    expect(await namesOf(await DiskUsers.read(host, source), base)).toEqual([kept]);
   });
 });

@@ -1,34 +1,20 @@
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { folderOf, type Machines } from '../inventory/machines.ts';
-import { comparablePath, findMachine, type Machine } from '../inventory/identity.ts';
+import { findMachine, type Machine } from '../inventory/identity.ts';
 import type { Platform } from '../vmrun/installation.ts';
 import { removeDisk } from './disk-tool.ts';
-import { beside, chainOf, realPath } from './vmdk.ts';
+import { fileKeyOf, FileSet } from './file-identity.ts';
+import { stateFilesOf } from './state-files.ts';
+import { beside, chainOf, partsOf, realPath } from './vmdk.ts';
 
 /** Layers that snapshots and reverts make: `web-000001.vmdk`. */
-const isLayer = (name: string) => /-\d{6}\.vmdk$/i.test(name);
+export const isLayer = (name: string) => /-\d{6}\.vmdk$/i.test(name);
 
-type Known = Pick<Machines, 'all' | 'templates' | 'diskFiles' | 'snapshots' | 'nameOf' | 'platform'>;
-
-/** Disks by their real paths, which one platform writes in several ways. */
-export class DiskSet {
-  readonly #platform: Platform;
-  readonly #paths = new Map<string, string>();
-
-  constructor(platform: Platform, paths: Iterable<string> = []) {
-    this.#platform = platform;
-    for (const path of paths) this.#paths.set(comparablePath(path, platform), path);
-  }
-
-  has(path: string): boolean {
-    return this.#paths.has(comparablePath(path, this.#platform));
-  }
-
-  [Symbol.iterator](): Iterator<string> {
-    return this.#paths.values();
-  }
-}
+export type Known = Pick<
+  Machines,
+  'all' | 'templates' | 'diskFiles' | 'snapshots' | 'nameOf' | 'platform' | 'configuration' | 'looseDisks'
+>;
 
 /** Real paths of the disks that a machine names itself: in its configuration, and in its snapshots. */
 export async function namedBy(machine: Machine, machines: Known): Promise<string[]> {
@@ -40,20 +26,35 @@ export async function namedBy(machine: Machine, machines: Known): Promise<string
 }
 
 /** Every disk that a machine stands on: those of its configuration and of its snapshots, with all that is below. */
-export async function disksUsedBy(machine: Machine, machines: Known): Promise<DiskSet> {
-  return new DiskSet(machines.platform, await chainsOf(await namedBy(machine, machines)));
+export async function disksUsedBy(machine: Machine, machines: Known): Promise<FileSet> {
+  return FileSet.of(machines.platform, await chainsOf(await namedBy(machine, machines)));
+}
+
+/** Every file that a machine needs: its disks with all their parts, and its state beside them. */
+export async function filesUsedBy(machine: Machine, machines: Known): Promise<FileSet> {
+  const disks = [...(await disksUsedBy(machine, machines))];
+  return FileSet.of(machines.platform, [
+    ...disks,
+    ...(await Promise.all(disks.map((path) => partsOf(path)))).flat(),
+    ...(await stateFilesOf(machine, machines)),
+  ]);
 }
 
 const chainsOf = async (paths: readonly string[]): Promise<string[]> =>
   (await Promise.all(paths.map((path) => chainOf(path)))).flat();
 
-/** A machine that stands on a disk. */
+/** What needs a file: a VM, or a disk that was kept when its VM was deleted. */
 export interface DiskUser {
   readonly name: string;
-  readonly vmx: string;
+  /** The .vmx file, or the disk. */
+  readonly path: string;
 }
 
-/** Who uses which disk, over all machines but one: those that are known here, and the linked clones that this one notes. */
+/**
+ * Who needs which file, by the file itself and not by a path to it, over everything but one machine: the machines that are
+ * known here, the linked clones that this one notes, and disks in the folders of VMs that belong to none. The last are what
+ * is left of a VM, or what a VM that cannot be read has.
+ */
 export class DiskUsers {
   readonly #platform: Platform;
   readonly #users = new Map<string, DiskUser[]>();
@@ -70,27 +71,33 @@ export class DiskUsers {
       const disks = await Promise.all(snapshot.disks.map((name) => realPath(beside(except.vmx, name))));
       for (const path of snapshot.clones) {
         // Wherever it lies: one that nobody told us of breaks just the same.
-        const clone = await findMachine(path, machines.platform);
+        const clone = await findMachine(path, machines.platform).catch(() => undefined);
         if (clone) await found.#add(clone, machines, disks);
       }
+    }
+    for (const path of await machines.looseDisks()) {
+      const isOwn = dirname(path) === folderOf(except) || (await found.of(path)).length > 0;
+      if (!isOwn) await found.#note({ name: path, path }, await chainOf(path));
     }
     return found;
   }
 
-  /** Machines that stand on a disk. */
-  of(path: string): readonly DiskUser[] {
-    return this.#users.get(comparablePath(path, this.#platform)) ?? [];
+  /** What needs a file. */
+  async of(path: string): Promise<readonly DiskUser[]> {
+    return this.#users.get(await fileKeyOf(path, this.#platform)) ?? [];
   }
 
   /** `disks` are those it is known to stand on without being asked: one that cannot be read cannot be asked. */
   async #add(machine: Machine, machines: Known, disks: readonly string[]): Promise<void> {
-    const used = await disksUsedBy(machine, machines).catch(() => []);
+    const used = await filesUsedBy(machine, machines).catch(() => []);
     const name = await machines.nameOf(machine).catch(() => machine.vmx);
-    for (const path of new DiskSet(this.#platform, [...used, ...(await chainsOf(disks))])) {
-      const key = comparablePath(path, this.#platform);
+    await this.#note({ name, path: machine.vmx }, [...used, ...(await chainsOf(disks))]);
+  }
+
+  async #note(user: DiskUser, paths: readonly string[]): Promise<void> {
+    for (const key of (await FileSet.of(this.#platform, paths)).keys()) {
       const others = this.#users.get(key) ?? [];
-      if (others.some(({ vmx }) => vmx === machine.vmx)) continue;
-      this.#users.set(key, [...others, { name, vmx: machine.vmx }]);
+      if (!others.some(({ path }) => path === user.path)) this.#users.set(key, [...others, user]);
     }
   }
 }
@@ -104,6 +111,7 @@ export async function removeOrphanedLayers(machine: Machine, machines: Machines)
   const others = await DiskUsers.read(machines, machine);
   for (const layer of layers) {
     const path = await realPath(layer);
-    if (dirname(path) === folder && !own.has(path) && others.of(path).length === 0) await removeDisk(path);
+    if (dirname(path) === folder && !(await own.has(path)) && (await others.of(path)).length === 0)
+      await removeDisk(path);
   }
 }

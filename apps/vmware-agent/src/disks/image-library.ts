@@ -1,8 +1,9 @@
 import { open, readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { ProblemError, type Image } from '@polyvirt/contracts';
+import { gibOf } from '@polyvirt/hypervisor';
 import { orMissing } from '../vmx/dictionary-file.ts';
-import { GIB, type DiskTool } from './disk-tool.ts';
+import type { DiskTool } from './disk-tool.ts';
 import { readVmdk } from './vmdk.ts';
 
 /** Formats by the ending of the file; those of QEMU need qemu-img. */
@@ -40,7 +41,7 @@ export class ImageLibrary {
 
   async list(): Promise<Image[]> {
     const files = await this.#files();
-    return files.map(({ name, kind, format, path, bytes }) => ({ name, kind, sizeGiB: bytes / GIB, format, path }));
+    return files.map(({ name, kind, format, path, bytes }) => ({ name, kind, sizeGiB: gibOf(bytes), format, path }));
   }
 
   /** Throws `image-not-found`. */

@@ -1,5 +1,6 @@
 import { open, realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, win32 } from 'node:path';
+import { codecOf, decodeText, utf8 } from '../vmx/text-encoding.ts';
 
 const SECTOR = 512;
 const MAGIC = 'KDMV';
@@ -26,6 +27,8 @@ export async function readVmdk(path: string): Promise<Vmdk> {
   const createType = get('createType');
   if (createType === undefined) throw new SyntaxError(`${path} is no virtual disk`);
   const extents = [...text.matchAll(/^\s*(?:RW|RDONLY|NOACCESS)\s+(\d+)\s+\w+(?:\s+"([^"]*)")?/gm)];
+  // A descriptor without a part is half of one.
+  if (extents.length === 0) throw new SyntaxError(`${path} does not say what it consists of`);
   const sectors = extents.reduce((sum, [, count]) => sum + Number(count), 0);
   const hint = (get('parentCID') ?? NO_PARENT).toLowerCase() === NO_PARENT ? undefined : get('parentFileNameHint');
   const files = extents.flatMap(([, , name]) => (name === undefined || name === '' ? [] : beside(path, name)));
@@ -37,6 +40,13 @@ export async function readVmdk(path: string): Promise<Vmdk> {
     files: [...new Set([path, ...files])],
   };
 }
+
+/** The files that a disk consists of, itself first; of one that cannot be read only itself is known. */
+export const partsOf = (path: string): Promise<readonly string[]> =>
+  readVmdk(path).then(
+    ({ files }) => files,
+    () => [path],
+  );
 
 /** A file that another one names: absolute, or relative to its folder. */
 export const beside = (path: string, name: string): string =>
@@ -68,6 +78,13 @@ export async function chainOf(path: string): Promise<string[]> {
 /** Name without what snapshots and clones add to it. */
 export const stemOf = (path: string): string => basename(path).replace(/\.vmdk$/i, '');
 
+/** In the encoding that it says it is in; older ones say none. */
+function textOf(bytes: Buffer): string {
+  const declared = /^\s*encoding\s*=\s*"?([^"\r\n]+?)"?\s*$/im.exec(bytes.toString('latin1'))?.[1];
+  const codec = declared === undefined ? undefined : codecOf(declared);
+  return codec ? decodeText(bytes, codec) : (utf8.decode(bytes) ?? bytes.toString('latin1'));
+}
+
 /** The text stands alone, or embedded in the file of a sparse extent behind its header. */
 async function descriptorOf(path: string): Promise<string> {
   const file = await open(path, 'r');
@@ -79,7 +96,8 @@ async function descriptorOf(path: string): Promise<string> {
     const length = isSparse ? Number(head.readBigUInt64LE(36)) * SECTOR : (await file.stat()).size;
     const text = Buffer.alloc(Math.min(length, DESCRIPTOR_LIMIT));
     const read = await file.read(text, 0, text.length, from);
-    return text.toString('utf8', 0, read.bytesRead).replace(/\0[\s\S]*$/, '');
+    const end = text.subarray(0, read.bytesRead).indexOf(0);
+    return textOf(text.subarray(0, end === -1 ? read.bytesRead : end));
   } finally {
     await file.close();
   }

@@ -1,10 +1,10 @@
-import type { Dirent } from 'node:fs';
-import { access, readdir } from 'node:fs/promises';
+import { access, readdir, realpath, stat } from 'node:fs/promises';
 import { join, relative, isAbsolute, dirname } from 'node:path';
 import type { NativeId } from '@polyvirt/contracts';
 import type { Platform } from '../vmrun/installation.ts';
-import { orMissing, readDictionary } from '../vmx/dictionary-file.ts';
-import { findMachine, machineAt, matchListed, type Machine } from './identity.ts';
+import { isMissing, readDictionary } from '../vmx/dictionary-file.ts';
+import { findMachine, matchListed, type Machine } from './identity.ts';
+import { whyUnreadable } from './unreadable.ts';
 
 /** How deep below a folder of VMs a VM may lie: people sort them into groups. */
 const DEPTH = 3;
@@ -29,6 +29,7 @@ export class Discovery {
   readonly #options: DiscoveryOptions;
   /** Every machine that was seen; one that only `vmrun list` showed is known until its file is gone. */
   readonly #known = new Map<NativeId, Machine>();
+  #skipped: readonly string[] = [];
 
   constructor(options: DiscoveryOptions) {
     this.#options = options;
@@ -38,31 +39,60 @@ export class Discovery {
     return this.#options.platform;
   }
 
-  /** All machines. `listed` are the paths that vmrun lists as running. */
+  /** What was passed over by the last scan, with the reason: nobody can say which machine it is. */
+  get skipped(): readonly string[] {
+    return [...new Set(this.#skipped)];
+  }
+
+  /** All machines. `listed` are the paths that vmrun lists as running. One path that leads nowhere hides no other. */
   async scan(listed: readonly string[]): Promise<Machine[]> {
     const { platform, folders, inventoryFile } = this.#options;
     const found = new Map<NativeId, Machine>();
-    const add = (machine: Machine | undefined) => machine && found.set(machine.nativeId, machine);
-    for (const folder of folders) for (const vmx of await vmxFilesBelow(folder)) add(await findMachine(vmx, platform));
-    for (const vmx of await inventoryEntries(inventoryFile)) add(await findMachine(vmx, platform));
-    for (const machine of this.#known.values()) if (!found.has(machine.nativeId)) add(await this.#still(machine));
-    for (const line of listed)
-      if (!matchListed(line, [...found.values()], platform)) add(await findMachine(line, platform));
+    const skipped: string[] = [];
+    const look = { skip: (path: string, error: unknown) => void skipped.push(whyUnreadable(path, error)) };
+    const add = async (path: string) => {
+      try {
+        const machine = await findMachine(path, platform);
+        if (machine) found.set(machine.nativeId, machine);
+      } catch (error) {
+        look.skip(path, error);
+      }
+    };
+    for (const folder of folders) for (const vmx of await vmxFilesBelow(folder, look)) await add(vmx);
+    for (const vmx of await inventoryEntries(inventoryFile, look)) await add(vmx);
+    for (const machine of this.#known.values())
+      if (!found.has(machine.nativeId) && (await isThere(machine.vmx))) found.set(machine.nativeId, machine);
+    for (const line of listed) if (!matchListed(line, [...found.values()], platform)) await add(line);
     this.#known.clear();
+    this.#skipped = skipped;
+    const templates = await this.#templateFolders();
     const machines: Machine[] = [];
     for (const machine of found.values()) {
-      if (this.#isTemplate(machine.vmx) || (await isBeingMade(machine.vmx))) continue;
+      if (templates.some((one) => isInside(one, machine.vmx)) || (await isBeingMade(machine.vmx))) continue;
       this.#known.set(machine.nativeId, machine);
       machines.push(machine);
     }
     return machines;
   }
 
+  /** Disks in the folders of VMs and templates, whoever they are of. */
+  async diskFiles(): Promise<string[]> {
+    const { folders: ofVms, templates } = this.#options;
+    const roots = templates === undefined ? ofVms : [...ofVms, templates];
+    const folders = (await Promise.all(roots.map((root) => foldersBelow(root)))).flat();
+    const names = await Promise.all(
+      [...new Set(folders)].map(async (folder) =>
+        (await readdir(folder).catch(() => [])).map((name) => join(folder, name)),
+      ),
+    );
+    return names.flat().filter((path) => /\.vmdk$/i.test(path));
+  }
+
   /** The machine with this id, looked for on the whole host when it was never seen. */
   async find(nativeId: NativeId, listed: () => Promise<readonly string[]>): Promise<Machine | undefined> {
     const known = this.#known.get(nativeId);
     if (known) {
-      if ((await this.#still(known)) && !(await isBeingMade(known.vmx))) return known;
+      if ((await isThere(known.vmx)) && !(await isBeingMade(known.vmx))) return known;
       this.#known.delete(nativeId);
       return undefined;
     }
@@ -81,17 +111,16 @@ export class Discovery {
   async templates(): Promise<Machine[]> {
     const { templates, platform } = this.#options;
     if (templates === undefined) return [];
-    const found = await Promise.all((await vmxFilesBelow(templates)).map((vmx) => findMachine(vmx, platform)));
+    const files = await vmxFilesBelow(templates, { skip: () => undefined });
+    const found = await Promise.all(files.map((vmx) => findMachine(vmx, platform).catch(() => undefined)));
     return found.filter((machine) => machine !== undefined);
   }
 
-  async #still({ vmx }: Machine): Promise<Machine | undefined> {
-    return (await exists(vmx)) ? machineAt(vmx, this.#options.platform) : undefined;
-  }
-
-  #isTemplate(vmx: string): boolean {
+  /** The folder of the templates, by its own path and by the one that leads to it. */
+  async #templateFolders(): Promise<string[]> {
     const { templates } = this.#options;
-    return templates !== undefined && isInside(templates, vmx);
+    if (templates === undefined) return [];
+    return [templates, await realpath(templates).catch(() => templates)];
   }
 }
 
@@ -106,39 +135,76 @@ export const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
+/** Whether something is at a path, or may be: only what is known to be gone is gone. */
+export const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    (error: unknown) => !isMissing(error),
+  );
+
 const isBeingMade = (vmx: string): Promise<boolean> => exists(join(dirname(vmx), MAKING_MARK));
 
+interface Look {
+  /** Notes what is passed over. */
+  skip(path: string, error: unknown): void;
+}
+const quietly: Look = { skip: () => undefined };
+
 /** Folders that may hold VMs at or below `folder`, itself first; a folder that is not there has none. */
-export async function foldersBelow(folder: string, depth = DEPTH): Promise<string[]> {
-  const entries = await entriesOf(folder);
-  if (entries === undefined) return [];
-  const below = depth === 0 ? [] : entries.filter((one) => one.isDirectory() && !isForeign(one.name));
-  const nested = await Promise.all(below.map(({ name }) => foldersBelow(join(folder, name), depth - 1)));
-  return [folder, ...nested.flat()];
+export async function foldersBelow(folder: string, look = quietly): Promise<string[]> {
+  return (await below(folder, look, DEPTH, new Set())).map(({ path }) => path);
 }
 
-async function vmxFilesBelow(folder: string, depth = DEPTH): Promise<string[]> {
-  const entries = await entriesOf(folder);
-  if (entries === undefined || entries.some(({ name }) => name === MAKING_MARK)) return [];
-  const own = entries.filter((one) => !one.isDirectory() && /\.vmx$/i.test(one.name));
-  const below = depth === 0 ? [] : entries.filter((one) => one.isDirectory() && !isForeign(one.name));
-  const nested = await Promise.all(below.map(({ name }) => vmxFilesBelow(join(folder, name), depth - 1)));
-  return [...own.map(({ name }) => join(folder, name)), ...nested.flat()];
+async function vmxFilesBelow(folder: string, look: Look): Promise<string[]> {
+  const folders = await below(folder, look, DEPTH, new Set());
+  return folders.flatMap(({ path, files }) =>
+    files.filter((name) => /\.vmx$/i.test(name)).map((name) => join(path, name)),
+  );
 }
 
-/** A folder that vanishes or is closed to us hides nothing else. */
-async function entriesOf(folder: string): Promise<Dirent[] | undefined> {
+interface Folder {
+  readonly path: string;
+  readonly files: readonly string[];
+}
+
+/** A folder and those in it; `above` are those it was reached through, as symbolic links can lead in circles. */
+async function below(path: string, look: Look, depth: number, above: ReadonlySet<string>): Promise<Folder[]> {
+  const folder = await entriesOf(path, look);
+  if (!folder || above.has(folder.key)) return [];
+  if (folder.files.includes(MAKING_MARK)) return [{ path, files: [] }];
+  const nested: Folder[] = [];
+  if (depth > 0)
+    for (const name of folder.folders)
+      if (!isForeign(name)) nested.push(...(await below(join(path, name), look, depth - 1, new Set([...above, folder.key]))));
+  return [{ path, files: folder.files }, ...nested];
+}
+
+/** A folder that vanishes, or that cannot be read, hides nothing else. A link to a folder is one. */
+async function entriesOf(path: string, look: Look) {
   try {
-    return await orMissing(readdir(folder, { withFileTypes: true }));
+    const { dev, ino } = await stat(path, { bigint: true });
+    const entries = await readdir(path, { withFileTypes: true });
+    const isFolder = await Promise.all(
+      entries.map(async (one) =>
+        one.isSymbolicLink()
+          ? await stat(join(path, one.name)).then(
+              (target) => target.isDirectory(),
+              () => false,
+            )
+          : one.isDirectory(),
+      ),
+    );
+    const names = (isWanted: boolean) => entries.filter((_, index) => isFolder[index] === isWanted).map(({ name }) => name);
+    return { key: `${dev}:${ino}`, files: names(false), folders: names(true) };
   } catch (error) {
-    if (['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
-    throw error;
+    if (!isMissing(error)) look.skip(path, error);
+    return undefined;
   }
 }
 
 /** Paths of the VMs that were opened in the window. */
-export async function inventoryEntries(file: string): Promise<string[]> {
-  const inventory = await readDictionary(file);
+export async function inventoryEntries(file: string, look = quietly): Promise<string[]> {
+  const inventory = await readDictionary(file).catch((error: unknown) => look.skip(file, error));
   if (!inventory) return [];
   return inventory.keys().flatMap((key) => {
     const path = /^vmlist\d+\.config$/i.test(key) ? inventory.get(key) : undefined;

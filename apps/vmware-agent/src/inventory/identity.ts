@@ -26,7 +26,7 @@ export const nativeIdOf = (vmx: string, platform: Platform): NativeId =>
 
 export const machineAt = (vmx: string, platform: Platform): Machine => ({ nativeId: nativeIdOf(vmx, platform), vmx });
 
-/** The machine behind a path in any spelling; undefined when there is no file. */
+/** The machine behind a path in any spelling; undefined when there is no file. Throws the file system's error for others. */
 export async function findMachine(path: string, platform: Platform): Promise<Machine | undefined> {
   const real = await orMissing(realpath(path));
   return real === undefined ? undefined : machineAt(real, platform);

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { ProblemError, type Disk, type DriverVm, type NativeId, type VmState } from '@polyvirt/contracts';
+import { nameKey, ProblemError, type Disk, type DriverVm, type NativeId, type VmState } from '@polyvirt/contracts';
+import { gibOf, isReadable, type ListedVm, type UnreadableVm } from '@polyvirt/hypervisor';
 import { isLogged } from '../host/vm-log.ts';
 import type { Leases } from '../network/leases.ts';
 import { beside, readVmdk, type Vmdk } from '../disks/vmdk.ts';
@@ -12,6 +13,7 @@ import {
   disksOf,
   firmwareOf,
   guestOsOf,
+  isComplete,
   isEncrypted,
   memoryOf,
   nameOf,
@@ -20,14 +22,15 @@ import {
 } from '../vmx/hardware-reader.ts';
 import { ownKeys } from '../vmx/hardware-writer.ts';
 import type { Platform } from '../vmrun/installation.ts';
-import { exists, type Discovery } from './discovery.ts';
+import { exists, isThere, type Discovery } from './discovery.ts';
 import { FileCache } from './file-cache.ts';
 import type { Machine } from './identity.ts';
 import { fieldsOf, readPending } from './pending-changes.ts';
+import { isKeptFor } from '../lifecycle/kept-disks.ts';
 import type { PowerOffWork } from './power-off-work.ts';
 import type { Running, RunningSet } from './running.ts';
+import { whyUnreadable } from './unreadable.ts';
 
-const GIB = 2 ** 30;
 /** Power-on writes the .vmx file first and is listed a moment later; so long a file counts as just written. */
 const JUST_WRITTEN_MS = 5_000;
 const LOOK_AGAIN_MS = 300;
@@ -38,22 +41,56 @@ export class Machines {
   readonly #running: Running;
   readonly #leases: Leases;
   readonly #powerOffWork: PowerOffWork;
-  readonly #dictionaries = new FileCache(async (path) => (await readDictionary(path)) ?? Dictionary.of({}));
+  readonly #dictionaries: FileCache<Dictionary>;
+  #encrypted: readonly string[] = [];
   readonly #disks = new FileCache((path) => readVmdk(path));
 
-  constructor(parts: { discovery: Discovery; running: Running; leases: Leases; powerOffWork: PowerOffWork }) {
+  constructor(parts: {
+    discovery: Discovery;
+    running: Running;
+    leases: Leases;
+    powerOffWork: PowerOffWork;
+    /** Encoding of files that declare none and are no UTF-8. */
+    codePage: string;
+  }) {
+    const { codePage } = parts;
+    this.#dictionaries = new FileCache(async (path) => (await readDictionary(path, codePage)) ?? Dictionary.of({}));
     this.#discovery = parts.discovery;
     this.#running = parts.running;
     this.#leases = parts.leases;
     this.#powerOffWork = parts.powerOffWork;
   }
 
-  async list(): Promise<DriverVm[]> {
+  async list(): Promise<ListedVm[]> {
     const running = await this.#running.list();
     const machines = await this.#discovery.scan(running.paths);
     await this.#leases.refresh();
     const shown = await Promise.all(machines.map((machine) => this.#show(machine, running, false)));
-    return shown.filter((vm) => vm !== undefined);
+    const vms = shown.filter((vm) => vm !== undefined);
+    this.#encrypted = await this.#encryptedOf(machines, vms);
+    return vms;
+  }
+
+  /** What the operator should know of the last listing. */
+  notes(): string[] {
+    const { skipped } = this.#discovery;
+    const encrypted = this.#encrypted.join(', ');
+    return [
+      ...(skipped.length === 0 ? [] : [`Passed over in the folders of VMs: ${skipped.join(' ')}`]),
+      ...(encrypted === ''
+        ? []
+        : [`Encrypted, so what their files do not tell is unknown: ${encrypted}. Remove the encryption in the Workstation window.`]),
+    ];
+  }
+
+  async #encryptedOf(machines: readonly Machine[], vms: readonly ListedVm[]): Promise<string[]> {
+    const names = new Map(vms.map(({ nativeId, name }) => [nativeId, name]));
+    const found: string[] = [];
+    for (const machine of machines) {
+      const vmx = await this.configuration(machine).catch(() => undefined);
+      if (vmx && isEncrypted(vmx)) found.push(names.get(machine.nativeId) ?? stemOf(machine.vmx));
+    }
+    return found;
   }
 
   async get(nativeId: NativeId): Promise<DriverVm> {
@@ -61,6 +98,7 @@ export class Machines {
     await this.#leases.refresh();
     const shown = await this.#show(machine, await this.#running.list(), true);
     if (!shown) throw notFound(nativeId);
+    if (!isReadable(shown)) throw new ProblemError('host-rejected', shown.unreadable);
     return shown;
   }
 
@@ -109,6 +147,14 @@ export class Machines {
     return new SnapshotTree((await exists(path)) ? await this.#dictionaries.read(path) : undefined);
   }
 
+  /** Disks in the folders of VMs, but for those that are kept for what stands on them. */
+  async looseDisks(): Promise<string[]> {
+    const paths = await this.#discovery.diskFiles();
+    const isKept = new Map<string, boolean>();
+    for (const folder of new Set(paths.map((path) => dirname(path)))) isKept.set(folder, await isKeptFor(folder));
+    return paths.filter((path) => isKept.get(dirname(path)) === false);
+  }
+
   disk(path: string): Promise<Vmdk> {
     return this.#disks.read(path);
   }
@@ -141,12 +187,12 @@ export class Machines {
 
   /** The machine that has this name, if it is another one. */
   async #namesake(name: string, own: NativeId): Promise<Machine | undefined> {
-    const wanted = name.normalize('NFC');
+    const wanted = nameKey(name);
     for (const machine of await this.all()) {
       if (machine.nativeId === own) continue;
-      const pending = await readPending(machine.vmx);
-      const names = [await this.nameOf(machine).catch(() => undefined), pending.name];
-      if (names.some((one) => one?.normalize('NFC') === wanted)) return machine;
+      const pending = await readPending(machine.vmx).catch(() => undefined);
+      const names = [await this.nameOf(machine).catch(() => undefined), pending?.name];
+      if (names.some((one) => one !== undefined && nameKey(one) === wanted)) return machine;
     }
     return undefined;
   }
@@ -169,17 +215,26 @@ export class Machines {
     return taken;
   }
 
-  async #show(machine: Machine, running: RunningSet, fresh: boolean): Promise<DriverVm | undefined> {
+  async #show(machine: Machine, running: RunningSet, fresh: boolean): Promise<ListedVm | undefined> {
     try {
+      await this.#demandWhole(machine);
       const state = await this.#stateOf(machine, running, fresh);
       if (state === 'stopped') await this.#powerOffWork.finish(machine);
       return await this.#read(machine, state);
     } catch (error) {
-      if (!(await exists(machine.vmx))) return undefined;
-      // Read by nobody: a file of another user, or one that is damaged. It is there all the same.
-      if (error instanceof ProblemError) throw error;
-      return unreadable(machine, running.has(machine) ? 'running' : 'unknown');
+      // What is gone is no VM; what is there and cannot be read is one.
+      if (!(await isThere(machine.vmx))) return undefined;
+      return unreadable(machine, error);
     }
+  }
+
+  /** Throws if the file is no whole configuration: half written, or none at all. */
+  async #demandWhole(machine: Machine): Promise<void> {
+    const vmx = await this.configuration(machine);
+    if (!isComplete(vmx) && !isEncrypted(vmx))
+      throw new SyntaxError(
+        'it has no config.version or no virtualHW.version, which every configuration has. Restore it, or move it away',
+      );
   }
 
   async #read(machine: Machine, state: VmState): Promise<DriverVm> {
@@ -190,16 +245,21 @@ export class Machines {
     const os = guestOsOf(vmx);
     const nics = nicsOf(vmx);
     const macs = nics.map(({ mac = '' }) => mac);
+    const [cpus, memoryMiB, firmware] = [cpusOf(vmx), memoryOf(vmx), firmwareOf(vmx)];
     const addresses = isOn ? this.#leases.addressesOf(machine.nativeId, macs) : [];
     return {
       nativeId: machine.nativeId,
       name: nameOf(vmx) ?? stemOf(machine.vmx),
       state,
-      cpus: cpusOf(vmx),
-      memoryMiB: memoryOf(vmx),
-      firmware: firmwareOf(vmx),
+      ...(cpus !== undefined && { cpus }),
+      ...(memoryMiB !== undefined && { memoryMiB }),
+      ...(firmware !== undefined && { firmware }),
       disks: await this.#showDisks(machine),
-      nics: nics.map(({ mac = '', network }, index) => ({ mac, network, addresses: addresses[index] ?? [] })),
+      nics: nics.map(({ mac, network }, index) => ({
+        ...(mac !== undefined && { mac }),
+        network,
+        addresses: addresses[index] ?? [],
+      })),
       ...(os !== undefined && { guest: { os, agent: false } }),
       snapshots: (await this.snapshots(machine)).shown(),
       ...(pending.length > 0 && { pendingChanges: pending }),
@@ -213,7 +273,7 @@ export class Machines {
       disks.map(async ({ device, path }) => {
         // Of a disk that cannot be read the size is not known; the machine has it all the same.
         const size = await this.disk(path).catch(() => undefined);
-        return { device, sizeGiB: (size?.bytes ?? 0) / GIB, path };
+        return { device, ...(size && { sizeGiB: gibOf(size.bytes) }), path };
       }),
     );
   }
@@ -258,13 +318,8 @@ export const vmsdOf = (vmx: string): string => vmx.replace(/\.vmx$/i, '.vmsd');
 export const notFound = (nativeId: NativeId): ProblemError =>
   new ProblemError('vm-not-found', `There is no VM ${nativeId} on this host.`);
 
-const unreadable = ({ nativeId, vmx }: Machine, state: VmState): DriverVm => ({
+const unreadable = ({ nativeId, vmx }: Machine, error: unknown): UnreadableVm => ({
   nativeId,
   name: stemOf(vmx),
-  state,
-  cpus: 0,
-  memoryMiB: 0,
-  disks: [],
-  nics: [],
-  snapshots: [],
+  unreadable: whyUnreadable(vmx, error),
 });

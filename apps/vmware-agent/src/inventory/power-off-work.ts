@@ -37,7 +37,7 @@ export class PowerOffWork {
   async finishAlone({ vmx }: Machine): Promise<void> {
     const pending = await readPending(vmx);
     if (fieldsOf(pending).length === 0) return;
-    await editDictionary(vmx, (dictionary) => applyTo(dictionary, pending));
+    await editDictionary(vmx, (dictionary) => applyTo(dictionary, pending), this.#vmrun.codePage);
     const waiting = [...pending.disks];
     try {
       const files = disksOf((await readDictionary(vmx))!);

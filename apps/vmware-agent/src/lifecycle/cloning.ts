@@ -14,6 +14,7 @@ import type { Vmrun } from '../vmrun/vmrun.ts';
 import type { Dictionary } from '../vmx/dictionary.ts';
 import { editDictionary, orMissing, readDictionary } from '../vmx/dictionary-file.ts';
 import { disksOf } from '../vmx/hardware-reader.ts';
+import { renewalOf } from '../vmx/host-things.ts';
 import { dropCloudInit, dropSuspended, headless, MOST_NICS, ownKeys, renewMacs } from '../vmx/hardware-writer.ts';
 import { beginAt, emptyUnfinished, finishAt, isFinished, removeFolder } from './folders.ts';
 import { macsOf, placeOf, type Place } from './place.ts';
@@ -71,7 +72,7 @@ export class Cloning implements CloneFacet {
       act: () => this.#check(source, machine, input, operationId),
     });
     context.progress(5);
-    await this.make({
+    const notes = await this.make({
       source,
       machine,
       place,
@@ -87,11 +88,11 @@ export class Cloning implements CloneFacet {
     this.#discovery.note(machine);
     context.progress(90);
     if (input.start) await this.#power.powerOnNew(machine, context);
-    return { nativeId: machine.nativeId, effect: 'changed' };
+    return { nativeId: machine.nativeId, effect: 'changed', notes };
   }
 
-  /** The steps from a source to a copy that is off. */
-  async make(order: CopyOrder): Promise<void> {
+  /** The steps from a source to a copy that is off. Answers what of the host was made anew or left out. */
+  async make(order: CopyOrder): Promise<string[]> {
     const { source, place, isLinked, context } = order;
     const { operationId, journal, signal } = context;
     // Of a clone of the present state Workstation makes one too, with a name that nobody can tell from others.
@@ -122,10 +123,11 @@ export class Cloning implements CloneFacet {
       act: () => this.#copy(order, own ?? order.snapshot),
     });
     context.progress(80);
-    await journal.step({
+    return journal.step({
       name: 'give it an identity of its own',
       act: async () => {
-        if (await isFinished(place)) return;
+        const renewal = renewalOf(await this.#machines.configuration(source), place.stem);
+        if (await isFinished(place)) return [...renewal.notes];
         await editDictionary(place.vmx, (copy) => {
           copy.set('displayName', order.name);
           copy.setAll({
@@ -135,11 +137,13 @@ export class Cloning implements CloneFacet {
           });
           for (const key of [ownKeys.baseVmx, ownKeys.baseSnapshot]) copy.delete(key);
           if (own !== undefined) copy.setAll({ [ownKeys.baseVmx]: source.vmx, [ownKeys.baseSnapshot]: own });
-          copy.deleteMatching(/^RemoteDisplay\.vnc\./i);
+          for (const key of renewal.drop) copy.delete(key);
+          copy.setAll(renewal.set);
           dropSuspended(copy);
           order.configure(copy);
-        });
+        }, this.#vmrun.codePage);
         await finishAt(place);
+        return [...renewal.notes];
       },
     });
   }

@@ -1,12 +1,11 @@
 import { mkdir, realpath } from 'node:fs/promises';
 import { ProblemError, type CreateVm, type NicInput } from '@polyvirt/contracts';
-import type { Made, OperationContext } from '@polyvirt/hypervisor';
+import { gibOf, type Made, type OperationContext } from '@polyvirt/hypervisor';
 import { LARGEST_DISK_GIB, GIB, type DiskTool } from '../disks/disk-tool.ts';
 import type { ImageLibrary } from '../disks/image-library.ts';
 import { machineAt, type Machine } from '../inventory/identity.ts';
 import type { Discovery } from '../inventory/discovery.ts';
 import type { Machines } from '../inventory/machines.ts';
-import type { Networks } from '../network/networks.ts';
 import type { Power } from '../power.ts';
 import { Dictionary } from '../vmx/dictionary.ts';
 import { orMissing, writeDictionary } from '../vmx/dictionary-file.ts';
@@ -24,6 +23,7 @@ import {
 import type { Vmrun } from '../vmrun/vmrun.ts';
 import type { Cloning } from './cloning.ts';
 import { beginAt, finishAt, isFinished, removeFolder } from './folders.ts';
+import type { HardwareRules } from './hardware-rules.ts';
 import { macsOf, placeOf, type Place } from './place.ts';
 
 export interface NewMachineSettings {
@@ -49,7 +49,7 @@ export class Creation {
   readonly #machines: Machines;
   readonly #discovery: Discovery;
   readonly #images: ImageLibrary;
-  readonly #networks: Networks;
+  readonly #rules: HardwareRules;
   readonly #disks: DiskTool;
   readonly #power: Power;
   readonly #cloning: Cloning;
@@ -60,7 +60,7 @@ export class Creation {
     machines: Machines;
     discovery: Discovery;
     images: ImageLibrary;
-    networks: Networks;
+    rules: HardwareRules;
     disks: DiskTool;
     power: Power;
     cloning: Cloning;
@@ -70,7 +70,7 @@ export class Creation {
     this.#machines = parts.machines;
     this.#discovery = parts.discovery;
     this.#images = parts.images;
-    this.#networks = parts.networks;
+    this.#rules = parts.rules;
     this.#disks = parts.disks;
     this.#power = parts.power;
     this.#cloning = parts.cloning;
@@ -88,15 +88,16 @@ export class Creation {
       act: () => this.#plan(input, machine, context),
     });
     context.progress(5);
-    if (plan.template) await this.#fromTemplate(plan.template.vmx, machine, place, input, plan, context);
-    else await this.#fromScratch(place, input, plan, context);
+    const notes = plan.template
+      ? await this.#fromTemplate(plan.template.vmx, machine, place, input, plan, context)
+      : await this.#fromScratch(place, input, plan, context);
     this.#discovery.note(machine);
     context.progress(85);
     if (input.start) await this.#power.powerOnNew(machine, context);
-    return { nativeId: machine.nativeId, effect: 'changed' };
+    return { nativeId: machine.nativeId, effect: 'changed', notes };
   }
 
-  async #fromScratch(place: Place, input: CreateVm, plan: Plan, context: OperationContext): Promise<void> {
+  async #fromScratch(place: Place, input: CreateVm, plan: Plan, context: OperationContext): Promise<string[]> {
     const { operationId, journal, signal } = context;
     await journal.step({
       name: 'make its folder',
@@ -143,6 +144,7 @@ export class Creation {
         await finishAt(place);
       },
     });
+    return [];
   }
 
   async #fromTemplate(
@@ -152,10 +154,10 @@ export class Creation {
     input: CreateVm,
     plan: Plan,
     context: OperationContext,
-  ): Promise<void> {
+  ): Promise<string[]> {
     const { operationId } = context;
     const source = machineAt(vmx, this.#vmrun.platform);
-    await this.#cloning.make({
+    return this.#cloning.make({
       source,
       machine,
       place,
@@ -183,17 +185,17 @@ export class Creation {
 
   async #plan(input: CreateVm, own: Machine, { operationId }: OperationContext): Promise<Plan> {
     checkLimits(input);
+    this.#rules.requireFits(input);
     await this.#machines.demandFreeName(input.name, own.nativeId);
     const template = await this.#template(input);
     const asked = input.nics.length > 0 || !template ? input.nics : template.nics;
-    const networks: string[] = [];
-    for (const { network, address } of asked) networks.push(await this.#networks.demand(network, address));
+    const networks = await this.#rules.requireNics(asked, '/nics', own, undefined);
     const macs = macsOf(operationId, asked.length, await this.#machines.takenMacs(own));
     const disks: Plan['disks'] = [];
     for (const [index, { image, sizeGiB }] of input.disks.entries()) {
       const file = image === undefined ? undefined : await this.#images.demand(image, 'disk');
       if (file && sizeGiB !== undefined && sizeGiB * GIB < file.bytes)
-        throw new ProblemError('invalid-input', `The image "${image}" has ${file.bytes / GIB} GiB.`, {
+        throw new ProblemError('invalid-input', `The image "${image}" has ${gibOf(file.bytes)} GiB.`, {
           errors: [{ pointer: `/disks/${index}/sizeGiB`, detail: `At least ${Math.ceil(file.bytes / GIB)}.` }],
         });
       disks.push({
@@ -220,7 +222,7 @@ export class Creation {
     const templates = await this.#discovery.templates();
     for (const machine of templates) {
       const vmx = await this.#machines.configuration(machine).catch(() => undefined);
-      if (!vmx || (machine.nativeId !== wanted && (await this.#machines.nameOf(machine)) !== wanted)) continue;
+      if (!vmx || (machine.nativeId !== wanted && (await this.#machines.nameOf(machine).catch(() => '')) !== wanted)) continue;
       if (isEncrypted(vmx))
         throw new ProblemError('host-rejected', `The template "${wanted}" is encrypted. Remove its encryption first.`);
       if (await this.#machines.isOn(machine))

@@ -1,6 +1,7 @@
 import { ProblemError, type NativeId, type ReconfigureVm } from '@polyvirt/contracts';
-import { allow, type OperationContext, type ReconfigureFacet, type Reconfigured } from '@polyvirt/hypervisor';
+import { allow, gibOf, type OperationContext, type ReconfigureFacet, type Reconfigured } from '@polyvirt/hypervisor';
 import { GIB, type DiskTool } from '../disks/disk-tool.ts';
+import { DiskUsers } from '../disks/disk-users.ts';
 import { windowOf } from '../host/locks.ts';
 import type { Machine } from '../inventory/identity.ts';
 import type { Machines } from '../inventory/machines.ts';
@@ -13,12 +14,13 @@ import {
   type PendingChanges,
 } from '../inventory/pending-changes.ts';
 import type { PowerOffWork } from '../inventory/power-off-work.ts';
-import type { Networks } from '../network/networks.ts';
+import { noGrowthWithSnapshots } from '../absent-features.ts';
 import type { Vmrun } from '../vmrun/vmrun.ts';
 import { editDictionary } from '../vmx/dictionary-file.ts';
 import { cpusOf, memoryOf, nameOf, nicsOf } from '../vmx/hardware-reader.ts';
 import { MOST_NICS } from '../vmx/hardware-writer.ts';
 import { demandDiskSize, demandMemory } from './creation.ts';
+import type { HardwareRules } from './hardware-rules.ts';
 import { macsOf } from './place.ts';
 
 type Plan = {
@@ -32,20 +34,20 @@ type Plan = {
 export class Reconfiguration implements ReconfigureFacet {
   readonly #vmrun: Vmrun;
   readonly #machines: Machines;
-  readonly #networks: Networks;
+  readonly #rules: HardwareRules;
   readonly #disks: DiskTool;
   readonly #powerOffWork: PowerOffWork;
 
   constructor(parts: {
     vmrun: Vmrun;
     machines: Machines;
-    networks: Networks;
+    rules: HardwareRules;
     disks: DiskTool;
     powerOffWork: PowerOffWork;
   }) {
     this.#vmrun = parts.vmrun;
     this.#machines = parts.machines;
-    this.#networks = parts.networks;
+    this.#rules = parts.rules;
     this.#disks = parts.disks;
     this.#powerOffWork = parts.powerOffWork;
   }
@@ -98,7 +100,7 @@ export class Reconfiguration implements ReconfigureFacet {
                 cpus: cpus === cpusOf(vmx) ? undefined : cpus,
                 memoryMiB: memoryMiB === memoryOf(vmx) ? undefined : memoryMiB,
               });
-            });
+            }, this.#vmrun.codePage);
           }),
       })) || changed;
     return { effect: changed ? 'changed' : 'unchanged', pendingChanges: [] };
@@ -134,6 +136,8 @@ export class Reconfiguration implements ReconfigureFacet {
   }
 
   async #check(machine: Machine, input: ReconfigureVm, { operationId }: OperationContext): Promise<Plan> {
+    this.#rules.requireFits(input);
+    await this.#checkGrowth(machine, input);
     const state = await this.#machines.state(machine);
     allow('reconfigure', state);
     const isOn = state === 'running' || state === 'paused';
@@ -161,15 +165,29 @@ export class Reconfiguration implements ReconfigureFacet {
         );
       }
       demandDiskSize(sizeGiB, `/disks/${index}/sizeGiB`);
-      const { bytes, parent } = await this.#machines.disk(file.path);
+      const { bytes } = await this.#machines.disk(file.path);
       if (sizeGiB * GIB < bytes)
-        throw new ProblemError('invalid-input', `The disk ${device} has ${bytes / GIB} GiB, and a disk only grows.`, {
+        throw new ProblemError('invalid-input', `The disk ${device} has ${gibOf(bytes)} GiB, and a disk only grows.`, {
           errors: [{ pointer: `/disks/${index}/sizeGiB`, detail: `At least ${Math.ceil(bytes / GIB)}.` }],
         });
-      if (sizeGiB * GIB > bytes && parent !== undefined)
+    }
+  }
+
+  /** vmware-vdiskmanager grows no disk that others stand on, and none that stands on another. */
+  async #checkGrowth(machine: Machine, { disks = [] }: ReconfigureVm): Promise<void> {
+    if (disks.length === 0) return;
+    const files = await this.#machines.diskFiles(machine);
+    const users = await DiskUsers.read(this.#machines, machine);
+    for (const { device, sizeGiB } of disks) {
+      const file = files.find((disk) => disk.device === device);
+      const disk = file && (await this.#machines.disk(file.path));
+      if (!disk || sizeGiB * GIB <= disk.bytes) continue;
+      if (disk.parent !== undefined) throw new ProblemError('capability-missing', noGrowthWithSnapshots);
+      const [other] = await users.of(file.path);
+      if (other)
         throw new ProblemError(
           'wrong-state',
-          `The disk ${device} stands on a snapshot, or on the disk of another VM, and cannot grow. Delete its snapshots first, or make a full clone.`,
+          `The disk ${device} cannot grow: "${other.name}" stands on it, too, and would break. Make a full clone and let that grow.`,
         );
     }
   }
@@ -189,14 +207,17 @@ export class Reconfiguration implements ReconfigureFacet {
           errors: [{ pointer: `/removeNics/${index}`, detail: 'Not there.' }],
         });
     if (macs.size - removeNics.length + addNics.length > MOST_NICS)
-      throw new ProblemError('invalid-input', `A VM has at most ${MOST_NICS} network interfaces.`);
+      throw new ProblemError('invalid-input', `A VM has at most ${MOST_NICS} network interfaces.`, {
+        errors: [{ pointer: '/addNics', detail: `At most ${MOST_NICS} in all.` }],
+      });
     const nics: Plan['nics'] = [];
-    for (const [index, { network, address, mac }] of addNics.entries()) {
-      if (mac !== undefined && macs.has(mac))
-        throw new ProblemError('invalid-input', `The machine already has an interface ${mac}.`, {
-          errors: [{ pointer: `/addNics/${index}/mac`, detail: 'In use.' }],
-        });
-      nics.push({ mac: mac ?? chosen[index]!, network: await this.#networks.demand(network, address) });
+    const stays = [...nicsOf(vmx), ...pending.addNics].filter(({ mac }) => mac === undefined || !removeNics.includes(mac));
+    const networks = await this.#rules.requireNics(addNics, '/addNics', machine, {
+      name: nameOf(vmx) ?? machine.nativeId,
+      nics: stays.map(({ mac, network }) => ({ mac, network, addresses: [] })),
+    });
+    for (const [index, { mac }] of addNics.entries()) {
+      nics.push({ mac: mac ?? chosen[index]!, network: networks[index]! });
     }
     return nics;
   }

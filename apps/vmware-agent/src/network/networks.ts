@@ -1,5 +1,5 @@
 import { ProblemError, type Network } from '@polyvirt/contracts';
-import type { NetworkFacet } from '@polyvirt/hypervisor';
+import { networkFacts, type NetworkFacet } from '@polyvirt/hypervisor';
 import { parseHostNetworks, type HostNetwork } from '../vmrun/output.ts';
 import { VmwareError } from '../vmrun/vmrun.problems.ts';
 import type { Vmrun } from '../vmrun/vmrun.ts';
@@ -37,14 +37,14 @@ export class Networks implements NetworkFacet {
       name,
       kind: type,
       active: true,
-      ...(subnet !== undefined && mask !== undefined && { cidr: `${subnet}/${prefixOf(mask)}` }),
+      ...(subnet !== undefined && mask !== undefined && networkFacts({ cidr: `${subnet}/${prefixOf(mask)}` })),
       dhcp,
       fixedAddresses: false,
     }));
   }
 
-  /** The network that is meant. Throws `network-not-found`, or `invalid-input` for a fixed address. */
-  async demand(name: string, address: string): Promise<string> {
+  /** Name of the network that is meant. Throws `network-not-found`. */
+  async require(name: string): Promise<string> {
     const networks = await this.#networks();
     const wanted = name.toLowerCase();
     const found =
@@ -54,11 +54,6 @@ export class Networks implements NetworkFacet {
       throw new ProblemError(
         'network-not-found',
         `There is no network "${name}" on this host. It has: ${networks.map((network) => network.name).join(', ')}.`,
-      );
-    if (address !== 'auto')
-      throw new ProblemError(
-        'invalid-input',
-        `The DHCP server of ${found.name} reserves no address from here. Use "auto", or say ${address} in cloudInit.networkConfig.`,
       );
     return found.name;
   }

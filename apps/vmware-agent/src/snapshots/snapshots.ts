@@ -1,11 +1,13 @@
 import { ProblemError, type CreateSnapshot, type NativeId, type VmState } from '@polyvirt/contracts';
 import { allow, type Effect, type OperationContext, type SnapshotFacet } from '@polyvirt/hypervisor';
-import { removeOrphanedLayers } from '../disks/disk-users.ts';
+import { DiskUsers, isLayer, removeOrphanedLayers } from '../disks/disk-users.ts';
+import { beside } from '../disks/vmdk.ts';
 import { removeStaleLocks } from '../host/locks.ts';
 import { exists } from '../inventory/discovery.ts';
 import type { Machine } from '../inventory/identity.ts';
 import { vmsdOf, type Machines } from '../inventory/machines.ts';
 import type { Power } from '../power.ts';
+import { noSnapshotWithoutMemory } from '../absent-features.ts';
 import { achieve, type Patience } from '../vmrun/achieve.ts';
 import { isUnsupported } from '../vmrun/vmrun.problems.ts';
 import type { Vmrun } from '../vmrun/vmrun.ts';
@@ -49,11 +51,7 @@ export class Snapshots implements SnapshotFacet {
       act: async () => {
         const state = await this.#machines.state(machine);
         allow('snapshot-create', state);
-        if (isOnState(state) && memory === false)
-          throw new ProblemError(
-            'wrong-state',
-            'Workstation keeps the memory of a running VM with every snapshot. Stop it first, or ask for one with memory.',
-          );
+        if (isOnState(state) && memory === false) throw new ProblemError('capability-missing', noSnapshotWithoutMemory);
         if ((await this.#machines.snapshots(machine)).byName(name))
           throw new ProblemError('name-taken', `The VM already has a snapshot "${name}".`);
       },
@@ -68,7 +66,8 @@ export class Snapshots implements SnapshotFacet {
     if (description !== undefined)
       await journal.step({
         name: 'describe it',
-        act: async () => void (await describeSnapshot(vmsdOf(machine.vmx), Number(snapshot), description)),
+        act: async () =>
+          void (await describeSnapshot(vmsdOf(machine.vmx), Number(snapshot), description, this.#vmrun.codePage)),
       });
     return { snapshot, effect: 'changed' };
   }
@@ -84,6 +83,7 @@ export class Snapshots implements SnapshotFacet {
         const tree = await this.#machines.snapshots(machine);
         const snapshot = tree.byId(id);
         if (!snapshot) throw new ProblemError('snapshot-not-found', `The VM has no snapshot ${id}.`);
+        await this.#refuseLoss(machine);
         const name = await this.#machines.nameOf(machine);
         return { address: tree.addressOf(snapshot), hasMemory: snapshot.hasMemory, name };
       },
@@ -124,7 +124,7 @@ export class Snapshots implements SnapshotFacet {
       act: async () => {
         // Some builds bring the name of that time back, too.
         if (!(await this.#machines.isOn(machine)))
-          await editDictionary(machine.vmx, (vmx) => vmx.set('displayName', plan.name));
+          await editDictionary(machine.vmx, (vmx) => vmx.set('displayName', plan.name), this.#vmrun.codePage);
         if (plan.hasMemory) await this.#power.powerOn(machine, signal);
         else await this.#power.cutPower(machine, signal);
       },
@@ -145,7 +145,10 @@ export class Snapshots implements SnapshotFacet {
         allow('snapshot-delete', await this.#machines.state(machine));
         const tree = await this.#machines.snapshots(machine);
         const snapshot = tree.byId(id);
-        if (snapshot) await this.#refuseForClones(tree, snapshot, children);
+        if (snapshot) {
+          await this.#refuseForClones(tree, snapshot, children);
+          await this.#refuseForOthers(machine, tree, snapshot, children);
+        }
         return snapshot !== undefined;
       },
     });
@@ -231,6 +234,35 @@ export class Snapshots implements SnapshotFacet {
   async #sweep(machine: Machine, signal: AbortSignal): Promise<void> {
     await this.#vmrun.settled([machine.vmx], this.#patience.lateMs, signal);
     if (!(await this.#machines.isOn(machine))) await removeOrphanedLayers(machine, this.#machines);
+  }
+
+  /** By the files themselves: the list of clones can be lost, and other tools note nothing in it. */
+  async #refuseForOthers(
+    machine: Machine,
+    tree: SnapshotTree,
+    snapshot: VmsdSnapshot,
+    children: boolean,
+  ): Promise<void> {
+    const touched = [snapshot, ...(children ? tree.descendantsOf(snapshot) : tree.childrenOf(snapshot))];
+    await this.#refuseForUsers(machine, touched.flatMap(({ disks }) => disks), 'It cannot be deleted');
+  }
+
+  /** A revert gives the present disks up, with all that was written since the last snapshot. */
+  async #refuseLoss(machine: Machine): Promise<void> {
+    const disks = await this.#machines.diskFiles(machine);
+    const layers = disks.map(({ path }) => path).filter((path) => isLayer(path));
+    await this.#refuseForUsers(machine, layers, 'It cannot be reverted');
+  }
+
+  async #refuseForUsers(machine: Machine, disks: readonly string[], refusal: string): Promise<void> {
+    const users = await DiskUsers.read(this.#machines, machine);
+    const paths = disks.map((name) => beside(machine.vmx, name));
+    const names = (await Promise.all(paths.map((path) => users.of(path)))).flat().map(({ name }) => `"${name}"`);
+    if (names.length > 0)
+      throw new ProblemError(
+        'wrong-state',
+        `${refusal}: ${[...new Set(names)].join(', ')} stands on its disks. Delete that first, or make a full clone of it.`,
+      );
   }
 
   /** vmrun deletes what linked clones stand on, and breaks them. A snapshot's disk is merged with those of its children. */

@@ -3,11 +3,16 @@ import { editDictionary } from '../vmx/dictionary-file.ts';
 import { SnapshotTree } from './snapshot-tree.ts';
 
 /** Notes what a snapshot is for; vmrun takes no description. Answers whether that was new. */
-export function describeSnapshot(vmsd: string, uid: number, description: string): Promise<boolean> {
+export function describeSnapshot(
+  vmsd: string,
+  uid: number,
+  description: string,
+  hostEncoding: string,
+): Promise<boolean> {
   return editDictionary(vmsd, (file) => {
     const snapshot = new SnapshotTree(file).all.find((one) => one.uid === uid);
     if (snapshot) file.set(`snapshot${snapshot.position}.description`, description);
-  });
+  }, hostEncoding);
 }
 
 /** Takes a linked clone that is gone off the list of the snapshot it was made from. */

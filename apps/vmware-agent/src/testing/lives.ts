@@ -1,13 +1,14 @@
 import { expect } from '@jest/globals';
 import { CreateVm, type NativeId, type ProblemCode } from '@polyvirt/contracts';
-import type { OperationContext } from '@polyvirt/hypervisor';
+import { isReadable, type OperationContext } from '@polyvirt/hypervisor';
 import { expectProblem, TestOperation } from '@polyvirt/hypervisor/testing';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { nativeIdOf } from '../inventory/identity.ts';
 import type { WorkstationDriver } from '../workstation.driver.ts';
 import type { Knobs, SimulatedWorkstation } from './simulated-workstation.ts';
+import { untilGone } from './simulator-clock.ts';
+import { TestTimer } from './test-timer.ts';
 
 const forever = new AbortController().signal;
 const run = <Result>(method: (context: OperationContext) => Promise<Result>) => new TestOperation().run(method);
@@ -19,13 +20,22 @@ export class Lives {
   readonly #driver: WorkstationDriver;
   readonly #model: string;
   readonly #knobs: Knobs;
+  readonly #timer: TestTimer;
 
-  /** `model` is a VM that others are copies of. */
-  constructor(host: SimulatedWorkstation, driver: WorkstationDriver, model: string, knobs: Knobs) {
+  private constructor(host: SimulatedWorkstation, driver: WorkstationDriver, model: string, knobs: Knobs, timer: TestTimer) {
     this.#host = host;
     this.#driver = driver;
     this.#model = model;
     this.#knobs = knobs;
+    this.#timer = timer;
+  }
+
+  /** `model` is a VM that others are copies of. No deadline falls by itself. */
+  static async on(host: SimulatedWorkstation, model: string, knobs: Knobs): Promise<Lives> {
+    const timer = new TestTimer();
+    timer.fallFromNowOn(/^silence/);
+    const driver = await host.open({ patience: { retryMs: 100, effectMs: 60_000 }, codePage: 'gbk', timer });
+    return new Lives(host, driver, model, knobs, timer);
   }
 
   async liveShortly() {
@@ -179,7 +189,12 @@ export class Lives {
   async stopInVain() {
     const vmx = this.#vm();
     await this.#start(vmx);
+    this.#notice('stop', { after: 1 });
     const asking = run((context) => this.#driver.stop(idOf(vmx), { force: false, timeoutSeconds: 6 }, context));
+    asking.catch(() => undefined);
+    // By the second call the first has said why the guest did not stop.
+    await this.#host.clock.untilStruck('stop');
+    this.#timer.fall('guest');
     const { message } = await expectProblem('timed-out', asking);
     expect(message).toMatch(/Workstation says: .*VMware Tools/);
     expect(await this.#stateOf(vmx)).toBe('running');
@@ -188,8 +203,16 @@ export class Lives {
   async suspendAndResume() {
     const vmx = this.#vm();
     await this.#start(vmx);
-    expect(await run((context) => this.#driver.suspend.suspend(idOf(vmx), context))).toBe('changed');
-    expect(await run((context) => this.#driver.suspend.resume(idOf(vmx), context))).toBe('changed');
+    this.#host.clock.hold();
+    const driver = await this.#patientDriver();
+    expect(await run((context) => driver.suspend.suspend(idOf(vmx), context))).toBe('changed');
+    this.#notice('start');
+    const resuming = run((context) => driver.suspend.resume(idOf(vmx), context));
+    resuming.catch(() => undefined);
+    await untilGone((await this.#host.clock.untilStruck('start')).pid);
+    expect(await this.#stateOf(vmx)).toBe('suspended');
+    this.#host.clock.advance(Number(this.#knobs['suspendBusyMs']));
+    expect(await resuming).toBe('changed');
     expect(await this.#stateOf(vmx)).toBe('running');
   }
 
@@ -204,8 +227,14 @@ export class Lives {
 
   async loseVm() {
     const vmx = this.#vm();
+    this.#host.clock.hold();
+    this.#host.set(this.#knobs);
     await this.#start(vmx);
-    while ((await this.#stateOf(vmx)) === 'running') await delay(100);
+    const crashAfterMs = Number(this.#knobs['crashAfterMs']);
+    this.#host.clock.advance(crashAfterMs - 1);
+    expect(await this.#stateOf(vmx)).toBe('running');
+    this.#host.clock.advance(1);
+    while ((await this.#stateOf(vmx)) === 'running') continue;
     expect(await this.#stateOf(vmx)).toBe('crashed');
     this.#host.set({});
     expect(await this.#start(vmx)).toBe('changed');
@@ -213,15 +242,26 @@ export class Lives {
 
   async snapshotMeanwhile() {
     const vmx = this.#vm();
+    const { clock } = this.#host;
+    const driver = await this.#patientDriver();
+    // A call that is there before its first change a driver takes for one of an agent that died, and waits for it.
+    await this.#snapshot(vmx, 'first', false, driver);
+    clock.hold();
     this.#host.set({
       ...this.#knobs,
       faults: [{ kind: 'slow', command: 'snapshot', at: 'halfway', times: 1, delayMs: 700 }],
     });
     const theirs = this.#host.vmrun('snapshot', vmx, 'theirs');
-    while (!existsSync(join(this.#host.home, 'simulator', 'fault-counts'))) await delay(20);
-    await this.#snapshot(vmx, 'ours');
+    await clock.untilStruck('snapshot');
+    this.#notice('snapshot');
+    const ours = this.#snapshot(vmx, 'ours', false, driver);
+    ours.catch(() => undefined);
+    const { pid } = await clock.untilStruck('snapshot');
+    if (this.#knobs['busy'] === 'refuse') await untilGone(pid);
+    clock.advance(700);
+    await ours;
     await theirs;
-    expect(await this.#namesOf(vmx)).toEqual(['theirs', 'ours']);
+    expect(await this.#namesOf(vmx)).toEqual(['first', 'theirs', 'ours']);
   }
 
   async startMeanwhile() {
@@ -246,7 +286,7 @@ export class Lives {
     this.#host.set({ ...this.#knobs, guestAddress: '10.1.2.3' });
     await this.#start(vmx);
     let told = await ask();
-    for (; !told.agent; told = await ask()) await delay(50);
+    while (!told.agent) told = await ask();
     expect(told.addresses).toEqual(['10.1.2.3']);
     // What a guest gives itself reaches nobody.
     for (const guestAddress of ['169.254.7.7', 'fe80::1']) {
@@ -278,7 +318,7 @@ export class Lives {
     const vmx = this.#vm('虚拟机');
     await this.#start(vmx);
     expect(await this.#driver.get(idOf(vmx))).toMatchObject({ name: '虚拟机', state: 'running' });
-    expect((await this.#driver.list()).map(({ state }) => state)).toEqual(['running']);
+    expect((await this.#driver.list()).filter(isReadable).map(({ state }) => state)).toEqual(['running']);
   }
 
   async liveOnRelease(version: string, hardware: string) {
@@ -292,13 +332,25 @@ export class Lives {
 
   /** Does something by another tool while a call of ours is about to begin. */
   async #meanwhile<Result>(command: string, ours: () => Promise<Result>, theirs: () => Promise<unknown>) {
+    const { clock } = this.#host;
+    clock.hold();
     this.#host.set({ ...this.#knobs, faults: [{ kind: 'slow', command, times: 1, delayMs: 3_000 }] });
-    const struck = join(this.#host.home, 'simulator', 'fault-counts');
     const outcome = ours();
     outcome.catch(() => undefined);
-    while (!existsSync(struck)) await delay(20);
+    await clock.untilStruck(command);
     await theirs();
+    clock.advance(3_000);
     return outcome;
+  }
+
+  /** Has the next call of a command noted when it comes; nothing else happens to it. */
+  #notice(command: string, { after = 0 } = {}) {
+    this.#host.set({ ...this.#knobs, faults: [{ kind: 'slow', command, times: 1, after, delayMs: 0 }] });
+  }
+
+  /** One that tries again until it is no longer refused for a moment. */
+  #patientDriver() {
+    return this.#host.open({ patience: { tries: 10_000, retryMs: 20, effectMs: 60_000 }, timer: this.#timer });
   }
 
   async #stateOf(vmx: string) {
@@ -317,8 +369,8 @@ export class Lives {
     return run((context) => this.#driver.stop(idOf(vmx), { force: true, timeoutSeconds: 5 }, context));
   }
 
-  async #snapshot(vmx: string, name: string, memory = false) {
-    return (await run((context) => this.#driver.snapshots!.create(idOf(vmx), { name, memory }, context))).snapshot;
+  async #snapshot(vmx: string, name: string, memory = false, driver = this.#driver) {
+    return (await run((context) => driver.snapshots!.create(idOf(vmx), { name, memory }, context))).snapshot;
   }
 
   async #snapshotsOf(vmx: string) {

@@ -16,11 +16,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { hostProcesses, isAlive, isVmOrWindow } from '../host/processes.ts';
+import { SimulatorClock } from './simulator-clock.ts';
+import { scaled } from './time-scale.ts';
 import { WorkstationDriver, type WorkstationDriverOptions } from '../workstation.driver.ts';
 
 const compiled = fileURLToPath(new URL('../../../../node_modules/.cache/simulators', import.meta.url));
 const run = promisify(execFile);
-const bin = fileURLToPath(new URL('../../../../simulators/vmrun/bin/', import.meta.url));
+const simulator = fileURLToPath(new URL('../../../../simulators/vmrun/', import.meta.url));
+const bin = join(simulator, 'bin');
 
 /** Knobs of the simulator; see its README. */
 export type Knobs = Record<string, unknown>;
@@ -39,13 +42,14 @@ const quick: Knobs = {
 export class SimulatedWorkstation {
   readonly folder = realpathSync(mkdtempSync(join(tmpdir(), 'polyvirt-vmware-')));
   readonly home = join(this.folder, 'home');
+  readonly clock = new SimulatorClock(join(this.home, 'simulator'));
   readonly vmFolder = join(this.folder, 'vms');
   readonly templateFolder = join(this.folder, 'templates');
   readonly imageFolder = join(this.folder, 'images');
   readonly env: NodeJS.ProcessEnv;
 
   constructor(knobs: Knobs = {}) {
-    if (!existsSync(join(bin, '../dist/vmrun.js'))) throw new Error('build the simulator first: npx tsc -b');
+    if (!existsSync(join(simulator, 'dist/vmrun.js'))) throw new Error('build the simulator first: npx tsc -b');
     for (const path of [this.vmFolder, this.templateFolder, this.imageFolder]) mkdirSync(path, { recursive: true });
     this.env = {
       ...process.env,
@@ -58,12 +62,13 @@ export class SimulatedWorkstation {
     this.set(knobs);
   }
 
-  /** Replaces the knobs, and forgets which faults have struck. */
+  /** Replaces the knobs, and forgets which faults have struck. Delays are those of the machine unless the clock is held. */
   set(knobs: Knobs): void {
     const own = join(this.home, 'simulator');
     mkdirSync(own, { recursive: true });
-    rmSync(join(own, 'fault-counts'), { recursive: true, force: true });
-    writeFileSync(join(own, 'knobs.json'), JSON.stringify({ ...quick, ...knobs }));
+    this.clock.forget();
+    const all = { ...quick, ...knobs };
+    writeFileSync(join(own, 'knobs.json'), JSON.stringify(this.clock.isHeld ? all : scaled(all)));
   }
 
   options(overrides: Partial<WorkstationDriverOptions> = {}): WorkstationDriverOptions {
@@ -86,7 +91,7 @@ export class SimulatedWorkstation {
   }
 
   /** Calls a program of the installation, as another tool would. */
-  async call(program: 'vmrun' | 'vmware-vdiskmanager', ...args: string[]): Promise<string> {
+  async call(program: 'vmrun' | 'vmcli' | 'vmware-vdiskmanager', ...args: string[]): Promise<string> {
     const { stdout } = await run(join(bin, program), args, { env: this.env });
     return stdout;
   }
@@ -167,7 +172,7 @@ export class SimulatedWorkstation {
       (one) =>
         one.pid !== process.pid &&
         one.command.some((word) => word.includes(this.folder)) &&
-        (isVmOrWindow(one) || one.command.slice(0, 2).some((word) => word.startsWith(bin))),
+        (isVmOrWindow(one) || one.command.slice(0, 2).some((word) => word.startsWith(simulator))),
     );
   }
 

@@ -1,14 +1,11 @@
 import { expect } from '@jest/globals';
 import { CreateVm, ProblemError, type NativeId, type ProblemCode } from '@polyvirt/contracts';
-import type { OperationContext } from '@polyvirt/hypervisor';
+import { isReadable, type OperationContext } from '@polyvirt/hypervisor';
 import { TestOperation } from '@polyvirt/hypervisor/testing';
 import { nativeIdOf } from '../inventory/identity.ts';
 import type { WorkstationDriver } from '../workstation.driver.ts';
 import type { FaultyAct } from './fault-cases.ts';
 import type { Knobs, SimulatedWorkstation } from './simulated-workstation.ts';
-
-/** Whatever goes wrong, an operation has ended by then. */
-const operationMs = 40_000;
 
 interface Subject {
   readonly nativeId: NativeId | undefined;
@@ -43,12 +40,10 @@ export class Strike {
     const subject = await this.#prepare(act);
     const before = { files: host.files(), processes: (await host.processes()).length };
     host.set(knobs);
-    const startedAt = performance.now();
     const outcome = await this.#perform(act, subject, network).then(
       () => 'well' as const,
       (error: unknown) => error,
     );
-    expect(performance.now() - startedAt).toBeLessThan(operationMs);
     host.set({});
     if (ends === 'well') {
       if (outcome !== 'well') throw outcome;
@@ -101,7 +96,7 @@ export class Strike {
 
   /** What the host has to look like when the act has ended well. */
   async #demandDone(act: FaultyAct, { nativeId, name }: Subject, network: string | undefined): Promise<void> {
-    const vms = await this.#driver.list();
+    const vms = (await this.#driver.list()).filter(isReadable);
     const subject = vms.find((vm) => vm.nativeId === nativeId);
     const nics = network === undefined ? [] : [{ network }];
     switch (act) {

@@ -1,8 +1,12 @@
-/** Work that mostly waits, and so is done a few at a time. It begins when the first of it is asked for. */
+interface Work {
+  begin(): Promise<void>;
+}
+
+/** Work that mostly waits, and so is done a few at a time: what a test asks for first, and some of the rest beside it. */
 export class Together {
   readonly #most: number;
-  readonly #waiting: (() => Promise<void>)[] = [];
-  #hasBegun = false;
+  readonly #waiting: Work[] = [];
+  readonly #running = new Set<Promise<void>>();
 
   constructor(most: number) {
     this.#most = most;
@@ -13,20 +17,31 @@ export class Together {
     const end = Promise.withResolvers<void>();
     // Who asks hears it, later.
     end.promise.catch(() => undefined);
-    this.#waiting.push(() => work().then(end.resolve, end.reject));
+    const own: Work = { begin: () => work().then(end.resolve, end.reject) };
+    this.#waiting.push(own);
     return () => {
-      this.#begin();
+      const place = this.#waiting.indexOf(own);
+      if (place !== -1) this.#waiting.unshift(...this.#waiting.splice(place, 1));
+      this.#fill();
       return end.promise;
     };
   }
 
-  #begin(): void {
-    if (this.#hasBegun) return;
-    this.#hasBegun = true;
-    for (let lane = 0; lane < this.#most; lane += 1) void this.#go();
+  /** Begins nothing more, and resolves when all that has begun has ended. */
+  async close(): Promise<void> {
+    this.#waiting.length = 0;
+    await Promise.all(this.#running);
   }
 
-  async #go(): Promise<void> {
-    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) await next();
+  #fill(): void {
+    while (this.#running.size < this.#most) {
+      const next = this.#waiting.shift();
+      if (!next) return;
+      const running = next.begin().finally(() => {
+        this.#running.delete(running);
+        this.#fill();
+      });
+      this.#running.add(running);
+    }
   }
 }

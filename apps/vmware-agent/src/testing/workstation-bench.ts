@@ -1,11 +1,14 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readdirSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { buildIso } from '@polyvirt/hypervisor';
-import type { Bench } from '@polyvirt/hypervisor/testing';
+import type { Bench, HostFile } from '@polyvirt/hypervisor/testing';
+import type { VmState } from '@polyvirt/contracts';
 import { nativeIdOf } from '../inventory/identity.ts';
 import { Dictionary } from '../vmx/dictionary.ts';
+import { hostProcesses, isMonitor } from '../host/processes.ts';
 import { SimulatedWorkstation, readText } from './simulated-workstation.ts';
+import { untilGone } from './simulator-clock.ts';
 
 const prefix = 'pvbench-';
 const LOOK_EVERY_MS = 50;
@@ -26,6 +29,7 @@ export async function openWorkstationBench(): Promise<Bench> {
   // A guest without a disk to boot from has no Tools, and hears no power button.
   const deaf = { machines: [{ vmx: '*deaf*', tools: 'absent' }] };
   host.set(deaf);
+  let spoilt = 0;
   const paths = new Map<string, string>();
   const pathOf = async (nativeId: string) => {
     const known = paths.get(nativeId);
@@ -69,9 +73,114 @@ export async function openWorkstationBench(): Promise<Bench> {
         await host.vmrun('deleteVM', vmx);
         rmSync(dirname(vmx), { recursive: true, force: true });
       },
+      see: async () => {
+        const running = await host.vmrun('list');
+        return Promise.all(
+          vmxFiles(host).map(async (vmx) => {
+            const configuration = Dictionary.parse(Buffer.from(readText(vmx)));
+            const name = configuration.get('displayName') ?? '';
+            return { nativeId: nativeIdOf(vmx, 'linux'), name, state: await stateSeen(host, vmx, configuration, running) };
+          }),
+        );
+      },
+      makeUnreadable: async (name) => {
+        const vmx = await host.foreignVm(host.vmFolder, name);
+        const nativeId = nativeIdOf(vmx, 'linux');
+        paths.set(nativeId, vmx);
+        const whole = readText(vmx);
+        // In turn: a link to itself, of which nobody can say which VM it is; a folder; and half of a file.
+        spoilt += 1;
+        const kind = (['loop', 'folder', 'half'] as const)[spoilt % 3]!;
+        rmSync(vmx);
+        if (kind === 'loop') symlinkSync(basename(vmx), vmx);
+        else if (kind === 'folder') symlinkSync('.', vmx);
+        else writeFileSync(vmx, whole.slice(0, whole.indexOf('virtualHW')));
+        return {
+          ...(kind === 'half' && { nativeId }),
+          mend: async () => {
+            rmSync(vmx);
+            writeFileSync(vmx, whole);
+          },
+        };
+      },
+      refuseStart: async (nativeId) => {
+        const vmx = await pathOf(nativeId);
+        const whole = readText(vmx);
+        writeFileSync(vmx, `${whole}\nscsi1.present = "TRUE"\nscsi1:0.present = "TRUE"\nscsi1:0.fileName = "gone.vmdk"\n`);
+        return async () => writeFileSync(vmx, whole);
+      },
+      crash: async (nativeId) => {
+        const vmx = await pathOf(nativeId);
+        const monitors = (await hostProcesses()).filter((one) => isMonitor(one) && one.command.at(-1) === vmx);
+        for (const { pid } of monitors) {
+          process.kill(pid, 'SIGKILL');
+          await untilGone(pid);
+        }
+      },
     },
+    files: async () => filesOf(host),
     leftovers: async () => host.files(),
     clean: async () => undefined,
     close: () => host.close(),
   };
+}
+
+const vmxFiles = (host: SimulatedWorkstation): string[] =>
+  host
+    .files()
+    .filter((path) => path.endsWith('.vmx'))
+    .map((path) => join(host.vmFolder, path))
+    .filter((path) => {
+      try {
+        return realpathSync(path) === path;
+      } catch {
+        return false;
+      }
+    });
+
+/** By the product's own programs and files alone. */
+async function stateSeen(
+  host: SimulatedWorkstation,
+  vmx: string,
+  configuration: Dictionary,
+  running: string,
+): Promise<VmState> {
+  if (running.split('\n').includes(vmx)) {
+    const told = await host.call('vmcli', vmx, 'power', 'query', '-f', 'json');
+    return told.includes('paused') ? 'paused' : 'running';
+  }
+  const saved = configuration.get('checkpoint.vmState') ?? '';
+  if (saved !== '' && existsSync(join(dirname(vmx), saved))) return 'suspended';
+  return configuration.get('cleanShutdown') === 'FALSE' ? 'crashed' : 'stopped';
+}
+
+/** Disks and saved state in the folder of VMs, each with the machines whose files name it, or stand on it. */
+function filesOf(host: SimulatedWorkstation): HostFile[] {
+  const users = new Map<string, Set<string>>();
+  const needs = (path: string, nativeId: string): void => {
+    const own = users.get(path) ?? new Set();
+    if (own.has(nativeId)) return;
+    users.set(path, own.add(nativeId));
+    if (!path.endsWith('.vmdk') || !existsSync(path)) return;
+    const text = readText(path);
+    const [, parent] = /^parentFileNameHint="(.*)"$/m.exec(text) ?? [];
+    const parts = [...text.matchAll(/^RW \d+ \w+ "([^"]+)"/gm)].map(([, name]) => name!);
+    for (const name of [...parts, ...(parent === undefined ? [] : [parent])])
+      needs(name.startsWith('/') ? name : join(dirname(path), name), nativeId);
+  };
+  for (const vmx of vmxFiles(host)) {
+    const nativeId = nativeIdOf(vmx, 'linux');
+    for (const file of [vmx, vmx.replace(/vmx$/, 'vmsd')])
+      if (existsSync(file))
+        for (const [, name] of readText(file).matchAll(/= "([^"]+\.(?:vmdk|nvram|vmss|vmsn))"/g)) {
+          const path = name!.startsWith('/') ? name! : join(dirname(vmx), name!);
+          needs(path, nativeId);
+          const memory = path.replace(/\.vms[sn]$/, '.vmem');
+          if (memory !== path && existsSync(memory)) needs(memory, nativeId);
+        }
+  }
+  return readdirSync(host.vmFolder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => /\.(vmdk|nvram|vmss|vmsn|vmem)$/.test(path))
+    .map((path) => join(host.vmFolder, path))
+    .map((path) => ({ path, users: [...(users.get(path) ?? [])] }));
 }

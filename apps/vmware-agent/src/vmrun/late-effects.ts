@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { MAKING_MARK } from '../inventory/discovery.ts';
 import { orMissing } from '../vmx/dictionary-file.ts';
 import { LOOK_EVERY_MS, pause } from './achieve.ts';
+import type { Timer } from './timer.ts';
 
 /** However busy a folder is: somebody waits for the end of the operation. */
 const LONGEST_MS = 120_000;
@@ -12,8 +13,13 @@ const LONGEST_MS = 120_000;
  * the files of a machine are watched until they have been still for a while.
  */
 export class LateEffects {
+  readonly #timer: Timer;
   /** Folder to the time at which a call that changes it was lost. */
   readonly #lost = new Map<string, number>();
+
+  constructor(timer: Timer) {
+    this.#timer = timer;
+  }
 
   note(folder: string): void {
     this.#lost.set(folder, performance.now());
@@ -24,11 +30,22 @@ export class LateEffects {
     const lostAt = this.#lost.get(folder);
     if (lostAt === undefined) return;
     const until = performance.now() + LONGEST_MS;
-    let [seen, stillSince] = [await looksOf(folder), lostAt];
-    while (performance.now() - stillSince < lateMs && performance.now() < until) {
-      await pause(LOOK_EVERY_MS, signal);
-      const now = await looksOf(folder);
-      if (now !== seen) [seen, stillSince] = [now, performance.now()];
+    let isStill = false;
+    const watchFor = (ms: number) => this.#timer.after(ms, `silence of ${folder}`, () => (isStill = true));
+    let seen = await looksOf(folder);
+    let cancel = watchFor(Math.max(0, lateMs - (performance.now() - lostAt)));
+    try {
+      while (!isStill && performance.now() < until) {
+        await pause(LOOK_EVERY_MS, signal);
+        const now = await looksOf(folder);
+        if (now === seen) continue;
+        seen = now;
+        cancel();
+        isStill = false;
+        cancel = watchFor(lateMs);
+      }
+    } finally {
+      cancel();
     }
     this.#lost.delete(folder);
   }

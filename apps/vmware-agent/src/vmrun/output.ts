@@ -1,4 +1,4 @@
-import { decodeText } from '../vmx/text-encoding.ts';
+import { decodeLossy } from '../vmx/text-encoding.ts';
 
 /** Lines of a program's output without line ends; empty ones are gone. UTF-8 where it is that, else the code page given. */
 export function linesOf(output: Buffer, codePage: string): string[] {
@@ -12,7 +12,7 @@ function textOf(output: Buffer, codePage: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(output);
   } catch {
-    return decodeText(output, codePage);
+    return decodeLossy(output, codePage);
   }
 }
 

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { hostProcesses, isVmOrWindow, type HostProcess } from '../host/processes.ts';
+import { machineTimer, type Timer } from './timer.ts';
 
 /** Output that was printed before the end may still be in the pipe; after so long of silence none is. */
 const QUIET_MS = 100;
@@ -16,6 +17,9 @@ export interface ProgramCall {
   readonly program: string;
   readonly args: readonly string[];
   readonly deadlineMs: number;
+  /** What the deadline is of; the program when absent. */
+  readonly purpose?: string | undefined;
+  readonly timer?: Timer | undefined;
   /** Ends the call at once; it then throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Environment of the program; that of this process when absent. */
@@ -36,7 +40,15 @@ export class MissingProgramError extends Error {
  * Runs a program to its end. The end is its exit, not that of its output: a window that `vmrun start gui` opened holds the
  * pipes for as long as it is open.
  */
-export async function runProgram({ program, args, deadlineMs, signal, env }: ProgramCall): Promise<ProgramResult> {
+export async function runProgram({
+  program,
+  args,
+  deadlineMs,
+  purpose = program,
+  timer = machineTimer,
+  signal,
+  env,
+}: ProgramCall): Promise<ProgramResult> {
   signal?.throwIfAborted();
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], windowsHide: true, ...(env && { env }) });
   const [stdout, stderr] = [new Output(child.stdout), new Output(child.stderr)];
@@ -51,7 +63,9 @@ export async function runProgram({ program, args, deadlineMs, signal, env }: Pro
     stopped ??= reason;
     void killTree(child);
   };
-  const timer = setTimeout(() => stop(new DeadlineError(`no answer within ${deadlineMs} ms`)), deadlineMs);
+  const cancelDeadline = timer.after(deadlineMs, purpose, () =>
+    stop(new DeadlineError(`no answer within ${deadlineMs} ms`)),
+  );
   const onAbort = () => stop(signal?.reason as Error);
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
@@ -60,7 +74,7 @@ export async function runProgram({ program, args, deadlineMs, signal, env }: Pro
     await Promise.all([stdout.drained(), stderr.drained()]);
     return { exit: code, stdout: stdout.content, stderr: stderr.content };
   } finally {
-    clearTimeout(timer);
+    cancelDeadline();
     signal?.removeEventListener('abort', onAbort);
     child.stdout.destroy();
     child.stderr.destroy();

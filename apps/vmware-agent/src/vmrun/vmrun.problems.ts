@@ -203,6 +203,10 @@ const byErrno: Readonly<Record<string, readonly [ProblemCode, string]>> = {
   EACCES: ['host-rejected', 'The agent may not use a file of the VM. It must run as the user who owns the VM folder.'],
   EPERM: ['host-rejected', 'The agent may not use a file of the VM. It must run as the user who owns the VM folder.'],
   EROFS: ['host-rejected', 'The VM folder is on a file system that is read-only.'],
+  EIO: ['host-rejected', 'A file of the VM cannot be read. Look at the disk or the network share that it lies on.'],
+  ESTALE: ['host-rejected', 'A file of the VM cannot be read. Look at the network share that it lies on.'],
+  ELOOP: ['host-rejected', 'A file of the VM is a symbolic link that leads to itself. Mend or remove the link.'],
+  EISDIR: ['host-rejected', 'A folder is in the place of a file of the VM. Move it away.'],
   EBUSY: ['host-rejected', 'A file of the VM is in use by another program. Close that and try again.'],
 };
 

@@ -6,6 +6,7 @@ import { findPrograms, type Platform, type Programs } from './installation.ts';
 import { LateEffects } from './late-effects.ts';
 import { failureOf, linesOf } from './output.ts';
 import { DeadlineError, MissingProgramError, runProgram, type ProgramResult } from './run-program.ts';
+import { machineTimer, type Timer } from './timer.ts';
 import { CallDeadlineError, isBusy, VmwareError } from './vmrun.problems.ts';
 
 /** How long a call may take, in milliseconds. */
@@ -31,6 +32,7 @@ export interface VmrunOptions {
   /** Encoding of the output where it is not UTF-8. */
   readonly codePage: string;
   readonly env?: NodeJS.ProcessEnv | undefined;
+  readonly timer?: Timer | undefined;
 }
 
 export type Change = {
@@ -54,7 +56,7 @@ export class Vmrun {
   readonly #options: VmrunOptions;
   readonly #slots: CallSlots;
   readonly #queues = new Queues();
-  readonly #late = new LateEffects();
+  readonly #late: LateEffects;
   #programs: Promise<Programs> | undefined;
   #hostType: 'ws' | 'player' | 'fusion';
   #orphans: Promise<HostProcess[]> | undefined;
@@ -62,7 +64,17 @@ export class Vmrun {
   constructor(options: VmrunOptions) {
     this.#options = options;
     this.#slots = new CallSlots(options.maxCalls);
+    this.#late = new LateEffects(this.timer);
     this.#hostType = options.platform === 'macos' ? 'fusion' : 'ws';
+  }
+
+  /** Encoding of what does not say in which it is. */
+  get codePage(): string {
+    return this.#options.codePage;
+  }
+
+  get timer(): Timer {
+    return this.#options.timer ?? machineTimer;
   }
 
   get platform(): Platform {
@@ -176,7 +188,8 @@ export class Vmrun {
     try {
       return await this.#slots.within(deadline === 'look' ? 'look' : 'change', () => {
         hasBegun = signal?.aborted !== true;
-        return runProgram({ program, args, deadlineMs, signal, env });
+        const purpose = nameOf(program, args);
+        return runProgram({ program, args, deadlineMs, purpose, timer: this.timer, signal, env });
       });
     } catch (error) {
       if (hasBegun && !(error instanceof MissingProgramError)) lost?.();

@@ -2,10 +2,10 @@ import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { Dictionary } from './dictionary.ts';
 
-/** Of a file that is not there: undefined. */
-export async function readDictionary(path: string): Promise<Dictionary | undefined> {
+/** Of a file that is not there: undefined. `hostEncoding` is what it is in if it does not say. */
+export async function readDictionary(path: string, hostEncoding?: string): Promise<Dictionary | undefined> {
   const bytes = await orMissing(readFile(path));
-  return bytes && Dictionary.parse(bytes);
+  return bytes && Dictionary.parse(bytes, hostEncoding);
 }
 
 /** Replaces the file in one step, so that nobody ever reads half of it; its mode stays. */
@@ -32,9 +32,13 @@ export async function replaceFile(path: string, content: Buffer | string): Promi
 }
 
 /** Reads, changes, and writes back unless that left it as it was. Answers whether it wrote. */
-export async function editDictionary(path: string, change: (dictionary: Dictionary) => void): Promise<boolean> {
+export async function editDictionary(
+  path: string,
+  change: (dictionary: Dictionary) => void,
+  hostEncoding?: string,
+): Promise<boolean> {
   const before = await readFile(path);
-  const dictionary = Dictionary.parse(before);
+  const dictionary = Dictionary.parse(before, hostEncoding);
   change(dictionary);
   const after = dictionary.bytes();
   if (after.equals(before)) return false;
@@ -52,5 +56,6 @@ export async function orMissing<Result>(look: Promise<Result>): Promise<Result |
   }
 }
 
+/** Nothing can be at a path with a name that is too long. */
 export const isMissing = (error: unknown): boolean =>
-  ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+  ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes((error as NodeJS.ErrnoException).code ?? '');

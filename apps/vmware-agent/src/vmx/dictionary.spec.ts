@@ -108,6 +108,36 @@ describe('a dictionary file', () => {
     expect(file.bytes().toString()).toBe('');
   });
 
+  it('is in the code page of the host when it says nothing and is no UTF-8', () => {
+    const old = bytes('displayName = "Serveur \xe9t\xe9"\r\nannotation = "|E9"\r\n', 'latin1');
+    const file = Dictionary.parse(old);
+    expect([file.get('displayName'), file.get('annotation')]).toEqual(['Serveur été', 'é']);
+    expect(Dictionary.parse(old, 'windows-1251').get('displayName')).toBe('Serveur йtй');
+    file.set('annotation', 'thé');
+    expect(file.bytes()).toEqual(bytes('displayName = "Serveur \xe9t\xe9"\r\nannotation = "th\xe9"\r\n', 'latin1'));
+    file.set('annotation', '日本');
+    expect(file.bytes().toString()).toBe('.encoding = "UTF-8"\r\ndisplayName = "Serveur été"\r\nannotation = "日本"\r\n');
+  });
+
+  it('declares its encoding when something is written that others would read in their code page', () => {
+    const file = Dictionary.parse(bytes('displayName = "web"\n'));
+    file.set('displayName', 'café');
+    expect(file.bytes().toString()).toBe('.encoding = "UTF-8"\ndisplayName = "café"\n');
+    const told = Dictionary.parse(bytes('displayName = "|E9"\n'));
+    expect(told.get('displayName')).toBe('é');
+  });
+
+  it('replaces nothing that it cannot read', () => {
+    for (const encoding of ['UTF-8', 'x-unknown']) {
+      const old = bytes(`.encoding = "${encoding}"\ndisplayName = "a\xe9b"\nother = "|E9"\n`, 'latin1');
+      const file = Dictionary.parse(old);
+      expect([file.get('displayName'), file.get('other')]).toEqual(['a|E9b', '|E9']);
+      expect(file.text()).not.toContain('\ufffd');
+      file.set('memsize', '4');
+      expect(file.bytes()).toEqual(Buffer.concat([old, bytes('memsize = "4"\n')]));
+    }
+  });
+
   it('knows truth and numbers in any spelling', () => {
     const file = Dictionary.parse(bytes('a = "True"\nb = "FALSE"\nc = " 12"\nd = "x"\n'));
     expect([file.isTrue('a'), file.isTrue('b'), file.isTrue('none')]).toEqual([true, false, false]);

@@ -1,5 +1,5 @@
 import { ProblemError } from '@polyvirt/contracts';
-import { decodeText, encodeText, isKnownEncoding } from './text-encoding.ts';
+import { codecOf, decodeText, utf8, type Codec } from './text-encoding.ts';
 
 /** One line of the file. Its bytes are kept until its value changes, so that an edit touches nothing else. */
 interface Line {
@@ -10,6 +10,9 @@ interface Line {
   readonly comment?: Buffer | undefined;
   end: string;
 }
+
+/** What Windows is in where nobody says otherwise. */
+export const usualCodePage = 'windows-1252';
 
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 const declaration = /^[ \t]*\.encoding[ \t]*=[ \t]*"?([^"#\r\n]+?)"?[ \t]*(?:#.*)?$/im;
@@ -28,19 +31,22 @@ const entries = [
  */
 export class Dictionary {
   #lines: Line[] = [];
-  #encoding = 'UTF-8';
+  #codec: Codec = utf8;
+  /** What escapes may be in that mean nothing in the encoding of the file. */
+  #otherCodec: Codec | undefined;
   /** An encoding that the file declares and nobody here can write. */
   #unknownEncoding: string | undefined;
+  #isDeclared = false;
   #hasByteOrderMark = false;
 
-  static parse(file: Buffer): Dictionary {
+  /** `hostEncoding` is what a file is in that declares none and is no UTF-8: the code page of the host. */
+  static parse(file: Buffer, hostEncoding = usualCodePage): Dictionary {
     const dictionary = new Dictionary();
     dictionary.#hasByteOrderMark = file.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
     const body = dictionary.#hasByteOrderMark ? file.subarray(BYTE_ORDER_MARK.length) : file;
     // Keys and line ends are ASCII in every encoding that VMware writes.
     const declared = declaration.exec(body.toString('latin1'))?.[1];
-    if (declared !== undefined && isKnownEncoding(declared)) dictionary.#encoding = declared;
-    else dictionary.#unknownEncoding = declared;
+    dictionary.#declare(declared, body, hostEncoding);
     for (let from = 0; from < body.length;) {
       const newline = body.indexOf('\n', from);
       const until = newline === -1 ? body.length : newline + 1;
@@ -53,6 +59,7 @@ export class Dictionary {
   /** A file that does not exist yet. */
   static of(entries: Record<string, string>): Dictionary {
     const dictionary = new Dictionary();
+    dictionary.#isDeclared = true;
     for (const [key, value] of Object.entries({ '.encoding': 'UTF-8', ...entries })) dictionary.set(key, value);
     return dictionary;
   }
@@ -109,6 +116,10 @@ export class Dictionary {
     for (const line of this.#lines) {
       const bytes = line.bytes ?? this.#write(line);
       if (bytes === undefined) return this.#inUtf8().bytes();
+      // eslint-disable-next-line no-control-regex
+      const isForeign = line.bytes === undefined && /[^\u0000-\u007f]/.test(line.value ?? '');
+      // Who reads it next would take it for something in the code page of the host.
+      if (isForeign && !this.#isDeclared && !this.#hasByteOrderMark && this.#codec === utf8) return this.#inUtf8().bytes();
       parts.push(bytes, Buffer.from(line.end));
     }
     return Buffer.concat(parts);
@@ -122,31 +133,46 @@ export class Dictionary {
         'host-rejected',
         `The file is in the encoding "${this.#unknownEncoding}", which this agent cannot write, and "${line.value}" has more than ASCII. Save the file as UTF-8 in the Workstation window, or keep to ASCII.`,
       );
-    const bytes = encodeText(text, this.#encoding);
+    const bytes = this.#codec.encode?.(text);
     return bytes && line.comment ? Buffer.concat([bytes, line.comment]) : bytes;
   }
 
+  copy(): Dictionary {
+    const copy = new Dictionary();
+    copy.#lines = this.#lines.map((line) => ({ ...line }));
+    copy.#codec = this.#codec;
+    copy.#otherCodec = this.#otherCodec;
+    copy.#unknownEncoding = this.#unknownEncoding;
+    copy.#isDeclared = this.#isDeclared;
+    copy.#hasByteOrderMark = this.#hasByteOrderMark;
+    return copy;
+  }
+
   text(): string {
-    return decodeText(this.bytes(), this.#encoding);
+    return decodeText(this.bytes(), this.#codec);
   }
 
   /** For a value that the old encoding lacks. */
   #inUtf8(): Dictionary {
     const copy = new Dictionary();
-    const recode = (bytes: Buffer | undefined) => bytes && Buffer.from(decodeText(bytes, this.#encoding));
+    copy.#isDeclared = true;
+    const recode = (bytes: Buffer | undefined) => bytes && Buffer.from(decodeText(bytes, this.#codec));
     copy.#lines = this.#lines.map(({ bytes, comment, ...line }) => ({
       ...line,
       ...(bytes && { bytes: recode(bytes)! }),
       comment: recode(comment),
     }));
-    copy.set('.encoding', 'UTF-8');
+    const end = copy.#lines.find((line) => line.end !== '')?.end ?? '\n';
+    // It counts for what comes after it.
+    if (copy.get('.encoding') === undefined) copy.#lines.unshift({ key: '.encoding', value: 'UTF-8', end });
+    else copy.set('.encoding', 'UTF-8');
     return copy;
   }
 
   #read(bytes: Buffer): Line {
     const end = /\r?\n$/.exec(bytes.toString('latin1'))?.[0] ?? '';
     const content = bytes.subarray(0, bytes.length - end.length);
-    const text = decodeText(content, this.#encoding);
+    const text = decodeText(content, this.#codec);
     const match = entryIn(text);
     if (!match) return { bytes: content, end };
     // Quotes and number signs are no part of a longer character in any encoding that VMware writes.
@@ -160,11 +186,22 @@ export class Dictionary {
     return this.#lines.findLast((line) => line.key?.toLowerCase() === wanted);
   }
 
-  /** A run of escapes can be one character of the file's encoding. */
+  /** A run of escapes can be one character of the file's encoding; what is none stays written as it is. */
   #unescape(value: string): string {
-    return value.replace(/(?:\|[0-9A-Fa-f]{2})+/g, (run) =>
-      decodeText(Buffer.from(run.replaceAll('|', ''), 'hex'), this.#encoding),
-    );
+    return value.replace(/(?:\|[0-9A-Fa-f]{2})+/g, (run) => {
+      const bytes = Buffer.from(run.replaceAll('|', ''), 'hex');
+      return this.#codec.decode(bytes) ?? this.#otherCodec?.decode(bytes) ?? decodeText(bytes, this.#codec);
+    });
+  }
+
+  #declare(declared: string | undefined, body: Buffer, hostEncoding: string): void {
+    const codec = declared === undefined ? undefined : codecOf(declared);
+    this.#isDeclared = declared !== undefined;
+    this.#unknownEncoding = codec?.encode ? undefined : declared;
+    if (codec) this.#codec = codec;
+    if (declared !== undefined || this.#hasByteOrderMark) return;
+    this.#otherCodec = codecOf(hostEncoding);
+    if (this.#otherCodec && utf8.decode(body) === undefined) this.#codec = this.#otherCodec;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Firmware } from '@polyvirt/contracts';
+import { normalMac, type Firmware } from '@polyvirt/contracts';
 import type { Dictionary } from './dictionary.ts';
 
 /** Virtual networks behind the connection types that name none. */
@@ -35,16 +35,34 @@ export interface VmxNic {
 }
 
 /** Name of the VM, or undefined where the file does not say. */
-export const nameOf = (vmx: Dictionary): string | undefined => vmx.get('displayName');
+export function nameOf(vmx: Dictionary): string | undefined {
+  const name = vmx.get('displayName');
+  return name === undefined || name.trim() === '' ? undefined : name;
+}
 
-export const cpusOf = (vmx: Dictionary): number => vmx.number('numvcpus') ?? DEFAULT_CPUS;
+/** Undefined when it cannot be told. */
+export const cpusOf = (vmx: Dictionary): number | undefined => countOf(vmx, 'numvcpus', DEFAULT_CPUS);
 
-export const memoryOf = (vmx: Dictionary): number => vmx.number('memsize') ?? DEFAULT_MEMORY_MIB;
+/** Undefined when it cannot be told. */
+export const memoryOf = (vmx: Dictionary): number | undefined => countOf(vmx, 'memsize', DEFAULT_MEMORY_MIB);
 
-export const firmwareOf = (vmx: Dictionary): Firmware => (/^efi$/i.test(vmx.get('firmware') ?? '') ? 'uefi' : 'bios');
+/** Undefined when it cannot be told. */
+export function firmwareOf(vmx: Dictionary): Firmware | undefined {
+  const firmware = vmx.get('firmware');
+  if (firmware === undefined && isEncrypted(vmx)) return undefined;
+  return /^efi$/i.test(firmware ?? '') ? 'uefi' : 'bios';
+}
+
+/** What an encrypted file does not say stands where nobody reads it; what is nonsense says nothing. */
+function countOf(vmx: Dictionary, key: string, usual: number): number | undefined {
+  if (vmx.get(key) === undefined) return isEncrypted(vmx) ? undefined : usual;
+  const count = vmx.number(key);
+  return count !== undefined && count > 0 ? count : undefined;
+}
 
 /** Whether Workstation keeps the configuration, or the whole VM, under a password. */
-export const isEncrypted = (vmx: Dictionary): boolean => vmx.get('encryption.keySafe') !== undefined;
+export const isEncrypted = (vmx: Dictionary): boolean =>
+  vmx.get('encryption.keySafe') !== undefined || vmx.get('encryption.data') !== undefined;
 
 /** What no .vmx can be without. */
 export const isComplete = (vmx: Dictionary): boolean =>
@@ -81,11 +99,15 @@ export function nicsOf(vmx: Dictionary): VmxNic[] {
 
 function macOf(vmx: Dictionary, device: string): string | undefined {
   const isStatic = /^static$/i.test(vmx.get(`${device}.addressType`) ?? '');
-  return (vmx.get(`${device}.${isStatic ? 'address' : 'generatedAddress'}`) || undefined)?.toLowerCase();
+  return normalMac(vmx.get(`${device}.${isStatic ? 'address' : 'generatedAddress'}`) ?? '');
 }
 
 function networkOf(vmx: Dictionary, device: string): string {
-  const type = (vmx.get(`${device}.connectionType`) ?? 'bridged').toLowerCase();
+  const named = vmx.get(`${device}.networkName`);
+  const told = vmx.get(`${device}.connectionType`);
+  // Of a VM that comes from an ESXi.
+  if (told === undefined && named !== undefined && named !== '') return named;
+  const type = (told ?? 'bridged').toLowerCase();
   const known = networkOfType[type];
   if (known !== undefined) return known;
   if (type === 'pvn') return `lan-segment ${vmx.get(`${device}.pvnID`) ?? ''}`.trim();

@@ -61,7 +61,8 @@ export function newVmx(hardware: NewHardware): Record<string, string> {
     guestOS: hardware.guestOs,
     memsize: String(hardware.memoryMiB),
     ...cpuEntries(hardware.cpus),
-    firmware: firmware === 'uefi' ? 'efi' : 'bios',
+    // The other one is what a file means that says nothing, and some tools refuse its name.
+    ...(firmware === 'uefi' && { firmware: 'efi' }),
     nvram: `${stem}.nvram`,
     extendedConfigFile: `${stem}.vmxf`,
     'pciBridge0.present': 'TRUE',
@@ -146,7 +147,7 @@ function addressEntries(device: string, mac: string): Record<string, string> {
 }
 
 export function setCpus(vmx: Dictionary, cpus: number): void {
-  const sockets = Math.max(1, Math.floor(cpusOf(vmx) / (vmx.number('cpuid.coresPerSocket') ?? 1)));
+  const sockets = Math.max(1, Math.floor((cpusOf(vmx) ?? 1) / (vmx.number('cpuid.coresPerSocket') ?? 1)));
   vmx.set('numvcpus', String(cpus));
   // Who had several sockets keeps them where the number can be divided.
   const cores = cpus % sockets === 0 ? cpus / sockets : cpus;

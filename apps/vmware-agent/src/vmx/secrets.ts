@@ -1,4 +1,4 @@
-import { Dictionary } from './dictionary.ts';
+import type { Dictionary } from './dictionary.ts';
 
 /**
  * What may hold a password or a key: what a guest is told at its first boot, access to the screen, and the keys of encrypted
@@ -8,7 +8,7 @@ const secret = /^(guestinfo\.(?!detailed\.data$)|RemoteDisplay\.vnc\.(password|k
 
 /** A copy to show to others. */
 export function withoutSecrets(vmx: Dictionary): Dictionary {
-  const copy = Dictionary.parse(vmx.bytes());
+  const copy = vmx.copy();
   copy.deleteMatching(secret);
   return copy;
 }

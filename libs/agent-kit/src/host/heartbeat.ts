@@ -1,5 +1,5 @@
 import { broadcast, listen, type Bus, type Listener } from '@polyvirt/bus';
-import { Heartbeat, heartbeatEveryMs, subjects, type Health } from '@polyvirt/contracts';
+import { Heartbeat, subjects, type Health } from '@polyvirt/contracts';
 import { Beat } from '../beat.ts';
 import type { AgentIdentity } from './identity.ts';
 
@@ -13,7 +13,7 @@ export class HeartbeatSender {
     private readonly bus: Bus,
     private readonly identity: AgentIdentity,
     private readonly health: () => Health,
-    everyMs = heartbeatEveryMs,
+    everyMs: number,
   ) {
     this.#beat = new Beat('Heartbeat', everyMs, () => this.#send());
   }

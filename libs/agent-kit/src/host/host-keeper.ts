@@ -17,7 +17,6 @@ import type { HypervisorDriver } from '@polyvirt/hypervisor';
 import { isDeepStrictEqual } from 'node:util';
 import type { AgentIdentity } from './identity.ts';
 
-const probeWithinMs = 10_000;
 const listWithinMs = 20_000;
 
 const log = new Logger('Host');
@@ -39,6 +38,7 @@ export class HostKeeper {
     private readonly driver: HypervisorDriver,
     private readonly identity: AgentIdentity,
     private readonly signal: AbortSignal,
+    private readonly probeWithinMs: number,
     /** What the operator should know beside what the probe says. */
     private readonly moreNotes: () => readonly string[] = () => [],
   ) {}
@@ -86,7 +86,7 @@ export class HostKeeper {
 
   async #probe(): Promise<HostStatus> {
     // A driver that hangs must not keep the host looking healthy.
-    const patience = this.#within(probeWithinMs);
+    const patience = this.#within(this.probeWithinMs);
     const silence = new Promise<HostStatus>((resolve) => {
       patience.addEventListener('abort', () => resolve(this.#silent()), { once: true });
     });
@@ -96,7 +96,7 @@ export class HostKeeper {
   #silent(): HostStatus {
     const health: Health = {
       status: 'unhealthy',
-      detail: `The hypervisor did not answer within ${probeWithinMs / 1_000} s.`,
+      detail: `The hypervisor did not answer within ${this.probeWithinMs / 1_000} s.`,
     };
     const { capabilities, capacity = {}, limits, notes = [], version } = this.#status ?? {};
     return {

@@ -4,8 +4,6 @@ import type { Change, HypervisorDriver } from '@polyvirt/hypervisor';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Inventory } from './inventory.ts';
 
-/** After a look at a VM the next one waits so long, so that a burst of changes is one look. */
-const calmMs = 100;
 const retryAfterMs = 1_000;
 
 const log = new Logger('Watcher');
@@ -21,6 +19,8 @@ export class Watcher {
     private readonly driver: HypervisorDriver,
     private readonly inventory: Inventory,
     private readonly signal: AbortSignal,
+    /** After a look at a VM the next one waits so long, so that a burst of changes is one look. */
+    private readonly calmMs: number,
   ) {}
 
   start(): void {
@@ -72,7 +72,7 @@ export class Watcher {
         // The beat of the reconciliation mends what was missed here.
         if (!this.signal.aborted) log.warn(`Could not look at ${what}: ${(error as Error).message}`);
       }
-      await sleep(calmMs, undefined, { signal: this.signal }).catch(() => {});
+      await sleep(this.calmMs, undefined, { signal: this.signal }).catch(() => {});
     }
     this.#busy.delete(what);
   }

@@ -48,10 +48,11 @@ export class MetricsSweeper {
   }
 
   async #sweep(): Promise<void> {
+    const asked = new Date();
     // The minute that has ended is closed first, so that a host that hangs does not hold it back for longer than a beat.
-    this.#queue(this.#rollups.take(Date.now()));
+    this.#queue(this.#rollups.take(asked.getTime()));
     const within = AbortSignal.any([this.signal, AbortSignal.timeout(sweepWithinMs)]);
-    const readings = (await this.driver.metrics!.sweep(within)).map((reading) => this.#named(reading));
+    const readings = (await this.driver.metrics!.sweep(within)).map((reading) => this.#named(reading, asked));
     this.#rollups.add(readings);
     this.#broadcast(readings);
   }
@@ -67,8 +68,14 @@ export class MetricsSweeper {
     }
   }
 
-  #named({ nativeId, ...reading }: DriverMetrics): Metrics {
-    return { vmId: vmIdOf(this.identity.host, nativeId), ...reading };
+  /**
+   * What a host answers may be from any moment since it was asked. A reading says the earliest, so that none that a VM was
+   * stopped under passes for one after the stop.
+   */
+  #named({ nativeId, ...reading }: DriverMetrics, asked: Date): Metrics {
+    const isLater = Date.parse(reading.observedAt) > asked.getTime();
+    const observedAt = isLater ? asked.toISOString() : reading.observedAt;
+    return { vmId: vmIdOf(this.identity.host, nativeId), ...reading, observedAt };
   }
 
   #queue(rollups: readonly MinuteRollup[]): void {

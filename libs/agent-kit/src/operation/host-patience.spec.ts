@@ -1,30 +1,51 @@
 import { describe, expect, it } from '@jest/globals';
 import { ProblemError } from '@polyvirt/contracts';
-import { HostPatience } from './host-patience.ts';
+import { HostPatience, type Clock } from './host-patience.ts';
 
 const away = new ProblemError('host-offline', 'It is away.');
 const never = new Promise<void>(() => undefined);
 
-describe('the patience with a host', () => {
-  const patience = (withinMs: number, signal = new AbortController().signal) => new HostPatience(signal, withinMs);
+/** Time passes when it is waited for, and then at once. */
+class FastClock implements Clock {
+  readonly pauses: number[] = [];
 
-  it('lasts until the host answers', async () => {
+  now(): number {
+    return this.pauses.reduce((sum, ms) => sum + ms, 0);
+  }
+
+  async pause(ms: number): Promise<void> {
+    await Promise.resolve();
+    this.pauses.push(ms);
+  }
+}
+
+describe('the patience with a host', () => {
+  const clock = () => new FastClock();
+  const patience = (withinMs: number, time: Clock, signal = new AbortController().signal) =>
+    new HostPatience(signal, { withinMs, firstPauseMs: 250, longestPauseMs: 1_000 }, time);
+
+  it('lasts until the host answers, with pauses that grow up to a length', async () => {
+    const time = clock();
     let calls = 0;
     const call = async () => {
       calls += 1;
-      if (calls < 3) throw away;
+      if (calls < 6) throw away;
       return 'done';
     };
-    await expect(patience(10_000).outlast(call)).resolves.toBe('done');
-    expect(calls).toBe(3);
+    await expect(patience(10_000, time).outlast(call)).resolves.toBe('done');
+    expect(time.pauses).toEqual([250, 500, 1_000, 1_000, 1_000]);
   });
 
   it('has an end, over all that is waited for', async () => {
-    const short = patience(600);
-    const began = Date.now();
+    const time = clock();
+    const short = patience(600, time);
     await expect(short.outlast(() => Promise.reject(away))).rejects.toBe(away);
+    // Another 500 ms would be more than there is.
+    expect(time.pauses).toEqual([250]);
     await short.await(never, new AbortController().signal);
-    expect(Date.now() - began).toBeLessThan(1_000);
+    expect(time.now()).toBe(600);
+    await expect(short.outlast(() => Promise.reject(away))).rejects.toBe(away);
+    expect(time.now()).toBe(600);
   });
 
   it('is not for what another call does not mend', async () => {
@@ -34,14 +55,14 @@ describe('the patience with a host', () => {
       calls += 1;
       return Promise.reject(error);
     };
-    await expect(patience(10_000).outlast(call(refusal))).rejects.toBe(refusal);
-    await expect(patience(10_000).outlast(call(away), () => false)).rejects.toBe(away);
+    await expect(patience(10_000, clock()).outlast(call(refusal))).rejects.toBe(refusal);
+    await expect(patience(10_000, clock()).outlast(call(away), () => false)).rejects.toBe(away);
     expect(calls).toBe(2);
   });
 
   it('ends with the signal', async () => {
     const end = new AbortController();
-    const waits = patience(60_000, end.signal);
+    const waits = new HostPatience(end.signal, { withinMs: 60_000, firstPauseMs: 60_000, longestPauseMs: 60_000 });
     const outlasting = waits.outlast(() => Promise.reject(away));
     const awaiting = waits.await(never, new AbortController().signal);
     end.abort(new Error('over'));

@@ -1,21 +1,33 @@
 import { pause, unlessAborted } from '@polyvirt/bus';
 import { ProblemError } from '@polyvirt/contracts';
 
-/** How long an operation waits for its host, all in all; after that it ends, and says what is left. */
-const waitMs = 5 * 60_000;
-const firstPauseMs = 250;
-const longestPauseMs = 5_000;
+export interface PatienceTimes {
+  /** How long an operation waits for its host, all in all; after that it ends, and says what is left. */
+  readonly withinMs: number;
+  readonly firstPauseMs: number;
+  readonly longestPauseMs: number;
+}
+
+/** What time it is, and how it passes. */
+export interface Clock {
+  now(): number;
+  pause(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+const systemClock: Clock = { now: Date.now, pause };
 
 /** The time that one operation has for a host that is away; it counts from when it is first needed. */
 export class HostPatience {
   readonly #signal: AbortSignal;
-  readonly #withinMs: number;
+  readonly #times: PatienceTimes;
+  readonly #clock: Clock;
   #until: number | undefined;
 
   /** The signal ends every wait, with its reason. */
-  constructor(signal: AbortSignal, withinMs = waitMs) {
+  constructor(signal: AbortSignal, times: PatienceTimes, clock = systemClock) {
     this.#signal = signal;
-    this.#withinMs = withinMs;
+    this.#times = times;
+    this.#clock = clock;
   }
 
   /**
@@ -23,13 +35,14 @@ export class HostPatience {
    * what the last call threw.
    */
   async outlast<Result>(call: () => Promise<Result>, isWorthwhile: () => boolean = () => true): Promise<Result> {
+    const { firstPauseMs, longestPauseMs } = this.#times;
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
       try {
         return await call();
       } catch (error) {
         if (!isAway(error) || !isWorthwhile() || this.#leftMs() < pauseMs) throw error;
       }
-      await pause(pauseMs, this.#signal);
+      await this.#clock.pause(pauseMs, this.#signal);
     }
   }
 
@@ -38,15 +51,16 @@ export class HostPatience {
     const over = new AbortController();
     const either = AbortSignal.any([signal, this.#signal, over.signal]);
     try {
-      await Promise.race([unlessAborted(healthy, either), pause(this.#leftMs(), either)]);
+      await Promise.race([unlessAborted(healthy, either), this.#clock.pause(this.#leftMs(), either)]);
     } finally {
       over.abort();
     }
   }
 
   #leftMs(): number {
-    this.#until ??= Date.now() + this.#withinMs;
-    return Math.max(0, this.#until - Date.now());
+    const now = this.#clock.now();
+    this.#until ??= now + this.#times.withinMs;
+    return Math.max(0, this.#until - now);
   }
 }
 

@@ -16,7 +16,7 @@ import type { AgentIdentity } from '../host/identity.ts';
 import type { Inventory, Seen } from '../inventory/inventory.ts';
 import { Turns } from '../turns.ts';
 import { casualty, consequences, type Aftermath } from './aftermath.ts';
-import { HostPatience } from './host-patience.ts';
+import { HostPatience, type PatienceTimes } from './host-patience.ts';
 import { compacted, isOwn, type JournalEntry, type Outcome, type OwnEntry } from './journal-entry.ts';
 import { JournalRecord } from './journal-record.ts';
 import { OperationJournal } from './operation-journal.ts';
@@ -40,6 +40,7 @@ export interface OperationRunnerOptions {
   readonly identity: AgentIdentity;
   /** Resolves when the host is healthy. */
   readonly whenHealthy: () => Promise<void>;
+  readonly patience: PatienceTimes;
   /** What the host can carry. */
   readonly capacity: () => Capacity;
   /** Ends publications when the agent stops. */
@@ -213,7 +214,7 @@ export class OperationRunner {
       const detail = `It was begun ${maxAttempts} times and the agent ended each time. What it made may be there still.`;
       return failure(new ProblemError('internal', detail).toProblem(entry.command.requestId));
     }
-    const patience = new HostPatience(this.#draining.signal);
+    const patience = new HostPatience(this.#draining.signal, this.#options.patience);
     let journal = this.#journalOf(running, record, telling);
     let done: Done | undefined;
     let ending = entry.takingBack;

@@ -18,41 +18,60 @@ import {
   readEvents,
   type Bucket,
   type Bus,
+  type BusService,
   type StoredEvent,
 } from '@polyvirt/bus';
-import { eventually, NatsServer } from '@polyvirt/bus/testing';
+import { BusAccount, eventually, NatsServer, type Broker } from '@polyvirt/bus/testing';
 import { VmRecord as VmRecordSchema } from '@polyvirt/contracts';
 import { FakeDriver, type FakeDriverOptions } from '@polyvirt/hypervisor';
 import { randomUUID } from 'node:crypto';
 import { Agent } from '../agent.ts';
 import { JournalEntry } from '../operation/journal-entry.ts';
 import type { AgentConfig } from '../settings.ts';
+import type { AgentTimes } from '../times.ts';
 
 export const host = 'fake-a';
 
-/** A real nats-server with the gateway's view of it, and agents on it. */
-export class AgentBench {
+const password = 'secret';
+const services: BusService[] = [
+  { service: 'gateway', password },
+  { service: 'agent', host, password },
+];
+
+/** What goes by the clock in production goes by it here as well, only sooner. */
+const quick: Partial<AgentTimes> = {
+  probeEveryMs: 50,
+  heartbeatEveryMs: 100,
+  calmMs: 20,
+  patience: { withinMs: 5 * 60_000, firstPauseMs: 5, longestPauseMs: 50 },
+};
+
+/** A bus with the gateway's view of it, and agents on it. */
+export class AgentBench<Nats extends Broker = Broker> {
   readonly events: StoredEvent[] = [];
   readonly #end = new AbortController();
+  readonly #following: Promise<void>;
   readonly #agents: Agent[] = [];
 
   private constructor(
-    readonly nats: NatsServer,
+    readonly nats: Nats,
     readonly gateway: Bus,
     readonly inventory: Bucket<VmRecord>,
     readonly journal: Bucket<JournalEntry>,
   ) {
-    void this.#follow();
+    this.#following = this.#follow();
   }
 
   static async open(): Promise<AgentBench> {
-    const password = 'secret';
-    const nats = await NatsServer.start({
-      services: [
-        { service: 'gateway', password },
-        { service: 'agent', host, password },
-      ],
-    });
+    return AgentBench.#on(await BusAccount.open(services));
+  }
+
+  /** With a nats-server of its own, for what is done to that. */
+  static async openAlone(): Promise<AgentBench<NatsServer>> {
+    return AgentBench.#on(await NatsServer.start({ services }));
+  }
+
+  static async #on<Nats extends Broker>(nats: Nats): Promise<AgentBench<Nats>> {
     const gateway = await nats.connect('gateway');
     await ensureTopology(gateway, { hosts: [host] });
     const inventory = openBucket(gateway, buckets.inventory, VmRecordSchema);
@@ -64,8 +83,8 @@ export class AgentBench {
     return {
       hostId: host,
       natsUrl: this.nats.url,
-      natsUser: `agent-${host}`,
-      natsPassword: 'secret',
+      natsUser: this.nats.userOf(`agent-${host}`),
+      natsPassword: password,
       logLevel: 'silent',
       metricsSeconds: 300,
       reconcileSeconds: 3_600,
@@ -76,12 +95,18 @@ export class AgentBench {
 
   async startAgent(
     options: FakeDriverOptions = {},
-    config: Partial<AgentConfig> = {},
+    { times, ...config }: Partial<AgentConfig> & { times?: Partial<AgentTimes> } = {},
   ): Promise<{ agent: Agent; driver: FakeDriver }> {
     const driver = new FakeDriver(options);
-    const agent = await Agent.start({ driver, config: this.config(config), version: '0.0.0' });
-    this.#agents.push(agent);
+    const agent = await this.adopt({ driver, config: this.config(config), version: '0.0.0', times });
     return { agent, driver };
+  }
+
+  /** Starts an agent, and stops it at the end if the test has not. */
+  async adopt(options: Parameters<typeof Agent.start>[0]): Promise<Agent> {
+    const agent = await Agent.start({ ...options, times: { ...quick, ...options.times } });
+    this.#agents.push(agent);
+    return agent;
   }
 
   command(verb: Verb, nativeId: NativeId | undefined, input: unknown = {}, overrides: Partial<Command> = {}): Command {
@@ -116,17 +141,26 @@ export class AgentBench {
     return this.ended(command);
   }
 
-  ended({ operationId }: Pick<Command, 'operationId'>, withinMs = 8_000): Promise<Operation> {
+  ended({ operationId }: Pick<Command, 'operationId'>, withinMs?: number): Promise<Operation> {
     return this.told(operationId, (operation) => isEnded(operation.status), withinMs);
   }
 
   /** Waits until an event tells of the operation what is wanted. */
-  told(operationId: string, isWanted: (operation: Operation) => boolean, withinMs = 8_000): Promise<Operation> {
+  told(operationId: string, isWanted: (operation: Operation) => boolean, withinMs?: number): Promise<Operation> {
     return eventually(() => {
       const found = this.operationEvents(operationId).find(isWanted);
       if (!found) throw new Error(`operation ${operationId} has not come so far: ${JSON.stringify(this.types())}`);
       return found;
     }, withinMs);
+  }
+
+  /** Waits until `events` has everything that is in the stream now: what is not in it then was not published. */
+  async caughtUp(): Promise<void> {
+    const { state } = await this.gateway.manager.streams.info(streams.events.name);
+    await eventually(() => {
+      const reached = this.events.at(-1)?.sequence ?? 0;
+      if (reached < state.last_seq) throw new Error(`event ${reached} of ${state.last_seq} has been read`);
+    });
   }
 
   operationEvents(operationId: string): Operation[] {
@@ -170,6 +204,7 @@ export class AgentBench {
   async close(): Promise<void> {
     this.#end.abort();
     await Promise.all(this.#agents.map((agent) => agent.stop()));
+    await this.#following;
     await this.gateway.close();
     await this.nats[Symbol.asyncDispose]();
   }

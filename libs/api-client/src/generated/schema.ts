@@ -868,56 +868,144 @@ export interface components {
         Capabilities: {
             clone: {
                 available: boolean;
+                /** @description Parts of it at which hosts differ. One that is not listed is available exactly when the capability is. */
+                features?: {
+                    [key: string]: {
+                        available: boolean;
+                        /** @description Why not; present exactly when it is not available. */
+                        reason?: string;
+                    };
+                };
                 /** @description Why not; present exactly when it is not available. */
                 reason?: string;
             };
             console: {
                 available: boolean;
+                /** @description Parts of it at which hosts differ. One that is not listed is available exactly when the capability is. */
+                features?: {
+                    [key: string]: {
+                        available: boolean;
+                        /** @description Why not; present exactly when it is not available. */
+                        reason?: string;
+                    };
+                };
                 /** @description Why not; present exactly when it is not available. */
                 reason?: string;
             };
             export: {
                 available: boolean;
+                /** @description Parts of it at which hosts differ. One that is not listed is available exactly when the capability is. */
+                features?: {
+                    [key: string]: {
+                        available: boolean;
+                        /** @description Why not; present exactly when it is not available. */
+                        reason?: string;
+                    };
+                };
                 /** @description Why not; present exactly when it is not available. */
                 reason?: string;
             };
             guest: {
                 available: boolean;
+                /** @description Parts of it at which hosts differ. One that is not listed is available exactly when the capability is. */
+                features?: {
+                    [key: string]: {
+                        available: boolean;
+                        /** @description Why not; present exactly when it is not available. */
+                        reason?: string;
+                    };
+                };
                 /** @description Why not; present exactly when it is not available. */
                 reason?: string;
             };
             images: {
                 available: boolean;
+                /** @description Parts of it at which hosts differ. One that is not listed is available exactly when the capability is. */
+                features?: {
+                    [key: string]: {
+                        available: boolean;
+                        /** @description Why not; present exactly when it is not available. */
+                        reason?: string;
+                    };
+                };
                 /** @description Why not; present exactly when it is not available. */
                 reason?: string;
             };
             metrics: {
                 available: boolean;
+                /** @description Parts of it at which hosts differ. One that is not listed is available exactly when the capability is. */
+                features?: {
+                    [key: string]: {
+                        available: boolean;
+                        /** @description Why not; present exactly when it is not available. */
+                        reason?: string;
+                    };
+                };
                 /** @description Why not; present exactly when it is not available. */
                 reason?: string;
             };
             networks: {
                 available: boolean;
+                /** @description Parts of it at which hosts differ. One that is not listed is available exactly when the capability is. */
+                features?: {
+                    [key: string]: {
+                        available: boolean;
+                        /** @description Why not; present exactly when it is not available. */
+                        reason?: string;
+                    };
+                };
                 /** @description Why not; present exactly when it is not available. */
                 reason?: string;
             };
             reconfigure: {
                 available: boolean;
+                /** @description Parts of it at which hosts differ. One that is not listed is available exactly when the capability is. */
+                features?: {
+                    [key: string]: {
+                        available: boolean;
+                        /** @description Why not; present exactly when it is not available. */
+                        reason?: string;
+                    };
+                };
                 /** @description Why not; present exactly when it is not available. */
                 reason?: string;
             };
             snapshots: {
                 available: boolean;
+                /** @description Parts of it at which hosts differ. One that is not listed is available exactly when the capability is. */
+                features?: {
+                    [key: string]: {
+                        available: boolean;
+                        /** @description Why not; present exactly when it is not available. */
+                        reason?: string;
+                    };
+                };
                 /** @description Why not; present exactly when it is not available. */
                 reason?: string;
             };
             suspend: {
                 available: boolean;
+                /** @description Parts of it at which hosts differ. One that is not listed is available exactly when the capability is. */
+                features?: {
+                    [key: string]: {
+                        available: boolean;
+                        /** @description Why not; present exactly when it is not available. */
+                        reason?: string;
+                    };
+                };
                 /** @description Why not; present exactly when it is not available. */
                 reason?: string;
             };
             watch: {
                 available: boolean;
+                /** @description Parts of it at which hosts differ. One that is not listed is available exactly when the capability is. */
+                features?: {
+                    [key: string]: {
+                        available: boolean;
+                        /** @description Why not; present exactly when it is not available. */
+                        reason?: string;
+                    };
+                };
                 /** @description Why not; present exactly when it is not available. */
                 reason?: string;
             };
@@ -944,7 +1032,7 @@ export interface components {
         };
         CloudInit: {
             networkConfig?: string;
-            /** @description `#cloud-config` or a script. */
+            /** @description `#cloud-config`, a script, or another form that cloud-init knows by its first line. At most 65,536 bytes in UTF-8; the limits of a host may be lower. */
             userData: string;
         };
         ConsoleTicket: {
@@ -1043,10 +1131,10 @@ export interface components {
         Disk: {
             /** @description Name of the device on the host: `vda`, `scsi0:0`. */
             device: string;
-            /** @description Where the host keeps it. */
+            /** @description Where the host keeps it; absent when that is not on the host itself. */
             path?: string;
-            /** @description Size that the guest sees. */
-            sizeGiB: number;
+            /** @description Size that the guest sees; absent when the host cannot tell. */
+            sizeGiB?: number;
         };
         DiskGrowth: {
             device: string;
@@ -1126,6 +1214,7 @@ export interface components {
             id: components["schemas"]["HostId"];
             /** @description Last heartbeat. */
             lastSeenAt?: components["schemas"]["Timestamp"];
+            limits?: components["schemas"]["HostLimits"];
             /** @description Facts the operator should know, such as which acceleration is used and why. */
             notes: string[];
             observedAt: components["schemas"]["Timestamp"];
@@ -1145,6 +1234,17 @@ export interface components {
         };
         /** @description Slug of a host, chosen by the operator: `kvm-lab1`. */
         HostId: string;
+        HostLimits: {
+            cpusPerVm?: number;
+            /** @description MAC addresses that a NIC may ask for; absent: every one that a single machine can have. */
+            macRanges?: {
+                from: string;
+                to: string;
+            }[];
+            memoryMiBPerVm?: number;
+            /** @description Of cloud-init user data in UTF-8. */
+            userDataBytes?: number;
+        };
         HostPage: {
             items: components["schemas"]["Host"][];
             nextCursor?: string;
@@ -1159,8 +1259,8 @@ export interface components {
             kind: "disk" | "iso";
             name: string;
             path?: string;
-            /** @description Size that a guest sees. */
-            sizeGiB: number;
+            /** @description Size that a guest sees; absent when the host cannot tell. */
+            sizeGiB?: number;
         };
         ImagePage: {
             items: components["schemas"]["Image"][];
@@ -1200,6 +1300,8 @@ export interface components {
             memoryUsedMiB?: number;
             networks: {
                 interface: string;
+                /** @description Of the NIC of the VM that this is, as in `nics[].mac`. */
+                mac?: string;
                 /** @description Received by the guest since power-on. */
                 rxBytes?: number;
                 rxBytesPerSecond?: number;
@@ -1247,13 +1349,28 @@ export interface components {
         NativeId: string;
         Network: {
             active: boolean;
+            /** @description Address of the network with its prefix: `192.168.122.0/24`. */
             cidr?: string;
+            /** @description Cluster that it belongs to, where a host has several. */
+            cluster?: string;
             dhcp?: boolean;
             /** @description Whether a NIC can ask for a fixed address. */
             fixedAddresses: boolean;
+            /** @description Address of its gateway. */
+            gateway?: string;
             /** @description In the words of the hypervisor: `nat`, `bridge`, `vlan`. */
             kind: string;
             name: string;
+            /** @description Fixed addresses that a NIC may ask for; absent: all of the network but its own address, broadcast and gateway. */
+            ranges?: {
+                from: string;
+                to: string;
+            }[];
+            /** @description Addresses that the host keeps for somebody already. */
+            reserved?: {
+                address: string;
+                mac?: string;
+            }[];
         };
         NetworkPage: {
             items: components["schemas"]["Network"][];
@@ -1526,7 +1643,8 @@ export interface components {
             nextCursor?: string;
         };
         Vm: {
-            cpus: number;
+            /** @description Absent when the host cannot tell. */
+            cpus?: number;
             createdAt: components["schemas"]["Timestamp"];
             disks: components["schemas"]["Disk"][];
             firmware?: components["schemas"]["Firmware"];
@@ -1535,7 +1653,8 @@ export interface components {
             hypervisor: components["schemas"]["Hypervisor"];
             id: components["schemas"]["VmId"];
             labels: components["schemas"]["Labels"];
-            memoryMiB: number;
+            /** @description Absent when the host cannot tell. */
+            memoryMiB?: number;
             name: string;
             nativeId: components["schemas"]["NativeId"];
             nics: components["schemas"]["Nic"][];
@@ -1554,6 +1673,8 @@ export interface components {
             simulated: boolean;
             snapshotCount: number;
             state: components["schemas"]["VmState"];
+            /** @description Why the host could not read it now; everything else is as last known. */
+            unreadable?: string;
         };
         /** @description Id of a VM, `<host>~<native id>`. */
         VmId: string;
@@ -5156,6 +5277,16 @@ export interface operations {
             };
             /** @description `vm-not-found`, `metrics-not-found` */
             404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong-state` */
+            409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;

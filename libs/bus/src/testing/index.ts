@@ -1,3 +1,5 @@
+export { BusAccount } from './bus-account.ts';
+export type { Broker, ConnectOptions } from './broker.ts';
 export { eventually } from './eventually.ts';
-export { NatsServer, type NatsServerOptions } from './nats-server.ts';
 export { freePort } from './free-port.ts';
+export { NatsServer, type NatsServerOptions } from './nats-server.ts';

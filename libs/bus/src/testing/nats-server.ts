@@ -1,13 +1,13 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { authorizationFor, renderAuthorization, type BusService } from '../authorization.ts';
-import { connectBus, type Bus, type BusTls } from '../connection.ts';
+import type { Bus } from '../connection.ts';
+import { connectAs, loginOf, type Broker, type ConnectOptions, type Login } from './broker.ts';
 import { freePort } from './free-port.ts';
+import { basicConfiguration, startNats, writeConfiguration } from './nats-process.ts';
 
 export interface NatsServerOptions {
   /** Users and their rights; without any, everybody may do everything. */
@@ -16,10 +16,11 @@ export interface NatsServerOptions {
   readonly config?: string;
 }
 
-const startWithinMs = 10_000;
-
-/** A real nats-server with JetStream: one port and one store for its whole life, through kills and restarts. */
-export class NatsServer implements AsyncDisposable {
+/**
+ * A real nats-server with JetStream: one port and one store for its whole life, through kills and restarts. For tests that
+ * do such things to it; others take a `BusAccount`.
+ */
+export class NatsServer implements Broker {
   readonly port: number;
   readonly folder: string;
   #services: readonly BusService[];
@@ -46,19 +47,8 @@ export class NatsServer implements AsyncDisposable {
 
   /** Starts it again after `kill` or `stop`, with what it has stored. */
   async start(): Promise<void> {
-    const configFile = join(this.folder, 'nats-server.conf');
-    await writeFile(configFile, this.#configuration(), { mode: 0o600 });
-    const logFile = join(this.folder, 'nats-server.log');
-    const process = spawn('nats-server', ['--config', configFile, '--log', logFile], { stdio: 'ignore' });
-    this.#process = process;
-    await once(process, 'spawn');
-    const deadline = Date.now() + startWithinMs;
-    while (!(await this.#listens())) {
-      if (process.exitCode !== null || Date.now() > deadline) {
-        throw new Error(`nats-server did not start:\n${await readFile(logFile, 'utf8').catch(() => '')}`);
-      }
-      await sleep(10);
-    }
+    await this.#configure();
+    this.#process = await startNats(this.folder, this.port);
   }
 
   /** SIGKILL: what it has not written is lost. */
@@ -84,15 +74,17 @@ export class NatsServer implements AsyncDisposable {
   /** Replaces the users of a running server, as `polyvirt host add` does. */
   async reload(services: readonly BusService[]): Promise<void> {
     this.#services = services;
-    await writeFile(join(this.folder, 'nats-server.conf'), this.#configuration(), { mode: 0o600 });
+    await this.#configure();
     this.#process?.kill('SIGHUP');
   }
 
+  userOf(service: string): string {
+    return this.#login(service).user;
+  }
+
   /** Connects as one of the services it was started with; without a name, as nobody in particular. */
-  connect(user?: string, { tls, signal }: { tls?: BusTls; signal?: AbortSignal } = {}): Promise<Bus> {
-    const known = authorizationFor(this.#services).find((candidate) => candidate.user === user);
-    if (user !== undefined && !known) throw new RangeError(`no user ${user}`);
-    return connectBus({ url: this.url, user, password: known?.password, name: user ?? 'test', tls, signal });
+  connect(service?: string, options?: ConnectOptions): Promise<Bus> {
+    return connectAs(this.url, service === undefined ? undefined : this.#login(service), options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -100,14 +92,20 @@ export class NatsServer implements AsyncDisposable {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  #configuration(): string {
-    return [
-      `listen: "127.0.0.1:${this.port}"`,
-      `jetstream { store_dir: ${JSON.stringify(join(this.folder, 'store'))} }`,
+  #login(service: string): Login {
+    const users = authorizationFor(this.#services);
+    return loginOf(
+      users.map(({ user, password }) => ({ service: user, user, password })),
+      service,
+    );
+  }
+
+  #configure(): Promise<void> {
+    return writeConfiguration(this.folder, [
+      ...basicConfiguration(this.port, this.folder),
       this.#services.length > 0 ? renderAuthorization(authorizationFor(this.#services)) : '',
       this.#config,
-      '',
-    ].join('\n');
+    ]);
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
@@ -117,17 +115,5 @@ export class NatsServer implements AsyncDisposable {
     const ended = once(process, 'exit');
     process.kill(signal);
     await ended;
-  }
-
-  #listens(): Promise<boolean> {
-    return new Promise((resolve) => {
-      const socket = connect(this.port, '127.0.0.1');
-      socket.once('data', () => {
-        socket.destroy();
-        resolve(true);
-      });
-      socket.once('error', () => resolve(false));
-      socket.once('close', () => resolve(false));
-    });
   }
 }

@@ -43,7 +43,7 @@ export type Disk = z.infer<typeof Disk>;
 
 export const Nic = z
   .object({
-    mac: z.string().describe('Lower-case, with colons.'),
+    mac: z.string().optional().describe('Lower-case, with colons; absent while it has none, as before its first power-on.'),
     network: z.string().describe('Name of the network on the host.'),
     addresses: z.array(z.string()).describe('IP addresses that the host knows of; empty while unknown.'),
   })
@@ -87,6 +87,14 @@ export const DriverVm = z.object({
   guest: Guest.optional(),
   snapshots: z.array(Snapshot),
   pendingChanges: z.array(z.string()).optional().describe('Fields whose new value applies at the next power-off.'),
+  transient: z
+    .boolean()
+    .optional()
+    .describe('Whether its host forgets it as soon as it is off; what would switch it off is refused then.'),
+  display: z
+    .boolean()
+    .optional()
+    .describe('Whether it has a display that a console can show; absent when the host cannot tell.'),
   unreadable: z.string().optional().describe('Why the host could not read it now; everything else is as last known.'),
   createdAt: Timestamp.optional().describe(
     'Absent when the hypervisor does not know; the time of first sight stands in.',

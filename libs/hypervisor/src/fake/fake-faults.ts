@@ -5,6 +5,8 @@ import { ProblemError, type NativeId, type ProblemCode } from '@polyvirt/contrac
 export interface Fault {
   /** A method (`start`, `snapshots.create`), one of its steps (`create: define the machine`), or `*` for every method. */
   readonly at: string;
+  /** Strikes only calls about this VM. */
+  readonly on?: NativeId;
   /** Whether it strikes before the work is done or when it is. */
   readonly moment?: 'before' | 'after';
   /** How often it strikes; without it, always. */
@@ -13,6 +15,10 @@ export interface Fault {
   readonly delayMs?: number;
   /** The call never ends by itself: only the signal ends it. */
   readonly hang?: boolean;
+  /** The call waits until the fault is disarmed. */
+  readonly hold?: boolean;
+  /** The call waits for this, or for the signal. */
+  readonly until?: Promise<unknown>;
   /** Another tool removes the VM that the call is about. */
   readonly vanish?: boolean;
   /** The guest of the VM that the call is about ends in an error. */
@@ -24,9 +30,15 @@ export interface Fault {
   readonly breakWith?: string;
 }
 
+interface ArmedFault {
+  readonly fault: Fault;
+  left: number;
+  readonly disarmed: PromiseWithResolvers<void>;
+}
+
 /** The failure knobs of a `FakeDriver`. */
 export class FakeFaults {
-  #armed: { fault: Fault; left: number }[] = [];
+  #armed: ArmedFault[] = [];
 
   constructor(
     faults: readonly Fault[],
@@ -37,15 +49,17 @@ export class FakeFaults {
 
   /** Arms a fault; the answer disarms it. */
   add(fault: Fault): () => void {
-    const armed = { fault, left: fault.times ?? Infinity };
+    const armed = { fault, left: fault.times ?? Infinity, disarmed: Promise.withResolvers<void>() };
     this.#armed.push(armed);
     return () => {
       this.#armed = this.#armed.filter((other) => other !== armed);
+      armed.disarmed.resolve();
     };
   }
 
+  /** Disarms all. */
   clear(): void {
-    this.#armed = [];
+    for (const { disarmed } of this.#armed.splice(0)) disarmed.resolve();
   }
 
   /** Suffers whatever is armed for this place. */
@@ -56,10 +70,12 @@ export class FakeFaults {
     nativeId: NativeId | undefined,
   ): Promise<void> {
     for (const armed of [...this.#armed]) {
-      const { fault } = armed;
+      const { fault, disarmed } = armed;
       const here = fault.at === at || (fault.at === '*' && !at.includes(': '));
-      if (!here || (fault.moment ?? 'before') !== moment || armed.left < 1) continue;
+      const isMeant = fault.on === undefined || fault.on === nativeId;
+      if (!here || !isMeant || (fault.moment ?? 'before') !== moment || armed.left < 1) continue;
       armed.left -= 1;
+      if (fault.hold) await unlessAborted(disarmed.promise, signal);
       await this.#suffer(fault, at, signal, nativeId);
     }
   }
@@ -67,6 +83,7 @@ export class FakeFaults {
   async #suffer(fault: Fault, at: string, signal: AbortSignal | undefined, nativeId: NativeId | undefined) {
     if (fault.delayMs !== undefined) await pause(fault.delayMs, signal);
     if (fault.hang) await pause(2 ** 31 - 1, signal);
+    if (fault.until) await unlessAborted(fault.until, signal);
     if (fault.vanish && nativeId !== undefined) this.strike.vanish(nativeId);
     if (fault.guestCrash && nativeId !== undefined) this.strike.crash(nativeId);
     if (fault.crash) await die();
@@ -82,6 +99,19 @@ export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   } catch (error) {
     signal?.throwIfAborted();
     throw error;
+  }
+}
+
+/** The same, or the reason of the signal when that is earlier. */
+async function unlessAborted(work: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal?.reason);
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    await Promise.race([work, aborted]);
+  } finally {
+    signal?.removeEventListener('abort', abort);
   }
 }
 

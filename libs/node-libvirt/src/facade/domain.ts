@@ -179,6 +179,11 @@ export class Domain implements Struct<'domain'> {
     return (await this.#libvirt.call.domainHasManagedSaveImage({ dom: this })).result;
   }
 
+  /** The definition that its managed save image starts with. Rejects with a not-found or invalid-operation error without one. */
+  async managedSaveXml(): Promise<string> {
+    return (await this.#libvirt.call.domainManagedSaveGetXmlDesc({ dom: this, flags: 0 })).xml;
+  }
+
   removeManagedSave(): Promise<void> {
     return this.#libvirt.call.domainManagedSaveRemove({ dom: this });
   }

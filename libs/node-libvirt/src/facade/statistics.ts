@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { Link } from '../connection/link.ts';
 import type { RpcConnection } from '../connection/rpc-connection.ts';
 import type { Libvirt } from '../libvirt.ts';
-import { CallTimeoutError } from '../protocol/errors.ts';
+import { CallTimeoutError, LibvirtError } from '../protocol/errors.ts';
 import { entryOf } from '../protocol/procedures.ts';
 import type { EncodableStruct } from '../protocol/schema.ts';
 import { readDomainStats, type DomainStats } from './domain-stats.ts';
@@ -38,7 +38,7 @@ export interface SweepOptions {
 }
 
 export interface Sweep {
-  /** Suspects are among them with the groups that need no QEMU. */
+  /** Suspects are among them with the groups that need no QEMU, unless the daemon answers nothing about them at all. */
   domains: DomainStats[];
   /** UUIDs of domains in whose company a request hung. They are left out of bulk requests until they answer alone. */
   suspects: string[];
@@ -95,6 +95,7 @@ export class Statistics {
       try {
         return await request(connection, part, mask, flags, timeoutMs);
       } catch (error) {
+        if (error instanceof LibvirtError) return this.oneByOne(connection, part, mask, flags, timeoutMs);
         if (!(error instanceof CallTimeoutError) || !error.sent) throw error;
         stuck = true;
         for (const domain of part) this.suspects.set(domain.uuid, domain);
@@ -135,7 +136,30 @@ export class Statistics {
     timeoutMs: number,
   ): Promise<DomainStats[]> {
     this.bulk ??= this.openLink();
-    return request(await this.bulk.connection(), domains, mask & SAFE_MASK || statsGroups.state, flags, timeoutMs);
+    const link = this.bulk;
+    try {
+      return await request(await link.connection(), domains, mask & SAFE_MASK || statsGroups.state, flags, timeoutMs);
+    } catch (error) {
+      if (!(error instanceof CallTimeoutError) && !(error instanceof LibvirtError)) throw error;
+      // Not even the daemon's memory can be read: the others have their readings, and these are probed one by one.
+      this.leave(link);
+      return [];
+    }
+  }
+
+  /** A part that was refused for one of its domains; the others have an answer. */
+  private async oneByOne(
+    connection: RpcConnection,
+    part: readonly DomainReference[],
+    mask: number,
+    flags: number,
+    timeoutMs: number,
+  ): Promise<DomainStats[]> {
+    if (part.length <= 1) return [];
+    const answers = await Promise.allSettled(
+      part.map((domain) => request(connection, [domain], mask, flags, timeoutMs)),
+    );
+    return answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []));
   }
 
   /** Asks the suspects one by one in the background; who answers is no suspect any more. */

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { existsSync, readFileSync, readdirSync, rmSync, cpSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, rmSync, cpSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isAlive } from '../host/processes.ts';
 import { Workbench } from '../testing/workbench.ts';
 
-jest.setTimeout(30_000);
+jest.setTimeout(120_000);
 
 const CANCELED = { exit: 255, stdout: 'Error: The operation was canceled\n' };
 
@@ -70,8 +70,12 @@ describe('the process of a running VM', () => {
   });
 
   it('kills itself by knob, and leaves its locks by knob', async () => {
+    bench.clock.hold();
     bench.set({ crashAfterMs: 50 });
     const crashing = await bench.runningVm('crashing');
+    bench.clock.advance(49);
+    expect((await bench.vmrun('list')).lines).toEqual(['Total running VMs: 1', crashing]);
+    bench.clock.advance(1);
     await bench.until(() => !isAlive(bench.pidOf(crashing)));
     bench.set({ leavesLocks: 'yes' });
     const messy = await bench.runningVm('messy');
@@ -89,6 +93,7 @@ describe('the process of a running VM', () => {
   });
 
   it('a soft stop goes on when the vmrun that asked for it is killed', async () => {
+    bench.clock.hold();
     const vmx = await bench.runningVm('web');
     bench.set({ guestShutdownMs: 600 });
     const child = bench.start('vmrun', ['-T', 'ws', 'stop', vmx, 'soft']);
@@ -97,6 +102,10 @@ describe('the process of a running VM', () => {
       readdirSync(record).some((name) => /"ending"/.test(readFileSync(join(record, name), 'utf8'))),
     );
     child.kill('SIGKILL');
+    await new Promise((resolve) => child.once('exit', resolve));
+    bench.clock.advance(599);
+    expect((await bench.vmrun('list')).lines).toHaveLength(2);
+    bench.clock.advance(1);
     await bench.until(() => !isAlive(bench.pidOf(vmx)));
     expect(bench.read(vmx).get('softPowerOff')).toBe('TRUE');
   });
@@ -108,7 +117,9 @@ describe('the process of a running VM', () => {
     cpSync(dirname(original), dirname(copy), { recursive: true });
 
     const child = bench.start('vmrun', ['-T', 'ws', 'start', copy, 'nogui']);
-    await bench.until(() => existsSync(`${copy}.lck`) && /Msg_Question/.test(bench.logOf(copy)));
+    const running = join(bench.home, 'simulator', 'running');
+    await bench.until(() => readdirSync(running).some((name) => name.endsWith('.json')));
+    expect(bench.logOf(copy)).toMatch(/Msg_Question/);
     expect(child.exitCode).toBeNull();
     expect((await bench.vmrun('list')).lines).toEqual(['Total running VMs: 1', copy]);
     bench.set({ questionListed: 'no' });
@@ -138,13 +149,14 @@ describe('the process of a running VM', () => {
   });
 
   it('cannot be read for a moment after suspend by knob', async () => {
+    bench.clock.hold();
     bench.set({ suspendBusyMs: 1500 });
     const vmx = await bench.runningVm('web');
     await bench.vmrun('suspend', vmx);
     expect((await bench.vmrun('start', vmx, 'nogui')).stdout).toContain(
       'Cannot read the virtual machine configuration file',
     );
-    bench.set({ suspendBusyMs: 0 });
+    bench.clock.advance(1500);
     expect((await bench.vmrun('start', vmx, 'nogui')).exit).toBe(0);
   });
 

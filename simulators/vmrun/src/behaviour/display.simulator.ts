@@ -4,7 +4,7 @@ import { ByteReader } from '../display/byte-reader.ts';
 import { vncResponse } from '../display/vnc-password.ts';
 import { Workbench } from '../testing/workbench.ts';
 
-jest.setTimeout(30_000);
+jest.setTimeout(120_000);
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Workbench } from '../testing/workbench.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 /** Commands that change a VM, with what has to be there for them. */
 const CHANGES: Record<string, { args: string[]; runs?: boolean }> = {
@@ -67,11 +67,17 @@ describe('faults', () => {
 
   it('is slow, by fault and by latency', async () => {
     const vmx = bench.vm('web');
+    bench.clock.hold();
     bench.set({ faults: [{ kind: 'slow', command: 'listSnapshots', delayMs: 300 }], latencyMs: { list: 300 } });
     for (const args of [['listSnapshots', vmx], ['list']]) {
-      const before = Date.now();
-      expect((await bench.vmrun(...args)).exit).toBe(0);
-      expect(Date.now() - before).toBeGreaterThanOrEqual(300);
+      let hasEnded = false;
+      const call = bench.vmrun(...args).finally(() => (hasEnded = true));
+      await bench.clock.untilWaiting(args[0]!);
+      bench.clock.advance(299);
+      expect((await bench.run('vmware', ['-v'])).exit).toBe(0);
+      expect(hasEnded).toBe(false);
+      bench.clock.advance(1);
+      expect((await call).exit).toBe(0);
     }
   });
 
@@ -81,9 +87,8 @@ describe('faults', () => {
     const child = bench.start('vmrun', ['-T', 'ws', 'snapshot', vmx, 'base']);
     child.stdout!.resume();
     const metadata = vmx.replace(/vmx$/, 'vmsd');
-    if (at === 'before') await bench.until(() => existsSync(join(bench.home, 'simulator', 'fault-counts')));
-    else await bench.until(() => existsSync(join(dirname(vmx), 'web-000001.vmdk')));
-    if (at === 'after') await bench.until(() => existsSync(metadata));
+    expect(await bench.clock.untilStruck('snapshot')).toMatchObject({ pid: child.pid, kind: 'hang', at });
+    expect(existsSync(join(dirname(vmx), 'web-000001.vmdk'))).toBe(at !== 'before');
     expect(child.exitCode).toBeNull();
     expect(existsSync(metadata)).toBe(at === 'after');
     child.kill('SIGKILL');
@@ -126,14 +131,21 @@ describe('faults', () => {
   });
 
   it('holds the pipes of any command', async () => {
+    bench.clock.hold();
     bench.set({ faults: [{ kind: 'hold-pipes', command: 'list', delayMs: 600 }] });
     const child = bench.start('vmrun', ['list']);
     child.stdout!.resume();
     child.stderr!.resume();
-    const times: Record<string, number> = {};
-    child.once('exit', () => (times['exit'] = Date.now()));
-    await new Promise((resolve) => child.once('close', resolve));
-    expect(Date.now() - times['exit']!).toBeGreaterThan(200);
+    const events: string[] = [];
+    const isClosed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+    child.once('close', () => events.push('close'));
+    await new Promise((resolve) => child.once('exit', resolve));
+    await bench.clock.untilWaiting('600');
+    bench.clock.advance(599);
+    expect((await bench.run('vmware', ['-v'])).exit).toBe(0);
+    expect(events).toEqual([]);
+    bench.clock.advance(1);
+    await isClosed;
   });
 
   it('strikes vmware-vdiskmanager and vmcli by their own names', async () => {
@@ -152,12 +164,15 @@ describe('faults', () => {
 
   it('a second change of a busy VM is refused or waits, by knob', async () => {
     const vmx = bench.vm('web');
+    bench.clock.hold();
     bench.set({ faults: [{ kind: 'slow', command: 'snapshot', at: 'halfway', delayMs: 700, times: 1 }] });
     const first = bench.vmrun('snapshot', vmx, 'one');
-    await bench.until(() => existsSync(join(dirname(vmx), 'web-000001.vmdk')));
+    await bench.clock.untilWaiting('one');
     expect((await bench.vmrun('snapshot', vmx, 'two')).stdout).toBe('Error: The operation is already in progress\n');
     bench.set({ busy: 'wait' });
-    expect((await bench.vmrun('snapshot', vmx, 'three')).exit).toBe(0);
+    const third = bench.vmrun('snapshot', vmx, 'three');
+    bench.clock.advance(700);
+    expect((await third).exit).toBe(0);
     expect((await first).exit).toBe(0);
     expect((await bench.vmrun('listSnapshots', vmx)).lines).toEqual(['Total snapshots: 2', 'one', 'three']);
   });
@@ -193,17 +208,20 @@ describe('faults', () => {
   });
 
   it('list lags behind by knob', async () => {
+    bench.clock.hold();
     bench.set({ listLagMs: 1500 });
     const vmx = bench.vm('web');
-    const untilListed = async (count: number) => {
-      while ((await bench.vmrun('list')).lines[0] !== `Total running VMs: ${count}`) continue;
-    };
+    const listed = async () => (await bench.vmrun('list')).lines[0];
     await bench.vmrun('start', vmx, 'nogui');
-    expect((await bench.vmrun('list')).lines).toHaveLength(1);
-    await untilListed(1);
+    bench.clock.advance(1499);
+    expect(await listed()).toBe('Total running VMs: 0');
+    bench.clock.advance(1);
+    expect(await listed()).toBe('Total running VMs: 1');
     await bench.vmrun('stop', vmx, 'hard');
-    expect((await bench.vmrun('list')).lines).toHaveLength(2);
-    await untilListed(0);
+    bench.clock.advance(1499);
+    expect(await listed()).toBe('Total running VMs: 1');
+    bench.clock.advance(1);
+    expect(await listed()).toBe('Total running VMs: 0');
   });
 
   it('a folder in place of the .vmx is no VM', async () => {

@@ -1,15 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { isAlive } from '../host/processes.ts';
 import { Workbench } from '../testing/workbench.ts';
 
-jest.setTimeout(30_000);
+jest.setTimeout(120_000);
 
 describe('a vmrun that is killed', () => {
   let bench: Workbench;
   let vmx: string;
   beforeEach(() => {
     bench = new Workbench();
+    bench.clock.hold();
     vmx = bench.vm('web');
   });
   afterEach(() => bench.close());
@@ -19,27 +21,31 @@ describe('a vmrun that is killed', () => {
   const killSnapshot = async () => {
     const child = bench.start('vmrun', ['-T', 'ws', 'snapshot', vmx, 'base']);
     child.stdout!.resume();
-    await bench.until(() => existsSync(join(dirname(vmx), 'web-000001.vmdk')));
+    const struck = await bench.clock.untilStruck('snapshot');
+    expect(existsSync(join(dirname(vmx), 'web-000001.vmdk'))).toBe(true);
     expect(child.exitCode).toBeNull();
     child.kill('SIGKILL');
     await new Promise((resolve) => child.once('exit', resolve));
+    return struck;
   };
   const hang = { kind: 'hang', command: 'snapshot', at: 'halfway', times: 1, delayMs: 2_500 } as const;
   const slow = { ...hang, kind: 'slow' } as const;
 
   it.each([hang, slow])('takes its work along, by knob: $kind', async (fault) => {
-    bench.set({ killedCall: 'stops', faults: [{ ...fault, delayMs: 400 }] });
-    await killSnapshot();
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    bench.set({ killedCall: 'stops', faults: [fault] });
+    const { pid } = await killSnapshot();
+    expect(isAlive(pid)).toBe(false);
+    bench.clock.advance(2_500);
     expect(await snapshots()).toEqual([]);
   });
 
   it.each([hang, slow])('leaves its work going on, by knob: $kind', async (fault) => {
     bench.set({ killedCall: 'goes-on', faults: [fault] });
-    await killSnapshot();
+    const { pid } = await killSnapshot();
     expect(await snapshots()).toEqual([]);
     expect((await bench.vmrun('snapshot', vmx, 'other')).stdout).toContain('already in progress');
-    await bench.until(() => existsSync(vmx.replace(/vmx$/, 'vmsd')));
+    bench.clock.advance(2_500);
+    await bench.until(() => !isAlive(pid));
     expect(await snapshots()).toEqual(['base']);
   });
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { readFileSync } from 'node:fs';
 import { Workbench } from '../testing/workbench.ts';
 
-jest.setTimeout(30_000);
+jest.setTimeout(120_000);
 
 const DONE = { exit: 0, stdout: '', stderr: '' };
 

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import { required, type Answer, type MachineCall, type Outcome } from '../command-line/call.ts';
 import { refusal } from '../command-line/errors.ts';
 import { GuestPaths } from '../guest/guest-paths.ts';
@@ -44,7 +43,7 @@ export async function runScriptInGuest(call: MachineCall): Promise<Outcome> {
 }
 
 export async function listProcessesInGuest(call: MachineCall): Promise<string[]> {
-  const processes = liveProcesses(await requireGuest(call));
+  const processes = liveProcesses(await requireGuest(call), call.session.clock);
   return [
     `Process list: ${processes.length}`,
     ...processes.map(({ pid, owner, command }) => `pid=${pid}, owner=${owner}, cmd=${command}`),
@@ -55,7 +54,7 @@ export async function killProcessInGuest(call: MachineCall): Promise<void> {
   const pid = Number(required(call, 0));
   if (!Number.isInteger(pid)) throw refusal('invalid-parameter');
   const run = await requireGuest(call);
-  if (!liveProcesses(run).some((process) => process.pid === pid)) throw refusal('no-process');
+  if (!liveProcesses(run, call.session.clock).some((process) => process.pid === pid)) throw refusal('no-process');
   updateRun(call.session.registry, call.machine.vmx, (record) => {
     record.processes = record.processes.filter((process) => process.pid !== pid);
   });
@@ -100,17 +99,18 @@ function addProcess(
   let pid = 0;
   updateRun(session.registry, machine.vmx, (run) => {
     pid = run.nextProcessId++;
-    const started = { pid, owner: flags.guestUser ?? '', command, endsAt: Date.now() + runsMs, exitCode };
-    run.processes = [...liveProcesses(run), started];
+    const started = { pid, owner: flags.guestUser ?? '', command, endsAt: session.clock.now() + runsMs, exitCode };
+    run.processes = [...liveProcesses(run, session.clock), started];
   });
   return pid;
 }
 
 /** Waits for the program; one that is killed meanwhile fails. */
-async function exitOf({ machine }: MachineCall, pid: number, { runsMs, exitCode }: Execution): Promise<number> {
-  const end = Date.now() + runsMs;
-  while (Date.now() < end) {
-    await delay(Math.min(POLL_MS, end - Date.now()));
+async function exitOf({ machine, session }: MachineCall, pid: number, { runsMs, exitCode }: Execution): Promise<number> {
+  const { clock } = session;
+  const end = clock.now() + runsMs;
+  while (clock.now() < end) {
+    await clock.pass(Math.min(POLL_MS, end - clock.now()));
     const run = machine.run();
     if (!run) throw refusal('not-powered-on');
     if (!run.processes.some((process) => process.pid === pid)) return KILLED;
@@ -121,7 +121,7 @@ async function exitOf({ machine }: MachineCall, pid: number, { runsMs, exitCode 
 function applyPower({ machine }: MachineCall, { power, runsMs }: Execution): void {
   const delayMs = machine.knobs.guestShutdownMs + runsMs;
   if (power === 'off')
-    changeRun(machine, (run) => (run.ending = { how: 'off', isSoft: true, at: Date.now() + delayMs }));
+    changeRun(machine, (run) => (run.ending = { how: 'off', isSoft: true, at: machine.session.clock.now() + delayMs }));
   if (power === 'reboot') changeRun(machine, (run) => scheduleGuest(machine, run, false));
 }
 

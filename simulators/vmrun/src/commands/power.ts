@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { wordOf, type Answer, type MachineCall, type Outcome } from '../command-line/call.ts';
 import { refusal } from '../command-line/errors.ts';
 import { initialProcesses } from '../guest/guest-processes.ts';
@@ -44,7 +43,7 @@ export async function stop(call: MachineCall): Promise<void> {
   await call.halfway();
   const isEnded =
     knobs.softStop === 'guest-ignores'
-      ? await waitUntilGone(() => machine.run() !== undefined, knobs.softTimeoutMs)
+      ? await waitUntilGone(() => machine.run() !== undefined, knobs.softTimeoutMs, () => machine.session.clock.now())
       : await endAndWait(machine, { how: 'off', isSoft: true, delayMs: knobs.guestShutdownMs }, knobs.softTimeoutMs);
   if (!isEnded) throw refusal('tools-timeout');
 }
@@ -59,7 +58,7 @@ export async function reset(call: MachineCall): Promise<void> {
     await endAndWait(machine, { how: 'off', isSoft: false });
     return;
   }
-  if (mode === 'soft') await delay(machine.knobs.guestShutdownMs);
+  if (mode === 'soft') await machine.session.clock.pass(machine.knobs.guestShutdownMs);
   changeRun(machine, (record) => reboot(machine, record));
 }
 
@@ -116,7 +115,7 @@ async function answerToQuestion(machine: Machine): Promise<Answer> {
 /** What a soft operation needs: Tools, and those for a while already. */
 function requireScripts(machine: Machine, run: Run): void {
   requireTools(machine, run);
-  if (run.toolsAt! + machine.knobs.scriptsReadyMs > Date.now()) throw refusal('cannot-execute-scripts');
+  if (run.toolsAt! + machine.knobs.scriptsReadyMs > machine.session.clock.now()) throw refusal('cannot-execute-scripts');
 }
 
 /** The guest begins anew; runtime settings of the VM itself stay. */

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { wordOf, type Answer, type MachineCall } from '../command-line/call.ts';
 import { refusal } from '../command-line/errors.ts';
 import { reportedAddress } from '../guest/guest-address.ts';
@@ -13,10 +12,10 @@ export async function getGuestIPAddress(call: MachineCall): Promise<string[]> {
   while (true) {
     const run = requireRun(machine);
     if (!isWaiting) requireTools(machine, run);
-    const address = isToolsRunning(run) ? reportedAddress(machine, run) : undefined;
+    const address = isToolsRunning(machine, run) ? reportedAddress(machine, run) : undefined;
     if (address !== undefined) return [address];
     if (!isWaiting) throw refusal('no-address');
-    await delay(POLL_MS);
+    await machine.session.clock.pass(POLL_MS);
   }
 }
 
@@ -30,6 +29,6 @@ export async function installTools(call: MachineCall): Promise<void> {
   const { machine } = call;
   requireRun(machine);
   await call.halfway();
-  await delay(machine.knobs.installToolsMs);
-  changeRun(machine, (run) => (run.toolsAt ??= Date.now()));
+  await machine.session.clock.pass(machine.knobs.installToolsMs);
+  changeRun(machine, (run) => (run.toolsAt ??= machine.session.clock.now()));
 }

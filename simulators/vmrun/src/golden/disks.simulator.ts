@@ -8,7 +8,7 @@ import { findQemuImg } from '../disks/qemu-img.ts';
 import { GRAIN_BYTES } from '../disks/sparse-extent.ts';
 import { Workbench } from '../testing/workbench.ts';
 
-jest.setTimeout(30_000);
+jest.setTimeout(120_000);
 
 // Numbers are the rows of the reference's golden transcripts.
 describe('vmware-vdiskmanager', () => {

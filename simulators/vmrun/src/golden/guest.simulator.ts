@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Workbench } from '../testing/workbench.ts';
 
-jest.setTimeout(30_000);
+jest.setTimeout(120_000);
 
 const DONE = { exit: 0, stdout: '', stderr: '' };
 
@@ -43,6 +43,7 @@ describe('Tools and guest commands', () => {
   });
 
   it('42: a guest that is booting has no Tools, then no address, and -wait waits for both', async () => {
+    bench.clock.hold();
     bench.set({ toolsDelayMs: 60000 });
     await start();
     expect(await bench.vmrun('getGuestIPAddress', vmx)).toMatchObject(noTools());
@@ -53,17 +54,32 @@ describe('Tools and guest commands', () => {
     await bench.vmrun('stop', vmx, 'hard');
     bench.set({ toolsDelayMs: 300, addressDelayMs: 600 });
     await start();
-    expect((await bench.vmrun('getGuestIPAddress', vmx, '-wait')).stdout).toMatch(/^192/);
+    const told = bench.vmrun('getGuestIPAddress', vmx, '-wait');
+    for (const [ms, state] of [
+      [299, 'installed'],
+      [1, 'running'],
+    ] as const) {
+      await bench.clock.untilWaiting('-wait');
+      bench.clock.advance(ms);
+      expect((await bench.vmrun('checkToolsState', vmx)).stdout).toBe(`${state}\n`);
+    }
+    await bench.clock.untilWaiting('-wait');
+    bench.clock.advance(300);
+    expect((await told).stdout).toMatch(/^192/);
   });
 
   it('44: -wait for an address that never comes blocks until it is killed', async () => {
+    bench.clock.hold();
     bench.set({ addressDelayMs: -1 });
     await start();
     const waiting = bench.start('vmrun', ['-T', 'ws', 'getGuestIPAddress', vmx, '-wait']);
     const printed: Buffer[] = [];
     waiting.stdout!.on('data', (chunk: Buffer) => printed.push(chunk));
-    await bench.vmrun('checkToolsState', vmx);
-    await bench.vmrun('list');
+    for (let look = 0; look < 2; look++) {
+      await bench.clock.untilWaiting('-wait');
+      bench.clock.advance(60_000);
+    }
+    await bench.clock.untilWaiting('-wait');
     expect(waiting.exitCode).toBeNull();
     waiting.kill('SIGKILL');
     await new Promise((resolve) => waiting.once('close', resolve));
@@ -72,6 +88,7 @@ describe('Tools and guest commands', () => {
 
   it('45: tells the state of Tools, with its two exit codes for a VM that is off', async () => {
     expect(await bench.vmrun('checkToolsState', vmx)).toMatchObject({ exit: 0, stdout: 'unknown\n' });
+    bench.clock.hold();
     bench.set({ toolsStateOffExit: -2, toolsDelayMs: 60000 });
     expect(await bench.vmrun('checkToolsState', vmx)).toMatchObject({ exit: 254, stdout: 'unknown\n' });
     await start();
@@ -108,6 +125,7 @@ describe('Tools and guest commands', () => {
   });
 
   it('46: a guest operation needs a guest that is ready', async () => {
+    bench.clock.hold();
     bench.set({ guestReadyMs: 60000 });
     await start();
     expect(await bench.guest('listProcessesInGuest', vmx)).toMatchObject(noTools());

@@ -9,7 +9,7 @@ const DONE = { exit: 0, stdout: '', stderr: '' };
 const NOT_ON = (vmx: string) => `Error: The virtual machine is not powered on: ${vmx}\n`;
 
 // Numbers are the rows of the reference's golden transcripts.
-jest.setTimeout(30_000);
+jest.setTimeout(120_000);
 
 describe('power commands', () => {
   let bench: Workbench;
@@ -69,7 +69,7 @@ describe('power commands', () => {
     bench.set({ display: 'present' });
     const vmx = bench.vm('web');
     const gui = bench.start('vmware', [vmx]);
-    await bench.until(() => existsSync(`${vmx}.lck`));
+    await bench.until(() => new LockFolder(vmx).holders().length > 0);
     expect(await bench.vmrun('start', vmx, 'nogui')).toMatchObject({
       exit: 255,
       stdout: 'Error: The file is already in use\n',
@@ -156,9 +156,11 @@ describe('power commands', () => {
   });
 
   it('18: with Tools a soft stop ends the VM, unless scripts cannot run yet or the guest does not obey', async () => {
+    bench.clock.hold();
     const vmx = await bench.runningVm('web');
     bench.set({ scriptsReadyMs: 60000 });
     expect((await bench.vmrun('stop', vmx, 'soft')).stdout).toBe('Error: Cannot execute scripts\n');
+    bench.clock.release();
     bench.set({ softStop: 'guest-ignores', softTimeoutMs: 50 });
     expect((await bench.vmrun('stop', vmx, 'soft')).exit).toBe(255);
     bench.set({});

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { Workbench } from '../testing/workbench.ts';
 
 // Numbers are the rows of the reference's golden transcripts.
-jest.setTimeout(30_000);
+jest.setTimeout(120_000);
 
 describe('vmrun as a program', () => {
   let bench: Workbench;

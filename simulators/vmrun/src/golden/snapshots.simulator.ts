@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { readDescriptor } from '../disks/disk-file.ts';
 import { Workbench } from '../testing/workbench.ts';
 
-jest.setTimeout(30_000);
+jest.setTimeout(120_000);
 
 const DONE = { exit: 0, stdout: '', stderr: '' };
 

@@ -14,7 +14,7 @@ export function takeLeases(machine: Machine, run: Run): void {
 
 /** The address the guest reports through Tools, or undefined while it has none. */
 export function reportedAddress(machine: Machine, run: Run): string | undefined {
-  if (run.addressAt === undefined || Date.now() < run.addressAt) return undefined;
+  if (run.addressAt === undefined || machine.session.clock.now() < run.addressAt) return undefined;
   const configuration = machine.configuration();
   const adapters = connectedAdapters(configuration, run);
   if (adapters.length === 0) return undefined;

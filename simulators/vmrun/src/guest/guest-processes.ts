@@ -1,4 +1,5 @@
 import type { Dictionary } from '../dictionary/dictionary.ts';
+import type { Clock } from '../host/clock.ts';
 import type { GuestProcess, Run } from '../machine/run.ts';
 
 export function isWindowsGuest(configuration: Dictionary): boolean {
@@ -19,7 +20,7 @@ export function initialProcesses(configuration: Dictionary): GuestProcess[] {
 }
 
 /** Processes that have not ended by themselves. */
-export function liveProcesses(run: Run): GuestProcess[] {
-  const now = Date.now();
+export function liveProcesses(run: Run, clock: Clock): GuestProcess[] {
+  const now = clock.now();
   return run.processes.filter((process) => process.endsAt === undefined || process.endsAt > now);
 }

@@ -15,16 +15,16 @@ export function requireRun(machine: Machine): Run {
 /** `checkToolsState`'s word. */
 export function toolsState(machine: Machine, run: Run | undefined): 'unknown' | 'installed' | 'running' {
   if (!run || run.isBlocked || machine.knobs.tools === 'absent') return 'unknown';
-  if (!isToolsRunning(run)) return 'installed';
+  if (!isToolsRunning(machine, run)) return 'installed';
   return run.isHeadless ? machine.knobs.toolsStateHeadless : 'running';
 }
 
-export function isToolsRunning(run: Run): boolean {
-  return run.toolsAt !== undefined && run.toolsAt <= Date.now() && !run.isPaused && !run.isBlocked;
+export function isToolsRunning(machine: Machine, run: Run): boolean {
+  return run.toolsAt !== undefined && run.toolsAt <= machine.session.clock.now() && !run.isPaused && !run.isBlocked;
 }
 
 export function requireTools(machine: Machine, run: Run): void {
-  if (!isToolsRunning(run)) throw refusalFor('tools-not-running', machine.given);
+  if (!isToolsRunning(machine, run)) throw refusalFor('tools-not-running', machine.given);
 }
 
 /** Lets a guest operation pass: the guest is up, and the caller has logged in where that is needed. */
@@ -33,7 +33,7 @@ export async function requireGuest(call: MachineCall, { login = true } = {}): Pr
   const run = requireRun(machine);
   if (run.isPaused && machine.knobs.guestOpPaused === 'hang') await forever();
   requireTools(machine, run);
-  if (run.toolsAt! + machine.knobs.guestReadyMs > Date.now()) throw notReady(machine);
+  if (run.toolsAt! + machine.knobs.guestReadyMs > machine.session.clock.now()) throw notReady(machine);
   if (login) requireLogin(call);
   return run;
 }

@@ -18,11 +18,12 @@ interface Lease {
 /** Gives the adapter an address of the network and writes the lease; the same one as before where it is free. */
 export function lease(session: Session, network: HostNetwork, mac: string, hostName: string): string | undefined {
   const path = leaseFile(session, network);
+  const now = session.clock.now();
   return withFileLock(session.registry.own('leases.lock'), () => {
-    const address = reservedAddress(session, network, mac) ?? freeAddress(readLeases(path), network, mac);
+    const address = reservedAddress(session, network, mac) ?? freeAddress(readLeases(path), network, mac, now);
     if (address === undefined) return undefined;
     mkdirSync(dirname(path), { recursive: true });
-    appendFileSync(path, formatLease(address, mac, hostName));
+    appendFileSync(path, formatLease(address, mac, hostName, now));
     return address;
   });
 }
@@ -34,7 +35,7 @@ export function leasedAddress(
   mac: string,
   hostName: string,
 ): string | undefined {
-  const now = Date.now();
+  const now = session.clock.now();
   const own = readLeases(leaseFile(session, network)).findLast(
     (entry) => entry.mac === mac.toLowerCase() && entry.endsAt > now,
   );
@@ -61,8 +62,7 @@ function reservedAddress(session: Session, network: HostNetwork, mac: string): s
   return undefined;
 }
 
-function freeAddress(leases: Lease[], network: HostNetwork, mac: string): string | undefined {
-  const now = Date.now();
+function freeAddress(leases: Lease[], network: HostNetwork, mac: string, now: number): string | undefined {
   const holders = new Map<string, Lease>();
   for (const entry of leases) holders.set(entry.address, entry);
   const isFree = (address: string) => {
@@ -77,8 +77,7 @@ function freeAddress(leases: Lease[], network: HostNetwork, mac: string): string
   return dynamic.find((address) => !holders.has(address)) ?? dynamic.find(isFree);
 }
 
-function formatLease(address: string, mac: string, hostName: string): string {
-  const now = Date.now();
+function formatLease(address: string, mac: string, hostName: string, now: number): string {
   const lower = mac.toLowerCase();
   return [
     `lease ${address} {`,

@@ -22,10 +22,15 @@ export function isProgramOn(pid: number, program: string, path: string): boolean
   return commandLine[0]?.includes(program) === true && commandLine.at(-1) === path;
 }
 
-export async function waitUntilGone(isThere: () => boolean, timeoutMs = Infinity): Promise<boolean> {
-  const deadline = Date.now() + timeoutMs;
+/** False when it is still there after so long by the given clock. */
+export async function waitUntilGone(
+  isThere: () => boolean,
+  timeoutMs = Infinity,
+  now: () => number = Date.now,
+): Promise<boolean> {
+  const deadline = now() + timeoutMs;
   while (isThere()) {
-    if (Date.now() > deadline) return false;
+    if (now() > deadline) return false;
     await delay(15);
   }
   return true;

@@ -1,12 +1,18 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { ERRORS, Refusal, refusal } from '../command-line/errors.ts';
+import type { Session } from '../host/session.ts';
 import { isMeantFor, type Fault, type Moment } from './fault.ts';
+import { noteStruck } from './struck.ts';
+
+const HOLDER = fileURLToPath(new URL('../hold-pipes.js', import.meta.url));
 
 /** The faults that hit this one call of a program. */
 export class FaultPlan {
+  private readonly session: Session;
+  private readonly command: string;
   private readonly faults: Fault[];
   private readonly refusalOf: (fault: Fault) => Error;
   private readonly isWorker: boolean;
@@ -14,19 +20,21 @@ export class FaultPlan {
   isSilent = false;
 
   /**
-   * Counts the call against each fault that is meant for it; the counts are files in `countsFolder`, so that `after` and
-   * `times` hold over many processes.
+   * Counts the call against each fault that is meant for it; the counts are files, so that `after` and `times` hold over many
+   * processes.
    */
   constructor(
-    all: Fault[],
+    session: Session,
     command: string,
     paths: string[],
-    countsFolder: string,
     { refusalOf = vmrunRefusal, isWorker = false }: { refusalOf?: (fault: Fault) => Error; isWorker?: boolean } = {},
   ) {
+    this.session = session;
+    this.command = command;
     this.refusalOf = refusalOf;
     this.isWorker = isWorker;
-    this.faults = all.filter((fault) => {
+    const countsFolder = session.registry.own('fault-counts');
+    this.faults = session.settings.faults.filter((fault) => {
       if (!isMeantFor(fault, command, paths)) return false;
       if (fault.after === 0 && fault.times === Infinity) return true;
       const call = nextCount(fault, countsFolder);
@@ -45,18 +53,20 @@ export class FaultPlan {
   }
 
   private async strike(fault: Fault): Promise<void> {
+    const { session, command } = this;
+    noteStruck(session.registry, { command, kind: fault.kind, at: fault.at });
     switch (fault.kind) {
       case 'refuse':
       case 'disk-full':
         throw this.refusalOf(fault);
       case 'slow':
-        await delay(fault.delayMs);
+        await session.clock.pass(fault.delayMs);
         return;
       case 'hang':
         if (!this.isWorker) await forever();
         // What hangs is the call; the work goes on a while later.
         this.isSilent = true;
-        await delay(fault.delayMs);
+        await session.clock.pass(fault.delayMs);
         return;
       case 'die':
         process.kill(process.pid, 'SIGKILL');
@@ -83,7 +93,8 @@ function vmrunRefusal(fault: Fault): Error {
 /** A child that inherits the pipes and outlives this process, as the GUI does on Windows. */
 async function holdPipes(holdMs: number): Promise<void> {
   const { spawn } = await import('node:child_process');
-  spawn(process.execPath, ['-e', `setTimeout(() => {}, ${holdMs})`], {
+  // The name of the installation lets whoever cleans up find it.
+  spawn(process.execPath, [HOLDER, String(holdMs), process.env['VMRUN_SIMULATOR_HOME'] ?? ''], {
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit'],
   }).unref();

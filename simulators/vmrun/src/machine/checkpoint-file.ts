@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, utimesSync } from 'node:fs';
+import type { Clock } from '../host/clock.ts';
 import { replaceFile } from '../host/replace-file.ts';
 import type { Run } from './run.ts';
 
@@ -16,9 +17,12 @@ export interface Checkpoint {
   memory: GuestMemory | undefined;
 }
 
-export function writeCheckpoint(path: string, { configuration, memory }: Checkpoint): void {
+/** The file is as old as the clock of the installation says. */
+export function writeCheckpoint(path: string, { configuration, memory }: Checkpoint, clock: Clock): void {
   const content = JSON.stringify({ configuration: configuration.toString('base64'), memory });
   replaceFile(path, Buffer.concat([MAGIC, Buffer.from(content)]));
+  const seconds = clock.now() / 1_000;
+  utimesSync(path, seconds, seconds);
 }
 
 /** The checkpoint, or undefined when the file is none. */

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, wr
 import { randomBytes, randomInt } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import type { Clock } from '../host/clock.ts';
 import { isAlive } from '../host/processes.ts';
 
 export interface LockHolder {
@@ -19,12 +20,12 @@ export class LockFolder {
   }
 
   /** Adds a holder; entries of processes that died go. */
-  take(pid: number, program: string): void {
+  take(pid: number, program: string, clock: Clock): void {
     mkdirSync(this.path, { recursive: true });
     for (const { file, holder } of this.entries()) if (!holder.isAlive) rmSync(file, { force: true });
     const uuid = randomBytes(16).toString('hex');
     const name = `M${String(randomInt(10000, 99999))}.lck`;
-    writeFileSync(join(this.path, name), `${uuid} ${pid}-${Date.now()}(${program}) ${hostname()}\n`);
+    writeFileSync(join(this.path, name), `${uuid} ${pid}-${clock.now()}(${program}) ${hostname()}\n`);
   }
 
   /** Removes what this process holds, and the folder when nobody else holds it. */

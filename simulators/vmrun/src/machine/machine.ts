@@ -122,5 +122,6 @@ function readable(machine: Machine): Dictionary {
 function isBusyAfterSuspend(machine: Machine, configuration: Dictionary): boolean {
   if (machine.knobs.suspendBusyMs <= 0) return false;
   const suspendFile = machine.suspendFile(configuration);
-  return suspendFile !== undefined && Date.now() - statSync(suspendFile).mtimeMs < machine.knobs.suspendBusyMs;
+  if (suspendFile === undefined) return false;
+  return machine.session.clock.now() - statSync(suspendFile).mtimeMs < machine.knobs.suspendBusyMs;
 }

@@ -10,7 +10,7 @@ import { VmLog } from './vm-log.ts';
 /** Ends a run in good order, from within the VM's process. */
 export function endRun(machine: Machine, run: Run): void {
   const log = new VmLog(machine.folder);
-  const ending = run.ending ?? { how: 'off', at: Date.now(), isSoft: false };
+  const ending = run.ending ?? { how: 'off', at: machine.session.clock.now(), isSoft: false };
   // The folder may have been deleted under the running VM; then only the record is left to clean.
   if (existsSync(machine.vmx)) {
     if (ending.how === 'suspended') suspend(machine, run);
@@ -28,14 +28,15 @@ export function endRun(machine: Machine, run: Run): void {
 function suspend(machine: Machine, run: Run): void {
   const stem = `${machine.name}-${randomBytes(4).toString('hex')}`;
   const suspendFile = machine.file(`${stem}.vmss`);
-  writeCheckpoint(suspendFile, { configuration: machine.configuration().bytes(), memory: memoryOf(run) });
+  const checkpoint = { configuration: machine.configuration().bytes(), memory: memoryOf(run) };
+  writeCheckpoint(suspendFile, checkpoint, machine.session.clock);
   renameSync(machine.companion('.vmem'), machine.file(`${stem}.vmem`));
   machine.edit((vmx) => vmx.set('checkpoint.vmState', basename(suspendFile)));
 }
 
 /** A `list` that lags still shows the VM for a while. */
 function leaveRecord(machine: Machine, run: Run): void {
-  const { registry, knobs } = machine.session;
-  if (knobs.listLagMs > 0) updateRun(registry, run.vmx, (record) => (record.endedAt = Date.now()));
+  const { registry, knobs, clock } = machine.session;
+  if (knobs.listLagMs > 0) updateRun(registry, run.vmx, (record) => (record.endedAt = clock.now()));
   else forgetRun(registry, run.vmx);
 }

@@ -50,7 +50,7 @@ function newRun(machine: Machine, configuration: Dictionary, isHeadless: boolean
     vmx: machine.vmx,
     shown: machine.shown,
     pid: process.pid,
-    startedAt: Date.now(),
+    startedAt: machine.session.clock.now(),
     isHeadless,
     isPaused: false,
     isBlocked: false,
@@ -89,7 +89,7 @@ function boot(machine: Machine, configuration: Dictionary, run: Run, log: VmLog)
 /** Times from which the guest has Tools and an address. */
 export function scheduleGuest(machine: Machine, run: Run, isResumed: boolean): void {
   const { tools, toolsDelayMs, addressDelayMs, resumeDelayMs } = machine.knobs;
-  const now = Date.now();
+  const now = machine.session.clock.now();
   delete run.toolsAt;
   delete run.addressAt;
   if (tools === 'present' && toolsDelayMs >= 0) run.toolsAt = now + (isResumed ? resumeDelayMs : toolsDelayMs);
@@ -163,6 +163,6 @@ function takeLocks(machine: Machine, configuration: Dictionary): void {
   const disks = machine.diskPaths(configuration).flatMap((disk) => chainOf(disk, machine.session.paths));
   const own = disks.filter((disk) => dirname(disk) === machine.folder);
   for (const file of [machine.vmx, machine.companion('.vmem'), ...own]) {
-    new LockFolder(file).take(process.pid, program);
+    new LockFolder(file).take(process.pid, program, machine.session.clock);
   }
 }

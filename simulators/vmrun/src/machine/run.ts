@@ -60,8 +60,7 @@ export function listRuns(registry: Registry): Run[] {
 }
 
 /** What `list` shows when it lags: VMs that have been there for a while, and those that have just gone. */
-export function listRunsLagging(registry: Registry, lagMs: number): Run[] {
-  const now = Date.now();
+export function listRunsLagging(registry: Registry, lagMs: number, now: number): Run[] {
   const ended = allRecords(registry).filter((run) => {
     if (run.endedAt === undefined) return false;
     if (run.endedAt + lagMs > now) return true;

@@ -22,6 +22,7 @@ export async function endAndWait(
   timeoutMs = Infinity,
 ): Promise<boolean> {
   const { how, isSoft, delayMs = 0 } = ending;
-  const run = changeRun(machine, (record) => (record.ending = { how, isSoft, at: Date.now() + delayMs }));
-  return run === undefined || waitUntilGone(() => isProgramOn(run.pid, VMX_PROGRAM, run.shown), timeoutMs);
+  const { clock } = machine.session;
+  const run = changeRun(machine, (record) => (record.ending = { how, isSoft, at: clock.now() + delayMs }));
+  return run === undefined || waitUntilGone(() => isProgramOn(run.pid, VMX_PROGRAM, run.shown), timeoutMs, () => clock.now());
 }

@@ -21,8 +21,9 @@ export class Monitor {
   private readonly log: VmLog;
   private run: Run | undefined;
   private display: RemoteDisplay | undefined;
-  private guestTimers: NodeJS.Timeout[] = [];
-  private endTimer: NodeJS.Timeout | undefined;
+  /** Each takes back what is due later. */
+  private guestTimers: (() => void)[] = [];
+  private cancelEnd = () => {};
 
   constructor(session: Session, vmx: string, isHeadless: boolean) {
     this.machine = new Machine(session, session.paths.shown(vmx), vmx);
@@ -59,21 +60,23 @@ export class Monitor {
       if (missed > 1) this.end();
       else if (this.run && !this.run.isPaused && !this.run.isBlocked) this.work(load);
     }, BEAT_MS);
-    if (crashAfterMs >= 0) setTimeout(() => process.kill(process.pid, 'SIGKILL'), crashAfterMs);
+    const { clock } = this.machine.session;
+    if (crashAfterMs >= 0) clock.at(clock.now() + crashAfterMs, () => process.kill(process.pid, 'SIGKILL'));
     if (!run.isBlocked) this.watchGuest(run);
   }
 
   /** What the guest does by itself: Tools come up, addresses are leased and renewed. */
   private watchGuest(run: Run): void {
-    for (const timer of this.guestTimers) clearTimeout(timer);
+    for (const cancel of this.guestTimers) cancel();
+    const { clock } = this.machine.session;
     const later = (at: number | undefined, work: () => void) => {
-      if (at !== undefined) this.guestTimers.push(setTimeout(work, Math.max(0, at - Date.now())));
+      if (at !== undefined) this.guestTimers.push(clock.at(at, work));
     };
     this.guestTimers = [];
     later(run.toolsAt, () => this.log.write('Tools: Changing running status: 0 => 1.'));
     const renew = () => {
       takeLeases(this.machine, this.run ?? run);
-      later(Date.now() + LEASE_MS / 2, renew);
+      later(clock.now() + LEASE_MS / 2, renew);
     };
     later(run.addressAt, renew);
   }
@@ -93,8 +96,8 @@ export class Monitor {
     const hasRebooted = run.toolsAt !== this.run?.toolsAt || run.addressAt !== this.run?.addressAt;
     this.run = run;
     if (hasRebooted) this.watchGuest(run);
-    clearTimeout(this.endTimer);
-    if (run.ending) this.endTimer = setTimeout(() => this.end(), Math.max(0, run.ending.at - Date.now()));
+    this.cancelEnd();
+    if (run.ending) this.cancelEnd = this.machine.session.clock.at(run.ending.at, () => this.end());
   }
 
   private end(): void {

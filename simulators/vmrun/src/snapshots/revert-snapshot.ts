@@ -40,7 +40,7 @@ export async function revertToSnapshot(
   const isSuspended = withMemory && checkpoint.memory !== undefined;
   if (isSuspended) {
     const suspendFile = `${machine.name}-Snapshot${snapshot.uid}.vmss`;
-    writeCheckpoint(machine.file(suspendFile), checkpoint);
+    writeCheckpoint(machine.file(suspendFile), checkpoint, session.clock);
     configuration.set('checkpoint.vmState', suspendFile);
   }
   replaceFile(machine.vmx, configuration.bytes());

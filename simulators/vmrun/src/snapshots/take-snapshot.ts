@@ -37,7 +37,7 @@ export async function takeSnapshot(machine: Machine, name: string, halfway: () =
     tree.add({
       name,
       hasMemory: memory !== undefined,
-      createdAt: BigInt(Date.now()) * 1000n,
+      createdAt: BigInt(session.clock.now()) * 1000n,
       disks: frozen.map(({ fileName, node }) => ({ fileName, node })),
       fileName: (uid) => `${machine.name}-Snapshot${uid}.vmsn`,
     }),
@@ -56,7 +56,7 @@ function keepState(
   memory: GuestMemory | undefined,
 ): void {
   const path = machine.file(fileName);
-  writeCheckpoint(path, { configuration, memory });
+  writeCheckpoint(path, { configuration, memory }, machine.session.clock);
   if (memory === undefined) return;
   const memoryFile = path.replace(/\.vmsn$/i, '.vmem');
   writeFileSync(memoryFile, '');

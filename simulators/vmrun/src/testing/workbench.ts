@@ -17,8 +17,11 @@ import { createDisk } from '../disks/create-disk.ts';
 import { isAlive, waitUntilGone } from '../host/processes.ts';
 import type { Knobs } from '../knobs/catalogue.ts';
 import type { Fault } from '../knobs/fault.ts';
+import { TestClock } from './test-clock.ts';
+import { scaled } from './time-scale.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/', import.meta.url));
+const COMPILED = fileURLToPath(new URL('../../../../node_modules/.cache/simulators', import.meta.url));
 
 type KnobFile = Partial<Knobs> & {
   faults?: Partial<Fault>[];
@@ -49,6 +52,7 @@ const QUICK: KnobFile = {
 export class Workbench {
   readonly folder = realpathSync(mkdtempSync(join(tmpdir(), 'vmrun-')));
   readonly home = join(this.folder, 'home');
+  readonly clock = new TestClock(join(this.home, 'simulator'));
   private readonly children = new Set<ChildProcess>();
 
   constructor(knobs: KnobFile = {}) {
@@ -56,11 +60,12 @@ export class Workbench {
     this.set(knobs);
   }
 
-  /** Replaces the knobs. */
+  /** Replaces the knobs. Their delays are those of the machine unless the test holds the clock. */
   set(knobs: KnobFile): void {
     const folder = join(this.home, 'simulator');
     mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, 'knobs.json'), JSON.stringify({ ...QUICK, ...knobs }));
+    const all = { ...QUICK, ...knobs };
+    writeFileSync(join(folder, 'knobs.json'), JSON.stringify(this.clock.isHeld ? all : scaled(all)));
   }
 
   vmrun(...args: string[]): Promise<Reply> {
@@ -95,6 +100,8 @@ export class Workbench {
   start(program: string, args: string[], env: Record<string, string> = {}): ChildProcess {
     const path = [dirname(process.execPath), process.env['PATH'] ?? ''].join(delimiter);
     const environment: NodeJS.ProcessEnv = { ...process.env, PATH: path, VMRUN_SIMULATOR_HOME: this.home, ...env };
+    // Most of what a call takes is the start of its process.
+    environment['NODE_COMPILE_CACHE'] = COMPILED;
     for (const name of ['NODE_OPTIONS', 'VMRUN_SIMULATOR_KNOBS', 'DISPLAY', 'WAYLAND_DISPLAY']) {
       if (!(name in env)) delete environment[name];
     }
@@ -151,13 +158,14 @@ export class Workbench {
 
   /** Waits for a condition; throws when it does not come true. */
   async until(condition: () => boolean, what = condition.toString()): Promise<void> {
-    if (!(await waitUntilGone(() => !condition(), 20_000))) throw new Error(`never: ${what}`);
+    if (!(await waitUntilGone(() => !condition(), 60_000))) throw new Error(`never: ${what}`);
   }
 
   async close(): Promise<void> {
     const pids = [...this.children].flatMap((child) => child.pid ?? []);
-    for (const pid of new Set([...pids, ...lockHolders(this.folder), ...this.runningPids()])) await kill(pid);
-    rmSync(this.folder, { recursive: true, force: true });
+    const others = [...lockHolders(this.folder), ...this.runningPids(), ...processesOn(this.folder)];
+    for (const pid of new Set([...pids, ...others])) await kill(pid);
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 
   private runningPids(): number[] {
@@ -196,6 +204,21 @@ function lockHolders(folder: string): number[] {
     .filter((entry) => entry.isFile() && entry.parentPath.endsWith('.lck'))
     .map((entry) => Number(/ (\d+)-\d+\(/.exec(readFileSync(join(entry.parentPath, entry.name), 'utf8'))?.[1] ?? 0))
     .filter((pid) => pid > 0 && isOurs(pid));
+}
+
+/** Processes that name a file of the installation: those that work for a call which was killed, too. */
+function processesOn(folder: string): number[] {
+  if (process.platform !== 'linux') return [];
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
+  return pids.filter((pid) => commandLineOf(pid).includes(folder)).map(Number);
+}
+
+function commandLineOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 /** A pid in a file may long be another program's. */

@@ -71,7 +71,7 @@ const asksGuest: readonly VmAction[] = ['stop', 'restart'];
 export function describeStates(suite: Suite): void {
   suite.area('states', () => {
     let current: NativeId | undefined;
-    let copies: string[] = [];
+    const copies: string[] = [];
     const vm = async () => (current ??= await suite.make({ name: suite.name('stateful') }));
     const removeAll = async () => {
       for (const name of copies.splice(0))

@@ -1,0 +1,181 @@
+import { once } from 'node:events';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { initialCreditBytes } from '@polyvirt/bus';
+import { eventually } from '@polyvirt/bus/testing';
+import { ConsoleTicket, type CreatedToken, type Host, type Problem } from '@polyvirt/contracts';
+import { WebSocket } from 'ws';
+import type { FakeAgent } from '../testing/fake-agent.ts';
+import type { SignedUp } from '../testing/test-gateway.ts';
+import { TestHouse } from '../testing/test-house.ts';
+
+describe('the console of a VM', () => {
+  let house: TestHouse;
+  let agent: FakeAgent;
+  let address: string;
+  let count = 0;
+  let nativeId: string;
+  let id: string;
+
+  beforeAll(async () => {
+    house = await TestHouse.start();
+    agent = await house.startAgent();
+    await eventually(async () => expect((await house.call<Host>('GET', '/hosts/kvm-a')).body.state).toBe('ready'));
+    await house.gateway.app.listen(0, '127.0.0.1');
+    address = (await house.gateway.app.getUrl()).replace('http', 'ws');
+  }, 30_000);
+  afterAll(() => house.stop(), 30_000);
+
+  beforeEach(async () => {
+    nativeId = `vm-${(count += 1)}`;
+    id = `kvm-a~${nativeId}`;
+    await agent.show(nativeId, { state: 'running' });
+    await eventually(async () => expect((await house.call('GET', `/vms/${id}`)).status).toBe(200));
+  });
+
+  const ticket = async () => {
+    const { status, body } = await house.call<ConsoleTicket>('POST', `/vms/${id}/console`);
+    expect(status).toBe(201);
+    return ConsoleTicket.parse(body);
+  };
+  /** A viewer, and the agent's side of its session. */
+  const open = async () => {
+    const known = agent.consoles.get(nativeId);
+    const viewer = new WebSocket(address + (await ticket()).url, { protocol: 'binary' });
+    await once(viewer, 'open');
+    const session = await eventually(() => {
+      const latest = agent.consoles.get(nativeId);
+      expect(latest).toBeDefined();
+      expect(latest).not.toBe(known);
+      return latest!;
+    });
+    return { viewer, session };
+  };
+  const leave = async (viewer: WebSocket) => {
+    viewer.close();
+    await once(viewer, 'close');
+  };
+  const refusal = async (url: string) => {
+    const socket = new WebSocket(address + url);
+    const [, response] = (await once(socket, 'unexpected-response')) as [
+      unknown,
+      NodeJS.ReadableStream & { statusCode: number },
+    ];
+    let text = '';
+    for await (const chunk of response) text += String(chunk);
+    return { status: response.statusCode, code: (JSON.parse(text) as Problem).code };
+  };
+
+  it('carries bytes both ways', async () => {
+    const { viewer, session } = await open();
+    const greeted = once(viewer, 'message');
+    session.say(Buffer.from('RFB 003.008\n'));
+    const [greeting] = (await greeted) as [Buffer];
+    expect(greeting.toString()).toBe('RFB 003.008\n');
+    viewer.send(Buffer.from('RFB 003.008\n'));
+    await eventually(() => expect(Buffer.concat(session.heard).toString()).toBe('RFB 003.008\n'));
+    viewer.close();
+    await eventually(() => expect(session.ended).toBe('The viewer has left.'));
+  });
+
+  it('goes no faster than the slower side', async () => {
+    const { viewer, session } = await open();
+    // The agent gives no credit yet, so no more than the first allowance may reach it.
+    session.givesCredit = false;
+    const chunk = Buffer.alloc(64 * 1_024, 1);
+    for (let n = 0; n < 32; n++) viewer.send(chunk);
+    await eventually(() => expect(session.heardBytes).toBe(initialCreditBytes));
+    session.giveCredit();
+    await eventually(() => expect(session.heardBytes).toBe(32 * chunk.length));
+    // The other way, each side of the socket gives credit for what it has passed on.
+    for (let n = 0; n < 8; n++) session.say(chunk);
+    await eventually(() => expect(session.credit).toBe(8 * chunk.length));
+    await leave(viewer);
+  });
+
+  it('opens once for a ticket, and never for one that is made up', async () => {
+    const { url } = await ticket();
+    const viewer = new WebSocket(address + url);
+    await once(viewer, 'open');
+    expect(await refusal(url)).toEqual({ status: 404, code: 'console-not-found' });
+    expect(await refusal('/api/v1/console?ticket=made-up')).toEqual({ status: 404, code: 'console-not-found' });
+    expect(await refusal('/api/v1/console')).toEqual({ status: 404, code: 'console-not-found' });
+    await leave(viewer);
+  });
+
+  it('closes with a reason when the VM is powered off, and does not open then', async () => {
+    const { viewer, session } = await open();
+    const late = await ticket();
+    const closed = once(viewer, 'close');
+    await agent.show(nativeId, { state: 'stopped' });
+    const [code, reason] = (await closed) as [number, Buffer];
+    expect([code, reason.toString()]).toEqual([1000, 'The VM is stopped.']);
+    // The agent is told on another way than the viewer.
+    await eventually(() => expect(session.ended).toBe('The VM is stopped.'));
+    expect(await refusal(late.url)).toEqual({ status: 409, code: 'wrong-state' });
+    const refused = await house.call<Problem>('POST', `/vms/${id}/console`);
+    expect(refused.body.code).toBe('wrong-state');
+  });
+
+  it('closes when the agent ends it', async () => {
+    const { viewer, session } = await open();
+    const closed = once(viewer, 'close');
+    session.end('The console was closed by the hypervisor.');
+    const [code, reason] = (await closed) as [number, Buffer];
+    expect([code, reason.toString()]).toEqual([1011, 'The console was closed by the hypervisor.']);
+  });
+
+  describe('that somebody else than the admin looks at', () => {
+    interface Owner extends SignedUp {
+      /** What they show: a token of their session, or an API token. */
+      readonly credential: string;
+      readonly tokenId?: string;
+    }
+
+    const admin = (method: string, path: string, body?: unknown) => house.call(method, path, body);
+    const signIn = async (by: 'session' | 'API token'): Promise<Owner> => {
+      const user = await house.gateway.signUp('operator');
+      if (by === 'session') return { ...user, credential: user.token };
+      const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
+      const made = await house.gateway.call<CreatedToken>('POST', '/api/v1/tokens', {
+        token: user.token,
+        body: { name: 'ci', scopes: ['vm:read', 'vm:console'], expiresAt },
+      });
+      return { ...user, credential: made.body.secret, tokenId: made.body.id };
+    };
+    const ticketOf = async ({ credential }: Owner) => {
+      const asked = { token: credential };
+      const { body } = await house.gateway.call<ConsoleTicket>('POST', `/api/v1/vms/${id}/console`, asked);
+      return ConsoleTicket.parse(body).url;
+    };
+
+    it.each([
+      ['session', 'is disabled', ({ id }: Owner) => admin('PATCH', `/users/${id}`, { disabled: true })],
+      ['session', 'is deleted', ({ id }: Owner) => admin('DELETE', `/users/${id}`)],
+      ['session', 'loses the permission', ({ id }: Owner) => admin('PATCH', `/users/${id}`, { role: 'viewer' })],
+      [
+        'session',
+        'logs out',
+        ({ credential, refreshToken }: Owner) =>
+          house.gateway.call('POST', '/api/v1/auth/logout', { token: credential, body: { refreshToken } }),
+      ],
+      ['API token', 'is disabled', ({ id }: Owner) => admin('PATCH', `/users/${id}`, { disabled: true })],
+      ['API token', 'loses the permission', ({ id }: Owner) => admin('PATCH', `/users/${id}`, { role: 'viewer' })],
+      ['API token', 'loses the token', ({ tokenId }: Owner) => admin('DELETE', `/tokens/${tokenId}`)],
+    ] as const)('ends, as do their tickets, when the owner of the %s %s', async (by, _what, withdraw) => {
+      const owner = await signIn(by);
+      const unused = await ticketOf(owner);
+      const theirs = new WebSocket(address + (await ticketOf(owner)));
+      await once(theirs, 'open');
+      const adminsOwn = await open();
+      const closed = once(theirs, 'close');
+      expect((await withdraw(owner)).status).toBeLessThan(300);
+      const [code, reason] = (await closed) as [number, Buffer];
+      expect(code).toBe(1008);
+      expect(reason.toString()).toMatch(/^Access has ended\. (?:The session|The API token|This needs the permission)/);
+      const { status } = await refusal(unused);
+      expect([401, 403]).toContain(status);
+      expect(adminsOwn.viewer.readyState).toBe(WebSocket.OPEN);
+      await leave(adminsOwn.viewer);
+    });
+  });
+});

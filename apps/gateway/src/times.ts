@@ -1,0 +1,21 @@
+/** How often the gateway looks for what nobody tells it. Only tests give others than these. */
+export interface GatewayTimes {
+  /** How long another gateway may go on trusting a credential that was revoked here. */
+  readonly identityPollMs: number;
+  readonly operationSweepMs: number;
+  readonly batchLookMs: number;
+  /** Clients of the event stream are looked after at each tick. */
+  readonly streamTickMs: number;
+  /** What silence of hosts is measured by: milliseconds that never go back. */
+  readonly now: () => number;
+}
+
+export const TIMES = Symbol('TIMES');
+
+export const productionTimes: GatewayTimes = {
+  identityPollMs: 1_000,
+  operationSweepMs: 2_000,
+  batchLookMs: 2_000,
+  streamTickMs: 1_000,
+  now: () => performance.now(),
+};

@@ -1,0 +1,26 @@
+import type { Domain } from '@polyvirt/node-libvirt';
+import { buildXml } from '../xml.ts';
+import { readDomain } from './domain-reader.ts';
+import { METADATA_PREFIX, METADATA_URI } from './domain-xml.ts';
+
+/** What we keep in the metadata of a domain, also of one that another tool made. */
+export interface OwnMetadata {
+  readonly pendingName: string | undefined;
+  readonly crashSettled: boolean;
+}
+
+/** Changes a part of it; a domain of which we have nothing to keep has no metadata of ours. */
+export async function changeOwnMetadata(domain: Domain, change: Partial<OwnMetadata>): Promise<void> {
+  const before = readDomain(await domain.xml());
+  const { createdAt, pendingName, crashSettled, bases } = { ...before, ...change };
+  if (pendingName === before.pendingName && crashSettled === before.crashSettled) return;
+  const kept = {
+    ...(createdAt === undefined ? {} : { created: createdAt }),
+    ...(pendingName === undefined ? {} : { pendingName }),
+    ...(crashSettled ? { crashSettled: 'yes' } : {}),
+    ...(bases.length === 0 ? {} : { base: [...bases] }),
+  };
+  const element = Object.keys(kept).length === 0 ? null : buildXml({ vm: kept });
+  const [live, config] = await Promise.all([domain.isActive(), domain.isPersistent()]);
+  await domain.setMetadataElement(METADATA_URI, METADATA_PREFIX, element, { live, config });
+}

@@ -1,0 +1,147 @@
+import { ProblemError, requireFits, type ReconfigureVm } from '@polyvirt/contracts';
+import { derivedMac, gibOf, type OperationContext } from '@polyvirt/hypervisor';
+import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
+import { isDisk, type DomainDefinition } from '../domain/domain-reader.ts';
+import type { Machines } from '../domain/machines.ts';
+import type { HostLimits } from '../host-limits.ts';
+import type { Networks } from '../networks.ts';
+import { DiskGrowth } from '../storage/disk-growth.ts';
+import { GIB, orUndefined, type StoragePool } from '../storage/storage-pool.ts';
+import { refuseTransient } from '../transient.ts';
+
+/** An interface as it is going to be. */
+export interface NewNic {
+  readonly network: string;
+  readonly mac: string;
+  readonly address: string;
+}
+
+/** The interfaces to add; one without a MAC address gets that of the operation. */
+export const newNics = ({ addNics = [] }: ReconfigureVm, { operationId }: OperationContext): NewNic[] =>
+  addNics.map(({ network, mac, address }, index) => ({ network, address, mac: mac ?? derivedMac(operationId, index) }));
+
+/** Everything that can be found out before anything is changed. */
+export class ReconfigureCheck {
+  readonly #libvirt: Libvirt;
+  readonly #machines: Machines;
+  readonly #networks: Networks;
+  readonly #limits: HostLimits;
+  readonly #growth: DiskGrowth;
+
+  constructor(parts: {
+    libvirt: Libvirt;
+    machines: Machines;
+    networks: Networks;
+    limits: HostLimits;
+    storage: StoragePool;
+  }) {
+    this.#libvirt = parts.libvirt;
+    this.#machines = parts.machines;
+    this.#networks = parts.networks;
+    this.#limits = parts.limits;
+    this.#growth = new DiskGrowth(parts.storage);
+  }
+
+  /** Throws what would make one of the changes fail. */
+  async run(domain: Domain, input: ReconfigureVm, context: OperationContext): Promise<void> {
+    await refuseTransient(domain, 'change');
+    const definition = await this.#machines.definition(domain);
+    if (input.name !== undefined) await this.#checkName(domain, input.name);
+    await this.#checkCpus(definition, input.cpus);
+    await this.#checkMemory(definition, input.memoryMiB);
+    await this.#checkDisks(domain, definition, input.disks ?? []);
+    this.#checkRemoval(definition, input.removeNics ?? []);
+    await this.#checkAdding(domain, definition, input, context);
+  }
+
+  async #checkName(domain: Domain, name: string): Promise<void> {
+    const namesake = await orUndefined(this.#libvirt.domains.getByName(name));
+    if (namesake && namesake.uuid !== domain.uuid)
+      throw new ProblemError('name-taken', `A VM called "${name}" is already on this host: ${namesake.uuid}.`);
+  }
+
+  async #checkCpus({ machine, cpus: now, maximumCpus, topology }: DomainDefinition, cpus?: number): Promise<void> {
+    if (cpus === undefined || cpus === now) return;
+    if (cpus > now) requireFits({ cpus }, { limits: await this.#limits.of(machine), capacity: {} });
+    if (cpus <= maximumCpus || !topology) return;
+    const { sockets, dies, cores, threads } = topology;
+    const parts = [
+      counted(sockets, 'socket'),
+      counted(dies, 'die'),
+      counted(cores, 'core'),
+      counted(threads, 'thread'),
+    ];
+    const detail = `The VM has room for ${maximumCpus} CPUs: its topology is ${parts.join(' × ')}. For more, change the topology with virsh edit.`;
+    throw new ProblemError('invalid-input', detail, { errors: [{ pointer: '/cpus', detail }] });
+  }
+
+  async #checkMemory(definition: DomainDefinition, memoryMiB?: number): Promise<void> {
+    const { machine, memoryMiB: now, maximumMemoryMiB, numaCellsMiB, name } = definition;
+    if (memoryMiB === undefined || (memoryMiB === now && memoryMiB === maximumMemoryMiB)) return;
+    if (numaCellsMiB.length > 0)
+      throw new ProblemError(
+        'host-rejected',
+        `The memory of "${name}" is divided among ${numaCellsMiB.length} NUMA cells (${numaCellsMiB.join(' + ')} MiB), and libvirt cannot change the sum. Change the cells with virsh edit; the VM takes them over at its next start.`,
+      );
+    if (memoryMiB > maximumMemoryMiB)
+      requireFits({ memoryMiB }, { limits: await this.#limits.of(machine), capacity: {} });
+  }
+
+  async #checkDisks(
+    domain: Domain,
+    definition: DomainDefinition,
+    growths: NonNullable<ReconfigureVm['disks']>,
+  ): Promise<void> {
+    const disks = definition.disks.filter(isDisk);
+    for (const [index, { device, sizeGiB }] of growths.entries()) {
+      const disk = disks.find((candidate) => candidate.device === device);
+      if (!disk)
+        throw new ProblemError(
+          'device-not-found',
+          `There is no disk ${device}. ${disks.length > 0 ? `There is: ${disks.map((one) => one.device).join(', ')}.` : 'There is none.'}`,
+          { errors: [{ pointer: `/disks/${index}/device`, detail: 'Not there.' }] },
+        );
+      const bytes = await this.#growth.bytesOf(domain, disk);
+      if (bytes !== undefined && sizeGiB * GIB < bytes)
+        throw new ProblemError('invalid-input', `The disk ${device} has ${gibOf(bytes)} GiB, and a disk only grows.`, {
+          errors: [{ pointer: `/disks/${index}/sizeGiB`, detail: `At least ${Math.ceil(bytes / GIB)}.` }],
+        });
+      if (bytes === undefined || sizeGiB * GIB > bytes) await this.#growth.requireGrowable(domain, disk);
+    }
+  }
+
+  #checkRemoval({ nics }: DomainDefinition, macs: readonly string[]): void {
+    for (const [index, mac] of macs.entries()) {
+      const pointer = `/removeNics/${index}`;
+      const found = nics.filter((nic) => nic.mac === mac).length;
+      if (found === 0)
+        throw new ProblemError('device-not-found', `There is no interface with the MAC address ${mac}.`, {
+          errors: [{ pointer, detail: 'Not there.' }],
+        });
+      if (found > 1)
+        throw new ProblemError(
+          'invalid-input',
+          `${found} interfaces have the MAC address ${mac}, so that it does not say which one is meant. Give them different addresses with virsh edit.`,
+          { errors: [{ pointer, detail: `${found} interfaces have it.` }] },
+        );
+    }
+  }
+
+  async #checkAdding(
+    domain: Domain,
+    { name, nics }: DomainDefinition,
+    input: ReconfigureVm,
+    context: OperationContext,
+  ): Promise<void> {
+    const removed = new Set(input.removeNics);
+    const keeps = nics
+      .filter(({ mac }) => !removed.has(mac))
+      .map(({ mac, network }) => ({ mac, network, addresses: [] }));
+    await this.#networks.check(newNics(input, context), '/addNics', {
+      nativeId: domain.uuid,
+      keeps: { name, nics: keeps },
+    });
+  }
+}
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;

@@ -1,0 +1,131 @@
+import type { DeleteVm } from '@polyvirt/contracts';
+import type { Domain } from '@polyvirt/node-libvirt';
+import { readDomain } from '../domain/domain-reader.ts';
+import type { DiskSource } from '../domain/disk-source.ts';
+import { backingChain } from '../storage/backing-chain.ts';
+import { describeSource, domainReferences, snapshotOwnFiles } from '../storage/file-references.ts';
+import { orUndefined, type StoragePool } from '../storage/storage-pool.ts';
+import { child, parseXml, text, type Xml } from '../xml.ts';
+import { isDerivedName, seedVolumeName } from './derived-ids.ts';
+import type { StateFiles } from './state-files.ts';
+
+/** What a machine leaves behind; written into the journal before the machine is gone. */
+export interface Remains {
+  /** Each file that may go, with those below it that may go along, from top to bottom. */
+  readonly chains: readonly { readonly what: string; readonly links: readonly string[] }[];
+  readonly nvram: string | null;
+  readonly nics: readonly { readonly network: string; readonly mac: string }[];
+  readonly notes: readonly string[];
+}
+
+interface Top {
+  readonly what: string;
+  readonly source: DiskSource;
+  readonly format: string | undefined;
+}
+
+/** Finds what belongs to a machine alone, as far as its own definition and its snapshots tell. */
+export class RemainsReader {
+  readonly #storage: StoragePool;
+  readonly #stateFiles: StateFiles;
+
+  constructor(storage: StoragePool, stateFiles: StateFiles) {
+    this.#storage = storage;
+    this.#stateFiles = stateFiles;
+  }
+
+  async read(domain: Domain, fate: DeleteVm['disks']): Promise<Remains> {
+    const xml = await domain.xml({ inactive: true });
+    const { disks, nics, bases } = readDomain(xml);
+    const snapshots = await this.#snapshots(domain);
+    const notes: string[] = [];
+    const tops: Top[] = [];
+    for (const { device, source, kind, format } of disks) {
+      if (!source) continue;
+      const path = source.kind === 'dir' ? undefined : await this.#storage.pathOf(source);
+      if (kind !== 'disk' && kind !== 'lun' && !path?.endsWith(seedVolumeName(domain.uuid))) continue;
+      if (path === undefined)
+        notes.push(`Kept ${device} (${describeSource(source)}): it is not a disk file of this host.`);
+      else if (fate === 'keep' && kind !== 'cdrom' && kind !== 'floppy')
+        notes.push(`Kept ${device} (${path}), as asked.`);
+      else tops.push({ what: device, source, format });
+    }
+    for (const { name, snapshot } of snapshots)
+      for (const { source, format } of snapshotOwnFiles(snapshot)) {
+        const what = `a file of the snapshot "${name}"`;
+        if (fate === 'delete') tops.push({ what, source, format });
+        else notes.push(`Kept ${what} (${describeSource(source)}), as asked.`);
+      }
+
+    // What is below a disk is the machine's own if it was its disk before, or came to be by a linked clone.
+    const before = snapshots.flatMap(({ snapshot }) => domainReferences(child(snapshot, 'domain')));
+    const own = await this.#identities([
+      ...before.flatMap(({ source, writes }) => (writes ? [source] : [])),
+      ...bases.map((path): DiskSource => ({ kind: 'file', path })),
+    ]);
+    const seen = new Set<string>();
+    const chains = [];
+    for (const top of tops) chains.push(await this.#chain(top, own, seen, notes));
+    for (const { name, snapshot } of snapshots)
+      for (const { source, writes } of domainReferences(child(snapshot, 'domain'))) {
+        const path = writes ? await this.#storage.pathOf(source) : undefined;
+        if (path === undefined || path === (await this.#stateFiles.nvramOf(xml))) continue;
+        if (fate === 'delete' && !seen.has(await this.#storage.files.identity(path)))
+          notes.push(`Kept ${path}: it was a disk when the snapshot "${name}" was taken, and is none now.`);
+      }
+    return {
+      chains,
+      nvram: (await this.#stateFiles.nvramOf(xml)) ?? null,
+      nics: [...nics],
+      notes: [...new Set(notes)],
+    };
+  }
+
+  async #chain(
+    { what, source, format }: Top,
+    own: ReadonlySet<string>,
+    seen: Set<string>,
+    notes: string[],
+  ): Promise<{ what: string; links: string[] }> {
+    const links: string[] = [];
+    const top = (await this.#storage.pathOf(source))!;
+    for await (const { path } of backingChain(this.#storage, { path: top, format })) {
+      const identity = await this.#storage.files.identity(path);
+      if (seen.has(identity)) break;
+      const volume = await this.#storage.at(path);
+      // An image is shared by all that are made from it, and nobody expects it to go.
+      if (volume && this.#storage.isImage(volume)) break;
+      const described = path === top ? what : `the base of ${what}`;
+      if (path !== top && !own.has(identity) && !(volume && isDerivedName(volume.name))) {
+        notes.push(`Kept ${described} (${path}): it was there before the VM.`);
+        break;
+      }
+      seen.add(identity);
+      if (!volume || (await this.#storage.files.isLink(await volume.path()))) {
+        const isThere = await this.#storage.files.mayExist(path);
+        if (isThere) notes.push(`Kept ${described} (${path}): it is in no storage pool of libvirt. Remove it by hand.`);
+        break;
+      }
+      links.push(path);
+    }
+    return { what, links };
+  }
+
+  async #snapshots(domain: Domain): Promise<{ name: string; snapshot: Xml | undefined }[]> {
+    const snapshots = await domain.snapshots();
+    const documents = await Promise.all(snapshots.map((snapshot) => orUndefined(snapshot.xml())));
+    return documents.flatMap((xml) => {
+      const snapshot = xml === undefined ? undefined : child(parseXml(xml), 'domainsnapshot');
+      return snapshot ? [{ name: text(snapshot, 'name') ?? '', snapshot }] : [];
+    });
+  }
+
+  async #identities(sources: readonly DiskSource[]): Promise<Set<string>> {
+    const identities = new Set<string>();
+    for (const source of sources) {
+      const path = await this.#storage.pathOf(source);
+      if (path !== undefined) identities.add(await this.#storage.files.identity(path));
+    }
+    return identities;
+  }
+}

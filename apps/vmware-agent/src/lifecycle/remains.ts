@@ -1,0 +1,178 @@
+import { readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { DeleteVm } from '@polyvirt/contracts';
+import { disksUsedBy, DiskUsers, filesUsedBy, isLayer, namedBy, type Known } from '../disks/disk-users.ts';
+import { FileSet } from '../disks/file-identity.ts';
+import { stateFilesOf } from '../disks/state-files.ts';
+import { chainOf, partsOf, readVmdk, realPath } from '../disks/vmdk.ts';
+import { findMachine, type Machine } from '../inventory/identity.ts';
+import { folderOf, stemOf } from '../inventory/machines.ts';
+import { pendingFileOf } from '../inventory/pending-changes.ts';
+import type { Platform } from '../vmrun/installation.ts';
+import { orMissing } from '../vmx/dictionary-file.ts';
+import { ownKeys } from '../vmx/hardware-writer.ts';
+import { isKeptFor, neededBy } from './kept-disks.ts';
+
+/** Files of VMware that belong to the one machine of a folder, whatever their name. */
+const vmwareFile = /\.(vmx|vmxf|vmsd|vmsn|vmss|vmem|nvram|scoreboard|vmtm|vmpl)$|^vmware(-\d+)?\.log$|\.lck$/i;
+
+/** What a machine leaves behind; written into the journal before the machine is gone. */
+export interface Remains {
+  readonly vmx: string;
+  /** Files to delete, the .vmx file last; the disks that stay are none of them. */
+  readonly files: readonly string[];
+  /** Whether vmrun may delete it, as nothing of it has to stay. */
+  readonly isWhole: boolean;
+  /** What disks of this one stay for: .vmx files of machines, and disks that were kept. */
+  readonly heirs: readonly string[];
+  /** Disks that stay because it was asked for. */
+  readonly kept: readonly string[];
+  /** .vmx file of the machine that it is a linked clone of. */
+  readonly cloneOf: string | null;
+  /** Folders of machines that were deleted before, with disks that this one stands on. */
+  readonly keptBelow: readonly string[];
+  /** Files of disks in these folders that nobody needs when this one is gone. */
+  readonly abandoned: readonly string[];
+  /** The source of a linked clone, and the snapshot that was made for it. */
+  readonly base: { readonly vmx: string; readonly snapshot: string } | null;
+  readonly notes: readonly string[];
+}
+
+/** Finds out what of a machine goes with it, what stays, and for whom. */
+export async function remainsOf(machine: Machine, machines: Known, fate: DeleteVm['disks']): Promise<Remains> {
+  const { vmx } = machine;
+  const folder = folderOf(machine);
+  const users = await DiskUsers.read(machines, machine);
+  const used = await disksUsedBy(machine, machines);
+  const own = [...used].filter((path) => dirname(path) === folder);
+  const notes: string[] = [];
+  const doomed: string[] = [];
+  const kept: string[] = [];
+  const heirs = new Set<string>();
+  for (const path of own) {
+    const others = (await Promise.all((await partsOf(path)).map((part) => users.of(part)))).flat();
+    for (const other of others) heirs.add(other.path);
+    const names = [...new Set(others.map(({ name }) => `"${name}"`))];
+    if (names.length > 0) notes.push(`Kept ${path}: it is in use by ${names.join(', ')}.`);
+    else if (fate === 'keep') kept.push(path);
+    else doomed.push(path);
+  }
+  for (const path of kept) notes.push(`Kept ${path}, as asked.`);
+  for (const { device, path } of await machines.diskFiles(machine))
+    if (dirname(await realPath(path)) !== folder)
+      notes.push(`Kept ${device} (${path}): it lies outside the folder of the VM.`);
+  const { orphans, strays } = await strangersIn(folder, used, users, machines.platform);
+  if (fate === 'delete') doomed.push(...orphans);
+  for (const path of fate === 'delete' ? strays : [...orphans, ...strays])
+    notes.push(`Left ${path}: no VM uses it. Delete it if nobody needs it.`);
+  const state = await ownState(machine, machines, users);
+  for (const path of state.shared) notes.push(`Kept ${path}: another VM of its folder uses it.`);
+  const isElsewhere = (await namedBy(machine, machines)).some((path) => dirname(path) !== folder);
+  const configuration = await machines.configuration(machine);
+  const [baseVmx, baseSnapshot] = [configuration.get(ownKeys.baseVmx), configuration.get(ownKeys.baseSnapshot)];
+  const keptBelow = await keptFolders(used, folder);
+  return {
+    vmx,
+    files: [...(await filesOfDisks(doomed)), ...state.own, pendingFileOf(vmx), vmx],
+    isWhole: own.every((path) => doomed.includes(path)) && !isElsewhere && state.shared.length === 0,
+    heirs: [...heirs],
+    kept,
+    cloneOf: (await machines.snapshots(machine)).cloneOf ?? null,
+    abandoned: kept.length > 0 ? [] : await abandonedBy(machine, machines, keptBelow, users),
+    keptBelow,
+    // What was kept stands on it.
+    base: baseVmx === undefined || baseSnapshot === undefined || kept.length > 0 ? null : { vmx: baseVmx, snapshot: baseSnapshot },
+    notes,
+  };
+}
+
+/** Disks of the folder that this machine does not use: layers over its own that a call left behind, and others. */
+async function strangersIn(folder: string, used: FileSet, users: DiskUsers, platform: Platform) {
+  const orphans: string[] = [];
+  const strays: string[] = [];
+  const parts = await FileSet.of(platform, (await Promise.all([...used].map((path) => partsOf(path)))).flat());
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    if (!/\.vmdk$/i.test(name) || (await parts.has(path)) || (await users.of(path)).length > 0) continue;
+    const disk = await readVmdk(path).catch(() => undefined);
+    // A part of a disk that is told, or damaged, is no disk by itself.
+    if (!disk) continue;
+    const isOverOwn = disk.parent !== undefined && (await used.has(disk.parent));
+    (isLayer(name) && isOverOwn ? orphans : strays).push(path);
+  }
+  return { orphans, strays };
+}
+
+/** Files beside the disks: those that go with the machine, and those that another one needs. */
+async function ownState(machine: Machine, machines: Known, users: DiskUsers) {
+  const folder = folderOf(machine);
+  const names = await readdir(folder);
+  const stems = names.filter((name) => /\.vmx$/i.test(name)).map((name) => stemOf(name).toLowerCase());
+  const stem = stemOf(machine.vmx).toLowerCase();
+  const belongsTo = (one: string, lower: string) => lower.startsWith(`${one}.`) || lower.startsWith(`${one}-`);
+  // `web-1.nvram` is that of `web-1.vmx`, if there is one, and not of `web.vmx`.
+  const ownerOf = (lower: string) =>
+    stems.filter((one) => belongsTo(one, lower)).sort((one, other) => other.length - one.length)[0];
+  const isOwn = (name: string) => stems.length === 1 || ownerOf(name.toLowerCase()) === stem;
+  const beside = names
+    .filter((name) => vmwareFile.test(name) && isOwn(name) && join(folder, name) !== machine.vmx)
+    .map((name) => join(folder, name));
+  const { platform } = machines;
+  const own: string[] = [];
+  const shared: string[] = [];
+  for (const path of await FileSet.of(platform, [...beside, ...(await stateFilesOf(machine, machines))]))
+    ((await users.of(path)).length > 0 ? shared : own).push(path);
+  return { own, shared };
+}
+
+/** Files in folders that were kept which nobody needs any more: neither a machine that is known, nor one that was noted. */
+async function abandonedBy(
+  machine: Machine,
+  machines: Known,
+  places: readonly string[],
+  users: DiskUsers,
+): Promise<string[]> {
+  const files: string[] = [];
+  for (const place of places) {
+    const needed = await neededIn(place, machine, machines);
+    if (!needed) continue;
+    for (const name of (await orMissing(readdir(place))) ?? []) {
+      const path = join(place, name);
+      if (!/\.vmdk$/i.test(name) || (await needed.has(path)) || (await users.of(path)).length > 0) continue;
+      files.push(path);
+    }
+  }
+  return files;
+}
+
+/** What those need for whom a folder was kept, without one machine; undefined when that cannot be found out. */
+async function neededIn(place: string, except: Machine, machines: Known): Promise<FileSet | undefined> {
+  const paths: string[] = [];
+  for (const user of await neededBy(place)) {
+    if (user === except.vmx) continue;
+    try {
+      const other = /\.vmx$/i.test(user) ? await findMachine(user, machines.platform) : undefined;
+      const disks = other ? [...(await filesUsedBy(other, machines))] : await chainOf(user);
+      paths.push(...disks, ...(await Promise.all(disks.map((path) => partsOf(path)))).flat());
+    } catch {
+      return undefined;
+    }
+  }
+  return FileSet.of(machines.platform, paths);
+}
+
+/** Folders below with disks of machines that were deleted. */
+async function keptFolders(used: FileSet, own: string): Promise<string[]> {
+  const places = new Set([...used].map((path) => dirname(path)));
+  const kept: string[] = [];
+  for (const place of places) if (place !== own && (await isKeptFor(place))) kept.push(place);
+  return kept;
+}
+
+/** Of disks, without parts that lie elsewhere. */
+async function filesOfDisks(disks: readonly string[]): Promise<string[]> {
+  const parts = await Promise.all(
+    disks.map(async (path) => (await partsOf(path)).filter((file) => dirname(file) === dirname(path))),
+  );
+  return parts.flat();
+}

@@ -1,0 +1,34 @@
+import type { Timer } from '../vmrun/timer.ts';
+
+interface Waiting {
+  readonly purpose: string;
+  work(): void;
+}
+
+/** Deadlines that fall when a test says so, and never by themselves. */
+export class TestTimer implements Timer {
+  readonly #waiting = new Set<Waiting>();
+  readonly #over: RegExp[] = [];
+
+  after(_ms: number, purpose: string, work: () => void): () => void {
+    const waiting = { purpose, work };
+    this.#waiting.add(waiting);
+    if (this.#over.some((pattern) => pattern.test(purpose))) setImmediate(() => this.#fall(waiting));
+    return () => this.#waiting.delete(waiting);
+  }
+
+  /** The time of those that wait for this is over. */
+  fall(purpose: string): void {
+    for (const one of this.#waiting) if (one.purpose === purpose) this.#fall(one);
+  }
+
+  /** So it is of those that will wait for something like this. */
+  fallFromNowOn(purpose: RegExp): void {
+    this.#over.push(purpose);
+    for (const one of this.#waiting) if (purpose.test(one.purpose)) this.#fall(one);
+  }
+
+  #fall(waiting: Waiting): void {
+    if (this.#waiting.delete(waiting)) waiting.work();
+  }
+}

@@ -1,0 +1,3 @@
+import { tellOfKills } from './kill/steps.ts';
+
+tellOfKills('agent-kvm-a');

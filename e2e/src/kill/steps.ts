@@ -1,0 +1,166 @@
+import { randomInt } from 'node:crypto';
+import { afterAll, expect } from '@jest/globals';
+import type { Client, Operation } from '@polyvirt/api-client';
+import { createVm, deleteVm, power, readVm } from '../requests.ts';
+import type { Stack } from '../stack/stack.ts';
+import { storiesOn } from '../stack/story.ts';
+import { JournalTap } from './journal-tap.ts';
+import { killAt, type Point, type Task } from './killer.ts';
+import { Ledger } from './ledger.ts';
+
+const host = 'kvm-a';
+const verbs = ['create', 'clone', 'linked clone', 'snapshot', 'delete'] as const;
+type Verb = (typeof verbs)[number];
+
+/** The services that are killed, each in a file of its own, which run side by side. */
+const targets = ['agent-kvm-a', 'nats-server', 'gateway', 'organizer'] as const;
+type Target = (typeof targets)[number];
+
+const blank = { host, memoryMiB: 32, disks: [{ sizeGiB: 1 }] };
+/** With everything that a create has a step for; too small for its guest, whose boot would take the time of the services. */
+const full = (address: string) => ({
+  host,
+  memoryMiB: 32,
+  disks: [{ image: 'tiny-linux', copy: 'cow' as const }],
+  nics: [{ network: 'default', address }],
+  cloudInit: { userData: '#cloud-config\n' },
+});
+
+let tap: JournalTap;
+let ledger: Ledger;
+/** Nobody else of this machine's network has it: each machine that gets it is gone before the next is made. */
+let address: string;
+let source: string;
+let original: string;
+let running: string;
+let machines = 0;
+/** One thing to ask for, and what is to be noted and tidied up when it has been done. */
+interface Work extends Task {
+  settle(operation: Operation): Promise<void>;
+}
+
+/** What is asked for and what it needs; nothing is killed while that is made. */
+async function workOf(stack: Stack, verb: Verb): Promise<Work> {
+  const { admin, prefix } = stack;
+  const name = `${prefix}${verb.replace(' ', '-')}-${(machines += 1)}`;
+  const named = ({ input }: { input: unknown }) => (input as { name?: string } | null)?.name === name;
+  switch (verb) {
+    case 'create':
+      return {
+        ask: () => admin.POST('/api/v1/vms', { body: { ...full(address), name, start: true } }),
+        isIt: named,
+        settle: async ({ vmId }) => {
+          ledger.made(vmId!, name, { isOn: true });
+          expect((await readVm(admin, vmId!)).state).toBe('running');
+          expect(await stack.kvm.isReserved(address)).toBe(true);
+          await stop(admin, vmId!);
+          await deleteVm(admin, vmId!);
+          ledger.deleted(vmId!);
+          expect(await stack.kvm.isReserved(address)).toBe(false);
+        },
+      };
+    case 'clone':
+    case 'linked clone': {
+      const linked = verb === 'linked clone';
+      const from = linked ? original : source;
+      const params = { path: { vmId: from } };
+      return {
+        ask: () => admin.POST('/api/v1/vms/{vmId}/clone', { params, body: { name, linked, start: !linked } }),
+        isIt: named,
+        settle: async ({ result }) => {
+          ledger.made(result!.vmId!, name, { source: from, isOn: !linked });
+          if (!linked) await stop(admin, result!.vmId!);
+        },
+      };
+    }
+    case 'snapshot': {
+      const params = { path: { vmId: running } };
+      return {
+        ask: () => admin.POST('/api/v1/vms/{vmId}/snapshots', { params, body: { name, memory: true } }),
+        isIt: named,
+        settle: async ({ result }) => ledger.snapshotted(running, result!.snapshot!),
+      };
+    }
+    case 'delete': {
+      const vm = await make(admin, name, full(address));
+      const params = { path: { vmId: vm.id } };
+      return {
+        ask: () => admin.DELETE('/api/v1/vms/{vmId}', { params }),
+        isIt: ({ verb: asked, nativeId }) => asked === 'vm.delete' && nativeId === vm.nativeId,
+        settle: async () => {
+          ledger.deleted(vm.id);
+          expect(await stack.kvm.isReserved(address)).toBe(false);
+        },
+      };
+    }
+  }
+}
+
+async function make(admin: Client, name: string, body: typeof blank | ReturnType<typeof full> = blank) {
+  const vm = await createVm(admin, { ...body, name });
+  ledger.made(vm.id, name);
+  return vm;
+}
+
+async function stop(admin: Client, vmId: string): Promise<void> {
+  await power(admin, vmId, 'stop', { force: true });
+  ledger.happened(vmId, 'vm.stopped');
+}
+
+/**
+ * The same again and again, killed one step later each time until there are no more steps; then at its end. Answers at how
+ * many points it was.
+ */
+async function atEveryStep(stack: Stack, target: string, verb: Verb): Promise<number> {
+  let kills = 0;
+  const kill = async (point: Point): Promise<boolean> => {
+    const task = await workOf(stack, verb);
+    const { operation, isReached } = await killAt(stack, tap, { target, point, task });
+    expect([point, operation.status, operation.error]).toEqual([point, 'succeeded', undefined]);
+    await ledger.requireOneEnd(operation);
+    await task.settle(operation);
+    if (isReached) kills += 1;
+    return isReached;
+  };
+  let step = 0;
+  while (await kill(step)) step += 1;
+  for (const point of ['ended', 'told'] as const) expect(await kill(point)).toBe(true);
+  return kills;
+}
+
+async function makeMachines({ stack, target }: { stack: Stack; target: Target }): Promise<void> {
+  tap = new JournalTap(stack.bus, host);
+  ledger = new Ledger(stack);
+  const each = Math.floor(150 / targets.length);
+  address = await stack.kvm.addressAt(100 + each * targets.indexOf(target) + randomInt(each));
+  source = (await make(stack.admin, `${stack.prefix}source`)).id;
+  original = (await make(stack.admin, `${stack.prefix}original`)).id;
+  running = (await make(stack.admin, `${stack.prefix}running`)).id;
+  await power(stack.admin, running, 'start');
+  ledger.happened(running, 'vm.started');
+}
+
+/** Tells how everything goes well although a service is killed again and again. */
+export function tellOfKills(target: Target): void {
+  // Before the stack stops, to which it listens.
+  afterAll(() => ledger?.close());
+  const story = storiesOn({ agents: [{ kind: 'kvm', id: host }] }, (stack) => makeMachines({ stack, target }));
+
+  for (const verb of verbs) {
+    story(
+      `does what was asked once when ${target} is killed at every step of a ${verb}`,
+      async (stack) => {
+        const began = performance.now();
+        const kills = await atEveryStep(stack, target, verb);
+        await ledger.requireTruth();
+        const seconds = ((performance.now() - began) / 1_000).toFixed(1);
+        process.stderr.write(`  ${target} killed at ${kills} points of a ${verb} in ${seconds} s\n`);
+      },
+      600_000,
+    );
+  }
+
+  story('has lost and doubled nothing', async () => {
+    await ledger.requireTruth();
+  });
+}

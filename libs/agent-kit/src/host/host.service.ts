@@ -1,0 +1,104 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import { broadcast, listen, openBucket, type Listener } from '@polyvirt/bus';
+import { eventually } from '@polyvirt/bus/testing';
+import { buckets, Heartbeat, HostRecord, keys, subjects } from '@polyvirt/contracts';
+import { FakeDriver } from '@polyvirt/hypervisor';
+import { AgentBench, host } from '../testing/agent-bench.ts';
+import { SecondAgentError } from './only-agent.ts';
+
+describe('a host', () => {
+  let bench: AgentBench;
+  let beats: Heartbeat[];
+  let listener: Listener;
+
+  beforeEach(async () => {
+    Logger.overrideLogger(false);
+    bench = await AgentBench.open();
+    beats = [];
+    listener = listen(bench.gateway, subjects.heartbeat(host), Heartbeat, (beat) => beats.push(beat));
+    await bench.gateway.connection.flush();
+  });
+  afterEach(async () => {
+    listener.close();
+    await bench.close();
+  });
+
+  const record = async () => (await openBucket(bench.gateway, buckets.hosts, HostRecord).get(keys.host(host)))?.value;
+
+  it('has a record of what it is and what a VM can be made of', async () => {
+    const { agent } = await bench.startAgent({ without: { clone: 'There is no room.' } });
+    await eventually(async () => expect((await record())?.reconciledAt).toBeDefined());
+    expect(await record()).toMatchObject({
+      id: host,
+      hypervisor: 'kvm',
+      simulated: true,
+      agentVersion: '0.0.0',
+      incarnation: agent.identity.incarnation,
+      health: { status: 'healthy' },
+      capabilities: { clone: { available: false, reason: 'There is no room.' }, watch: { available: true } },
+      images: [{ name: 'tiny-linux' }, { name: 'tiny-iso' }],
+      networks: [{ name: 'default' }, { name: 'isolated' }],
+      templates: [{ name: 'tiny-template' }],
+    });
+  });
+
+  it('tells when its hypervisor ceases to be usable, and when it is again', async () => {
+    const { driver } = await bench.startAgent();
+    driver.host.health = { status: 'unhealthy', detail: 'The daemon is gone.' };
+    await eventually(() => expect(bench.types()).toContain('host.health-changed'));
+    const health = { status: 'unhealthy', detail: 'The daemon is gone.' };
+    await eventually(async () => expect(await record()).toMatchObject({ health }));
+    driver.host.health = { status: 'healthy', detail: 'It is back.' };
+    await eventually(() => expect(bench.types().filter((type) => type === 'host.health-changed')).toHaveLength(2));
+    await eventually(() => expect(beats.at(-1)?.health.status).toBe('healthy'));
+  });
+
+  it('is unhealthy when its driver hangs', async () => {
+    await bench.startAgent({ faults: [{ at: 'probe', hang: true }] }, { times: { probeWithinMs: 60 } });
+    const detail = 'The hypervisor did not answer within 0.06 s.';
+    expect(await record()).toMatchObject({ health: { status: 'unhealthy', detail } });
+  });
+
+  it('is heard at once, and says when it drains', async () => {
+    const { agent } = await bench.startAgent();
+    await eventually(() =>
+      expect(beats[0]).toMatchObject({ host, state: 'ready', incarnation: agent.identity.incarnation }),
+    );
+    await agent.stop();
+    await eventually(() => expect(beats.at(-1)?.state).toBe('draining'));
+    await bench.caughtUp();
+    expect(bench.types()).toEqual(['host.draining']);
+  });
+
+  it('refuses a second agent with a clear sentence', async () => {
+    await bench.startAgent();
+    const second = bench.startAgent();
+    await expect(second).rejects.toThrow(SecondAgentError);
+    await expect(second).rejects.toThrow(`Another agent looks after host ${host}`);
+  });
+
+  it('lets an agent give way to one that was there before, should both have begun', async () => {
+    const seconds: SecondAgentError[] = [];
+    const agent = await bench.adopt({
+      driver: new FakeDriver(),
+      config: bench.config(),
+      version: '0',
+      onSecond: (error) => seconds.push(error),
+    });
+    const beat = (startedAt: string): Heartbeat => ({
+      host,
+      incarnation: 'another',
+      state: 'ready',
+      health: { status: 'healthy', detail: '' },
+      startedAt,
+      sentAt: new Date().toISOString(),
+    });
+    const other = await bench.nats.connect(`agent-${host}`);
+    broadcast(other, subjects.heartbeat(host), beat(new Date(Date.now() + 60_000).toISOString()));
+    broadcast(other, subjects.heartbeat(host), beat(new Date(Date.now() - 60_000).toISOString()));
+    await eventually(() => expect(seconds).toHaveLength(1));
+    expect(agent.identity.host).toBe(host);
+    await other.close();
+  });
+});

@@ -1,0 +1,531 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { headers, type MsgHdrs } from '@nats-io/transport-node';
+import {
+  archiveUpdated,
+  buckets,
+  cancelOperation,
+  hostOnline,
+  identifyAgent,
+  keys,
+  operationFailed,
+  startVm,
+  streams,
+  subjects,
+  vmStarted,
+  type Command,
+} from '@polyvirt/contracts';
+import { randomUUID } from 'node:crypto';
+import 'reflect-metadata';
+import { z } from 'zod';
+import {
+  ask,
+  authorizationFor,
+  broadcast,
+  connectBus,
+  consumeEvents,
+  consumeRollups,
+  ensureCommandConsumer,
+  ensureTopology,
+  JetStreamServer,
+  listen,
+  listenToBytes,
+  makeEvent,
+  OnCommand,
+  OnQuery,
+  openBucket,
+  publishCommand,
+  publishEvent,
+  publishRollup,
+  readEvents,
+  renderAuthorization,
+  sendBytes,
+  type Bus,
+  type BusService,
+} from './index.ts';
+import { eventually, NatsServer } from './testing/index.ts';
+
+const services: BusService[] = [
+  { service: 'admin', password: 'admin "quoted" \\ password' },
+  { service: 'gateway', password: 'gateway-password' },
+  { service: 'organizer', password: 'organizer-password' },
+  { service: 'agent', host: 'a', password: 'a-password' },
+  { service: 'agent', host: 'b', password: 'b-password' },
+];
+
+const command = (host: string): Command => ({
+  operationId: randomUUID(),
+  verb: 'vm.start',
+  host,
+  nativeId: 'vm-1',
+  requestId: 'r',
+  requestedBy: 'ada',
+  requestedAt: new Date().toISOString(),
+  notAfter: new Date(Date.now() + 30_000).toISOString(),
+  input: {},
+});
+
+const online = (host: string, id: string = randomUUID()) =>
+  makeEvent(hostOnline, { id, source: `/hosts/${host}/agent`, subject: host, data: { host, incarnation: id } });
+
+/** What the server says to a client that did something it may not, or undefined when it had no objection. */
+async function refusal(bus: Bus, act: () => void): Promise<string | undefined> {
+  const refused: string[] = [];
+  const statuses = bus.connection.status();
+  const reading = (async () => {
+    for await (const status of statuses) if (status.type === 'error') refused.push(status.error.message);
+  })();
+  act();
+  // The server answers in order, so what it objected to has come by then.
+  await bus.connection.flush();
+  await new Promise((resolve) => setImmediate(resolve));
+  (statuses as unknown as { stop(): void }).stop();
+  await reading;
+  return refused[0];
+}
+
+const publishing = (
+  bus: Bus,
+  subject: string,
+  payload: unknown = '',
+  options: { reply?: string; headers?: MsgHdrs } = {},
+) =>
+  refusal(bus, () => {
+    bus.connection.publish(subject, typeof payload === 'string' ? payload : JSON.stringify(payload), options);
+  });
+
+const subscribing = (bus: Bus, subject: string) =>
+  refusal(bus, () => {
+    bus.connection.subscribe(subject, { callback: () => {} });
+  });
+
+const violation = expect.stringMatching(/permissions violation/i);
+const Value = z.object({ n: z.int() });
+
+class Handler {
+  begun: Command[] = [];
+  start(received: Command) {
+    this.begun.push(received);
+  }
+  cancelled = 0;
+  cancel() {
+    this.cancelled += 1;
+    return { accepted: true };
+  }
+}
+const method = (name: 'start' | 'cancel') => Object.getOwnPropertyDescriptor(Handler.prototype, name)!;
+OnCommand(startVm)(Handler.prototype, 'start', method('start'));
+OnQuery(cancelOperation)(Handler.prototype, 'cancel', method('cancel'));
+class HandlerModule {}
+Reflect.defineMetadata('controllers', [Handler], HandlerModule);
+Reflect.defineMetadata('__controller__', true, Handler);
+Reflect.defineMetadata('path', '/', Handler);
+
+describe('the permissions of the bus', () => {
+  let nats: NatsServer;
+  let gateway: Bus;
+  let organizer: Bus;
+  let a: Bus;
+  let b: Bus;
+  let end: AbortController;
+
+  beforeAll(() => Logger.overrideLogger(false));
+  afterAll(() => Logger.overrideLogger(['error']));
+
+  beforeEach(async () => {
+    end = new AbortController();
+    nats = await NatsServer.start({ services });
+    [gateway, organizer, a, b] = (await Promise.all(
+      ['gateway', 'organizer', 'agent-a', 'agent-b'].map((user) => nats.connect(user)),
+    )) as [Bus, Bus, Bus, Bus];
+    await ensureTopology(gateway, { hosts: ['a', 'b'] });
+  });
+
+  afterEach(async () => {
+    end.abort();
+    await Promise.all([gateway, organizer, a, b].map((bus) => bus.close()));
+    await nats[Symbol.asyncDispose]();
+  });
+
+  it('needs a password', async () => {
+    await expect(connectBus({ url: nats.url, name: 'nobody' })).rejects.toThrow(/authorization violation/i);
+    await expect(connectBus({ url: nats.url, name: 'x', user: 'agent-a', password: 'b-password' })).rejects.toThrow(
+      /authorization violation/i,
+    );
+  });
+
+  it('takes any password in the configuration', async () => {
+    const admin = await nats.connect('admin');
+    await publishEvent(admin, 'b', online('b'));
+    await admin.close();
+  });
+
+  describe('let an agent', () => {
+    it('carry out its commands and answer its questions', async () => {
+      const server = new JetStreamServer({ bus: a, host: 'a', workingEveryMs: 10 });
+      const app = await NestFactory.createMicroservice(HandlerModule, { strategy: server, logger: false });
+      await app.listen();
+      await publishCommand(gateway, command('a'));
+      await eventually(async () => {
+        expect((await gateway.manager.streams.info(streams.commands.name)).state.messages).toBe(0);
+      });
+      expect(app.get(Handler).begun.length).toBe(1);
+      const operationId = randomUUID();
+      await expect(ask(gateway, cancelOperation, 'a', { operationId })).resolves.toEqual({ accepted: true });
+      await app.close();
+    });
+
+    it('put aside a command, and say that it did', async () => {
+      const server = new JetStreamServer({ bus: a, host: 'a' });
+      const app = await NestFactory.createMicroservice(HandlerModule, { strategy: server, logger: false });
+      await app.listen();
+      await gateway.jetstream.publish(subjects.command('a', 'vm.start'), 'nonsense');
+      for await (const { event } of readEvents(gateway, { fromSequence: 0, signal: end.signal })) {
+        expect(event.type).toBe('command.dead-lettered');
+        break;
+      }
+      await app.close();
+    });
+
+    it('publish its events, metrics, roll-ups, heartbeats and console bytes', async () => {
+      const heard: string[] = [];
+      listen(gateway, subjects.metrics('*'), z.string(), (text) => heard.push(text));
+      listen(gateway, subjects.heartbeat('*'), z.string(), (text) => heard.push(text));
+      listenToBytes(gateway, subjects.consoleDown('a', 's'), (bytes) => heard.push(new TextDecoder().decode(bytes)));
+      listenToBytes(a, subjects.consoleUp('a', 's'), (bytes) => heard.push(new TextDecoder().decode(bytes)));
+      listen(a, subjects.heartbeat('a'), z.string(), (text) => heard.push(`own ${text}`));
+      await Promise.all([gateway.connection.flush(), a.connection.flush()]);
+      broadcast(a, subjects.metrics('a'), 'metrics');
+      broadcast(a, subjects.heartbeat('a'), 'heartbeat');
+      sendBytes(a, subjects.consoleDown('a', 's'), new TextEncoder().encode('down'));
+      sendBytes(gateway, subjects.consoleUp('a', 's'), new TextEncoder().encode('up'));
+      await eventually(() => expect(heard.sort()).toEqual(['down', 'heartbeat', 'metrics', 'own heartbeat', 'up']));
+      expect(await publishEvent(a, 'a', online('a'))).toMatchObject({ duplicate: false });
+      expect(await publishRollup(a, { host: 'a', minute: '2026-11-21T10:00:00Z', vms: [] })).toMatchObject({
+        duplicate: false,
+      });
+    });
+
+    it('ask whether it is alone', async () => {
+      await expect(ask(a, identifyAgent, 'a', {})).rejects.toMatchObject({ code: 'host-offline' });
+    });
+
+    it.each([
+      ['inventory', keys.vm('a', 'vm-1'), keys.vmsOf('a')],
+      ['hosts', keys.host('a'), keys.host('a')],
+      ['journal', keys.journal('a', randomUUID()), keys.journalOf('a')],
+    ] as const)('write, read, list and delete its keys of %s', async (name, key, filter) => {
+      const bucket = openBucket(a, buckets[name], Value);
+      const revision = await bucket.create(key, { n: 1 });
+      expect(await bucket.get(key)).toMatchObject({ value: { n: 1 }, revision });
+      const next = await bucket.update(key, { n: 2 }, revision);
+      expect(await bucket.entries(filter)).toEqual([expect.objectContaining({ key, revision: next })]);
+      await bucket.delete(key);
+      await bucket.put(key, { n: 3 });
+    });
+  });
+
+  describe('keep an agent from', () => {
+    it('speaking for another host', async () => {
+      for (const subject of [
+        subjects.event('b', 'host.online'),
+        subjects.metrics('b'),
+        subjects.rollup('b'),
+        subjects.heartbeat('b'),
+        subjects.consoleDown('b', 's'),
+        subjects.consoleUp('a', 's'),
+        subjects.consoleUp('b', 's'),
+        subjects.query('b', 'vm-get'),
+        subjects.query('a', 'vm-get'),
+        subjects.command('a', 'vm.start'),
+        subjects.command('b', 'vm.start'),
+      ]) {
+        expect([subject, await publishing(a, subject, online('b'))]).toEqual([subject, violation]);
+      }
+      expect((await gateway.manager.streams.info(streams.events.name)).state.messages).toBe(0);
+      await expect(publishEvent(a, 'b', online('b'), { signal: AbortSignal.timeout(100) })).rejects.toThrow();
+    });
+
+    it('listening to others', async () => {
+      for (const subject of [
+        '>',
+        subjects.commands,
+        subjects.commandsOf('a'),
+        subjects.commandsOf('b'),
+        subjects.events,
+        subjects.eventsOf('b'),
+        subjects.queriesOf('b'),
+        subjects.queriesOf('*'),
+        subjects.metrics('*'),
+        subjects.consolesOf('a'),
+        subjects.consolesOf('b'),
+        '$KV.>',
+        '$JS.>',
+        '$SYS.>',
+        '_INBOX.>',
+        '_INBOX.agent-b.>',
+        '_INBOX.gateway.>',
+      ]) {
+        expect([subject, await subscribing(a, subject)]).toEqual([subject, violation]);
+      }
+    });
+
+    it('reading the commands of another host in any way', async () => {
+      await publishCommand(gateway, command('b'));
+      const stream = streams.commands.name;
+      const config = {
+        stream_name: stream,
+        config: {
+          name: 'thief',
+          durable_name: 'thief',
+          ack_policy: 'none',
+          deliver_policy: 'all',
+          filter_subject: subjects.commandsOf('b'),
+          deliver_subject: '_INBOX.agent-a.loot',
+        },
+      };
+      const loot: string[] = [];
+      a.connection.subscribe('_INBOX.agent-a.loot', { callback: (_error, message) => void loot.push(message.subject) });
+      const reply = '_INBOX.agent-a.loot';
+      for (const [subject, payload] of [
+        [`$JS.API.CONSUMER.CREATE.${stream}`, config],
+        [`$JS.API.CONSUMER.CREATE.${stream}.thief`, config],
+        [`$JS.API.CONSUMER.CREATE.${stream}.thief.${subjects.commandsOf('b')}`, config],
+        [`$JS.API.CONSUMER.CREATE.${stream}.agent_a.${subjects.commandsOf('a')}`, config],
+        [`$JS.API.CONSUMER.DURABLE.CREATE.${stream}.thief`, config],
+        [`$JS.API.CONSUMER.DURABLE.CREATE.${stream}.agent_a`, config],
+        [`$JS.API.CONSUMER.MSG.NEXT.${stream}.agent_b`, { batch: 1, no_wait: true }],
+        [`$JS.API.CONSUMER.INFO.${stream}.agent_b`, ''],
+        [`$JS.API.CONSUMER.DELETE.${stream}.agent_b`, ''],
+        [`$JS.API.CONSUMER.LIST.${stream}`, ''],
+        [`$JS.API.CONSUMER.NAMES.${stream}`, ''],
+        [`$JS.API.STREAM.MSG.GET.${stream}`, { seq: 1 }],
+        [`$JS.API.STREAM.MSG.DELETE.${stream}`, { seq: 1 }],
+        [`$JS.API.STREAM.PURGE.${stream}`, ''],
+        [`$JS.API.STREAM.DELETE.${stream}`, ''],
+        [`$JS.API.STREAM.UPDATE.${stream}`, { name: stream, subjects: [subjects.commands], allow_direct: true }],
+        [`$JS.API.STREAM.INFO.${stream}`, { subjects_filter: '>' }],
+        [`$JS.API.STREAM.SNAPSHOT.${stream}`, { deliver_subject: reply }],
+        [`$JS.API.DIRECT.GET.${stream}`, { seq: 1 }],
+        [`$JS.API.DIRECT.GET.${stream}.${subjects.command('b', 'vm.start')}`, ''],
+        ['$JS.API.STREAM.CREATE.MIRROR', { name: 'MIRROR', mirror: { name: stream } }],
+        ['$JS.API.STREAM.CREATE.SOURCE', { name: 'SOURCE', subjects: ['polyvirt.v1.command.b.>'] }],
+        [`$JS.ACK.${stream}.agent_b.1.1.1.1.0`, ''],
+      ] as const) {
+        expect([subject, await publishing(a, subject, payload, { reply })]).toEqual([subject, violation]);
+      }
+      expect(loot).toEqual([]);
+      expect((await gateway.manager.streams.info(stream)).state.messages).toBe(1);
+    });
+
+    it('pulling the commands of another host through its own consumer', async () => {
+      await publishCommand(gateway, command('b'));
+      const ask = `$JS.API.CONSUMER.MSG.NEXT.${streams.commands.name}.agent_a`;
+      const { headers: answer, data } = await a.connection.request(ask, '{"batch":1,"no_wait":true}');
+      // There is nothing for it.
+      expect([answer?.code, data.length]).toEqual([404, 0]);
+    });
+
+    it.each([
+      ['inventory', keys.vm('b', 'vm-1')],
+      ['hosts', keys.host('b')],
+      ['journal', keys.journal('b', randomUUID())],
+    ] as const)('touching the keys of another host in %s', async (name, key) => {
+      const bucket = buckets[name].name;
+      const stream = `KV_${bucket}`;
+      const own = name === 'hosts' ? 'a' : `a.${key.split('.')[1]}`;
+      const theirs = openBucket(b, buckets[name], Value);
+      const revision = await theirs.create(key, { n: 1 });
+      const marker = headers();
+      marker.set('KV-Operation', 'DEL');
+      const reply = '_INBOX.agent-a.loot';
+      for (const [subject, payload, fields] of [
+        [`$KV.${bucket}.${key}`, { n: 2 }],
+        [`$KV.${bucket}.${key}`, '', marker],
+        [`$JS.API.DIRECT.GET.${stream}.$KV.${bucket}.${key}`, ''],
+        [`$JS.API.DIRECT.GET.${stream}`, { last_by_subj: `$KV.${bucket}.${key}` }],
+        [`$JS.API.STREAM.MSG.GET.${stream}`, { last_by_subj: `$KV.${bucket}.${key}` }],
+        [`$JS.API.STREAM.MSG.DELETE.${stream}`, { seq: revision }],
+        [`$JS.API.STREAM.PURGE.${stream}`, { filter: `$KV.${bucket}.${key}` }],
+        [`$JS.API.STREAM.DELETE.${stream}`, ''],
+        [`$JS.API.CONSUMER.CREATE.${stream}`, { stream_name: stream, config: { ack_policy: 'none' } }],
+        [`$JS.API.CONSUMER.CREATE.${stream}.w.$KV.${bucket}.${key}`, { stream_name: stream, config: { name: 'w' } }],
+      ] as const) {
+        expect([subject, await publishing(a, subject, payload, { reply, ...(fields && { headers: fields }) })]).toEqual(
+          [subject, violation],
+        );
+      }
+      // A roll-up of the whole bucket, by a header on a write to a key of its own.
+      const rollup = headers();
+      rollup.set('Nats-Rollup', 'all');
+      await expect(a.jetstream.publish(`$KV.${bucket}.${own}`, '{"n":1}', { headers: rollup })).rejects.toThrow(
+        /rollup/i,
+      );
+      expect(await theirs.get(key)).toMatchObject({ value: { n: 1 }, revision });
+    });
+  });
+
+  /**
+   * The server does not check the subject it sends an answer to. Having it answer a read of an own key is how an agent can
+   * bring bytes of its choice onto any subject; what must not happen is that somebody takes them for the word of another.
+   */
+  describe('an answer that an agent has the server send elsewhere', () => {
+    const key = keys.vm('a', 'bait');
+    const read = `$JS.API.DIRECT.GET.KV_${buckets.inventory.name}.$KV.${buckets.inventory.name}.${key}`;
+
+    /** Has the server send a value to a subject. */
+    const smuggle = async (value: unknown, subject: string) => {
+      await a.jetstream.publish(`$KV.${buckets.inventory.name}.${key}`, JSON.stringify(value));
+      a.connection.publish(read, '', { reply: subject });
+      await a.connection.flush();
+    };
+
+    it('is no command and no question for the other', async () => {
+      const server = new JetStreamServer({ bus: b, host: 'b' });
+      const app = await NestFactory.createMicroservice(HandlerModule, { strategy: server, logger: false });
+      await app.listen();
+      await smuggle(command('b'), subjects.command('b', 'vm.start'));
+      await eventually(async () => {
+        const { state } = await gateway.manager.streams.info(streams.commands.name);
+        expect(state).toMatchObject({ messages: 0, last_seq: 1 });
+      });
+      await smuggle({ operationId: randomUUID() }, subjects.query('b', 'operation-cancel'));
+      // A question of the gateway is answered after it, and only that.
+      await ask(gateway, cancelOperation, 'b', { operationId: randomUUID() });
+      expect(app.get(Handler)).toMatchObject({ begun: [], cancelled: 1 });
+      // Nor does it end the operation that it names.
+      expect((await gateway.manager.streams.info(streams.events.name)).state.messages).toBe(0);
+      await app.close();
+    });
+
+    it('is no heartbeat, no metrics, no console and no roll-up of the other', async () => {
+      const heard: string[] = [];
+      for (const subject of [subjects.heartbeat('b'), subjects.metrics('b')])
+        listen(gateway, subject, z.string(), (text) => heard.push(text));
+      listenToBytes(gateway, subjects.consoleDown('b', 's'), (bytes) => heard.push(new TextDecoder().decode(bytes)));
+      await gateway.connection.flush();
+      for (const subject of [subjects.heartbeat('b'), subjects.metrics('b'), subjects.consoleDown('b', 's')])
+        await smuggle('forged', subject);
+      broadcast(b, subjects.heartbeat('b'), 'heartbeat');
+      await b.connection.flush();
+      sendBytes(b, subjects.consoleDown('b', 's'), new TextEncoder().encode('"screen"'));
+      await eventually(() => expect(heard).toEqual(expect.arrayContaining(['heartbeat', '"screen"'])));
+      expect(heard).toHaveLength(2);
+
+      const rollup = { host: 'b', minute: '2026-11-21T10:00:00Z', vms: [] };
+      await smuggle(rollup, subjects.rollup('b'));
+      // Nor is one of the other that is sent as an own one.
+      await a.jetstream.publish(subjects.rollup('a'), JSON.stringify(rollup));
+      await eventually(async () => {
+        expect((await gateway.manager.streams.info(streams.rollups.name)).state.last_seq).toBe(2);
+      });
+      await publishRollup(b, { ...rollup, minute: '2026-11-21T10:01:00Z' });
+      for await (const delivery of consumeRollups(gateway, { signal: end.signal })) {
+        expect(delivery.content.minute).toBe('2026-11-21T10:01:00Z');
+        break;
+      }
+    });
+
+    it('is not believed as a key of the other, read or watched', async () => {
+      const journal = openBucket(b, buckets.journal, Value);
+      const inventory = openBucket(gateway, buckets.inventory, Value);
+      const [entry, record] = [keys.journal('b', randomUUID()), keys.vm('b', 'vm-1')];
+      await smuggle({ n: 1 }, `$KV.${buckets.journal.name}.${entry}`);
+      await smuggle({ n: 1 }, `$KV.${buckets.inventory.name}.${record}`);
+      await eventually(async () => {
+        await expect(journal.get(entry)).rejects.toThrow(/not written by a service/);
+        await expect(inventory.get(record)).rejects.toThrow(/not written by a service/);
+      });
+      expect(await journal.entries(keys.journalOf('b'))).toEqual([]);
+      const seen: string[] = [];
+      for await (const change of inventory.watch('>', end.signal)) {
+        if (change.type === 'caught-up') break;
+        seen.push(change.key);
+      }
+      expect(seen).toEqual([key]);
+    });
+  });
+
+  describe('let the gateway', () => {
+    it('ask, command, read everything and publish its own events', async () => {
+      const inventory = openBucket(a, buckets.inventory, Value);
+      await inventory.put('a.vm-1', { n: 1 });
+      const watched = openBucket(gateway, buckets.inventory, Value);
+      for await (const change of watched.watch('>', end.signal)) {
+        expect(change).toMatchObject({ type: 'put', key: 'a.vm-1' });
+        break;
+      }
+      expect(await watched.get('a.vm-1')).toMatchObject({ value: { n: 1 } });
+      const journal = openBucket(gateway, buckets.journal, Value);
+      await journal.create(keys.journal('a', randomUUID()), { n: 1 });
+      await ensureCommandConsumer(gateway, 'c');
+      await publishCommand(gateway, command('c'));
+      await publishRollup(b, { host: 'b', minute: '2026-11-21T10:00:00Z', vms: [] });
+      for await (const delivery of consumeRollups(gateway, { signal: end.signal })) {
+        await delivery.ack();
+        break;
+      }
+      const operation = { id: randomUUID(), verb: 'vm.start', status: 'failed' as const, progress: 0, steps: [] };
+      await publishEvent(
+        gateway,
+        'a',
+        makeEvent(operationFailed, {
+          id: 'x',
+          source: '/hosts/a/gateway',
+          subject: operation.id,
+          data: { operation: { ...operation, requestedBy: 'ada', createdAt: '2026-11-21T10:00:00Z' } },
+        }),
+      );
+    });
+
+    it('not write what only agents know', async () => {
+      for (const subject of ['$KV.polyvirt_inventory.a.vm-1', '$KV.polyvirt_hosts.a', subjects.heartbeat('a')]) {
+        expect(await publishing(gateway, subject)).toEqual(violation);
+      }
+      expect(await publishing(gateway, '$JS.API.STREAM.CREATE.OTHER', { name: 'OTHER' })).toEqual(violation);
+    });
+  });
+
+  describe('let the organizer', () => {
+    it('read events of VMs and tell of archives, and nothing else', async () => {
+      const started = { ...online('a'), type: vmStarted.name };
+      await publishEvent(a, 'a', started);
+      for await (const delivery of consumeEvents(organizer, { signal: end.signal })) {
+        expect(delivery.content.event).toEqual(started);
+        await delivery.ack();
+        break;
+      }
+      await publishEvent(organizer, 'a', { ...online('a'), type: archiveUpdated.name });
+      for (const subject of [
+        subjects.event('a', 'vm.created'),
+        subjects.command('a', 'vm.start'),
+        subjects.query('a', 'vm-get'),
+        `$JS.API.CONSUMER.CREATE.${streams.events.name}.x`,
+        `$JS.API.STREAM.MSG.GET.${streams.events.name}`,
+        `$JS.API.STREAM.PURGE.${streams.events.name}`,
+        '$KV.polyvirt_inventory.a.vm-1',
+      ]) {
+        expect([subject, await publishing(organizer, subject)]).toEqual([subject, violation]);
+      }
+      expect(await subscribing(organizer, subjects.events)).toEqual(violation);
+    });
+  });
+
+  it('take in a host that is added while the server runs', async () => {
+    await nats.reload([...services, { service: 'agent', host: 'new', password: 'new-password' }]);
+    let added: Bus | undefined;
+    await eventually(async () => {
+      added = await nats.connect('agent-new');
+    });
+    await publishEvent(added!, 'new', online('new'));
+    await publishEvent(a, 'a', online('a'));
+    await added!.close();
+  });
+});
+
+it('renders the users in the language of nats-server', () => {
+  const users = authorizationFor([{ service: 'agent', host: 'a', password: 'say "hi"' }]);
+  expect(renderAuthorization(users)).toContain('password: "say \\"hi\\""');
+  expect(users[0]!.user).toBe('agent-a');
+});

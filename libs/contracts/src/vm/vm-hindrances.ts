@@ -1,0 +1,39 @@
+import type { ProblemCode } from '../problem/problems.ts';
+import type { VmAction } from './vm-actions.ts';
+import type { DriverVm } from './vm.ts';
+
+export interface Hindrance {
+  readonly code: ProblemCode;
+  readonly reason: string;
+}
+
+/** Actions that switch a VM off in their course, or need what it is to be at its next start. */
+const endings: ReadonlySet<VmAction> = new Set([
+  'stop',
+  'stop-force',
+  'restart',
+  'restart-force',
+  'suspend',
+  'reconfigure',
+  'clone',
+  'snapshot-revert',
+  'delete',
+]);
+
+/** What is against an action in the VM itself, whatever state it is in; undefined when nothing is. */
+export function hindranceTo(
+  action: VmAction,
+  { transient, display }: Pick<DriverVm, 'transient' | 'display'>,
+): Hindrance | undefined {
+  if (transient && endings.has(action))
+    return {
+      code: 'wrong-state',
+      reason: 'It is transient: its host forgets it as soon as it is off. Make it permanent on its host first.',
+    };
+  if (action === 'console' && display === false)
+    return {
+      code: 'host-rejected',
+      reason: 'It has no display that a console could show. Give it one on its host first.',
+    };
+  return undefined;
+}

@@ -1,0 +1,81 @@
+import { relative } from 'node:path';
+import { root } from '../places.ts';
+import type { JestMessage, TestEnd } from './jest-messages.ts';
+
+/** What Jest hands to a reporter, as far as this one looks at it. */
+interface Test {
+  readonly path: string;
+}
+interface TestCaseResult {
+  readonly fullName: string;
+  readonly status: string;
+  readonly duration?: number | null;
+}
+interface TestResult {
+  readonly perfStats: { readonly start: number; readonly end: number };
+  readonly testResults: readonly TestCaseResult[];
+  readonly failureMessage?: string | null;
+  readonly testExecError?: unknown;
+  readonly console?: readonly { readonly type: string; readonly message: string }[];
+}
+
+/** Runs inside Jest: tells the runner by messages, and the log by lines. */
+export default class JestReporter {
+  #lastError: Error | undefined;
+
+  onRunStart({ numTotalTestSuites }: { numTotalTestSuites: number }): void {
+    this.#send({ kind: 'begin', files: numTotalTestSuites });
+  }
+
+  onTestCaseResult({ path }: Test, { status, fullName }: TestCaseResult): void {
+    if (status === 'failed') this.#send({ kind: 'failing', test: { file: relative(root, path), name: fullName } });
+  }
+
+  onTestFileResult({ path }: Test, result: TestResult): void {
+    const file = relative(root, path);
+    const { perfStats, testResults, failureMessage, testExecError } = result;
+    if (testExecError != null) this.#send({ kind: 'failing', test: { file } });
+    this.#send({
+      kind: 'file',
+      file,
+      ms: perfStats.end - perfStats.start,
+      tests: testResults.map(endOf),
+      ...(failureMessage ? { failure: failureMessage } : {}),
+      ...(testExecError == null ? {} : { isBroken: true }),
+    });
+    this.#log(file, result);
+  }
+
+  onRunComplete(): void {
+    this.#send({ kind: 'end' });
+  }
+
+  getLastError(): Error | undefined {
+    return this.#lastError;
+  }
+
+  #send(message: JestMessage): void {
+    if (process.send === undefined) {
+      this.#lastError = new Error('this reporter is for npm test; use Jest directly with --reporters default');
+      return;
+    }
+    process.send(message);
+  }
+
+  #log(file: string, { perfStats, testResults, failureMessage, testExecError, console: lines }: TestResult): void {
+    const failed = testExecError != null || testResults.some(({ status }) => status === 'failed');
+    console.log(`${failed ? 'FAIL' : 'PASS'} ${file} (${((perfStats.end - perfStats.start) / 1000).toFixed(1)} s)`);
+    for (const { status, fullName, duration } of testResults)
+      console.log(`  ${status} ${fullName} (${Math.round(duration ?? 0)} ms)`);
+    for (const { type, message } of lines ?? []) console.log(`  console.${type} ${message}`);
+    if (failureMessage) console.log(failureMessage);
+  }
+}
+
+function endOf({ fullName, status, duration }: TestCaseResult): TestEnd {
+  return {
+    name: fullName,
+    status: status === 'passed' || status === 'failed' ? status : 'skipped',
+    ms: duration ?? 0,
+  };
+}
