@@ -277,7 +277,8 @@ export class Vms {
 
 /** Whether an answer speaks of the one entity that was asked for, and not of Prism or of who asks. */
 const isOfOne = (error: unknown): boolean =>
-  error instanceof PrismTimeoutError || (error instanceof PrismError && ![401, 429, 502, 503, 504].includes(error.status));
+  error instanceof PrismTimeoutError ||
+  (error instanceof PrismError && ![401, 429, 502, 503, 504].includes(error.status));
 
 /** The plug, not the button. */
 export function powerOff(spec: JsonObject, vm: JsonObject): boolean {
