@@ -140,7 +140,7 @@ describe('interfaces', () => {
       [{ network: 'vlan10', address: '10.1.0.1' }],
       {},
       '/nics/0/address',
-      /gateway .*10\.1\.0\.1 to 10\.1\.0\.254/,
+      /gateway .*10\.1\.0\.2 to 10\.1\.0\.254/,
     ],
     [
       'with the address of the network',

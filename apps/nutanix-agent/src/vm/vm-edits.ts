@@ -55,7 +55,12 @@ export function demandPossible(entity: JsonObject, state: VmState, changes: Chan
         { errors: [{ pointer: `/disks/${index}/device`, detail: 'Not there.' }] },
       );
     const bytes = bytesOf(found.disk);
-    if (bytes !== undefined && sizeGiB * GIB < bytes)
+    if (bytes === undefined)
+      throw new ProblemError(
+        'host-rejected',
+        `Prism Central does not say how large the disk ${device} is, and a disk only grows. Look at it in Prism Central.`,
+      );
+    if (sizeGiB * GIB < bytes)
       throw new ProblemError('invalid-input', `The disk ${device} has ${gibOf(bytes)} GiB, and a disk only grows.`, {
         errors: [{ pointer: `/disks/${index}/sizeGiB`, detail: `At least ${Math.ceil(bytes / GIB)}.` }],
       });

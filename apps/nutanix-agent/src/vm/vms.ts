@@ -244,7 +244,8 @@ export class Vms {
     // One that was made a moment ago may not show yet, and would be left behind.
     if (!vm && (await this.#tasks.hasMade(nativeId, signal))) vm = await until(look, signal, this.#patience.settleMs);
     if (!vm) return;
-    if (stateOf(vm) !== 'stopped') await this.#cutPower(nativeId, signal);
+    // One that could not be made is in no state, and takes no change.
+    if (['running', 'paused'].includes(stateOf(vm))) await this.#cutPower(nativeId, signal);
     const task = await this.delete(nativeId, signal);
     if (task !== undefined) await this.#tasks.over(task, signal);
     await this.shown(nativeId, (one) => one === undefined, 'is gone', signal);
