@@ -134,7 +134,9 @@ export class PrismDriver implements HypervisorDriver {
     this.#removal = guard.facet(new Removal({ client, tasks, identifiers, vms, snapshots, steps }));
 
     this.reconfigure = guard.facet(new Reconfiguration({ vms, placement, steps }));
-    this.clone = guard.facet(new Cloning({ client, tasks, identifiers, vms, points, creation, copies, steps, patience }));
+    this.clone = guard.facet(
+      new Cloning({ client, tasks, identifiers, vms, points, creation, copies, steps, patience }),
+    );
     this.snapshots = guard.facet(snapshots);
     this.metrics = guard.facet(new MetricsSweep(vms));
     this.watch = new VmWatch({
