@@ -3,10 +3,9 @@ import { Logger } from '@nestjs/common';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { createConnection, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream';
 import { promisify } from 'node:util';
 import { connectBus } from './index.ts';
 import { eventually, freePort, NatsServer } from './testing/index.ts';
@@ -25,30 +24,37 @@ describe('connectBus', () => {
     await bus.close();
   });
 
-  it('tries again when the server has waited in vain for its first words', async () => {
-    await using nats = await NatsServer.start();
-    let connections = 0;
-    const slow = createServer((client) => {
-      connections += 1;
-      if (connections > 1) return void pipeline(client, connect(nats.port, '127.0.0.1'), client, () => undefined);
-      client.write(
-        'INFO {"server_id":"slow","version":"2.10.0","proto":1,"max_payload":1048576,"auth_required":true}\r\n',
-      );
-      client.once('data', () => client.end("-ERR 'Authentication Timeout'\r\n"));
-    });
-    await once(slow.listen(0, '127.0.0.1'), 'listening');
-    const { port } = slow.address() as AddressInfo;
-    const bus = await connectBus({ url: `nats://127.0.0.1:${port}`, name: 'test' });
-    await bus.connection.flush();
-    expect(connections).toBe(2);
-    await bus.close();
-    slow.close();
-  });
-
   it('stops waiting when told to', async () => {
     const url = `nats://127.0.0.1:${await freePort()}`;
     const signal = AbortSignal.timeout(300);
     await expect(connectBus({ url, name: 'test', signal })).rejects.toMatchObject({ name: 'TimeoutError' });
+  });
+
+  it('is not put off by a server that has not waited for its credential', async () => {
+    await using nats = await NatsServer.start({ services: [{ service: 'gateway', password: 'g' }] });
+    const greeting = 'INFO {"server_id":"x","version":"2.9.10","proto":1,"headers":true,"max_payload":1048576}\r\n';
+    let refusals = 0;
+    const busy = createServer((socket) => {
+      if (refusals === 2) {
+        const server = createConnection(nats.port, '127.0.0.1');
+        socket.pipe(server).pipe(socket);
+        for (const end of [socket, server]) end.on('error', () => undefined);
+        return;
+      }
+      refusals += 1;
+      socket.write(greeting);
+      socket.once('data', () => socket.end("-ERR 'Authentication Timeout'\r\n"));
+    }).listen(0, '127.0.0.1');
+    await once(busy, 'listening');
+    const url = `nats://127.0.0.1:${(busy.address() as AddressInfo).port}`;
+    const bus = await connectBus({ url, name: 'test', user: 'gateway', password: 'g' });
+    expect(refusals).toBe(2);
+    await bus.connection.flush();
+    await bus.close();
+    await expect(connectBus({ url, name: 'test', user: 'gateway', password: 'wrong' })).rejects.toThrow(
+      /authorization violation/i,
+    );
+    busy.close();
   });
 
   it('comes back after the server did, and says so', async () => {
