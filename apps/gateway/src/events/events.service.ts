@@ -214,17 +214,16 @@ describe('GET /events', () => {
     expect(await refused()).toMatchObject({ status: 429, code: 'too-many-requests' });
   });
 
-  it(
-    'cuts a client that reads nothing, and the gateway lives on',
-    () =>
-      house.withGateway(async (gateway) => {
-        const { port } = new URL(await addressOf(gateway));
-        const streams = gateway.app.get(EventStreams);
-        streams.pace = { stallMs: 50, farewellMs: 50 };
-        const socket = connect(Number(port), '127.0.0.1');
-        socket.pause();
-        socket.write(`GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${house.token}\r\n\r\n`);
-        const notes = 'x'.repeat(200_000);
+  it('cuts a client that reads nothing, and the gateway lives on', () =>
+    house.withGateway(async (gateway) => {
+      const { port } = new URL(await addressOf(gateway));
+      const streams = gateway.app.get(EventStreams);
+      streams.pace = { stallMs: 50, farewellMs: 50 };
+      const socket = connect(Number(port), '127.0.0.1');
+      socket.pause();
+      socket.write(`GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${house.token}\r\n\r\n`);
+      const notes = 'x'.repeat(200_000);
+      try {
         await eventually(() => expect(streams.count).toBe(1));
         for (let n = 0; n < 80; n++) await agent.show('big', { name: `${n}${notes}` });
         const closed = once(socket, 'close');
@@ -232,21 +231,18 @@ describe('GET /events', () => {
         socket.resume();
         await closed;
         expect((await house.call('GET', '/vms', undefined, {}, gateway)).status).toBe(200);
+      } finally {
+        socket.destroy();
         await agent.vanish('big');
-      }),
-    30_000,
-  );
+      }
+    }));
 
-  it(
-    'says good-bye when the gateway shuts down',
-    () =>
-      house.withGateway(async (other) => {
-        const client = await open('', {}, other);
-        await other.stop();
-        await eventually(() => expect(client.closed?.reason).toBe('shutting-down'));
-      }),
-    30_000,
-  );
+  it('says good-bye when the gateway shuts down', () =>
+    house.withGateway(async (other) => {
+      const client = await open('', {}, other);
+      await other.stop();
+      await eventually(() => expect(client.closed?.reason).toBe('shutting-down'));
+    }));
 });
 
 const cpusOf = ({ data }: CloudEvent) => (data as { vm: { cpus: number } }).vm.cpus;
