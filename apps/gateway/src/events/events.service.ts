@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually, type NatsServer } from '@polyvirt/bus/testing';
-import type { CloudEvent, Host, Problem } from '@polyvirt/contracts';
+import { vmUpdated, type CloudEvent, type Host, type Problem } from '@polyvirt/contracts';
 import { TestHouse } from '../testing/test-house.ts';
-import type { FakeAgent } from '../testing/fake-agent.ts';
+import { vmRecord, type FakeAgent } from '../testing/fake-agent.ts';
 import type { TestGateway } from '../testing/test-gateway.ts';
 import { EventFeed } from './event-feed.ts';
 import { EventStreams, mostStreamsEach } from './event-streams.ts';
@@ -222,10 +222,11 @@ describe('GET /events', () => {
       const socket = connect(Number(port), '127.0.0.1');
       socket.pause();
       socket.write(`GET /api/v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${house.token}\r\n\r\n`);
-      const notes = 'x'.repeat(200_000);
+      // All in all more than the sockets of both sides and the gateway hold.
+      const long = { ...vmRecord('kvm-a', 'long'), name: 'x'.repeat(500_000) };
       try {
         await eventually(() => expect(streams.count).toBe(1));
-        for (let n = 0; n < 80; n++) await agent.show('big', { name: `${n}${notes}` });
+        for (let n = 0; n < 20; n++) await agent.tell(vmUpdated, `long-${n}`, long.id, { vm: long });
         const closed = once(socket, 'close');
         await eventually(() => expect(streams.count).toBe(0));
         socket.resume();
@@ -233,7 +234,6 @@ describe('GET /events', () => {
         expect((await house.call('GET', '/vms', undefined, {}, gateway)).status).toBe(200);
       } finally {
         socket.destroy();
-        await agent.vanish('big');
       }
     }));
 
