@@ -105,6 +105,16 @@ describe('the console of a VM', () => {
     await leave(viewer);
   });
 
+  it('has no ticket for a VM without a display', async () => {
+    await agent.show(nativeId, { state: 'running', display: false });
+    const body = await eventually(async () => {
+      const answer = await house.call<Problem>('POST', `/vms/${id}/console`);
+      expect(answer.status).toBe(502);
+      return answer.body;
+    });
+    expect(body).toMatchObject({ code: 'host-rejected', detail: expect.stringContaining('no display') });
+  });
+
   it('closes with a reason when the VM is powered off, and does not open then', async () => {
     const { viewer, session } = await open();
     const late = await ticket();

@@ -91,7 +91,7 @@ interface Range {
 }
 
 /** The ranges of fixed addresses that a network gives, as far as it says; empty when it says nothing. */
-function usableIn({ cidr, ranges }: Network): Range[] {
+function usableIn({ cidr, gateway, ranges }: Network): Range[] {
   if (ranges) {
     return ranges.flatMap(({ from, to }) => {
       const [first, last] = [parseIp(from), parseIp(to)];
@@ -102,12 +102,18 @@ function usableIn({ cidr, ranges }: Network): Range[] {
   if (!subnet) return [];
   const { family, first, last } = subnet;
   const ends = reservesEnds(subnet);
-  return [
-    {
-      from: { family, value: ends ? first + 1n : first },
-      to: { family, value: ends && family === 4 ? last - 1n : last },
-    },
-  ];
+  const [low, high] = [ends ? first + 1n : first, ends && family === 4 ? last - 1n : last];
+  const router = gateway === undefined ? undefined : parseIp(gateway);
+  const parts =
+    router?.family === family && low <= router.value && router.value <= high
+      ? [
+          [low, router.value - 1n],
+          [router.value + 1n, high],
+        ]
+      : [[low, high]];
+  return parts
+    .filter(([from, to]) => from! <= to!)
+    .map(([from, to]) => ({ from: { family, value: from! }, to: { family, value: to! } }));
 }
 
 /** A network of one or two addresses has no address of its own and no broadcast. */

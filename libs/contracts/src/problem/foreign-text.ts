@@ -17,7 +17,7 @@ export function foreignText(
 ): string {
   const values = [...new Set(without.flatMap(valuesIn))].sort((a, b) => b.length - a.length);
   const clean = values.reduce(masked, text.slice(0, looksAt));
-  return cutText(clean.replaceAll(/[\p{Cc}\p{Cs}]+/gu, ' ').trim(), most);
+  return cutText(clean.replaceAll(/[\p{Cc}\p{Cs}\s]+/gu, ' ').trim(), most);
 }
 
 /** At most so many characters, with "…" where it was cut. */
