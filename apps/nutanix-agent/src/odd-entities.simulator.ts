@@ -20,7 +20,7 @@ const disguised: string[] = [];
 beforeAll(async () => {
   simulator = await PrismSimulator.start({ args: ['--seed-vms', '8'] });
   driver = driverOn(simulator);
-}, 20_000);
+}, 120_000);
 
 afterEach(async () => {
   for (const uuid of disguised.splice(0)) await undisguise(simulator, uuid);
