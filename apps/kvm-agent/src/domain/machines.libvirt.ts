@@ -61,7 +61,13 @@ describe('the inventory of libvirt', () => {
       pid = await host.freeze(stuck);
       snapshot = stuck.createSnapshot(`<domainsnapshot><name>s</name><memory snapshot='internal'/></domainsnapshot>`);
       snapshot.catch(() => undefined);
-      await host.until(async () => (await stuck.snapshots()).length > 0);
+      // From then on libvirt names a snapshot that has no name yet.
+      await host.until(() =>
+        stuck.currentSnapshot().then(
+          () => false,
+          () => true,
+        ),
+      );
     }, timeoutMs);
 
     it(

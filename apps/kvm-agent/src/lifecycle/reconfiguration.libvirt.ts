@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ReconfigureVm, type NativeId } from '@polyvirt/contracts';
+import type { Json, Step } from '@polyvirt/hypervisor';
+import { NetworkUpdateCommand, NetworkUpdateSection } from '@polyvirt/node-libvirt';
 import { LiveHost } from '../testing/live-host.ts';
 
 const timeoutMs = 90_000;
@@ -133,30 +135,34 @@ describe('changes of a domain', () => {
   );
 
   it(
-    'are undone when one fails in the middle',
+    'are undone when one fails in the middle, with the address that was kept for an interface',
     async () => {
-      const nic = `<interface type='user'><mac address='52:54:00:ab:07:01'/></interface>`;
-      const { uuid } = await host.define({ name: 'halfway', devices: nic });
-      const before = await host.driver.get(uuid);
-      // The journal carries out what came before, and what fails is the rename.
-      await host.libvirt.domains.define(host.xml({ name: `${host.prefix}taken` }));
-      const operation = host.run((context) =>
-        host.driver.reconfigure.apply(
-          uuid,
-          { cpus: 2, memoryMiB: 64, removeNics: ['52:54:00:ab:07:01'], name: `${host.prefix}free` },
-          {
-            ...context,
-            journal: {
-              step: (step) =>
-                context.journal.step(
-                  step.name === 'rename' ? { ...step, act: () => Promise.reject(new Error('made to fail')) } : step,
-                ),
-            },
-          },
-        ),
-      );
-      await expect(operation).rejects.toThrow('made to fail');
-      expect(await host.driver.get(uuid)).toEqual(before);
+      const mac = '52:54:00:ab:07:01';
+      const kept = `<interface type='network'><mac address='${mac}'/><source network='default'/></interface>`;
+      const { uuid } = await host.define({ name: 'halfway', devices: kept });
+      const network = await host.libvirt.networks.getByName('default');
+      const { cidr } = (await host.driver.networks.list()).find(({ name }) => name === 'default')!;
+      const address = cidr!.replace(/\d+\/\d+$/, '233');
+      const reservation = `<host mac='${mac}' ip='${address}'/>`;
+      const { ADD_LAST, DELETE } = NetworkUpdateCommand;
+      const section = NetworkUpdateSection.IP_DHCP_HOST;
+      await network.update(ADD_LAST, section, reservation, { live: true, config: true });
+      try {
+        const before = await host.driver.get(uuid);
+        const body = { cpus: 2, memoryMiB: 64, removeNics: [mac], name: `${host.prefix}free` };
+        const operation = host.run((context) => {
+          const step = <Result extends Json | void>(one: Step<Result>): Promise<Result> =>
+            context.journal.step(
+              one.name === 'rename' ? { ...one, act: () => Promise.reject(new Error('made to fail')) } : one,
+            );
+          return host.driver.reconfigure.apply(uuid, body, { ...context, journal: { step } });
+        });
+        await expect(operation).rejects.toThrow('made to fail');
+        expect(await host.driver.get(uuid)).toEqual(before);
+        expect(await network.xml()).toContain(address);
+      } finally {
+        await network.update(DELETE, section, reservation, { live: true, config: true });
+      }
     },
     timeoutMs,
   );
