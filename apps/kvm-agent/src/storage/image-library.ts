@@ -64,6 +64,13 @@ export class ImageLibrary {
     const marker = `${volumeName}.complete`;
     const existing = await this.#storage.find(volumeName);
     if (existing && (await this.#storage.find(marker))) return existing;
+    const header = await readQcow2Header(file.path);
+    const missing = header?.backing ?? header?.dataFile;
+    if (missing !== undefined)
+      throw new ProblemError(
+        'host-rejected',
+        `The image "${file.name}" is not whole: it needs ${missing} beside it. Make one file of it: qemu-img convert -O qcow2.`,
+      );
     const volume = await this.#storage.upload(
       volumeName,
       createReadStream(file.path, { highWaterMark: 2 ** 20 }),
