@@ -55,10 +55,10 @@ describe('a random life', () => {
   it('sees where the driver and an independent look disagree, and forgives a VM that was spoilt', async () => {
     const vm = await make();
     const { name } = host.find(vm)!;
-    const { vms } = world;
-    world.vms = async () => (await vms.call(world)).map((one) => ({ ...one, state: 'crashed' }));
+    const { look } = world;
+    world.look = async () => (await look.call(world)).map((one) => ({ ...one, state: 'crashed' }));
     expect(await world.faults()).toEqual([expect.stringContaining('stopped, and the driver says')]);
-    world.vms = vms;
+    world.look = look;
     host.edit('spoil', vm, (machine) => (machine.unreadable = 'Cut off.'));
     expect(await world.faults()).toEqual([expect.stringContaining('is not in the list of the driver')]);
     world.odd = { name, mend: async () => undefined };
