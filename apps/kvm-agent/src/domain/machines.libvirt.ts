@@ -4,7 +4,7 @@ import { gibOf, isReadable } from '@polyvirt/hypervisor';
 import type { Domain } from '@polyvirt/node-libvirt';
 import { LiveHost } from '../testing/live-host.ts';
 
-const timeoutMs = 60_000;
+const timeoutMs = 120_000;
 const diskXml = (path: string, device = 'vda', type = 'qcow2') =>
   `<disk type='file' device='disk'><driver name='qemu' type='${type}'/><source file='${path}'/><target dev='${device}' bus='virtio'/></disk>`;
 

@@ -3,7 +3,7 @@ import { ReconfigureVm, type NativeId } from '@polyvirt/contracts';
 import type { Json, Step } from '@polyvirt/hypervisor';
 import { LiveHost } from '../testing/live-host.ts';
 
-const timeoutMs = 90_000;
+const timeoutMs = 120_000;
 const TOPOLOGY = `<memory unit='MiB'>32</memory><vcpu placement='static' current='2'>4</vcpu>
   <cpu mode='custom' match='exact'><model>qemu64</model><topology sockets='1' dies='1' cores='2' threads='2'/></cpu>`;
 const NUMA = `<maxMemory slots='4' unit='MiB'>512</maxMemory><memory unit='MiB'>128</memory><vcpu>2</vcpu>
