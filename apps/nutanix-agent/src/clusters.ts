@@ -29,7 +29,10 @@ export class Clusters {
   async list(signal: AbortSignal): Promise<Cluster[]> {
     const found = (await this.#pages.all('/clusters', 'cluster', signal)).filter(runsVms).map(readCluster);
     // One that Prism shows without a name for a while has that which it had.
-    const clusters = found.map((cluster) => ({ ...cluster, name: cluster.name || (this.#names.get(cluster.uuid) ?? cluster.uuid) }));
+    const clusters = found.map((cluster) => ({
+      ...cluster,
+      name: cluster.name || (this.#names.get(cluster.uuid) ?? cluster.uuid),
+    }));
     for (const { uuid, name } of clusters) this.#names.set(uuid, name);
     this.#kept = { clusters, at: performance.now() };
     return clusters;

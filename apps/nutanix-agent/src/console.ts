@@ -83,7 +83,9 @@ export class PrismConsole implements ConsoleFacet {
           reject(
             signal.aborted
               ? (signal.reason as Error)
-              : new ProblemError('host-rejected', `The console does not open: ${foreignText(error.message)}`, { cause: error }),
+              : new ProblemError('host-rejected', `The console does not open: ${foreignText(error.message)}`, {
+                  cause: error,
+                }),
           ),
         );
       });

@@ -73,7 +73,10 @@ function readHost(host: JsonObject): HostFacts {
   const cluster = textAt(objectAt(status, 'cluster_reference'), 'uuid');
   return {
     ...(cluster === undefined ? {} : { cluster }),
-    ...known({ cores: positiveAt(resources, 'num_cpu_cores'), memoryMiB: positiveAt(resources, 'memory_capacity_mib') }),
+    ...known({
+      cores: positiveAt(resources, 'num_cpu_cores'),
+      memoryMiB: positiveAt(resources, 'memory_capacity_mib'),
+    }),
   };
 }
 

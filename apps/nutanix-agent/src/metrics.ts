@@ -37,7 +37,12 @@ interface Total {
 }
 export type Totals = Partial<Record<Column, Total>>;
 
-const states: Readonly<Record<string, VmState>> = { on: 'running', off: 'stopped', paused: 'paused', suspended: 'suspended' };
+const states: Readonly<Record<string, VmState>> = {
+  on: 'running',
+  off: 'stopped',
+  paused: 'paused',
+  suspended: 'suspended',
+};
 
 /** Readings of all VMs that are on, by the groups API: one call for five hundred of them. */
 export class MetricsSweep implements MetricsFacet {

@@ -61,10 +61,10 @@ describe('one odd entity', () => {
 
   it.each(kinds)('among the %s of a Prism Central stops nothing', async (kind) => {
     const beside = await make({ nics: [{ network: 'vlan10' }], start: true });
-    const { snapshot } = await run((context) =>
-      driver.snapshots.create(beside, { name: 'a', memory: false }, context),
+    const { snapshot } = await run((context) => driver.snapshots.create(beside, { name: 'a', memory: false }, context));
+    const [odd] = (await simulator.list(kind)).map(
+      (one) => textAt(objectAt(one, 'metadata'), 'uuid') ?? textAt(one, 'uuid')!,
     );
-    const [odd] = (await simulator.list(kind)).map((one) => textAt(objectAt(one, 'metadata'), 'uuid') ?? textAt(one, 'uuid')!);
     const before = (await driver.list(forever)).length;
     for (const look of nonsense) {
       await disguiseAs(odd!, look);
@@ -103,7 +103,11 @@ describe('one odd entity', () => {
   it('that is missing from the list and not to be had by itself keeps no other from being listed', async () => {
     const all = await driver.list(forever);
     const id = await named('vms', 'web-01');
-    await simulator.fault({ method: 'GET', path: `/api/nutanix/v3/vms/${id}`, effect: { kind: 'status', status: 500 } });
+    await simulator.fault({
+      method: 'GET',
+      path: `/api/nutanix/v3/vms/${id}`,
+      effect: { kind: 'status', status: 500 },
+    });
     // A list that leaves it out: its entry has no id.
     await disguiseAs(id, { metadata: { uuid: null } });
     const listed = await driver.list(forever);
@@ -209,10 +213,15 @@ describe('user data', () => {
   /** What somebody could read in a problem, its cause and what the journal told. */
   const readable = (error: unknown): string => {
     const text = inspect(error, { depth: 9 });
-    return [text, ...(text.match(/[A-Za-z0-9+/]{8,}/g) ?? []).map((part) => Buffer.from(part, 'base64').toString())].join('\n');
+    return [
+      text,
+      ...(text.match(/[A-Za-z0-9+/]{8,}/g) ?? []).map((part) => Buffer.from(part, 'base64').toString()),
+    ].join('\n');
   };
   const refused = async (input: object): Promise<unknown> => {
-    const error: unknown = await run((context) => driver.create({ ...body(), ...input }, context)).catch((reason: unknown) => reason);
+    const error: unknown = await run((context) => driver.create({ ...body(), ...input }, context)).catch(
+      (reason: unknown) => reason,
+    );
     expect(error).toBeInstanceOf(ProblemError);
     expect(readable(error)).not.toMatch(/TopSecret/);
     expect((error as Error).message.length).toBeLessThan(600);
@@ -225,7 +234,15 @@ describe('user data', () => {
       const message = `Request could not be processed. guest_customization.cloud_init.user_data: '${quotation}' is too long`;
       for (const effect of [
         { kind: 'status', status: 422, message },
-        { kind: 'status', status: 200, body: { state: 'ERROR', code: 422, message_list: [{ message: 'No.', reason: 'INVALID_REQUEST', details: { user_data: [message] } }] } },
+        {
+          kind: 'status',
+          status: 200,
+          body: {
+            state: 'ERROR',
+            code: 422,
+            message_list: [{ message: 'No.', reason: 'INVALID_REQUEST', details: { user_data: [message] } }],
+          },
+        },
       ]) {
         await simulator.fault({ method: 'POST', path: '/api/nutanix/v3/vms', count: 1, effect });
         await refused({ cloudInit: { userData } });
@@ -290,7 +307,9 @@ describe('a volume group', () => {
     return { group, ids };
   }
   const groupsOf = async (id: NativeId) =>
-    objectsAt(await resources(id), 'disk_list').flatMap((disk) => textAt(objectAt(disk, 'volume_group_reference'), 'uuid') ?? []);
+    objectsAt(await resources(id), 'disk_list').flatMap(
+      (disk) => textAt(objectAt(disk, 'volume_group_reference'), 'uuid') ?? [],
+    );
 
   it('stays with the source of a clone, which is told so, and with whoever else has it when one is deleted', async () => {
     const { group, ids } = await attachedTo(`odd-${randomUUID()}`, `odd-${randomUUID()}`);
@@ -303,7 +322,9 @@ describe('a volume group', () => {
     expect(notes).toEqual([expect.stringMatching(/^The volume group "data" stays with/)]);
     const { name } = await get(second);
     const deleted = await remove(first);
-    expect(deleted.notes?.join('\n')).toContain(`Kept the volume group "data" (${group}), which is attached to "${name}" too.`);
+    expect(deleted.notes?.join('\n')).toContain(
+      `Kept the volume group "data" (${group}), which is attached to "${name}" too.`,
+    );
     expect(await groupsOf(second)).toEqual([group]);
     await run((context) => driver.stop(nativeId, force, context));
     for (const id of [second, nativeId]) await remove(id);
@@ -338,7 +359,9 @@ it('makes as many CPUs of a template with threads as were asked for', async () =
 it('knows in which state a VM was when we took a snapshot of it, and not when others did', async () => {
   const id = await make({ start: true });
   await run((context) => driver.snapshots.create(id, { name: 'a', memory: false }, context));
-  await simulator.done(await simulator.v3('POST', `/vms/${id}/snapshot`, { name: 'nightly', recovery_point_type: 'CRASH_CONSISTENT' }));
+  await simulator.done(
+    await simulator.v3('POST', `/vms/${id}/snapshot`, { name: 'nightly', recovery_point_type: 'CRASH_CONSISTENT' }),
+  );
   const states = (await get(id)).snapshots.map(({ name, state }) => [name, state]);
   expect(Object.fromEntries(states)).toEqual({ a: 'running', nightly: 'unknown' });
   await run((context) => driver.stop(id, force, context));

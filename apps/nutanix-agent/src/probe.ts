@@ -1,4 +1,4 @@
-import type { Capacity, HostStatus } from '@polyvirt/contracts';
+import { foreignText, type Capacity, type HostStatus } from '@polyvirt/contracts';
 import { gibOf, known } from '@polyvirt/hypervisor';
 import { capabilities } from './capabilities.ts';
 import { amount, groupRows } from './client/groups.ts';
@@ -26,10 +26,10 @@ export class Probe {
   async status(signal: AbortSignal): Promise<HostStatus> {
     try {
       const { resources } = await this.#client.v3('GET', '/prism_central', signal);
-      const version = textAt(isObject(resources) ? resources : {}, 'version') ?? 'of unknown version';
+      const version = foreignText(textAt(isObject(resources) ? resources : {}, 'version') ?? 'of unknown version');
       const clusters = await this.#clusters.list(signal);
       const preferred = await this.#clusters.preferred(signal);
-      const names = clusters.map((cluster) => `${cluster.name} (AOS ${cluster.version ?? 'unknown'})`);
+      const names = clusters.map((cluster) => foreignText(`${cluster.name} (AOS ${cluster.version ?? 'unknown'})`));
       const chosen = clusters.find(({ uuid }) => uuid === preferred);
       return {
         health: {

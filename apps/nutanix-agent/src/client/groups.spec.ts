@@ -46,4 +46,23 @@ describe('the rows of groups', () => {
   });
 
   it('are none of none', async () => expect(await prismWith(0, 10).rows()).toEqual([]));
+
+  it('are those that can be told apart', async () => {
+    const results = [
+      { entity_id: 'a' },
+      { data: null },
+      null,
+      7,
+      { entity_id: 'b', data: [null, { name: 'vm_name', values: null }] },
+    ];
+    const v3 = async () => ({
+      filtered_entity_count: results.length,
+      group_results: [null, { entity_results: results }],
+    });
+    const rows = await groupRows({ v3 } as unknown as PrismClient, query, forever);
+    expect(rows).toEqual([
+      { uuid: 'a', values: {}, times: {} },
+      { uuid: 'b', values: {}, times: {} },
+    ]);
+  });
 });

@@ -47,7 +47,7 @@ export async function groupRows(
     offset += results.length;
     // One that ignores the offset answers what is known already.
     if (rows.size === before || offset >= (numberAt(answer, 'filtered_entity_count') ?? Infinity))
-      return [...rows.values()];
+      return [...rows.values()].filter(({ uuid }) => uuid !== '');
   }
 }
 

@@ -35,7 +35,9 @@ describe('secrets', () => {
 
   it('are passwords wherever they stand', () => {
     const all = new Secrets();
-    all.learn({ a: [{ credentials: { username: 'somebody-1', deep: { x: 'hunter2hunter2' } } }, { vtpm_secret: 'abcdefghi' }] });
+    all.learn({
+      a: [{ credentials: { username: 'somebody-1', deep: { x: 'hunter2hunter2' } } }, { vtpm_secret: 'abcdefghi' }],
+    });
     expect(all.clean('hunter2hunter2, abcdefghi')).toBe('[…], […]');
   });
 

@@ -88,7 +88,8 @@ class Quotations {
       at = to - 1;
     }
     for (const line of this.#lines)
-      for (let at = other.indexOf(line); at >= 0; at = other.indexOf(line, at + 1)) isQuoted.fill(1, at, at + line.length);
+      for (let at = other.indexOf(line); at >= 0; at = other.indexOf(line, at + 1))
+        isQuoted.fill(1, at, at + line.length);
   }
 
   /** As far as both are the same around a piece. */

@@ -5,7 +5,9 @@ import { copyNotes, detachShared, volumeGroupsOf } from './copied-hardware.ts';
 
 const group = '31111111-1111-4111-8111-111111111111';
 const other = '31111111-1111-4111-8111-111111111112';
-const own = { nic_list: [{ mac_address: '50:6b:8d:00:00:09', ip_endpoint_list: [{ ip: '10.0.0.51', type: 'ASSIGNED' }] }] };
+const own = {
+  nic_list: [{ mac_address: '50:6b:8d:00:00:09', ip_endpoint_list: [{ ip: '10.0.0.51', type: 'ASSIGNED' }] }],
+};
 const vm = (resources: JsonObject, metadata: JsonObject = {}) =>
   disguised({ spec: { resources }, status: { name: 'web-01', resources }, metadata });
 const notesOf = (source: JsonObject, copy: JsonObject = vm({ ...source, ...own }), names: [string, string][] = []) =>
@@ -38,7 +40,11 @@ describe('what the author of a copy should know', () => {
       },
       /CD-ROM drive ide:3/,
     ],
-    ['an interface that it boots from', { boot_config: { boot_device: { mac_address: '50:6B:8D:00:00:01' } } }, /boot from/],
+    [
+      'an interface that it boots from',
+      { boot_config: { boot_device: { mac_address: '50:6B:8D:00:00:01' } } },
+      /boot from/,
+    ],
     ['a volume group', { disk_list: [attached(group)] }, /"data" stays with "web-01" alone/],
   ])('tells of %s', (_what, source, note) => {
     const notes = notesOf(source, undefined, [[group, 'data']]);

@@ -53,7 +53,9 @@ function gpuNotes(from: JsonObject): string[] {
   const models = objectsAt(from, 'gpu_list').map((gpu) => textAt(gpu, 'name') ?? `device ${String(gpu['device_id'])}`);
   return models.length === 0
     ? []
-    : [`It has the GPUs of its source (${foreignText(models.join(', '))}), and starts only where others of them are free.`];
+    : [
+        `It has the GPUs of its source (${foreignText(models.join(', '))}), and starts only where others of them are free.`,
+      ];
 }
 
 /** Prism gives a copy addresses of its own; one that it did not is in use twice when both run. */
@@ -78,7 +80,8 @@ const identitiesOf = (resources: JsonObject): string[] =>
 
 function bootNotes(from: JsonObject, to: JsonObject): string[] {
   const mac = textAt(objectAt(objectAt(to, 'boot_config'), 'boot_device'), 'mac_address');
-  const isOfSource = mac !== undefined && objectsAt(from, 'nic_list').some((nic) => macOf(nic) === macOf({ mac_address: mac }));
+  const isOfSource =
+    mac !== undefined && objectsAt(from, 'nic_list').some((nic) => macOf(nic) === macOf({ mac_address: mac }));
   return isOfSource ? [`It is set to boot from the interface ${mac}, which is that of its source.`] : [];
 }
 
@@ -87,7 +90,9 @@ function seedNotes(from: JsonObject, to: JsonObject): string[] {
   const [seed, copied] = [from, to].map((resources) => resources['guest_customization']);
   if (isObject(copied) && JSON.stringify(copied) !== JSON.stringify(seed)) return [];
   if (isObject(seed) && Object.keys(seed).length > 0)
-    return ['It has the user data of its source, so that its guest may set itself up with the same host name and passwords.'];
+    return [
+      'It has the user data of its source, so that its guest may set itself up with the same host name and passwords.',
+    ];
   const seeds = namedDevices(from).filter(
     ({ disk }) =>
       deviceTypeOf(disk) === 'CDROM' &&
@@ -96,7 +101,8 @@ function seedNotes(from: JsonObject, to: JsonObject): string[] {
       textAt(objectAt(disk, 'data_source_reference'), 'uuid') === undefined,
   );
   return seeds.map(
-    ({ device }) => `What is in the CD-ROM drive ${device} of its source, perhaps its user data, is in its own as well.`,
+    ({ device }) =>
+      `What is in the CD-ROM drive ${device} of its source, perhaps its user data, is in its own as well.`,
   );
 }
 

@@ -44,7 +44,11 @@ export class Copies {
     return notes;
   }
 
-  async #compare(source: NativeId, copy: NativeId, signal: AbortSignal): Promise<{ notes: string[]; shares: string[] }> {
+  async #compare(
+    source: NativeId,
+    copy: NativeId,
+    signal: AbortSignal,
+  ): Promise<{ notes: string[]; shares: string[] }> {
     const [from, to] = [await this.#vms.find(source, signal), await this.#vms.demand(copy, signal)];
     if (!from) return { notes: [], shares: [] };
     const groups = volumeGroupsOf(resourcesOf(from));

@@ -60,7 +60,11 @@ const site: Record<string, JsonObject[]> = {
     subnet(8, 'twice', b, '10.8.0'),
   ],
   vms: [
-    vm('1', { mac_address: '50-6B-8D-00-00-01', subnet_reference: { uuid: id(1) }, ip_endpoint_list: [{ ip: '10.1.0.60' }] }),
+    vm('1', {
+      mac_address: '50-6B-8D-00-00-01',
+      subnet_reference: { uuid: id(1) },
+      ip_endpoint_list: [{ ip: '10.1.0.60' }],
+    }),
     vm('2', { mac_address: '', subnet_reference: { uuid: id(4) }, ip_endpoint_list: [{ ip: '10.1.0.61' }] }),
     { metadata: { uuid: 'odd' }, status: null, spec: null },
   ],
@@ -109,7 +113,13 @@ describe('interfaces', () => {
   });
 
   it.each<[title: string, nics: object[], rest: Partial<NicWish>, pointer: string, says: RegExp]>([
-    ['on two clusters', [{ network: 'vlan10' }, { network: 'vlan110' }], {}, '/nics', /"vlan10" is on "cluster-a", "vlan110" is on "cluster-b"/],
+    [
+      'on two clusters',
+      [{ network: 'vlan10' }, { network: 'vlan110' }],
+      {},
+      '/nics',
+      /"vlan10" is on "cluster-a", "vlan110" is on "cluster-b"/,
+    ],
     [
       'on another cluster than their VM',
       [{ network: 'overlay' }, { network: 'vlan110' }],
@@ -118,16 +128,58 @@ describe('interfaces', () => {
       /"vlan110" is on the cluster "cluster-b", and the VM is on "cluster-a"\. .*"both", "overlay", "unmanaged", "vlan10"/,
     ],
     ['of a name that two have', [{ network: 'twice' }], {}, '/nics/0/network', /Name one by its UUID/],
-    ['with an address where none is given', [{ network: 'unmanaged', address: '10.1.0.5' }], {}, '/nics/0/address', /no IP management/],
-    ['with the gateway', [{ network: 'vlan10', address: '10.1.0.1' }], {}, '/nics/0/address', /gateway .*10\.1\.0\.1 to 10\.1\.0\.254/],
-    ['with the address of the network', [{ network: 'vlan10', address: '10.1.0.0' }], {}, '/nics/0/address', /address of the network/],
+    [
+      'with an address where none is given',
+      [{ network: 'unmanaged', address: '10.1.0.5' }],
+      {},
+      '/nics/0/address',
+      /no IP management/,
+    ],
+    [
+      'with the gateway',
+      [{ network: 'vlan10', address: '10.1.0.1' }],
+      {},
+      '/nics/0/address',
+      /gateway .*10\.1\.0\.2 to 10\.1\.0\.254/,
+    ],
+    [
+      'with the address of the network',
+      [{ network: 'vlan10', address: '10.1.0.0' }],
+      {},
+      '/nics/0/address',
+      /address of the network/,
+    ],
     ['with the broadcast address', [{ network: 'vlan10', address: '10.1.0.255' }], {}, '/nics/0/address', /broadcast/],
-    ['with an address from elsewhere', [{ network: 'vlan10', address: '172.31.7.7' }], {}, '/nics/0/address', /is not in the network "vlan10", which is 10\.1\.0\.0\/24/],
+    [
+      'with an address from elsewhere',
+      [{ network: 'vlan10', address: '172.31.7.7' }],
+      {},
+      '/nics/0/address',
+      /is not in the network "vlan10", which is 10\.1\.0\.0\/24/,
+    ],
     ['with an address of the other family', [{ network: 'vlan10', address: 'fd00::5' }], {}, '/nics/0/address', /IPv6/],
-    ['with the address of the DHCP server', [{ network: 'vlan10', address: '10.1.0.254' }], {}, '/nics/0/address', /reserved/],
-    ['with an address in use', [{ network: id(1), address: '10.1.0.60' }], {}, '/nics/0/address', /The VM "1" has the address/],
+    [
+      'with the address of the DHCP server',
+      [{ network: 'vlan10', address: '10.1.0.254' }],
+      {},
+      '/nics/0/address',
+      /reserved/,
+    ],
+    [
+      'with an address in use',
+      [{ network: id(1), address: '10.1.0.60' }],
+      {},
+      '/nics/0/address',
+      /The VM "1" has the address/,
+    ],
     ['with a MAC address in use', [{ network: 'vlan110', mac: '50:6B:8D:00:00:01' }], {}, '/nics/0/mac', /The VM "1"/],
-    ['with a multicast MAC address', [{ network: 'vlan110', mac: '01:00:5e:00:00:01' }], {}, '/nics/0/mac', /multicast/],
+    [
+      'with a multicast MAC address',
+      [{ network: 'vlan110', mac: '01:00:5e:00:00:01' }],
+      {},
+      '/nics/0/mac',
+      /multicast/,
+    ],
   ])('%s are refused', async (_title, nics, rest, pointer, says) => {
     const { code, message, extras } = await refused(nics, rest);
     expect(code).toBe('invalid-input');
@@ -139,7 +191,8 @@ describe('interfaces', () => {
 
   it('may have an address that is in use elsewhere, outside the pools, or their own', async () => {
     const addresses = ['10.1.0.61', '10.1.0.200'];
-    for (const address of addresses) expect((await placed([{ network: 'vlan10', address }])).nics).toMatchObject([{ address }]);
+    for (const address of addresses)
+      expect((await placed([{ network: 'vlan10', address }])).nics).toMatchObject([{ address }]);
     const own = 'aaaaaaaa-0001-4000-8000-000000000001';
     const mac = '50:6b:8d:00:00:01';
     const nics = [{ network: 'vlan10', mac, address: '10.1.0.60' }];
@@ -154,7 +207,8 @@ describe('interfaces', () => {
 });
 
 describe('a size', () => {
-  const demand = (size: { cpus?: number; memoryMiB?: number }, on?: string) => placementOn().demandRoom(size, on, forever);
+  const demand = (size: { cpus?: number; memoryMiB?: number }, on?: string) =>
+    placementOn().demandRoom(size, on, forever);
 
   it.each([
     [{ cpus: 97 }, a, '/cpus', /97 .*96/],

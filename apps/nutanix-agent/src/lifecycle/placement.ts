@@ -117,7 +117,9 @@ export class Placement {
     all: readonly Subnet[],
     signal: AbortSignal,
   ): Promise<Subnet> {
-    const near = found.filter((subnet) => cluster === undefined || subnet.cluster === undefined || subnet.cluster === cluster);
+    const near = found.filter(
+      (subnet) => cluster === undefined || subnet.cluster === undefined || subnet.cluster === cluster,
+    );
     const [subnet, ...others] = near;
     if (subnet && others.length === 0) return subnet;
     const names = await this.#clusters.names(signal);
@@ -131,7 +133,9 @@ export class Placement {
           .join(', ')}.`,
         { errors: [{ pointer, detail: 'Several have this name.' }] },
       );
-    const there = all.filter((one) => one.cluster === cluster || one.cluster === undefined).map((one) => `"${one.network.name}"`);
+    const there = all
+      .filter((one) => one.cluster === cluster || one.cluster === undefined)
+      .map((one) => `"${one.network.name}"`);
     throw new ProblemError(
       'invalid-input',
       `The network "${name}" is on the cluster "${nameOfCluster(found[0]!.cluster)}", and the VM is on "${nameOfCluster(cluster)}".` +
@@ -141,20 +145,30 @@ export class Placement {
   }
 
   /** By the rules that all hosts share, against what the VMs of this Prism Central have now. */
-  async #demandFree({ nics, at, own, leaving = [] }: NicWish, subnets: readonly Subnet[], signal: AbortSignal): Promise<void> {
+  async #demandFree(
+    { nics, at, own, leaving = [] }: NicWish,
+    subnets: readonly Subnet[],
+    signal: AbortSignal,
+  ): Promise<void> {
     if (nics.every(({ mac, address }) => mac === undefined && address === 'auto')) return;
     // A network may be asked for by its UUID, and is called so then.
     const networks = nics.map(({ network: name }, index) => ({ ...subnets[index]!.network, name }));
     const namesOf = Map.groupBy(nics.keys(), (index) => subnets[index]!.uuid);
     const others = await this.#vms.all((vm) => {
       const isOwn = uuidOf(vm) === own;
-      const held = objectsAt(resourcesOf(vm), 'nic_list').filter((nic) => !isOwn || (at === '/addNics' && !leaving.includes(macOf(nic))));
+      const held = objectsAt(resourcesOf(vm), 'nic_list').filter(
+        (nic) => !isOwn || (at === '/addNics' && !leaving.includes(macOf(nic))),
+      );
       return {
         name: nameOf(vm),
         nics: held.flatMap((nic) => {
           const asked = namesOf.get(subnetOf(nic) ?? '') ?? [];
           const names = [...new Set(asked.map((index) => nics[index]!.network))];
-          return (names.length > 0 ? names : ['']).map((network) => ({ mac: macOf(nic), network, addresses: addressesOf(nic) }));
+          return (names.length > 0 ? names : ['']).map((network) => ({
+            mac: macOf(nic),
+            network,
+            addresses: addressesOf(nic),
+          }));
         }),
       };
     }, signal);

@@ -101,11 +101,7 @@ export class Removal {
     return { effect: 'changed', notes };
   }
 
-  async #inspect(
-    nativeId: NativeId,
-    fate: DeleteVm['disks'],
-    signal: AbortSignal,
-  ): Promise<Belongings | undefined> {
+  async #inspect(nativeId: NativeId, fate: DeleteVm['disks'], signal: AbortSignal): Promise<Belongings | undefined> {
     const vm = await this.#vms.find(nativeId, signal);
     if (!vm) return undefined;
     allow('delete', stateOf(vm));
@@ -131,7 +127,9 @@ export class Removal {
       signal,
     );
     return uuids.map((group) => {
-      const users = vms.filter(({ uuid, groups }) => uuid !== nativeId && groups.includes(group)).map(({ name }) => name);
+      const users = vms
+        .filter(({ uuid, groups }) => uuid !== nativeId && groups.includes(group))
+        .map(({ name }) => name);
       const what = `the volume group ${names.has(group) ? `"${names.get(group)}" (${group})` : group}`;
       return users.length === 0 ? what : `${what}, which is attached to ${named(users)} too`;
     });

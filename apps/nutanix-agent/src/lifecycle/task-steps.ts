@@ -87,9 +87,9 @@ export class TaskSteps {
   }
 
   /** A task that has failed is over; one that Prism does not show may still be under way. */
-  async #holds({ holds }: TaskStep, error: unknown, signal: AbortSignal): Promise<boolean> {
-    if (!holds) return false;
-    if (error instanceof TaskFailedError) return holds();
-    return error instanceof PrismError && (await until(holds, signal, this.#settleMs)) === true;
+  async #holds(step: TaskStep, error: unknown, signal: AbortSignal): Promise<boolean> {
+    if (error instanceof TaskFailedError) return (await step.holds?.()) === true;
+    if (!(error instanceof PrismError) || !step.holds) return false;
+    return (await until(async () => step.holds?.(), signal, this.#settleMs)) === true;
   }
 }

@@ -41,7 +41,14 @@ export const oddVms = (): Record<string, JsonObject> => ({
     },
   }),
   'with null everywhere': disguised({
-    ...both({ nic_list: null, disk_list: null, gpu_list: null, boot_config: null, guest_tools: null, num_sockets: null }),
+    ...both({
+      nic_list: null,
+      disk_list: null,
+      gpu_list: null,
+      boot_config: null,
+      guest_tools: null,
+      num_sockets: null,
+    }),
     metadata: { categories: null, categories_mapping: null, creation_time: null, owner_reference: null },
   }),
   'that is suspended': disguised({ status: { resources: { power_state: 'SUSPENDED' } } }),
@@ -49,7 +56,13 @@ export const oddVms = (): Record<string, JsonObject> => ({
   'with odd interfaces': disguised(
     both({
       nic_list: [
-        { uuid: uuid(1), mac_address: '50:6B:8D:AA:00:01', ip_endpoint_list: null, subnet_reference: null, is_connected: false },
+        {
+          uuid: uuid(1),
+          mac_address: '50:6B:8D:AA:00:01',
+          ip_endpoint_list: null,
+          subnet_reference: null,
+          is_connected: false,
+        },
         {
           uuid: uuid(2),
           mac_address: '50-6b-8d-aa-00-02',
@@ -123,7 +136,8 @@ export const oddVms = (): Record<string, JsonObject> => ({
 export function randomVm(seed: number): JsonObject {
   const next = randomNumbers(seed);
   const some = (most: number) => Math.floor(next() * (most + 1));
-  const pick = <const Items extends readonly unknown[]>(...items: Items): Items[number] => items[some(items.length - 1)];
+  const pick = <const Items extends readonly unknown[]>(...items: Items): Items[number] =>
+    items[some(items.length - 1)];
   const oddly = (value: unknown): unknown => pick(value, value, value, null, undefined);
   const list = (most: number, make: (index: number) => unknown) =>
     pick(
@@ -146,13 +160,18 @@ export function randomVm(seed: number): JsonObject {
     mac_address: oddly(`50:6B:8D:00:0${index}:0${some(9)}`),
     is_connected: oddly(pick(true, false)),
     subnet_reference: oddly({ kind: 'subnet', uuid: uuid(8) }),
-    ip_endpoint_list: list(3, () => ({ ip: oddly(pick('10.0.0.9', '169.254.0.1', 'fe80::2')), type: pick('ASSIGNED', 'LEARNED') })),
+    ip_endpoint_list: list(3, () => ({
+      ip: oddly(pick('10.0.0.9', '169.254.0.1', 'fe80::2')),
+      type: pick('ASSIGNED', 'LEARNED'),
+    })),
     vlan_mode: oddly('TRUNKED'),
     trunked_vlan_list: oddly([1, 2]),
     [`x_${some(3)}`]: oddly({ y: some(9) }),
   });
   const resources = (): JsonObject => ({
-    ...Object.fromEntries(Object.entries(objectAt(objectAt(goldenVm(), 'spec'), 'resources')).map(([key, value]) => [key, oddly(value)])),
+    ...Object.fromEntries(
+      Object.entries(objectAt(objectAt(goldenVm(), 'spec'), 'resources')).map(([key, value]) => [key, oddly(value)]),
+    ),
     num_sockets: oddly(pick(1, 2, 0, 'two')),
     num_threads_per_core: oddly(pick(1, 2)),
     disk_list: list(5, disk),
@@ -164,10 +183,16 @@ export function randomVm(seed: number): JsonObject {
   const categories = Array.from({ length: some(3) }, (_, index) => `Key${index}`);
   return disguised({
     spec: { name: 'odd', resources: shown, x_unknown: oddly([some(9)]) },
-    status: { name: oddly('odd'), state: pick('COMPLETE', 'ERROR'), resources: pick(shown, structuredClone(shown), resources(), null) },
+    status: {
+      name: oddly('odd'),
+      state: pick('COMPLETE', 'ERROR'),
+      resources: pick(shown, structuredClone(shown), resources(), null),
+    },
     metadata: {
       categories: Object.fromEntries(categories.map((key) => [key, 'a'])),
-      categories_mapping: oddly(Object.fromEntries(categories.map((key) => [key, pick(['a'], ['b', 'a'], ['a', 'c'])]))),
+      categories_mapping: oddly(
+        Object.fromEntries(categories.map((key) => [key, pick(['a'], ['b', 'a'], ['a', 'c'])])),
+      ),
       creation_time: pick('2025-06-07T18:23:52Z', null, 'yesterday', 5),
       x_unknown: oddly({ a: some(9) }),
     },

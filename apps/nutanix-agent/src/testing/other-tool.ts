@@ -62,7 +62,9 @@ export function prismConsole(
       );
       // A disk that was kept lives on as an image.
       const images = (await ours('images')).map((image) => ({
-        path: textAt(objectAt(objectAt(objectAt(image, 'spec'), 'resources'), 'data_source_reference'), 'uuid') ?? idOf(image),
+        path:
+          textAt(objectAt(objectAt(objectAt(image, 'spec'), 'resources'), 'data_source_reference'), 'uuid') ??
+          idOf(image),
         users: [],
       }));
       const points = (await simulator.list('vm_recovery_points')).map((point) => {

@@ -1,4 +1,12 @@
-import { foreignText, ProblemError, type DriverVm, type Guest, type NativeDefinition, type NativeId, type Snapshot } from '@polyvirt/contracts';
+import {
+  foreignText,
+  ProblemError,
+  type DriverVm,
+  type Guest,
+  type NativeDefinition,
+  type NativeId,
+  type Snapshot,
+} from '@polyvirt/contracts';
 import { isReadable, type ListedVm, type UnreadableVm } from '@polyvirt/hypervisor';
 import { objectsAt, textAt, objectAt, type JsonObject } from '../client/json.ts';
 import { definitionOf } from '../export.ts';

@@ -47,7 +47,12 @@ const mutations: readonly [name: string, members: readonly string[], change: Cha
   [
     'an interface less',
     ['nic_list'],
-    changed((vm) => ({ removeNics: objectsAt(resourcesOf(vm), 'nic_list').slice(0, 1).map(macOf).filter((mac) => mac !== '') })),
+    changed((vm) => ({
+      removeNics: objectsAt(resourcesOf(vm), 'nic_list')
+        .slice(0, 1)
+        .map(macOf)
+        .filter((mac) => mac !== ''),
+    })),
   ],
   ['a CD-ROM', ['disk_list'], (spec) => insertCdrom(spec, 'cccccccc-0009-4000-8000-000000000001')],
   ['no volume groups', ['disk_list'], (spec) => detachShared(spec, ['31111111-1111-4111-8111-111111111111'])],
@@ -71,7 +76,9 @@ async function written(vm: JsonObject, change: Change): Promise<JsonObject | und
 /** Values by their path, but for what a write must not say: nulls, and addresses that guests were seen with. */
 function facts(value: unknown, path = ''): string[] {
   if (Array.isArray(value)) {
-    const items = path.endsWith('.ip_endpoint_list') ? value.filter((item) => isObject(item) && item['type'] !== 'LEARNED' && item['ip']) : value;
+    const items = path.endsWith('.ip_endpoint_list')
+      ? value.filter((item) => isObject(item) && item['type'] !== 'LEARNED' && item['ip'])
+      : value;
     return items.flatMap((item) => facts(item, `${path}[]`));
   }
   if (isObject(value)) return Object.entries(value).flatMap(([key, member]) => facts(member, `${path}.${key}`));
@@ -110,7 +117,11 @@ async function expectKept(vm: JsonObject, members: readonly string[], change: Ch
   const others = [...members, 'power_state'];
   const isKept = (fact: string) => !/is_connected|disk_size_|\.uuid=/.test(fact);
   const kept = facts(without(spec, others)).filter(isKept);
-  expect(kept.sort()).toEqual(facts(without(objectAt(vm, 'spec'), others)).filter(isKept).sort());
+  expect(kept.sort()).toEqual(
+    facts(without(objectAt(vm, 'spec'), others))
+      .filter(isKept)
+      .sort(),
+  );
   expect(obeyed(metadata)).toEqual(categoriesIn(withoutNulls(objectAt(vm, 'metadata')) as JsonObject));
   for (const key of ['uuid', 'entity_version', 'spec_version', 'project_reference', 'owner_reference', 'x_unknown'])
     if (objectAt(vm, 'metadata')[key] !== null) expect(metadata[key]).toEqual(objectAt(vm, 'metadata')[key]);
@@ -192,14 +203,20 @@ describe('what is written back', () => {
     const vm = golden((_vm, _spec, actual) => {
       objectsAt(actual, 'disk_list')[0]!['disk_size_bytes'] = 20 * 1024 ** 3;
     });
-    expect(objectsAt(resources(vm), 'disk_list')).toMatchObject([{ disk_size_bytes: 20 * 1024 ** 3, disk_size_mib: 20_480 }]);
+    expect(objectsAt(resources(vm), 'disk_list')).toMatchObject([
+      { disk_size_bytes: 20 * 1024 ** 3, disk_size_mib: 20_480 },
+    ]);
   });
 
   it('connects no interface that was disconnected, and asks for no address that was only seen', () => {
     const vm = golden((_vm, spec, actual) => {
       const [nic] = objectsAt(spec, 'nic_list');
       delete nic!['is_connected'];
-      nic!['ip_endpoint_list'] = [{ type: 'LEARNED' }, { ip: '10.0.0.50', type: 'ASSIGNED' }, { ip: 'fe80::1', type: 'LEARNED' }];
+      nic!['ip_endpoint_list'] = [
+        { type: 'LEARNED' },
+        { ip: '10.0.0.50', type: 'ASSIGNED' },
+        { ip: 'fe80::1', type: 'LEARNED' },
+      ];
       objectsAt(actual, 'nic_list')[0]!['is_connected'] = false;
     });
     expect(objectsAt(resources(vm), 'nic_list')).toMatchObject([

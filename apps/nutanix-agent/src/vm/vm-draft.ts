@@ -60,7 +60,9 @@ function keepDisks(disks: readonly JsonObject[], actual: readonly JsonObject[]):
   for (const disk of disks) {
     const twin = only(
       actual.filter((one) =>
-        disk['uuid'] === undefined ? addressOf(one) !== undefined && addressOf(one) === addressOf(disk) : one['uuid'] === disk['uuid'],
+        disk['uuid'] === undefined
+          ? addressOf(one) !== undefined && addressOf(one) === addressOf(disk)
+          : one['uuid'] === disk['uuid'],
       ),
     );
     if (!twin) continue;
@@ -75,7 +77,9 @@ function keepDisks(disks: readonly JsonObject[], actual: readonly JsonObject[]):
 function keepNics(nics: readonly JsonObject[], actual: readonly JsonObject[]): void {
   for (const nic of nics) {
     const twin = only(
-      actual.filter((one) => (nic['uuid'] === undefined ? macOf(one) !== '' && macOf(one) === macOf(nic) : one['uuid'] === nic['uuid'])),
+      actual.filter((one) =>
+        nic['uuid'] === undefined ? macOf(one) !== '' && macOf(one) === macOf(nic) : one['uuid'] === nic['uuid'],
+      ),
     );
     nic['uuid'] ??= twin?.['uuid'];
     if (nic['uuid'] === undefined) delete nic['uuid'];

@@ -100,6 +100,13 @@ describe('what is not possible', () => {
     ['possible', { cpus: 64, memoryMiB: 16, disks: [{ device: 'scsi:0', sizeGiB: 8 }] }],
   ] as const)('is %s', (code, changes) => expect(codeOf(changes)).toBe(code));
 
+  it('is the growth of a disk whose size nobody knows', () => {
+    const vm = oddVms()['with odd disks']!;
+    const wishes = [{ device: 'disk:00000005-1111-4111-8111-111111111111', sizeGiB: 9 }];
+    const changes = { ...nothing, disks: growthsOf(vm, wishes) };
+    expect(() => demandPossible(vm, 'stopped', changes)).toThrow(/does not say how large/);
+  });
+
   it.each([
     ['wrong-state', { memoryMiB: 512 }],
     ['possible', { memoryMiB: 2048, cpus: 2 }],

@@ -1,7 +1,17 @@
 import { ProblemError, type VmState } from '@polyvirt/contracts';
 import { gibOf } from '@polyvirt/hypervisor';
 import { objectAt, objectsAt, textAt, type JsonObject } from '../client/json.ts';
-import { bytesOf, cpusOf, cpusPerSocket, isDisk, macOf, memoryOf, namedDevices, nameOf, resourcesOf } from './vm-reader.ts';
+import {
+  bytesOf,
+  cpusOf,
+  cpusPerSocket,
+  isDisk,
+  macOf,
+  memoryOf,
+  namedDevices,
+  nameOf,
+  resourcesOf,
+} from './vm-reader.ts';
 import { nicSpec, sizeSpec, type NicPlan } from './vm-spec.ts';
 
 const GIB = 1024 ** 3;
@@ -45,7 +55,12 @@ export function demandPossible(entity: JsonObject, state: VmState, changes: Chan
         { errors: [{ pointer: `/disks/${index}/device`, detail: 'Not there.' }] },
       );
     const bytes = bytesOf(found.disk);
-    if (bytes !== undefined && sizeGiB * GIB < bytes)
+    if (bytes === undefined)
+      throw new ProblemError(
+        'host-rejected',
+        `Prism Central does not say how large the disk ${device} is, and a disk only grows. Look at it in Prism Central.`,
+      );
+    if (sizeGiB * GIB < bytes)
       throw new ProblemError('invalid-input', `The disk ${device} has ${gibOf(bytes)} GiB, and a disk only grows.`, {
         errors: [{ pointer: `/disks/${index}/sizeGiB`, detail: `At least ${Math.ceil(bytes / GIB)}.` }],
       });
@@ -71,10 +86,16 @@ function demandLive(resources: JsonObject, { cpus, memoryMiB }: Changes): void {
   const now = { cpus: cpusOf(resources), memoryMiB: memoryOf(resources) };
   // What Prism does not say it has to judge itself.
   const refused = [
-    ...(cpus !== undefined && now.cpus !== undefined && cpus !== now.cpus && (cpus < now.cpus || cpus % each !== 0 || !hasHotAdd)
+    ...(cpus !== undefined &&
+    now.cpus !== undefined &&
+    cpus !== now.cpus &&
+    (cpus < now.cpus || cpus % each !== 0 || !hasHotAdd)
       ? [`${cpus} CPUs instead of ${now.cpus}`]
       : []),
-    ...(memoryMiB !== undefined && now.memoryMiB !== undefined && memoryMiB !== now.memoryMiB && (memoryMiB < now.memoryMiB || !hasHotAdd)
+    ...(memoryMiB !== undefined &&
+    now.memoryMiB !== undefined &&
+    memoryMiB !== now.memoryMiB &&
+    (memoryMiB < now.memoryMiB || !hasHotAdd)
       ? [`${memoryMiB} MiB of memory instead of ${now.memoryMiB}`]
       : []),
   ];

@@ -115,7 +115,8 @@ describe('a VM of Prism', () => {
       const { disks } = read(vm);
       expect(new Set(disks.map(({ device }) => device)).size).toBe(disks.length);
       for (const { sizeGiB } of disks) expect(sizeGiB).not.toBe(0);
-      for (const nic of objectsAt(statusOf(vm), 'nic_list')) expect(addressesOf(nic).join()).not.toMatch(/169\.254|fe[89ab]/);
+      for (const nic of objectsAt(statusOf(vm), 'nic_list'))
+        expect(addressesOf(nic).join()).not.toMatch(/169\.254|fe[89ab]/);
     }
   });
 

@@ -1,4 +1,13 @@
-import { normalMac, type Disk, type DriverVm, type Firmware, type Guest, type Nic, type Snapshot, type VmState } from '@polyvirt/contracts';
+import {
+  normalMac,
+  type Disk,
+  type DriverVm,
+  type Firmware,
+  type Guest,
+  type Nic,
+  type Snapshot,
+  type VmState,
+} from '@polyvirt/contracts';
 import { gibOf } from '@polyvirt/hypervisor';
 import { isObject, numberAt, objectAt, objectsAt, textAt, type JsonObject } from '../client/json.ts';
 
@@ -67,7 +76,10 @@ const countOrOne = (holder: JsonObject, key: string): number | undefined =>
 
 /** CPUs that a socket gives the guest: its cores, each with its threads. */
 export function cpusPerSocket(resources: JsonObject): number | undefined {
-  const [cores, threads] = [countOrOne(resources, 'num_vcpus_per_socket'), countOrOne(resources, 'num_threads_per_core')];
+  const [cores, threads] = [
+    countOrOne(resources, 'num_vcpus_per_socket'),
+    countOrOne(resources, 'num_threads_per_core'),
+  ];
   return cores === undefined || threads === undefined ? undefined : cores * threads;
 }
 
@@ -182,9 +194,10 @@ export function readVm(
     ...(cpus === undefined ? {} : { cpus }),
     ...(memoryMiB === undefined ? {} : { memoryMiB }),
     ...(firmware === undefined ? {} : { firmware }),
-    disks: disksOf(resources).map(
-      ({ device, bytes }): Disk => ({ device, ...(bytes === undefined ? {} : { sizeGiB: gibOf(bytes) }) }),
-    ),
+    disks: disksOf(resources).map(({ device, bytes }): Disk => ({
+      device,
+      ...(bytes === undefined ? {} : { sizeGiB: gibOf(bytes) }),
+    })),
     nics: objectsAt(resources, 'nic_list').map((nic): Nic => readNic(nic, networkName)),
     ...(guest === undefined ? {} : { guest }),
     snapshots,

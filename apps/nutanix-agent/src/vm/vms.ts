@@ -197,7 +197,12 @@ export class Vms {
   async making(vm: JsonObject, signal: AbortSignal): Promise<string | undefined> {
     if (isComplete(vm)) return undefined;
     const task = taskOf(vm) ?? (await this.#tasks.openOn(uuidOf(vm), signal))[0];
-    if (task !== undefined || isPending(vm)) return task;
+    if (task !== undefined) return task;
+    if (isPending(vm)) {
+      // Its task may have ended between the two looks.
+      const now = await this.find(uuidOf(vm), signal);
+      return now === undefined || isPending(now) ? undefined : this.making(now, signal);
+    }
     const [said] = objectsAt(objectAt(vm, 'status'), 'message_list');
     throw new ProblemError(
       'host-rejected',
@@ -244,7 +249,8 @@ export class Vms {
     // One that was made a moment ago may not show yet, and would be left behind.
     if (!vm && (await this.#tasks.hasMade(nativeId, signal))) vm = await until(look, signal, this.#patience.settleMs);
     if (!vm) return;
-    if (stateOf(vm) !== 'stopped') await this.#cutPower(nativeId, signal);
+    // One that could not be made is in no state, and takes no change.
+    if (['running', 'paused'].includes(stateOf(vm))) await this.#cutPower(nativeId, signal);
     const task = await this.delete(nativeId, signal);
     if (task !== undefined) await this.#tasks.over(task, signal);
     await this.shown(nativeId, (one) => one === undefined, 'is gone', signal);
@@ -277,7 +283,8 @@ export class Vms {
 
 /** Whether an answer speaks of the one entity that was asked for, and not of Prism or of who asks. */
 const isOfOne = (error: unknown): boolean =>
-  error instanceof PrismTimeoutError || (error instanceof PrismError && ![401, 429, 502, 503, 504].includes(error.status));
+  error instanceof PrismTimeoutError ||
+  (error instanceof PrismError && ![401, 429, 502, 503, 504].includes(error.status));
 
 /** The plug, not the button. */
 export function powerOff(spec: JsonObject, vm: JsonObject): boolean {

@@ -1,6 +1,8 @@
 import { objectsAt, textAt, type JsonObject } from '../client/json.ts';
 import { isUnfinished } from '../client/tasks.ts';
 
+const TIME = /^\d{4}-\d{2}-\d{2}T/;
+
 /** What a look at the latest tasks tells. */
 export type TaskNews = { readonly vms: ReadonlySet<string>; readonly isComplete: boolean };
 
@@ -23,8 +25,8 @@ export class TaskFeed {
 
   /** Whether the list is in the order that was asked for; a Prism that does not sort by it is no use as a feed. */
   static isOrdered(tasks: readonly JsonObject[]): boolean {
-    // One without a time is no sign of disorder.
-    const times = tasks.flatMap((task) => textAt(task, 'last_update_time') ?? []);
+    // One without a time, or with none that is one, is no sign of disorder.
+    const times = tasks.flatMap((task) => textAt(task, 'last_update_time') ?? []).filter((time) => TIME.test(time));
     return times.every((time, index) => index === 0 || time <= times[index - 1]!);
   }
 }

@@ -38,6 +38,19 @@ describe('the feed of tasks', () => {
     expect(TaskFeed.isOrdered(times('53', '53', '52'))).toBe(true);
     expect(TaskFeed.isOrdered(times('52', '53'))).toBe(false);
     expect(TaskFeed.isOrdered([])).toBe(true);
+    const odd = [{}, { last_update_time: null }, { last_update_time: 'yesterday' }, { last_update_time: 7 }];
+    for (const task of odd) expect(TaskFeed.isOrdered([...times('53'), task, ...times('52')])).toBe(true);
+  });
+
+  it('is told of VMs by tasks beside odd ones', () => {
+    const odd = [
+      {},
+      { uuid: null, entity_reference_list: null },
+      { uuid: 'z', status: 5, entity_reference_list: [null, 'vm'] },
+    ];
+    const feed = new TaskFeed();
+    feed.read([...odd, task('a')], 50);
+    expect([...feed.read([task('b'), ...odd, task('a')], 50).vms]).toEqual([vm]);
   });
 });
 

@@ -1235,6 +1235,8 @@ export interface components {
         /** @description Slug of a host, chosen by the operator: `kvm-lab1`. */
         HostId: string;
         HostLimits: {
+            /** @description Whether a VM can have more CPUs than the host, which its CPUs then share; absent: it cannot. */
+            cpusBeyondHost?: boolean;
             cpusPerVm?: number;
             /** @description MAC addresses that a NIC may ask for; absent: every one that a single machine can have. */
             macRanges?: {

@@ -2,7 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import { Disguises } from './disguises.ts';
 
 const uuid = 'aaaaaaaa-0001-4000-8000-000000000001';
-const vm = { metadata: { uuid, kind: 'vm' }, status: { name: 'a', resources: { num_sockets: 2, disk_list: [{ uuid: 'd' }] } } };
+const vm = {
+  metadata: { uuid, kind: 'vm' },
+  status: { name: 'a', resources: { num_sockets: 2, disk_list: [{ uuid: 'd' }] } },
+};
 
 describe('disguises', () => {
   const disguises = new Disguises();
