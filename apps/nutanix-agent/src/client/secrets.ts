@@ -4,7 +4,7 @@ import { isObject } from './json.ts';
 /** Members whose texts are for the guest or for Prism alone. */
 const SECRET = /^(?:guest_customization|credentials|custom_key_values)$|user_data|meta_data|unattend|password|secret/i;
 /** So many of the latest texts are remembered. */
-const MOST = 64;
+const MOST = 24;
 /** What is quoted is looked for so far; a problem shows much less. */
 const LOOKS_AT = 4_000;
 /** Every run of twice so many characters that a text has in common with a secret is found to be a quotation. */
