@@ -1,4 +1,6 @@
-/** How often the gateway looks for what nobody tells it. Only tests give others than these. */
+import { queryDeadlineMs } from '@polyvirt/contracts';
+
+/** How often the gateway looks for what nobody tells it, and how long it waits. Only tests give others than these. */
 export interface GatewayTimes {
   /** How long another gateway may go on trusting a credential that was revoked here. */
   readonly identityPollMs: number;
@@ -6,6 +8,10 @@ export interface GatewayTimes {
   readonly batchLookMs: number;
   /** Clients of the event stream are looked after at each tick. */
   readonly streamTickMs: number;
+  /** How long an agent has to answer. */
+  readonly queryWithinMs: number;
+  /** That somebody may still look at a console is verified so often, beside the times at which that may have changed. */
+  readonly consoleVerifyMs: number;
   /** What silence of hosts is measured by: milliseconds that never go back. */
   readonly now: () => number;
 }
@@ -17,5 +23,7 @@ export const productionTimes: GatewayTimes = {
   operationSweepMs: 2_000,
   batchLookMs: 2_000,
   streamTickMs: 1_000,
+  queryWithinMs: queryDeadlineMs,
+  consoleVerifyMs: 5_000,
   now: () => performance.now(),
 };

@@ -29,6 +29,7 @@ export class HostLimits {
     const [cpusPerVm, { totalKiB }] = await Promise.all([this.#cpusOf(machine), this.#libvirt.host.memory()]);
     return {
       ...(cpusPerVm === undefined ? {} : { cpusPerVm }),
+      cpusBeyondHost: true,
       ...(totalKiB > 0 ? { memoryMiBPerVm: Math.floor(totalKiB / KIB_PER_MIB) } : {}),
     };
   }

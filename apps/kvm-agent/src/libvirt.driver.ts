@@ -90,7 +90,7 @@ export class LibvirtDriver implements HypervisorDriver {
     this.#machines = machines;
     this.#probe = { libvirt, storage, accelerator, limits, isLocal };
     this.#power = guard.facet(new Power({ libvirt, machines, names, waiter }));
-    this.#creation = guard.facet(new Creation({ libvirt, machines, storage, images, networks, accelerator }));
+    this.#creation = guard.facet(new Creation({ libvirt, machines, storage, images, networks, accelerator, limits }));
     this.#removal = guard.facet(new Removal({ libvirt, machines, storage, networks, stateFiles }));
 
     this.suspend = this.#power;

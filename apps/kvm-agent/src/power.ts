@@ -75,6 +75,14 @@ export class Power implements SuspendFacet {
     const domain = await this.#machines.domain(nativeId);
     await this.#look('reset', domain, journal);
     await journal.step({ name: 'press reset', native: 'domain_reset', once: true, act: () => domain.reset() });
+    await journal.step({
+      name: 'let it run',
+      native: 'domain_resume',
+      // Of a paused machine the button alone makes one that waits at its first instruction.
+      act: async () => {
+        if ((await this.#machines.state(domain)) === 'paused') await domain.resume();
+      },
+    });
     return 'changed';
   }
 

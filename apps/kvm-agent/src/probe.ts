@@ -4,6 +4,8 @@ import { ConnectError, type Libvirt, type Version } from '@polyvirt/node-libvirt
 import type { Accelerator } from './acceleration.ts';
 import type { HostLimits } from './host-limits.ts';
 import { toProblem } from './libvirt.problems.ts';
+import { noLinkedCloneOfSnapshot } from './lifecycle/cloning.ts';
+import { noSnapshotsWithoutMemory, noSnapshotsWithUefi } from './snapshots/snapshots.ts';
 import type { StoragePool } from './storage/storage-pool.ts';
 
 const KIB_PER_MIB = 1024;
@@ -24,12 +26,12 @@ const absences = (isLocal: boolean): Absences => ({
     ? undefined
     : 'The agent reaches libvirt over the network, and screens can be reached on their own host only. Run the agent there.',
   'networks.ipv6': 'libvirt reserves IPv4 addresses only: an IPv6 address depends on an id that the guest makes up.',
-  'snapshots.runningWithoutMemory':
-    'libvirt cannot revert a snapshot of a running VM without its memory. Keep the memory too, or stop the VM first.',
-  'snapshots.uefi': 'libvirt takes no snapshots inside the disk of a VM with UEFI firmware in flash. Clone it instead.',
+  'snapshots.runningWithoutMemory': noSnapshotsWithoutMemory,
+  'snapshots.uefi': noSnapshotsWithUefi,
+  'reconfigure.memoryLive':
+    'A running VM has at most the memory that it started with: the guest gives it back, and more comes with the next start.',
   'clone.running': 'The disks of a running VM change while they are copied. Stop it first.',
-  'clone.linkedOfSnapshot':
-    'A snapshot inside a qcow2 file cannot be the base of a linked clone. Make a full clone of it.',
+  'clone.linkedOfSnapshot': noLinkedCloneOfSnapshot,
 });
 
 export async function probe(parts: ProbeParts): Promise<HostStatus> {

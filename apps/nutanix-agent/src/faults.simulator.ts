@@ -61,10 +61,11 @@ function driverWith({ tasks, ...impatience }: Partial<PrismDriverOptions> = {}):
     ...deadlines,
     callMs: LONG_MS,
     retryMs: 10,
+    retryMostMs: 100,
     busyMs: LONG_MS,
     settleMs: LONG_MS,
     ...impatience,
-    tasks: { firstMs: 10, mostMs: 100, limitMs: LONG_MS, patienceMs: LONG_MS, ...tasks },
+    tasks: { firstMs: 5, mostMs: 100, limitMs: LONG_MS, patienceMs: LONG_MS, ...tasks },
   });
   drivers.set(key, made);
   return made;
@@ -162,6 +163,24 @@ async function armLook({ task }: { task: string }, fault: SimulatorFault): Promi
   };
 }
 
+/** Every look at the task of the operation is refused, the first when the task has just ended. */
+async function refuseLooks({ task }: Operation, fault: SimulatorFault): Promise<Meanwhile> {
+  await simulator.knobs({ 'delays.scale': 1 });
+  const effect = { ...fault.effect, ms: 1_000 };
+  const { id } = await arm({ method: 'GET', path: '/tasks/*' }, { operation: task, ...fault, effect });
+  await simulator.holdClock();
+  return async () => {
+    await simulator.struck(id);
+    await simulator.endTasks();
+    await simulator.advance(1_000);
+    await simulator.runClock();
+    for (let times = 2; ; times += 1) {
+      await simulator.struck(id, times);
+      await simulator.advance(1_000);
+    }
+  };
+}
+
 async function strike(operation: OperationName, { strikes, effect, count, lasts }: FaultCase): Promise<Meanwhile> {
   const wanted: Operation = operations[operation];
   const { main, others, task, asksAgain } = wanted;
@@ -251,7 +270,7 @@ describe.each(Object.keys(operations) as OperationName[])('%s while Prism', (ope
       const before = await site();
       const { revivals } = simulator;
       const meanwhile = await strike(operation, fault);
-      const outlasting = fault.dies || fault.strikes === 'port' ? { tries: 100 } : {};
+      const outlasting = fault.dies || fault.strikes === 'port' ? { tries: 1_000 } : {};
       const on = driverWith(fault.lasts ?? outlasting);
       await attemptEnds(attempt, before, fault.except?.[operation] ?? fault.ends, on, meanwhile);
       expect(simulator.revivals - revivals).toBe(fault.dies ? 1 : 0);
@@ -264,8 +283,14 @@ describe.each(Object.keys(operations) as OperationName[])('%s while Prism', (ope
     async (call) => {
       const attempt = await attempts[operation]();
       const before = await site();
-      await arm(call, { effect: { kind: 'status', status: 403 } });
-      await attemptEnds(attempt, before, call.refused, driverWith(noPatience), noHelp);
+      const fault = { effect: { kind: 'status', status: 403 } };
+      if (isLook(call)) {
+        const meanwhile = await refuseLooks(operations[operation], fault);
+        await attemptEnds(attempt, before, call.refused, driverWith(noPatience), meanwhile);
+      } else {
+        await arm(call, fault);
+        await attemptEnds(attempt, before, call.refused, driverWith(), noHelp);
+      }
     },
     TEST_MS,
   );

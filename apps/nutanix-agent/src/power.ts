@@ -16,6 +16,8 @@ export interface PowerOptions {
   readonly shutdown: ShutdownMechanism;
   /** After a request that failed the next one is made so much later. */
   readonly pressAgainMs: number;
+  /** Wait before the second look at a guest that was asked; it grows from there. */
+  readonly lookMs: number;
 }
 
 /** Requests to a guest that can be told apart; those of a process that died among them. */
@@ -24,7 +26,6 @@ const PRESSES = 16;
 const UNHEARD_MS = 30_000;
 /** How long a request that was withdrawn may go on. */
 const WITHDRAWN_WITHIN_MS = 10_000;
-const LOOK_FIRST_MS = 200;
 const LOOK_MOST_MS = 2_000;
 
 /** Power of a VM. Each method looks first, so that `unchanged` is a fact and a repeated command is harmless. */
@@ -204,7 +205,7 @@ export class Power {
         if (now === 'open') until = Math.min(deadline, performance.now() + UNHEARD_MS);
       }
       const rest = Math.max(1, until - performance.now());
-      await pause(Math.min(rest, backOff(look, LOOK_FIRST_MS, LOOK_MOST_MS)), signal);
+      await pause(Math.min(rest, backOff(look, this.#options.lookMs, LOOK_MOST_MS)), signal);
     }
   }
 }

@@ -51,6 +51,8 @@ export interface PrismDriverOptions extends PrismClientOptions {
   readonly settleMs?: number | undefined;
   /** How soon a guest is asked again to shut down when the request failed. 5,000 ms by default. */
   readonly pressAgainMs?: number | undefined;
+  /** How soon a guest that was asked to shut down is looked at again; later ever less often. 200 ms by default. */
+  readonly lookMs?: number | undefined;
 }
 
 const guard = new ProblemGuard(toProblem);
@@ -110,7 +112,11 @@ export class PrismDriver implements HypervisorDriver {
         tasks,
         identifiers,
         steps,
-        options: { shutdown: options.shutdown ?? 'auto', pressAgainMs: options.pressAgainMs ?? 5_000 },
+        options: {
+          shutdown: options.shutdown ?? 'auto',
+          pressAgainMs: options.pressAgainMs ?? 5_000,
+          lookMs: options.lookMs ?? 200,
+        },
       }),
     );
     const creation = new Creation({

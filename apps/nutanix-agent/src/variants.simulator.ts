@@ -281,6 +281,30 @@ describe('when a process dies after it has asked for a VM', () => {
     expect(await names()).toEqual([]);
   });
 
+  it('does not wait for one that could not be made while it looked for its task', async () => {
+    await simulator.knobs({ 'v3.failedCreate': 'error', 'v3.executionContext': 'absent', 'delays.scale': 1 });
+    await simulator.fault({ operation: 'vm.create', count: 1, effect: { kind: 'taskFail', detail: 'No luck' } });
+    await simulator.holdClock();
+    const input = body();
+    const died = new TestOperation();
+    died.cut = { step: waiting - 1, moment: 'after' };
+    await expect(died.run((context) => driver.create(input, context))).rejects.toThrow(Death);
+    // The VM was PENDING when it was read, and the task fails before the list of tasks is answered.
+    const list = { method: 'POST', path: '/api/nutanix/v3/tasks/list', count: 1 };
+    const looked = await simulator.fault({ ...list, effect: { kind: 'slow', ms: 1_000 } });
+    const ended = simulator
+      .struck(looked)
+      .then(() => simulator.advance(1_000))
+      .then(() => simulator.runClock());
+    const problem = await expectProblem(
+      'host-rejected',
+      died.again().run((context) => driver.create(input, context)),
+    );
+    await ended;
+    expect(problem.message).toMatch(/No luck/);
+    expect(await names()).toEqual([]);
+  });
+
   it('keeps one from coming about on a Prism Central that lists no tasks', async () => {
     const { nativeId } = await run((context) => driver.create(body(), context));
     await simulator.fault({

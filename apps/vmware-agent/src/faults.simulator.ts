@@ -47,7 +47,11 @@ describe('a Workstation that misbehaves', () => {
   };
 
   const cell = (blow: Blow, isLate: boolean) =>
-    it(`strikes a ${blow.act}`, together.add(() => strike(blow, isLate)), atOnce * cellMs);
+    it(
+      `strikes a ${blow.act}`,
+      together.add(() => strike(blow, isLate)),
+      atOnce * cellMs,
+    );
 
   for (const { title, fault, acts = faultyActs, knobs, isLate = false, ends, except, says } of callFaults)
     describe(title, () => {

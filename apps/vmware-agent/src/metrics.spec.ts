@@ -61,7 +61,10 @@ describe('a sweep', () => {
     shell = spawn('/bin/sh', ['-c', script, 'sh', ...args], { stdio: 'ignore' });
     const machine = { nativeId: 'web', vmx };
     const sweep = new MetricsSweep(
-      { configuration: async () => Dictionary.of({ memsize: '64' }), isKnownPaused: () => false } as unknown as Machines,
+      {
+        configuration: async () => Dictionary.of({ memsize: '64' }),
+        isKnownPaused: () => false,
+      } as unknown as Machines,
       { known: () => [machine] } as unknown as Discovery,
       'linux',
     );

@@ -64,7 +64,9 @@ export class MetricsSweep implements MetricsFacet {
       samples.set(machine.nativeId, sample);
       const before = this.#previous.get(machine.nativeId);
       // One that cannot be read is left out.
-      const reading = await this.#reading(machine, sample, before?.pid === pid ? before : undefined).catch(() => undefined);
+      const reading = await this.#reading(machine, sample, before?.pid === pid ? before : undefined).catch(
+        () => undefined,
+      );
       if (reading) readings.push(reading);
     }
     this.#previous = samples;

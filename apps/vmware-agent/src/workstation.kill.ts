@@ -8,7 +8,7 @@ import { MAKING_MARK } from './inventory/discovery.ts';
 import { nativeIdOf } from './inventory/identity.ts';
 import { SnapshotTree } from './snapshots/snapshot-tree.ts';
 import type { AgentProcessOptions } from './testing/agent-process.ts';
-import { SimulatedWorkstation, type Knobs } from './testing/simulated-workstation.ts';
+import { SimulatedWorkstation } from './testing/simulated-workstation.ts';
 import { Dictionary } from './vmx/dictionary.ts';
 
 const program = fileURLToPath(new URL('./testing/agent-process.ts', import.meta.url));
@@ -36,6 +36,7 @@ beforeEach(() => {
 
 afterEach(async () => {
   await agent.stop();
+  host.clock.release();
   host.set({});
 });
 
@@ -160,36 +161,31 @@ describe('an agent of Workstation that is killed', () => {
     it(`before any write of ${scenario.title}`, () => agent.killAtEveryWrite(whole(scenario), 'before'), 600_000);
 
   /** Kills the agent while a call is under way that goes on without it. */
-  const whileCalling = (title: string, fault: Knobs, call: string, scenario: KillScenario) => {
+  const whileCalling = (title: string, fault: { command: string; at: string }, scenario: KillScenario) => {
     const prepare = async (name: string) => {
       const command = await scenario.prepare(name);
-      host.set({ faults: [{ times: 1, delayMs: 2_500, kind: 'slow', ...fault }] });
+      host.clock.hold();
+      host.set({ faults: [{ times: 1, delayMs: 1_000, kind: 'slow', ...fault }] });
       return command;
     };
-    const isCalling = () =>
-      eventually(async () => {
-        const calls = (await host.processes()).filter((one) => one.command.includes(call));
-        expect(calls).not.toEqual([]);
-      }, endWithinMs);
-    it(title, () => agent.killOnce(whole({ ...scenario, prepare }), isCalling), 120_000);
+    // The call outlives its agent, and ends when the next one has begun to wait for it.
+    const push = async () => host.clock.advance(1_000);
+    const isCalling = async () => {
+      const { pid } = await host.clock.untilStruck(fault.command);
+      expect((await host.processes()).map((one) => one.pid)).toContain(pid);
+    };
+    it(title, () => agent.killOnce(whole({ ...scenario, prepare, push }), isCalling), 120_000);
   };
 
-  whileCalling(
-    'while vmrun clones goes on with one clone',
-    { command: 'clone', at: 'halfway' },
-    'clone',
-    cloneScenario,
-  );
+  whileCalling('while vmrun clones goes on with one clone', { command: 'clone', at: 'halfway' }, cloneScenario);
   whileCalling(
     'while the answer to a start is out goes on with one VM',
     { command: 'start', at: 'after' },
-    'start',
     createScenario,
   );
   whileCalling(
     'while a disk is made goes on with one VM',
     { command: 'vmware-vdiskmanager -c', at: 'halfway' },
-    '-c',
     createScenario,
   );
 });

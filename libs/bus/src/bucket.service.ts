@@ -187,7 +187,7 @@ describe('Bucket', () => {
       );
       await bucket.put('a.4', { n: 4 });
       await eventually(() => expect(told()).toContain('a.4=4'));
-    }, 20_000);
+    });
 
     it('tells what a purge took away while it could not look', async () => {
       const own = await onOwnServer();
@@ -200,7 +200,7 @@ describe('Bucket', () => {
       await own.restart();
       await eventually(() => expect(told().slice(3)).toEqual(['a.1 gone', '.']));
       await other.close();
-    }, 20_000);
+    });
 
     it('begins anew with a bucket that was lost', async () => {
       const own = await onOwnServer();
@@ -223,6 +223,6 @@ describe('Bucket', () => {
         }
         expect([...present]).toEqual([['a.1', '100']]);
       });
-    }, 30_000);
+    });
   });
 });

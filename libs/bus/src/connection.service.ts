@@ -1,7 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createConnection, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -26,6 +28,33 @@ describe('connectBus', () => {
     const url = `nats://127.0.0.1:${await freePort()}`;
     const signal = AbortSignal.timeout(300);
     await expect(connectBus({ url, name: 'test', signal })).rejects.toMatchObject({ name: 'TimeoutError' });
+  });
+
+  it('is not put off by a server that has not waited for its credential', async () => {
+    await using nats = await NatsServer.start({ services: [{ service: 'gateway', password: 'g' }] });
+    const greeting = 'INFO {"server_id":"x","version":"2.9.10","proto":1,"headers":true,"max_payload":1048576}\r\n';
+    let refusals = 0;
+    const busy = createServer((socket) => {
+      if (refusals === 2) {
+        const server = createConnection(nats.port, '127.0.0.1');
+        socket.pipe(server).pipe(socket);
+        for (const end of [socket, server]) end.on('error', () => undefined);
+        return;
+      }
+      refusals += 1;
+      socket.write(greeting);
+      socket.once('data', () => socket.end("-ERR 'Authentication Timeout'\r\n"));
+    }).listen(0, '127.0.0.1');
+    await once(busy, 'listening');
+    const url = `nats://127.0.0.1:${(busy.address() as AddressInfo).port}`;
+    const bus = await connectBus({ url, name: 'test', user: 'gateway', password: 'g' });
+    expect(refusals).toBe(2);
+    await bus.connection.flush();
+    await bus.close();
+    await expect(connectBus({ url, name: 'test', user: 'gateway', password: 'wrong' })).rejects.toThrow(
+      /authorization violation/i,
+    );
+    busy.close();
   });
 
   it('comes back after the server did, and says so', async () => {

@@ -7,6 +7,7 @@ import {
   type NodeConnectionOptions,
   type TlsOptions,
 } from '@nats-io/transport-node';
+import { queryDeadlineMs } from '@polyvirt/contracts';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { retry } from './retry.ts';
@@ -21,6 +22,8 @@ export interface BusOptions {
   readonly name: string;
   /** Ends the wait for a first connection. */
   readonly signal?: AbortSignal | undefined;
+  /** How long a question waits for its answer; `queryDeadlineMs` of the contract unless a test gives more. */
+  readonly queryWithinMs?: number | undefined;
 }
 
 /** Paths of PEM files. */
@@ -37,18 +40,22 @@ const log = new Logger('Bus');
  * refuses, or whose certificate is not good, is an error at once.
  */
 export async function connectBus(options: BusOptions): Promise<Bus> {
-  const { signal, url } = options;
+  const { signal, url, queryWithinMs } = options;
   const settings = connectionOptions(options);
   const connection = await retry(() => connect(settings), {
     signal,
-    retryable: (error) => !(error instanceof errors.AuthorizationError) && !isCertificateFault(error),
+    retryable: (error) => !isRefusal(error) && !isCertificateFault(error),
     onRetry: (error, attempt) => {
       if (attempt === 1) log.warn(`Waiting for nats-server at ${url}: ${(error as Error).message}`);
     },
     maxDelayMs: 2_000,
   });
-  return new Bus(connection, await jetstreamManager(connection, { checkAPI: false }));
+  return new Bus(connection, await jetstreamManager(connection, { checkAPI: false }), queryWithinMs);
 }
+
+/** A credential that came too late for the server, as this process or its machine was busy, was not looked at. */
+const isRefusal = (error: unknown): boolean =>
+  error instanceof errors.AuthorizationError && !/timeout/i.test(error.message);
 
 /** Codes of Node's TLS: `ERR_TLS_CERT_ALTNAME_INVALID`, `CERT_HAS_EXPIRED`, `DEPTH_ZERO_SELF_SIGNED_CERT`. */
 const isCertificateFault = (error: unknown): boolean =>
@@ -93,7 +100,11 @@ export class Bus {
   readonly #reconnected = new Set<() => void>();
   readonly #lost = new Set<() => void>();
 
-  constructor(connection: NatsConnection, manager: JetStreamManager) {
+  constructor(
+    connection: NatsConnection,
+    manager: JetStreamManager,
+    readonly queryWithinMs = queryDeadlineMs,
+  ) {
     this.connection = connection;
     this.manager = manager;
     this.jetstream = jetstream(connection);

@@ -220,7 +220,7 @@ describe('JetStreamServer', () => {
     letEnd();
     await eventually(async () => expect(await waiting()).toBe(0), 20_000);
     expect(ended).toEqual(['meanwhile', 'slow']);
-  }, 30_000);
+  });
 
   it('gives the commands of an agent that died to the next one', async () => {
     await gateway.manager.consumers.update(streams.commands.name, `agent_${host}`, { ack_wait: 500 * 1e6 });
@@ -261,7 +261,7 @@ describe('JetStreamServer', () => {
     await ensureTopology(gateway);
     await publishCommand(gateway, command());
     await eventually(() => expect(begun).toBe(1), 15_000);
-  }, 30_000);
+  });
 
   it('does not mind a handler that outlives the connection', async () => {
     const dying = await nats.connect();

@@ -1,12 +1,5 @@
 import { errors, RequestError } from '@nats-io/transport-node';
-import {
-  Problem,
-  ProblemError,
-  queryDeadlineMs,
-  subjects,
-  type HostId,
-  type QueryDefinition,
-} from '@polyvirt/contracts';
+import { Problem, ProblemError, subjects, type HostId, type QueryDefinition } from '@polyvirt/contracts';
 import type { z } from 'zod';
 import type { Bus } from './connection.ts';
 import { unlessAborted } from './unless-aborted.ts';
@@ -14,7 +7,7 @@ import { decodeJson, encodeJson, messageHeaders, problemHeader, requestIdHeader 
 
 export interface AskOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Two seconds, unless given. */
+  /** That of the connection, unless given. */
   readonly deadlineMs?: number;
   /** Under this id the agent logs the cause of a problem. */
   readonly requestId?: string | undefined;
@@ -29,7 +22,7 @@ export async function ask<Name extends string, Input extends z.ZodType, Output e
   definition: QueryDefinition<Name, Input, Output>,
   host: HostId,
   input: z.input<Input>,
-  { signal, deadlineMs = queryDeadlineMs, requestId }: AskOptions = {},
+  { signal, deadlineMs = bus.queryWithinMs, requestId }: AskOptions = {},
 ): Promise<z.output<Output>> {
   signal?.throwIfAborted();
   const request = bus.connection.request(subjects.query(host, definition.name), encodeJson(input), {

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
+import { compiler } from '../build.ts';
 import { run } from '../machine/command.ts';
 import { ensureLibvirt, type Libvirt } from '../machine/libvirt.ts';
 import { ensurePackages, type Purpose } from '../machine/packages.ts';
-import { npmProgram } from '../npm-program.ts';
 import { imageCache, root } from '../places.ts';
 import { ensureTinyLinux } from '../tiny-linux/build.ts';
 import type { Layout } from './layout.ts';
@@ -42,18 +42,17 @@ export async function prepare({
   return { libvirt: libvirt.value };
 }
 
-/** Nx builds what has changed since the last time, and nothing else. */
+/** Builds what has changed since the last time, and nothing else. */
 async function buildChanged(
   services: readonly ServiceDefinition[],
   log: (line: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const projects = services.flatMap(({ projects }) => projects).join(',');
-  const args = [npmProgram('nx'), 'run-many', '-t', 'build', '-p', projects, '--outputStyle', 'static'];
+  const { program, args } = compiler(services.flatMap(({ projects }) => projects));
   // When nothing has changed it is over before anybody wonders.
   const note = setTimeout(() => log('building what has changed; all of it takes about a minute'), 3_000);
   try {
-    await run(process.execPath, args, { cwd: root, timeoutMs: 15 * 60_000, signal });
+    await run(process.execPath, [program, ...args], { cwd: root, timeoutMs: 15 * 60_000, signal });
   } finally {
     clearTimeout(note);
   }

@@ -3,7 +3,16 @@ export const ONLY = 'POLYVIRT_TEST_ONLY';
 
 /** What the reporter inside Jest sends to the runner. Files are relative to the root of the repository. */
 export type JestMessage =
-  { kind: 'begin'; files: number } | { kind: 'failing'; test: TestName } | FileMessage | { kind: 'end' };
+  | { kind: 'begin'; files: number }
+  | { kind: 'waiting'; file: string }
+  | { kind: 'failing'; test: TestName }
+  | FileMessage
+  | { kind: 'end' };
+
+/** The answer to a file that waits: there is room for it now. */
+export interface GoMessage {
+  go: string;
+}
 
 export interface TestName {
   file: string;

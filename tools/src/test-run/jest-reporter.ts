@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import { root } from '../places.ts';
-import type { JestMessage, TestEnd } from './jest-messages.ts';
+import type { GoMessage, JestMessage, TestEnd } from './jest-messages.ts';
 
 /** What Jest hands to a reporter, as far as this one looks at it. */
 interface Test {
@@ -22,9 +22,30 @@ interface TestResult {
 /** Runs inside Jest: tells the runner by messages, and the log by lines. */
 export default class JestReporter {
   #lastError: Error | undefined;
+  /** Files that wait until the runner has room for them. */
+  readonly #waiting = new Map<string, () => void>();
+
+  constructor() {
+    process.on('message', ({ go }: GoMessage) => {
+      this.#waiting.get(go)?.();
+      this.#waiting.delete(go);
+      if (this.#waiting.size === 0) process.channel?.unref();
+    });
+    // It is no reason to go on when there is nothing else to do.
+    process.channel?.unref();
+  }
 
   onRunStart({ numTotalTestSuites }: { numTotalTestSuites: number }): void {
     this.#send({ kind: 'begin', files: numTotalTestSuites });
+  }
+
+  /** Jest begins the file when this is over. */
+  async onTestFileStart({ path }: Test): Promise<void> {
+    const file = relative(root, path);
+    const go = new Promise<void>((resolve) => this.#waiting.set(file, resolve));
+    process.channel?.ref();
+    this.#send({ kind: 'waiting', file });
+    await go;
   }
 
   onTestCaseResult({ path }: Test, { status, fullName }: TestCaseResult): void {

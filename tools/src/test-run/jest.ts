@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import { npmProgram } from '../npm-program.ts';
 import { root } from '../places.ts';
-import type { JestMessage } from './jest-messages.ts';
+import { expectedSeconds, lastDurations } from './durations.ts';
+import type { GoMessage, JestMessage } from './jest-messages.ts';
 import { failure, type Outcome } from './outcome.ts';
 import type { Progress } from './progress.ts';
 import { runProgram } from './program.ts';
 import type { Part } from './report.ts';
+import type { Slot, Slots } from './slots.ts';
 import { hasFiles, type Suite } from './suites.ts';
 
 /** Jest's default is below the temporary files, which do not last. */
@@ -15,8 +17,11 @@ const EXIT_PATIENCE_MS = 30_000;
 const LAST_LINES = 40;
 
 export interface SuiteRun {
-  /** Files at once. */
+  /** Files at once, at most. */
   workers: number;
+  /** Of what the suite has at its beginning; its files take others. */
+  slot: Slot;
+  slots: Slots;
   /** More arguments of Jest. */
   args: readonly string[];
   /** Reaches every process that the suite starts. */
@@ -31,10 +36,17 @@ export interface SuiteRun {
 
 /** Runs one suite. */
 export async function runSuite(suite: Suite, run: SuiteRun): Promise<Outcome> {
-  const { part } = run;
+  const { part, slots } = run;
   const { progress } = part;
   if (!(await hasFiles(suite))) return { passed: 0, failed: 0, note: 'it has no test files' };
   let endedAt: number | undefined;
+  let hasEnded = false;
+  const taken = new Map<string, Slot>();
+  const durations = await lastDurations();
+  const weightOf = (file: string) => {
+    const left = suite.seconds * (1 - progress.filesDone / (progress.files ?? 1));
+    return Math.max(left, durations[file] ?? expectedSeconds[file] ?? 0);
+  };
   const lastLines: string[] = [];
   const end = await runProgram(
     npmProgram('jest'),
@@ -51,18 +63,38 @@ export async function runSuite(suite: Suite, run: SuiteRun): Promise<Outcome> {
         if (lastLines.length > LAST_LINES) lastLines.shift();
         run.output(line);
       },
-      message: (received) => {
+      message: (received, answer) => {
         const message = received as JestMessage;
         progress.take(message);
-        if (message.kind === 'failing') part.failing(message.test);
-        else if (message.kind === 'file' && message.failure !== undefined) part.explain(message.failure);
-        else if (message.kind === 'end') endedAt = Date.now();
+        switch (message.kind) {
+          case 'begin':
+            run.slot.giveBack();
+            return;
+          case 'waiting':
+            void slots.take(suite.load, weightOf(message.file)).then((slot) => {
+              if (hasEnded) return slot.giveBack();
+              taken.set(message.file, slot);
+              answer({ go: message.file } satisfies GoMessage);
+            });
+            return;
+          case 'failing':
+            part.failing(message.test);
+            return;
+          case 'file':
+            taken.get(message.file)?.giveBack();
+            if (message.failure !== undefined) part.explain(message.failure);
+            return;
+          case 'end':
+            endedAt = Date.now();
+        }
       },
       // Jest waits for ever for what a test has left open.
       isStuck: () => endedAt !== undefined && Date.now() - endedAt > EXIT_PATIENCE_MS,
       ...(run.launcher ? { launcher: run.launcher } : {}),
     },
   );
+  hasEnded = true;
+  for (const slot of taken.values()) slot.giveBack();
   const outcome = outcomeOf(progress, run.isPartial);
   if ('killed' in end && end.killed === 'timeout')
     return plusFailure(outcome, `not finished after ${suite.timeoutMinutes} minutes`);

@@ -18,8 +18,8 @@ export interface ProgramOptions {
   env?: NodeJS.ProcessEnv;
   /** Told every line that it prints. Without it, it prints where this process does. */
   output?: (line: string) => void;
-  /** Told every message that it sends over the channel to its parent. */
-  message?: (message: unknown) => void;
+  /** Told every message that it sends over the channel to its parent, with the means to answer. */
+  message?: (message: unknown, answer: (message: object) => void) => void;
   /** It is killed after this time. */
   timeoutMs: number;
   /** Asked every second: kill it although its time is not up? */
@@ -45,7 +45,8 @@ export async function runProgram(
     env: { ...process.env, ...env },
   });
   running.add(child);
-  if (message !== undefined) child.on('message', message);
+  if (message !== undefined)
+    child.on('message', (received) => message(received, (answer) => child.connected && child.send(answer)));
   for (const stream of [child.stdout, child.stderr])
     if (stream !== null && output !== undefined) createInterface({ input: stream }).on('line', output);
   const deadline = Date.now() + timeoutMs;

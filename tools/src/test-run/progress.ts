@@ -28,6 +28,8 @@ export class Progress {
       case 'begin':
         this.files = message.files;
         return;
+      case 'waiting':
+        return;
       case 'failing': {
         const { file } = message.test;
         this.failures.push(message.test);

@@ -4,7 +4,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureLibvirt, stopLibvirt } from '../machine/libvirt.ts';
 import { ensurePackages } from '../machine/packages.ts';
-import { imageCache } from '../places.ts';
+import { imageCache, root } from '../places.ts';
 import { ensureTinyLinux } from '../tiny-linux/build.ts';
 import { ONLY } from './jest-messages.ts';
 import { runSuite } from './jest.ts';
@@ -14,6 +14,7 @@ import type { Plan, PlannedSuite } from './plan.ts';
 import { interruptedBy } from './program.ts';
 import type { Part, Report } from './report.ts';
 import { schedule, type Job } from './schedule.ts';
+import { Slots, type Slot } from './slots.ts';
 import { forgetReports, supportMatrix } from './support-matrix.ts';
 import type { TestLog } from './test-log.ts';
 
@@ -28,6 +29,9 @@ export interface RunOptions {
   /** Cores it may use; all of the machine unless told. */
   readonly cores?: number;
 }
+
+/** Much of the time that suites with processes take is the start of Node. */
+const COMPILED = join(root, 'node_modules/.cache/node-compile');
 
 /** How many busy cores a core carries: a little more than one, as what is estimated to be busy also waits. */
 const LOAD_PER_CORE = 1.25;
@@ -45,7 +49,8 @@ export async function carryOut(
   // A folder of its own shows what the tests leave in it. Servers that run as other users need it to be as open as /tmp.
   const temporaryFiles = await mkdtemp(join(tmpdir(), 'polyvirt-test-'));
   await chmod(temporaryFiles, 0o1777);
-  const environment = { [MARK]: runId, TMPDIR: temporaryFiles };
+  const environment = { [MARK]: runId, TMPDIR: temporaryFiles, NODE_COMPILE_CACHE: COMPILED };
+  const slots = new Slots(cores * LOAD_PER_CORE);
   const outcomes = new Map<string, Outcome>();
   let startedLibvirt = false;
   let before: Belongings | undefined;
@@ -53,11 +58,11 @@ export async function carryOut(
   const job = (
     name: string,
     options: Omit<Job, 'name' | 'run'>,
-    work: (part: Part, workers: number) => Promise<Outcome>,
+    work: (part: Part, slot: Slot) => Promise<Outcome>,
   ) => ({
     ...options,
     name,
-    run: async (workers: number) => void outcomes.set(name, await report.part(name, (part) => work(part, workers))),
+    run: async (slot: Slot) => void outcomes.set(name, await report.part(name, (part) => work(part, slot))),
   });
   const hasFailed = (name: string) => (outcomes.get(name)?.failed ?? 0) > 0;
 
@@ -79,14 +84,18 @@ export async function carryOut(
   );
   const suites = plan.suites.map((planned) => {
     const { suite, args = [] } = planned;
-    const { name, load, seconds, workers = cores } = suite;
+    const { name, seconds, load } = suite;
+    const workers = suite.workers ?? Math.max(1, Math.floor((cores * LOAD_PER_CORE) / load));
     const after = [...(suite.needs.length > 0 ? ['machine'] : []), ...(suite.built ? ['build'] : [])];
-    return job(name, { load, seconds, workers, after }, async (part, workers) => {
+    // Jest itself has to start before its files are run.
+    return job(name, { load: 1, seconds, after }, async (part, slot) => {
       const lacking = after.find(hasFailed);
       if (lacking !== undefined) return failure(`not run: ${lacking} failed`);
       const only = await selection(planned, temporaryFiles);
       return await runSuite(suite, {
         workers,
+        slot,
+        slots,
         args: [...args, ...moreArgs, ...only.args],
         env: { ...environment, ...env, ...only.env },
         ...(launcher ? { launcher } : {}),
@@ -102,7 +111,7 @@ export async function carryOut(
     await forgetReports();
     await schedule(
       [...(needs.length > 0 ? [machine] : []), ...checks, ...suites, ...(plan.supportMatrix ? [matrix] : [])],
-      cores * LOAD_PER_CORE,
+      slots,
       () => interruptedBy() !== undefined,
     );
     await report.part('nothing left behind', async () =>

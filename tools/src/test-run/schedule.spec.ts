@@ -1,9 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { schedule, type Job } from './schedule.ts';
+import { Slots, type Slot } from './slots.ts';
 
-/** Runs jobs that end when told to, and shows what ran beside what. */
+/** Runs jobs that end when told to, and shows the order in which they started. */
 class Stage {
   readonly started: string[] = [];
+  readonly slots = new Map<string, Slot>();
   readonly #ends = new Map<string, () => void>();
 
   job(name: string, options: Partial<Job> = {}): Job {
@@ -12,17 +14,22 @@ class Stage {
       load: 1,
       seconds: 1,
       ...options,
-      run: (workers) => {
-        this.started.push(workers === 1 ? name : `${name}×${workers}`);
+      run: (slot) => {
+        this.started.push(name);
+        this.slots.set(name, slot);
         return new Promise((resolve) => this.#ends.set(name, resolve));
       },
     };
   }
 
+  /** Everything that follows from what was done happens in microtasks. */
+  async settle(): Promise<void> {
+    await new Promise(setImmediate);
+  }
+
   async end(...names: string[]): Promise<void> {
     for (const name of names) this.#ends.get(name)!();
-    // Everything that follows from it happens in microtasks.
-    await new Promise(setImmediate);
+    await this.settle();
   }
 }
 
@@ -34,7 +41,8 @@ describe('schedule', () => {
       stage.job('long', { seconds: 9 }),
       stage.job('middle', { seconds: 5 }),
     ];
-    const done = schedule(jobs, 2);
+    const done = schedule(jobs, new Slots(2));
+    await stage.settle();
     expect(stage.started).toEqual(['long', 'middle']);
     await stage.end('middle');
     expect(stage.started).toEqual(['long', 'middle', 'short']);
@@ -42,45 +50,19 @@ describe('schedule', () => {
     await done;
   });
 
-  it('fills the room that a big job leaves with a small one', async () => {
+  it('starts another when one gives its slot back before its end, but not before those who wait for slots', async () => {
     const stage = new Stage();
-    const done = schedule(
-      [
-        stage.job('waits', { load: 0.5, seconds: 9 }),
-        stage.job('big', { load: 2, seconds: 8 }),
-        stage.job('small', { load: 0.5, seconds: 1 }),
-      ],
-      2,
-    );
-    expect(stage.started).toEqual(['waits', 'small']);
-    await stage.end('waits', 'small');
-    expect(stage.started).toEqual(['waits', 'small', 'big']);
-    await stage.end('big');
-    await done;
-  });
-
-  it('gives a job as many workers as there is room for, up to what it can use', async () => {
-    const stage = new Stage();
-    const done = schedule([stage.job('a', { workers: 8, load: 0.8, seconds: 2 }), stage.job('b', { seconds: 1 })], 4);
-    expect(stage.started).toEqual(['a×5']);
-    await stage.end('a');
-    expect(stage.started).toEqual(['a×5', 'b']);
-    await stage.end('b');
-    await done;
-    const other = new Stage();
-    const otherDone = schedule([other.job('a', { workers: 2, load: 0.6 })], 4);
-    expect(other.started).toEqual(['a×2']);
-    await other.end('a');
-    await otherDone;
-  });
-
-  it('runs a job alone that needs more than the machine has', async () => {
-    const stage = new Stage();
-    const done = schedule([stage.job('huge', { load: 3, seconds: 5 }), stage.job('b', { load: 0.5 })], 1);
-    expect(stage.started).toEqual(['huge']);
-    await stage.end('huge');
-    expect(stage.started).toEqual(['huge', 'b']);
-    await stage.end('b');
+    const slots = new Slots(1);
+    const done = schedule([stage.job('suite', { seconds: 9 }), stage.job('other', { seconds: 1 })], slots);
+    await stage.settle();
+    const file = slots.take(1, 5);
+    stage.slots.get('suite')!.giveBack();
+    await stage.settle();
+    expect(stage.started).toEqual(['suite']);
+    (await file).giveBack();
+    await stage.settle();
+    expect(stage.started).toEqual(['suite', 'other']);
+    await stage.end('suite', 'other');
     await done;
   });
 
@@ -92,8 +74,9 @@ describe('schedule', () => {
         stage.job('build', { seconds: 30 }),
         stage.job('tests', { seconds: 100, after: ['build', 'not part of this run'] }),
       ],
-      1,
+      new Slots(1),
     );
+    await stage.settle();
     expect(stage.started).toEqual(['build']);
     await stage.end('build');
     expect(stage.started).toEqual(['build', 'tests']);
@@ -106,7 +89,8 @@ describe('schedule', () => {
   it('starts nothing more when it is stopped, and ends when what runs has ended', async () => {
     const stage = new Stage();
     let isStopped = false;
-    const done = schedule([stage.job('a', { seconds: 2 }), stage.job('b')], 1, () => isStopped);
+    const done = schedule([stage.job('a', { seconds: 2 }), stage.job('b')], new Slots(1), () => isStopped);
+    await stage.settle();
     isStopped = true;
     await stage.end('a');
     await done;
@@ -116,6 +100,10 @@ describe('schedule', () => {
   it('refuses jobs that wait for each other', async () => {
     const stage = new Stage();
     const jobs = [stage.job('a', { after: ['b'] }), stage.job('b', { after: ['a'] })];
-    await expect(schedule(jobs, 1)).rejects.toThrow('these jobs wait for each other: a, b');
+    await expect(schedule(jobs, new Slots(1))).rejects.toThrow('these jobs wait for each other: a, b');
+  });
+
+  it('is over at once without jobs', async () => {
+    await schedule([], new Slots(1));
   });
 });

@@ -25,19 +25,19 @@ export const SUITES: readonly Suite[] = [
   { name: 'unit', ending: 'spec', needs: [], load: 1, seconds: 25, timeoutMinutes: 20 },
   { name: 'service', ending: 'service', needs: ['nats'], load: 0.8, seconds: 75, timeoutMinutes: 30 },
   { name: 'simulator', ending: 'simulator', needs: ['kvm'], built: true, load: 0.8, seconds: 200, timeoutMinutes: 40 },
-  { name: 'database', ending: 'database', needs: ['database'], load: 0.8, seconds: 28, timeoutMinutes: 20 },
-  { name: 'libvirt', ending: 'libvirt', needs: ['kvm', 'iso'], load: 0.6, workers: 1, seconds: 80, timeoutMinutes: 30 },
+  { name: 'database', ending: 'database', needs: ['database', 'nats'], load: 0.8, seconds: 28, timeoutMinutes: 20 },
+  { name: 'libvirt', ending: 'libvirt', needs: ['kvm', 'iso'], load: 0.35, seconds: 80, timeoutMinutes: 30 },
   {
     name: 'conformance',
     ending: 'conformance',
     needs: ['kvm'],
     built: true,
     load: 0.6,
-    seconds: 300,
+    seconds: 250,
     timeoutMinutes: 60,
   },
-  { name: 'e2e', ending: 'e2e', needs: ['kvm', 'nats'], built: true, load: 0.6, seconds: 300, timeoutMinutes: 60 },
-  { name: 'kill', ending: 'kill', needs: ['kvm', 'nats'], built: true, load: 0.6, seconds: 400, timeoutMinutes: 90 },
+  { name: 'e2e', ending: 'e2e', needs: ['kvm', 'nats'], built: true, load: 0.6, seconds: 160, timeoutMinutes: 60 },
+  { name: 'kill', ending: 'kill', needs: ['kvm', 'nats'], built: true, load: 0.75, seconds: 400, timeoutMinutes: 90 },
 ];
 
 /** Has the suite any test file yet? */

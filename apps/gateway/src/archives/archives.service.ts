@@ -15,8 +15,8 @@ describe('archives', () => {
   beforeAll(async () => {
     house = await TestHouse.start();
     bus = await house.connect('admin');
-  }, 30_000);
-  afterAll(() => house.stop(), 30_000);
+  });
+  afterAll(() => house.stop());
   beforeEach(() => {
     mark = `test${(count += 1)}`;
   });
@@ -66,7 +66,7 @@ describe('archives', () => {
     await tell(archive(1), archive(2));
     await eventually(async () => expect(await ids()).toEqual(['2', '1']));
     await house.withGateway(async (other) => expect(await list('', other)).toEqual(await list()));
-  }, 30_000);
+  });
 
   it('of nobody are archive-not-found', async () => {
     const { status, body } = await house.call<Problem>('GET', '/archives/kvm-a~vm-9');

@@ -39,6 +39,7 @@ describe('audit', () => {
     await gateway.call('POST', '/api/v1/auth/login', { body: { username: 'mallory', password: 'guess' } });
     const { items } = await read('?action=auth.login&outcome=refused');
     expect(items[0]).toMatchObject({ actor: '-', target: 'mallory', code: 'unauthenticated' });
+    await gateway.login();
     expect((await read('?action=auth.login&outcome=succeeded')).items[0]).toMatchObject({ actor: 'admin' });
     expect(JSON.stringify(await read())).not.toContain('guess');
   });

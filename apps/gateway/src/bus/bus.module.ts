@@ -3,16 +3,21 @@ import { Bus, connectBus, ensureTopology } from '@polyvirt/bus';
 import { ProblemError } from '@polyvirt/contracts';
 import { CONFIG, type GatewayConfig } from '../config.ts';
 import { Readiness } from '../health/readiness.ts';
+import { TIMES, type GatewayTimes } from '../times.ts';
 
 const log = new Logger('Bus');
 
 /** Connects, waiting for nats-server if need be, and makes what is missing on it. */
-async function openBus({ natsUrl, natsUser, natsPassword, natsCa }: GatewayConfig): Promise<Bus> {
+async function openBus(
+  { natsUrl, natsUser, natsPassword, natsCa }: GatewayConfig,
+  { queryWithinMs }: GatewayTimes,
+): Promise<Bus> {
   const bus = await connectBus({
     name: 'gateway',
     url: natsUrl,
     user: natsUser,
     password: natsPassword,
+    queryWithinMs,
     ...(natsCa !== undefined && { tls: { caFile: natsCa } }),
   });
   await ensureTopology(bus);
@@ -43,7 +48,7 @@ class BusLife implements OnApplicationShutdown {
 
 @Global()
 @Module({
-  providers: [{ provide: Bus, inject: [CONFIG], useFactory: openBus }, BusLife],
+  providers: [{ provide: Bus, inject: [CONFIG, TIMES], useFactory: openBus }, BusLife],
   exports: [Bus],
 })
 export class BusModule {}

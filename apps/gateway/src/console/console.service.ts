@@ -4,6 +4,8 @@ import { initialCreditBytes } from '@polyvirt/bus';
 import { eventually } from '@polyvirt/bus/testing';
 import { ConsoleTicket, type CreatedToken, type Host, type Problem } from '@polyvirt/contracts';
 import { WebSocket } from 'ws';
+import { SessionEntity } from '../auth/session.entity.ts';
+import { Database } from '../database/database.ts';
 import type { FakeAgent } from '../testing/fake-agent.ts';
 import type { SignedUp } from '../testing/test-gateway.ts';
 import { TestHouse } from '../testing/test-house.ts';
@@ -17,13 +19,14 @@ describe('the console of a VM', () => {
   let id: string;
 
   beforeAll(async () => {
-    house = await TestHouse.start();
+    // Whoever loses their right is noticed by the change, and not because somebody looks in between.
+    house = await TestHouse.start({ times: { consoleVerifyMs: 3_600_000 } });
     agent = await house.startAgent();
     await eventually(async () => expect((await house.call<Host>('GET', '/hosts/kvm-a')).body.state).toBe('ready'));
     await house.gateway.app.listen(0, '127.0.0.1');
     address = (await house.gateway.app.getUrl()).replace('http', 'ws');
-  }, 30_000);
-  afterAll(() => house.stop(), 30_000);
+  });
+  afterAll(() => house.stop());
 
   beforeEach(async () => {
     nativeId = `vm-${(count += 1)}`;
@@ -102,6 +105,16 @@ describe('the console of a VM', () => {
     await leave(viewer);
   });
 
+  it('has no ticket for a VM without a display', async () => {
+    await agent.show(nativeId, { state: 'running', display: false });
+    const body = await eventually(async () => {
+      const answer = await house.call<Problem>('POST', `/vms/${id}/console`);
+      expect(answer.status).toBe(502);
+      return answer.body;
+    });
+    expect(body).toMatchObject({ code: 'host-rejected', detail: expect.stringContaining('no display') });
+  });
+
   it('closes with a reason when the VM is powered off, and does not open then', async () => {
     const { viewer, session } = await open();
     const late = await ticket();
@@ -177,5 +190,25 @@ describe('the console of a VM', () => {
       expect(adminsOwn.viewer.readyState).toBe(WebSocket.OPEN);
       await leave(adminsOwn.viewer);
     });
+
+    it('ends when the time of their session is over, of which nobody tells', () =>
+      house.withGateway(
+        async (gateway) => {
+          const owner = await signIn('session');
+          await gateway.app.listen(0, '127.0.0.1');
+          const url = (await gateway.app.getUrl()).replace('http', 'ws') + (await ticketOf(owner));
+          const theirs = new WebSocket(url);
+          const closed = once(theirs, 'close');
+          await once(theirs, 'open');
+          const over = { expiresAt: Date.now() - 1 };
+          await gateway.app
+            .get(Database)
+            .transaction((manager) => manager.update(SessionEntity, { userId: owner.id }, over));
+          const [code, reason] = (await closed) as [number, Buffer];
+          expect(code).toBe(1008);
+          expect(reason.toString()).toMatch(/^Access has ended\. The session/);
+        },
+        { consoleVerifyMs: 20 },
+      ));
   });
 });

@@ -9,12 +9,10 @@ import { IdentityChanges } from '../auth/identity-changes.ts';
 import { Hosts } from '../hosts/hosts.ts';
 import { Inventory } from '../inventory/inventory.ts';
 import { LOGGER } from '../logger.ts';
+import { TIMES, type GatewayTimes } from '../times.ts';
 import { VmCommands } from '../vms/vm-commands.ts';
 import { requirePermission } from '../vms/vm-requests.ts';
 import { closeCodes, ConsoleRelay } from './console-relay.ts';
-
-/** Changes are told; that the time of a session or a token is over, is not. */
-const verifyEveryMs = 5_000;
 
 interface Viewing {
   readonly vmId: VmId;
@@ -35,6 +33,7 @@ export class Consoles implements OnModuleInit, BeforeApplicationShutdown {
     private readonly authentication: Authentication,
     private readonly changes: IdentityChanges,
     @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(TIMES) private readonly times: GatewayTimes,
   ) {}
 
   onModuleInit(): void {
@@ -47,7 +46,8 @@ export class Consoles implements OnModuleInit, BeforeApplicationShutdown {
       if (to === 'offline') this.endAll('The host is offline.', ({ vmId }) => parseVmId(vmId).host === host);
     });
     this.changes.onChange(() => this.verifyAll());
-    this.timer = setInterval(() => this.verifyAll(), verifyEveryMs).unref();
+    // Changes are told; that the time of a session or a token is over, is not.
+    this.timer = setInterval(() => this.verifyAll(), this.times.consoleVerifyMs).unref();
   }
 
   beforeApplicationShutdown(): void {

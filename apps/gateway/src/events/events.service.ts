@@ -86,8 +86,8 @@ describe('GET /events', () => {
     });
     // That the host has come is told behind that, and is no matter of any test.
     await eventually(() => expect(house.gateway.app.get(EventFeed).window.last).toBe(1));
-  }, 30_000);
-  afterAll(() => house.stop(), 30_000);
+  });
+  afterAll(() => house.stop());
   afterEach(async () => {
     await Promise.all(clients.splice(0).map((client) => client.leave()));
     await nobodyListens();
@@ -143,7 +143,7 @@ describe('GET /events', () => {
       // Those at the other gateway among them.
       await Promise.all(clients.splice(0).map((client) => client.leave()));
     });
-  }, 60_000);
+  });
 
   it('survives nats-server while it is open', async () => {
     const client = await open('?types=vm.updated');
@@ -152,7 +152,7 @@ describe('GET /events', () => {
     await agent.show('survivor', { cpus: 2 });
     await eventually(() => expect(client.seen.map(({ event }) => cpusOf(event))).toEqual([1, 2]), 20_000);
     expect(client.closed).toBeUndefined();
-  }, 30_000);
+  });
 
   it('filters', async () => {
     const starts = await open('?types=vm.started,operation.*&vm=kvm-a~filter');
@@ -188,7 +188,7 @@ describe('GET /events', () => {
       await eventually(() => expect(client.seen[0]?.id).toBe(before + 3));
       await client.leave();
     });
-  }, 30_000);
+  });
 
   it.each([
     ['?since=x', {}],

@@ -29,8 +29,8 @@ describe('hosts', () => {
     });
     await house.startGateway();
     admin = await house.connect('admin');
-  }, 30_000);
-  afterAll(() => house.stop(), 30_000);
+  });
+  afterAll(() => house.stop());
   afterEach(async () => {
     for (const agent of agents.splice(0)) for (const id of [...agent.vms.keys()]) await agent.vanish(id);
     await eventually(async () => expect((await house.call<Page<unknown>>('GET', '/vms')).body.items).toEqual([]));
@@ -64,6 +64,7 @@ describe('hosts', () => {
     const enough = new AbortController();
     const { state } = await admin.manager.streams.info('POLYVIRT_EVENTS');
     const seen: string[] = [];
+    if (state.last_seq === 0) return seen;
     for await (const { sequence, event } of readEvents(admin, { fromSequence: 1, signal: enough.signal })) {
       if (event.type.startsWith('host.') && event.subject === id)
         seen.push(`${event.type} ${(event.data as Host & { incarnation: string }).incarnation}`);
@@ -138,7 +139,7 @@ describe('hosts', () => {
     await agent.begin();
     await eventually(async () => expect((await host('kvm-b')).state).toBe('ready'));
     await tells('kvm-b', ...gone, 'online incarnation-2');
-  }, 60_000);
+  });
 
   it('are taken for online by a gateway that has just started, if they were', async () => {
     const agent = await start('kvm-c');
@@ -146,5 +147,5 @@ describe('hosts', () => {
     // So that it cannot have heard of it itself.
     await silence(agent);
     await house.withGateway(async (fresh) => expect((await host('kvm-c', fresh)).state).toBe('ready'));
-  }, 30_000);
+  });
 });

@@ -21,6 +21,7 @@ const quick: Partial<GatewayTimes> = {
   operationSweepMs: 100,
   batchLookMs: 100,
   streamTickMs: 50,
+  queryWithinMs: 30_000,
 };
 /** The least that bcrypt takes: in production it is slow on purpose. */
 const passwordCost = 4;

@@ -55,8 +55,11 @@ export class TestHouse<Nats extends Broker = Broker> {
   }
 
   /** Has another gateway take part until the work is done, or until that has stopped it. */
-  async withGateway<Result>(work: (gateway: TestGateway) => Promise<Result>): Promise<Result> {
-    const gateway = await this.makeGateway();
+  async withGateway<Result>(
+    work: (gateway: TestGateway) => Promise<Result>,
+    times?: Partial<GatewayTimes>,
+  ): Promise<Result> {
+    const gateway = await this.makeGateway(undefined, times);
     try {
       return await work(gateway);
     } finally {
@@ -89,7 +92,7 @@ export class TestHouse<Nats extends Broker = Broker> {
 
   /** Asks, and waits for the end. */
   ask(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer<Operation>> {
-    return this.call<Operation>(method, path, body, { prefer: 'wait=20', ...headers });
+    return this.call<Operation>(method, path, body, { prefer: 'wait=60', ...headers });
   }
 
   async vm(id: string, gateway = this.gateway): Promise<Vm> {
@@ -103,7 +106,7 @@ export class TestHouse<Nats extends Broker = Broker> {
     await this.nats[Symbol.asyncDispose]();
   }
 
-  private makeGateway(databaseUrl = this.gateways[0]?.databaseUrl): Promise<TestGateway> {
+  private makeGateway(databaseUrl = this.gateways[0]?.databaseUrl, times = this.times): Promise<TestGateway> {
     const environment = {
       POLYVIRT_NATS_URL: this.nats.url,
       POLYVIRT_NATS_USER: this.nats.userOf('gateway'),
@@ -111,7 +114,7 @@ export class TestHouse<Nats extends Broker = Broker> {
       POLYVIRT_METRICS_ACCESS: 'open',
       ...(databaseUrl !== undefined && { POLYVIRT_DATABASE_URL: databaseUrl }),
     };
-    return startTestGateway({ environment, parts, times: this.times });
+    return startTestGateway({ environment, parts, times });
   }
 }
 

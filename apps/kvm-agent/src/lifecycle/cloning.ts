@@ -7,10 +7,11 @@ import type { DiskSource } from '../domain/disk-source.ts';
 import { withDiskSources, type DiskPlace } from '../domain/domain-edits.ts';
 import { isDisk } from '../domain/domain-reader.ts';
 import type { Machines } from '../domain/machines.ts';
+import { refuseTakenName } from '../domain/names.ts';
 import { isOn } from '../domain/states.ts';
 import { DiskUsers, quoted } from '../storage/disk-users.ts';
 import { extractSnapshot } from '../storage/qemu-img.ts';
-import { orUndefined, unmanaged, type StoragePool } from '../storage/storage-pool.ts';
+import { unmanaged, type StoragePool } from '../storage/storage-pool.ts';
 import { readVolume, type VolumeFacts } from '../storage/volume-facts.ts';
 import { diskVolumeName, isDerivedName, overlayVolumeName, seedVolumeName } from './derived-ids.ts';
 import { freePorts, usedPorts } from './host-ports.ts';
@@ -31,6 +32,10 @@ type Base = {
 
 /** The disks of a clone, in their order, and the files below them that were disks of other machines. */
 type Copied = { paths: string[]; bases: string[] };
+
+/** Why a host with libvirt lacks the feature of that name. */
+export const noLinkedCloneOfSnapshot =
+  'A snapshot inside a qcow2 file cannot be the base of a linked clone. Make a full clone of it.';
 
 /** Copies machines. The UUID of the copy is the id of the operation. */
 export class Cloning implements CloneFacet {
@@ -88,7 +93,7 @@ export class Cloning implements CloneFacet {
           bases,
           nvram: state.nvram,
           dropMedium: (path) => path.endsWith(seedVolumeName(nativeId)),
-          nextPort: freePorts(await usedPorts(this.#libvirt)),
+          nextPort: freePorts(listens(original) ? await usedPorts(this.#libvirt) : new Set()),
           createdAt: new Date().toISOString(),
         });
         await this.#libvirt.domains.define(xml);
@@ -104,17 +109,11 @@ export class Cloning implements CloneFacet {
   async #check(source: Domain, { name, linked, snapshot }: CloneVm, uuid: NativeId): Promise<void> {
     await refuseTransient(source, 'clone');
     allow('clone', await this.#machines.state(source));
-    const namesake = await orUndefined(this.#libvirt.domains.getByName(name));
-    if (namesake && namesake.uuid !== uuid)
-      throw new ProblemError('name-taken', `A VM called "${name}" is already on this host: ${namesake.uuid}.`);
+    await refuseTakenName(this.#libvirt, name, uuid);
     const snapshots = await source.snapshots();
     if (snapshot !== undefined && !snapshots.some((candidate) => candidate.name === snapshot))
       throw new ProblemError('snapshot-not-found', `The VM has no snapshot "${snapshot}".`);
-    if (linked && snapshot !== undefined)
-      throw new ProblemError(
-        'capability-missing',
-        'A snapshot inside a qcow2 file cannot be the base of a linked clone. Make a full clone of it.',
-      );
+    if (linked && snapshot !== undefined) throw new ProblemError('capability-missing', noLinkedCloneOfSnapshot);
     if (linked && snapshots.length > 0)
       throw new ProblemError(
         'wrong-state',
@@ -294,3 +293,6 @@ export class Cloning implements CloneFacet {
     return { volume, ...facts };
   }
 }
+
+/** Whether a definition has a device that may listen on a port; only then all others matter. */
+const listens = (xml: string): boolean => /<source\b[^>]*\bservice=/.test(xml);

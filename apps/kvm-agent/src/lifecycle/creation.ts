@@ -1,5 +1,6 @@
 import {
   ProblemError,
+  requireFits,
   type CreateVm,
   type DiskInput,
   type Firmware,
@@ -13,9 +14,11 @@ import { buildDomainXml, diskDevice } from '../domain/domain-xml.ts';
 import { isDisk } from '../domain/domain-reader.ts';
 import type { DiskSource } from '../domain/disk-source.ts';
 import type { Machines } from '../domain/machines.ts';
+import { refuseTakenName } from '../domain/names.ts';
+import type { HostLimits } from '../host-limits.ts';
 import type { Networks } from '../networks.ts';
 import type { ImageLibrary } from '../storage/image-library.ts';
-import { GIB, orUndefined, unmanaged, type StoragePool } from '../storage/storage-pool.ts';
+import { GIB, unmanaged, type StoragePool } from '../storage/storage-pool.ts';
 import { readVolume } from '../storage/volume-facts.ts';
 import { diskVolumeName, seedVolumeName } from './derived-ids.ts';
 import { powerOnNew, undefineNew } from './new-machine.ts';
@@ -41,6 +44,7 @@ export class Creation {
   readonly #images: ImageLibrary;
   readonly #networks: Networks;
   readonly #accelerator: Accelerator;
+  readonly #limits: HostLimits;
 
   constructor(parts: {
     libvirt: Libvirt;
@@ -49,6 +53,7 @@ export class Creation {
     images: ImageLibrary;
     networks: Networks;
     accelerator: Accelerator;
+    limits: HostLimits;
   }) {
     this.#libvirt = parts.libvirt;
     this.#machines = parts.machines;
@@ -56,6 +61,7 @@ export class Creation {
     this.#images = parts.images;
     this.#networks = parts.networks;
     this.#accelerator = parts.accelerator;
+    this.#limits = parts.limits;
   }
 
   async create(input: CreateVm, context: OperationContext): Promise<Made> {
@@ -66,7 +72,10 @@ export class Creation {
     await journal.step({
       name: 'check name and networks',
       native: 'domain_lookup_by_name',
-      act: () => this.#check(input.name, uuid, nics),
+      act: async () => {
+        requireFits(input, { limits: await this.#limits.read(), capacity: {} });
+        await this.#check(input.name, uuid, nics);
+      },
     });
     context.progress(5);
 
@@ -121,9 +130,7 @@ export class Creation {
   }
 
   async #check(name: string, uuid: NativeId, nics: readonly ResolvedNic[]): Promise<void> {
-    const namesake = await orUndefined(this.#libvirt.domains.getByName(name));
-    if (namesake && namesake.uuid !== uuid)
-      throw new ProblemError('name-taken', `A VM called "${name}" is already on this host: ${namesake.uuid}.`);
+    await refuseTakenName(this.#libvirt, name, uuid);
     await this.#networks.check(nics, '/nics');
   }
 

@@ -1,6 +1,5 @@
-import type { Libvirt } from '@polyvirt/node-libvirt';
 import { readFile } from 'node:fs/promises';
-import { orUndefined } from '../storage/storage-pool.ts';
+import { LibvirtError, type Libvirt } from '@polyvirt/node-libvirt';
 
 const HIGHEST = 65_535;
 
@@ -8,8 +7,12 @@ const HIGHEST = 65_535;
 export async function usedPorts(libvirt: Libvirt): Promise<ReadonlySet<number>> {
   const used = new Set<number>();
   for (const domain of await libvirt.domains.list()) {
-    const xml = await orUndefined(domain.xml({ inactive: true }));
-    for (const [, port] of (xml ?? '').matchAll(/\b(?:service|port)=["'](\d+)["']/g)) used.add(Number(port));
+    // One that cannot be read keeps no clone from being made.
+    const xml = await domain.xml({ inactive: true }).catch((error: unknown) => {
+      if (error instanceof LibvirtError) return '';
+      throw error;
+    });
+    for (const [, port] of xml.matchAll(/\b(?:service|port)=["'](\d+)["']/g)) used.add(Number(port));
   }
   for (const table of ['tcp', 'tcp6', 'udp', 'udp6']) {
     const lines = await readFile(`/proc/net/${table}`, 'utf8').catch(() => '');

@@ -3,10 +3,11 @@ import { derivedMac, gibOf, type OperationContext } from '@polyvirt/hypervisor';
 import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
 import { isDisk, type DomainDefinition } from '../domain/domain-reader.ts';
 import type { Machines } from '../domain/machines.ts';
+import { refuseTakenName } from '../domain/names.ts';
 import type { HostLimits } from '../host-limits.ts';
 import type { Networks } from '../networks.ts';
 import { DiskGrowth } from '../storage/disk-growth.ts';
-import { GIB, orUndefined, type StoragePool } from '../storage/storage-pool.ts';
+import { GIB, type StoragePool } from '../storage/storage-pool.ts';
 import { refuseTransient } from '../transient.ts';
 
 /** An interface as it is going to be. */
@@ -46,18 +47,12 @@ export class ReconfigureCheck {
   async run(domain: Domain, input: ReconfigureVm, context: OperationContext): Promise<void> {
     await refuseTransient(domain, 'change');
     const definition = await this.#machines.definition(domain);
-    if (input.name !== undefined) await this.#checkName(domain, input.name);
+    if (input.name !== undefined) await refuseTakenName(this.#libvirt, input.name, domain.uuid);
     await this.#checkCpus(definition, input.cpus);
     await this.#checkMemory(definition, input.memoryMiB);
     await this.#checkDisks(domain, definition, input.disks ?? []);
     this.#checkRemoval(definition, input.removeNics ?? []);
     await this.#checkAdding(domain, definition, input, context);
-  }
-
-  async #checkName(domain: Domain, name: string): Promise<void> {
-    const namesake = await orUndefined(this.#libvirt.domains.getByName(name));
-    if (namesake && namesake.uuid !== domain.uuid)
-      throw new ProblemError('name-taken', `A VM called "${name}" is already on this host: ${namesake.uuid}.`);
   }
 
   async #checkCpus({ machine, cpus: now, maximumCpus, topology }: DomainDefinition, cpus?: number): Promise<void> {

@@ -111,6 +111,11 @@ export class Snapshots implements SnapshotFacet {
     if (await orUndefined(domain.snapshot(name)))
       throw new ProblemError('name-taken', `The VM already has a snapshot "${name}".`);
     requireDisksForSnapshot(disks);
+    if (!isOn(state) && (await domain.checkpointNames()).length > 0)
+      throw new ProblemError(
+        'wrong-state',
+        'libvirt takes a snapshot of a VM that has checkpoints (of backups) only while it runs. Start it first, or delete them with virsh checkpoint-delete.',
+      );
   }
 
   /** What the machine consists of now: one that is on may have other disks at its next start. */
@@ -143,19 +148,19 @@ export const noSnapshotsWithoutMemory =
 /** Whether a snapshot holds the content of a disk. */
 const isKept = (disk: DomainDisk): boolean => isDisk(disk) && !disk.readonly;
 
-/** Throws `host-rejected` for disks that libvirt would refuse after it has begun. */
+/** Throws `capability-missing` for disks that libvirt would refuse after it has begun. */
 export function requireDisksForSnapshot(disks: readonly DomainDisk[]): void {
   const kept = disks.filter(isKept);
   const other = kept.filter(({ format }) => format !== 'qcow2');
   if (other.length > 0) {
     const named = other.map(({ device, format }) => `${device} is ${format}`).join(', ');
     throw new ProblemError(
-      'host-rejected',
+      'capability-missing',
       `A snapshot is kept inside the disks, for which they have to be qcow2, and ${named}. A full clone has qcow2 disks only.`,
     );
   }
   if (kept.length === 0)
-    throw new ProblemError('host-rejected', 'A snapshot is kept inside the disks of a VM, and this VM has none.');
+    throw new ProblemError('capability-missing', 'A snapshot is kept inside the disks of a VM, and this VM has none.');
 }
 
 function snapshotNotFound(id: string): ProblemError {

@@ -3,9 +3,10 @@ import { createReadStream, type Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { ProblemError, type Image } from '@polyvirt/contracts';
+import { gibOf } from '@polyvirt/hypervisor';
 import type { Volume } from '@polyvirt/node-libvirt';
 import { readQcow2Header } from './qcow2-header.ts';
-import { GIB, type StoragePool } from './storage-pool.ts';
+import type { StoragePool } from './storage-pool.ts';
 
 const kinds: Readonly<Record<string, Image['kind']>> = {
   '.qcow2': 'disk',
@@ -40,7 +41,7 @@ export class ImageLibrary {
     return Promise.all(
       files.map(async ({ name, kind, path, stats }) => {
         const { format, bytes } = await readHeader(path, stats.size);
-        return { name, kind, sizeGiB: bytes / GIB, format, path };
+        return { name, kind, sizeGiB: gibOf(bytes), format, path };
       }),
     );
   }
@@ -63,6 +64,13 @@ export class ImageLibrary {
     const marker = `${volumeName}.complete`;
     const existing = await this.#storage.find(volumeName);
     if (existing && (await this.#storage.find(marker))) return existing;
+    const header = await readQcow2Header(file.path);
+    const missing = header?.backing ?? header?.dataFile;
+    if (missing !== undefined)
+      throw new ProblemError(
+        'host-rejected',
+        `The image "${file.name}" is not whole: it needs ${missing} beside it. Make one file of it: qemu-img convert -O qcow2.`,
+      );
     const volume = await this.#storage.upload(
       volumeName,
       createReadStream(file.path, { highWaterMark: 2 ** 20 }),

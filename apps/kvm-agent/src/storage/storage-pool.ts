@@ -115,14 +115,21 @@ export class StoragePool {
     return this.#volumeIn(pool, source.volume);
   }
 
-  /** The path of a disk on this host; undefined for one that has none. */
+  /** The path of a disk on this host; undefined for one that has none. Readers may ask at any time: nothing is refreshed for it. */
   async pathOf(source: DiskSource): Promise<string | undefined> {
     if ('path' in source) return source.path;
     if (source.kind !== 'volume') return undefined;
-    const volume = await this.volumeOf(source);
-    // A pool that is off, or a file that is gone: it is where it would be.
-    const path = volume ? await volume.path() : await this.#placeOf(source);
-    return path?.startsWith('/') ? path : undefined;
+    const pool = await orUndefined(this.#libvirt.pools.getByName(source.pool));
+    if (!pool) return undefined;
+    const volume = (await pool.isActive()) ? await orUndefined(pool.volume(source.volume)) : undefined;
+    if (volume) {
+      const path = await volume.path();
+      // That of a volume in a pool of Ceph or iSCSI is an address.
+      return path.startsWith('/') ? path : undefined;
+    }
+    // A pool that is off, or a file that is new or gone: it is where it would be.
+    const target = await targetOf(pool);
+    return target === undefined ? undefined : join(target, source.volume);
   }
 
   /** A volume of any pool, whatever links lead to it; undefined when the path is in none. */
@@ -158,12 +165,6 @@ export class StoragePool {
     if (known) return known;
     await this.#refresh(pool);
     return orUndefined(pool.volume(name));
-  }
-
-  async #placeOf({ pool: poolName, volume }: Extract<DiskSource, { kind: 'volume' }>): Promise<string | undefined> {
-    const pool = await orUndefined(this.#libvirt.pools.getByName(poolName));
-    const target = pool && (await targetOf(pool));
-    return target === undefined ? undefined : join(target, volume);
   }
 
   async #refresh(pool: Pool): Promise<void> {

@@ -28,6 +28,8 @@ export interface PrismClientOptions {
   readonly tries?: number | undefined;
   /** Shortest wait before the next try. 300 ms by default. */
   readonly retryMs?: number | undefined;
+  /** Longest such wait. 5,000 ms by default. */
+  readonly retryMostMs?: number | undefined;
   /** Makes the signal that ends a try after `callMs`; the machine's timer by default. */
   readonly deadline?: ((ms: number) => AbortSignal) | undefined;
 }
@@ -47,7 +49,6 @@ type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 const V3 = '/api/nutanix/v3';
 const CONNECTIONS = 8;
-const RETRY_MOST_MS = 5_000;
 /** A server that asks to wait for longer is taken at its word only so far; the caller hears of the rest. */
 const RETRY_AFTER_MOST_SECONDS = 30;
 const TRY_AGAIN = [429, 502, 503, 504];
@@ -60,7 +61,13 @@ export class PrismClient {
   readonly url: URL;
   /** What was sent and may stand in no problem. */
   readonly secrets = new Secrets();
-  readonly #options: { callMs: number; tries: number; retryMs: number; deadline: (ms: number) => AbortSignal };
+  readonly #options: {
+    callMs: number;
+    tries: number;
+    retryMs: number;
+    retryMostMs: number;
+    deadline: (ms: number) => AbortSignal;
+  };
   readonly #trust: TlsTrust;
   readonly #agent: Agent;
   readonly #authorization: string;
@@ -75,6 +82,7 @@ export class PrismClient {
       callMs: rest.callMs ?? 15_000,
       tries: rest.tries ?? 5,
       retryMs: rest.retryMs ?? 300,
+      retryMostMs: rest.retryMostMs ?? 5_000,
       deadline: rest.deadline ?? ((ms) => AbortSignal.timeout(ms)),
     };
     const { callMs } = this.#options;
@@ -105,7 +113,7 @@ export class PrismClient {
   }
 
   async call(method: Method, path: string, { body, headers, signal }: CallOptions): Promise<Answer> {
-    const { tries, retryMs } = this.#options;
+    const { tries, retryMs, retryMostMs } = this.#options;
     for (let attempt = 0; ; attempt += 1) {
       await pause(this.#notBefore - Date.now(), signal);
       try {
@@ -114,7 +122,7 @@ export class PrismClient {
         signal.throwIfAborted();
         if (attempt + 1 >= tries || !mayPass(error)) throw error;
         const asked = error instanceof PrismError ? error.retryAfterSeconds : undefined;
-        const waitMs = asked === undefined ? backOff(attempt, retryMs, RETRY_MOST_MS) : asked * 1_000;
+        const waitMs = asked === undefined ? backOff(attempt, retryMs, retryMostMs) : asked * 1_000;
         if (error instanceof PrismError && error.status === 429) this.#notBefore = Date.now() + waitMs;
         else await pause(waitMs, signal);
       }

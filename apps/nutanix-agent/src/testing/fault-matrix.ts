@@ -142,6 +142,13 @@ export const faultCases: readonly FaultCase[] = [
   { title: 'refuses every session', strikes: 'call', effect: { kind: 'expire' }, ends: 'host-rejected' },
   { title: 'answers 403', strikes: 'call', effect: { kind: 'status', status: 403 }, ends: 'host-rejected' },
   {
+    title: 'answers 403 to a look at its task once',
+    strikes: 'look',
+    count: 1,
+    effect: { kind: 'status', status: 403 },
+    ends: 'succeeds',
+  },
+  {
     title: 'answers 404',
     strikes: 'call',
     effect: { kind: 'status', status: 404 },

@@ -11,8 +11,9 @@ const ISO = 'nutanix-virtio-1.2.4.iso';
 
 /** How soon the driver looks again, and how long at most it waits for what has to come: longer than any machine needs. */
 const pace: Partial<PrismDriverOptions> = {
-  tasks: { firstMs: 20, mostMs: 200 },
-  retryMs: 50,
+  tasks: { firstMs: 5, mostMs: 100 },
+  retryMs: 20,
+  lookMs: 10,
   settleMs: 60_000,
   busyMs: 60_000,
   pressAgainMs: 500,

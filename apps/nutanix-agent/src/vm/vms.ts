@@ -205,7 +205,12 @@ export class Vms {
   async making(vm: JsonObject, signal: AbortSignal): Promise<string | undefined> {
     if (isComplete(vm)) return undefined;
     const task = taskOf(vm) ?? (await this.#tasks.openOn(uuidOf(vm), signal))[0];
-    if (task !== undefined || isPending(vm)) return task;
+    if (task !== undefined) return task;
+    if (isPending(vm)) {
+      // Its task may have ended between the two looks.
+      const now = await this.find(uuidOf(vm), signal);
+      return now === undefined || isPending(now) ? undefined : this.making(now, signal);
+    }
     const [said] = objectsAt(objectAt(vm, 'status'), 'message_list');
     throw new ProblemError(
       'host-rejected',

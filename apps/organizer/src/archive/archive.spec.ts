@@ -222,6 +222,19 @@ describe('Archive', () => {
     await expect(open()).resolves.toBeDefined();
   });
 
+  it('holds no script that can only fail, also when the VM could be kept in a snapshot before', async () => {
+    const archive = await open();
+    await archive.apply(history.add('vm.created', record()));
+    const folderOf = join(root, '2026-11-21_web-1');
+    expect(await readdir(folderOf)).toContain('snapshot_script.sh');
+    await archive.apply(history.add('vm.reconfigured', record({ firmware: 'uefi' })));
+    expect(await readdir(folderOf)).not.toContain('snapshot_script.sh');
+    const page = await readFile(join(folderOf, 'README.md'), 'utf8');
+    expect(page).not.toContain('snapshot_script');
+    expect(page).toContain('UEFI');
+    for (const file of ['nvram', 'tpm', 'memory', 'disks.tsv']) expect(page).toContain(`\`${file}\``);
+  });
+
   it('opens beside a folder that cannot be read', async () => {
     await mkdir(join(root, 'lost+found/metadata.json'), { recursive: true });
     const archive = await open();

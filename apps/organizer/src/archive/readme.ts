@@ -30,7 +30,12 @@ export function readmeOf(document: ArchiveDocument): string {
         .map(({ device, sizeGiB }) => `${text(device)}: ${sizeGiB === undefined ? 'size not known' : `${sizeGiB} GiB`}`)
         .join(', ') || 'none',
     ),
-    row('Networks', vm.nics.map(({ network, mac }) => `${text(network)} (${mac === undefined ? 'no MAC address yet' : text(mac)})`).join(', ') || 'none'),
+    row(
+      'Networks',
+      vm.nics
+        .map(({ network, mac }) => `${text(network)} (${mac === undefined ? 'no MAC address yet' : text(mac)})`)
+        .join(', ') || 'none',
+    ),
     row('Addresses', addresses.map(code).join(', ') || 'none known'),
     '',
     '## What is here',

@@ -128,6 +128,72 @@ describe('the scripts for KVM on libvirt', () => {
     PATIENCE_MS,
   );
 
+  describe('for a machine that is more than its disks', () => {
+    const own = randomUUID();
+    const called = `polyvirt-uefi-${own.slice(0, 8)}`;
+    const nvram = `/var/lib/libvirt/qemu/nvram/${called}_VARS.fd`;
+
+    beforeAll(async () => {
+      const poolXml = `<pool type='dir'><name>${called} & pool</name><target><path>${folder}/of volumes</path></target></pool>`;
+      await mkdir(join(folder, 'of volumes'));
+      await chmod(join(folder, 'of volumes'), 0o777);
+      await run('qemu-img', ['create', '-q', '-f', 'qcow2', join(folder, 'of volumes', 'a b.qcow2'), '8M']);
+      await writeFile(join(folder, 'pool.xml'), poolXml.replace('&', '&amp;'));
+      await virsh('pool-create', join(folder, 'pool.xml'));
+      // As other tools make it: libvirt finds the firmware variables by the name.
+      await writeFile(
+        join(folder, 'uefi.xml'),
+        `<domain type='qemu'><name>${called}</name><uuid>${own}</uuid><memory unit='MiB'>64</memory><vcpu>1</vcpu>
+          <os firmware='efi'><type arch='x86_64' machine='q35'>hvm</type></os><features><acpi/></features>
+          <devices><disk type='volume' device='disk'><driver name='qemu' type='qcow2'/>
+            <source pool='${called} &amp; pool' volume='a b.qcow2'/><target dev='vda' bus='virtio'/></disk></devices></domain>`,
+      );
+      await virsh('define', join(folder, 'uefi.xml'));
+      await writeFile(join(folder, 'uefi.sh'), kvmBackup(own, 'uefi'));
+      await chmod(join(folder, 'uefi.sh'), 0o755);
+    }, 30_000);
+
+    afterAll(async () => {
+      await virsh('destroy', own).catch(() => {});
+      await virsh('undefine', own, '--nvram', '--managed-save');
+      await virsh('pool-destroy', `${called} & pool`);
+    });
+
+    const backUpAll = async (target: string) => {
+      const { stdout } = await run(join(folder, 'uefi.sh'), [join(folder, target)]);
+      const places = (await readFile(join(stdout.trimEnd(), 'disks.tsv'), 'utf8')).trimEnd().split('\n');
+      return {
+        backup: stdout.trimEnd(),
+        places: Object.fromEntries(places.map((line) => line.split('\t') as [string, string])),
+      };
+    };
+    const disk = { 'vda.qcow2': () => join(folder, 'of volumes', 'a b.qcow2') };
+
+    it('copy the volume of a pool, and no firmware variables before the first start', async () => {
+      const { backup, places } = await backUpAll('new');
+      expect(await readdir(backup)).toEqual(['disks.tsv', 'domain.xml', 'vda.qcow2']);
+      expect(places).toEqual({ 'vda.qcow2': disk['vda.qcow2']() });
+    });
+
+    it('copy the firmware variables, on or off, and the saved memory; put back, the machine continues', async () => {
+      await virsh('start', own);
+      expect((await backUpAll('running')).places).toEqual({ 'vda.qcow2': disk['vda.qcow2'](), nvram });
+      await virsh('managedsave', own);
+      await run('sh', ['-c', `printf keys | dd of='${nvram}' conv=notrunc status=none`]);
+      const { backup, places } = await backUpAll('suspended');
+      const memory = `/var/lib/libvirt/qemu/save/${called}.save`;
+      expect(places).toEqual({ 'vda.qcow2': disk['vda.qcow2'](), nvram, memory });
+      // As the README of the archive says.
+      await virsh('undefine', own, '--nvram', '--managed-save');
+      await rm(disk['vda.qcow2']());
+      for (const [file, path] of Object.entries(places)) await run('cp', ['-Rp', join(backup, file), path]);
+      await virsh('define', join(backup, 'domain.xml'));
+      expect((await readFile(nvram)).subarray(0, 4).toString()).toBe('keys');
+      await virsh('start', own);
+      expect(await virsh('domstate', own, '--reason')).toContain('restored');
+    }, 60_000);
+  });
+
   it('say so when the machine is gone', async () => {
     const other = join(folder, 'gone.sh');
     await writeFile(other, kvmBackup(randomUUID(), 'gone'));

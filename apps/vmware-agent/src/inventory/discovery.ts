@@ -175,7 +175,8 @@ async function below(path: string, look: Look, depth: number, above: ReadonlySet
   const nested: Folder[] = [];
   if (depth > 0)
     for (const name of folder.folders)
-      if (!isForeign(name)) nested.push(...(await below(join(path, name), look, depth - 1, new Set([...above, folder.key]))));
+      if (!isForeign(name))
+        nested.push(...(await below(join(path, name), look, depth - 1, new Set([...above, folder.key]))));
   return [{ path, files: folder.files }, ...nested];
 }
 
@@ -194,7 +195,8 @@ async function entriesOf(path: string, look: Look) {
           : one.isDirectory(),
       ),
     );
-    const names = (isWanted: boolean) => entries.filter((_, index) => isFolder[index] === isWanted).map(({ name }) => name);
+    const names = (isWanted: boolean) =>
+      entries.filter((_, index) => isFolder[index] === isWanted).map(({ name }) => name);
     return { key: `${dev}:${ino}`, files: names(false), folders: names(true) };
   } catch (error) {
     if (!isMissing(error)) look.skip(path, error);

@@ -79,7 +79,9 @@ export class Machines {
       ...(skipped.length === 0 ? [] : [`Passed over in the folders of VMs: ${skipped.join(' ')}`]),
       ...(encrypted === ''
         ? []
-        : [`Encrypted, so what their files do not tell is unknown: ${encrypted}. Remove the encryption in the Workstation window.`]),
+        : [
+            `Encrypted, so what their files do not tell is unknown: ${encrypted}. Remove the encryption in the Workstation window.`,
+          ]),
     ];
   }
 

@@ -128,20 +128,24 @@ export class Cloning implements CloneFacet {
       act: async () => {
         const renewal = renewalOf(await this.#machines.configuration(source), place.stem);
         if (await isFinished(place)) return [...renewal.notes];
-        await editDictionary(place.vmx, (copy) => {
-          copy.set('displayName', order.name);
-          copy.setAll({
-            ...headless,
-            [ownKeys.operation]: operationId,
-            [ownKeys.createdAt]: new Date().toISOString(),
-          });
-          for (const key of [ownKeys.baseVmx, ownKeys.baseSnapshot]) copy.delete(key);
-          if (own !== undefined) copy.setAll({ [ownKeys.baseVmx]: source.vmx, [ownKeys.baseSnapshot]: own });
-          for (const key of renewal.drop) copy.delete(key);
-          copy.setAll(renewal.set);
-          dropSuspended(copy);
-          order.configure(copy);
-        }, this.#vmrun.codePage);
+        await editDictionary(
+          place.vmx,
+          (copy) => {
+            copy.set('displayName', order.name);
+            copy.setAll({
+              ...headless,
+              [ownKeys.operation]: operationId,
+              [ownKeys.createdAt]: new Date().toISOString(),
+            });
+            for (const key of [ownKeys.baseVmx, ownKeys.baseSnapshot]) copy.delete(key);
+            if (own !== undefined) copy.setAll({ [ownKeys.baseVmx]: source.vmx, [ownKeys.baseSnapshot]: own });
+            for (const key of renewal.drop) copy.delete(key);
+            copy.setAll(renewal.set);
+            dropSuspended(copy);
+            order.configure(copy);
+          },
+          this.#vmrun.codePage,
+        );
         await finishAt(place);
         return [...renewal.notes];
       },

@@ -222,7 +222,8 @@ export class Creation {
     const templates = await this.#discovery.templates();
     for (const machine of templates) {
       const vmx = await this.#machines.configuration(machine).catch(() => undefined);
-      if (!vmx || (machine.nativeId !== wanted && (await this.#machines.nameOf(machine).catch(() => '')) !== wanted)) continue;
+      if (!vmx || (machine.nativeId !== wanted && (await this.#machines.nameOf(machine).catch(() => '')) !== wanted))
+        continue;
       if (isEncrypted(vmx))
         throw new ProblemError('host-rejected', `The template "${wanted}" is encrypted. Remove its encryption first.`);
       if (await this.#machines.isOn(machine))

@@ -90,17 +90,21 @@ export class Reconfiguration implements ReconfigureFacet {
           this.#vmrun.alone([machine.vmx], async () => {
             if (await this.#machines.isOn(machine))
               throw new ProblemError('wrong-state', 'Somebody started it in the meantime. Try again.');
-            return editDictionary(machine.vmx, (vmx) => {
-              const { name, cpus, memoryMiB, removeNics = [] } = input;
-              applyTo(vmx, {
-                ...noChanges,
-                removeNics,
-                addNics: plan.nics,
-                name: name === nameOf(vmx) ? undefined : name,
-                cpus: cpus === cpusOf(vmx) ? undefined : cpus,
-                memoryMiB: memoryMiB === memoryOf(vmx) ? undefined : memoryMiB,
-              });
-            }, this.#vmrun.codePage);
+            return editDictionary(
+              machine.vmx,
+              (vmx) => {
+                const { name, cpus, memoryMiB, removeNics = [] } = input;
+                applyTo(vmx, {
+                  ...noChanges,
+                  removeNics,
+                  addNics: plan.nics,
+                  name: name === nameOf(vmx) ? undefined : name,
+                  cpus: cpus === cpusOf(vmx) ? undefined : cpus,
+                  memoryMiB: memoryMiB === memoryOf(vmx) ? undefined : memoryMiB,
+                });
+              },
+              this.#vmrun.codePage,
+            );
           }),
       })) || changed;
     return { effect: changed ? 'changed' : 'unchanged', pendingChanges: [] };
@@ -211,7 +215,9 @@ export class Reconfiguration implements ReconfigureFacet {
         errors: [{ pointer: '/addNics', detail: `At most ${MOST_NICS} in all.` }],
       });
     const nics: Plan['nics'] = [];
-    const stays = [...nicsOf(vmx), ...pending.addNics].filter(({ mac }) => mac === undefined || !removeNics.includes(mac));
+    const stays = [...nicsOf(vmx), ...pending.addNics].filter(
+      ({ mac }) => mac === undefined || !removeNics.includes(mac),
+    );
     const networks = await this.#rules.requireNics(addNics, '/addNics', machine, {
       name: nameOf(vmx) ?? machine.nativeId,
       nics: stays.map(({ mac, network }) => ({ mac, network, addresses: [] })),

@@ -9,9 +9,8 @@ import { findMachine, type Machine } from '../inventory/identity.ts';
 import { folderOf, stemOf } from '../inventory/machines.ts';
 import { pendingFileOf } from '../inventory/pending-changes.ts';
 import type { Platform } from '../vmrun/installation.ts';
-import { orMissing } from '../vmx/dictionary-file.ts';
 import { ownKeys } from '../vmx/hardware-writer.ts';
-import { isKeptFor, neededBy } from './kept-disks.ts';
+import { isKeptFor, keptIn, neededBy } from './kept-disks.ts';
 
 /** Files of VMware that belong to the one machine of a folder, whatever their name. */
 const vmwareFile = /\.(vmx|vmxf|vmsd|vmsn|vmss|vmem|nvram|scoreboard|vmtm|vmpl)$|^vmware(-\d+)?\.log$|\.lck$/i;
@@ -25,6 +24,8 @@ export interface Remains {
   readonly isWhole: boolean;
   /** What disks of this one stay for: .vmx files of machines, and disks that were kept. */
   readonly heirs: readonly string[];
+  /** The disks that stay for these. */
+  readonly inherited: readonly string[];
   /** Disks that stay because it was asked for. */
   readonly kept: readonly string[];
   /** .vmx file of the machine that it is a linked clone of. */
@@ -49,12 +50,15 @@ export async function remainsOf(machine: Machine, machines: Known, fate: DeleteV
   const doomed: string[] = [];
   const kept: string[] = [];
   const heirs = new Set<string>();
+  const inherited: string[] = [];
   for (const path of own) {
     const others = (await Promise.all((await partsOf(path)).map((part) => users.of(part)))).flat();
     for (const other of others) heirs.add(other.path);
     const names = [...new Set(others.map(({ name }) => `"${name}"`))];
-    if (names.length > 0) notes.push(`Kept ${path}: it is in use by ${names.join(', ')}.`);
-    else if (fate === 'keep') kept.push(path);
+    if (names.length > 0) {
+      inherited.push(path);
+      notes.push(`Kept ${path}: it is in use by ${names.join(', ')}.`);
+    } else if (fate === 'keep') kept.push(path);
     else doomed.push(path);
   }
   for (const path of kept) notes.push(`Kept ${path}, as asked.`);
@@ -76,12 +80,16 @@ export async function remainsOf(machine: Machine, machines: Known, fate: DeleteV
     files: [...(await filesOfDisks(doomed)), ...state.own, pendingFileOf(vmx), vmx],
     isWhole: own.every((path) => doomed.includes(path)) && !isElsewhere && state.shared.length === 0,
     heirs: [...heirs],
+    inherited,
     kept,
     cloneOf: (await machines.snapshots(machine)).cloneOf ?? null,
-    abandoned: kept.length > 0 ? [] : await abandonedBy(machine, machines, keptBelow, users),
+    abandoned: kept.length > 0 ? [] : await abandonedBy(machine, machines, keptBelow, used, users),
     keptBelow,
     // What was kept stands on it.
-    base: baseVmx === undefined || baseSnapshot === undefined || kept.length > 0 ? null : { vmx: baseVmx, snapshot: baseSnapshot },
+    base:
+      baseVmx === undefined || baseSnapshot === undefined || kept.length > 0
+        ? null
+        : { vmx: baseVmx, snapshot: baseSnapshot },
     notes,
   };
 }
@@ -90,16 +98,25 @@ export async function remainsOf(machine: Machine, machines: Known, fate: DeleteV
 async function strangersIn(folder: string, used: FileSet, users: DiskUsers, platform: Platform) {
   const orphans: string[] = [];
   const strays: string[] = [];
+  const broken: string[] = [];
   const parts = await FileSet.of(platform, (await Promise.all([...used].map((path) => partsOf(path)))).flat());
   for (const name of await readdir(folder)) {
     const path = join(folder, name);
     if (!/\.vmdk$/i.test(name) || (await parts.has(path)) || (await users.of(path)).length > 0) continue;
     const disk = await readVmdk(path).catch(() => undefined);
-    // A part of a disk that is told, or damaged, is no disk by itself.
-    if (!disk) continue;
+    if (!disk) {
+      broken.push(path);
+      continue;
+    }
     const isOverOwn = disk.parent !== undefined && (await used.has(disk.parent));
     (isLayer(name) && isOverOwn ? orphans : strays).push(path);
   }
+  // A part of a disk that is told is none by itself; what is damaged is told, too.
+  const told = await FileSet.of(
+    platform,
+    (await Promise.all([...orphans, ...strays].map((path) => partsOf(path)))).flat(),
+  );
+  for (const path of broken) if (!(await told.has(path))) strays.push(path);
   return { orphans, strays };
 }
 
@@ -130,16 +147,18 @@ async function abandonedBy(
   machine: Machine,
   machines: Known,
   places: readonly string[],
+  used: FileSet,
   users: DiskUsers,
 ): Promise<string[]> {
   const files: string[] = [];
   for (const place of places) {
     const needed = await neededIn(place, machine, machines);
     if (!needed) continue;
-    for (const name of (await orMissing(readdir(place))) ?? []) {
-      const path = join(place, name);
-      if (!/\.vmdk$/i.test(name) || (await needed.has(path)) || (await users.of(path)).length > 0) continue;
-      files.push(path);
+    const kept = await keptIn(place);
+    // A mark of an earlier release does not name them.
+    for (const path of kept.length > 0 ? kept : [...used].filter((one) => dirname(one) === place)) {
+      const isNeeded = (await needed.has(path)) || (await users.of(path)).length > 0;
+      if (!isNeeded) files.push(...(await filesOfDisks([path])));
     }
   }
   return files;

@@ -64,6 +64,33 @@ describe('the deletion of a VM that linked clones stand on', () => {
     await expectStarts(far);
   });
 
+  it('leaves nothing when the last clone goes that stood on it, and before that nothing of which none is left', async () => {
+    await host.vmrun('snapshot', source, 'second');
+    const early = await cloneOf(source, join(host.vmFolder, 'early'));
+    const late = join(host.vmFolder, 'late', 'late.vmx');
+    await host.vmrun('clone', source, late, 'linked', '-snapshot=second', '-cloneName=late');
+    await remove(source);
+    expect(disksIn(dirname(source))).toEqual(['foreign-source-000001.vmdk', 'foreign-source.vmdk']);
+    await remove(late);
+    expect(disksIn(dirname(source))).toEqual(['foreign-source.vmdk']);
+    await expectStarts(early);
+    await remove(early);
+    expect([dirname(source), dirname(early), dirname(late)].filter((folder) => existsSync(folder))).toEqual([]);
+  });
+
+  it('keeps them for a disk that was kept when its VM was deleted, and what lies beside them by itself', async () => {
+    const clone = await cloneOf(source, join(host.vmFolder, 'near'));
+    const { notes = [] } = await new TestOperation().run((context) =>
+      driver.delete(idOf(clone), { disks: 'keep' }, context),
+    );
+    const [kept] = disksIn(dirname(clone)).map((name) => join(dirname(clone), name));
+    expect(notes).toContain(`Kept ${kept}, as asked.`);
+    writeFileSync(join(dirname(source), 'mine.vmdk'), 'no disk');
+    expect((await remove(source)).notes?.join('\n')).toMatch(/in use by ".*near.*Left .*mine\.vmdk: no VM uses it/s);
+    expect(disksIn(dirname(source))).toEqual(['foreign-source.vmdk', 'mine.vmdk']);
+    await host.call('vmware-vdiskmanager', '-e', kept!);
+  });
+
   it('keeps the disks of one that names them by a symbolic link', async () => {
     const clone = await cloneOf(source, join(host.vmFolder, 'near'));
     // The list of clones can be lost, as with a copy.

@@ -93,7 +93,10 @@ export class Removal {
   }
 
   /** Answers what is left and why. */
-  async #tidyUp(machine: Machine, { files, heirs, kept, cloneOf, keptBelow, abandoned }: Remains): Promise<string[]> {
+  async #tidyUp(
+    machine: Machine,
+    { files, heirs, inherited, kept, cloneOf, keptBelow, abandoned }: Remains,
+  ): Promise<string[]> {
     const folder = folderOf(machine);
     await removeFiles(files);
     // Who stood on this one stands on all that is below it, and nothing else may know of them.
@@ -106,7 +109,7 @@ export class Removal {
     for (const one of new Set(abandoned.map((path) => dirname(path)))) await removeIfDeserted(one);
     const names = (await orMissing(readdir(folder))) ?? [];
     if (heirs.length > 0) {
-      await keepFor(folder, heirs);
+      await keepFor(folder, heirs, inherited);
       return [];
     }
     for (const name of names)

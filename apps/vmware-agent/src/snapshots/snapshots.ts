@@ -244,7 +244,11 @@ export class Snapshots implements SnapshotFacet {
     children: boolean,
   ): Promise<void> {
     const touched = [snapshot, ...(children ? tree.descendantsOf(snapshot) : tree.childrenOf(snapshot))];
-    await this.#refuseForUsers(machine, touched.flatMap(({ disks }) => disks), 'It cannot be deleted');
+    await this.#refuseForUsers(
+      machine,
+      touched.flatMap(({ disks }) => disks),
+      'It cannot be deleted',
+    );
   }
 
   /** A revert gives the present disks up, with all that was written since the last snapshot. */

@@ -9,10 +9,14 @@ export function describeSnapshot(
   description: string,
   hostEncoding: string,
 ): Promise<boolean> {
-  return editDictionary(vmsd, (file) => {
-    const snapshot = new SnapshotTree(file).all.find((one) => one.uid === uid);
-    if (snapshot) file.set(`snapshot${snapshot.position}.description`, description);
-  }, hostEncoding);
+  return editDictionary(
+    vmsd,
+    (file) => {
+      const snapshot = new SnapshotTree(file).all.find((one) => one.uid === uid);
+      if (snapshot) file.set(`snapshot${snapshot.position}.description`, description);
+    },
+    hostEncoding,
+  );
 }
 
 /** Takes a linked clone that is gone off the list of the snapshot it was made from. */

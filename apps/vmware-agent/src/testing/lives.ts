@@ -22,7 +22,13 @@ export class Lives {
   readonly #knobs: Knobs;
   readonly #timer: TestTimer;
 
-  private constructor(host: SimulatedWorkstation, driver: WorkstationDriver, model: string, knobs: Knobs, timer: TestTimer) {
+  private constructor(
+    host: SimulatedWorkstation,
+    driver: WorkstationDriver,
+    model: string,
+    knobs: Knobs,
+    timer: TestTimer,
+  ) {
     this.#host = host;
     this.#driver = driver;
     this.#model = model;

@@ -81,7 +81,7 @@ export async function untilGone(pid: number): Promise<void> {
 
 /** Files come and go while they are read. */
 function read<Content>(folder: string): Content[] {
-  let names: string[] = [];
+  let names: string[];
   try {
     names = readdirSync(folder);
   } catch {

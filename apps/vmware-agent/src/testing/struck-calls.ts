@@ -22,7 +22,11 @@ export function lateFallsWhenStruck(
         if (seen.has(pid)) continue;
         seen.add(pid);
         timer.fall(command.startsWith('vmware-') ? command : `vmrun ${command}`);
-        if (goesOnAfterMs !== undefined) host.clock.advance(goesOnAfterMs);
+        if (goesOnAfterMs !== undefined) {
+          // Not before the driver has given the call up, and waits for what may still come of it.
+          await timer.untilWaiting(/^silence/);
+          host.clock.advance(goesOnAfterMs);
+        }
         await untilGone(pid);
         timer.fallFromNowOn(/^silence/);
       }

@@ -1,4 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Timer } from '../vmrun/timer.ts';
+
+const LOOK_MS = 10;
 
 interface Waiting {
   readonly purpose: string;
@@ -15,6 +18,11 @@ export class TestTimer implements Timer {
     this.#waiting.add(waiting);
     if (this.#over.some((pattern) => pattern.test(purpose))) setImmediate(() => this.#fall(waiting));
     return () => this.#waiting.delete(waiting);
+  }
+
+  /** Resolves once something waits for something like this. */
+  async untilWaiting(purpose: RegExp): Promise<void> {
+    while (![...this.#waiting].some((one) => purpose.test(one.purpose))) await sleep(LOOK_MS);
   }
 
   /** The time of those that wait for this is over. */

@@ -30,6 +30,8 @@ export async function openWorkstationBench(): Promise<Bench> {
   const deaf = { machines: [{ vmx: '*deaf*', tools: 'absent' }] };
   host.set(deaf);
   let spoilt = 0;
+  /** Names of VMs that cannot be read now. */
+  const odd = new Map<string, string>();
   const paths = new Map<string, string>();
   const pathOf = async (nativeId: string) => {
     const known = paths.get(nativeId);
@@ -78,8 +80,12 @@ export async function openWorkstationBench(): Promise<Bench> {
         return Promise.all(
           vmxFiles(host).map(async (vmx) => {
             const configuration = Dictionary.parse(Buffer.from(readText(vmx)));
-            const name = configuration.get('displayName') ?? '';
-            return { nativeId: nativeIdOf(vmx, 'linux'), name, state: await stateSeen(host, vmx, configuration, running) };
+            const name = odd.get(vmx) ?? configuration.get('displayName') ?? '';
+            return {
+              nativeId: nativeIdOf(vmx, 'linux'),
+              name,
+              state: await stateSeen(host, vmx, configuration, running),
+            };
           }),
         );
       },
@@ -88,25 +94,30 @@ export async function openWorkstationBench(): Promise<Bench> {
         const nativeId = nativeIdOf(vmx, 'linux');
         paths.set(nativeId, vmx);
         const whole = readText(vmx);
-        // In turn: a link to itself, of which nobody can say which VM it is; a folder; and half of a file.
+        odd.set(vmx, name);
+        // In turn: a link to itself, of which nobody can say which VM it is; half of a file; and none that is a configuration.
         spoilt += 1;
-        const kind = (['loop', 'folder', 'half'] as const)[spoilt % 3]!;
+        const kind = (['loop', 'half', 'nonsense'] as const)[spoilt % 3]!;
         rmSync(vmx);
         if (kind === 'loop') symlinkSync(basename(vmx), vmx);
-        else if (kind === 'folder') symlinkSync('.', vmx);
-        else writeFileSync(vmx, whole.slice(0, whole.indexOf('virtualHW')));
+        else if (kind === 'half') writeFileSync(vmx, whole.slice(0, whole.indexOf('virtualHW')));
+        else writeFileSync(vmx, Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0, 10, 0x22, 0xff]));
         return {
-          ...(kind === 'half' && { nativeId }),
+          ...(kind !== 'loop' && { nativeId }),
           mend: async () => {
             rmSync(vmx);
             writeFileSync(vmx, whole);
+            odd.delete(vmx);
           },
         };
       },
       refuseStart: async (nativeId) => {
         const vmx = await pathOf(nativeId);
         const whole = readText(vmx);
-        writeFileSync(vmx, `${whole}\nscsi1.present = "TRUE"\nscsi1:0.present = "TRUE"\nscsi1:0.fileName = "gone.vmdk"\n`);
+        writeFileSync(
+          vmx,
+          `${whole}\nscsi1.present = "TRUE"\nscsi1:0.present = "TRUE"\nscsi1:0.fileName = "gone.vmdk"\n`,
+        );
         return async () => writeFileSync(vmx, whole);
       },
       crash: async (nativeId) => {
@@ -170,6 +181,11 @@ function filesOf(host: SimulatedWorkstation): HostFile[] {
   };
   for (const vmx of vmxFiles(host)) {
     const nativeId = nativeIdOf(vmx, 'linux');
+    // Memory of one that runs, and the NVRAM of one whose file does not name it.
+    for (const ending of ['.vmem', '.nvram']) {
+      const path = vmx.replace(/\.vmx$/, ending);
+      if (existsSync(path)) needs(path, nativeId);
+    }
     for (const file of [vmx, vmx.replace(/vmx$/, 'vmsd')])
       if (existsSync(file))
         for (const [, name] of readText(file).matchAll(/= "([^"]+\.(?:vmdk|nvram|vmss|vmsn))"/g)) {
@@ -179,8 +195,14 @@ function filesOf(host: SimulatedWorkstation): HostFile[] {
           if (memory !== path && existsSync(memory)) needs(memory, nativeId);
         }
   }
-  return readdirSync(host.vmFolder, { recursive: true, encoding: 'utf8' })
+  const there = readdirSync(host.vmFolder, { recursive: true, encoding: 'utf8' })
     .filter((path) => /\.(vmdk|nvram|vmss|vmsn|vmem)$/.test(path))
-    .map((path) => join(host.vmFolder, path))
-    .map((path) => ({ path, users: [...(users.get(path) ?? [])] }));
+    .map((path) => join(host.vmFolder, path));
+  // NVRAM comes with the first power-on.
+  const gone = [...users.keys()].filter((path) => !/\.nvram$/.test(path) && !existsSync(path));
+  return [...there, ...gone].map((path) => ({
+    path,
+    users: [...(users.get(path) ?? [])],
+    ...(gone.includes(path) && { missing: true as const }),
+  }));
 }

@@ -116,7 +116,9 @@ describe('a dictionary file', () => {
     file.set('annotation', 'thé');
     expect(file.bytes()).toEqual(bytes('displayName = "Serveur \xe9t\xe9"\r\nannotation = "th\xe9"\r\n', 'latin1'));
     file.set('annotation', '日本');
-    expect(file.bytes().toString()).toBe('.encoding = "UTF-8"\r\ndisplayName = "Serveur été"\r\nannotation = "日本"\r\n');
+    expect(file.bytes().toString()).toBe(
+      '.encoding = "UTF-8"\r\ndisplayName = "Serveur été"\r\nannotation = "日本"\r\n',
+    );
   });
 
   it('declares its encoding when something is written that others would read in their code page', () => {

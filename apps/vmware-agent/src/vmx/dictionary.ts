@@ -119,7 +119,8 @@ export class Dictionary {
       // eslint-disable-next-line no-control-regex
       const isForeign = line.bytes === undefined && /[^\u0000-\u007f]/.test(line.value ?? '');
       // Who reads it next would take it for something in the code page of the host.
-      if (isForeign && !this.#isDeclared && !this.#hasByteOrderMark && this.#codec === utf8) return this.#inUtf8().bytes();
+      if (isForeign && !this.#isDeclared && !this.#hasByteOrderMark && this.#codec === utf8)
+        return this.#inUtf8().bytes();
       parts.push(bytes, Buffer.from(line.end));
     }
     return Buffer.concat(parts);

@@ -2,7 +2,8 @@ import { isAbsolute, win32 } from 'node:path';
 import type { Dictionary } from './dictionary.ts';
 
 /** Ports of the host that a configuration opens for one VM only. */
-const ports = /^(RemoteDisplay\.vnc\.|debugStub\.(listen|port)\.|sched\.swap\.(derivedName|dir)$|vc\.uuid$|vmci0\.id$|migrate\.hostLog)/i;
+const ports =
+  /^(RemoteDisplay\.vnc\.|debugStub\.(listen|port)\.|sched\.swap\.(derivedName|dir)$|vc\.uuid$|vmci0\.id$|migrate\.hostLog)/i;
 /** Places of files, when they lie outside the folder of the VM. */
 const places = ['workingDir', 'log.fileName', 'vmx.log.filename', 'vmxstats.filename', 'nvram'] as const;
 
@@ -28,7 +29,8 @@ export function renewalOf(source: Dictionary, stem: string): Renewal {
   for (const device of portDevices(source)) {
     const type = (source.get(`${device}.fileType`) ?? 'device').toLowerCase();
     const name = source.get(`${device}.fileName`) ?? '';
-    const fresh = type === 'file' ? `${stem}-${device}${endingOf(name)}` : type === 'pipe' ? pipeOf(name, stem) : undefined;
+    const fresh =
+      type === 'file' ? `${stem}-${device}${endingOf(name)}` : type === 'pipe' ? pipeOf(name, stem) : undefined;
     if (fresh === undefined) {
       set[`${device}.present`] = 'FALSE';
       notes.push(`Left out ${device}: only one VM can have ${name === '' ? `its ${type}` : name}.`);

@@ -122,7 +122,10 @@ function nameOf(key: string): string | undefined {
   const isThere = (name: string | undefined) => name !== undefined && iconv.encodingExists(name);
   const mac = /^macos-(\d+)/.exec(key)?.[1];
   if (mac !== undefined) return macByNumber[Number(mac)];
-  const number = /^(?:x-)?(?:windows|win|microsoft|ms|cp|ibm|dos|oem|codepage|ccsid|cs)?[-_ ]?0*(\d{2,5})(?:[-_,].*)?$/.exec(key)?.[1];
+  const number =
+    /^(?:x-)?(?:windows|win|microsoft|ms|cp|ibm|dos|oem|codepage|ccsid|cs)?[-_ ]?0*(\d{2,5})(?:[-_,].*)?$/.exec(
+      key,
+    )?.[1];
   const page = number === undefined ? undefined : (byNumber[Number(number)] ?? `cp${number}`);
   // A year, a table or an option of ICU's stands behind some names.
   const plain = key.replace(/,.*$/, '').replace(/[-_](p\d+[-_]\d{4}|\d{4}|html|bs)$/, '');

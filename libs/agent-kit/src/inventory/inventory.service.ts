@@ -1,19 +1,22 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import { ask } from '@polyvirt/bus';
+import { ask, openBucket, type Bucket } from '@polyvirt/bus';
 import { eventually } from '@polyvirt/bus/testing';
-import { keys, readVm } from '@polyvirt/contracts';
+import { buckets, HostRecord, keys, readVm } from '@polyvirt/contracts';
 import { FakeHost } from '@polyvirt/hypervisor';
 import { AgentBench, host } from '../testing/agent-bench.ts';
 
 describe('the inventory', () => {
   let bench: AgentBench;
   let fake: FakeHost;
+  let hosts: Bucket<HostRecord>;
 
   beforeEach(async () => {
     Logger.overrideLogger(false);
     bench = await AgentBench.open();
-    fake = new FakeHost();
+    hosts = openBucket(bench.gateway, buckets.hosts, HostRecord);
+    // Addresses that come up later would be news of their own.
+    fake = new FakeHost({ bootMs: 0 });
   });
   afterEach(async () => {
     await bench.close();
@@ -165,5 +168,46 @@ describe('the inventory', () => {
     await expect(ask(bench.gateway, readVm, host, { nativeId: 'nope' })).rejects.toMatchObject({
       code: 'vm-not-found',
     });
+  });
+
+  it('keeps the last record of a VM that cannot be read, says why to the operator, and goes on with all others', async () => {
+    fake.populate(3);
+    const { agent } = await bench.startAgent({ host: fake });
+    await hasKeys(3);
+    const before = (await bench.record('vm-00001'))!;
+    const unreadable = 'Its file is cut off. Repair it.';
+    fake.edit('spoil', 'vm-00001', (machine) => (machine.unreadable = unreadable));
+    const never = structuredClone(fake.find('vm-00003')!);
+    fake.define({ ...never, nativeId: 'never', name: 'never read', unreadable });
+    fake.powerOn('vm-00002');
+    await agent.inventory.reconcile();
+    expect(await bench.record('vm-00001')).toEqual({ ...before, unreadable });
+    const stub = await bench.record('never');
+    expect(stub).toMatchObject({ name: 'never read', state: 'unknown', disks: [], nics: [], unreadable });
+    expect(stub).not.toHaveProperty('cpus');
+    expect(await bench.record('vm-00002')).toMatchObject({ state: 'running' });
+    const { vm } = await ask(bench.gateway, readVm, host, { nativeId: 'vm-00001' });
+    expect(vm).toEqual({ ...before, unreadable });
+    await eventually(async () =>
+      expect((await hosts.get(keys.host(host)))?.value).toMatchObject({
+        health: { status: 'healthy' },
+        notes: expect.arrayContaining([expect.stringMatching(/^2 VMs cannot be read: .*vm-00001: Its file/)]),
+      }),
+    );
+    for (const id of ['vm-00001', 'never']) fake.edit('mend', id, (machine) => void delete machine.unreadable);
+    await agent.inventory.reconcile();
+    expect(await bench.record('vm-00001')).not.toHaveProperty('unreadable');
+    expect(await bench.record('never')).toMatchObject({ state: never.state, cpus: never.cpus });
+  });
+
+  it('lets no VM of which the driver says nonsense stop the others', async () => {
+    fake.populate(3);
+    const { agent } = await bench.startAgent({ host: fake });
+    await hasKeys(3);
+    fake.edit('edit', 'vm-00001', (machine) => (machine.memoryMiB = Number.NaN));
+    fake.powerOn('vm-00002');
+    await agent.inventory.reconcile();
+    expect(await bench.record('vm-00001')).toMatchObject({ unreadable: expect.stringContaining('no sense') });
+    expect(await bench.record('vm-00002')).toMatchObject({ state: 'running' });
   });
 });

@@ -462,8 +462,8 @@ describe('operations', () => {
       expect(await bench.ended(command)).toMatchObject({ status: 'succeeded', changed: true });
       expect(second.driver.host.doubled).toEqual([]);
       expect(second.driver.host.findByName('handed-over')).toMatchObject({ state: 'running' });
-      expect(await bench.journalled(command)).toMatchObject({ attempts: 2, told: true });
       await bench.queueEmpty();
+      expect(await bench.journalled(command)).toMatchObject({ attempts: 2, told: true });
     });
 
     it('are not begun by it, and wait for the next', async () => {
@@ -513,7 +513,7 @@ describe('operations', () => {
       expect(await ends(command)).toHaveLength(1);
       expect(driver.host.doubled).toEqual([]);
       expect(bench.vmEvents(command.operationId).map(({ type }) => type)).toEqual(['vm.created', 'vm.started']);
-    }, 40_000);
+    });
   });
 
   it('tell their revision, which the inventory has by then', async () => {
@@ -559,5 +559,41 @@ describe('operations', () => {
       type: 'vm.created',
       data: { clonedFrom: `${host}~${id}`, operationId: clone.operationId, definition: { format: 'libvirt-xml' } },
     });
+  });
+
+  it('fail when the VM that they left on did not outlive them, and what was changed stays', async () => {
+    const { driver } = await bench.startAgent();
+    const created = bench.create('fragile', { start: true });
+    await bench.carryOut(created);
+    const id = created.operationId;
+    driver.faults.add({ at: 'reconfigure', moment: 'after', guestCrash: true, times: 1 });
+    const operation = await bench.carryOut(bench.command('vm.reconfigure', id, { cpus: 2 }));
+    expect(operation).toMatchObject({
+      status: 'failed',
+      changed: true,
+      error: { code: 'host-rejected', detail: expect.stringContaining('"fragile" crashed'), operationId: operation.id },
+    });
+    expect(await bench.record(id)).toMatchObject({ state: 'crashed' });
+  });
+
+  it('say what their author should know, for every verb, and nothing of the user data', async () => {
+    const { driver } = await bench.startAgent({ capacity: { memoryMiB: 100 } });
+    const userData = 'users: [root]\npassword: correct-horse-battery\n';
+    const created = bench.create('noted', { cloudInit: { userData }, start: true });
+    const notes = (await bench.carryOut(created)).result?.notes;
+    expect(notes).toEqual([expect.stringContaining('no header that cloud-init knows')]);
+    const second = (await bench.carryOut(bench.create('second', { start: true }))).result?.notes;
+    expect(second).toEqual([expect.stringContaining('128 MiB')]);
+    const shot = bench.command('vm.snapshot-create', created.operationId, { name: 'a', memory: false });
+    const { snapshot } = (await bench.carryOut(shot)).result!;
+    const reverted = await bench.carryOut(bench.command('vm.snapshot-revert', created.operationId, { snapshot }));
+    expect(reverted.result?.notes).toEqual([expect.stringContaining('is off now')]);
+    driver.faults.add({ at: 'create: define the machine', breakWith: `refused: ${userData}` });
+    const failed = await bench.carryOut(bench.create('quoted', { cloudInit: { userData } }));
+    expect(failed.status).toBe('failed');
+    driver.faults.clear();
+    const kept = await bench.carryOut(bench.command('vm.delete', created.operationId, { disks: 'keep' }));
+    expect(kept.result?.notes?.join()).toContain('/fake/disks/');
+    expect(JSON.stringify(bench.events)).not.toContain('correct-horse-battery');
   });
 });

@@ -119,7 +119,7 @@ export class AgentBench<Nats extends Broker = Broker> {
       requestId: `request-${randomUUID().slice(0, 8)}`,
       requestedBy: 'ada',
       requestedAt: new Date(now).toISOString(),
-      notAfter: new Date(now + 30_000).toISOString(),
+      notAfter: new Date(now + 3_600_000).toISOString(),
       input,
       ...overrides,
     };

@@ -1235,6 +1235,8 @@ export interface components {
         /** @description Slug of a host, chosen by the operator: `kvm-lab1`. */
         HostId: string;
         HostLimits: {
+            /** @description Whether a VM can have more CPUs than the host, which its CPUs then share; absent: it cannot. */
+            cpusBeyondHost?: boolean;
             cpusPerVm?: number;
             /** @description MAC addresses that a NIC may ask for; absent: every one that a single machine can have. */
             macRanges?: {
@@ -1379,8 +1381,8 @@ export interface components {
         Nic: {
             /** @description IP addresses that the host knows of; empty while unknown. */
             addresses: string[];
-            /** @description Lower-case, with colons. */
-            mac: string;
+            /** @description Lower-case, with colons; absent while it has none, as before its first power-on. */
+            mac?: string;
             /** @description Name of the network on the host. */
             network: string;
         };
@@ -1647,6 +1649,8 @@ export interface components {
             cpus?: number;
             createdAt: components["schemas"]["Timestamp"];
             disks: components["schemas"]["Disk"][];
+            /** @description Whether it has a display that a console can show; absent when the host cannot tell. */
+            display?: boolean;
             firmware?: components["schemas"]["Firmware"];
             guest?: components["schemas"]["Guest"];
             host: components["schemas"]["HostId"];
@@ -1673,6 +1677,8 @@ export interface components {
             simulated: boolean;
             snapshotCount: number;
             state: components["schemas"]["VmState"];
+            /** @description Whether its host forgets it as soon as it is off; what would switch it off is refused then. */
+            transient?: boolean;
             /** @description Why the host could not read it now; everything else is as last known. */
             unreadable?: string;
         };

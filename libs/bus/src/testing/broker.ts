@@ -27,5 +27,11 @@ export function loginOf(logins: readonly Login[], service: string): Login {
   return login;
 }
 
+/** Long enough for a machine that does much beside. */
+const queryWithinMs = 30_000;
+
 export const connectAs = (url: string, login: Login | undefined, options: ConnectOptions = {}): Promise<Bus> =>
-  connectBus({ url, user: login?.user, password: login?.password, name: login?.user ?? 'test', ...options });
+  connectBus({
+    ...{ url, user: login?.user, password: login?.password, name: login?.user ?? 'test', queryWithinMs },
+    ...options,
+  });

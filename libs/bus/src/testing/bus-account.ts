@@ -20,10 +20,7 @@ export class BusAccount implements Broker {
   static async open(services: readonly BusService[] = []): Promise<BusAccount> {
     const server = await WorkerServer.find();
     const all = services.some(({ service }) => service === 'admin') ? services : [...services, admin];
-    const account = new BusAccount(server, await server.take(all));
-    // The server reads its configuration again in its own time.
-    await eventually(async () => (await account.connect()).close());
-    return account;
+    return new BusAccount(server, await server.take(all));
   }
 
   get url(): string {
@@ -38,8 +35,8 @@ export class BusAccount implements Broker {
     return connectAs(this.url, loginOf(usersOf(this.account), service), options);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#requireNobody();
+  async [Symbol.asyncDispose](withinMs?: number): Promise<void> {
+    await this.#requireNobody(withinMs);
     const bus = await this.connect();
     for await (const { config } of bus.manager.streams.list()) await bus.manager.streams.delete(config.name);
     await bus.close();
@@ -47,7 +44,7 @@ export class BusAccount implements Broker {
   }
 
   /** Who is still connected would take part in the next test. */
-  async #requireNobody(): Promise<void> {
+  async #requireNobody(withinMs?: number): Promise<void> {
     const password = this.server.systemPassword;
     const bus = await connectAs(this.url, { service: systemUser, user: systemUser, password });
     try {
@@ -56,7 +53,7 @@ export class BusAccount implements Broker {
         const { connections } = answer.json<{ data: { connections: { name: string }[] } }>().data;
         if (connections.length > 0)
           throw new Error(`the test has not closed its connections: ${connections.map(({ name }) => name).join(', ')}`);
-      });
+      }, withinMs);
     } finally {
       await bus.close();
     }

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Repeats expectations until they hold; after the deadline the last failure is thrown. */
+/** Repeats expectations until they hold. After a time that only what hangs takes, the last failure is thrown. */
 export async function eventually<Result>(
   expectations: () => Result | Promise<Result>,
-  withinMs = 8_000,
+  withinMs = 30_000,
 ): Promise<Result> {
   const deadline = Date.now() + withinMs;
   for (;;) {

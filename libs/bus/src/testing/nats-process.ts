@@ -13,6 +13,8 @@ export const basicConfiguration = (port: number, folder: string): string[] => [
   `jetstream { store_dir: ${JSON.stringify(join(folder, 'store'))} }`,
 ];
 
+export const logFileOf = (folder: string) => join(folder, 'nats-server.log');
+
 const configurationFile = (folder: string) => join(folder, 'nats-server.conf');
 
 /** Passwords are in it. */
@@ -21,7 +23,7 @@ export const writeConfiguration = (folder: string, lines: readonly string[]): Pr
 
 /** Starts a nats-server by the configuration in a folder; resolves when it takes clients. */
 export async function startNats(folder: string, port: number): Promise<ChildProcess> {
-  const logFile = join(folder, 'nats-server.log');
+  const logFile = logFileOf(folder);
   const args = ['--config', configurationFile(folder), '--log', logFile];
   const process = spawn('nats-server', args, { stdio: 'ignore' });
   await once(process, 'spawn');

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { authorizationFor, renderUsers, type BusService } from '../authorization.ts';
 import { freePort } from './free-port.ts';
-import { basicConfiguration, startNats, writeConfiguration } from './nats-process.ts';
+import { eventually } from './eventually.ts';
+import { basicConfiguration, logFileOf, startNats, writeConfiguration } from './nats-process.ts';
 
 /** An account of the server, and whether a test has it now. */
 export interface Account {
@@ -33,6 +35,8 @@ export const usersOf = ({ name, services }: Account) =>
  */
 export class WorkerServer {
   static #found: Promise<WorkerServer> | undefined;
+  /** One reload after another: signals that wait together are one. */
+  #reloading: Promise<void> = Promise.resolve();
 
   private constructor(
     private readonly folder: string,
@@ -77,10 +81,22 @@ export class WorkerServer {
     account.isTaken = true;
     if (!free) accounts.push(account);
     this.#save();
-    if (free) return account;
+    if (!free) await (this.#reloading = this.#reloading.then(() => this.#reload()));
+    return account;
+  }
+
+  /** Until it is done, the server may close connections that use what is new. */
+  async #reload(): Promise<void> {
+    const done = await this.#reloads();
     await writeConfiguration(this.folder, configuration(this.folder, this.state));
     process.kill(this.state.pid, 'SIGHUP');
-    return account;
+    await eventually(async () => {
+      if ((await this.#reloads()) === done) throw new Error('nats-server has not read its configuration again');
+    });
+  }
+
+  async #reloads(): Promise<number> {
+    return (await readFile(logFileOf(this.folder), 'utf8')).split('Reloaded server configuration').length - 1;
   }
 
   /** To be called when nothing is left in it. */

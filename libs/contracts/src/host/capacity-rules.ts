@@ -17,7 +17,8 @@ export function requireFits(size: Size, { limits, capacity }: Pick<HostStatus, '
   for (const field of fields) {
     const asked = size[field];
     if (asked === undefined) continue;
-    const [limit, has] = [most[field], capacity[field]];
+    const isShared = field === 'cpus' && limits?.cpusBeyondHost === true;
+    const [limit, has] = [most[field], isShared ? undefined : capacity[field]];
     if (limit !== undefined && asked > limit)
       throw tooMuch(field, asked, `a VM of this host has at most ${number(limit)}`);
     if (has !== undefined && asked > has) throw tooMuch(field, asked, `this host has ${number(has)} in all`);

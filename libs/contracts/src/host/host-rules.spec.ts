@@ -60,6 +60,15 @@ describe('capacity', () => {
     requireFits({ cpus: 1_024, memoryMiB: 16_777_216 }, { capacity: {} });
   });
 
+  it('takes more CPUs than the host has where they are shared, up to what a VM can have', () => {
+    const sharing = { ...host, limits: { cpusPerVm: 16, cpusBeyondHost: true } };
+    requireFits({ cpus: 16 }, sharing);
+    expect(() => requireFits({ cpus: 17 }, sharing)).toThrow(
+      expect.objectContaining({ code: 'insufficient-capacity' }),
+    );
+    expect(overcommitNotes([{ cpus: 16 }], sharing)).toEqual([expect.stringMatching(/16 CPUs.*2/)]);
+  });
+
   it('notes what is promised beyond it, and counts nothing for what is not known', () => {
     const running = [{ cpus: 1, memoryMiB: 20_000 }, { memoryMiB: 5_000 }, { cpus: 1 }];
     expect(overcommitNotes(running, host)).toEqual([expect.stringMatching(/25,000 MiB.*24,000/)]);

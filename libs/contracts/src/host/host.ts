@@ -64,6 +64,10 @@ export type Capacity = z.infer<typeof Capacity>;
 export const HostLimits = z
   .object({
     cpusPerVm: z.int().positive().optional(),
+    cpusBeyondHost: z
+      .boolean()
+      .optional()
+      .describe('Whether a VM can have more CPUs than the host, which its CPUs then share; absent: it cannot.'),
     memoryMiBPerVm: z.number().positive().optional(),
     userDataBytes: z.int().positive().optional().describe('Of cloud-init user data in UTF-8.'),
     macRanges: z

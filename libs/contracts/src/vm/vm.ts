@@ -43,7 +43,10 @@ export type Disk = z.infer<typeof Disk>;
 
 export const Nic = z
   .object({
-    mac: z.string().optional().describe('Lower-case, with colons; absent while it has none, as before its first power-on.'),
+    mac: z
+      .string()
+      .optional()
+      .describe('Lower-case, with colons; absent while it has none, as before its first power-on.'),
     network: z.string().describe('Name of the network on the host.'),
     addresses: z.array(z.string()).describe('IP addresses that the host knows of; empty while unknown.'),
   })

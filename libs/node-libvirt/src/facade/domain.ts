@@ -369,6 +369,12 @@ export class Domain implements Struct<'domain'> {
     return reply === null ? null : new Snapshot(this.#libvirt, reply.snap);
   }
 
+  /** Names of the checkpoints that incremental backups begin at. */
+  async checkpointNames(): Promise<string[]> {
+    const { checkpoints } = await this.#libvirt.call.domainListAllCheckpoints({ dom: this, flags: 0 });
+    return checkpoints.map(({ name }) => name);
+  }
+
   /** One of `AddressSource`: `LEASE` (default), `AGENT` or `ARP`. */
   async interfaceAddresses(source: number = AddressSource.LEASE): Promise<InterfaceAddresses[]> {
     const { ifaces } = await this.#libvirt.call.domainInterfaceAddresses({ dom: this, source });

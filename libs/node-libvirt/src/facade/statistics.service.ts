@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { ConnectionLostError, Libvirt, type Sweep, type SweepOptions } from '../index.ts';
 import { parameter } from '../protocol/typed-parameters.ts';
-import { FakeDaemon } from '../testing/fake-daemon.ts';
+import { FakeDaemon, Refusal } from '../testing/fake-daemon.ts';
 
 const NOWAIT = 0x2000_0000;
 const SAFE = 1 | 16;
@@ -31,6 +31,10 @@ describe('Statistics', () => {
   let running: number[];
   /** A domain whose QEMU does not answer: whatever asks its monitor hangs. */
   let hung: Set<string>;
+  /** One whose lock is held: nothing at all is answered about it. */
+  let locked: Set<string>;
+  /** One that the daemon fails about, and with it about all that are asked for beside it. */
+  let refused: Set<string>;
   let requests: { uuids: string[]; stats: number; flags: number }[];
   let release: () => void;
 
@@ -60,6 +64,8 @@ describe('Statistics', () => {
   beforeEach(async () => {
     running = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
     hung = new Set();
+    locked = new Set();
+    refused = new Set();
     requests = [];
     daemon = new FakeDaemon();
     const domainOf = (index: number) => ({ name: `d${index}`, uuid: uuid(index), id: index });
@@ -68,6 +74,8 @@ describe('Statistics', () => {
     release = resolve;
     daemon.on('connectGetAllDomainStats', async ({ doms, stats, flags = 0 }) => {
       requests.push({ uuids: doms.map((each) => each.uuid), stats, flags });
+      if (doms.some((each) => refused.has(each.uuid))) throw new Refusal(1, 'cannot read its statistics');
+      if (doms.some((each) => locked.has(each.uuid))) await released;
       if ((stats & ~SAFE) !== 0 && doms.some((each) => hung.has(each.uuid))) await released;
       return {
         retStats: doms.map((each) => ({ dom: each, params: [parameter.int('state.state', 1)] })),
@@ -128,6 +136,23 @@ describe('Statistics', () => {
     let last = second;
     while (last.suspects.length > 0) last = await sweep();
     expect(last.domains).toHaveLength(10);
+  });
+
+  it('loses nobody else’s numbers to a domain about which the daemon answers nothing at all', async () => {
+    locked.add(uuid(3));
+    let last = await sweep();
+    expect(last.domains).toHaveLength(8);
+    while (last.suspects.length > 1) last = await sweep();
+    last = await sweep();
+    expect(last.suspects).toEqual([uuid(3)]);
+    expect(last.domains.map((each) => each.uuid).sort()).toEqual([1, 2, 4, 5, 6, 7, 8, 9, 10].map(uuid).sort());
+  });
+
+  it('loses nobody else’s numbers to a domain that the daemon refuses to read', async () => {
+    refused.add(uuid(3));
+    const { domains, suspects } = await libvirt.statistics.sweep();
+    expect(domains.map((each) => each.uuid).sort()).toEqual([1, 2, 4, 5, 6, 7, 8, 9, 10].map(uuid).sort());
+    expect(suspects).toEqual([]);
   });
 
   it('forgets a suspect that was stopped', async () => {

@@ -67,6 +67,7 @@ async function strike(prism: Prism, fault: RequestEffect, request: FastifyReques
       sendStatus(prism, request, reply, 401);
       return;
     case 'status':
+      if (fault.ms !== undefined) await prism.clock.sleep(prism.site.delay(fault.ms));
       sendStatus(prism, request, reply, fault.status, fault);
   }
 }

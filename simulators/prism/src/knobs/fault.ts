@@ -14,8 +14,8 @@ export type RequestEffect =
   | { kind: 'drop' }
   /** The request takes effect, then the connection is reset in the middle of the answer. */
   | { kind: 'cut' }
-  /** An error answer in the form of the API that was called. */
-  | { kind: 'status'; status: number; reason?: string; message?: string; body?: JsonObject | string }
+  /** An error answer in the form of the API that was called, so many milliseconds late. */
+  | { kind: 'status'; status: number; reason?: string; message?: string; body?: JsonObject | string; ms?: number }
   /** 401, and every session made so far is void. */
   | { kind: 'expire' }
   /** The whole process is killed: before the request takes effect, or after it and before the answer. */
@@ -79,6 +79,8 @@ export function checkedFault(raw: unknown): Fault {
     throw new KnobError(`fault: effect.kind must be one of ${[...REQUEST_KINDS, ...TASK_KINDS].join(', ')}`);
   if ((kind === 'slow' || kind === 'taskSlow') && !(isObject(effect) && typeof effect['ms'] === 'number'))
     throw new KnobError(`fault: ${kind} needs effect.ms`);
+  if (kind === 'status' && isObject(effect) && effect['ms'] !== undefined && typeof effect['ms'] !== 'number')
+    throw new KnobError('fault: effect.ms must be a number');
   if (kind === 'status' && !(isObject(effect) && typeof effect['status'] === 'number'))
     throw new KnobError('fault: status needs effect.status');
   for (const key of ['probability', 'count', 'skip'])

@@ -106,7 +106,11 @@ function addProcess(
 }
 
 /** Waits for the program; one that is killed meanwhile fails. */
-async function exitOf({ machine, session }: MachineCall, pid: number, { runsMs, exitCode }: Execution): Promise<number> {
+async function exitOf(
+  { machine, session }: MachineCall,
+  pid: number,
+  { runsMs, exitCode }: Execution,
+): Promise<number> {
   const { clock } = session;
   const end = clock.now() + runsMs;
   while (clock.now() < end) {

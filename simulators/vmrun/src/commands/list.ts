@@ -3,7 +3,8 @@ import { listRuns, listRunsLagging } from '../machine/run.ts';
 
 export function list({ session }: Call): string[] {
   const { registry, settings, knobs } = session;
-  const runs = knobs.listLagMs > 0 ? listRunsLagging(registry, knobs.listLagMs, session.clock.now()) : listRuns(registry);
+  const runs =
+    knobs.listLagMs > 0 ? listRunsLagging(registry, knobs.listLagMs, session.clock.now()) : listRuns(registry);
   const hasHidden = settings.machines.length > 0 || knobs.questionListed === 'no';
   const shown = hasHidden
     ? runs.filter((run) => !run.isBlocked || session.knobsOf(run.vmx).questionListed === 'yes')

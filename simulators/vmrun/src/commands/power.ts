@@ -43,7 +43,11 @@ export async function stop(call: MachineCall): Promise<void> {
   await call.halfway();
   const isEnded =
     knobs.softStop === 'guest-ignores'
-      ? await waitUntilGone(() => machine.run() !== undefined, knobs.softTimeoutMs, () => machine.session.clock.now())
+      ? await waitUntilGone(
+          () => machine.run() !== undefined,
+          knobs.softTimeoutMs,
+          () => machine.session.clock.now(),
+        )
       : await endAndWait(machine, { how: 'off', isSoft: true, delayMs: knobs.guestShutdownMs }, knobs.softTimeoutMs);
   if (!isEnded) throw refusal('tools-timeout');
 }
@@ -115,7 +119,8 @@ async function answerToQuestion(machine: Machine): Promise<Answer> {
 /** What a soft operation needs: Tools, and those for a while already. */
 function requireScripts(machine: Machine, run: Run): void {
   requireTools(machine, run);
-  if (run.toolsAt! + machine.knobs.scriptsReadyMs > machine.session.clock.now()) throw refusal('cannot-execute-scripts');
+  if (run.toolsAt! + machine.knobs.scriptsReadyMs > machine.session.clock.now())
+    throw refusal('cannot-execute-scripts');
 }
 
 /** The guest begins anew; runtime settings of the VM itself stay. */

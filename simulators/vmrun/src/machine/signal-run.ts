@@ -24,5 +24,12 @@ export async function endAndWait(
   const { how, isSoft, delayMs = 0 } = ending;
   const { clock } = machine.session;
   const run = changeRun(machine, (record) => (record.ending = { how, isSoft, at: clock.now() + delayMs }));
-  return run === undefined || waitUntilGone(() => isProgramOn(run.pid, VMX_PROGRAM, run.shown), timeoutMs, () => clock.now());
+  return (
+    run === undefined ||
+    waitUntilGone(
+      () => isProgramOn(run.pid, VMX_PROGRAM, run.shown),
+      timeoutMs,
+      () => clock.now(),
+    )
+  );
 }

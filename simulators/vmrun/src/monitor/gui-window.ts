@@ -19,7 +19,11 @@ export class GuiWindow {
   }
 
   open(): void {
-    this.lock.take(process.pid, this.machine.session.paths.isWindows ? 'vmware.exe' : 'vmware', this.machine.session.clock);
+    this.lock.take(
+      process.pid,
+      this.machine.session.paths.isWindows ? 'vmware.exe' : 'vmware',
+      this.machine.session.clock,
+    );
     remember(this.machine);
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => this.close());
     setInterval(() => {

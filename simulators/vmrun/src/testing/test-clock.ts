@@ -68,7 +68,7 @@ export class TestClock {
 
 /** Files come and go while they are read. */
 function read<Content>(folder: string): Content[] {
-  let names: string[] = [];
+  let names: string[];
   try {
     names = readdirSync(folder);
   } catch {

@@ -9,6 +9,9 @@ export function scaled<Value>(knobs: Value, isDelay = false): Value {
   if (typeof knobs === 'number') return (isDelay && knobs > 0 ? knobs * timeScale : knobs) as Value;
   if (Array.isArray(knobs)) return knobs.map((one: unknown) => scaled(one)) as Value;
   if (typeof knobs !== 'object' || knobs === null) return knobs;
-  const entries = Object.entries(knobs).map(([name, value]) => [name, scaled<unknown>(value, isDelay || /Ms$/.test(name))]);
+  const entries = Object.entries(knobs).map(([name, value]) => [
+    name,
+    scaled<unknown>(value, isDelay || /Ms$/.test(name)),
+  ]);
   return Object.fromEntries(entries) as Value;
 }

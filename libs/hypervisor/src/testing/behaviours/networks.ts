@@ -100,7 +100,7 @@ export function describeNetworks(suite: Suite): void {
     suite.behaviour('refuses a VM that can never run, naming what is asked for and what there is', async () => {
       const { capacity, limits } = suite.status;
       const most = {
-        cpus: least(capacity.cpus, limits?.cpusPerVm),
+        cpus: limits?.cpusBeyondHost === true ? limits.cpusPerVm : least(capacity.cpus, limits?.cpusPerVm),
         memoryMiB: least(capacity.memoryMiB, limits?.memoryMiBPerVm),
       };
       const existing = await suite.make({ disks: [] });

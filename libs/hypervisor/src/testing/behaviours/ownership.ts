@@ -226,7 +226,7 @@ const isMade = (nativeId: NativeId): boolean => nativeId !== notMade;
 
 /** A host that cannot make a linked clone of such a VM says so, and there is nothing to delete. */
 function unlessRefused(error: unknown): NativeId {
-  if (codeOf(error) === 'capability-missing') return notMade;
+  if (['capability-missing', 'wrong-state'].includes(codeOf(error))) return notMade;
   throw error;
 }
 
