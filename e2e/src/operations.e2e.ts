@@ -154,10 +154,9 @@ story('keeps an operation for a host that is away, for as long as it was told to
   const states = await Promise.all([first!, second!, third!].map(({ id }) => readVm(admin, id)));
   expect(states.map(({ state }) => state)).toEqual(['running', 'stopped', 'stopped']);
   const fake = stack.fakeHost(away);
-  const ids = [first!, second!, third!].map(({ nativeId }) => nativeId);
-  const starts = fake.acts.filter(({ act, target }) => act === 'power-on' && ids.includes(target));
+  const starts = fake.acts.filter(({ act, target }) => act === 'power-on' && names.includes(target));
   fake.close();
-  expect(starts.map(({ target }) => target)).toEqual([first!.nativeId]);
+  expect(starts.map(({ target }) => target)).toEqual([first!.name]);
 });
 
 story('lets an agent that is told to stop finish what it has begun, and begin nothing', async (stack) => {
