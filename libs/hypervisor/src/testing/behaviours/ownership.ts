@@ -82,12 +82,10 @@ export function describeOwnership(suite: Suite): void {
             await take('b');
             machines.push(await clone(from, true).catch(unlessRefused));
             machines.push(await clone(from, first !== undefined, first).catch(unlessRefused));
-            for (const [index, doomed] of order.map((at) => machines[at]!).entries()) {
-              const others = order.slice(index + 1).map((at) => machines[at]!);
-              const needed = (await Promise.all(others.filter(isMade).map((id) => filesOf(id)))).flat();
+            for (const doomed of order.map((at) => machines[at]!)) {
               if (isMade(doomed)) await remove(doomed);
-              const there = (await suite.bench.files()).map(({ path }) => path);
-              for (const path of needed) expect(there).toContain(path);
+              // With the last clone of a snapshot a product may merge layers, so what counts is what is needed now.
+              expect((await suite.bench.files()).filter(({ missing }) => missing)).toEqual([]);
             }
           } finally {
             for (const id of machines.filter(isMade).reverse()) await suite.remove(id);
