@@ -44,7 +44,7 @@ story('shows what a machine does now, and what is unknown as absent', async ({ a
 
   await power(admin, vm.id, 'stop');
   // At once, and not only when the next reading has come.
-  await expect(reading(admin, vm.id)).rejects.toMatchObject({ code: 'wrong-state' });
+  await expect(reading(admin, vm.id)).rejects.toMatchObject({ code: 'wrong-state', status: 409 });
 });
 
 /** What a chart is drawn of, short: `12:05 10/30`. */

@@ -184,8 +184,8 @@ export class Creation {
   }
 
   async #plan(input: CreateVm, own: Machine, { operationId }: OperationContext): Promise<Plan> {
-    checkLimits(input);
     this.#rules.requireFits(input);
+    checkLimits(input);
     await this.#machines.demandFreeName(input.name, own.nativeId);
     const template = await this.#template(input);
     const asked = input.nics.length > 0 || !template ? input.nics : template.nics;
