@@ -36,6 +36,9 @@ beforeEach(() => {
 
 afterEach(async () => {
   await agent.stop();
+  // What a test that failed has left is no other test's business.
+  await host.endProcesses();
+  host.clear();
   host.clock.release();
   host.set({});
 });

@@ -2,7 +2,6 @@ import { parseArguments, type ParsedArguments } from './command-line/arguments.t
 import type { Answer, Call, Outcome } from './command-line/call.ts';
 import { findCommand, type CommandEntry } from './command-line/command-table.ts';
 import { Refusal } from './command-line/errors.ts';
-import { handOver } from './command-line/hand-over.ts';
 import { asRefusal } from './command-line/host-errors.ts';
 import { productFor } from './command-line/host-type.ts';
 import { printLines } from './command-line/output.ts';
@@ -17,7 +16,9 @@ type Command = Extract<ParsedArguments, { kind: 'command' }>;
 export function main(argv: string[]): Promise<void> {
   return runProgram(async (session) => {
     const parsed = parseArguments(argv);
-    const answer = await (isHandedOver(session, parsed) ? handOver(argv) : answerTo(session, parsed));
+    const answer = isHandedOver(session, parsed)
+      ? await (await import('./command-line/hand-over.ts')).handOver(argv)
+      : await answerTo(session, parsed);
     if (answer.isHanging) {
       const command = parsed.kind === 'command' ? (findCommand(parsed.command)?.name ?? '') : '';
       noteStruck(session.registry, { command, kind: 'hang', at: 'after' });

@@ -1,4 +1,4 @@
-import { open, realpath } from 'node:fs/promises';
+import { open, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, win32 } from 'node:path';
 import { codecOf, decodeText, utf8 } from '../vmx/text-encoding.ts';
 
@@ -87,6 +87,8 @@ function textOf(bytes: Buffer): string {
 
 /** The text stands alone, or embedded in the file of a sparse extent behind its header. */
 async function descriptorOf(path: string): Promise<string> {
+  // A pipe would be waited at for ever.
+  if (!(await stat(path)).isFile()) throw new SyntaxError(`${path} is no file`);
   const file = await open(path, 'r');
   try {
     const head = Buffer.alloc(SECTOR);

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { NativeId } from '@polyvirt/contracts';
 import { isReadable, type OperationContext } from '@polyvirt/hypervisor';
 import { expectProblem, TestOperation } from '@polyvirt/hypervisor/testing';
+import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -114,6 +115,7 @@ describe('a machine that others made', () => {
 
   it.each([
     ['a link to itself', (vmx: string) => symlinkSync('x.vmx', vmx), /x\.vmx is a symbolic link that leads to itself/],
+    ['a pipe', (vmx: string) => void execFileSync('mkfifo', [vmx]), /x\.vmx cannot be read: it is no file/],
     ['nonsense', (vmx: string) => writeFileSync(vmx, Buffer.from([0, 1, 2, 255, 34, 61])), /x\.vmx cannot be read/],
     [
       'an inventory that cannot be read',

@@ -2,8 +2,16 @@ import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { Dictionary } from './dictionary.ts';
 
+/** The largest that anybody has seen has some tens of KiB. */
+const LARGEST_FILE = 16 * 2 ** 20;
+
 /** Of a file that is not there: undefined. `hostEncoding` is what it is in if it does not say. */
 export async function readDictionary(path: string, hostEncoding?: string): Promise<Dictionary | undefined> {
+  const found = await orMissing(stat(path));
+  if (!found) return undefined;
+  // A pipe would be waited at for ever, and a disk with the wrong name be read whole.
+  if (!found.isFile()) throw new SyntaxError('it is no file');
+  if (found.size > LARGEST_FILE) throw new SyntaxError('it is far too large for a file of settings');
   const bytes = await orMissing(readFile(path));
   return bytes && Dictionary.parse(bytes, hostEncoding);
 }

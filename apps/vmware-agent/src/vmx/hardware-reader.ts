@@ -98,7 +98,7 @@ export function nicsOf(vmx: Dictionary): VmxNic[] {
 }
 
 function macOf(vmx: Dictionary, device: string): string | undefined {
-  const isStatic = /^static$/i.test(vmx.get(`${device}.addressType`) ?? '');
+  const isStatic = /^(static|manual)$/i.test(vmx.get(`${device}.addressType`) ?? '');
   return normalMac(vmx.get(`${device}.${isStatic ? 'address' : 'generatedAddress'}`) ?? '');
 }
 

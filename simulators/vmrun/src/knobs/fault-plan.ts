@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -101,6 +100,8 @@ async function holdPipes(holdMs: number): Promise<void> {
 }
 
 function nextCount(fault: Fault, folder: string): number {
+  // Loaded only when it is needed: most of what a call takes is its start.
+  const { createHash } = process.getBuiltinModule('node:crypto');
   const id = createHash('sha1').update(JSON.stringify(fault)).digest('hex').slice(0, 12);
   mkdirSync(folder, { recursive: true });
   for (let count = 1; ; count++) {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { withFileLock } from '../host/file-lock.ts';
 import { isProgramOn } from '../host/processes.ts';
@@ -91,6 +90,8 @@ export function forgetRun(registry: Registry, vmx: string): void {
 
 /** Key of a VM in the registry's folders. */
 export function keyOf(path: string): string {
+  // Loaded only when it is needed: most of what a call takes is its start.
+  const { createHash } = process.getBuiltinModule('node:crypto');
   return createHash('sha1').update(path).digest('hex').slice(0, 20);
 }
 

@@ -1,0 +1,25 @@
+import { expect, it } from '@jest/globals';
+import { ProblemError } from '@polyvirt/contracts';
+import { isMissing } from '../vmx/dictionary-file.ts';
+import { whyUnreadable } from './unreadable.ts';
+
+const failure = (code: string) => Object.assign(new Error(`${code}: something`), { code });
+
+it('says what cannot be read and what would help, whatever the file system answers', () => {
+  for (const [code, says] of [
+    ['EACCES', /may not read \/vms\/x\.vmx.*same|may not read \/vms\/x\.vmx.*user who owns/],
+    ['ELOOP', /leads to itself/],
+    ['EIO', /\(EIO\).*disk or the network share/],
+    ['ESTALE', /\(ESTALE\).*network share/],
+    ['EWHATEVER', /\(EWHATEVER\)/],
+  ] as const) {
+    expect(isMissing(failure(code))).toBe(false);
+    expect(whyUnreadable('/vms/x.vmx', failure(code))).toMatch(says);
+  }
+  expect(whyUnreadable('/vms/x.vmx', new SyntaxError('it is half'))).toBe('/vms/x.vmx cannot be read: it is half.');
+  expect(whyUnreadable('/vms/x.vmx', new ProblemError('host-rejected', 'No.'))).toBe('No.');
+});
+
+it('takes only that for gone which is known to be', () => {
+  for (const code of ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG']) expect(isMissing(failure(code))).toBe(true);
+});
