@@ -78,7 +78,9 @@ export class World {
 
   /** What is not as it should be, in sentences. */
   async faults(): Promise<string[]> {
-    const [vms, seen, files] = await Promise.all([this.vms(), this.bench.otherTool.see(), this.bench.files()]);
+    // A driver may carry out what has waited for a power-off when it finds a VM off, so the independent look comes after.
+    const vms = await this.vms();
+    const [seen, files] = await Promise.all([this.bench.otherTool.see(), this.bench.files()]);
     const told = this.#notes.join('\n');
     return [
       ...files
