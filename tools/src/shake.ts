@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { readShakeOptions, repeatCommand, SHAKE_HELP, type ShakeOptions } from './shake/shake-options.ts';
+import { few } from './test-run/few.ts';
 import { total, counts, type Outcome } from './test-run/outcome.ts';
 import { planOf } from './test-run/plan.ts';
 import { interrupt, interruptedBy } from './test-run/program.ts';
@@ -49,14 +50,16 @@ for (const shake of options.shakes) {
       outcomes.push(outcome);
       if (outcome.failed === 0) continue;
       const suite = SUITES.some((one) => one.name === name) ? name : suites.join(',');
-      const tests = progress.failures.length > 0 ? progress.failures : [undefined];
-      for (const test of tests) {
-        const what = [name, test?.file, ...(test?.name === undefined ? [] : ['›', test.name])]
-          .filter(Boolean)
-          .join(' ');
-        failures.push(`${title}: ${what}${outcome.note === undefined ? '' : ` (${outcome.note})`}`);
-        failures.push(`    ${repeatCommand(shake, seed, suite, test?.file)}`);
+      for (const [file, tests] of Map.groupBy(progress.failures, (test) => test.file)) {
+        const { shown, more } = few(tests, 10);
+        failures.push(`${title}: ${name} ${file}`);
+        failures.push(...shown.map((test) => `  ${test.name ?? '(the file as a whole)'}`));
+        if (more > 0) failures.push(`  and ${more} more`);
+        failures.push(`  again: ${repeatCommand(shake, seed, suite, file)}`);
       }
+      if (progress.failures.length > 0 && outcome.note === undefined) continue;
+      failures.push(`${title}: ${name}${outcome.note === undefined ? '' : ` (${outcome.note})`}`);
+      failures.push(`  again: ${repeatCommand(shake, seed, suite)}`);
     }
   }
 }

@@ -1,22 +1,29 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-/** A TCP port of the loopback interface that nobody listens on now; `wanted` itself when it is free. */
+/** Below the ports that systems give to outgoing connections. */
+const LOWEST = 15_000;
+const HIGHEST = 32_000;
+
+/**
+ * A TCP port of the loopback interface that nobody listens on now; `wanted` itself when it is free. No outgoing connection is given
+ * it before it is used, nor when its server is started again.
+ */
 export async function freePort(wanted = 0): Promise<number> {
-  const port = await tryPort(wanted);
-  return port ?? (await freePort());
+  if (wanted !== 0 && (await isFree(wanted))) return wanted;
+  for (;;) {
+    const port = randomInt(LOWEST, HIGHEST);
+    if (await isFree(port)) return port;
+  }
 }
 
-/** The port the system gives for `port`, or undefined when it is taken. */
-function tryPort(port: number): Promise<number | undefined> {
+function isFree(port: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRINUSE' || error.code === 'EACCES') resolve(undefined);
+      if (error.code === 'EADDRINUSE' || error.code === 'EACCES') resolve(false);
       else reject(error);
     });
-    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : undefined));
-    });
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)));
   });
 }

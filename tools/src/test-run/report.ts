@@ -81,6 +81,7 @@ export class Report {
     this.#running.delete(part);
     const ended = { name, outcome, seconds: (Date.now() - begin) / 1000, progress: part.progress };
     this.#ended.push(ended);
+    if (this.#screen.isLive) this.#showProgress();
     this.log(summary(ended));
     return outcome;
   }

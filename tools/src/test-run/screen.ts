@@ -27,8 +27,8 @@ export class Screen {
   show(lines: readonly string[]): void {
     if (!this.isLive) return;
     const erase = this.#erase();
-    // A line that wraps could not be erased.
-    const width = (this.#terminal.columns ?? 80) - 1;
+    // A line that wraps could not be erased. Some terminals do not know their width.
+    const width = (this.#terminal.columns || 80) - 1;
     this.#drawn = lines.map((line) => line.slice(0, width));
     this.#terminal.write(`${erase}${this.#draw()}`);
   }
