@@ -9,9 +9,12 @@ import {
   type NativeId,
 } from '@polyvirt/contracts';
 import { isReadable, type HypervisorDriver, type OperationContext } from '../../driver.ts';
-import type { Bench } from '../bench.ts';
+import type { Bench, SeenVm } from '../bench.ts';
 import { TestOperation } from '../test-operation.ts';
 import type { Dice } from './dice.ts';
+
+const agreesWithinMs = 5_000;
+const lookEveryMs = 100;
 
 /** A VM that another tool has spoilt, until it is mended. */
 export interface Odd {
@@ -98,11 +101,26 @@ export class World {
           ({ path, users, missing }) => users.length === 0 && !missing && !this.#kept.has(path) && !told.includes(path),
         )
         .map(({ path }) => `${path} is left, nobody needs it, and nothing says so`),
-      ...this.#disagreements(vms, seen),
+      ...(await this.#lastingDisagreements(vms, seen)),
     ];
   }
 
-  #disagreements(vms: readonly DriverVm[], seen: Awaited<ReturnType<Bench['otherTool']['see']>>): string[] {
+  /**
+   * The two looks are not of one moment, and whoever else is on the host may act between them: an agent gives a VM that has gone
+   * off the name that it waited for. What both looks agree on soon after was no fault.
+   */
+  async #lastingDisagreements(vms: readonly DriverVm[], seen: readonly SeenVm[]): Promise<string[]> {
+    let found = this.#disagreements(vms, seen);
+    for (const until = Date.now() + agreesWithinMs; found.length > 0 && Date.now() < until;) {
+      await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
+      const [vmsNow, seenNow] = await Promise.all([this.look(), this.bench.otherTool.see()]);
+      this.#seen = vmsNow;
+      found = this.#disagreements(vmsNow, seenNow);
+    }
+    return found;
+  }
+
+  #disagreements(vms: readonly DriverVm[], seen: readonly SeenVm[]): string[] {
     const told = new Map(vms.map((vm) => [vm.nativeId, vm]));
     const others = seen.filter(({ name }) => this.odd === undefined || nameKey(name) !== nameKey(this.odd.name));
     const missing = others.filter(({ nativeId }) => !told.has(nativeId));
