@@ -7,7 +7,7 @@ import { ensureTopology } from '@polyvirt/bus';
 import { eventually } from '@polyvirt/bus/testing';
 import { consumers, streams } from '@polyvirt/contracts';
 import { run } from '@polyvirt/tools';
-import { createVm, deleteVm, editVm, power } from './requests.ts';
+import { createVm, deleteVm, editVm, patienceMs, power, waiting } from './requests.ts';
 import type { Stack } from './stack/stack.ts';
 import { storiesOn } from './stack/story.ts';
 
@@ -16,7 +16,6 @@ type Archive = components['schemas']['Archive'];
 const host = 'fake-a';
 const story = storiesOn({ agents: [{ kind: 'fake', id: host }] });
 
-const waiting = { Prefer: 'wait=20' };
 const disks = [{ sizeGiB: 1 }];
 const today = () => new Date().toISOString().slice(0, 10);
 
@@ -35,7 +34,7 @@ async function archiveAfter(client: Client, vmId: string, event: string): Promis
   await eventually(async () => {
     found = await readArchive(client, vmId);
     expect(found.history.at(-1)?.event).toBe(event);
-  }, 20_000);
+  }, patienceMs);
   return found!;
 }
 
@@ -209,7 +208,7 @@ async function requireAllWritten({ bus }: Stack): Promise<void> {
   await eventually(async () => {
     const { num_pending, num_ack_pending } = await bus.manager.consumers.info(streams.events.name, consumers.organizer);
     expect([num_pending, num_ack_pending]).toEqual([0, 0]);
-  }, 20_000);
+  }, patienceMs);
 }
 
 story('builds the same folders when everything is replayed', async (stack) => {

@@ -14,7 +14,7 @@ import { eventually } from '@polyvirt/bus/testing';
 
 const table: readonly BadRequest[] = [...identity, ...creating, ...machines, ...protocol];
 /** What design section 6 allows to be refused with a 5xx. */
-const allowedServerErrors = [501, 503, 504];
+const allowedServerErrors = [501, 503, 504, 507];
 
 let world: World;
 

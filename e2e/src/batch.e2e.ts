@@ -2,7 +2,7 @@ import { expect } from '@jest/globals';
 import type { Client, Operation } from '@polyvirt/api-client';
 import { eventually } from '@polyvirt/bus/testing';
 import type { EventLog } from './event-log.ts';
-import { createVm, hostIsOffline, operationWhen, populate, readVm } from './requests.ts';
+import { createVm, hostIsOffline, operationWhen, populate, readVm, waiting } from './requests.ts';
 import type { Stack } from './stack/stack.ts';
 import { storiesOn } from './stack/story.ts';
 
@@ -10,7 +10,6 @@ const [a, b, away] = ['fake-a', 'fake-b', 'fake-c'] as const;
 const story = storiesOn({ agents: [a, b, away].map((id) => ({ kind: 'fake', id })) });
 
 const ends = ['operation.succeeded', 'operation.failed', 'operation.cancelled'];
-const waiting = { Prefer: 'wait=40' };
 const isEnded = ({ endedAt }: Operation) => endedAt !== undefined;
 
 const partsOf = async (client: Client, parent: string): Promise<Operation[]> =>
@@ -78,7 +77,7 @@ story('asks the same of many machines on several hosts, and says of each how it 
   });
   expect([response.status, asked.verb, asked.status, asked.host]).toEqual([202, 'batch', 'pending', undefined]);
   expect(response.headers.get('location')).toBe(`/api/v1/operations/${asked.id}`);
-  const batch = await operationWhen(admin, asked.id, isEnded, 20_000);
+  const batch = await operationWhen(admin, asked.id, isEnded);
   expect(batch).toMatchObject({ status: 'failed', progress: 100, changed: true, requestedBy: 'admin' });
   expect(batch.error?.detail).toMatch(/^\d+ of 37 VMs failed\. The first was fake-/);
 
@@ -128,7 +127,7 @@ story('ends every part once when the gateway is killed in the middle', async (st
   const { status, progress } = await operationWhen(admin, asked.id, () => true);
   expect([status, progress < 100]).toEqual(['running', true]);
   await stack.fail(b);
-  const batch = await operationWhen(admin, asked.id, isEnded, 40_000);
+  const batch = await operationWhen(admin, asked.id, isEnded);
   expect(batch).toMatchObject({ status: 'succeeded', result: { succeeded: 24, failed: 0, skipped: 0 } });
   const parts = await partsOf(admin, asked.id);
   expect(parts.map(({ vmId }) => vmId).sort()).toEqual([...ids].sort());

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client, CloudEvent, EventOptions, StreamedEvent } from '@polyvirt/api-client';
+import { patienceMs } from './requests.ts';
 
 export interface VmEventData {
   readonly vm: { readonly id: string; readonly name: string; readonly state: string };
@@ -45,7 +46,7 @@ export class EventLog {
   /** The first event that is as wanted, heard already or yet to come. */
   async first(
     isWanted: (event: CloudEvent<VmEventData>) => boolean,
-    withinMs = 10_000,
+    withinMs = patienceMs,
   ): Promise<StreamedEvent<VmEventData>> {
     const known = () => this.heard.find(({ event }) => isWanted(event));
     if (!known()) {

@@ -10,7 +10,7 @@ import {
   type Permission,
   type Role,
 } from './identity/routes.ts';
-import { createVm, deleteVm, operationWhen, power, readVm } from './requests.ts';
+import { createVm, deleteVm, operationWhen, patienceMs, power, readVm, waiting } from './requests.ts';
 import type { Stack } from './stack/stack.ts';
 import { storiesOn } from './stack/story.ts';
 
@@ -21,7 +21,6 @@ const host = 'fake-a';
 const story = storiesOn({ agents: [{ kind: 'fake', id: host }] }, standAmongPeople);
 
 const password = 'correct horse battery';
-const waiting = { Prefer: 'wait=20' };
 const inMs = (ms: number) => new Date(Date.now() + ms).toISOString();
 const unauthenticated = { code: 'unauthenticated', status: 401 };
 const forbidden = { code: 'forbidden', status: 403 };
@@ -217,12 +216,12 @@ story('gives tokens that end with their scope, their time, their owner’s role 
   await look(robot);
   await expect(power(robot, vmId, 'start')).rejects.toMatchObject(forbidden);
 
-  const brief = await makeToken(owner, 'brief', ['vm:read'], 4_000);
+  const brief = await makeToken(owner, 'brief', ['vm:read'], 10_000);
   const late = stack.client({ token: brief.secret });
   await look(late);
   await eventually(async () => {
     await expect(look(late)).rejects.toMatchObject(unauthenticated);
-  }, 20_000);
+  }, patienceMs);
   expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(brief.expiresAt));
 
   const strangers = (await loggedIn(stack, 'viewer')).DELETE('/api/v1/tokens/{id}', {

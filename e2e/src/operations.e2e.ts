@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect } from '@jest/globals';
 import { requireSuccess, type Client } from '@polyvirt/api-client';
 import { eventually } from '@polyvirt/bus/testing';
-import { createVm, deleteVm, editVm, operationWhen, power, readVm } from './requests.ts';
+import { createVm, deleteVm, editVm, operationWhen, patienceMs, power, readVm, waiting } from './requests.ts';
 import type { Stack } from './stack/stack.ts';
 import { storiesOn } from './stack/story.ts';
 
@@ -15,7 +15,6 @@ const story = storiesOn({
 });
 
 const disks = [{ sizeGiB: 1 }];
-const waiting = { Prefer: 'wait=20' };
 
 const cancel = (client: Client, operationId: string) =>
   client.POST('/api/v1/operations/{operationId}/cancel', { params: { path: { operationId }, header: waiting } });
@@ -131,7 +130,7 @@ story('keeps an operation for a host that is away, for as long as it was told to
   await eventually(async () => {
     const { data } = await admin.GET('/api/v1/hosts/{hostId}', { params: { path: { hostId: away } } });
     expect(data.state).toBe('offline');
-  }, 20_000);
+  }, patienceMs);
 
   await expect(power(admin, first!.id, 'start')).rejects.toMatchObject({ code: 'host-offline', retryable: true });
   const { data: list } = await admin.GET('/api/v1/vms', { params: { query: { host: away, q: 'away ' } } });
@@ -146,7 +145,7 @@ story('keeps an operation for a host that is away, for as long as it was told to
   ]);
   expect([kept.status, late.status, unwanted.status]).toEqual(['pending', 'pending', 'pending']);
   expect((await cancel(admin, unwanted.id)).data.status).toBe('cancelled');
-  const expired = await operationWhen(admin, late.id, ({ status }) => status === 'failed', 30_000);
+  const expired = await operationWhen(admin, late.id, ({ status }) => status === 'failed');
   expect(expired.error?.code).toBe('expired');
 
   await stack.launch(`agent-${away}`);
@@ -155,10 +154,9 @@ story('keeps an operation for a host that is away, for as long as it was told to
   const states = await Promise.all([first!, second!, third!].map(({ id }) => readVm(admin, id)));
   expect(states.map(({ state }) => state)).toEqual(['running', 'stopped', 'stopped']);
   const fake = stack.fakeHost(away);
-  const ids = [first!, second!, third!].map(({ nativeId }) => nativeId);
-  const starts = fake.acts.filter(({ act, target }) => act === 'power-on' && ids.includes(target));
+  const starts = fake.acts.filter(({ act, target }) => act === 'power-on' && names.includes(target));
   fake.close();
-  expect(starts.map(({ target }) => target)).toEqual([first!.nativeId]);
+  expect(starts.map(({ target }) => target)).toEqual([first!.name]);
 });
 
 story('lets an agent that is told to stop finish what it has begun, and begin nothing', async (stack) => {

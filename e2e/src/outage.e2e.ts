@@ -85,7 +85,7 @@ story('lives while the bus is away, answers from memory, and keeps what it is as
 
   await stack.launch('nats-server');
   await stack.ready();
-  const done = await operationWhen(admin, asked.id, ({ endedAt }) => endedAt !== undefined, 30_000);
+  const done = await operationWhen(admin, asked.id, ({ endedAt }) => endedAt !== undefined);
   expect(requireSuccess(done).changed).toBe(true);
   expect((await readVm(admin, vmId)).state).toBe('running');
   expect(await health(stack, 'readyz')).toBe('200 ready');

@@ -7,7 +7,9 @@ type CreateVmInput = components['schemas']['CreateVmInput'];
 type EditVmInput = components['schemas']['EditVmInput'];
 type StopVmInput = components['schemas']['StopVmInput'];
 
-const waiting = { Prefer: 'wait=60' };
+/** How long a story waits for what has to come: longer than the slowest machine takes. */
+export const patienceMs = 120_000;
+export const waiting = { Prefer: 'wait=60' };
 type PowerAction = 'start' | 'stop' | 'restart' | 'suspend' | 'resume' | 'pause' | 'reset';
 
 /** Makes a VM and waits until it is there. */
@@ -47,7 +49,7 @@ export async function vmWhen(
   client: Client,
   vmId: string,
   isWanted: (vm: Vm) => boolean,
-  withinMs?: number,
+  withinMs = patienceMs,
 ): Promise<Vm> {
   let found: Vm | undefined;
   await eventually(async () => {
@@ -62,7 +64,7 @@ export async function operationWhen(
   client: Client,
   operationId: string,
   isWanted: (operation: Operation) => boolean,
-  withinMs?: number,
+  withinMs = patienceMs,
 ): Promise<Operation> {
   let found: Operation | undefined;
   await eventually(async () => {
@@ -82,7 +84,7 @@ export async function populate(stack: Stack, host: string, count: number, prefix
     const query = { host, q: `${prefix}-`, limit: 500 };
     const { data } = await stack.admin.GET('/api/v1/vms', { params: { query } });
     if (data.items.length !== count) throw new Error(`${data.items.length} of ${count} machines are shown`);
-  });
+  }, patienceMs);
   return names.map((name) => `${host}~${name}`);
 }
 
@@ -91,5 +93,5 @@ export async function hostIsOffline(client: Client, hostId: string): Promise<voi
   await eventually(async () => {
     const { data } = await client.GET('/api/v1/hosts/{hostId}', { params: { path: { hostId } } });
     if (data.state !== 'offline') throw new Error(`the host ${hostId} is ${data.state}`);
-  }, 20_000);
+  }, patienceMs);
 }

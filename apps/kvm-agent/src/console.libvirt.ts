@@ -9,7 +9,8 @@ import type { Domain } from '@polyvirt/node-libvirt';
 import { LiveHost } from './testing/live-host.ts';
 import { enterScreen } from './vnc/screen.ts';
 
-const timeoutMs = 60_000;
+/** Each test starts QEMUs, which takes long where all CPUs are taken. */
+const timeoutMs = 120_000;
 
 describe('the console of a domain', () => {
   let host: LiveHost;
@@ -89,18 +90,17 @@ describe('the console of a domain', () => {
   it(
     'is refused where there is none, and where the screen that answers is that of another machine',
     async () => {
+      // Below its own folder libvirt gives each machine a path of its own, whatever the definition says.
+      const path = join(tmpdir(), `${host.prefix}both.vnc`);
+      const graphics = `<graphics type='vnc'><listen type='socket' socket='${path}'/></graphics>`;
       const none = await host.define({ name: 'none', devices: `<serial type='pty'/>` });
-      await none.start();
+      const [first] = await Promise.all([running('first', graphics), none.start()]);
       expect(await host.driver.get(none.uuid)).toMatchObject({ display: false });
       await expect(look(none)).rejects.toMatchObject({
         code: 'host-rejected',
         message: expect.stringContaining('no VNC'),
       });
 
-      // Below its own folder libvirt gives each machine a path of its own, whatever the definition says.
-      const path = join(tmpdir(), `${host.prefix}both.vnc`);
-      const graphics = `<graphics type='vnc'><listen type='socket' socket='${path}'/></graphics>`;
-      const first = await running('first', graphics);
       expect(await host.driver.get(first.uuid)).toMatchObject({ display: true });
       // Takes the socket over.
       const second = await running('second', graphics);

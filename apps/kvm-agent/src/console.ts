@@ -8,7 +8,7 @@ import { enterScreen, type Screen } from './vnc/screen.ts';
 import { greetViewer } from './vnc/viewer.ts';
 
 /** QEMU answers viewers between other things. Whoever asks waits for this long, and a viewer for as long as it likes. */
-const PATIENCE_MS = 1_000;
+const PATIENCE_MS = 700;
 
 /** The VNC server of the running QEMU, reached on the host itself: nothing listens outside. */
 export class VncConsole implements ConsoleFacet {

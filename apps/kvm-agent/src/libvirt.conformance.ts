@@ -1,8 +1,6 @@
-import { describeDriver, describeRandomLife } from '@polyvirt/hypervisor/testing';
+import { describeDriver } from '@polyvirt/hypervisor/testing';
 import { openLibvirtBench } from './testing/libvirt-bench.ts';
 
 const report = new URL('../../../.polyvirt/conformance/kvm.json', import.meta.url).pathname;
 
 describeDriver('libvirt', openLibvirtBench, { timeoutSeconds: 120, report });
-
-describeRandomLife('libvirt', openLibvirtBench, { timeoutSeconds: 300 });

@@ -92,6 +92,13 @@ export class Networks {
     await updateHost(net, NetworkUpdateCommand.ADD_LAST, { mac, address }, definition.active);
   }
 
+  /** The address that a network keeps for a MAC; undefined when it keeps none, or is none of libvirt's. */
+  async reservationOf({ network, mac }: { network: string; mac: string }): Promise<string | undefined> {
+    const net = await orUndefined(this.#libvirt.networks.getByName(network));
+    const { reservations } = net ? await readDefinition(net) : { reservations: [] };
+    return reservations.find((reservation) => reservation.mac === mac)?.address;
+  }
+
   /** Gives up what was kept for the MACs, on whichever network it was. */
   async release(nics: readonly { network: string; mac: string }[]): Promise<void> {
     for (const { network, mac } of nics) {

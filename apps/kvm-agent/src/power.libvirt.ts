@@ -3,7 +3,7 @@ import type { NativeId } from '@polyvirt/contracts';
 import type { Domain } from '@polyvirt/node-libvirt';
 import { LiveHost } from './testing/live-host.ts';
 
-const timeoutMs = 60_000;
+const timeoutMs = 120_000;
 const graceful = { force: false, timeoutSeconds: 1 };
 const forced = { force: true, timeoutSeconds: 1 };
 

@@ -18,7 +18,7 @@ beforeAll(async () => {
   simulator = await PrismSimulator.start({ args: ['--seed-vms', '2'] });
   bench = await AgentBench.open();
   await bench.redeliverAfter(1_000);
-}, 30_000);
+}, 120_000);
 
 beforeEach(() => {
   const options: AgentProcessOptions = {
@@ -120,7 +120,7 @@ describe('an agent of Prism that is killed', () => {
         expect(await simulator.openTasks()).toEqual([]);
       };
       await agent.killAtEveryWrite({ ...scenario, check }, moment);
-    }, 180_000);
+    }, 600_000);
 
   // Before a write work is done that nobody noted. That what is noted and not begun is begun, one operation shows for all.
   for (const scenario of scenarios) atEveryWrite('before', scenario);
@@ -158,5 +158,5 @@ describe('an agent of Prism that is killed', () => {
     } finally {
       await simulator.reset();
     }
-  }, 60_000);
+  }, 300_000);
 });

@@ -20,7 +20,7 @@ const disguised: string[] = [];
 beforeAll(async () => {
   simulator = await PrismSimulator.start({ args: ['--seed-vms', '8'] });
   driver = driverOn(simulator);
-}, 20_000);
+}, 120_000);
 
 afterEach(async () => {
   for (const uuid of disguised.splice(0)) await undisguise(simulator, uuid);
@@ -314,6 +314,8 @@ describe('a volume group', () => {
   it('stays with the source of a clone, which is told so, and with whoever else has it when one is deleted', async () => {
     const { group, ids } = await attachedTo(`odd-${randomUUID()}`, `odd-${randomUUID()}`);
     const [first, second] = ids as [NativeId, NativeId];
+    const taken = await run((context) => driver.snapshots.create(first, { name: 'a', memory: false }, context));
+    expect(taken.notes).toEqual([expect.stringMatching(/^It leaves out the volume group "data"/)]);
     const input = { name: `odd-${randomUUID()}`, linked: false, start: true };
     const { nativeId, notes } = await run((context) => driver.clone.clone(first, input, context));
     expect(await groupsOf(first)).toEqual([group]);

@@ -98,7 +98,7 @@ export class PrismDriver implements HypervisorDriver {
     const images = new Images(pages, vms);
     const points = new RecoveryPoints(client, pages, patience);
     const notes = new SnapshotNotes(client, pages);
-    const snapshots = new Snapshots({ vms, tasks, identifiers, points, notes, steps });
+    const snapshots = new Snapshots({ client, vms, tasks, identifiers, points, notes, steps });
     const machines = new Machines(vms, networks, snapshots);
 
     this.simulated = options.simulated ?? false;

@@ -4,7 +4,7 @@ import type { Client, components } from '@polyvirt/api-client';
 import { requireSuccess } from '@polyvirt/api-client';
 import { eventually } from '@polyvirt/bus/testing';
 import { streams } from '@polyvirt/contracts';
-import { createVm, power } from '../requests.ts';
+import { createVm, patienceMs, power } from '../requests.ts';
 import type { Stack } from '../stack/stack.ts';
 
 type TokenPair = components['schemas']['TokenPair'];
@@ -136,7 +136,7 @@ export class World {
     this.#places.set('mac', stopped.nics[0]!.mac!);
     await power(admin, paused.id, 'pause');
     await power(admin, this.placeOf('suspended'), 'suspend');
-    const params = { path: { vmId: this.placeOf('snapshotted') }, header: { Prefer: 'wait=20' } };
+    const params = { path: { vmId: this.placeOf('snapshotted') }, header: { Prefer: 'wait=60' } };
     const { data: taken } = await admin.POST('/api/v1/vms/{vmId}/snapshots', { body: { name: 'first' }, params });
     this.#places.set('snapshot', requireSuccess(taken).result!.snapshot!);
     this.#places.set('endedOperation', taken.id);
@@ -144,7 +144,7 @@ export class World {
     const key = { 'Idempotency-Key': 'used-once' };
     await admin.POST('/api/v1/vms', {
       body: { host, name: 'keyed' },
-      params: { header: { ...key, Prefer: 'wait=20' } },
+      params: { header: { ...key, Prefer: 'wait=60' } },
     });
     await this.stack.fail(host, { at: 'start', hang: true });
     const { data: hanging } = await admin.POST('/api/v1/vms/{vmId}/start', {
@@ -261,6 +261,6 @@ export class World {
     await eventually(async () => {
       const { data } = await this.stack.admin.GET('/api/v1/hosts/{hostId}', { params: { path: { hostId: 'fake-c' } } });
       if (data.state !== 'offline') throw new Error(`the host is ${data.state}`);
-    }, 20_000);
+    }, patienceMs);
   }
 }

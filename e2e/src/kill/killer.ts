@@ -1,5 +1,6 @@
 import type { Operation } from '@polyvirt/api-client';
 import { eventually } from '@polyvirt/bus/testing';
+import { patienceMs } from '../requests.ts';
 import type { Stack } from '../stack/stack.ts';
 import type { Entry, JournalTap } from './journal-tap.ts';
 
@@ -11,8 +12,6 @@ export interface Task {
   ask(): Promise<unknown>;
   isIt(command: Entry['command']): boolean;
 }
-
-const endsWithinMs = 60_000;
 
 const pointOf = ({ phase, told, steps }: Entry): Point => (told ? 'told' : phase === 'ended' ? 'ended' : steps.length);
 
@@ -62,6 +61,6 @@ async function endOf({ admin }: Stack, operationId: string): Promise<Operation> 
   await eventually(async () => {
     operation = (await admin.GET('/api/v1/operations/{operationId}', { params: { path: { operationId } } })).data;
     if (operation.endedAt === undefined) throw new Error(`the operation has not ended: ${JSON.stringify(operation)}`);
-  }, endsWithinMs);
+  }, patienceMs);
   return operation!;
 }

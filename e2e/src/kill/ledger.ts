@@ -4,7 +4,7 @@ import { expect } from '@jest/globals';
 import { readEvents, type StoredEvent } from '@polyvirt/bus';
 import { eventually } from '@polyvirt/bus/testing';
 import type { CloudEvent, Operation } from '@polyvirt/contracts';
-import { readVm } from '../requests.ts';
+import { patienceMs, readVm } from '../requests.ts';
 import type { Stack } from '../stack/stack.ts';
 
 /** What has happened to one machine according to those who asked for it. */
@@ -61,7 +61,7 @@ export class Ledger {
       this.#events
         .map(({ event }) => event as CloudEvent<{ operation: Operation }>)
         .filter(({ type, subject }) => endings.includes(type) && subject === shown.id);
-    await eventually(() => expect(ends()).not.toEqual([]));
+    await eventually(() => expect(ends()).not.toEqual([]), patienceMs);
     expect(ends().map(({ type }) => type)).toEqual([`operation.${shown.status}`]);
     const { status, vmId, changed, result, error, steps } = ends()[0]!.data.operation;
     expect(shown).toMatchObject(
@@ -111,7 +111,7 @@ export class Ledger {
       expect([vmId, history.sort()]).toEqual([vmId, [...events].sort()]);
       for (const file of archiveFiles) await access(join(data.path, file));
       expect(await readFile(join(data.path, 'metadata.json'), 'utf8')).toContain(vmId);
-    }, 20_000);
+    }, patienceMs);
   }
 
   #of(vmId: string): Expected {

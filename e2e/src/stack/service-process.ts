@@ -13,7 +13,7 @@ export interface ServiceOptions {
 
 /** Ends the child when the process that runs the tests is killed. */
 const orphanGuard = ['/usr/bin/setpriv', '--pdeathsig', 'KILL', '--'];
-const stopWithinMs = 30_000;
+const stopWithinMs = 120_000;
 
 /** One of our services as a process of its own; its output goes to a file through all its lives. */
 export class ServiceProcess {

@@ -47,14 +47,16 @@ describe('connectBus', () => {
     }).listen(0, '127.0.0.1');
     await once(busy, 'listening');
     const url = `nats://127.0.0.1:${(busy.address() as AddressInfo).port}`;
-    const bus = await connectBus({ url, name: 'test', user: 'gateway', password: 'g' });
-    expect(refusals).toBe(2);
-    await bus.connection.flush();
-    await bus.close();
-    await expect(connectBus({ url, name: 'test', user: 'gateway', password: 'wrong' })).rejects.toThrow(
-      /authorization violation/i,
-    );
-    busy.close();
+    try {
+      const bus = await connectBus({ url, name: 'test', user: 'gateway', password: 'g' });
+      expect(refusals).toBe(2);
+      await bus.connection.flush();
+      await bus.close();
+      const refused = connectBus({ url, name: 'test', user: 'gateway', password: 'wrong' });
+      await expect(refused).rejects.toThrow(/authorization violation/i);
+    } finally {
+      busy.close();
+    }
   });
 
   it('comes back after the server did, and says so', async () => {

@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { run } from '../machine/command.ts';
+import { CommandFailed, run } from '../machine/command.ts';
 import { endProcess, identityOf } from '../machine/process-identity.ts';
 import { failure, PASSED, type Outcome } from './outcome.ts';
 
@@ -24,8 +24,9 @@ export async function belongings(temporaryFiles: string, withLibvirt: boolean): 
     found.push(...(await virsh('net-list', '--all', '--name')).map((name) => `network ${name}`));
     found.push(...(await virsh('pool-list', '--all', '--name')).map((name) => `pool ${name}`));
     for (const pool of await virsh('pool-list', '--name')) {
-      await virsh('pool-refresh', pool);
-      const volumes = await virsh('vol-list', pool);
+      // A pool that somebody else works with right now cannot be refreshed, or is gone by now.
+      await virsh('pool-refresh', pool).catch(ignoreRefusal);
+      const volumes = await virsh('vol-list', pool).catch(ignoreRefusal);
       // An image stays when it was used once, so that it need not be copied again.
       found.push(
         ...volumes.map((line) => `volume ${pool}/${line.split(/\s+/)[0]}`).filter((name) => !name.includes('/image-')),
@@ -33,6 +34,11 @@ export async function belongings(temporaryFiles: string, withLibvirt: boolean): 
     }
   }
   return new Set(found);
+}
+
+function ignoreRefusal(error: unknown): string[] {
+  if (!(error instanceof CommandFailed)) throw error;
+  return [];
 }
 
 /** Fails when something is there that was not there before, or a process of this run still lives; the processes are ended. */

@@ -1,3 +1,4 @@
+import { beginning, few } from './few.ts';
 import { counts, failure, total, type Outcome } from './outcome.ts';
 import { Progress } from './progress.ts';
 import type { Screen } from './screen.ts';
@@ -7,6 +8,10 @@ import type { TestName } from './jest-messages.ts';
 const REDRAW_MS = 250;
 /** Without a terminal: whoever watches has to see that something happens. */
 const SAY_MS = 20_000;
+
+/** Failed tests of one file that are named. */
+const PER_FILE = 10;
+const EXPLANATION_LINES = 200;
 
 /** A part of a run while it runs. */
 export interface Part {
@@ -54,11 +59,18 @@ export class Report {
 
   /** Does one part; an error it throws is its one failure. */
   async part(name: string, work: (part: Part) => Promise<Outcome>): Promise<Outcome> {
+    const perFile = new Map<string, number>();
     const part: Part = {
       name,
       progress: new Progress(),
-      failing: ({ file, name: test }) => this.log(`FAIL ${name} ${file}${test === undefined ? '' : ` › ${test}`}`),
-      explain: (text) => this.#screen.print(text),
+      failing: (test) => {
+        const count = (perFile.get(test.file) ?? 0) + 1;
+        perFile.set(test.file, count);
+        // Where what all tests of a file need is broken, the first few say so.
+        if (count <= PER_FILE) this.log(`FAIL ${name} ${titleOf(test)}`);
+        else if (count === PER_FILE + 1) this.log(`FAIL ${name} ${test.file}: more tests fail`);
+      },
+      explain: (text) => this.#screen.print(beginning(text, EXPLANATION_LINES, 'in the log')),
     };
     if (!this.#screen.isLive) this.log(`${name} …`);
     const begin = Date.now();
@@ -133,10 +145,14 @@ function list(title: string, lines: readonly string[]): string[] {
   return lines.length === 0 ? [] : ['', `${title}:`, ...lines.map((line) => `  ${line}`)];
 }
 
+const titleOf = ({ file, name }: TestName): string => `${file}${name === undefined ? '' : ` › ${name}`}`;
+
 function failuresOf({ name, outcome, progress }: EndedPart): string[] {
-  const tests = progress.failures.map(
-    ({ file, name: test }) => `${name} ${file}${test === undefined ? '' : ` › ${test}`}`,
-  );
+  const files = Map.groupBy(progress.failures, ({ file }) => file);
+  const tests = [...files].flatMap(([file, failures]) => {
+    const { shown, more } = few(failures, PER_FILE);
+    return [...shown.map((test) => `${name} ${titleOf(test)}`), ...(more > 0 ? [`${name} ${file}: ${more} more`] : [])];
+  });
   if (outcome.failed === 0 || (tests.length > 0 && outcome.note === undefined)) return tests;
   return [...tests, `${name}${outcome.note === undefined ? '' : `: ${outcome.note}`}`];
 }

@@ -22,11 +22,7 @@ export class IdentityChanges implements OnModuleInit, OnApplicationShutdown {
   private looking = false;
   private known = 0;
 
-  constructor(
-    database: Database,
-    @Inject(LOGGER) logger: Logger,
-    @Inject(TIMES) { identityPollMs }: GatewayTimes,
-  ) {
+  constructor(database: Database, @Inject(LOGGER) logger: Logger, @Inject(TIMES) { identityPollMs }: GatewayTimes) {
     this.database = database;
     this.logger = logger;
     this.pollMs = identityPollMs;

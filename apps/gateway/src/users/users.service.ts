@@ -129,6 +129,7 @@ describe('users', () => {
   );
 
   it('refuses a cursor that was changed, and one of another list', async () => {
+    await create('one-of-two-pages');
     const { nextCursor } = (await gateway.call<Page<User>>('GET', '/api/v1/users?limit=1', { token: admin })).body;
     const changed = nextCursor!.slice(0, -1) + (nextCursor!.endsWith('A') ? 'B' : 'A');
     for (const url of [`/api/v1/users?cursor=${changed}`, `/api/v1/tokens?cursor=${nextCursor}`]) {

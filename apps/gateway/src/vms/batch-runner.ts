@@ -106,7 +106,8 @@ export class BatchRunner implements OnApplicationBootstrap, OnModuleDestroy {
       if (moves.progress !== told) await this.tell(id, moves.progress);
       told = moves.progress;
       await this.make(id, plan, moves);
-      if (moves.ask.length === 0) await Promise.race([wake, delay(this.times.batchLookMs, undefined, { signal, ref: false })]);
+      if (moves.ask.length === 0)
+        await Promise.race([wake, delay(this.times.batchLookMs, undefined, { signal, ref: false })]);
     }
     this.wakes.delete(id);
   }

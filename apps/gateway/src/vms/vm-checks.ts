@@ -68,7 +68,9 @@ export function* othersOf(
   gone: readonly string[] = [],
 ): Iterable<VmRecord> {
   for (const record of vms.of(host))
-    yield record.id === changed ? { ...record, nics: record.nics.filter(({ mac }) => mac === undefined || !gone.includes(mac)) } : record;
+    yield record.id === changed
+      ? { ...record, nics: record.nics.filter(({ mac }) => mac === undefined || !gone.includes(mac)) }
+      : record;
 }
 
 export function requireFreeName(vms: VmTable, host: HostId, name: string, except?: VmId): void {

@@ -16,20 +16,27 @@ export function renewCharacterDevices(devices: Element, { uuid, nextPort }: Rene
   const paths = new Map<string, string>();
   const ports = new Map<string, string>();
   const notes = new Set<string>();
-  const ownPath = (path: string) => {
+  const ownPath = (path: string, note: (own: string) => string) => {
     const own = paths.get(path) ?? besides(path, uuid);
+    // A console that is a serial port under another name is not told again.
+    if (!paths.has(path)) notes.add(note(own));
     paths.set(path, own);
     return own;
   };
-  const ownPort = (port: string) => {
+  const ownPort = (port: string, note: (own: string) => string) => {
     const own = ports.get(port) ?? String(nextPort(Number(port)));
+    if (!ports.has(port)) notes.add(note(own));
     ports.set(port, own);
     return own;
   };
   const renew = (device: Element, what: string) => {
     for (const log of device.children('log')) {
       const file = log.attribute('file');
-      if (file !== undefined) log.setAttribute('file', ownPath(file));
+      if (file !== undefined)
+        log.setAttribute(
+          'file',
+          ownPath(file, (own) => `The ${what} writes to ${own}.`),
+        );
     }
     const type = device.attribute('type');
     if (type === 'unix' && isNamedByLibvirt(device)) device.removeChildren('source');
@@ -37,16 +44,19 @@ export function renewCharacterDevices(devices: Element, { uuid, nextPort }: Rene
       const path = source.attribute('path');
       const port = source.attribute('service');
       const listens = source.attribute('mode') === 'bind';
-      if (type === 'file' && path !== undefined) {
-        source.setAttribute('path', ownPath(path));
-        notes.add(`The ${what} writes to ${ownPath(path)}.`);
-      } else if (type === 'unix' && path !== undefined && listens) {
-        source.setAttribute('path', ownPath(path));
-        notes.add(`The ${what} listens on ${ownPath(path)}.`);
-      } else if ((type === 'tcp' || type === 'udp') && port !== undefined && listens) {
-        source.setAttribute('service', ownPort(port));
-        notes.add(`The ${what} listens on port ${ownPort(port)}.`);
-      } else if (path !== undefined && type !== 'pty')
+      const listensOn = (own: string) => `The ${what} listens on ${own}.`;
+      if (type === 'file' && path !== undefined)
+        source.setAttribute(
+          'path',
+          ownPath(path, (own) => `The ${what} writes to ${own}.`),
+        );
+      else if (type === 'unix' && path !== undefined && listens) source.setAttribute('path', ownPath(path, listensOn));
+      else if ((type === 'tcp' || type === 'udp') && port !== undefined && listens)
+        source.setAttribute(
+          'service',
+          ownPort(port, (own) => listensOn(`port ${own}`)),
+        );
+      else if (path !== undefined && type !== 'pty')
         notes.add(`The ${what} has ${path} as the source does: only one of the two can use it at a time.`);
       else if (type === 'tcp' || type === 'udp')
         notes.add(`The ${what} connects to ${source.attribute('host') ?? ''}:${port ?? ''} as the source does.`);

@@ -3,7 +3,7 @@ import { ProblemError } from '@polyvirt/contracts';
 import type { Domain, DomainStatus, Libvirt } from '@polyvirt/node-libvirt';
 
 /** A daemon that works answers in milliseconds. */
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 10_000;
 
 /**
  * Domains about which the daemon does not answer. libvirt cannot cancel a call, so one that hangs is left alone until it
@@ -23,7 +23,10 @@ export class Unanswered {
   async status(domain: Domain): Promise<DomainStatus> {
     if (this.#hanging.has(domain.uuid)) throw this.#timedOut();
     // Not by the connection that events come on, whose slots are few.
-    const call = this.#libvirt.call.domainGetState({ dom: domain }, { timeoutMs: 0, channel: 'changes' });
+    const call = this.#libvirt.call.domainGetState(
+      { dom: domain },
+      { timeoutMs: 0, channel: 'changes', priority: 'high' },
+    );
     const over = new AbortController();
     try {
       const answer = await Promise.race([call, delay(this.#patienceMs, undefined, { signal: over.signal })]);

@@ -31,9 +31,9 @@ function asUnreadable(what: string, error: unknown): unknown {
   });
 }
 
-/** A snapshot that is being taken has no name yet, and libvirt lists it all the same. */
+/** Where virsh shows the same, and perhaps more. */
 const adviceOn = (what: string): string =>
-  what === 'snapshots' ? ' It can while no snapshot is being taken or reverted.' : ' See virsh dumpxml.';
+  what === 'snapshots' ? ' See virsh snapshot-list.' : ' See virsh dominfo and virsh dumpxml.';
 
 /** The sentence that a list shows for a domain that could not be read; undefined for what is no fault of one domain. */
 export function sentenceOf(error: unknown): string | undefined {

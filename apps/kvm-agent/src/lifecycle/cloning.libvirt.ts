@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { LiveHost } from '../testing/live-host.ts';
 
@@ -57,6 +58,14 @@ describe('a clone on libvirt', () => {
       expect(xml).toContain('<title>A &amp; B</title>');
       expect(xml).toContain('a&lt;b &amp; c');
       others.close();
+      for (const { uuid: doomed } of [source, copy]) {
+        const domain = host.libvirt.domains.reference(doomed);
+        await domain.destroy();
+        const removal = await host.run((context) => host.driver.delete(doomed, { disks: 'delete' }, context));
+        const log = removal.notes!.join('\n').match(/Kept (\S+-console\S*\.log):/)![1]!;
+        expect(log).toContain(doomed === nativeId ? nativeId : 'console.log');
+        await rm(log);
+      }
     },
     timeoutMs,
   );

@@ -129,7 +129,7 @@ describe('operations on libvirt while somebody else is at work', () => {
       const source = await make();
       const disk = await diskOf(source);
       const before = await bench.leftovers();
-      const undos = await linkedCloneUntil(source, 'let the source go on beside its base', () => start(source));
+      const undos = await linkedCloneUntil(source, 'let the source continue beside its base', () => start(source));
       for (const undo of undos) await undo();
       expect(await diskOf(source)).toBe(disk);
       expect(await bench.leftovers()).toEqual(before);

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ReconfigureVm, type NativeId } from '@polyvirt/contracts';
+import type { Json, Step } from '@polyvirt/hypervisor';
 import { LiveHost } from '../testing/live-host.ts';
 
-const timeoutMs = 90_000;
+const timeoutMs = 120_000;
 const TOPOLOGY = `<memory unit='MiB'>32</memory><vcpu placement='static' current='2'>4</vcpu>
   <cpu mode='custom' match='exact'><model>qemu64</model><topology sockets='1' dies='1' cores='2' threads='2'/></cpu>`;
 const NUMA = `<maxMemory slots='4' unit='MiB'>512</maxMemory><memory unit='MiB'>128</memory><vcpu>2</vcpu>
@@ -133,30 +134,33 @@ describe('changes of a domain', () => {
   );
 
   it(
-    'are undone when one fails in the middle',
+    'are undone when one fails in the middle, with the address that was kept for an interface',
     async () => {
-      const nic = `<interface type='user'><mac address='52:54:00:ab:07:01'/></interface>`;
-      const { uuid } = await host.define({ name: 'halfway', devices: nic });
-      const before = await host.driver.get(uuid);
-      // The journal carries out what came before, and what fails is the rename.
-      await host.libvirt.domains.define(host.xml({ name: `${host.prefix}taken` }));
-      const operation = host.run((context) =>
-        host.driver.reconfigure.apply(
-          uuid,
-          { cpus: 2, memoryMiB: 64, removeNics: ['52:54:00:ab:07:01'], name: `${host.prefix}free` },
-          {
-            ...context,
-            journal: {
-              step: (step) =>
-                context.journal.step(
-                  step.name === 'rename' ? { ...step, act: () => Promise.reject(new Error('made to fail')) } : step,
-                ),
-            },
-          },
-        ),
+      const mac = '52:54:00:ab:07:01';
+      // Never started: what it keeps is in its definition.
+      const name = `${host.prefix}net`;
+      const network = await host.libvirt.networks.define(
+        `<network><name>${name}</name><ip address='10.239.7.1' prefix='24'><dhcp>
+          <range start='10.239.7.2' end='10.239.7.254'/><host mac='${mac}' ip='10.239.7.33'/></dhcp></ip></network>`,
       );
-      await expect(operation).rejects.toThrow('made to fail');
-      expect(await host.driver.get(uuid)).toEqual(before);
+      const nic = `<interface type='network'><mac address='${mac}'/><source network='${name}'/></interface>`;
+      const { uuid } = await host.define({ name: 'halfway', devices: nic });
+      try {
+        const before = await host.driver.get(uuid);
+        const body = { cpus: 2, memoryMiB: 64, removeNics: [mac], name: `${host.prefix}free` };
+        const operation = host.run((context) => {
+          const step = <Result extends Json | void>(one: Step<Result>): Promise<Result> =>
+            context.journal.step(
+              one.name === 'rename' ? { ...one, act: () => Promise.reject(new Error('made to fail')) } : one,
+            );
+          return host.driver.reconfigure.apply(uuid, body, { ...context, journal: { step } });
+        });
+        await expect(operation).rejects.toThrow('made to fail');
+        expect(await host.driver.get(uuid)).toEqual(before);
+        expect(await network.xml({ inactive: true })).toContain(`<host mac='${mac}' ip='10.239.7.33'/>`);
+      } finally {
+        await network.undefine();
+      }
     },
     timeoutMs,
   );

@@ -1,7 +1,7 @@
 import { ProblemError, type NativeId, type ReconfigureVm } from '@polyvirt/contracts';
 import { allow, type OperationContext, type ReconfigureFacet, type Reconfigured } from '@polyvirt/hypervisor';
 import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
-import { pendingChanges } from '../domain/domain-reader.ts';
+import { pendingChanges, readDomain } from '../domain/domain-reader.ts';
 import type { Machines } from '../domain/machines.ts';
 import { isOn } from '../domain/states.ts';
 import type { HostLimits } from '../host-limits.ts';
@@ -22,8 +22,8 @@ type Before = {
   maximumCpus: number;
   memoryMiB: number;
   maximumMemoryMiB: number;
-  /** The interfaces that are removed, as the definition has them. */
-  removed: { mac: string; xml: string }[];
+  /** The interfaces that are removed, as the definition has them, and the addresses that are kept for them. */
+  removed: { mac: string; network: string; xml: string; address: string | null }[];
 };
 
 interface Planned {
@@ -117,12 +117,15 @@ export class Reconfiguration implements ReconfigureFacet {
         act: () => hardware.setMemory(domain, memoryMiB, context.signal),
         undo: (signal) => hardware.setMemory(domain, before.memoryMiB, signal, before.maximumMemoryMiB),
       });
-    for (const { mac, xml } of before.removed)
+    for (const { mac, network, xml, address } of before.removed)
       planned.push({
         name: `remove the interface ${mac}`,
         native: 'domain_detach_device_flags',
         act: () => hardware.removeNic(domain, mac, context.signal),
-        undo: () => hardware.attachNic(domain, mac, xml),
+        undo: async () => {
+          await hardware.attachNic(domain, mac, xml);
+          if (address !== null) await this.#networks.reserve(network, mac, address);
+        },
       });
     for (const nic of newNics(input, context))
       planned.push({
@@ -175,8 +178,14 @@ export class Reconfiguration implements ReconfigureFacet {
 
   async #before(domain: Domain, { removeNics = [] }: ReconfigureVm): Promise<Before> {
     const xml = await domain.xml({ inactive: true });
-    const { name, cpus, maximumCpus, memoryMiB, maximumMemoryMiB } = await this.#machines.definition(domain);
+    const { name, cpus, maximumCpus, memoryMiB, maximumMemoryMiB, nics } = readDomain(xml);
     const { pendingName } = await this.#machines.liveDefinition(domain);
+    const removed: Before['removed'] = [];
+    for (const nic of nics.filter(({ mac }) => removeNics.includes(mac))) {
+      const { mac, network } = nic;
+      const address = (await this.#networks.reservationOf(nic)) ?? null;
+      removed.push(...interfaceXml(xml, mac).map((text) => ({ mac, network, xml: text, address })));
+    }
     return {
       wasOn: isOn(await this.#machines.state(domain)),
       name,
@@ -185,7 +194,7 @@ export class Reconfiguration implements ReconfigureFacet {
       maximumCpus,
       memoryMiB,
       maximumMemoryMiB,
-      removed: removeNics.flatMap((mac) => interfaceXml(xml, mac).map((nic) => ({ mac, xml: nic }))),
+      removed,
     };
   }
 

@@ -5,7 +5,7 @@ import type { DiskSource } from '../domain/disk-source.ts';
 import { backingChain } from '../storage/backing-chain.ts';
 import { describeSource, domainReferences, snapshotOwnFiles } from '../storage/file-references.ts';
 import { orUndefined, type StoragePool } from '../storage/storage-pool.ts';
-import { child, parseXml, text, type Xml } from '../xml.ts';
+import { attribute, child, children, parseXml, text, type Xml } from '../xml.ts';
 import { isDerivedName, seedVolumeName } from './derived-ids.ts';
 import type { StateFiles } from './state-files.ts';
 
@@ -73,12 +73,29 @@ export class RemainsReader {
         if (fate === 'delete' && !seen.has(await this.#storage.files.identity(path)))
           notes.push(`Kept ${path}: it was a disk when the snapshot "${name}" was taken, and is none now.`);
       }
+    for (const path of await this.#logs(xml))
+      notes.push(`Kept ${path}: it is what a serial port or a console has written.`);
     return {
       chains,
       nvram: (await this.#stateFiles.nvramOf(xml)) ?? null,
       nics: [...nics],
       notes: [...new Set(notes)],
     };
+  }
+
+  /** Files that its character devices write to, as far as they are there. */
+  async #logs(xml: string): Promise<string[]> {
+    const devices = child(child(parseXml(xml), 'domain'), 'devices');
+    const characters = ['serial', 'parallel', 'console', 'channel'].flatMap((kind) => children(devices, kind));
+    const paths = characters.flatMap((device) => [
+      attribute(device, 'type') === 'file' ? attribute(child(device, 'source'), 'path') : undefined,
+      attribute(child(device, 'log'), 'file'),
+    ]);
+    const there: string[] = [];
+    for (const path of new Set(paths))
+      if (path !== undefined && this.#storage.files.local && (await this.#storage.files.mayExist(path)))
+        there.push(path);
+    return there;
   }
 
   async #chain(

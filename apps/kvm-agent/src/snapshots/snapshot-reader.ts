@@ -1,5 +1,5 @@
 import type { Snapshot, VmState } from '@polyvirt/contracts';
-import type { Domain } from '@polyvirt/node-libvirt';
+import { LibvirtError, type Domain, type Snapshot as LibvirtSnapshot } from '@polyvirt/node-libvirt';
 import { orUndefined } from '../storage/storage-pool.ts';
 import { snapshotOwnFiles } from '../storage/file-references.ts';
 import { attribute, child, parseXml, text } from '../xml.ts';
@@ -17,13 +17,27 @@ const states: Readonly<Record<string, VmState>> = {
 export class SnapshotReader {
   async list(domain: Domain): Promise<Snapshot[]> {
     // Not in libvirt's own topological order: that fails as a whole while a snapshot is being taken, which has no parent yet.
-    const [snapshots, current] = await Promise.all([domain.snapshots(), domain.currentSnapshot()]);
-    const documents = await Promise.all(snapshots.map((snapshot) => orUndefined(snapshot.xml())));
+    const snapshots = await domain.snapshots();
+    const [documents, current] = await Promise.all([
+      Promise.all(snapshots.map((snapshot) => orUndefined(snapshot.xml()))),
+      currentOf(domain, snapshots),
+    ]);
     return parentsFirst(
       documents.flatMap((xml, index) =>
-        xml === undefined ? [] : [readSnapshot(xml, snapshots[index]!.name === current?.name)],
+        xml === undefined ? [] : [readSnapshot(xml, snapshots[index]!.name === current)],
       ),
     );
+  }
+}
+
+/** libvirt fails to name the current one, too, while a snapshot is being taken; of each it can say whether it is that. */
+async function currentOf(domain: Domain, snapshots: readonly LibvirtSnapshot[]): Promise<string | undefined> {
+  try {
+    return (await domain.currentSnapshot())?.name;
+  } catch (error) {
+    if (!(error instanceof LibvirtError)) throw error;
+    const answers = await Promise.all(snapshots.map((snapshot) => orUndefined(snapshot.isCurrent())));
+    return snapshots.find((_, index) => answers[index])?.name;
   }
 }
 

@@ -62,7 +62,7 @@ describe('a disk on libvirt', () => {
       const path = await host.disk('volume.qcow2');
       const nativeId = await machine(byVolume('volume.qcow2'));
       const disks = async () => (await host.driver.get(nativeId)).disks;
-      expect(await disks()).toEqual([{ device: 'vda', sizeGiB: 0.0313, path }]);
+      expect(await disks()).toEqual([{ device: 'vda', sizeGiB: 0.03125, path }]);
       await host.run((context) =>
         host.driver.reconfigure.apply(nativeId, { disks: [{ device: 'vda', sizeGiB: 1 }] }, context),
       );

@@ -4,6 +4,9 @@ import { backingChain } from './backing-chain.ts';
 import { domainReferences, snapshotReferences, type FileReference } from './file-references.ts';
 import { orUndefined, type StoragePool } from './storage-pool.ts';
 
+/** So many machines are read at the same time: time in the queue of a connection counts as time to answer. */
+const PARALLEL = 16;
+
 /**
  * Which machines a file matters to: as a disk, below a disk, as firmware, or for a snapshot. A file is what it is and not how
  * its path is spelt.
@@ -31,9 +34,9 @@ export class DiskUsers {
       libvirt.domains.list({ managedSave: true }).then(uuids),
       libvirt.domains.list({ hasSnapshot: true }).then(uuids),
     ]);
-    await Promise.all(
-      domains.map(async (domain) => {
-        if (domain.uuid === except) return;
+    const waiting = domains.filter(({ uuid }) => uuid !== except);
+    const work = async () => {
+      for (let domain = waiting.shift(); domain; domain = waiting.shift()) {
         const { uuid } = domain;
         try {
           await users.#noteDomain(domain, { active: active.has(uuid), saved: saved.has(uuid) });
@@ -43,8 +46,9 @@ export class DiskUsers {
           // One that libvirt cannot give in full stops nothing; what it says of its disks elsewhere may be enough.
           await users.#noteFromStatistics(libvirt, domain);
         }
-      }),
-    );
+      }
+    };
+    await Promise.all(Array.from({ length: PARALLEL }, work));
     return users;
   }
 

@@ -13,6 +13,7 @@ export class ByteReader {
     stream.on('error', this.#end);
     stream.on('close', this.#end);
     stream.on('end', this.#end);
+    if (stream.destroyed) this.#end(stream.errored ?? undefined);
     // One that another reader has released.
     stream.resume();
   }

@@ -93,6 +93,13 @@ describe('entering a screen', () => {
     await expect(enterScreen(again, undefined)).rejects.toThrow('ended');
   });
 
+  it('says so of a stream that broke off before', async () => {
+    const [ours] = duplexPair();
+    ours.on('error', () => undefined);
+    ours.destroy(new Error('broken off'));
+    await expect(enterScreen(ours, undefined)).rejects.toThrow('broken off');
+  });
+
   it('answers a challenge by DES with the mirrored password', () => {
     // "s3cret" and two zero bytes, each byte mirrored.
     const key = Buffer.from('ceccc64ea62e0000', 'hex');

@@ -28,6 +28,16 @@ describe('secrets', () => {
     expect(clean).toContain('[…]');
   });
 
+  it('are found by any nine of their characters', () => {
+    const text = Array.from({ length: 400 }, (_, index) => `key${index}: ${(index * 7_919) % 10_007}`).join('\n');
+    const all = new Secrets();
+    all.learn({ user_data: text });
+    for (let at = 0; at + 60 < text.length; at += 17) {
+      const quoted = text.slice(at, at + 9 + (at % 50));
+      expect(all.clean(`<${quoted}>`)).toBe('<[…]>');
+    }
+  });
+
   it('leave everything else as it was', () => {
     const text = 'VM web-1 (aaaaaaaa-0001-4000-8000-000000000001) must be powered off to change memory_size_mib';
     expect(secrets.clean(text)).toBe(text);

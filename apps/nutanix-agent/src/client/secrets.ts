@@ -4,11 +4,13 @@ import { isObject } from './json.ts';
 /** Members whose texts are for the guest or for Prism alone. */
 const SECRET = /^(?:guest_customization|credentials|custom_key_values)$|user_data|meta_data|unattend|password|secret/i;
 /** So many of the latest texts are remembered. */
-const MOST = 64;
+const MOST = 24;
 /** What is quoted is looked for so far; a problem shows much less. */
 const LOOKS_AT = 4_000;
-/** Every run of twice so many characters that a text has in common with a secret is found to be a quotation. */
-const PIECE = 8;
+/** A secret is looked up by pieces of so many characters, so that of every 9 that a text quotes one piece is found. */
+const PIECE = 5;
+/** A piece that is in a secret more often says little. */
+const MOST_PLACES = 8;
 /** Shorter texts say nothing by themselves. */
 const LONGER_THAN = 8;
 
@@ -67,29 +69,30 @@ function formsOf(text: string): string[] {
 /** Finds what other texts quote of one. Pieces of it are looked up, so that a long one costs no more than a short one. */
 class Quotations {
   readonly #text: string;
-  readonly #lines: readonly string[];
-  readonly #pieces = new Map<string, number>();
+  readonly #pieces = new Map<string, number[]>();
 
   constructor(text: string) {
     this.#text = text;
-    const lines = text.split(/\\n|[\r\n]+/).map((line) => line.trim());
-    this.#lines = [...new Set(lines)].filter((line) => line.length > LONGER_THAN && line.length < 2 * PIECE);
-    for (let at = 0; at + PIECE <= text.length; at += PIECE) this.#pieces.set(text.slice(at, at + PIECE), at);
+    for (let at = 0; at + PIECE <= text.length; at += PIECE) {
+      const piece = text.slice(at, at + PIECE);
+      const places = this.#pieces.get(piece);
+      if (!places) this.#pieces.set(piece, [at]);
+      else if (places.length < MOST_PLACES) places.push(at);
+    }
   }
 
   /** Marks the characters of another text that are quoted. */
   mark(other: string, isQuoted: Uint8Array): void {
     for (let at = 0; at + PIECE <= other.length; at += 1) {
-      const quoted = this.#pieces.get(other.slice(at, at + PIECE));
-      if (quoted === undefined) continue;
-      const [from, to] = this.#around(other, at, quoted);
-      if (to - from <= LONGER_THAN) continue;
-      isQuoted.fill(1, from, to);
-      at = to - 1;
+      const places = this.#pieces.get(other.slice(at, at + PIECE)) ?? [];
+      let end = at;
+      for (const [from, to] of places.map((quoted) => this.#around(other, at, quoted))) {
+        if (to - from <= LONGER_THAN) continue;
+        isQuoted.fill(1, from, to);
+        end = Math.max(end, to - PIECE);
+      }
+      at = end;
     }
-    for (const line of this.#lines)
-      for (let at = other.indexOf(line); at >= 0; at = other.indexOf(line, at + 1))
-        isQuoted.fill(1, at, at + line.length);
   }
 
   /** As far as both are the same around a piece. */

@@ -2,10 +2,12 @@ import { ProblemError, type CreateSnapshot, type NativeId, type Snapshot } from 
 import { allow, type Effect, type OperationContext, type SnapshotFacet } from '@polyvirt/hypervisor';
 import { absences } from '../capabilities.ts';
 import type { Identifiers } from '../client/identifiers.ts';
-import { isTakenId } from '../client/prism-client.ts';
+import { isTakenId, type PrismClient } from '../client/prism-client.ts';
 import { taskOf, type Tasks } from '../client/tasks.ts';
+import { volumeGroupsOf } from '../lifecycle/copied-hardware.ts';
 import type { TaskSteps } from '../lifecycle/task-steps.ts';
-import { isPending, stateOf } from '../vm/vm-reader.ts';
+import { volumeGroupNames } from '../lifecycle/volume-groups.ts';
+import { isPending, resourcesOf, stateOf } from '../vm/vm-reader.ts';
 import { powerOff, type Vms } from '../vm/vms.ts';
 import { hasNoRecoveryPoints, type RecoveryPoints } from './recovery-points.ts';
 import { demandShort, noNotes, type SnapshotNote, type SnapshotNotes } from './snapshot-notes.ts';
@@ -14,7 +16,7 @@ import { snapshotTree, withDescendants } from './snapshot-tree.ts';
 /** Of the name of a recovery point. */
 const LONGEST_NAME = 64;
 
-type Prepared = { note: SnapshotNote; before: string | null };
+type Prepared = { note: SnapshotNote; before: string | null; groups: string[] };
 /** In the order in which they go, each with those that move to its parent. */
 type Doomed = {
   points: { id: string; parent: string | null; moves: { id: string; note: SnapshotNote }[] }[];
@@ -23,6 +25,7 @@ type Doomed = {
 
 /** Snapshots are recovery points of Prism, with notes of ours on how they hang together. */
 export class Snapshots implements SnapshotFacet {
+  readonly #client: PrismClient;
   readonly #vms: Vms;
   readonly #tasks: Tasks;
   readonly #identifiers: Identifiers;
@@ -31,6 +34,7 @@ export class Snapshots implements SnapshotFacet {
   readonly #steps: TaskSteps;
 
   constructor(parts: {
+    client: PrismClient;
     vms: Vms;
     tasks: Tasks;
     identifiers: Identifiers;
@@ -38,6 +42,7 @@ export class Snapshots implements SnapshotFacet {
     notes: SnapshotNotes;
     steps: TaskSteps;
   }) {
+    this.#client = parts.client;
     this.#vms = parts.vms;
     this.#tasks = parts.tasks;
     this.#identifiers = parts.identifiers;
@@ -63,11 +68,11 @@ export class Snapshots implements SnapshotFacet {
     nativeId: NativeId,
     input: CreateSnapshot,
     context: OperationContext,
-  ): Promise<{ snapshot: string; effect: Effect }> {
+  ): Promise<{ snapshot: string; effect: Effect; notes: string[] }> {
     const { journal, signal } = context;
     await this.#vms.demand(nativeId, signal);
     const [uuid] = (await this.#identifiers.reserve(context, 1)) as [string];
-    const { note, before } = JSON.parse(
+    const { note, before, groups } = JSON.parse(
       await journal.step({
         name: 'check state and name',
         native: 'POST /vm_recovery_points/list',
@@ -94,7 +99,10 @@ export class Snapshots implements SnapshotFacet {
       act: () => this.#notes.stand(nativeId, uuid, signal),
       undo: (undoing) => this.#notes.stand(nativeId, before, undoing),
     });
-    return { snapshot: uuid, effect: 'changed' };
+    const notes = groups.map(
+      (group) => `It leaves out the volume group "${group}", whose contents stay as they are when the VM is reverted.`,
+    );
+    return { snapshot: uuid, effect: 'changed', notes };
   }
 
   async revert(nativeId: NativeId, id: string, context: OperationContext): Promise<Effect> {
@@ -200,7 +208,8 @@ export class Snapshots implements SnapshotFacet {
     { name, description, memory }: CreateSnapshot,
     signal: AbortSignal,
   ): Promise<Prepared> {
-    const state = stateOf(await this.#vms.demand(nativeId, signal));
+    const vm = await this.#vms.demand(nativeId, signal);
+    const state = stateOf(vm);
     allow('snapshot-create', state);
     if (memory === true && state !== 'stopped')
       throw new ProblemError('capability-missing', absences['snapshots.memory']);
@@ -210,7 +219,9 @@ export class Snapshots implements SnapshotFacet {
     const parent = tree.find(({ current }) => current)?.id ?? null;
     const note = { name, ...(description === undefined ? {} : { description }), parent, state };
     demandShort(note);
-    return { note, before: parent };
+    const attached = volumeGroupsOf(resourcesOf(vm));
+    const names = await volumeGroupNames(this.#client, attached, signal);
+    return { note, before: parent, groups: attached.map((uuid) => names.get(uuid) ?? uuid) };
   }
 
   async #take(nativeId: NativeId, uuid: string, name: string, signal: AbortSignal): Promise<string | undefined> {

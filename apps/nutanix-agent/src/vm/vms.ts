@@ -57,16 +57,24 @@ export class Vms {
     signal: AbortSignal,
   ): Promise<Read[]> {
     const before = this.#listed;
-    const found = new Map(
-      await this.#pages.read('/vms', 'vm', signal, (vm): [string, Read] => {
+    let isWhole = true;
+    const entries = await this.#pages.read(
+      '/vms',
+      'vm',
+      signal,
+      (vm): [string, Read] => {
         const uuid = uuidOf(vm);
         return [uuid, read(vm, !before.has(uuid))];
-      }),
+      },
+      { spoilt: () => (isWhole = false) },
     );
+    const found = new Map(entries);
+    // The columns know of those that the list cannot show.
+    const others = isWhole ? [] : (await this.columns(['vm_name'], signal)).map(({ uuid }) => uuid);
     // Without an id nobody could ask for it again.
     found.delete('');
     for (const uuid of found.keys()) this.#unlisted.delete(uuid);
-    for (const uuid of before) {
+    for (const uuid of new Set([...before, ...others])) {
       if (found.has(uuid)) continue;
       try {
         const vm = await this.find(uuid, signal);

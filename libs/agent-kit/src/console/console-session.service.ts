@@ -7,6 +7,7 @@ import {
   initialCreditBytes,
   listenToBytes,
   sendBytes,
+  type Bus,
   type ConsoleFrame,
   type Listener,
 } from '@polyvirt/bus';
@@ -100,13 +101,17 @@ describe('a console', () => {
     let written: Buffer[];
     let letWrite: (() => void)[];
     let joined: ConsoleSession;
+    let bus: Bus;
 
     const join = async (times = { aliveEveryMs: 15_000, silentAfterMs: 45_000 }) => {
-      const bus = await bench.nats.connect(`agent-${host}`);
+      bus = await bench.nats.connect(`agent-${host}`);
       joined = new ConsoleSession(bus, host, session, screen, times);
       await bus.connection.flush();
-      return bus;
     };
+    afterEach(async () => {
+      joined.end('The test is over.');
+      await bus.close();
+    });
 
     beforeEach(() => {
       written = [];
@@ -121,7 +126,7 @@ describe('a console', () => {
     });
 
     it('sends no more than the viewer has given credit for', async () => {
-      const bus = await join();
+      await join();
       const flood = Buffer.alloc(initialCreditBytes * 2, 'x');
       screen.push(flood);
       await eventually(() => expect(data().length).toBe(initialCreditBytes));
@@ -134,12 +139,10 @@ describe('a console', () => {
       send({ kind: 'credit', count: initialCreditBytes });
       await eventually(() => expect(data().length).toBe(flood.length));
       await eventually(() => expect(screen.isPaused()).toBe(false));
-      joined.end('');
-      await bus.close();
     });
 
     it('gives credit when the VM has taken what the viewer sent, and ends when the viewer sends more', async () => {
-      const bus = await join();
+      await join();
       const part = Buffer.alloc(64 * 1_024);
       for (let sent = 0; sent < initialCreditBytes; sent += part.length) send({ kind: 'data', bytes: part });
       await eventually(() => expect(written).toHaveLength(1));
@@ -151,37 +154,31 @@ describe('a console', () => {
       await eventually(() => expect(lastReason()).toBe('The viewer sent more than it was allowed to.'));
       await joined.ended;
       expect(screen.destroyed).toBe(true);
-      await bus.close();
     });
 
     it('says that it is there while the viewer is silent', async () => {
-      const bus = await join({ aliveEveryMs: 10, silentAfterMs: 45_000 });
+      await join({ aliveEveryMs: 10, silentAfterMs: 45_000 });
       await eventually(() => expect(frames.filter(({ kind }) => kind === 'alive').length).toBeGreaterThan(1));
       expect(lastReason()).toBeUndefined();
-      joined.end('');
-      await bus.close();
     });
 
     it('ends when the viewer is silent for too long', async () => {
-      const bus = await join({ aliveEveryMs: 10, silentAfterMs: 1 });
+      await join({ aliveEveryMs: 10, silentAfterMs: 1 });
       await eventually(() => expect(lastReason()).toBe('The viewer has been silent for too long.'));
       await joined.ended;
-      await bus.close();
     });
 
     it('ends when the hypervisor closes the console', async () => {
-      const bus = await join();
+      await join();
       screen.destroy(new Error('connection reset'));
       await eventually(() => expect(lastReason()).toBe('The console broke off: connection reset'));
       await joined.ended;
-      await bus.close();
     });
 
     it('ends at what is no frame', async () => {
-      const bus = await join();
+      await join();
       sendBytes(bench.gateway, subjects.consoleUp(host, session), Buffer.from([9]));
       await eventually(() => expect(lastReason()).toBe('The viewer sent something that is no frame.'));
-      await bus.close();
     });
   });
 });

@@ -2,7 +2,7 @@ import { asProblemError, ProblemError } from '@polyvirt/contracts';
 import type { Journal, Json, Step } from '@polyvirt/hypervisor';
 import type { JournalStep } from './journal-entry.ts';
 import type { JournalRecord } from './journal-record.ts';
-import { safeProblem } from './safe-text.ts';
+import { safeProblem, safeText } from './safe-text.ts';
 
 /** What a step that has begun wants done when the operation is taken back. */
 export interface Undo {
@@ -79,7 +79,7 @@ export class OperationJournal implements Journal {
       name,
       status: 'running',
       startedAt,
-      ...(native !== undefined && { native }),
+      ...(native !== undefined && { native: safeText(native, this.record.entry.command.input) }),
       ...(undo && { revocable: true }),
     };
     this.record.entry.steps.push(begun);

@@ -72,6 +72,17 @@ describe('fixed addresses', () => {
   });
 });
 
+describe('networks of one name, on two clusters of a host', () => {
+  const elsewhere = { ...lan, cluster: 'b', cidr: '10.7.0.0/24', gateway: '10.7.0.1', reserved: [] };
+  const faultsOf = (address: string) =>
+    nicFaults([{ network: lan.name, address }], '/nics', { networks: [lan, elsewhere], others });
+
+  it('give what one of them can give, and refuse what none can', () => {
+    for (const address of ['192.168.122.2', '10.7.0.2', 'auto']) expect(faultsOf(address)).toEqual([]);
+    for (const address of ['10.7.0.1', '192.168.122.1', '172.31.7.7']) expect(faultsOf(address)).toHaveLength(1);
+  });
+});
+
 describe('MAC addresses', () => {
   const faultsOf = (mac: string, more: Partial<NicSurroundings> = {}) =>
     nicFaults([{ network: 'default', address: 'auto', mac }], '/addNics', at(lan, more));

@@ -28,9 +28,10 @@ export function requireNics(nics: readonly NicInput[], at: '/nics' | '/addNics',
 
 export function nicFaults(nics: readonly NicInput[], at: string, surroundings: NicSurroundings): Fault[] {
   return nics.flatMap((nic, index) => {
-    const network = surroundings.networks.find(({ name }) => name === nic.network);
-    const address =
-      network && nic.address !== 'auto' && addressFault(nic.address, nic.mac, network, surroundings.others);
+    // Clusters of one host may have networks of one name. Which is meant the driver decides; one that can give it is enough.
+    const networks = nic.address === 'auto' ? [] : surroundings.networks.filter(({ name }) => name === nic.network);
+    const faults = networks.map((network) => addressFault(nic.address, nic.mac, network, surroundings.others));
+    const address = faults.includes(undefined) ? undefined : faults[0];
     const mac = nic.mac !== undefined && macFaultAmong(nic.mac, surroundings);
     return [
       ...(address ? [{ pointer: `${at}/${index}/address`, detail: address }] : []),

@@ -1,75 +1,19 @@
 import { fileURLToPath } from 'node:url';
-import { capabilityNames, type NativeId } from '@polyvirt/contracts';
-import type { Absences } from '../capabilities.ts';
+import { capabilityNames } from '@polyvirt/contracts';
 import { describeDriver } from '../testing/describe-driver.ts';
 import { describeRandomLife } from '../testing/random-life/describe-random-life.ts';
-import type { Bench } from '../testing/bench.ts';
-import { newMachine } from './fake-machine.ts';
+import { benchOn } from './fake-bench.ts';
 import { FakeHost } from './fake-host.ts';
-import { FakeDriver } from './fake.driver.ts';
-
-async function benchOf(without: Absences): Promise<Bench> {
-  const host = new FakeHost();
-  const prefix = 'bench-';
-  const ours = () => host.machines().filter(({ name }) => name.startsWith(prefix));
-  const define = (name: string): NativeId => {
-    const nativeId = `by-hand-${name}`;
-    const nothing = { disks: [], nics: [], cdrom: null, bootable: false };
-    host.define(newMachine({ nativeId, name, state: 'stopped', cpus: 1, memoryMiB: 64, firmware: 'bios', ...nothing }));
-    return nativeId;
-  };
-  return {
-    open: async () => new FakeDriver({ host, without }),
-    prefix,
-    image: 'tiny-linux',
-    iso: 'tiny-iso',
-    network: 'default',
-    template: without.images === undefined ? 'tiny-template' : { none: 'This host lists no templates.' },
-    memoryMiB: 64,
-    guestReady: async (nativeId) => {
-      while (!host.hasBooted(host.find(nativeId)!)) await new Promise((resolve) => setTimeout(resolve, 5));
-    },
-    otherTool: {
-      make: async (name) => define(name),
-      rename: async (nativeId, name) => host.rename(nativeId, name),
-      powerOff: async (nativeId) => host.powerOff(nativeId),
-      remove: async (nativeId) => host.undefine(nativeId),
-      see: async () => ours().map(({ nativeId, name, state }) => ({ nativeId, name, state })),
-      makeUnreadable: async (name) => {
-        const nativeId = define(name);
-        host.edit('spoil', nativeId, (machine) => (machine.unreadable = `The file of ${name} is cut off. Repair it.`));
-        return {
-          nativeId,
-          mend: async () =>
-            host.edit('mend', nativeId, (machine) => {
-              delete machine.unreadable;
-            }),
-        };
-      },
-      refuseStart: async (nativeId) => {
-        host.edit('spoil', nativeId, (machine) => (machine.refusesStart = 'Its disk cannot be opened.'));
-        return async () => host.edit('mend', nativeId, (machine) => delete machine.refusesStart);
-      },
-      crash: async (nativeId) => host.crash(nativeId),
-    },
-    // The files of images are the host's.
-    files: async () => host.files().filter(({ path }) => !path.startsWith('/fake/images/')),
-    leftovers: async () => [...ours().map(({ name }) => name), ...host.volumes().map(({ path }) => path)].sort(),
-    clean: async () => {
-      for (const { nativeId } of ours()) host.undefine(nativeId);
-    },
-    close: async () => host.close(),
-  };
-}
 
 const report = fileURLToPath(new URL('../../../../.polyvirt/conformance/fake.json', import.meta.url));
 
-describeRandomLife('FakeDriver', () => benchOf({}));
+describeRandomLife('FakeDriver', async () => benchOn(new FakeHost()));
 
-describeDriver('FakeDriver', () => benchOf({}), { timeoutSeconds: 20, report });
+describeDriver('FakeDriver', async () => benchOn(new FakeHost()), { timeoutSeconds: 20, report });
 
 describeDriver(
   'FakeDriver without facets',
-  () => benchOf(Object.fromEntries(capabilityNames.map((name) => [name, `This host has no ${name}.`]))),
+  async () =>
+    benchOn(new FakeHost(), Object.fromEntries(capabilityNames.map((name) => [name, `This host has no ${name}.`]))),
   { timeoutSeconds: 20 },
 );

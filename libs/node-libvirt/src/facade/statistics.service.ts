@@ -155,6 +155,13 @@ describe('Statistics', () => {
     expect(suspects).toEqual([]);
   });
 
+  it('still asks for what needs no QEMU when every part hangs, as stuck requests keep the slots of their connection', async () => {
+    for (const index of [1, 2, 3, 4]) hung.add(uuid(index));
+    const { domains, suspects } = await sweep();
+    expect(domains).toHaveLength(10);
+    expect(suspects.sort()).toEqual(running.map(uuid));
+  });
+
   it('forgets a suspect that was stopped', async () => {
     hung.add(uuid(3));
     const { suspects: hanging } = await sweep({ domains: [{ uuid: uuid(3) }] });

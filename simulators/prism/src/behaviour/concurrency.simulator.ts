@@ -4,7 +4,7 @@ import { PrismProcess, stopAll } from '../testing/prism-process.ts';
 import { makeVm, putVm, readVm, resourcesOf, siteOf, vmRequest, type Site } from '../testing/vm-spec.ts';
 
 // Processes are started and keys made, on machines that have more to do.
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
 describe('writes at the same time', () => {
   let prism: PrismProcess;

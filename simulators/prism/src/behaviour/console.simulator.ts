@@ -9,7 +9,7 @@ import { makeVm, siteOf, type Site } from '../testing/vm-spec.ts';
 const LOGIN = { authorization: `Basic ${Buffer.from('admin:nutanix/4u').toString('base64')}` };
 
 // Processes are started and keys made, on machines that have more to do.
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
 describe('the console', () => {
   let prism: PrismProcess;

@@ -9,7 +9,7 @@ import { makeVm, putVm, readVm, siteOf, vmRequest, type Site } from '../testing/
 const VMS = '/api/nutanix/v3/vms';
 
 // Processes are started and keys made, on machines that have more to do.
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
 describe('faults', () => {
   let prism: PrismProcess;

@@ -9,7 +9,7 @@ import { makeVm, siteOf, vmRequest, type Site } from '../testing/vm-spec.ts';
 const reasonOf = (body: JsonObject): unknown => (body['message_list'] as JsonObject[])[0]?.['reason'];
 
 // Processes are started and keys made, on machines that have more to do.
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
 describe('the v3 gateway', () => {
   let prism: PrismProcess;

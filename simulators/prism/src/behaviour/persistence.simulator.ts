@@ -7,7 +7,7 @@ import { PrismProcess, taskUuidOf, stopAll } from '../testing/prism-process.ts';
 import { makeVm, readVm, siteOf, vmRequest } from '../testing/vm-spec.ts';
 
 // Processes are started and keys made, on machines that have more to do.
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
 describe('state on disk', () => {
   let dataDir: string;

@@ -10,7 +10,7 @@ const MAX_RESIDENT_MIB = 300;
 const MOST_TIMES = 4;
 
 // Processes are started and keys made, on machines that have more to do.
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
 describe('a thousand VMs', () => {
   let prism: PrismProcess;

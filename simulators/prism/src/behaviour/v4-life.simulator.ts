@@ -8,7 +8,7 @@ import { makeVm, readVm, siteOf, type Site } from '../testing/vm-spec.ts';
 const GIB = 1024 ** 3;
 
 // Processes are started and keys made, on machines that have more to do.
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
 describe('the life of a VM in v4', () => {
   let prism: PrismProcess;

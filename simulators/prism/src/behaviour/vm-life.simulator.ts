@@ -11,7 +11,7 @@ const addressOf = (spec: JsonObject): string =>
   String(((nicsOf(spec)[0]?.['ip_endpoint_list'] as JsonObject[])[0] ?? {})['ip']);
 
 // Processes are started and keys made, on machines that have more to do.
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
 describe('the life of a VM in v3', () => {
   let prism: PrismProcess;

@@ -8,7 +8,7 @@ import { makeVm, siteOf } from '../testing/vm-spec.ts';
 import * as golden from './v3-examples.ts';
 
 // Processes are started and keys made, on machines that have more to do.
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
 describe('v3 infrastructure and metrics, as the golden examples have them', () => {
   let prism: PrismProcess;

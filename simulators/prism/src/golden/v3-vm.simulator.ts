@@ -7,7 +7,7 @@ import { makeVm, putVm, readVm, siteOf, vmRequest, type Site } from '../testing/
 import * as golden from './v3-examples.ts';
 
 // Processes are started and keys made, on machines that have more to do.
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
 describe('v3 VMs, as the golden examples have them', () => {
   let prism: PrismProcess;

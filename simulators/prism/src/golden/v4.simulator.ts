@@ -11,7 +11,7 @@ const VMS = '/ahv/config/vms';
 const NOWHERE = 'aaaaaaaa-0009-4000-8000-000000000009';
 
 // Processes are started and keys made, on machines that have more to do.
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 
 describe('v4, as the golden examples have it', () => {
   let prism: PrismProcess;

@@ -8,6 +8,7 @@ import {
   type Network,
   type ProblemCode,
 } from '@polyvirt/contracts';
+import { freeAddressOn } from '../free-address.ts';
 import { expectProblem, type Suite } from '../suite.ts';
 
 type Nics = CreateVm['nics'];
@@ -67,7 +68,7 @@ export function describeNetworks(suite: Suite): void {
 
     suite.facet('networks', 'refuses an address that another VM has asked for', async (facet) => {
       const { fixedAddresses } = facet && (await suite.network());
-      const free = fixedAddresses ? freeOn(await suite.network()) : undefined;
+      const free = fixedAddresses ? freeAddressOn(await suite.network()) : undefined;
       if (free === undefined) return { absent: lackOfFixed(suite) };
       const nic = { network: suite.bench.network, address: free };
       const nativeId = await suite.make({ nics: [nic], disks: [] });
@@ -161,24 +162,4 @@ function impossibleOn({ cidr, gateway, fixedAddresses }: Network): string[] {
     at(first - 1n),
     ...(gateway === undefined ? [] : [gateway]),
   ];
-}
-
-/** An address that nobody has asked for. */
-function freeOn({ cidr, gateway, ranges = [], reserved = [] }: Network): string | undefined {
-  const subnet = cidr === undefined ? undefined : parseCidr(cidr);
-  if (!subnet) return undefined;
-  const { family } = subnet;
-  const range = ranges.at(-1);
-  const [from, to] = range
-    ? [parseIp(range.from)!.value, parseIp(range.to)!.value]
-    : [subnet.first + 1n, subnet.last - 1n];
-  const taken = [gateway, ...reserved.map(({ address }) => address)];
-  const size = to - from + 1n;
-  // Somewhere: another run may look for one on the same host.
-  const begin = BigInt(Math.floor(Math.random() * Number(size > 1_000_000n ? 1_000_000n : size)));
-  for (let tries = 0n; tries < size && tries < 10_000n; tries += 1n) {
-    const address = formatIp({ family, value: from + ((begin + tries) % size) });
-    if (!taken.includes(address)) return address;
-  }
-  return undefined;
 }

@@ -65,6 +65,29 @@ export function describeReconfigure(suite: Suite): void {
       expect((await see()).nics.map((nic) => nic.mac)).toEqual(nics.map((nic) => nic.mac).filter((one) => one !== mac));
     });
 
+    suite.facet('reconfigure', 'takes several of a kind in one change', async (reconfigure) => {
+      const blank = { sizeGiB: 1, copy: 'cow' as const };
+      const nic = { network: suite.bench.network, address: 'auto' as const };
+      const nativeId = await suite.make({ disks: [blank, blank] });
+      const change = (input: ReconfigureVm) => suite.run((context) => reconfigure.apply(nativeId, input, context));
+      try {
+        const { disks } = await suite.get(nativeId);
+        const grown = disks.map(({ device }) => ({ device, sizeGiB: 2 }));
+        const name = suite.name('all at once');
+        await change({ name, cpus: 2, disks: grown, addNics: [nic, nic, { ...nic, mac: suite.mac() }] });
+        const vm = await suite.get(nativeId);
+        expect(vm).toMatchObject({ name, cpus: 2, disks: grown });
+        const macs = vm.nics.map(({ mac }) => mac);
+        expect(new Set(macs).size).toBe(3);
+        await change({ addNics: [nic, nic], removeNics: macs as string[] });
+        const after = (await suite.get(nativeId)).nics.map(({ mac }) => mac);
+        expect(after).toHaveLength(2);
+        for (const mac of after) expect(macs).not.toContain(mac);
+      } finally {
+        await suite.remove(nativeId);
+      }
+    });
+
     suite.facet('reconfigure', 'answers network-not-found for a network that is not there', async () => {
       const before = await see();
       await expectProblem(

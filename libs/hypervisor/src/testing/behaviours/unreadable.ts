@@ -1,6 +1,7 @@
 import { expect } from '@jest/globals';
 import { ProblemError, type DriverVm } from '@polyvirt/contracts';
 import { isReadable, type Change, type UnreadableVm } from '../../driver.ts';
+import { stepsPerGiB } from '../../gib.ts';
 import { expectProblem, type Suite } from '../suite.ts';
 
 /** A change shows within a second. */
@@ -125,7 +126,7 @@ export function describeUnreadable(suite: Suite): void {
   });
 
   suite.area('what is not known', () => {
-    suite.behaviour('is absent and never zero, and sizes have no more than four decimals', async () => {
+    suite.behaviour('is absent and never zero, and sizes have no more than six decimals', async () => {
       const image = { image: suite.bench.image, copy: 'cow' as const };
       const nativeId = await suite.make({ disks: [image, { sizeGiB: 1, copy: 'cow' }] });
       try {
@@ -138,7 +139,7 @@ export function describeUnreadable(suite: Suite): void {
         for (const size of sizes) {
           if (size === undefined) continue;
           expect(size).toBeGreaterThan(0);
-          expect(size).toBe(Math.round(size * 10_000) / 10_000);
+          expect(size).toBe(Math.round(size * stepsPerGiB) / stepsPerGiB);
         }
         for (const { cpus, memoryMiB, name } of vms) {
           expect({ name, cpus }).not.toEqual({ name, cpus: 0 });

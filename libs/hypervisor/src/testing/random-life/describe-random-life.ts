@@ -80,7 +80,7 @@ async function stepOf(world: World, verbs: readonly RandomVerb[], note: (line: s
 async function empty(world: World): Promise<void> {
   await world.odd?.mend();
   world.odd = undefined;
-  for (const vm of await world.vms()) {
+  for (const vm of await world.look()) {
     if (['running', 'paused'].includes(vm.state))
       await world.run((driver, context) => driver.stop(vm.nativeId, { force: true, timeoutSeconds: 1 }, context));
     await world.run((driver, context) => driver.delete(vm.nativeId, { disks: 'delete' }, context));

@@ -72,7 +72,7 @@ async function spoil(world: World): Promise<string | undefined> {
     const { name, mend } = world.odd;
     await mend();
     world.odd = undefined;
-    for (const vm of (await world.vms()).filter((one) => one.name === name))
+    for (const vm of (await world.look()).filter((one) => one.name === name))
       await world.bench.otherTool.remove(vm.nativeId);
     return `mended and removed "${name}"`;
   }

@@ -27,6 +27,7 @@ export class World {
   readonly #kept = new Set<string>();
   readonly byHand = new Set<NativeId>();
   odd: Odd | undefined;
+  #seen: DriverVm[] | undefined;
   #names = 0;
 
   constructor(
@@ -53,8 +54,13 @@ export class World {
     return lackOf(this.status.capabilities, ref) === undefined;
   }
 
-  /** VMs of the suite's making, as the driver lists them. */
+  /** VMs of the suite's making, as they were at the end of the last step. */
   async vms(): Promise<DriverVm[]> {
+    return this.#seen ?? this.look();
+  }
+
+  /** The same, as the driver lists them now. */
+  async look(): Promise<DriverVm[]> {
     const listed = await this.driver.list(AbortSignal.timeout(60_000));
     return listed.filter(isReadable).filter(({ name }) => name.startsWith(this.bench.prefix));
   }
@@ -79,8 +85,9 @@ export class World {
   /** What is not as it should be, in sentences. */
   async faults(): Promise<string[]> {
     // A driver may carry out what has waited for a power-off when it finds a VM off, so the independent look comes after.
-    const vms = await this.vms();
+    const vms = await this.look();
     const [seen, files] = await Promise.all([this.bench.otherTool.see(), this.bench.files()]);
+    this.#seen = vms;
     const told = this.#notes.join('\n');
     return [
       ...files

@@ -24,8 +24,8 @@ export const networkProcedures = {
     { net: 'network', mac: 'str?', needResults: 'needResults', flags: 'flags' },
     { leases: 'lease[]', ret: 'u32' },
   ),
-  /** command and section are swapped for daemons without feature 16. */
-  networkUpdate: quick(291, {
+  /** command and section are swapped for daemons without feature 16. The DHCP server and the firewall load it anew. */
+  networkUpdate: slow(291, {
     net: 'network',
     command: 'u32',
     section: 'u32',
