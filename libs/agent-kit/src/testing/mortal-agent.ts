@@ -90,7 +90,8 @@ export class MortalAgent {
     await child.order(order);
     await this.#bench.send(command);
     while (child.isAlive && !this.#hasEnded(command)) {
-      await scenario.push?.(command);
+      // An agent that dies of it answers no push.
+      await Promise.race([child.exited, scenario.push?.(command)]);
       await Promise.race([child.exited, sleep(10)]);
     }
     // The last write comes after the end has been told, and the acknowledgement after it.
