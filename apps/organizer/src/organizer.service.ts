@@ -135,7 +135,7 @@ describe('Organizer', () => {
       }
       await published;
     }
-    await eventually(isDone, 30_000);
+    await eventually(isDone);
     expect((await announcements(12)).map(({ id }) => id)).toEqual(
       history.events.map(({ event }) => `${event.id}:archived`),
     );

@@ -213,7 +213,7 @@ describe('Bucket', () => {
       await bus.whenConnected();
       await ensureTopology(bus);
       await bucket.put('a.1', { n: 100 });
-      await eventually(() => expect(told()).toContain('a.1=100'), 15_000);
+      await eventually(() => expect(told()).toContain('a.1=100'));
       await eventually(() => {
         const present = new Map<string, string>();
         for (const text of told()) {

@@ -177,7 +177,7 @@ describe('events', () => {
         await own.restart();
         await published;
       }
-      await eventually(() => expect(ids(read)).toEqual(expected), 20_000);
+      await eventually(() => expect(ids(read)).toEqual(expected));
     });
 
     it('reads a long history without holding it in memory', async () => {
@@ -200,12 +200,14 @@ describe('events', () => {
       await publish('a');
       await expect(take(1, { fromSequence: 3 })).rejects.toMatchObject({ extras: { oldestCursor: '0' } });
       const { done } = follow({ fromSequence: 2 });
+      // It may end before the topology is there again.
+      const ended = expect(done).rejects.toMatchObject({ code: 'cursor-expired' });
       await own.kill();
       await own.wipe();
       await own.start();
       await bus.whenConnected();
       await ensureTopology(bus);
-      await expect(done).rejects.toMatchObject({ code: 'cursor-expired' });
+      await ended;
     });
   });
 

@@ -218,7 +218,7 @@ describe('JetStreamServer', () => {
     await waitingFor;
     await eventually(() => expect(ended).toEqual(['meanwhile']));
     letEnd();
-    await eventually(async () => expect(await waiting()).toBe(0), 20_000);
+    await eventually(async () => expect(await waiting()).toBe(0));
     expect(ended).toEqual(['meanwhile', 'slow']);
   });
 
@@ -260,7 +260,7 @@ describe('JetStreamServer', () => {
     await gateway.whenConnected();
     await ensureTopology(gateway);
     await publishCommand(gateway, command());
-    await eventually(() => expect(begun).toBe(1), 15_000);
+    await eventually(() => expect(begun).toBe(1));
   });
 
   it('does not mind a handler that outlives the connection', async () => {

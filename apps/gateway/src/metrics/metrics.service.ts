@@ -127,7 +127,7 @@ describe('metrics of a VM', () => {
         // A gap from the tenth to the twentieth minute.
         if (n < 10 || n >= 20) await agent.rollUp({ minute: at, vms });
       }
-      await eventually(async () => expect((await history(query)).points).toHaveLength(20), 20_000);
+      await eventually(async () => expect((await history(query)).points).toHaveLength(20));
       const answer = await history(query);
       expect(MetricsHistory.parse(answer)).toEqual(answer);
       expect(answer.points.map(({ cpuPercent }) => cpuPercent!.average)).toEqual([

@@ -244,7 +244,7 @@ describe('operations of a gateway', () => {
       const begun = left.slice(0, -1);
       await Promise.all(begun.map((one) => journal.create(keys.journal('kvm-a', one.id), { begun: true })));
       await rows().transaction((manager) => manager.insert(OperationEntity, left));
-      await eventually(async () => expect((await operation(newest.id)).error?.code).toBe('expired'), 15_000);
+      await eventually(async () => expect((await operation(newest.id)).error?.code).toBe('expired'));
       const ids = begun.map((one) => one.id);
       expect(
         await rows()
@@ -280,7 +280,7 @@ describe('operations of a gateway', () => {
     expect([answer.status, answer.body.status]).toEqual([202, 'pending']);
     await eventually(async () => expect((await house.gateway.call('GET', '/readyz')).status).toBe(503));
     await house.nats.start();
-    await eventually(async () => expect((await operation(answer.body.id)).status).toBe('succeeded'), 30_000);
+    await eventually(async () => expect((await operation(answer.body.id)).status).toBe('succeeded'));
     await eventually(async () => expect((await house.vm(id)).state).toBe('running'));
     await eventually(async () => expect((await house.gateway.call('GET', '/readyz')).status).toBe(200));
   });

@@ -508,7 +508,7 @@ describe('operations', () => {
       // The driver goes on meanwhile, up to where the journal is needed again.
       await eventually(() => expect(driver.host.findByName('survivor')).toBeDefined());
       await alone.nats.start();
-      expect(await bench.ended(command, 20_000)).toMatchObject({ status: 'succeeded' });
+      expect(await bench.ended(command)).toMatchObject({ status: 'succeeded' });
       await bench.queueEmpty();
       expect(await ends(command)).toHaveLength(1);
       expect(driver.host.doubled).toEqual([]);

@@ -84,7 +84,9 @@ export class World {
 
   /** What is not as it should be, in sentences. */
   async faults(): Promise<string[]> {
-    const [vms, seen, files] = await Promise.all([this.look(), this.bench.otherTool.see(), this.bench.files()]);
+    // A driver may carry out what has waited for a power-off when it finds a VM off, so the independent look comes after.
+    const vms = await this.look();
+    const [seen, files] = await Promise.all([this.bench.otherTool.see(), this.bench.files()]);
     this.#seen = vms;
     const told = this.#notes.join('\n');
     return [
