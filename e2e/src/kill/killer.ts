@@ -1,4 +1,4 @@
-import type { Operation } from '@polyvirt/api-client';
+import { ApiProblem, type Operation } from '@polyvirt/api-client';
 import { eventually } from '@polyvirt/bus/testing';
 import { patienceMs } from '../requests.ts';
 import type { Stack } from '../stack/stack.ts';
@@ -41,7 +41,10 @@ export async function killAt(
   });
   try {
     // Its answer may be lost with the gateway; the operation is known by the journal.
-    const asking = task.ask().catch((error: unknown) => error);
+    const asking = task.ask().catch((error: unknown) => {
+      // What is refused never comes into the journal.
+      if (!killing && error instanceof ApiProblem) decided.reject(error);
+    });
     const isReached = await decided.promise;
     if (killing) {
       await killing;

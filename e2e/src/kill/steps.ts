@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto';
 import { afterAll, expect } from '@jest/globals';
 import type { Client, Operation } from '@polyvirt/api-client';
-import { createVm, deleteVm, power, readVm } from '../requests.ts';
+import { eventually } from '@polyvirt/bus/testing';
+import { createVm, deleteVm, patienceMs, power, readVm } from '../requests.ts';
 import type { Stack } from '../stack/stack.ts';
 import { storiesOn } from '../stack/story.ts';
 import { JournalTap } from './journal-tap.ts';
@@ -140,6 +141,18 @@ async function makeMachines({ stack, target }: { stack: Stack; target: Target })
   ledger.happened(running, 'vm.started');
 }
 
+/** After a failure nobody knows what there is: what comes next begins with nothing of it. */
+async function beginAnew(stack: Stack, target: Target, services: readonly string[]): Promise<void> {
+  await stack.revive(services);
+  await ledger.close();
+  await stack.kvm.removeMachines();
+  await eventually(async () => {
+    const { data } = await stack.admin.GET('/api/v1/vms', { params: { query: { q: stack.prefix } } });
+    if (data.items.length > 0) throw new Error(`${data.items.length} machines are still shown`);
+  }, patienceMs);
+  await makeMachines({ stack, target });
+}
+
 /** Tells how everything goes well although a service is killed again and again. */
 export function tellOfKills(target: Target): void {
   // Before the stack stops, to which it listens.
@@ -151,8 +164,16 @@ export function tellOfKills(target: Target): void {
       `does what was asked once when ${target} is killed at every step of a ${verb}`,
       async (stack) => {
         const began = performance.now();
-        const kills = await atEveryStep(stack, target, verb);
-        await ledger.requireTruth();
+        const services = stack.running;
+        let kills: number;
+        try {
+          kills = await atEveryStep(stack, target, verb);
+          await ledger.requireTruth();
+        } catch (error) {
+          const told = await stack.explain(error);
+          await beginAnew(stack, target, services);
+          throw told;
+        }
         const seconds = ((performance.now() - began) / 1_000).toFixed(1);
         process.stderr.write(`  ${target} killed at ${kills} points of a ${verb} in ${seconds} s\n`);
       },

@@ -97,20 +97,31 @@ export class KvmBelongings {
     return [...(await reservations()).values()].includes(address);
   }
 
+  /** Removes all machines, and their disks. */
+  async removeMachines(): Promise<void> {
+    await this.#with((libvirt) => this.#removeMachines(libvirt));
+    const { unused } = await this.disksAstray();
+    for (const path of unused) await rm(path, { force: true });
+  }
+
   /** Removes everything. */
   async remove(): Promise<void> {
     await this.#with(async (libvirt) => {
-      for (const domain of await this.#domains(libvirt)) {
-        for (const mac of macsIn(await domain.xml({ inactive: true }))) await release(mac);
-        if (await domain.isActive()) await domain.destroy();
-        await domain.undefine({ nvram: true, snapshotsMetadata: true, managedSave: true, checkpointsMetadata: true });
-      }
+      await this.#removeMachines(libvirt);
       const pool = await libvirt.pools.find(this.pool);
       if (!pool) return;
       if (await pool.isActive()) await pool.destroy();
       await pool.undefine();
     });
     await rm(this.path, { recursive: true, force: true });
+  }
+
+  async #removeMachines(libvirt: Libvirt): Promise<void> {
+    for (const domain of await this.#domains(libvirt)) {
+      for (const mac of macsIn(await domain.xml({ inactive: true }))) await release(mac);
+      if (await domain.isActive()) await domain.destroy();
+      await domain.undefine({ nvram: true, snapshotsMetadata: true, managedSave: true, checkpointsMetadata: true });
+    }
   }
 
   async #domains(libvirt: Libvirt): Promise<Domain[]> {

@@ -39,6 +39,7 @@ export class Stack {
   readonly archives: string;
   #nats: NatsServer | undefined;
   #natsRuns = true;
+  readonly #explained = new WeakSet<Error>();
   #bus: Bus | undefined;
   #admin: Client | undefined;
   readonly #services = new Map<ServiceName, ServiceProcess>();
@@ -188,9 +189,11 @@ export class Stack {
     return new FakeHost({ file: fakeStateFile(this.folder, host) });
   }
 
-  /** The error, with the end of every log behind its message. */
+  /** The error, with the end of every log behind its message, as it is when this is first asked. */
   async explain(error: unknown): Promise<Error> {
     const told = error instanceof Error ? error : new Error(String(error));
+    if (this.#explained.has(told)) return told;
+    this.#explained.add(told);
     const tails = await Promise.all(
       [...this.#services.values()].map(async (service) => {
         const state = service.isRunning ? 'running' : `ended with ${service.exitCode}`;

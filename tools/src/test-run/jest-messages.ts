@@ -5,6 +5,7 @@ export const ONLY = 'POLYVIRT_TEST_ONLY';
 export type JestMessage =
   | { kind: 'begin'; files: number }
   | { kind: 'waiting'; file: string }
+  | { kind: 'passing'; file: string }
   | { kind: 'failing'; test: TestName }
   | FileMessage
   | { kind: 'end' };

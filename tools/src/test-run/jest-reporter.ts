@@ -49,7 +49,9 @@ export default class JestReporter {
   }
 
   onTestCaseResult({ path }: Test, { status, fullName }: TestCaseResult): void {
-    if (status === 'failed') this.#send({ kind: 'failing', test: { file: relative(root, path), name: fullName } });
+    const file = relative(root, path);
+    if (status === 'failed') this.#send({ kind: 'failing', test: { file, name: fullName } });
+    else if (status === 'passed') this.#send({ kind: 'passing', file });
   }
 
   onTestFileResult({ path }: Test, result: TestResult): void {

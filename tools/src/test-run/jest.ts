@@ -77,6 +77,8 @@ export async function runSuite(suite: Suite, run: SuiteRun): Promise<Outcome> {
               answer({ go: message.file } satisfies GoMessage);
             });
             return;
+          case 'passing':
+            return;
           case 'failing':
             part.failing(message.test);
             return;

@@ -33,6 +33,15 @@ describe('Progress', () => {
     expect(progress.failures).toEqual([{ file: 'a.spec.ts', name: 'x' }]);
   });
 
+  it('counts a passed test at once, and once', () => {
+    const progress = new Progress();
+    progress.take({ kind: 'passing', file: 'a.spec.ts' });
+    progress.take({ kind: 'passing', file: 'b.spec.ts' });
+    expect(progress.outcome).toEqual({ passed: 2, failed: 0 });
+    progress.take(file('a.spec.ts', [test('x', 'passed')]));
+    expect(progress.outcome).toEqual({ passed: 2, failed: 0 });
+  });
+
   it('keeps what failed in a file whose end never came', () => {
     const progress = new Progress();
     progress.take({ kind: 'failing', test: { file: 'a.spec.ts', name: 'x' } });

@@ -20,7 +20,8 @@ export class Progress {
   #passed = 0;
   #failed = 0;
   #skipped = 0;
-  /** Failed tests of files that still run. */
+  /** Of files that still run. */
+  readonly #passing = new Map<string, number>();
   readonly #failing = new Map<string, number>();
 
   take(message: JestMessage): void {
@@ -30,10 +31,12 @@ export class Progress {
         return;
       case 'waiting':
         return;
+      case 'passing':
+        increase(this.#passing, message.file);
+        return;
       case 'failing': {
-        const { file } = message.test;
         this.failures.push(message.test);
-        this.#failing.set(file, (this.#failing.get(file) ?? 0) + 1);
+        increase(this.#failing, message.test.file);
         return;
       }
       case 'file': {
@@ -43,6 +46,7 @@ export class Progress {
         this.#passed += count('passed');
         this.#failed += count('failed') + (isBroken ? 1 : 0);
         this.#skipped += count('skipped');
+        this.#passing.delete(file);
         this.#failing.delete(file);
         this.fileDurations.push({ file, ms });
         for (const test of tests) this.tests.push({ file, name: test.name, ms: test.ms });
@@ -55,11 +59,15 @@ export class Progress {
 
   /** What has passed and failed until now. A file that could not run is one failure; a skipped test is no passed one. */
   get outcome(): Outcome {
-    const stillRunning = [...this.#failing.values()].reduce((sum, failed) => sum + failed, 0);
+    const all = (counts: Map<string, number>) => [...counts.values()].reduce((sum, count) => sum + count, 0);
     return {
-      passed: this.#passed,
-      failed: this.#failed + stillRunning,
+      passed: this.#passed + all(this.#passing),
+      failed: this.#failed + all(this.#failing),
       ...(this.#skipped > 0 ? { skipped: this.#skipped } : {}),
     };
   }
+}
+
+function increase(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }

@@ -42,7 +42,14 @@ describe('what can never be', () => {
       capacity: { cpus: 2, memoryMiB: 24_000 },
       limits: { userDataBytes: 1_000, macRanges },
       networks: [
-        { ...lan!, cidr: '192.168.122.0/24', gateway: '192.168.122.1', reserved: [{ address: '192.168.122.9' }] },
+        {
+          ...{ ...lan!, cidr: '192.168.122.0/24', gateway: '192.168.122.1' },
+          reserved: [
+            { address: '192.168.122.9' },
+            { address: '192.168.122.8', mac: taken },
+            { address: '192.168.122.7', mac: '00:50:56:00:00:77' },
+          ],
+        },
         { name: 'unknown', kind: 'bridge', active: true, fixedAddresses: true },
         { name: 'outside', kind: 'bridge', active: true, fixedAddresses: false },
       ],
@@ -101,6 +108,7 @@ describe('what can never be', () => {
     ['POST', '/vms', nic({ address: 'fd00::5' }), 400, 'IPv6', '/nics/0/address'],
     ['POST', '/vms', nic({ address: '192.168.122.60' }), 400, '"stopped"', '/nics/0/address'],
     ['POST', '/vms', nic({ address: '192.168.122.9' }), 400, 'reserved', '/nics/0/address'],
+    ['POST', '/vms', nic({ address: '192.168.122.8' }), 400, 'reserved', '/nics/0/address'],
     ['POST', '/vms', nic({ network: 'outside', address: '10.0.0.1' }), 400, 'cannot reserve', '/nics/0/address'],
     ['POST', '/vms', nic({ mac: '01:00:5e:00:00:01' }), 400, 'multicast', '/nics/0/mac'],
     ['POST', '/vms', nic({ mac: '52:54:00:00:00:01' }), 400, '00:50:56', '/nics/0/mac'],
@@ -118,6 +126,11 @@ describe('what can never be', () => {
     });
     if (pointer !== undefined) expect(answer.body.errors?.map((error) => error.pointer)).toEqual([pointer]);
     expect(await operations()).toEqual(before);
+  });
+
+  it('leaves it to the driver whether an address is free that was reserved for a VM that is gone', async () => {
+    const body = { host: 'kvm-a', name: 'again', ...nic({ address: '192.168.122.7' }) };
+    expect((await house.call('POST', '/vms', body)).status).toBe(202);
   });
 
   it('leaves out what is not known, in lists, sums, orders and for Prometheus', async () => {

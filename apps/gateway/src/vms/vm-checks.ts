@@ -57,7 +57,15 @@ export function requireNetworks(
   for (const [n, { network }] of nics.entries())
     if (!known.includes(network))
       throw missing('network-not-found', 'network', network, id, `${pointer}/${n}/network`, known);
-  if (nics.length > 0) requireNics(nics, pointer, { networks, macRanges: limits?.macRanges, others: [...others] });
+  if (nics.length === 0) return;
+  const vms = [...others];
+  const macs = new Set(vms.flatMap((vm) => vm.nics.map(({ mac }) => mac)));
+  // The agent lists networks now and then: what was reserved for a VM that is gone may be free by now. The driver looks again.
+  const sure = networks.map(({ reserved = [], ...network }) => ({
+    ...network,
+    reserved: reserved.filter(({ mac }) => mac === undefined || macs.has(mac)),
+  }));
+  requireNics(nics, pointer, { networks: sure, macRanges: limits?.macRanges, others: vms });
 }
 
 /** The VMs of a host as they will be: of the one that is changed, with the interfaces that it keeps. */
