@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { afterAll, expect } from '@jest/globals';
 import type { Client, Operation } from '@polyvirt/api-client';
 import { eventually } from '@polyvirt/bus/testing';
@@ -14,22 +13,21 @@ const verbs = ['create', 'clone', 'linked clone', 'snapshot', 'delete'] as const
 type Verb = (typeof verbs)[number];
 
 /** The services that are killed, each in a file of its own, which run side by side. */
-const targets = ['agent-kvm-a', 'nats-server', 'gateway', 'organizer'] as const;
-type Target = (typeof targets)[number];
+type Target = 'agent-kvm-a' | 'nats-server' | 'gateway' | 'organizer';
 
 const blank = { host, memoryMiB: 32, disks: [{ sizeGiB: 1 }] };
 /** With everything that a create has a step for; too small for its guest, whose boot would take the time of the services. */
-const full = (address: string) => ({
+const full = (network: string, address: string) => ({
   host,
   memoryMiB: 32,
   disks: [{ image: 'tiny-linux', copy: 'cow' as const }],
-  nics: [{ network: 'default', address }],
+  nics: [{ network, address }],
   cloudInit: { userData: '#cloud-config\n' },
 });
 
 let tap: JournalTap;
 let ledger: Ledger;
-/** Nobody else of this machine's network has it: each machine that gets it is gone before the next is made. */
+/** Each machine that gets it is gone before the next is made. */
 let address: string;
 let source: string;
 let original: string;
@@ -48,7 +46,7 @@ async function workOf(stack: Stack, verb: Verb): Promise<Work> {
   switch (verb) {
     case 'create':
       return {
-        ask: () => admin.POST('/api/v1/vms', { body: { ...full(address), name, start: true } }),
+        ask: () => admin.POST('/api/v1/vms', { body: { ...full(stack.kvm.network, address), name, start: true } }),
         isIt: named,
         settle: async ({ vmId }) => {
           ledger.made(vmId!, name, { isOn: true });
@@ -83,7 +81,7 @@ async function workOf(stack: Stack, verb: Verb): Promise<Work> {
       };
     }
     case 'delete': {
-      const vm = await make(admin, name, full(address));
+      const vm = await make(admin, name, full(stack.kvm.network, address));
       const params = { path: { vmId: vm.id } };
       return {
         ask: () => admin.DELETE('/api/v1/vms/{vmId}', { params }),
@@ -129,11 +127,10 @@ async function atEveryStep(stack: Stack, target: string, verb: Verb): Promise<nu
   return kills;
 }
 
-async function makeMachines({ stack, target }: { stack: Stack; target: Target }): Promise<void> {
+async function makeMachines(stack: Stack): Promise<void> {
   tap = new JournalTap(stack.bus, host);
   ledger = new Ledger(stack);
-  const each = Math.floor(150 / targets.length);
-  address = await stack.kvm.addressAt(100 + each * targets.indexOf(target) + randomInt(each));
+  address = await stack.kvm.fixedAddress();
   source = (await make(stack.admin, `${stack.prefix}source`)).id;
   original = (await make(stack.admin, `${stack.prefix}original`)).id;
   running = (await make(stack.admin, `${stack.prefix}running`)).id;
@@ -142,7 +139,7 @@ async function makeMachines({ stack, target }: { stack: Stack; target: Target })
 }
 
 /** After a failure nobody knows what there is: what comes next begins with nothing of it. */
-async function beginAnew(stack: Stack, target: Target, services: readonly string[]): Promise<void> {
+async function beginAnew(stack: Stack, services: readonly string[]): Promise<void> {
   await stack.revive(services);
   await ledger.close();
   await stack.kvm.removeMachines();
@@ -150,14 +147,14 @@ async function beginAnew(stack: Stack, target: Target, services: readonly string
     const { data } = await stack.admin.GET('/api/v1/vms', { params: { query: { q: stack.prefix } } });
     if (data.items.length > 0) throw new Error(`${data.items.length} machines are still shown`);
   }, patienceMs);
-  await makeMachines({ stack, target });
+  await makeMachines(stack);
 }
 
 /** Tells how everything goes well although a service is killed again and again. */
 export function tellOfKills(target: Target): void {
   // Before the stack stops, to which it listens.
   afterAll(() => ledger?.close());
-  const story = storiesOn({ agents: [{ kind: 'kvm', id: host }] }, (stack) => makeMachines({ stack, target }));
+  const story = storiesOn({ agents: [{ kind: 'kvm', id: host }] }, makeMachines);
 
   for (const verb of verbs) {
     story(
@@ -171,7 +168,7 @@ export function tellOfKills(target: Target): void {
           await ledger.requireTruth();
         } catch (error) {
           const told = await stack.explain(error);
-          await beginAnew(stack, target, services);
+          await beginAnew(stack, services);
           throw told;
         }
         const seconds = ((performance.now() - began) / 1_000).toFixed(1);

@@ -1,9 +1,11 @@
+import { randomInt } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { Libvirt, type Domain } from '@polyvirt/node-libvirt';
 import { ensureLibvirt, run } from '@polyvirt/tools';
 
 const uri = 'qemu:///system';
-const network = 'default';
+/** Subnets that networks of stacks have, 10.<second>.<third>.0/24; libvirt refuses one that the machine has already. */
+const subnets = { second: 214, thirds: 256, tries: 20 };
 
 /** Runs virsh on this machine's libvirt, as an operator would. Rejects when it fails. */
 export async function virsh(...args: string[]): Promise<string> {
@@ -14,34 +16,25 @@ const baseIn = (volumeXml: string): string | undefined => /<backingStore>\s*<pat
 const disksIn = (domainXml: string): string[] =>
   [...domainXml.matchAll(/<source file='([^']+)'/g)].map(([, path]) => path!);
 
-const macsIn = (domainXml: string): string[] =>
-  [...domainXml.matchAll(/<mac address='([^']+)'/g)].map(([, mac]) => mac!);
-
-/** The addresses that the network of all keeps, by MAC. */
-async function reservations(): Promise<Map<string, string>> {
-  const xml = await virsh('net-dumpxml', network);
-  return new Map([...xml.matchAll(/<host mac='([^']+)'[^>]* ip='([^']+)'/g)].map(([, mac, ip]) => [mac!, ip!]));
-}
-
-async function release(mac: string): Promise<void> {
-  const ip = (await reservations()).get(mac);
-  if (ip === undefined) return;
-  const host = `<host mac='${mac}' ip='${ip}'/>`;
-  await virsh('net-update', network, 'delete', 'ip-dhcp-host', host, '--live', '--config');
-}
-
-/** What one stack has in this machine's libvirt: a storage pool, and every machine that begins with the prefix or uses the pool. */
+/**
+ * What one stack has in this machine's libvirt: a storage pool, a network, and every machine that begins with the prefix or uses
+ * the pool.
+ */
 export class KvmBelongings {
   readonly pool: string;
   readonly path: string;
+  /** Of this stack alone: nobody else is given one of its addresses. It leads nowhere. */
+  readonly network: string;
 
   constructor(readonly prefix: string) {
     this.pool = `${prefix}pool`;
     this.path = `/var/lib/libvirt/images/${prefix}pool`;
+    this.network = `${prefix}net`;
   }
 
   async prepare(): Promise<void> {
     await ensureLibvirt({ log: () => undefined });
+    await this.#with((libvirt) => this.#makeNetwork(libvirt));
   }
 
   /** Names of the machines, sorted. */
@@ -85,16 +78,16 @@ export class KvmBelongings {
     });
   }
 
-  /** The address with this last number in the network of all. */
-  async addressAt(last: number): Promise<string> {
-    const own = /<ip address='([\d.]+)'/.exec(await virsh('net-dumpxml', network))?.[1];
-    if (own === undefined) throw new Error(`the network ${network} has no address`);
-    return `${own.slice(0, own.lastIndexOf('.'))}.${last}`;
+  /** An address of the network that its DHCP server gives to nobody by itself. */
+  async fixedAddress(): Promise<string> {
+    const own = /<ip address='([\d.]+)'/.exec(await virsh('net-dumpxml', this.network))?.[1];
+    if (own === undefined) throw new Error(`the network ${this.network} has no address`);
+    return `${own.slice(0, own.lastIndexOf('.'))}.${randomInt(100, 250)}`;
   }
 
   /** Whether the network keeps an address for a machine. */
   async isReserved(address: string): Promise<boolean> {
-    return [...(await reservations()).values()].includes(address);
+    return (await virsh('net-dumpxml', this.network)).includes(` ip='${address}'`);
   }
 
   /** Removes all machines, and their disks. */
@@ -108,6 +101,9 @@ export class KvmBelongings {
   async remove(): Promise<void> {
     await this.#with(async (libvirt) => {
       await this.#removeMachines(libvirt);
+      const network = await libvirt.networks.find(this.network);
+      if (await network?.isActive()) await network?.destroy();
+      await network?.undefine();
       const pool = await libvirt.pools.find(this.pool);
       if (!pool) return;
       if (await pool.isActive()) await pool.destroy();
@@ -116,9 +112,24 @@ export class KvmBelongings {
     await rm(this.path, { recursive: true, force: true });
   }
 
+  async #makeNetwork(libvirt: Libvirt): Promise<void> {
+    for (let left = subnets.tries; ; left -= 1) {
+      const subnet = `10.${subnets.second}.${randomInt(subnets.thirds)}`;
+      const network = await libvirt.networks.define(
+        `<network><name>${this.network}</name><ip address='${subnet}.1' prefix='24'>` +
+          `<dhcp><range start='${subnet}.2' end='${subnet}.99'/></dhcp></ip></network>`,
+      );
+      try {
+        return await network.start();
+      } catch (error) {
+        await network.undefine();
+        if (left === 0) throw error;
+      }
+    }
+  }
+
   async #removeMachines(libvirt: Libvirt): Promise<void> {
     for (const domain of await this.#domains(libvirt)) {
-      for (const mac of macsIn(await domain.xml({ inactive: true }))) await release(mac);
       if (await domain.isActive()) await domain.destroy();
       await domain.undefine({ nvram: true, snapshotsMetadata: true, managedSave: true, checkpointsMetadata: true });
     }

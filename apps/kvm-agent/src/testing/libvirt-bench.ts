@@ -112,7 +112,7 @@ async function makeUnreadable(libvirt: Libvirt, name: string) {
     );
     await libvirt.domains.define(marked);
   };
-  await define('"'.repeat(1_000_000));
+  await define('"'.repeat(700_000));
   return { nativeId: uuid, mend: () => define('mended') };
 }
 
