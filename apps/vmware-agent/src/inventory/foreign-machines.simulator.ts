@@ -120,7 +120,7 @@ describe('a machine that others made', () => {
     [
       'an inventory that cannot be read',
       () => mkdirSync(join(host.home, 'inventory.vmls')),
-      /inventory\.vmls is a folder/,
+      /inventory\.vmls cannot be read: it is a folder/,
     ],
   ])('is listed, watched, made, renamed and deleted beside %s, which is told', async (_, spoil, told) => {
     mkdirSync(join(host.vmFolder, 'x'));

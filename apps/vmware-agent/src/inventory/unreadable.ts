@@ -5,7 +5,6 @@ const byErrno: Readonly<Record<string, (path: string) => string>> = {
   EACCES: (path) => `The agent may not read ${path}. ${owner}`,
   EPERM: (path) => `The agent may not read ${path}. ${owner}`,
   ELOOP: (path) => `${path} is a symbolic link that leads to itself. Mend or remove the link.`,
-  EISDIR: (path) => `${path} is a folder, and not the configuration of a VM. Move it away.`,
 };
 
 /** A sentence: what cannot be read at a path, and what would help. */

@@ -10,7 +10,7 @@ export async function readDictionary(path: string, hostEncoding?: string): Promi
   const found = await orMissing(stat(path));
   if (!found) return undefined;
   // A pipe would be waited at for ever, and a disk with the wrong name be read whole.
-  if (!found.isFile()) throw new SyntaxError('it is no file');
+  if (!found.isFile()) throw new SyntaxError(found.isDirectory() ? 'it is a folder' : 'it is no file');
   if (found.size > LARGEST_FILE) throw new SyntaxError('it is far too large for a file of settings');
   const bytes = await orMissing(readFile(path));
   return bytes && Dictionary.parse(bytes, hostEncoding);
