@@ -98,7 +98,7 @@ describe('a VM of Prism', () => {
       { device: 'scsi:0', sizeGiB: 1 },
       { device: 'disk:00000005-1111-4111-8111-111111111111' },
       { device: 'disk:00000006-1111-4111-8111-111111111111' },
-      { device: 'disk:#5', sizeGiB: 0.0068 },
+      { device: 'disk:#5', sizeGiB: 0.006836 },
     ]);
   });
 
