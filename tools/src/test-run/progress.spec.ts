@@ -58,6 +58,16 @@ describe('Progress', () => {
     expect(progress.outcome).toEqual({ passed: 1, failed: 2 });
   });
 
+  it('counts a file that was run again as a failure, whatever came of it then', () => {
+    const progress = new Progress();
+    progress.take({ kind: 'passing', file: 'a.spec.ts' });
+    progress.take({ kind: 'failing', test: { file: 'a.spec.ts', name: 'y' } });
+    for (let time = 0; time < 2; time += 1) progress.take({ kind: 'passing', file: 'a.spec.ts' });
+    progress.take(file('a.spec.ts', [test('x', 'passed'), test('y', 'passed')]));
+    expect(progress.outcome).toEqual({ passed: 2, failed: 1 });
+    expect(progress.failures).toContainEqual({ file: 'a.spec.ts' });
+  });
+
   it('takes no skipped test for a passed one', () => {
     const progress = new Progress();
     progress.take(file('a.spec.ts', [test('x', 'skipped')]));

@@ -42,9 +42,13 @@ export class Progress {
       case 'file': {
         const { file, ms, tests, isBroken } = message;
         const count = (wanted: string) => tests.filter(({ status }) => status === wanted).length;
+        const begun = (this.#passing.get(file) ?? 0) + (this.#failing.get(file) ?? 0) - (isBroken ? 1 : 0);
+        // Jest runs a file again whose process has ended, and says nothing of it.
+        const isRepeated = begun > count('passed') + count('failed');
+        if (isRepeated) this.failures.push({ file });
         this.filesDone += 1;
         this.#passed += count('passed');
-        this.#failed += count('failed') + (isBroken ? 1 : 0);
+        this.#failed += count('failed') + (isBroken ? 1 : 0) + (isRepeated ? 1 : 0);
         this.#skipped += count('skipped');
         this.#passing.delete(file);
         this.#failing.delete(file);
