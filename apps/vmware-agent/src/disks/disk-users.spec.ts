@@ -96,6 +96,22 @@ describe('users of a disk', () => {
     expect(await namesOf(await DiskUsers.read(host, source), base)).toEqual([]);
   });
 
+  it('are linked clones also where they are out of reach', async () => {
+    const base = layer(join(folder, 'reach', 'base.vmdk'));
+    const source = machineAt(join(folder, 'reach', 'source.vmx'), 'linux');
+    const loop = join(folder, 'reach', 'loop');
+    symlinkSync('loop', loop);
+    const clone = join(loop, 'clone.vmx');
+    const host = hostOf(new Map([[source, base]]), 'linux', {
+      'snapshot0.uid': '1',
+      'snapshot0.numDisks': '1',
+      'snapshot0.disk0.fileName': 'base.vmdk',
+      'snapshot0.numClones': '1',
+      'snapshot0.clone0': clone,
+    });
+    expect(await (await DiskUsers.read(host, source)).of(base)).toEqual([{ name: clone, path: clone }]);
+  });
+
   it('stand on a layer that cannot be read, too', async () => {
     const damaged = write(join(folder, 'damaged', 'damaged.vmdk'), 'no disk');
     const child = layer(join(folder, 'damaged', 'child.vmdk'), 'damaged.vmdk');

@@ -71,8 +71,10 @@ export class DiskUsers {
       const disks = await Promise.all(snapshot.disks.map((name) => realPath(beside(except.vmx, name))));
       for (const path of snapshot.clones) {
         // Wherever it lies: one that nobody told us of breaks just the same.
-        const clone = await findMachine(path, machines.platform).catch(() => undefined);
-        if (clone) await found.#add(clone, machines, disks);
+        const clone = await findMachine(path, machines.platform).catch(() => 'out of reach' as const);
+        // A share that does not answer, say: that it stands on these disks is known all the same.
+        if (clone === 'out of reach') await found.#note({ name: path, path }, await chainsOf(disks));
+        else if (clone) await found.#add(clone, machines, disks);
       }
     }
     for (const path of await machines.looseDisks()) {
