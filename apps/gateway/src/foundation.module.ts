@@ -10,6 +10,7 @@ import { HealthModule } from './health/health.module.ts';
 import { Cursors } from './http/cursor.ts';
 import { FreshConnections } from './http/fresh-connections.ts';
 import { ProblemFilter } from './http/problem.filter.ts';
+import { Upgrades } from './http/upgrades.ts';
 import { ValidationPipe } from './http/validation.pipe.ts';
 import { IdempotencyModule } from './idempotency/idempotency.module.ts';
 import { LOGGER } from './logger.ts';
@@ -17,6 +18,7 @@ import { OpenApiModule } from './openapi/openapi.module.ts';
 import { productionTimes, TIMES, type GatewayTimes } from './times.ts';
 import { TokensModule } from './tokens/tokens.module.ts';
 import { UsersModule } from './users/users.module.ts';
+import { WebPagesModule } from './web-pages/web-pages.module.ts';
 
 /** What is cheaper in tests than in production. */
 export interface Foundation {
@@ -36,14 +38,16 @@ export interface Foundation {
     UsersModule,
     TokensModule,
     OpenApiModule,
+    WebPagesModule,
   ],
   providers: [
     Cursors,
     FreshConnections,
+    Upgrades,
     { provide: APP_FILTER, useClass: ProblemFilter },
     { provide: APP_PIPE, useClass: ValidationPipe },
   ],
-  exports: [Cursors],
+  exports: [Cursors, Upgrades],
 })
 export class FoundationModule {
   static with(config: GatewayConfig, logger: Logger, { times, passwordCost }: Foundation = {}): DynamicModule {

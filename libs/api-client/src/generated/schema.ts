@@ -78,7 +78,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End the session of a refresh token. */
+        /** End the session of a refresh token, or of the cookie. */
         post: operations["logout"];
         delete?: never;
         options?: never;
@@ -93,10 +93,34 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who is asking, and what that allows. */
+        /** Who is asking, what that allows, and what they prefer. */
         get: operations["whoAmI"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Keep language, theme, columns and saved views for every browser of the user who asks.
+         * @description An API token cannot do this.
+         */
+        patch: operations["editMe"];
+        trace?: never;
+    };
+    "/api/v1/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the password of the user who asks.
+         * @description Every other session of the user ends. An API token cannot do this.
+         */
+        post: operations["changePassword"];
         delete?: never;
         options?: never;
         head?: never;
@@ -114,7 +138,7 @@ export interface paths {
         put?: never;
         /**
          * Trade a refresh token for a new pair.
-         * @description A refresh token works once. Using it a second time ends the session: one of the two is a thief.
+         * @description A refresh token works once. Using it a second time ends the session: one of the two is a thief. A session that began with `session: "cookie"` sends no body; its cookie is renewed.
          */
         post: operations["refresh"];
         delete?: never;
@@ -137,6 +161,26 @@ export interface paths {
         get: operations["streamEvents"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/ticket": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A ticket for one event stream of a browser, whose `EventSource` cannot send a bearer token.
+         * @description It is good once, for 30 seconds; add filters and `since` to its address. When the stream breaks, request another ticket and resume with `since`: the retry that an `EventSource` makes by itself would be refused.
+         */
+        post: operations["openEvents"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1010,6 +1054,10 @@ export interface components {
                 reason?: string;
             };
         };
+        ChangePasswordInput: {
+            current: string;
+            password: components["schemas"]["Password"];
+        };
         CloneVmInput: {
             /**
              * @description Share the disks of the source copy-on-write instead of copying them.
@@ -1042,6 +1090,11 @@ export interface components {
             protocol: "rfb";
             /** @description Path of the WebSocket, ticket included; it opens once. */
             url: string;
+        };
+        CookieSession: {
+            accessToken: string;
+            /** @description Of the access token, in seconds. */
+            expiresIn: number;
         };
         CreatedToken: {
             createdAt: components["schemas"]["Timestamp"];
@@ -1153,6 +1206,10 @@ export interface components {
             /** @description Needed for a blank disk; with an image at least its size, which is the default. */
             sizeGiB?: number;
         };
+        EditMeInput: {
+            /** @description Each field that is given replaces the one that was kept; others stay. */
+            preferences: components["schemas"]["Preferences"];
+        };
         EditUserInput: {
             disabled?: boolean;
             password?: components["schemas"]["Password"];
@@ -1180,6 +1237,11 @@ export interface components {
              * @enum {string}
              */
             whenOffline?: "fail" | "queue";
+        };
+        EventsTicket: {
+            expiresAt: components["schemas"]["Timestamp"];
+            /** @description Address of the stream, with the ticket; good once. */
+            url: string;
         };
         /** @enum {string} */
         Firmware: "bios" | "uefi";
@@ -1273,10 +1335,16 @@ export interface components {
         };
         LoginInput: {
             password: string;
+            /**
+             * @description Where the refresh token is kept: in the answer (`token`, the default), or in a cookie that no script can read (`cookie`, for browsers).
+             * @enum {string}
+             */
+            session?: "token" | "cookie";
             username: string;
         };
         Me: {
             permissions: components["schemas"]["Permission"][];
+            preferences: components["schemas"]["Preferences"];
             /** @description Present when an API token asks. */
             token?: {
                 /** Format: uuid */
@@ -1468,6 +1536,18 @@ export interface components {
              */
             whenOffline?: "fail" | "queue";
         };
+        Preferences: {
+            /** @description Columns that are shown, in order, by list. */
+            columns?: {
+                [key: string]: string[];
+            };
+            /** @enum {string} */
+            density?: "comfortable" | "compact";
+            language?: string;
+            /** @enum {string} */
+            theme?: "light" | "dark" | "system";
+            views?: components["schemas"]["SavedView"][];
+        };
         Problem: {
             /**
              * @description Stable: decide on this, never on text.
@@ -1520,10 +1600,19 @@ export interface components {
             status: "ready";
         };
         RefreshInput: {
-            refreshToken: string;
+            /** @description Left out when a cookie holds it. */
+            refreshToken?: string;
         };
         /** @enum {string} */
         Role: "viewer" | "operator" | "admin";
+        SavedView: {
+            name: string;
+            /** @description The list it is of: `machines`. */
+            page: string;
+            /** @description Filter, order and columns, as the query of an address has them. */
+            query: string;
+        };
+        SessionAnswer: components["schemas"]["TokenPair"] | components["schemas"]["CookieSession"];
         Snapshot: {
             createdAt: components["schemas"]["Timestamp"];
             /** @description Whether the VM runs on top of this one. */
@@ -1993,7 +2082,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenPair"];
+                    "application/json": components["schemas"]["SessionAnswer"];
                 };
             };
             /** @description `invalid-input` */
@@ -2080,13 +2169,13 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["RefreshInput"];
             };
         };
         responses: {
-            /** @description End the session of a refresh token. */
+            /** @description End the session of a refresh token, or of the cookie. */
             204: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -2097,6 +2186,16 @@ export interface operations {
             };
             /** @description `invalid-input` */
             400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
@@ -2168,7 +2267,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Who is asking, and what that allows. */
+            /** @description Who is asking, what that allows, and what they prefer. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2222,31 +2321,27 @@ export interface operations {
             };
         };
     };
-    refresh: {
+    editMe: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RefreshInput"];
+                "application/json": components["schemas"]["EditMeInput"];
             };
         };
         responses: {
-            /** @description Trade a refresh token for a new pair. */
+            /** @description Keep language, theme, columns and saved views for every browser of the user who asks. */
             200: {
                 headers: {
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenPair"];
+                    "application/json": components["schemas"]["Me"];
                 };
             };
             /** @description `invalid-input` */
@@ -2261,6 +2356,226 @@ export interface operations {
             };
             /** @description `unauthenticated` */
             401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changePassword: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangePasswordInput"];
+            };
+        };
+        responses: {
+            /** @description Change the password of the user who asks. */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-key-reused` */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    refresh: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RefreshInput"];
+            };
+        };
+        responses: {
+            /** @description Trade a refresh token for a new pair. */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionAnswer"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
@@ -2330,6 +2645,8 @@ export interface operations {
                 hosts?: string;
                 /** @description `id:` of the last event that was seen. The header `Last-Event-ID` goes before it. */
                 since?: string;
+                /** @description Of `POST /events/ticket`, in place of a bearer token: an `EventSource` cannot send one. */
+                ticket?: string;
                 /** @description Types of events, with commas: `vm.created,operation.*`. */
                 types?: string;
                 /** @description Only events about this VM, its operations included. */
@@ -2417,6 +2734,94 @@ export interface operations {
             };
             /** @description `unavailable` */
             503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    openEvents: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A ticket for one event stream of a browser, whose `EventSource` cannot send a bearer token. */
+            201: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventsTicket"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-key-reused` */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
