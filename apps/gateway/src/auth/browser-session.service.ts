@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { AuditRecord, Me, Page, TokenPair } from '@polyvirt/contracts';
+import { Database } from '../database/database.ts';
 import { adminPassword, problemIn, startTestGateway, type Answer, type TestGateway } from '../testing/test-gateway.ts';
+import { UserPreferencesEntity } from './user-preferences.entity.ts';
 import { sessionCookie } from './session-cookie.ts';
 
 const auth = (what: string) => `/api/v1/auth/${what}`;
@@ -105,6 +107,15 @@ describe('one’s own account', () => {
     expect((await me(grace)).preferences).toEqual({});
     const before = (await me(ada)).user.revision;
     expect((await edit(ada, { theme: 'light' })).body.user.revision).toBe(before);
+  });
+
+  it('goes with the user', async () => {
+    const { id, token } = await gateway.signUp('viewer');
+    await edit(token, { theme: 'dark' });
+    const kept = () => gateway.app.get(Database).repository(UserPreferencesEntity).countBy({ userId: id });
+    expect(await kept()).toBe(1);
+    await gateway.call('DELETE', `/api/v1/users/${id}`, { token: (await gateway.login()).accessToken });
+    expect(await kept()).toBe(0);
   });
 
   it('keeps at most 64 KiB, however it comes together', async () => {

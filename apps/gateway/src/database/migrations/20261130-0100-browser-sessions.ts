@@ -1,4 +1,4 @@
-import { Table, TableForeignKey, TableIndex, type MigrationInterface, type QueryRunner } from 'typeorm';
+import { Table, TableIndex, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { createTable } from '../create-table.ts';
 
 /** What a browser needs beside a session: tickets where it cannot send a token, and what its user prefers. */
@@ -28,14 +28,6 @@ export class BrowserSessions1796000400000 implements MigrationInterface {
         columns: [
           { name: 'userId', type: 'varchar', length: '36', isPrimary: true },
           { name: 'value', type: 'text' },
-        ],
-        foreignKeys: [
-          new TableForeignKey({
-            columnNames: ['userId'],
-            referencedTableName: 'users',
-            referencedColumnNames: ['id'],
-            onDelete: 'CASCADE',
-          }),
         ],
       }),
     );
