@@ -101,15 +101,16 @@ export class Removal {
     const domain = await this.#machines.find(nativeId);
     if (!domain) return [];
     await this.#refuseIfOn(domain);
-    const users = nvram === null ? [] : await (await DiskUsers.read(this.#libvirt, this.#storage, nativeId)).of(nvram);
+    const reason =
+      nvram === null ? null : await reasonToKeep(nvram, await DiskUsers.read(this.#libvirt, this.#storage, nativeId));
     const xml = await domain.xml({ inactive: true, secure: true });
-    await undefineWithState(domain, xml, { keepNvram: users.length > 0 });
+    await undefineWithState(domain, xml, { keepNvram: reason !== null });
     const survivor = await this.#machines.find(nativeId);
     if (survivor) {
       await this.#libvirt.domains.define(xml);
       await this.#refuseIfOn(survivor);
     }
-    return users.length > 0 ? [`Kept the firmware variables (${nvram}): they are in use by ${quoted(users)}.`] : [];
+    return reason === null ? [] : [`Kept the file of the firmware variables (${nvram}): ${reason}`];
   }
 
   async #refuseIfOn(domain: Domain): Promise<void> {
@@ -121,7 +122,8 @@ export class Removal {
 async function reasonToKeep(path: string, users: DiskUsers): Promise<string | null> {
   const names = await users.of(path);
   if (names.length > 0) return `it is in use by ${quoted(names)}.`;
-  return users.unseen.length > 0
-    ? `libvirt does not say whether ${quoted(users.unseen)} needs it. If not, remove it by hand.`
+  const unseen = users.unseenOf(path);
+  return unseen.length > 0
+    ? `libvirt does not say whether ${quoted(unseen)} needs it. If not, remove it by hand.`
     : null;
 }
