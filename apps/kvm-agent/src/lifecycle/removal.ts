@@ -2,6 +2,7 @@ import { ProblemError, type DeleteVm, type NativeId } from '@polyvirt/contracts'
 import { allow, type Journal, type OperationContext, type Outcome } from '@polyvirt/hypervisor';
 import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
 import type { Machines } from '../domain/machines.ts';
+import { isOn } from '../domain/states.ts';
 import type { Networks } from '../networks.ts';
 import { DiskUsers, quoted } from '../storage/disk-users.ts';
 import type { StoragePool } from '../storage/storage-pool.ts';
@@ -100,6 +101,7 @@ export class Removal {
   async #undefine(nativeId: NativeId, { nvram }: Remains): Promise<string[]> {
     const domain = await this.#machines.find(nativeId);
     if (!domain) return [];
+    await this.#endRemains(domain);
     await this.#refuseIfOn(domain);
     const reason =
       nvram === null ? null : await reasonToKeep(nvram, await DiskUsers.read(this.#libvirt, this.#storage, nativeId));
@@ -111,6 +113,11 @@ export class Removal {
       await this.#refuseIfOn(survivor);
     }
     return reason === null ? [] : [`Kept the file of the firmware variables (${nvram}): ${reason}`];
+  }
+
+  /** A machine that was kept as it crashed, or whose guest sleeps, still has its QEMU. */
+  async #endRemains(domain: Domain): Promise<void> {
+    if (!isOn(await this.#machines.state(domain)) && (await domain.isActive())) await domain.destroy();
   }
 
   async #refuseIfOn(domain: Domain): Promise<void> {
