@@ -3,7 +3,7 @@ import { ApiHeader, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Caller } from '../auth/caller.decorator.ts';
 import { RequirePermission } from '../auth/permission.decorator.ts';
-import { invalidInput } from '../http/validation.pipe.ts';
+import { invalidInput } from '../http/faults.ts';
 import { Answers } from '../openapi/answers.decorator.ts';
 import { EventsQuery, LastEventId } from './event-filter.ts';
 import { EventStreams } from './event-streams.ts';

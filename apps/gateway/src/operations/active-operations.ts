@@ -31,10 +31,11 @@ export class ActiveOperations {
     return this.byVm.get(vmId);
   }
 
-  counts(): { pending: number; running: number } {
+  /** How many there are; of those whose VM is among the meant, if told. */
+  counts(isMeant?: (vmId: VmId | undefined) => boolean): { pending: number; running: number } {
     const counts = { pending: 0, running: 0 };
-    for (const { status } of this.operations.values())
-      if (status === 'pending' || status === 'running') counts[status]++;
+    for (const { status, vmId } of this.operations.values())
+      if ((status === 'pending' || status === 'running') && (!isMeant || isMeant(vmId))) counts[status]++;
     return counts;
   }
 

@@ -228,6 +228,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/metrics/recent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The last 15 minutes of several VMs at once. A step without readings has no point. */
+        get: operations["getRecentMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/operations": {
         parameters: {
             query?: never;
@@ -323,7 +340,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The numbers of a dashboard. */
+        /**
+         * The numbers of a dashboard.
+         * @description The filters are those of `GET /vms`: VMs that fit are counted, with their operations, and the hosts that fit `host` and `hypervisor`.
+         */
         get: operations["getSummary"];
         put?: never;
         post?: never;
@@ -358,7 +378,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** One API token, without its secret. */
+        get: operations["getToken"];
         put?: never;
         post?: never;
         /** Revoke an API token. */
@@ -479,6 +500,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/vms/{vmId}/definition": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The document that the hypervisor itself keeps of a VM: domain XML, .vmx file or Prism spec.
+         * @description Read now, without passwords and keys, and with the files that make the VM up.
+         */
+        get: operations["getDefinition"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{vmId}/guest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the guest of a running VM says of itself, asked now.
+         * @description A guest without an agent that answers is `agent: false`.
+         */
+        get: operations["getGuest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/vms/{vmId}/metrics": {
         parameters: {
             query?: never;
@@ -588,7 +649,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The snapshots of a VM; `parent` makes them a tree. */
+        /** The snapshots of a VM, oldest first; `parent` makes them a tree. */
         get: operations["listSnapshots"];
         put?: never;
         /** Keep the present state of a VM under a name. */
@@ -833,15 +894,18 @@ export interface components {
             /** @enum {string} */
             action: "start" | "stop" | "restart" | "suspend" | "resume" | "pause" | "reset" | "delete" | "snapshot";
             filter?: {
-                host?: components["schemas"]["HostId"];
-                hypervisor?: components["schemas"]["Hypervisor"];
-                /** @description `env=test`, or `env` for any value. */
-                label?: string;
-                /** @description The whole name. */
-                name?: string;
+                /** @description Ids of hosts: `kvm-lab1,kvm-lab2`. */
+                host?: string | components["schemas"]["HostId"][];
+                /** @description Hypervisors: `kvm,vmware`. */
+                hypervisor?: string | components["schemas"]["Hypervisor"][];
+                /** @description Labels that it has to have: `env=test,team`; without a value, whatever that is. */
+                label?: string | string[];
+                /** @description Whole names; a comma within one is `\,`. */
+                name?: string | string[];
                 /** @description Part of a name, id, address or label, in any case. */
                 q?: string;
-                state?: components["schemas"]["VmState"];
+                /** @description States: `running,paused`. */
+                state?: string | components["schemas"]["VmState"][];
             };
             ids?: components["schemas"]["VmId"][];
             /** @default 10 */
@@ -1019,7 +1083,7 @@ export interface components {
             name: components["schemas"]["VmName"];
             /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
             notAfter?: components["schemas"]["Timestamp"];
-            /** @description Id of a snapshot of the source to clone from, instead of its present disks. */
+            /** @description Id or unique name of a snapshot of the source to clone from, instead of its present disks. */
             snapshot?: string;
             /** @default false */
             start?: boolean;
@@ -1190,6 +1254,15 @@ export interface components {
             /** @description Operating system, as the guest says. */
             os?: string;
         };
+        GuestReport: {
+            /** @description IP addresses that it has; empty while unknown. */
+            addresses: string[];
+            /** @description Whether a guest agent answers. */
+            agent: boolean;
+            hostname?: string;
+            /** @description Operating system, as the guest says. */
+            os?: string;
+        };
         Health: {
             /** @description A sentence for the operator. */
             detail: string;
@@ -1348,6 +1421,14 @@ export interface components {
             to: components["schemas"]["Timestamp"];
             vmId: components["schemas"]["VmId"];
         };
+        NativeDefinition: {
+            /** @description Absolute paths on the host. */
+            files: string[];
+            /** @enum {string} */
+            format: "libvirt-xml" | "vmx" | "prism-spec";
+            /** @description The document, without passwords and keys. */
+            text: string;
+        };
         NativeId: string;
         Network: {
             active: boolean;
@@ -1396,6 +1477,14 @@ export interface components {
             mac?: string;
             /** @description Name of a network of the host. */
             network: string;
+        };
+        OpenConsoleInput: {
+            /**
+             * @description The screen with keyboard and mouse, or the terminal at the serial port.
+             * @default graphic
+             * @enum {string}
+             */
+            kind?: "graphic" | "text";
         };
         Operation: {
             /** @description False when it already was as asked. */
@@ -1519,6 +1608,43 @@ export interface components {
             /** @enum {string} */
             status: "ready";
         };
+        RecentMetrics: {
+            from: components["schemas"]["Timestamp"];
+            /** @description In the order of the ids; a VM that there is not is left out, one without readings has no points. */
+            items: {
+                points: {
+                    /** @description Begin of the step. */
+                    at: components["schemas"]["Timestamp"];
+                    cpuPercent?: {
+                        average: number;
+                        maximum: number;
+                    };
+                    diskReadBytesPerSecond?: {
+                        average: number;
+                        maximum: number;
+                    };
+                    diskWriteBytesPerSecond?: {
+                        average: number;
+                        maximum: number;
+                    };
+                    memoryPercent?: {
+                        average: number;
+                        maximum: number;
+                    };
+                    rxBytesPerSecond?: {
+                        average: number;
+                        maximum: number;
+                    };
+                    txBytesPerSecond?: {
+                        average: number;
+                        maximum: number;
+                    };
+                }[];
+                vmId: components["schemas"]["VmId"];
+            }[];
+            stepSeconds: number;
+            to: components["schemas"]["Timestamp"];
+        };
         RefreshInput: {
             refreshToken: string;
         };
@@ -1539,7 +1665,7 @@ export interface components {
             /** @description State of the VM when it was taken. */
             state: components["schemas"]["VmState"];
         };
-        /** @description Id of a snapshot within its VM. */
+        /** @description Id of a snapshot within its VM, or its name where no other has that. */
         SnapshotId: string;
         SnapshotPage: {
             items: components["schemas"]["Snapshot"][];
@@ -1697,10 +1823,12 @@ export interface components {
     parameters: {
         /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
         "Idempotency-Key": string;
+        /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+        "If-None-Match": string;
     };
     requestBodies: never;
     headers: {
-        /** @description Revision of the record, for `If-Match`. */
+        /** @description Names what was read, for `If-None-Match`; of a record that can be changed, for `If-Match` too. */
         ETag: string;
         /** @description `true` when this is the answer to an earlier request with the same `Idempotency-Key`. */
         "Idempotency-Replayed": "true";
@@ -1724,7 +1852,10 @@ export interface operations {
                 /** @description Part of a name, id or folder, in any case. */
                 q?: string;
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -1733,12 +1864,22 @@ export interface operations {
             /** @description The archive folders, newest first. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ArchivePage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -1797,7 +1938,10 @@ export interface operations {
     getArchive: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 vmId: components["schemas"]["VmId"];
             };
@@ -1808,12 +1952,22 @@ export interface operations {
             /** @description The archive folder of one VM; it stays when the VM is deleted. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Archive"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -1883,23 +2037,26 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description `vm.start` */
-                action?: string;
+                action?: string | string[];
                 /** @description As the record has it: `ada`, or `ada/ci` for her token. */
-                actor?: string;
+                actor?: string | string[];
                 /** @description `nextCursor` of the part before. */
                 cursor?: string;
                 /** @description Not before this time. */
                 from?: components["schemas"]["Timestamp"];
                 limit?: number;
-                operationId?: string;
-                outcome?: "accepted" | "succeeded" | "failed" | "cancelled" | "refused";
-                requestId?: string;
+                operationId?: string | string[];
+                outcome?: string | ("accepted" | "succeeded" | "failed" | "cancelled" | "refused")[];
+                requestId?: string | string[];
                 /** @description `kvm-lab1~4b2c` */
-                target?: string;
+                target?: string | string[];
                 /** @description Before this time. */
                 to?: components["schemas"]["Timestamp"];
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -1908,12 +2065,22 @@ export interface operations {
             /** @description Who did what, from where, and how it ended. The newest first. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["AuditPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -2162,7 +2329,10 @@ export interface operations {
     whoAmI: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2171,12 +2341,22 @@ export interface operations {
             /** @description Who is asking, and what that allows. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `unauthenticated` */
             401: {
@@ -2327,13 +2507,13 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Ids of hosts, with commas. */
-                hosts?: string;
+                hosts?: string | components["schemas"]["HostId"][];
                 /** @description `id:` of the last event that was seen. The header `Last-Event-ID` goes before it. */
                 since?: string;
                 /** @description Types of events, with commas: `vm.created,operation.*`. */
-                types?: string;
-                /** @description Only events about this VM, its operations included. */
-                vm?: components["schemas"]["VmId"];
+                types?: string | string[];
+                /** @description Only events about these VMs, their operations included. */
+                vm?: string | components["schemas"]["VmId"][];
             };
             header?: {
                 "Last-Event-ID"?: string;
@@ -2434,7 +2614,10 @@ export interface operations {
                 cursor?: string;
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2443,12 +2626,22 @@ export interface operations {
             /** @description Hosts by id, with capabilities, health and totals. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["HostPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -2507,7 +2700,10 @@ export interface operations {
     getHost: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 hostId: components["schemas"]["HostId"];
             };
@@ -2518,12 +2714,22 @@ export interface operations {
             /** @description One host. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Host"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -2591,8 +2797,15 @@ export interface operations {
     };
     listImages: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description `nextCursor` of the part before. */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 hostId: components["schemas"]["HostId"];
             };
@@ -2603,12 +2816,22 @@ export interface operations {
             /** @description Images that a disk or the CD-ROM drive of a new VM can take. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ImagePage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -2676,8 +2899,15 @@ export interface operations {
     };
     listNetworks: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description `nextCursor` of the part before. */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 hostId: components["schemas"]["HostId"];
             };
@@ -2688,12 +2918,22 @@ export interface operations {
             /** @description Networks that an interface can be on. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["NetworkPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -2761,8 +3001,15 @@ export interface operations {
     };
     listTemplates: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description `nextCursor` of the part before. */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 hostId: components["schemas"]["HostId"];
             };
@@ -2773,12 +3020,22 @@ export interface operations {
             /** @description VMs that a new one can be made from. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["TemplatePage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -2844,26 +3101,120 @@ export interface operations {
             };
         };
     };
+    getRecentMetrics: {
+        parameters: {
+            query: {
+                /** @description Ids of at most 200 VMs, with commas. */
+                ids: string | components["schemas"]["VmId"][];
+                /** @description Seconds of a point. */
+                step?: number;
+            };
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The last 15 minutes of several VMs at once. A step without readings has no point. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecentMetrics"];
+                };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listOperations: {
         parameters: {
             query?: {
                 /** @description `nextCursor` of the part before. */
                 cursor?: string;
-                /** @description Only of this host. */
-                host?: components["schemas"]["HostId"];
+                /** @description Only of these hosts. */
+                host?: string | components["schemas"]["HostId"][];
                 limit?: number;
-                /** @description Only the parts of this batch. */
-                parent?: components["schemas"]["OperationId"];
+                /** @description Only the parts of these batches. */
+                parent?: string | components["schemas"]["OperationId"][];
                 /** @description Who asked: `ada`, or `ada/ci` for her token `ci`. */
-                requestedBy?: string;
-                /** @description One or more states, with commas: `pending,running`. */
-                status?: string;
-                /** @description `vm.start` */
-                verb?: string;
-                /** @description Only of this VM. */
-                vm?: components["schemas"]["VmId"];
+                requestedBy?: string | string[];
+                /** @description States: `pending,running`. */
+                status?: string | components["schemas"]["OperationStatus"][];
+                /** @description `vm.start,vm.stop` */
+                verb?: string | string[];
+                /** @description Only of these VMs. */
+                vm?: string | components["schemas"]["VmId"][];
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2872,12 +3223,22 @@ export interface operations {
             /** @description Operations, newest first. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["OperationPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -2936,7 +3297,10 @@ export interface operations {
     getOperation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 operationId: components["schemas"]["OperationId"];
             };
@@ -2947,12 +3311,22 @@ export interface operations {
             /** @description One operation, with its steps. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Operation"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -3297,7 +3671,10 @@ export interface operations {
     getProvidersStatus: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3306,12 +3683,22 @@ export interface operations {
             /** @description The state of each hypervisor. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ProvidersStatus"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `unauthenticated` */
             401: {
@@ -3359,8 +3746,24 @@ export interface operations {
     };
     getSummary: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description Ids of hosts: `kvm-lab1,kvm-lab2`. */
+                host?: string | components["schemas"]["HostId"][];
+                /** @description Hypervisors: `kvm,vmware`. */
+                hypervisor?: string | components["schemas"]["Hypervisor"][];
+                /** @description Labels that it has to have: `env=test,team`; without a value, whatever that is. */
+                label?: string | string[];
+                /** @description Whole names; a comma within one is `\,`. */
+                name?: string | string[];
+                /** @description Part of a name, id, address or label, in any case. */
+                q?: string;
+                /** @description States: `running,paused`. */
+                state?: string | components["schemas"]["VmState"][];
+            };
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3369,11 +3772,31 @@ export interface operations {
             /** @description The numbers of a dashboard. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["StatsSummary"];
+                };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `unauthenticated` */
@@ -3427,7 +3850,10 @@ export interface operations {
                 cursor?: string;
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3436,12 +3862,22 @@ export interface operations {
             /** @description Your API tokens; those of everybody for who manages users. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["TokenPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -3619,6 +4055,104 @@ export interface operations {
             };
         };
     };
+    getToken: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path: {
+                id: components["schemas"]["TokenId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One API token, without its secret. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiToken"];
+                };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     deleteToken: {
         parameters: {
             query?: never;
@@ -3709,7 +4243,10 @@ export interface operations {
                 cursor?: string;
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3718,12 +4255,22 @@ export interface operations {
             /** @description Users by name. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["UserPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -3904,7 +4451,10 @@ export interface operations {
     getUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 id: components["schemas"]["UserId"];
             };
@@ -3922,6 +4472,15 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["User"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -4231,20 +4790,26 @@ export interface operations {
             query?: {
                 /** @description `nextCursor` of the part before. */
                 cursor?: string;
-                host?: components["schemas"]["HostId"];
-                hypervisor?: components["schemas"]["Hypervisor"];
-                /** @description `env=test`, or `env` for any value. */
-                label?: string;
+                /** @description Ids of hosts: `kvm-lab1,kvm-lab2`. */
+                host?: string | components["schemas"]["HostId"][];
+                /** @description Hypervisors: `kvm,vmware`. */
+                hypervisor?: string | components["schemas"]["Hypervisor"][];
+                /** @description Labels that it has to have: `env=test,team`; without a value, whatever that is. */
+                label?: string | string[];
                 limit?: number;
-                /** @description The whole name. */
-                name?: string;
+                /** @description Whole names; a comma within one is `\,`. */
+                name?: string | string[];
                 /** @description Part of a name, id, address or label, in any case. */
                 q?: string;
                 /** @description `-` in front reverses. */
                 sort?: "name" | "host" | "state" | "cpus" | "memoryMiB" | "createdAt" | "observedAt" | "-name" | "-host" | "-state" | "-cpus" | "-memoryMiB" | "-createdAt" | "-observedAt";
-                state?: components["schemas"]["VmState"];
+                /** @description States: `running,paused`. */
+                state?: string | components["schemas"]["VmState"][];
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -4253,12 +4818,22 @@ export interface operations {
             /** @description VMs of all hosts, from memory. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["VmPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -4495,7 +5070,10 @@ export interface operations {
                 /** @description Have the host look at it now, instead of answering from memory. */
                 fresh?: string;
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 vmId: components["schemas"]["VmId"];
             };
@@ -4513,6 +5091,15 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Vm"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -5112,7 +5699,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["OpenConsoleInput"];
+            };
+        };
         responses: {
             /** @description A ticket for the console of a VM. Its WebSocket carries RFB, the protocol of VNC. */
             201: {
@@ -5176,6 +5767,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `body-too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `idempotency-key-reused` */
             422: {
                 headers: {
@@ -5230,10 +5841,289 @@ export interface operations {
             };
         };
     };
+    getDefinition: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path: {
+                vmId: components["schemas"]["VmId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document that the hypervisor itself keeps of a VM: domain XML, .vmx file or Prism spec. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NativeDefinition"];
+                };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability-missing` */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-rejected` */
+            502: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-offline`, `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timed-out` */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getGuest: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path: {
+                vmId: components["schemas"]["VmId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the guest of a running VM says of itself, asked now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GuestReport"];
+                };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong-state` */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability-missing` */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-offline`, `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timed-out` */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getMetrics: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 vmId: components["schemas"]["VmId"];
             };
@@ -5244,12 +6134,22 @@ export interface operations {
             /** @description The last reading of a VM. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Metrics"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -5335,7 +6235,10 @@ export interface operations {
                 /** @description Now, when absent. */
                 to?: components["schemas"]["Timestamp"];
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 vmId: components["schemas"]["VmId"];
             };
@@ -5346,12 +6249,22 @@ export interface operations {
             /** @description Readings of a VM over time. A step without readings has no point. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["MetricsHistory"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -6087,8 +7000,15 @@ export interface operations {
     };
     listSnapshots: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description `nextCursor` of the part before. */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 vmId: components["schemas"]["VmId"];
             };
@@ -6096,15 +7016,25 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The snapshots of a VM; `parent` makes them a tree. */
+            /** @description The snapshots of a VM, oldest first; `parent` makes them a tree. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SnapshotPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -7300,7 +8230,10 @@ export interface operations {
     isAlive: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -7309,12 +8242,22 @@ export interface operations {
             /** @description Whether the process runs. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Alive"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `too-many-requests` */
             429: {
@@ -7406,7 +8349,10 @@ export interface operations {
     isReady: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -7415,12 +8361,22 @@ export interface operations {
             /** @description Whether the database and the bus answer and the inventory is complete. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Ready"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `too-many-requests` */
             429: {

@@ -62,6 +62,12 @@ export const Guest = z
   .meta({ id: 'Guest' });
 export type Guest = z.infer<typeof Guest>;
 
+/** What the guest says of itself when it is asked. */
+export const GuestReport = Guest.extend({
+  addresses: z.array(z.string()).describe('IP addresses that it has; empty while unknown.'),
+}).meta({ id: 'GuestReport' });
+export type GuestReport = z.infer<typeof GuestReport>;
+
 /** One snapshot; `parent` makes the list a tree. */
 export const Snapshot = z
   .object({
@@ -147,7 +153,7 @@ export type Vm = z.infer<typeof Vm>;
 export const NativeDefinition = z
   .object({
     format: z.enum(['libvirt-xml', 'vmx', 'prism-spec']),
-    text: z.string(),
+    text: z.string().describe('The document, without passwords and keys.'),
     files: z.array(z.string()).describe('Absolute paths on the host.'),
   })
   .meta({ id: 'NativeDefinition' });
