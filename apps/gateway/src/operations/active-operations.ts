@@ -6,6 +6,7 @@ export type Occupation = (vmId: VmId, operation: OperationId | undefined) => voi
 /** The operations that have not ended, in memory. */
 export class ActiveOperations {
   private readonly operations = new Map<OperationId, Operation>();
+  private readonly endings: ((operation: Operation) => void)[] = [];
   private readonly byVm = new Map<VmId, OperationId>();
 
   constructor(private readonly tell: Occupation) {}
@@ -19,8 +20,13 @@ export class ActiveOperations {
       if (vmId !== undefined) this.occupy(vmId, id);
       return;
     }
-    this.operations.delete(id);
+    if (this.operations.delete(id)) for (const tellEnd of this.endings) tellEnd(operation);
     if (vmId !== undefined && this.byVm.get(vmId) === id) this.occupy(vmId, undefined);
+  }
+
+  /** Calls back once for each operation that ends. */
+  onEnd(listener: (operation: Operation) => void): void {
+    this.endings.push(listener);
   }
 
   get(id: OperationId): Operation | undefined {

@@ -93,6 +93,11 @@ export const DriverVm = z.object({
   firmware: Firmware.optional(),
   disks: z.array(Disk),
   nics: z.array(Nic),
+  cdrom: z
+    .string()
+    .nullable()
+    .optional()
+    .describe('Image in its CD-ROM drive, null while that is empty; absent when it has no drive.'),
   guest: Guest.optional(),
   snapshots: z.array(Snapshot),
   pendingChanges: z.array(z.string()).optional().describe('Fields whose new value applies at the next power-off.'),
