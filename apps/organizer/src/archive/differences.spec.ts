@@ -27,9 +27,9 @@ describe('the history of a VM', () => {
       { nics: [nic(1), nic(3)] },
       { nics: [nic(1, 'lab'), nic(2, 'lab')] },
     ],
-    ['Alpine.iso inserted', { cdrom: null }, { cdrom: 'alpine.iso' }],
+    ['CD-ROM alpine.iso inserted', { cdrom: null }, { cdrom: 'alpine.iso' }],
     ['CD-ROM from a.iso to b.iso', { cdrom: 'a.iso' }, { cdrom: 'b.iso' }],
-    ['A.iso ejected', { cdrom: 'a.iso' }, { cdrom: null }],
+    ['CD-ROM a.iso ejected', { cdrom: 'a.iso' }, { cdrom: null }],
     ['Changed in what is not recorded', {}, {}],
   ])('says %s', (sentence, before, after) => {
     expect(differencesOf(record(before), record(after))).toBe(sentence);

@@ -46,8 +46,8 @@ function nicDifferences(before: VmRecord['nics'], after: VmRecord['nics']): stri
 function cdromDifferences(before: VmRecord['cdrom'], after: VmRecord['cdrom']): string[] {
   if (before === after) return [];
   if (after === undefined) return ['CD-ROM drive removed'];
-  if (after === null) return [before === undefined ? 'CD-ROM drive added' : `${before} ejected`];
-  return [before ? `CD-ROM from ${before} to ${after}` : `${after} inserted`];
+  if (after === null) return [before === undefined ? 'CD-ROM drive added' : `CD-ROM ${before} ejected`];
+  return [before ? `CD-ROM from ${before} to ${after}` : `CD-ROM ${after} inserted`];
 }
 
 function compared<Item>(before: readonly Item[], after: readonly Item[], keyOf: (item: Item) => string) {
