@@ -15,7 +15,7 @@ import { deleteVm } from './vm/vm-delete.ts';
 import { reconfigureVm } from './vm/vm-edit.ts';
 import * as vmEvents from './vm/vm-events.ts';
 import { pauseVm, resetVm, restartVm, resumeVm, startVm, stopVm, suspendVm } from './vm/vm-power.ts';
-import { openConsole, readGuest, readVm } from './vm/vm-queries.ts';
+import { openConsole, readDefinition, readGuest, readVm } from './vm/vm-queries.ts';
 import { createSnapshot, deleteSnapshot, revertSnapshot } from './vm/vm-snapshot.ts';
 
 /** Everything an agent can be asked to do. */
@@ -53,7 +53,7 @@ export const events = [
 ] as const;
 
 /** Everything the live host can be asked. */
-export const queries = [readVm, readGuest, openConsole, cancelOperation, identifyAgent] as const;
+export const queries = [readVm, readGuest, readDefinition, openConsole, cancelOperation, identifyAgent] as const;
 
 export type Verb = (typeof commands)[number]['verb'];
 export type EventName = (typeof events)[number]['name'];

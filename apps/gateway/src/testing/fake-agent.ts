@@ -31,6 +31,8 @@ import {
   operationStarted,
   operationSucceeded,
   ProblemError,
+  readDefinition,
+  readGuest,
   readVm,
   subjects,
   vmCreated,
@@ -126,6 +128,8 @@ export class FakeAgent {
   readonly vms = new Map<NativeId, VmRecord>();
   /** Verbs in the order in which they were carried out. */
   readonly done: string[] = [];
+  /** What they were given. */
+  readonly inputs: unknown[] = [];
   /** Commands that wait, by verb, until their gate is released. */
   readonly gates = new Map<string, Gate>();
   /** Verbs that fail. */
@@ -167,6 +171,12 @@ export class FakeAgent {
     for (const command of commands)
       server.addHandler(command.verb, (message: Command) => this.carryOut(message), false, { command });
     this.answer(readVm, ({ nativeId }) => this.look(nativeId));
+    this.answer(readGuest, ({ nativeId }) => ({ agent: true, hostname: nativeId, addresses: ['192.0.2.7'] }));
+    this.answer(readDefinition, ({ nativeId }) => ({
+      format: 'libvirt-xml' as const,
+      text: `<domain><name>${nativeId}</name></domain>`,
+      files: [`/var/lib/${nativeId}.qcow2`],
+    }));
     this.answer(identifyAgent, () => ({ incarnation: this.incarnation, startedAt: now() }));
     this.answer(cancelOperation, ({ operationId }) => {
       const cancel = this.cancels.get(operationId);
@@ -269,6 +279,7 @@ export class FakeAgent {
     this.cancels.delete(id);
     // Before the end is told: whoever hears of it may ask at once.
     this.done.push(verb);
+    this.inputs.push(command.input);
     const ended = { ...operation, endedAt: now(), progress: 100 };
     if (outcome === 'cancelled')
       await this.tell(operationCancelled, `${id}:ended`, id, { operation: { ...ended, status: 'cancelled' } });

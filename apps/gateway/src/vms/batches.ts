@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { ProblemError, type BatchInput, type Operation, type OperationId, type VmId } from '@polyvirt/contracts';
+import type { ZodType } from 'zod';
 import type { Caller } from '../auth/caller.decorator.ts';
 import { isoTime } from '../database/columns.ts';
 import { Database } from '../database/database.ts';
 import { uuidV7 } from '../database/uuid-v7.ts';
-import { invalidInput } from '../http/validation.pipe.ts';
-import { pointerTo } from '../http/json-body.ts';
+import { parseInput } from '../http/faults.ts';
 import { Inventory } from '../inventory/inventory.ts';
 import { BatchEntity } from '../operations/batch.entity.ts';
 import { OperationQueries } from '../operations/operation.queries.ts';
@@ -32,16 +32,9 @@ export class Batches {
   async create({ ids, filter, params, ...rest }: BatchInput, caller: Caller): Promise<Operation> {
     const { permission, input } = batchCommands[rest.action];
     requirePermission(caller, permission);
-    const parsed = input.safeParse(params);
-    if (!parsed.success) {
-      const faults = parsed.error.issues.map(({ path, message }) => ({
-        pointer: pointerTo(['params', ...path]),
-        detail: message,
-      }));
-      throw invalidInput('body', faults);
-    }
+    const parsed = parseInput(input as ZodType, params, 'body', ['params']);
     const vmIds = ids ? [...new Set(ids)] : this.matching(filter ?? {});
-    return this.begin({ ...rest, input: parsed.data, vmIds, author: authorOf(caller) }, caller);
+    return this.begin({ ...rest, input: parsed, vmIds, author: authorOf(caller) }, caller);
   }
 
   /** The same again for the VMs that it did not succeed with. */

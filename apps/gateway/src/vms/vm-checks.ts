@@ -89,9 +89,18 @@ export function requireFreeName(vms: VmTable, host: HostId, name: string, except
   });
 }
 
-export function requireSnapshot({ name, snapshots }: VmRecord, id: string): void {
-  if (snapshots.some((snapshot) => snapshot.id === id)) return;
-  throw new ProblemError('snapshot-not-found', `"${name}" has no snapshot ${id}.`);
+/** The id of the snapshot that has this id, or is the only one of this name. */
+export function requireSnapshot({ name: vm, snapshots }: VmRecord, idOrName: string): string {
+  if (snapshots.some(({ id }) => id === idOrName)) return idOrName;
+  const named = snapshots.filter(({ name }) => name === idOrName);
+  if (named.length === 1) return named[0]!.id;
+  if (named.length === 0) throw new ProblemError('snapshot-not-found', `"${vm}" has no snapshot ${idOrName}.`);
+  const ids = named.map(({ id }) => id).join(', ');
+  throw new ProblemError(
+    'invalid-input',
+    `"${vm}" has ${named.length} snapshots of the name "${idOrName}"; give one of their ids: ${ids}.`,
+    { errors: [{ pointer: 'snapshot', detail: `Several have this name: ${ids}.` }] },
+  );
 }
 
 export function requireFreeSnapshotName({ name: vm, snapshots }: VmRecord, name: string): void {

@@ -128,9 +128,9 @@ export class VmCommands {
   async clone(vmId: VmId, input: CloneVm, asking: Asking): Promise<Operation> {
     const entry = this.require(vmId, 'clone', asking.options, featuresOfClone(input));
     const { host } = entry.record;
-    if (input.snapshot !== undefined) requireSnapshot(entry.record, input.snapshot);
-    const { name } = input;
-    const request = { definition: cloneVm, action: 'clone', input } as const;
+    const { name, snapshot } = input;
+    const at = snapshot === undefined ? {} : { snapshot: requireSnapshot(entry.record, snapshot) };
+    const request = { definition: cloneVm, action: 'clone', input: { ...input, ...at } } as const;
     return this.hand(entry, request, asking, { name, check: this.nameCheck(host, name) });
   }
 
@@ -143,14 +143,18 @@ export class VmCommands {
 
   async revertSnapshot(vmId: VmId, input: RevertSnapshot, asking: Asking): Promise<Operation> {
     const entry = this.require(vmId, 'snapshot-revert', asking.options);
-    requireSnapshot(entry.record, input.snapshot);
-    return this.hand(entry, { definition: revertSnapshot, action: 'snapshot-revert', input }, asking);
+    const snapshot = requireSnapshot(entry.record, input.snapshot);
+    return this.hand(entry, { definition: revertSnapshot, action: 'snapshot-revert', input: { snapshot } }, asking);
   }
 
   async deleteSnapshot(vmId: VmId, input: DeleteSnapshot, asking: Asking): Promise<Operation> {
     const entry = this.require(vmId, 'snapshot-delete', asking.options);
-    requireSnapshot(entry.record, input.snapshot);
-    return this.hand(entry, { definition: deleteSnapshot, action: 'snapshot-delete', input }, asking);
+    const snapshot = requireSnapshot(entry.record, input.snapshot);
+    return this.hand(
+      entry,
+      { definition: deleteSnapshot, action: 'snapshot-delete', input: { ...input, snapshot } },
+      asking,
+    );
   }
 
   /**

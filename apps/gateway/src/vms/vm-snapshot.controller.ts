@@ -7,6 +7,7 @@ import {
   deleteSnapshot,
   DeleteSnapshotQuery,
   pageOf,
+  PageQuery,
   revertSnapshot,
   Snapshot,
   SnapshotId,
@@ -15,6 +16,7 @@ import {
 import { Caller } from '../auth/caller.decorator.ts';
 import { RequirePermission } from '../auth/permission.decorator.ts';
 import { Accepts } from '../http/accepts.decorator.ts';
+import { MemoryLists } from '../http/memory-list.ts';
 import { Inventory } from '../inventory/inventory.ts';
 import { Answers } from '../openapi/answers.decorator.ts';
 import { AnswersOperation } from '../operations/operation.interceptor.ts';
@@ -28,18 +30,20 @@ export class VmSnapshotController {
   constructor(
     private readonly commands: VmCommands,
     private readonly inventory: Inventory,
+    private readonly lists: MemoryLists,
   ) {}
 
   @Get()
   @RequirePermission('vm:read')
   @Answers({
     id: 'listSnapshots',
-    summary: 'The snapshots of a VM; `parent` makes them a tree.',
+    summary: 'The snapshots of a VM, oldest first; `parent` makes them a tree.',
     schema: SnapshotPage,
     problems: ['vm-not-found'],
   })
-  list(@Param('vmId', { schema: VmId }) vmId: VmId) {
-    return { items: this.inventory.require(vmId).record.snapshots };
+  list(@Param('vmId', { schema: VmId }) vmId: VmId, @Query({ schema: PageQuery }) query: PageQuery) {
+    const { snapshots } = this.inventory.require(vmId).record;
+    return this.lists.page(`snapshots of ${vmId}`, snapshots, ({ createdAt }) => createdAt, query);
   }
 
   @Post()

@@ -272,6 +272,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/metrics/recent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The last 15 minutes of several VMs at once. A step without readings has no point. */
+        get: operations["getRecentMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/operations": {
         parameters: {
             query?: never;
@@ -367,7 +384,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The numbers of a dashboard. */
+        /**
+         * The numbers of a dashboard.
+         * @description The filters are those of `GET /vms`: VMs that fit are counted, with their operations, and the hosts that fit `host` and `hypervisor`.
+         */
         get: operations["getSummary"];
         put?: never;
         post?: never;
@@ -402,7 +422,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** One API token, without its secret. */
+        get: operations["getToken"];
         put?: never;
         post?: never;
         /** Revoke an API token. */
@@ -523,6 +544,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/vms/{vmId}/definition": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The document that the hypervisor itself keeps of a VM: domain XML, .vmx file or Prism spec.
+         * @description Read now, without passwords and keys, and with the files that make the VM up.
+         */
+        get: operations["getDefinition"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{vmId}/guest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the guest of a running VM says of itself, asked now.
+         * @description A guest without an agent that answers is `agent: false`.
+         */
+        get: operations["getGuest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/vms/{vmId}/metrics": {
         parameters: {
             query?: never;
@@ -632,7 +693,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The snapshots of a VM; `parent` makes them a tree. */
+        /** The snapshots of a VM, oldest first; `parent` makes them a tree. */
         get: operations["listSnapshots"];
         put?: never;
         /** Keep the present state of a VM under a name. */
@@ -877,15 +938,18 @@ export interface components {
             /** @enum {string} */
             action: "start" | "stop" | "restart" | "suspend" | "resume" | "pause" | "reset" | "delete" | "snapshot";
             filter?: {
-                host?: components["schemas"]["HostId"];
-                hypervisor?: components["schemas"]["Hypervisor"];
-                /** @description `env=test`, or `env` for any value. */
-                label?: string;
-                /** @description The whole name. */
-                name?: string;
+                /** @description Ids of hosts: `kvm-lab1,kvm-lab2`. */
+                host?: string | components["schemas"]["HostId"][];
+                /** @description Hypervisors: `kvm,vmware`. */
+                hypervisor?: string | components["schemas"]["Hypervisor"][];
+                /** @description Labels that it has to have: `env=test,team`; without a value, whatever that is. */
+                label?: string | string[];
+                /** @description Whole names; a comma within one is `\,`. */
+                name?: string | string[];
                 /** @description Part of a name, id, address or label, in any case. */
                 q?: string;
-                state?: components["schemas"]["VmState"];
+                /** @description States: `running,paused`. */
+                state?: string | components["schemas"]["VmState"][];
             };
             ids?: components["schemas"]["VmId"][];
             /** @default 10 */
@@ -1067,7 +1131,7 @@ export interface components {
             name: components["schemas"]["VmName"];
             /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
             notAfter?: components["schemas"]["Timestamp"];
-            /** @description Id of a snapshot of the source to clone from, instead of its present disks. */
+            /** @description Id or unique name of a snapshot of the source to clone from, instead of its present disks. */
             snapshot?: string;
             /** @default false */
             start?: boolean;
@@ -1252,6 +1316,15 @@ export interface components {
             /** @description Operating system, as the guest says. */
             os?: string;
         };
+        GuestReport: {
+            /** @description IP addresses that it has; empty while unknown. */
+            addresses: string[];
+            /** @description Whether a guest agent answers. */
+            agent: boolean;
+            hostname?: string;
+            /** @description Operating system, as the guest says. */
+            os?: string;
+        };
         Health: {
             /** @description A sentence for the operator. */
             detail: string;
@@ -1416,6 +1489,14 @@ export interface components {
             to: components["schemas"]["Timestamp"];
             vmId: components["schemas"]["VmId"];
         };
+        NativeDefinition: {
+            /** @description Absolute paths on the host. */
+            files: string[];
+            /** @enum {string} */
+            format: "libvirt-xml" | "vmx" | "prism-spec";
+            /** @description The document, without passwords and keys. */
+            text: string;
+        };
         NativeId: string;
         Network: {
             active: boolean;
@@ -1464,6 +1545,14 @@ export interface components {
             mac?: string;
             /** @description Name of a network of the host. */
             network: string;
+        };
+        OpenConsoleInput: {
+            /**
+             * @description The screen with keyboard and mouse, or the terminal at the serial port.
+             * @default graphic
+             * @enum {string}
+             */
+            kind?: "graphic" | "text";
         };
         Operation: {
             /** @description False when it already was as asked. */
@@ -1599,6 +1688,43 @@ export interface components {
             /** @enum {string} */
             status: "ready";
         };
+        RecentMetrics: {
+            from: components["schemas"]["Timestamp"];
+            /** @description In the order of the ids; a VM that there is not is left out, one without readings has no points. */
+            items: {
+                points: {
+                    /** @description Begin of the step. */
+                    at: components["schemas"]["Timestamp"];
+                    cpuPercent?: {
+                        average: number;
+                        maximum: number;
+                    };
+                    diskReadBytesPerSecond?: {
+                        average: number;
+                        maximum: number;
+                    };
+                    diskWriteBytesPerSecond?: {
+                        average: number;
+                        maximum: number;
+                    };
+                    memoryPercent?: {
+                        average: number;
+                        maximum: number;
+                    };
+                    rxBytesPerSecond?: {
+                        average: number;
+                        maximum: number;
+                    };
+                    txBytesPerSecond?: {
+                        average: number;
+                        maximum: number;
+                    };
+                }[];
+                vmId: components["schemas"]["VmId"];
+            }[];
+            stepSeconds: number;
+            to: components["schemas"]["Timestamp"];
+        };
         RefreshInput: {
             /** @description Left out when a cookie holds it. */
             refreshToken?: string;
@@ -1628,7 +1754,7 @@ export interface components {
             /** @description State of the VM when it was taken. */
             state: components["schemas"]["VmState"];
         };
-        /** @description Id of a snapshot within its VM. */
+        /** @description Id of a snapshot within its VM, or its name where no other has that. */
         SnapshotId: string;
         SnapshotPage: {
             items: components["schemas"]["Snapshot"][];
@@ -1786,10 +1912,12 @@ export interface components {
     parameters: {
         /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
         "Idempotency-Key": string;
+        /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+        "If-None-Match": string;
     };
     requestBodies: never;
     headers: {
-        /** @description Revision of the record, for `If-Match`. */
+        /** @description Names what was read, for `If-None-Match`; of a record that can be changed, for `If-Match` too. */
         ETag: string;
         /** @description `true` when this is the answer to an earlier request with the same `Idempotency-Key`. */
         "Idempotency-Replayed": "true";
@@ -1813,7 +1941,10 @@ export interface operations {
                 /** @description Part of a name, id or folder, in any case. */
                 q?: string;
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -1822,12 +1953,22 @@ export interface operations {
             /** @description The archive folders, newest first. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ArchivePage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -1886,7 +2027,10 @@ export interface operations {
     getArchive: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 vmId: components["schemas"]["VmId"];
             };
@@ -1897,12 +2041,22 @@ export interface operations {
             /** @description The archive folder of one VM; it stays when the VM is deleted. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Archive"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -1972,23 +2126,26 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description `vm.start` */
-                action?: string;
+                action?: string | string[];
                 /** @description As the record has it: `ada`, or `ada/ci` for her token. */
-                actor?: string;
+                actor?: string | string[];
                 /** @description `nextCursor` of the part before. */
                 cursor?: string;
                 /** @description Not before this time. */
                 from?: components["schemas"]["Timestamp"];
                 limit?: number;
-                operationId?: string;
-                outcome?: "accepted" | "succeeded" | "failed" | "cancelled" | "refused";
-                requestId?: string;
+                operationId?: string | string[];
+                outcome?: string | ("accepted" | "succeeded" | "failed" | "cancelled" | "refused")[];
+                requestId?: string | string[];
                 /** @description `kvm-lab1~4b2c` */
-                target?: string;
+                target?: string | string[];
                 /** @description Before this time. */
                 to?: components["schemas"]["Timestamp"];
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -1997,12 +2154,22 @@ export interface operations {
             /** @description Who did what, from where, and how it ended. The newest first. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["AuditPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -2261,7 +2428,10 @@ export interface operations {
     whoAmI: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2270,12 +2440,22 @@ export interface operations {
             /** @description Who is asking, what that allows, and what they prefer. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `unauthenticated` */
             401: {
@@ -2642,15 +2822,15 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Ids of hosts, with commas. */
-                hosts?: string;
+                hosts?: string | components["schemas"]["HostId"][];
                 /** @description `id:` of the last event that was seen. The header `Last-Event-ID` goes before it. */
                 since?: string;
                 /** @description Of `POST /events/ticket`, in place of a bearer token: an `EventSource` cannot send one. */
                 ticket?: string;
                 /** @description Types of events, with commas: `vm.created,operation.*`. */
-                types?: string;
-                /** @description Only events about this VM, its operations included. */
-                vm?: components["schemas"]["VmId"];
+                types?: string | string[];
+                /** @description Only events about these VMs, their operations included. */
+                vm?: string | components["schemas"]["VmId"][];
             };
             header?: {
                 "Last-Event-ID"?: string;
@@ -2839,7 +3019,10 @@ export interface operations {
                 cursor?: string;
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2848,12 +3031,22 @@ export interface operations {
             /** @description Hosts by id, with capabilities, health and totals. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["HostPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -2912,7 +3105,10 @@ export interface operations {
     getHost: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 hostId: components["schemas"]["HostId"];
             };
@@ -2923,12 +3119,22 @@ export interface operations {
             /** @description One host. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Host"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -2996,8 +3202,15 @@ export interface operations {
     };
     listImages: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description `nextCursor` of the part before. */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 hostId: components["schemas"]["HostId"];
             };
@@ -3008,12 +3221,22 @@ export interface operations {
             /** @description Images that a disk or the CD-ROM drive of a new VM can take. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ImagePage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -3081,8 +3304,15 @@ export interface operations {
     };
     listNetworks: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description `nextCursor` of the part before. */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 hostId: components["schemas"]["HostId"];
             };
@@ -3093,12 +3323,22 @@ export interface operations {
             /** @description Networks that an interface can be on. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["NetworkPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -3166,8 +3406,15 @@ export interface operations {
     };
     listTemplates: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description `nextCursor` of the part before. */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 hostId: components["schemas"]["HostId"];
             };
@@ -3178,12 +3425,22 @@ export interface operations {
             /** @description VMs that a new one can be made from. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["TemplatePage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -3249,26 +3506,120 @@ export interface operations {
             };
         };
     };
+    getRecentMetrics: {
+        parameters: {
+            query: {
+                /** @description Ids of at most 200 VMs, with commas. */
+                ids: string | components["schemas"]["VmId"][];
+                /** @description Seconds of a point. */
+                step?: number;
+            };
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The last 15 minutes of several VMs at once. A step without readings has no point. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecentMetrics"];
+                };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listOperations: {
         parameters: {
             query?: {
                 /** @description `nextCursor` of the part before. */
                 cursor?: string;
-                /** @description Only of this host. */
-                host?: components["schemas"]["HostId"];
+                /** @description Only of these hosts. */
+                host?: string | components["schemas"]["HostId"][];
                 limit?: number;
-                /** @description Only the parts of this batch. */
-                parent?: components["schemas"]["OperationId"];
+                /** @description Only the parts of these batches. */
+                parent?: string | components["schemas"]["OperationId"][];
                 /** @description Who asked: `ada`, or `ada/ci` for her token `ci`. */
-                requestedBy?: string;
-                /** @description One or more states, with commas: `pending,running`. */
-                status?: string;
-                /** @description `vm.start` */
-                verb?: string;
-                /** @description Only of this VM. */
-                vm?: components["schemas"]["VmId"];
+                requestedBy?: string | string[];
+                /** @description States: `pending,running`. */
+                status?: string | components["schemas"]["OperationStatus"][];
+                /** @description `vm.start,vm.stop` */
+                verb?: string | string[];
+                /** @description Only of these VMs. */
+                vm?: string | components["schemas"]["VmId"][];
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3277,12 +3628,22 @@ export interface operations {
             /** @description Operations, newest first. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["OperationPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -3341,7 +3702,10 @@ export interface operations {
     getOperation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 operationId: components["schemas"]["OperationId"];
             };
@@ -3352,12 +3716,22 @@ export interface operations {
             /** @description One operation, with its steps. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Operation"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -3702,7 +4076,10 @@ export interface operations {
     getProvidersStatus: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3711,12 +4088,22 @@ export interface operations {
             /** @description The state of each hypervisor. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ProvidersStatus"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `unauthenticated` */
             401: {
@@ -3764,8 +4151,24 @@ export interface operations {
     };
     getSummary: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description Ids of hosts: `kvm-lab1,kvm-lab2`. */
+                host?: string | components["schemas"]["HostId"][];
+                /** @description Hypervisors: `kvm,vmware`. */
+                hypervisor?: string | components["schemas"]["Hypervisor"][];
+                /** @description Labels that it has to have: `env=test,team`; without a value, whatever that is. */
+                label?: string | string[];
+                /** @description Whole names; a comma within one is `\,`. */
+                name?: string | string[];
+                /** @description Part of a name, id, address or label, in any case. */
+                q?: string;
+                /** @description States: `running,paused`. */
+                state?: string | components["schemas"]["VmState"][];
+            };
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3774,11 +4177,31 @@ export interface operations {
             /** @description The numbers of a dashboard. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["StatsSummary"];
+                };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `unauthenticated` */
@@ -3832,7 +4255,10 @@ export interface operations {
                 cursor?: string;
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3841,12 +4267,22 @@ export interface operations {
             /** @description Your API tokens; those of everybody for who manages users. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["TokenPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -4024,6 +4460,104 @@ export interface operations {
             };
         };
     };
+    getToken: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path: {
+                id: components["schemas"]["TokenId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One API token, without its secret. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiToken"];
+                };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     deleteToken: {
         parameters: {
             query?: never;
@@ -4114,7 +4648,10 @@ export interface operations {
                 cursor?: string;
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -4123,12 +4660,22 @@ export interface operations {
             /** @description Users by name. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["UserPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -4309,7 +4856,10 @@ export interface operations {
     getUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 id: components["schemas"]["UserId"];
             };
@@ -4327,6 +4877,15 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["User"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -4636,20 +5195,26 @@ export interface operations {
             query?: {
                 /** @description `nextCursor` of the part before. */
                 cursor?: string;
-                host?: components["schemas"]["HostId"];
-                hypervisor?: components["schemas"]["Hypervisor"];
-                /** @description `env=test`, or `env` for any value. */
-                label?: string;
+                /** @description Ids of hosts: `kvm-lab1,kvm-lab2`. */
+                host?: string | components["schemas"]["HostId"][];
+                /** @description Hypervisors: `kvm,vmware`. */
+                hypervisor?: string | components["schemas"]["Hypervisor"][];
+                /** @description Labels that it has to have: `env=test,team`; without a value, whatever that is. */
+                label?: string | string[];
                 limit?: number;
-                /** @description The whole name. */
-                name?: string;
+                /** @description Whole names; a comma within one is `\,`. */
+                name?: string | string[];
                 /** @description Part of a name, id, address or label, in any case. */
                 q?: string;
                 /** @description `-` in front reverses. */
                 sort?: "name" | "host" | "state" | "cpus" | "memoryMiB" | "createdAt" | "observedAt" | "-name" | "-host" | "-state" | "-cpus" | "-memoryMiB" | "-createdAt" | "-observedAt";
-                state?: components["schemas"]["VmState"];
+                /** @description States: `running,paused`. */
+                state?: string | components["schemas"]["VmState"][];
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -4658,12 +5223,22 @@ export interface operations {
             /** @description VMs of all hosts, from memory. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["VmPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -4900,7 +5475,10 @@ export interface operations {
                 /** @description Have the host look at it now, instead of answering from memory. */
                 fresh?: string;
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 vmId: components["schemas"]["VmId"];
             };
@@ -4918,6 +5496,15 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Vm"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -5517,7 +6104,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["OpenConsoleInput"];
+            };
+        };
         responses: {
             /** @description A ticket for the console of a VM. Its WebSocket carries RFB, the protocol of VNC. */
             201: {
@@ -5581,6 +6172,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `body-too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `idempotency-key-reused` */
             422: {
                 headers: {
@@ -5635,10 +6246,289 @@ export interface operations {
             };
         };
     };
+    getDefinition: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path: {
+                vmId: components["schemas"]["VmId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document that the hypervisor itself keeps of a VM: domain XML, .vmx file or Prism spec. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NativeDefinition"];
+                };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability-missing` */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-rejected` */
+            502: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-offline`, `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timed-out` */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getGuest: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path: {
+                vmId: components["schemas"]["VmId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the guest of a running VM says of itself, asked now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GuestReport"];
+                };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong-state` */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability-missing` */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-offline`, `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timed-out` */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getMetrics: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 vmId: components["schemas"]["VmId"];
             };
@@ -5649,12 +6539,22 @@ export interface operations {
             /** @description The last reading of a VM. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Metrics"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -5740,7 +6640,10 @@ export interface operations {
                 /** @description Now, when absent. */
                 to?: components["schemas"]["Timestamp"];
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 vmId: components["schemas"]["VmId"];
             };
@@ -5751,12 +6654,22 @@ export interface operations {
             /** @description Readings of a VM over time. A step without readings has no point. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["MetricsHistory"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -6492,8 +7405,15 @@ export interface operations {
     };
     listSnapshots: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description `nextCursor` of the part before. */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 vmId: components["schemas"]["VmId"];
             };
@@ -6501,15 +7421,25 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The snapshots of a VM; `parent` makes them a tree. */
+            /** @description The snapshots of a VM, oldest first; `parent` makes them a tree. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SnapshotPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -7705,7 +8635,10 @@ export interface operations {
     isAlive: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -7714,12 +8647,22 @@ export interface operations {
             /** @description Whether the process runs. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Alive"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `too-many-requests` */
             429: {
@@ -7811,7 +8754,10 @@ export interface operations {
     isReady: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -7820,12 +8766,22 @@ export interface operations {
             /** @description Whether the database and the bus answer and the inventory is complete. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Ready"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `too-many-requests` */
             429: {

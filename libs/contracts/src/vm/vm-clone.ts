@@ -11,7 +11,7 @@ const clone = {
     .min(1)
     .max(255)
     .optional()
-    .describe('Id of a snapshot of the source to clone from, instead of its present disks.'),
+    .describe('Id or unique name of a snapshot of the source to clone from, instead of its present disks.'),
   start: z.boolean().default(false),
 } as const;
 

@@ -7,7 +7,7 @@ export const SnapshotId = z
   .string()
   .min(1)
   .max(255)
-  .describe('Id of a snapshot within its VM.')
+  .describe('Id of a snapshot within its VM, or its name where no other has that.')
   .meta({ id: 'SnapshotId' });
 
 const create = {
