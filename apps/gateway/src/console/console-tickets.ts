@@ -7,7 +7,7 @@ import { credentialIdOf, type Caller, type CredentialId } from '../auth/caller.d
 import { secretHash } from '../auth/secret-hash.ts';
 import { isoTime } from '../database/columns.ts';
 import { Database } from '../database/database.ts';
-import { VmCommands } from '../vms/vm-commands.ts';
+import { Commands } from '../vms/commands.ts';
 import { ConsoleTicketEntity } from './console-ticket.entity.ts';
 
 export const consolePath = '/api/v1/console';
@@ -18,13 +18,13 @@ const validMs = 30_000;
 export class ConsoleTickets {
   constructor(
     private readonly database: Database,
-    private readonly commands: VmCommands,
+    private readonly commands: Commands,
     private readonly audit: Audit,
   ) {}
 
   /** Throws what a console of this VM would be refused with now. */
   async issue(vmId: VmId, caller: Caller): Promise<ConsoleTicket> {
-    this.commands.require(vmId, 'console', { whenOffline: 'fail' });
+    this.commands.requireAction(vmId, 'console');
     const ticket = randomBytes(32).toString('base64url');
     const nowMs = Date.now();
     const expiresAt = nowMs + validMs;

@@ -12,6 +12,7 @@ interface Fault {
 }
 
 const where = { body: 'body', query: 'query', param: 'path', custom: 'request' } as const;
+type Part = (typeof where)[keyof typeof where];
 
 /** Parses what `@Body({ schema })`, `@Query({ schema })` and `@Param(name, { schema })` declare, all faults at once. */
 @Injectable()
@@ -20,14 +21,25 @@ export class ValidationPipe implements PipeTransform {
     if (!schema || type === 'custom') return value;
     // A request without a body says the same as one with an empty object.
     const given = type === 'body' && value === undefined ? {} : value;
-    const parsed = (schema as z.ZodType).safeParse(given, { error: explain });
-    if (parsed.success) return parsed.data;
-    const faults = parsed.error.issues.flatMap((issue) => faultsOf(issue, data === undefined ? [] : [data]));
-    throw invalidInput(
-      where[type],
-      faults.map(({ path, detail }) => ({ pointer: type === 'body' ? pointerTo(path) : path.join('.'), detail })),
-    );
+    return validated(where[type], schema as z.ZodType, given, data === undefined ? [] : [data]);
   }
+}
+
+/** The value as its schema reads it. Throws `invalid-input` with all faults at once; `above` is where in the part it stands. */
+export function validated<Output>(
+  part: Part,
+  schema: z.ZodType<Output>,
+  value: unknown,
+  above: readonly PropertyKey[] = [],
+): Output {
+  const parsed = schema.safeParse(value, { error: explain });
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.flatMap((issue) => faultsOf(issue, above));
+  const pointer = (path: PropertyKey[]) => (part === 'body' ? pointerTo(path) : path.join('.'));
+  throw invalidInput(
+    part,
+    faults.map(({ path, detail }) => ({ pointer: pointer(path), detail })),
+  );
 }
 
 /** `invalid-input` with every fault; the detail repeats the first one, for those who read nothing else. */

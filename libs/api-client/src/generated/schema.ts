@@ -419,7 +419,7 @@ export interface paths {
         get: operations["listVms"];
         put?: never;
         /** Make a VM. The same body works on every hypervisor. */
-        post: operations["vmCreate"];
+        post: operations["createVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -438,11 +438,11 @@ export interface paths {
         put?: never;
         post?: never;
         /** Delete a VM that is powered off. Its archive folder stays. */
-        delete: operations["vmDelete"];
+        delete: operations["deleteVm"];
         options?: never;
         head?: never;
         /** Change hardware or name, live where the hypervisor can; what it cannot applies at the next power-off, and the result says which. */
-        patch: operations["vmReconfigure"];
+        patch: operations["reconfigureVm"];
         trace?: never;
     };
     "/api/v1/vms/{vmId}/clone": {
@@ -455,7 +455,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Make a copy of a VM, with new MAC addresses. */
-        post: operations["vmClone"];
+        post: operations["cloneVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -523,8 +523,25 @@ export interface paths {
         get?: never;
         put?: never;
         /** Freeze a VM; it keeps its memory on the host. */
-        post: operations["vmPause"];
+        post: operations["pauseVm"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{vmId}/pending-changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Withdraw everything that waits for the next power-off of a VM; it keeps what it has. */
+        delete: operations["dropPendingChanges"];
         options?: never;
         head?: never;
         patch?: never;
@@ -540,7 +557,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Press the reset button: the guest is not asked. */
-        post: operations["vmReset"];
+        post: operations["resetVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -557,7 +574,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Shut a VM down and power it on again. With `force` the shutdown is a power cut. */
-        post: operations["vmRestart"];
+        post: operations["restartVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -573,8 +590,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Let a paused or suspended VM go on. */
-        post: operations["vmResume"];
+        /** Let a paused or suspended VM run again. */
+        post: operations["resumeVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -592,7 +609,7 @@ export interface paths {
         get: operations["listSnapshots"];
         put?: never;
         /** Keep the present state of a VM under a name. */
-        post: operations["vmSnapshotCreate"];
+        post: operations["createSnapshot"];
         delete?: never;
         options?: never;
         head?: never;
@@ -610,7 +627,7 @@ export interface paths {
         put?: never;
         post?: never;
         /** Forget a snapshot. The present state of the VM stays as it is. */
-        delete: operations["vmSnapshotDelete"];
+        delete: operations["deleteSnapshot"];
         options?: never;
         head?: never;
         patch?: never;
@@ -626,7 +643,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Put a VM back to a snapshot. What happened since then is lost. */
-        post: operations["vmSnapshotRevert"];
+        post: operations["revertSnapshot"];
         delete?: never;
         options?: never;
         head?: never;
@@ -642,8 +659,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Power a VM on. A suspended VM goes on where it was; one that is already on is left as it is. */
-        post: operations["vmStart"];
+        /** Power a VM on. A suspended VM resumes where it was; one that is already on is left as it is. */
+        post: operations["startVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -660,7 +677,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Shut a VM down through its guest, or by force. */
-        post: operations["vmStop"];
+        post: operations["stopVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -677,7 +694,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Save the memory of a VM to disk and power it off. */
-        post: operations["vmSuspend"];
+        post: operations["suspendVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -694,8 +711,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Ask the same of many VMs.
-         * @description The operation that answers has one part for each VM; `GET /operations?parent=` lists them. It needs the permission of the action.
+         * Run one command on many VMs.
+         * @description The operation that answers has one part for each VM; `GET /operations?parent=` lists them. It needs the permission of the action. With `dryRun` the answer has the plan of each part.
          */
         post: operations["batchVms"];
         delete?: never;
@@ -831,7 +848,7 @@ export interface components {
         };
         BatchInput: {
             /** @enum {string} */
-            action: "start" | "stop" | "restart" | "suspend" | "resume" | "pause" | "reset" | "delete" | "snapshot";
+            action: "delete" | "start" | "stop" | "restart" | "reset" | "suspend" | "pause" | "resume" | "reconfigure" | "pending-changes-drop" | "clone" | "snapshot" | "snapshot-revert" | "snapshot-delete";
             filter?: {
                 host?: components["schemas"]["HostId"];
                 hypervisor?: components["schemas"]["Hypervisor"];
@@ -852,7 +869,7 @@ export interface components {
              */
             onError?: "continue" | "stop";
             /**
-             * @description Body of the single call.
+             * @description What the single call has in its body, its query, and its path after the id of the VM.
              * @default {}
              */
             params?: {
@@ -864,6 +881,15 @@ export interface components {
              * @enum {string}
              */
             whenOffline?: "fail" | "queue";
+        };
+        BatchPlan: {
+            /** @description The worst of all parts. */
+            disruption: components["schemas"]["Disruption"];
+            items: {
+                plan?: components["schemas"]["Plan"];
+                problem?: components["schemas"]["Problem"];
+                vmId: components["schemas"]["VmId"];
+            }[];
         };
         Capabilities: {
             clone: {
@@ -1019,7 +1045,7 @@ export interface components {
             name: components["schemas"]["VmName"];
             /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
             notAfter?: components["schemas"]["Timestamp"];
-            /** @description Id of a snapshot of the source to clone from, instead of its present disks. */
+            /** @description Id or unique name of a snapshot of the source to clone from, instead of its present disks. */
             snapshot?: string;
             /** @default false */
             start?: boolean;
@@ -1153,33 +1179,15 @@ export interface components {
             /** @description Needed for a blank disk; with an image at least its size, which is the default. */
             sizeGiB?: number;
         };
+        /**
+         * @description What the machine suffers: `guest-restart` is an orderly shutdown, `power-cycle` a power cut, `data-loss` means that disks, saved memory or what has happened since a snapshot are gone.
+         * @enum {string}
+         */
+        Disruption: "none" | "guest-restart" | "power-cycle" | "data-loss";
         EditUserInput: {
             disabled?: boolean;
             password?: components["schemas"]["Password"];
             role?: components["schemas"]["Role"];
-        };
-        EditVmInput: {
-            addNics?: components["schemas"]["NicInput"][];
-            cpus?: number;
-            /** @description Disks to grow; others stay as they are. */
-            disks?: components["schemas"]["DiskGrowth"][];
-            /** @description Replaces all labels. */
-            labels?: components["schemas"]["Labels"];
-            memoryMiB?: number;
-            name?: components["schemas"]["VmName"];
-            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
-            notAfter?: components["schemas"]["Timestamp"];
-            /** @description Free text. */
-            notes?: string;
-            protected?: boolean;
-            /** @description MAC addresses of the interfaces to remove. */
-            removeNics?: string[];
-            /**
-             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
-             * @default fail
-             * @enum {string}
-             */
-            whenOffline?: "fail" | "queue";
         };
         /** @enum {string} */
         Firmware: "bios" | "uefi";
@@ -1434,8 +1442,8 @@ export interface components {
             notes?: string[];
             /** @description The parts of a batch. */
             operations?: components["schemas"]["OperationId"][];
-            /** @description Fields whose new value applies at the next power-off. */
-            pendingChanges?: string[];
+            /** @description What applies at the next power-off, with its values. */
+            pendingChanges?: components["schemas"]["PendingChange"][];
             skipped?: number;
             /** @description Id of the snapshot that was made. */
             snapshot?: string;
@@ -1456,17 +1464,64 @@ export interface components {
         };
         /** Format: password */
         Password: string;
-        /** @enum {string} */
-        Permission: "vm:read" | "vm:create" | "vm:power" | "vm:edit" | "vm:delete" | "vm:snapshot" | "vm:console" | "host:read" | "operation:read" | "operation:control" | "event:read" | "archive:read" | "metrics:read" | "token:manage" | "user:manage" | "audit:read";
-        PowerInput: {
+        PauseVmInput: {
+            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
+            force?: boolean;
             /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
             notAfter?: components["schemas"]["Timestamp"];
+            /** @description How long the host may take; it then fails with `timed-out`. */
+            timeoutSeconds?: number;
             /**
              * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
              * @default fail
              * @enum {string}
              */
             whenOffline?: "fail" | "queue";
+        };
+        PendingChange: {
+            /** @description What it is now; absent when there is nothing, or when the host cannot tell. */
+            from?: unknown;
+            /** @description JSON pointer into the VM: `/cpus`. The end of a list is `-`. */
+            pointer: string;
+            /** @description What it will be; absent when there will be nothing. */
+            to?: unknown;
+        };
+        /** @enum {string} */
+        Permission: "vm:read" | "vm:create" | "vm:power" | "vm:edit" | "vm:delete" | "vm:snapshot" | "vm:console" | "host:read" | "operation:read" | "operation:control" | "event:read" | "archive:read" | "metrics:read" | "token:manage" | "user:manage" | "audit:read";
+        Plan: {
+            /** @description Empty when the VM is as asked for already. */
+            changes: components["schemas"]["PlanChange"][];
+            disruption: components["schemas"]["Disruption"];
+            /** @description Whether the host could not be asked, so that it may still refuse. */
+            partial: boolean;
+            /** @description As far as they are known beforehand. */
+            steps: {
+                name: string;
+                /** @description The call that would be made to the hypervisor, without secrets. */
+                native?: string;
+            }[];
+            /** @description What speaks against it and does not prevent it. */
+            warnings: components["schemas"]["PlanWarning"][];
+        };
+        PlanChange: {
+            /** @description What it is now; absent when there is nothing, or when the host cannot tell. */
+            from?: unknown;
+            /** @description JSON pointer into the VM: `/cpus`. The end of a list is `-`. */
+            pointer: string;
+            /** @description What it will be; absent when there will be nothing. */
+            to?: unknown;
+            /**
+             * @description `next-power-off`: the running VM keeps what it has until then.
+             * @enum {string}
+             */
+            when: "now" | "next-power-off";
+        };
+        PlanWarning: {
+            /** @description Stable: `overcommit`. */
+            code: string;
+            detail: string;
+            /** @description JSON pointer into the body of the request. */
+            pointer?: string;
         };
         Problem: {
             /**
@@ -1519,8 +1574,89 @@ export interface components {
             /** @enum {string} */
             status: "ready";
         };
+        ReconfigureVmInput: {
+            addNics?: components["schemas"]["NicInput"][];
+            cpus?: number;
+            /** @description Disks to grow; others stay as they are. */
+            disks?: components["schemas"]["DiskGrowth"][];
+            /** @description Replaces all labels. */
+            labels?: components["schemas"]["Labels"];
+            memoryMiB?: number;
+            name?: components["schemas"]["VmName"];
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /** @description Free text. */
+            notes?: string;
+            protected?: boolean;
+            /** @description MAC addresses of the interfaces to remove. */
+            removeNics?: string[];
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
+        };
         RefreshInput: {
             refreshToken: string;
+        };
+        ResetVmInput: {
+            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
+            force?: boolean;
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /** @description How long the host may take; it then fails with `timed-out`. */
+            timeoutSeconds?: number;
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
+        };
+        RestartVmInput: {
+            /**
+             * @description Pull the plug instead of asking the guest.
+             * @default false
+             */
+            force?: boolean;
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /**
+             * @description How long the guest may take. A graceful stop that runs out of time fails with `timed-out` and changes nothing.
+             * @default 90
+             */
+            timeoutSeconds?: number;
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
+        };
+        ResumeVmInput: {
+            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
+            force?: boolean;
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /** @description How long the host may take; it then fails with `timed-out`. */
+            timeoutSeconds?: number;
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
+        };
+        RevertSnapshotInput: {
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
         };
         /** @enum {string} */
         Role: "viewer" | "operator" | "admin";
@@ -1539,11 +1675,25 @@ export interface components {
             /** @description State of the VM when it was taken. */
             state: components["schemas"]["VmState"];
         };
-        /** @description Id of a snapshot within its VM. */
+        /** @description Id of a snapshot within its VM, or its name where only one has it. */
         SnapshotId: string;
         SnapshotPage: {
             items: components["schemas"]["Snapshot"][];
             nextCursor?: string;
+        };
+        StartVmInput: {
+            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
+            force?: boolean;
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /** @description How long the host may take; it then fails with `timed-out`. */
+            timeoutSeconds?: number;
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
         };
         StatsSummary: {
             /** @description Virtual CPUs of all VMs, and of the running ones. */
@@ -1593,6 +1743,20 @@ export interface components {
              * @description How long the guest may take. A graceful stop that runs out of time fails with `timed-out` and changes nothing.
              * @default 90
              */
+            timeoutSeconds?: number;
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
+        };
+        SuspendVmInput: {
+            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
+            force?: boolean;
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /** @description How long the host may take; it then fails with `timed-out`. */
             timeoutSeconds?: number;
             /**
              * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
@@ -1667,8 +1831,8 @@ export interface components {
             observedAt: components["schemas"]["Timestamp"];
             /** @description The operation that is running on it. */
             operation?: components["schemas"]["OperationId"];
-            /** @description Fields whose new value applies at the next power-off. */
-            pendingChanges?: string[];
+            /** @description What applies at the next power-off, with its values. */
+            pendingChanges?: components["schemas"]["PendingChange"][];
             /** @description A protected VM cannot be deleted. */
             protected: boolean;
             /** @description Grows with every change of the record. */
@@ -4314,9 +4478,12 @@ export interface operations {
             };
         };
     };
-    vmCreate: {
+    createVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -4332,7 +4499,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -4340,7 +4507,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Make a VM. The same body works on every hypervisor. */
@@ -4598,11 +4765,13 @@ export interface operations {
             };
         };
     };
-    vmDelete: {
+    deleteVm: {
         parameters: {
             query?: {
                 /** @description What becomes of its disks. A disk that another VM uses is always kept. */
                 disks?: "delete" | "keep";
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
                 /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
                 notAfter?: components["schemas"]["Timestamp"];
                 /** @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`. */
@@ -4621,7 +4790,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -4629,7 +4798,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Delete a VM that is powered off. Its archive folder stays. */
@@ -4747,9 +4916,12 @@ export interface operations {
             };
         };
     };
-    vmReconfigure: {
+    reconfigureVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description ETag of the record that was read; 412 `stale-revision` when it has changed since. */
                 "If-Match"?: string;
@@ -4763,11 +4935,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["EditVmInput"];
+                "application/json": components["schemas"]["ReconfigureVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -4775,7 +4947,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Change hardware or name, live where the hypervisor can; what it cannot applies at the next power-off, and the result says which. */
@@ -4923,9 +5095,12 @@ export interface operations {
             };
         };
     };
-    vmClone: {
+    cloneVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -4943,7 +5118,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -4951,7 +5126,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Make a copy of a VM, with new MAC addresses. */
@@ -5417,9 +5592,12 @@ export interface operations {
             };
         };
     };
-    vmPause: {
+    pauseVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -5433,11 +5611,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PowerInput"];
+                "application/json": components["schemas"]["PauseVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -5445,7 +5623,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Freeze a VM; it keeps its memory on the host. */
@@ -5584,9 +5762,148 @@ export interface operations {
             };
         };
     };
-    vmReset: {
+    dropPendingChanges: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+                /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+                notAfter?: components["schemas"]["Timestamp"];
+                /** @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`. */
+                whenOffline?: "fail" | "queue";
+            };
+            header?: {
+                /** @description `wait=30` holds the answer until the operation has ended, for at most so many seconds. */
+                Prefer?: string;
+            };
+            path: {
+                vmId: components["schemas"]["VmId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
+                };
+            };
+            /** @description Withdraw everything that waits for the next power-off of a VM; it keeps what it has. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm-not-found`, `host-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm-busy` */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability-missing` */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-offline`, `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resetVm: {
+        parameters: {
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -5600,11 +5917,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PowerInput"];
+                "application/json": components["schemas"]["ResetVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -5612,7 +5929,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Press the reset button: the guest is not asked. */
@@ -5751,9 +6068,12 @@ export interface operations {
             };
         };
     };
-    vmRestart: {
+    restartVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -5767,11 +6087,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["StopVmInput"];
+                "application/json": components["schemas"]["RestartVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -5779,7 +6099,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Shut a VM down and power it on again. With `force` the shutdown is a power cut. */
@@ -5918,9 +6238,12 @@ export interface operations {
             };
         };
     };
-    vmResume: {
+    resumeVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -5934,11 +6257,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PowerInput"];
+                "application/json": components["schemas"]["ResumeVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -5946,10 +6269,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
-            /** @description Let a paused or suspended VM go on. */
+            /** @description Let a paused or suspended VM run again. */
             202: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -6170,9 +6493,12 @@ export interface operations {
             };
         };
     };
-    vmSnapshotCreate: {
+    createSnapshot: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -6190,7 +6516,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -6198,7 +6524,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Keep the present state of a VM under a name. */
@@ -6347,11 +6673,13 @@ export interface operations {
             };
         };
     };
-    vmSnapshotDelete: {
+    deleteSnapshot: {
         parameters: {
             query?: {
                 /** @description Delete the snapshots below it too; else they move up to its parent. */
                 children?: string;
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
                 /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
                 notAfter?: components["schemas"]["Timestamp"];
                 /** @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`. */
@@ -6369,14 +6697,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Forget a snapshot. The present state of the VM stays as it is. */
@@ -6484,9 +6812,12 @@ export interface operations {
             };
         };
     };
-    vmSnapshotRevert: {
+    revertSnapshot: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -6501,20 +6832,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": {
-                    /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
-                    notAfter?: components["schemas"]["Timestamp"];
-                    /**
-                     * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
-                     * @default fail
-                     * @enum {string}
-                     */
-                    whenOffline?: "fail" | "queue";
-                };
+                "application/json": components["schemas"]["RevertSnapshotInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -6522,7 +6844,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Put a VM back to a snapshot. What happened since then is lost. */
@@ -6661,9 +6983,12 @@ export interface operations {
             };
         };
     };
-    vmStart: {
+    startVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -6677,11 +7002,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PowerInput"];
+                "application/json": components["schemas"]["StartVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -6689,10 +7014,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
-            /** @description Power a VM on. A suspended VM goes on where it was; one that is already on is left as it is. */
+            /** @description Power a VM on. A suspended VM resumes where it was; one that is already on is left as it is. */
             202: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -6838,9 +7163,12 @@ export interface operations {
             };
         };
     };
-    vmStop: {
+    stopVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -6858,7 +7186,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -6866,7 +7194,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Shut a VM down through its guest, or by force. */
@@ -7005,9 +7333,12 @@ export interface operations {
             };
         };
     };
-    vmSuspend: {
+    suspendVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -7021,11 +7352,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PowerInput"];
+                "application/json": components["schemas"]["SuspendVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -7033,7 +7364,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Save the memory of a VM to disk and power it off. */
@@ -7174,7 +7505,10 @@ export interface operations {
     };
     batchVms: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -7190,7 +7524,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -7198,10 +7532,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["BatchPlan"];
                 };
             };
-            /** @description Ask the same of many VMs. */
+            /** @description Run one command on many VMs. */
             202: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
