@@ -1,5 +1,5 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
+import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import type { Logger } from 'pino';
 import { AuditModule } from './audit/audit.module.ts';
 import { AuthModule } from './auth/auth.module.ts';
@@ -8,7 +8,7 @@ import { CONFIG, type GatewayConfig } from './config.ts';
 import { DatabaseModule } from './database/database.module.ts';
 import { HealthModule } from './health/health.module.ts';
 import { Cursors } from './http/cursor.ts';
-import { DeclaredQueryGuard } from './http/declared-query.guard.ts';
+import { DeclaredQueryInterceptor } from './http/declared-query.interceptor.ts';
 import { FreshConnections } from './http/fresh-connections.ts';
 import { MemoryLists } from './http/memory-list.ts';
 import { ProblemFilter } from './http/problem.filter.ts';
@@ -48,7 +48,7 @@ export interface Foundation {
     Upgrades,
     MemoryLists,
     { provide: APP_FILTER, useClass: ProblemFilter },
-    { provide: APP_GUARD, useClass: DeclaredQueryGuard },
+    { provide: APP_INTERCEPTOR, useClass: DeclaredQueryInterceptor },
     { provide: APP_PIPE, useClass: ValidationPipe },
   ],
   exports: [Cursors, MemoryLists, Upgrades],

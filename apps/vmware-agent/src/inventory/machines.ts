@@ -27,7 +27,7 @@ import type { Platform } from '../vmrun/installation.ts';
 import { exists, isThere, type Discovery } from './discovery.ts';
 import { FileCache } from './file-cache.ts';
 import type { Machine } from './identity.ts';
-import { fieldsOf, readPending } from './pending-changes.ts';
+import { pendingOf, readPending } from './pending-changes.ts';
 import { isKeptFor } from '../lifecycle/kept-disks.ts';
 import type { PowerOffWork } from './power-off-work.ts';
 import type { Freshness, Running, RunningSet } from './running.ts';
@@ -246,7 +246,6 @@ export class Machines {
 
   async #read(machine: Machine, state: VmState): Promise<DriverVm> {
     const vmx = await this.configuration(machine);
-    const pending = fieldsOf(await readPending(machine.vmx));
     const isOn = state === 'running' || state === 'paused';
     const createdAt = vmx.get(ownKeys.createdAt);
     const os = guestOsOf(vmx);
@@ -255,7 +254,7 @@ export class Machines {
     const [cpus, memoryMiB, firmware] = [cpusOf(vmx), memoryOf(vmx), firmwareOf(vmx)];
     const cdrom = this.#showCdrom(machine, vmx);
     const addresses = isOn ? this.#leases.addressesOf(machine.nativeId, macs) : [];
-    return {
+    const vm = {
       nativeId: machine.nativeId,
       name: nameOf(vmx) ?? stemOf(machine.vmx),
       state,
@@ -271,9 +270,10 @@ export class Machines {
       ...(cdrom !== undefined && { cdrom }),
       ...(os !== undefined && { guest: { os, agent: false } }),
       snapshots: (await this.snapshots(machine)).shown(),
-      ...(pending.length > 0 && { pendingChanges: pending }),
       ...(createdAt !== undefined && { createdAt }),
     };
+    const pending = pendingOf(await readPending(machine.vmx), vm);
+    return pending.length > 0 ? { ...vm, pendingChanges: pending } : vm;
   }
 
   #showCdrom(machine: Machine, vmx: Dictionary): string | null | undefined {

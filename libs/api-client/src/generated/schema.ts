@@ -484,7 +484,7 @@ export interface paths {
         get: operations["listVms"];
         put?: never;
         /** Make a VM. The same body works on every hypervisor. */
-        post: operations["vmCreate"];
+        post: operations["createVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -503,11 +503,11 @@ export interface paths {
         put?: never;
         post?: never;
         /** Delete a VM that is powered off. Its archive folder stays. */
-        delete: operations["vmDelete"];
+        delete: operations["deleteVm"];
         options?: never;
         head?: never;
         /** Change hardware or name, live where the hypervisor can; what it cannot applies at the next power-off, and the result says which. */
-        patch: operations["vmReconfigure"];
+        patch: operations["reconfigureVm"];
         trace?: never;
     };
     "/api/v1/vms/{vmId}/clone": {
@@ -520,7 +520,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Make a copy of a VM, with new MAC addresses. */
-        post: operations["vmClone"];
+        post: operations["cloneVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -628,8 +628,25 @@ export interface paths {
         get?: never;
         put?: never;
         /** Freeze a VM; it keeps its memory on the host. */
-        post: operations["vmPause"];
+        post: operations["pauseVm"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{vmId}/pending-changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Withdraw everything that waits for the next power-off of a VM; it keeps what it has. */
+        delete: operations["dropPendingChanges"];
         options?: never;
         head?: never;
         patch?: never;
@@ -645,7 +662,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Press the reset button: the guest is not asked. */
-        post: operations["vmReset"];
+        post: operations["resetVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -662,7 +679,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Shut a VM down and power it on again. With `force` the shutdown is a power cut. */
-        post: operations["vmRestart"];
+        post: operations["restartVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -678,8 +695,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Let a paused or suspended VM go on. */
-        post: operations["vmResume"];
+        /** Let a paused or suspended VM run again. */
+        post: operations["resumeVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -697,7 +714,7 @@ export interface paths {
         get: operations["listSnapshots"];
         put?: never;
         /** Keep the present state of a VM under a name. */
-        post: operations["vmSnapshotCreate"];
+        post: operations["createSnapshot"];
         delete?: never;
         options?: never;
         head?: never;
@@ -715,7 +732,7 @@ export interface paths {
         put?: never;
         post?: never;
         /** Forget a snapshot. The present state of the VM stays as it is. */
-        delete: operations["vmSnapshotDelete"];
+        delete: operations["deleteSnapshot"];
         options?: never;
         head?: never;
         patch?: never;
@@ -731,7 +748,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Put a VM back to a snapshot. What happened since then is lost. */
-        post: operations["vmSnapshotRevert"];
+        post: operations["revertSnapshot"];
         delete?: never;
         options?: never;
         head?: never;
@@ -747,8 +764,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Power a VM on. A suspended VM goes on where it was; one that is already on is left as it is. */
-        post: operations["vmStart"];
+        /** Power a VM on. A suspended VM resumes where it was; one that is already on is left as it is. */
+        post: operations["startVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -765,7 +782,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Shut a VM down through its guest, or by force. */
-        post: operations["vmStop"];
+        post: operations["stopVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -782,7 +799,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Save the memory of a VM to disk and power it off. */
-        post: operations["vmSuspend"];
+        post: operations["suspendVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -799,8 +816,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Ask the same of many VMs.
-         * @description The operation that answers has one part for each VM; `GET /operations?parent=` lists them. It needs the permission of the action.
+         * Run one command on many VMs.
+         * @description The operation that answers has one part for each VM; `GET /operations?parent=` lists them. It needs the permission of the action. With `dryRun` the answer has the plan of each part.
          */
         post: operations["batchVms"];
         delete?: never;
@@ -936,7 +953,7 @@ export interface components {
         };
         BatchInput: {
             /** @enum {string} */
-            action: "start" | "stop" | "restart" | "suspend" | "resume" | "pause" | "reset" | "delete" | "snapshot";
+            action: "delete" | "start" | "stop" | "restart" | "reset" | "suspend" | "pause" | "resume" | "reconfigure" | "pending-changes-drop" | "clone" | "snapshot" | "snapshot-revert" | "snapshot-delete";
             filter?: {
                 /** @description Ids of hosts: `kvm-lab1,kvm-lab2`. */
                 host?: string | components["schemas"]["HostId"][];
@@ -960,7 +977,7 @@ export interface components {
              */
             onError?: "continue" | "stop";
             /**
-             * @description Body of the single call.
+             * @description What the single call has in its body, its query, and its path after the id of the VM.
              * @default {}
              */
             params?: {
@@ -972,6 +989,15 @@ export interface components {
              * @enum {string}
              */
             whenOffline?: "fail" | "queue";
+        };
+        BatchPlan: {
+            /** @description The worst of all parts. */
+            disruption: components["schemas"]["Disruption"];
+            items: {
+                plan?: components["schemas"]["Plan"];
+                problem?: components["schemas"]["Problem"];
+                vmId: components["schemas"]["VmId"];
+            }[];
         };
         Capabilities: {
             clone: {
@@ -1270,6 +1296,11 @@ export interface components {
             /** @description Needed for a blank disk; with an image at least its size, which is the default. */
             sizeGiB?: number;
         };
+        /**
+         * @description What the machine suffers: `guest-restart` is an orderly shutdown, `power-cycle` a power cut, `data-loss` means that disks, saved memory or what has happened since a snapshot are gone.
+         * @enum {string}
+         */
+        Disruption: "none" | "guest-restart" | "power-cycle" | "data-loss";
         EditMeInput: {
             /** @description Each field that is given replaces the one that was kept; others stay. */
             preferences: components["schemas"]["Preferences"];
@@ -1278,29 +1309,6 @@ export interface components {
             disabled?: boolean;
             password?: components["schemas"]["Password"];
             role?: components["schemas"]["Role"];
-        };
-        EditVmInput: {
-            addNics?: components["schemas"]["NicInput"][];
-            cpus?: number;
-            /** @description Disks to grow; others stay as they are. */
-            disks?: components["schemas"]["DiskGrowth"][];
-            /** @description Replaces all labels. */
-            labels?: components["schemas"]["Labels"];
-            memoryMiB?: number;
-            name?: components["schemas"]["VmName"];
-            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
-            notAfter?: components["schemas"]["Timestamp"];
-            /** @description Free text. */
-            notes?: string;
-            protected?: boolean;
-            /** @description MAC addresses of the interfaces to remove. */
-            removeNics?: string[];
-            /**
-             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
-             * @default fail
-             * @enum {string}
-             */
-            whenOffline?: "fail" | "queue";
         };
         EventsTicket: {
             expiresAt: components["schemas"]["Timestamp"];
@@ -1591,8 +1599,8 @@ export interface components {
             notes?: string[];
             /** @description The parts of a batch. */
             operations?: components["schemas"]["OperationId"][];
-            /** @description Fields whose new value applies at the next power-off. */
-            pendingChanges?: string[];
+            /** @description What applies at the next power-off, with its values. */
+            pendingChanges?: components["schemas"]["PendingChange"][];
             skipped?: number;
             /** @description Id of the snapshot that was made. */
             snapshot?: string;
@@ -1613,17 +1621,64 @@ export interface components {
         };
         /** Format: password */
         Password: string;
-        /** @enum {string} */
-        Permission: "vm:read" | "vm:create" | "vm:power" | "vm:edit" | "vm:delete" | "vm:snapshot" | "vm:console" | "host:read" | "operation:read" | "operation:control" | "event:read" | "archive:read" | "metrics:read" | "token:manage" | "user:manage" | "audit:read";
-        PowerInput: {
+        PauseVmInput: {
+            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
+            force?: boolean;
             /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
             notAfter?: components["schemas"]["Timestamp"];
+            /** @description How long the host may take; it then fails with `timed-out`. */
+            timeoutSeconds?: number;
             /**
              * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
              * @default fail
              * @enum {string}
              */
             whenOffline?: "fail" | "queue";
+        };
+        PendingChange: {
+            /** @description What it is now; absent when there is nothing, or when the host cannot tell. */
+            from?: unknown;
+            /** @description JSON pointer into the VM: `/cpus`. The end of a list is `-`. */
+            pointer: string;
+            /** @description What it will be; absent when there will be nothing. */
+            to?: unknown;
+        };
+        /** @enum {string} */
+        Permission: "vm:read" | "vm:create" | "vm:power" | "vm:edit" | "vm:delete" | "vm:snapshot" | "vm:console" | "host:read" | "operation:read" | "operation:control" | "event:read" | "archive:read" | "metrics:read" | "token:manage" | "user:manage" | "audit:read";
+        Plan: {
+            /** @description Empty when the VM is as asked for already. */
+            changes: components["schemas"]["PlanChange"][];
+            disruption: components["schemas"]["Disruption"];
+            /** @description Whether the host could not be asked, so that it may still refuse. */
+            partial: boolean;
+            /** @description As far as they are known beforehand. */
+            steps: {
+                name: string;
+                /** @description The call that would be made to the hypervisor, without secrets. */
+                native?: string;
+            }[];
+            /** @description What speaks against it and does not prevent it. */
+            warnings: components["schemas"]["PlanWarning"][];
+        };
+        PlanChange: {
+            /** @description What it is now; absent when there is nothing, or when the host cannot tell. */
+            from?: unknown;
+            /** @description JSON pointer into the VM: `/cpus`. The end of a list is `-`. */
+            pointer: string;
+            /** @description What it will be; absent when there will be nothing. */
+            to?: unknown;
+            /**
+             * @description `next-power-off`: the running VM keeps what it has until then.
+             * @enum {string}
+             */
+            when: "now" | "next-power-off";
+        };
+        PlanWarning: {
+            /** @description Stable: `overcommit`. */
+            code: string;
+            detail: string;
+            /** @description JSON pointer into the body of the request. */
+            pointer?: string;
         };
         Preferences: {
             /** @description Columns that are shown, in order, by list. */
@@ -1725,9 +1780,90 @@ export interface components {
             stepSeconds: number;
             to: components["schemas"]["Timestamp"];
         };
+        ReconfigureVmInput: {
+            addNics?: components["schemas"]["NicInput"][];
+            cpus?: number;
+            /** @description Disks to grow; others stay as they are. */
+            disks?: components["schemas"]["DiskGrowth"][];
+            /** @description Replaces all labels. */
+            labels?: components["schemas"]["Labels"];
+            memoryMiB?: number;
+            name?: components["schemas"]["VmName"];
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /** @description Free text. */
+            notes?: string;
+            protected?: boolean;
+            /** @description MAC addresses of the interfaces to remove. */
+            removeNics?: string[];
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
+        };
         RefreshInput: {
             /** @description Left out when a cookie holds it. */
             refreshToken?: string;
+        };
+        ResetVmInput: {
+            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
+            force?: boolean;
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /** @description How long the host may take; it then fails with `timed-out`. */
+            timeoutSeconds?: number;
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
+        };
+        RestartVmInput: {
+            /**
+             * @description Pull the plug instead of asking the guest.
+             * @default false
+             */
+            force?: boolean;
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /**
+             * @description How long the guest may take. A graceful stop that runs out of time fails with `timed-out` and changes nothing.
+             * @default 90
+             */
+            timeoutSeconds?: number;
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
+        };
+        ResumeVmInput: {
+            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
+            force?: boolean;
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /** @description How long the host may take; it then fails with `timed-out`. */
+            timeoutSeconds?: number;
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
+        };
+        RevertSnapshotInput: {
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
         };
         /** @enum {string} */
         Role: "viewer" | "operator" | "admin";
@@ -1759,6 +1895,20 @@ export interface components {
         SnapshotPage: {
             items: components["schemas"]["Snapshot"][];
             nextCursor?: string;
+        };
+        StartVmInput: {
+            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
+            force?: boolean;
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /** @description How long the host may take; it then fails with `timed-out`. */
+            timeoutSeconds?: number;
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
         };
         StatsSummary: {
             /** @description Virtual CPUs of all VMs, and of the running ones. */
@@ -1816,6 +1966,20 @@ export interface components {
              */
             whenOffline?: "fail" | "queue";
         };
+        SuspendVmInput: {
+            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
+            force?: boolean;
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /** @description How long the host may take; it then fails with `timed-out`. */
+            timeoutSeconds?: number;
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
+        };
         Template: {
             name: string;
             nativeId: string;
@@ -1860,6 +2024,8 @@ export interface components {
             nextCursor?: string;
         };
         Vm: {
+            /** @description Image in its CD-ROM drive, null while that is empty; absent when it has no drive. */
+            cdrom?: string | null;
             /** @description Absent when the host cannot tell. */
             cpus?: number;
             createdAt: components["schemas"]["Timestamp"];
@@ -1882,8 +2048,8 @@ export interface components {
             observedAt: components["schemas"]["Timestamp"];
             /** @description The operation that is running on it. */
             operation?: components["schemas"]["OperationId"];
-            /** @description Fields whose new value applies at the next power-off. */
-            pendingChanges?: string[];
+            /** @description What applies at the next power-off, with its values. */
+            pendingChanges?: components["schemas"]["PendingChange"][];
             /** @description A protected VM cannot be deleted. */
             protected: boolean;
             /** @description Grows with every change of the record. */
@@ -5294,9 +5460,12 @@ export interface operations {
             };
         };
     };
-    vmCreate: {
+    createVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -5312,7 +5481,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -5320,7 +5489,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Make a VM. The same body works on every hypervisor. */
@@ -5590,11 +5759,13 @@ export interface operations {
             };
         };
     };
-    vmDelete: {
+    deleteVm: {
         parameters: {
             query?: {
                 /** @description What becomes of its disks. A disk that another VM uses is always kept. */
                 disks?: "delete" | "keep";
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
                 /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
                 notAfter?: components["schemas"]["Timestamp"];
                 /** @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`. */
@@ -5613,7 +5784,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -5621,7 +5792,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Delete a VM that is powered off. Its archive folder stays. */
@@ -5739,9 +5910,12 @@ export interface operations {
             };
         };
     };
-    vmReconfigure: {
+    reconfigureVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description ETag of the record that was read; 412 `stale-revision` when it has changed since. */
                 "If-Match"?: string;
@@ -5755,11 +5929,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["EditVmInput"];
+                "application/json": components["schemas"]["ReconfigureVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -5767,7 +5941,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Change hardware or name, live where the hypervisor can; what it cannot applies at the next power-off, and the result says which. */
@@ -5915,9 +6089,12 @@ export interface operations {
             };
         };
     };
-    vmClone: {
+    cloneVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -5935,7 +6112,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -5943,7 +6120,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Make a copy of a VM, with new MAC addresses. */
@@ -6735,9 +6912,12 @@ export interface operations {
             };
         };
     };
-    vmPause: {
+    pauseVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -6751,11 +6931,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PowerInput"];
+                "application/json": components["schemas"]["PauseVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -6763,7 +6943,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Freeze a VM; it keeps its memory on the host. */
@@ -6902,9 +7082,148 @@ export interface operations {
             };
         };
     };
-    vmReset: {
+    dropPendingChanges: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+                /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+                notAfter?: components["schemas"]["Timestamp"];
+                /** @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`. */
+                whenOffline?: "fail" | "queue";
+            };
+            header?: {
+                /** @description `wait=30` holds the answer until the operation has ended, for at most so many seconds. */
+                Prefer?: string;
+            };
+            path: {
+                vmId: components["schemas"]["VmId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
+                };
+            };
+            /** @description Withdraw everything that waits for the next power-off of a VM; it keeps what it has. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm-not-found`, `host-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm-busy` */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability-missing` */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-offline`, `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resetVm: {
+        parameters: {
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -6918,11 +7237,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PowerInput"];
+                "application/json": components["schemas"]["ResetVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -6930,7 +7249,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Press the reset button: the guest is not asked. */
@@ -7069,9 +7388,12 @@ export interface operations {
             };
         };
     };
-    vmRestart: {
+    restartVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -7085,11 +7407,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["StopVmInput"];
+                "application/json": components["schemas"]["RestartVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -7097,7 +7419,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Shut a VM down and power it on again. With `force` the shutdown is a power cut. */
@@ -7236,9 +7558,12 @@ export interface operations {
             };
         };
     };
-    vmResume: {
+    resumeVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -7252,11 +7577,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PowerInput"];
+                "application/json": components["schemas"]["ResumeVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -7264,10 +7589,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
-            /** @description Let a paused or suspended VM go on. */
+            /** @description Let a paused or suspended VM run again. */
             202: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -7505,9 +7830,12 @@ export interface operations {
             };
         };
     };
-    vmSnapshotCreate: {
+    createSnapshot: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -7525,7 +7853,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -7533,7 +7861,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Keep the present state of a VM under a name. */
@@ -7682,11 +8010,13 @@ export interface operations {
             };
         };
     };
-    vmSnapshotDelete: {
+    deleteSnapshot: {
         parameters: {
             query?: {
                 /** @description Delete the snapshots below it too; else they move up to its parent. */
                 children?: string;
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
                 /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
                 notAfter?: components["schemas"]["Timestamp"];
                 /** @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`. */
@@ -7704,14 +8034,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Forget a snapshot. The present state of the VM stays as it is. */
@@ -7819,9 +8149,12 @@ export interface operations {
             };
         };
     };
-    vmSnapshotRevert: {
+    revertSnapshot: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -7836,20 +8169,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": {
-                    /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
-                    notAfter?: components["schemas"]["Timestamp"];
-                    /**
-                     * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
-                     * @default fail
-                     * @enum {string}
-                     */
-                    whenOffline?: "fail" | "queue";
-                };
+                "application/json": components["schemas"]["RevertSnapshotInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -7857,7 +8181,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Put a VM back to a snapshot. What happened since then is lost. */
@@ -7996,9 +8320,12 @@ export interface operations {
             };
         };
     };
-    vmStart: {
+    startVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -8012,11 +8339,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PowerInput"];
+                "application/json": components["schemas"]["StartVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -8024,10 +8351,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
-            /** @description Power a VM on. A suspended VM goes on where it was; one that is already on is left as it is. */
+            /** @description Power a VM on. A suspended VM resumes where it was; one that is already on is left as it is. */
             202: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -8173,9 +8500,12 @@ export interface operations {
             };
         };
     };
-    vmStop: {
+    stopVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -8193,7 +8523,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -8201,7 +8531,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Shut a VM down through its guest, or by force. */
@@ -8340,9 +8670,12 @@ export interface operations {
             };
         };
     };
-    vmSuspend: {
+    suspendVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -8356,11 +8689,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PowerInput"];
+                "application/json": components["schemas"]["SuspendVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -8368,7 +8701,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Save the memory of a VM to disk and power it off. */
@@ -8509,7 +8842,10 @@ export interface operations {
     };
     batchVms: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -8525,7 +8861,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -8533,10 +8869,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["BatchPlan"];
                 };
             };
-            /** @description Ask the same of many VMs. */
+            /** @description Run one command on many VMs. */
             202: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];

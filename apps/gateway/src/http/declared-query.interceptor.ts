@@ -1,4 +1,4 @@
-import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
 import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
 import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import type { FastifyRequest } from 'fastify';
@@ -12,19 +12,25 @@ interface RouteArgument {
 
 /**
  * Refuses query parameters that a route does not declare. One that is ignored does harm: a misspelt filter of a list finds
- * everything, and a wish that is not known would be carried out as if it had not been made.
+ * everything, and a wish that is not known would be carried out as if it had not been made. An interceptor, so that who may not
+ * call the route learns that first.
  */
 @Injectable()
-export class DeclaredQueryGuard implements CanActivate {
+export class DeclaredQueryInterceptor implements NestInterceptor {
   private readonly declared = new WeakMap<object, ReadonlySet<string>>();
 
-  canActivate(context: ExecutionContext): boolean {
+  intercept(context: ExecutionContext, next: CallHandler) {
+    this.requireDeclared(context);
+    return next.handle();
+  }
+
+  private requireDeclared(context: ExecutionContext): void {
     const { query } = context.switchToHttp().getRequest<FastifyRequest>();
     const given = Object.keys(query as object);
-    if (given.length === 0) return true;
+    if (given.length === 0) return;
     const known = this.parametersOf(context.getClass(), context.getHandler());
     const unknown = given.filter((name) => !known.has(name));
-    if (unknown.length === 0) return true;
+    if (unknown.length === 0) return;
     const takes = known.size === 0 ? 'This takes none.' : `This takes ${[...known].join(', ')}.`;
     throw invalidInput(
       'query',
