@@ -218,11 +218,11 @@ export class FakeAgent {
     return this.inventory.put(keys.vm(this.host, nativeId), record);
   }
 
-  async vanish(nativeId: NativeId): Promise<void> {
+  async vanish(nativeId: NativeId): Promise<number> {
     const record = this.vms.get(nativeId)!;
     this.vms.delete(nativeId);
     await this.tell(vmDeleted, `${record.id}:deleted`, record.id, { vm: record });
-    await this.inventory.delete(keys.vm(this.host, nativeId));
+    return this.inventory.delete(keys.vm(this.host, nativeId));
   }
 
   measure(readings: Metrics[], observedAt = now()): void {
@@ -310,8 +310,7 @@ export class FakeAgent {
         if (record.state === 'stopped') return { changed: false };
         return { revision: await this.show(nativeId!, { state: 'stopped' }, vmStopped), changed: true };
       case 'vm.delete':
-        await this.vanish(nativeId!);
-        return { changed: true };
+        return { revision: await this.vanish(nativeId!), changed: true };
       case 'vm.reconfigure':
         return { revision: await this.show(nativeId!, input as Partial<VmRecord>), changed: true };
       default:
