@@ -25,6 +25,8 @@ const absences = (isLocal: boolean): Absences => ({
   console: isLocal
     ? undefined
     : 'The agent reaches libvirt over the network, and screens can be reached on their own host only. Run the agent there.',
+  'console.text':
+    'The serial port of a VM is not brought here. Open the graphical console, or `virsh console` on the host.',
   'networks.ipv6': 'libvirt reserves IPv4 addresses only: an IPv6 address depends on an id that the guest makes up.',
   'snapshots.runningWithoutMemory': noSnapshotsWithoutMemory,
   'snapshots.uefi': noSnapshotsWithUefi,

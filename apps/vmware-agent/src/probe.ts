@@ -19,6 +19,7 @@ export function capabilitiesOf(vmrun: Pick<Vmrun, 'platform'>, isPlayer: boolean
   return capabilitiesWithout({
     ...(isPlayer ? { clone: noPlayer, snapshots: noPlayer } : {}),
     metrics: whyNoMetrics(vmrun.platform),
+    'console.text': 'Workstation offers the screen of a VM and not its serial port. Open the graphical console.',
     'clone.running': 'Workstation clones no VM that is on. Stop it first.',
     'snapshots.runningWithoutMemory': noSnapshotWithoutMemory,
     'reconfigure.cpusLive': onlyAtPowerOn,

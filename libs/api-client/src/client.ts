@@ -3,7 +3,7 @@ import type { PathsWithMethod, RequiredKeysOf } from 'openapi-typescript-helpers
 import { streamEvents, type EventOptions, type StreamedEvent } from './events.ts';
 import type { components, paths } from './generated/schema.ts';
 import { ApiProblem, problemIn } from './problem.ts';
-import { Session, type LogIn, type SessionTokens } from './session.ts';
+import { Session, type Exclusively, type LogIn, type SessionTokens } from './session.ts';
 
 export type Operation = components['schemas']['Operation'];
 export type Plan = components['schemas']['Plan'];
@@ -19,6 +19,8 @@ export interface ClientOptions {
   readonly password?: string | undefined;
   /** Tokens of a session that is under way. */
   readonly session?: SessionTokens | undefined;
+  /** In a browser: the session is kept in a cookie, which `restore` resumes, and renewed under this lock of all tabs. */
+  readonly cookie?: Exclusively | undefined;
   /** Told whenever the tokens of the session change, so that they can be kept; undefined when it has ended. */
   readonly onSession?: (tokens: SessionTokens | undefined) => void;
   /** In place of the global one. */
@@ -87,6 +89,12 @@ export interface Client {
   logIn(credentials: LogIn): Promise<void>;
   /** Ends the session. */
   logOut(): Promise<void>;
+  /** Resumes the session of the cookie; false if there is none any more. */
+  restore(): Promise<boolean>;
+  /** Forgets the session, which another tab has ended. */
+  forget(): void;
+  /** The token for what is no request, such as a live connection; undefined when nobody is logged in. */
+  accessToken(): Promise<string | undefined>;
 }
 
 export function createClient(options: ClientOptions): Client {
@@ -98,6 +106,7 @@ export function createClient(options: ClientOptions): Client {
     fetch,
     logIn: username !== undefined && password !== undefined ? { username, password } : undefined,
     tokens: options.session,
+    cookie: options.cookie,
     onTokens: options.onSession,
   });
 
@@ -153,6 +162,9 @@ export function createClient(options: ClientOptions): Client {
     send,
     logIn: (credentials) => session.logIn(credentials),
     logOut: () => session.logOut(),
+    restore: () => session.restore(),
+    forget: () => session.forget(),
+    accessToken: async () => token ?? (await session.accessToken()),
   };
   return client;
 }

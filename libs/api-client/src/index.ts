@@ -11,4 +11,4 @@ export {
 export type { CloudEvent, EventOptions, StreamedEvent } from './events.ts';
 export type { components, operations, paths } from './generated/schema.ts';
 export { ApiProblem, type Problem } from './problem.ts';
-export type { LogIn, SessionTokens } from './session.ts';
+export type { Exclusively, LogIn, SessionTokens } from './session.ts';

@@ -16,7 +16,7 @@ import { deleteVm } from './vm/vm-delete.ts';
 import { dropPendingChanges, reconfigureVm } from './vm/vm-edit.ts';
 import * as vmEvents from './vm/vm-events.ts';
 import { pauseVm, resetVm, restartVm, resumeVm, startVm, stopVm, suspendVm } from './vm/vm-power.ts';
-import { openConsole, readGuest, readVm } from './vm/vm-queries.ts';
+import { openConsole, readDefinition, readGuest, readVm } from './vm/vm-queries.ts';
 import { planVm } from './plan/plan-query.ts';
 import { createSnapshot, deleteSnapshot, revertSnapshot } from './vm/vm-snapshot.ts';
 
@@ -56,7 +56,15 @@ export const events = [
 ] as const;
 
 /** Everything the live host can be asked. */
-export const queries = [readVm, planVm, readGuest, openConsole, cancelOperation, identifyAgent] as const;
+export const queries = [
+  readVm,
+  planVm,
+  readGuest,
+  readDefinition,
+  openConsole,
+  cancelOperation,
+  identifyAgent,
+] as const;
 
 export type Verb = (typeof commands)[number]['verb'];
 

@@ -45,8 +45,11 @@ export interface Step<Result extends Json | void> {
   readonly name: string;
   /** The call made to the hypervisor, without secrets: `domain_define_xml_flags`. */
   readonly native?: string;
-  /** Looks, then acts: it may have been carried out in part by a process that died. */
-  act(): Promise<Result>;
+  /**
+   * Looks, then acts: it may have been carried out in part by a process that died. `isRepeat` says that one began it, so that
+   * what it asked for may still be under way.
+   */
+  act(isRepeat: boolean): Promise<Result>;
   /**
    * Of an act that leaves nothing to look at and must not come about twice: a button that is pressed. A repeat that finds it
    * begun takes it for done, and the operation says so. It answers nothing.

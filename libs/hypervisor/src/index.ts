@@ -14,6 +14,7 @@ export { FakeHost, type FakeHostOptions } from './fake/fake-host.ts';
 export type { FakeMachine, FakeNic, FakeSnapshot, FakeVolume } from './fake/fake-machine.ts';
 export type { Act } from './fake/fake-store.ts';
 export { gibOf } from './gib.ts';
+export { guestAddresses } from './guest-addresses.ts';
 export { known } from './known.ts';
 export { networkFacts, type NetworkFacts } from './network-facts.ts';
 export * from './plan.ts';

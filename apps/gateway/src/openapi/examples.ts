@@ -52,3 +52,18 @@ export const examples: Readonly<Record<string, unknown>> = {
     changed: true,
   },
 };
+
+/** What the routes of a tag are about. */
+export const tagDescriptions: Readonly<Record<string, string>> = {
+  Archives: 'The permanent folder of each VM: its definition, its history and the files beside them.',
+  Audit: 'Who did what, from where, and how it ended.',
+  Events: 'What happens, as it happens and again from any place of the last 30 days.',
+  Health: 'Whether the gateway works, for load balancers and Prometheus.',
+  Hosts: 'Hypervisor endpoints with their images, networks and templates.',
+  Identity: 'Users, sessions and API tokens.',
+  Metrics: 'Readings of running VMs: the last one, the last 15 minutes, 30 days.',
+  Operations: 'Changes that were asked for, with their progress and outcome.',
+  Snapshots: 'Kept states of VMs.',
+  Statistics: 'The numbers of a dashboard.',
+  VMs: 'Virtual machines of all hosts.',
+};

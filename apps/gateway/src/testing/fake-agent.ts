@@ -34,6 +34,8 @@ import {
   planFrom,
   planVm,
   ProblemError,
+  readDefinition,
+  readGuest,
   readVm,
   subjects,
   vmCreated,
@@ -130,7 +132,7 @@ export class FakeAgent {
   readonly vms = new Map<NativeId, VmRecord>();
   /** Verbs in the order in which they were carried out. */
   readonly done: string[] = [];
-  /** What came with them. */
+  /** What they were given. */
   readonly inputs: unknown[] = [];
   /** Commands that wait, by verb, until their gate is released. */
   readonly gates = new Map<string, Gate>();
@@ -179,6 +181,12 @@ export class FakeAgent {
     for (const command of commands)
       server.addHandler(command.verb, (message: Command) => this.carryOut(message), false, { command });
     this.answer(readVm, ({ nativeId }) => this.look(nativeId));
+    this.answer(readGuest, ({ nativeId }) => ({ agent: true, hostname: nativeId, addresses: ['192.0.2.7'] }));
+    this.answer(readDefinition, ({ nativeId }) => ({
+      format: 'libvirt-xml' as const,
+      text: `<domain><name>${nativeId}</name></domain>`,
+      files: [`/var/lib/${nativeId}.qcow2`],
+    }));
     this.answer(planVm, (question) => this.plan(question));
     this.answer(identifyAgent, () => ({ incarnation: this.incarnation, startedAt: now() }));
     this.answer(cancelOperation, ({ operationId }) => {
@@ -233,11 +241,11 @@ export class FakeAgent {
     return this.inventory.put(keys.vm(this.host, nativeId), record);
   }
 
-  async vanish(nativeId: NativeId): Promise<void> {
+  async vanish(nativeId: NativeId): Promise<number> {
     const record = this.vms.get(nativeId)!;
     this.vms.delete(nativeId);
     await this.tell(vmDeleted, `${record.id}:deleted`, record.id, { vm: record });
-    await this.inventory.delete(keys.vm(this.host, nativeId));
+    return this.inventory.delete(keys.vm(this.host, nativeId));
   }
 
   measure(readings: Metrics[], observedAt = now()): void {
@@ -326,8 +334,7 @@ export class FakeAgent {
         if (record.state === 'stopped') return { changed: false };
         return { revision: await this.show(nativeId!, { state: 'stopped' }, vmStopped), changed: true };
       case 'vm.delete':
-        await this.vanish(nativeId!);
-        return { changed: true };
+        return { revision: await this.vanish(nativeId!), changed: true };
       case 'vm.reconfigure':
         return { revision: await this.show(nativeId!, input as Partial<VmRecord>), changed: true };
       default:

@@ -14,7 +14,7 @@ import { requirePermission } from '../auth/require-permission.ts';
 import { isoTime } from '../database/columns.ts';
 import { Database } from '../database/database.ts';
 import { uuidV7 } from '../database/uuid-v7.ts';
-import { validated } from '../http/validation.pipe.ts';
+import { parseInput } from '../http/faults.ts';
 import { Inventory } from '../inventory/inventory.ts';
 import { BatchEntity } from '../operations/batch.entity.ts';
 import { OperationQueries } from '../operations/operation.queries.ts';
@@ -64,7 +64,7 @@ export class Batches {
   private orderOf({ ids, filter, params, ...rest }: BatchInput, caller: Caller): BatchOrder {
     const definition = batchCommand(rest.action);
     requirePermission(caller, definition.permission);
-    const wanted = wantedOf(definition, validated('body', definition.params, params, ['params']));
+    const wanted = wantedOf(definition, parseInput(definition.params, params, 'body', ['params']));
     const vmIds = ids ? [...new Set(ids)] : this.matching(filter ?? {});
     return { ...rest, ...wanted, vmIds, author: authorOf(caller) };
   }

@@ -80,7 +80,7 @@ export class Reconfiguration implements ReconfigureFacet {
         name: 'write the configuration',
         act: () =>
           this.#vmrun.alone([machine.vmx], async () => {
-            if (await this.#machines.isOn(machine))
+            if (await this.#machines.isOn(machine, 'recent'))
               throw new ProblemError('wrong-state', 'Somebody started it in the meantime. Try again.');
             return editDictionary(
               machine.vmx,

@@ -8,6 +8,7 @@ import {
   openConsole,
   planVm,
   ProblemError,
+  readDefinition,
   readGuest,
   readVm,
   type Capabilities,
@@ -56,6 +57,12 @@ export class QueryHandler {
   async readGuest(@Payload() { nativeId }: { nativeId: NativeId }) {
     const guest = await requireFacet(this.driver, 'guest');
     return guest.read(nativeId, AbortSignal.timeout(answerWithinMs));
+  }
+
+  @OnQuery(readDefinition)
+  async readDefinition(@Payload() { nativeId }: { nativeId: NativeId }) {
+    const facet = await requireFacet(this.driver, 'export');
+    return facet.definition(nativeId, AbortSignal.timeout(answerWithinMs));
   }
 
   @OnQuery(openConsole)

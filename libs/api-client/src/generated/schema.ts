@@ -78,7 +78,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End the session of a refresh token. */
+        /** End the session of a refresh token, or of the cookie. */
         post: operations["logout"];
         delete?: never;
         options?: never;
@@ -93,10 +93,34 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who is asking, and what that allows. */
+        /** Who is asking, what that allows, and what they prefer. */
         get: operations["whoAmI"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Keep language, theme, columns and saved views for every browser of the user who asks.
+         * @description An API token cannot do this.
+         */
+        patch: operations["editMe"];
+        trace?: never;
+    };
+    "/api/v1/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the password of the user who asks.
+         * @description Every other session of the user ends. An API token cannot do this.
+         */
+        post: operations["changePassword"];
         delete?: never;
         options?: never;
         head?: never;
@@ -114,7 +138,7 @@ export interface paths {
         put?: never;
         /**
          * Trade a refresh token for a new pair.
-         * @description A refresh token works once. Using it a second time ends the session: one of the two is a thief.
+         * @description A refresh token works once. Using it a second time ends the session: one of the two is a thief. A session that began with `session: "cookie"` sends no body; its cookie is renewed.
          */
         post: operations["refresh"];
         delete?: never;
@@ -137,6 +161,26 @@ export interface paths {
         get: operations["streamEvents"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/ticket": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A ticket for one event stream of a browser, whose `EventSource` cannot send a bearer token.
+         * @description It is good once, for 30 seconds; add filters and `since` to its address. When the stream breaks, request another ticket and resume with `since`: the retry that an `EventSource` makes by itself would be refused.
+         */
+        post: operations["openEvents"];
         delete?: never;
         options?: never;
         head?: never;
@@ -220,6 +264,23 @@ export interface paths {
         };
         /** VMs that a new one can be made from. */
         get: operations["listTemplates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics/recent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The last 15 minutes of several VMs at once. A step without readings has no point. */
+        get: operations["getRecentMetrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -323,7 +384,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The numbers of a dashboard. */
+        /**
+         * The numbers of a dashboard.
+         * @description The filters are those of `GET /vms`: VMs that fit are counted, with their operations, and the hosts that fit `host` and `hypervisor`.
+         */
         get: operations["getSummary"];
         put?: never;
         post?: never;
@@ -358,7 +422,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** One API token, without its secret. */
+        get: operations["getToken"];
         put?: never;
         post?: never;
         /** Revoke an API token. */
@@ -473,6 +538,46 @@ export interface paths {
         put?: never;
         /** A ticket for the console of a VM. Its WebSocket carries RFB, the protocol of VNC. */
         post: operations["openConsole"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{vmId}/definition": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The document that the hypervisor itself keeps of a VM: domain XML, .vmx file or Prism spec.
+         * @description Read now, without passwords and keys, and with the files that make the VM up.
+         */
+        get: operations["getDefinition"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{vmId}/guest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the guest of a running VM says of itself, asked now.
+         * @description A guest without an agent that answers is `agent: false`.
+         */
+        get: operations["getGuest"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -605,7 +710,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The snapshots of a VM; `parent` makes them a tree. */
+        /** The snapshots of a VM, oldest first; `parent` makes them a tree. */
         get: operations["listSnapshots"];
         put?: never;
         /** Keep the present state of a VM under a name. */
@@ -850,15 +955,18 @@ export interface components {
             /** @enum {string} */
             action: "delete" | "start" | "stop" | "restart" | "reset" | "suspend" | "pause" | "resume" | "reconfigure" | "pending-changes-drop" | "clone" | "snapshot" | "snapshot-revert" | "snapshot-delete";
             filter?: {
-                host?: components["schemas"]["HostId"];
-                hypervisor?: components["schemas"]["Hypervisor"];
-                /** @description `env=test`, or `env` for any value. */
-                label?: string;
-                /** @description The whole name. */
-                name?: string;
+                /** @description Ids of hosts: `kvm-lab1,kvm-lab2`. */
+                host?: string | components["schemas"]["HostId"][];
+                /** @description Hypervisors: `kvm,vmware`. */
+                hypervisor?: string | components["schemas"]["Hypervisor"][];
+                /** @description Labels that it has to have: `env=test,team`; without a value, whatever that is. */
+                label?: string | string[];
+                /** @description Whole names; a comma within one is `\,`. */
+                name?: string | string[];
                 /** @description Part of a name, id, address or label, in any case. */
                 q?: string;
-                state?: components["schemas"]["VmState"];
+                /** @description States: `running,paused`. */
+                state?: string | components["schemas"]["VmState"][];
             };
             ids?: components["schemas"]["VmId"][];
             /** @default 10 */
@@ -1036,6 +1144,10 @@ export interface components {
                 reason?: string;
             };
         };
+        ChangePasswordInput: {
+            current: string;
+            password: components["schemas"]["Password"];
+        };
         CloneVmInput: {
             /**
              * @description Share the disks of the source copy-on-write instead of copying them.
@@ -1068,6 +1180,11 @@ export interface components {
             protocol: "rfb";
             /** @description Path of the WebSocket, ticket included; it opens once. */
             url: string;
+        };
+        CookieSession: {
+            accessToken: string;
+            /** @description Of the access token, in seconds. */
+            expiresIn: number;
         };
         CreatedToken: {
             createdAt: components["schemas"]["Timestamp"];
@@ -1184,14 +1301,32 @@ export interface components {
          * @enum {string}
          */
         Disruption: "none" | "guest-restart" | "power-cycle" | "data-loss";
+        EditMeInput: {
+            /** @description Each field that is given replaces the one that was kept; others stay. */
+            preferences: components["schemas"]["Preferences"];
+        };
         EditUserInput: {
             disabled?: boolean;
             password?: components["schemas"]["Password"];
             role?: components["schemas"]["Role"];
         };
+        EventsTicket: {
+            expiresAt: components["schemas"]["Timestamp"];
+            /** @description Address of the stream, with the ticket; good once. */
+            url: string;
+        };
         /** @enum {string} */
         Firmware: "bios" | "uefi";
         Guest: {
+            /** @description Whether a guest agent answers. */
+            agent: boolean;
+            hostname?: string;
+            /** @description Operating system, as the guest says. */
+            os?: string;
+        };
+        GuestReport: {
+            /** @description IP addresses that it has; empty while unknown. */
+            addresses: string[];
             /** @description Whether a guest agent answers. */
             agent: boolean;
             hostname?: string;
@@ -1281,10 +1416,16 @@ export interface components {
         };
         LoginInput: {
             password: string;
+            /**
+             * @description Where the refresh token is kept: in the answer (`token`, the default), or in a cookie that no script can read (`cookie`, for browsers).
+             * @enum {string}
+             */
+            session?: "token" | "cookie";
             username: string;
         };
         Me: {
             permissions: components["schemas"]["Permission"][];
+            preferences: components["schemas"]["Preferences"];
             /** @description Present when an API token asks. */
             token?: {
                 /** Format: uuid */
@@ -1356,6 +1497,14 @@ export interface components {
             to: components["schemas"]["Timestamp"];
             vmId: components["schemas"]["VmId"];
         };
+        NativeDefinition: {
+            /** @description Absolute paths on the host. */
+            files: string[];
+            /** @enum {string} */
+            format: "libvirt-xml" | "vmx" | "prism-spec";
+            /** @description The document, without passwords and keys. */
+            text: string;
+        };
         NativeId: string;
         Network: {
             active: boolean;
@@ -1404,6 +1553,14 @@ export interface components {
             mac?: string;
             /** @description Name of a network of the host. */
             network: string;
+        };
+        OpenConsoleInput: {
+            /**
+             * @description The screen with keyboard and mouse, or the terminal at the serial port.
+             * @default graphic
+             * @enum {string}
+             */
+            kind?: "graphic" | "text";
         };
         Operation: {
             /** @description False when it already was as asked. */
@@ -1523,6 +1680,18 @@ export interface components {
             /** @description JSON pointer into the body of the request. */
             pointer?: string;
         };
+        Preferences: {
+            /** @description Columns that are shown, in order, by list. */
+            columns?: {
+                [key: string]: string[];
+            };
+            /** @enum {string} */
+            density?: "comfortable" | "compact";
+            language?: string;
+            /** @enum {string} */
+            theme?: "light" | "dark" | "system";
+            views?: components["schemas"]["SavedView"][];
+        };
         Problem: {
             /**
              * @description Stable: decide on this, never on text.
@@ -1574,6 +1743,43 @@ export interface components {
             /** @enum {string} */
             status: "ready";
         };
+        RecentMetrics: {
+            from: components["schemas"]["Timestamp"];
+            /** @description In the order of the ids; a VM that there is not is left out, one without readings has no points. */
+            items: {
+                points: {
+                    /** @description Begin of the step. */
+                    at: components["schemas"]["Timestamp"];
+                    cpuPercent?: {
+                        average: number;
+                        maximum: number;
+                    };
+                    diskReadBytesPerSecond?: {
+                        average: number;
+                        maximum: number;
+                    };
+                    diskWriteBytesPerSecond?: {
+                        average: number;
+                        maximum: number;
+                    };
+                    memoryPercent?: {
+                        average: number;
+                        maximum: number;
+                    };
+                    rxBytesPerSecond?: {
+                        average: number;
+                        maximum: number;
+                    };
+                    txBytesPerSecond?: {
+                        average: number;
+                        maximum: number;
+                    };
+                }[];
+                vmId: components["schemas"]["VmId"];
+            }[];
+            stepSeconds: number;
+            to: components["schemas"]["Timestamp"];
+        };
         ReconfigureVmInput: {
             addNics?: components["schemas"]["NicInput"][];
             cpus?: number;
@@ -1598,7 +1804,8 @@ export interface components {
             whenOffline?: "fail" | "queue";
         };
         RefreshInput: {
-            refreshToken: string;
+            /** @description Left out when a cookie holds it. */
+            refreshToken?: string;
         };
         ResetVmInput: {
             /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
@@ -1656,6 +1863,14 @@ export interface components {
         };
         /** @enum {string} */
         Role: "viewer" | "operator" | "admin";
+        SavedView: {
+            name: string;
+            /** @description The list it is of: `machines`. */
+            page: string;
+            /** @description Filter, order and columns, as the query of an address has them. */
+            query: string;
+        };
+        SessionAnswer: components["schemas"]["TokenPair"] | components["schemas"]["CookieSession"];
         Snapshot: {
             createdAt: components["schemas"]["Timestamp"];
             /** @description Whether the VM runs on top of this one. */
@@ -1671,7 +1886,7 @@ export interface components {
             /** @description State of the VM when it was taken. */
             state: components["schemas"]["VmState"];
         };
-        /** @description Id of a snapshot within its VM, or its name where only one has it. */
+        /** @description Id of a snapshot within its VM, or its name where no other has that. */
         SnapshotId: string;
         SnapshotPage: {
             items: components["schemas"]["Snapshot"][];
@@ -1801,6 +2016,8 @@ export interface components {
             nextCursor?: string;
         };
         Vm: {
+            /** @description Image in its CD-ROM drive, null while that is empty; absent when it has no drive. */
+            cdrom?: string | null;
             /** @description Absent when the host cannot tell. */
             cpus?: number;
             createdAt: components["schemas"]["Timestamp"];
@@ -1853,10 +2070,12 @@ export interface components {
     parameters: {
         /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
         "Idempotency-Key": string;
+        /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+        "If-None-Match": string;
     };
     requestBodies: never;
     headers: {
-        /** @description Revision of the record, for `If-Match`. */
+        /** @description Names what was read, for `If-None-Match`; of a record that can be changed, for `If-Match` too. */
         ETag: string;
         /** @description `true` when this is the answer to an earlier request with the same `Idempotency-Key`. */
         "Idempotency-Replayed": "true";
@@ -1880,7 +2099,10 @@ export interface operations {
                 /** @description Part of a name, id or folder, in any case. */
                 q?: string;
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -1889,12 +2111,22 @@ export interface operations {
             /** @description The archive folders, newest first. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ArchivePage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -1953,7 +2185,10 @@ export interface operations {
     getArchive: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 vmId: components["schemas"]["VmId"];
             };
@@ -1964,12 +2199,22 @@ export interface operations {
             /** @description The archive folder of one VM; it stays when the VM is deleted. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Archive"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -2039,23 +2284,26 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description `vm.start` */
-                action?: string;
+                action?: string | string[];
                 /** @description As the record has it: `ada`, or `ada/ci` for her token. */
-                actor?: string;
+                actor?: string | string[];
                 /** @description `nextCursor` of the part before. */
                 cursor?: string;
                 /** @description Not before this time. */
                 from?: components["schemas"]["Timestamp"];
                 limit?: number;
-                operationId?: string;
-                outcome?: "accepted" | "succeeded" | "failed" | "cancelled" | "refused";
-                requestId?: string;
+                operationId?: string | string[];
+                outcome?: string | ("accepted" | "succeeded" | "failed" | "cancelled" | "refused")[];
+                requestId?: string | string[];
                 /** @description `kvm-lab1~4b2c` */
-                target?: string;
+                target?: string | string[];
                 /** @description Before this time. */
                 to?: components["schemas"]["Timestamp"];
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2064,12 +2312,22 @@ export interface operations {
             /** @description Who did what, from where, and how it ended. The newest first. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["AuditPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -2149,7 +2407,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenPair"];
+                    "application/json": components["schemas"]["SessionAnswer"];
                 };
             };
             /** @description `invalid-input` */
@@ -2236,13 +2494,13 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["RefreshInput"];
             };
         };
         responses: {
-            /** @description End the session of a refresh token. */
+            /** @description End the session of a refresh token, or of the cookie. */
             204: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -2253,6 +2511,16 @@ export interface operations {
             };
             /** @description `invalid-input` */
             400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
@@ -2318,21 +2586,34 @@ export interface operations {
     whoAmI: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Who is asking, and what that allows. */
+            /** @description Who is asking, what that allows, and what they prefer. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `unauthenticated` */
             401: {
@@ -2378,31 +2659,27 @@ export interface operations {
             };
         };
     };
-    refresh: {
+    editMe: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RefreshInput"];
+                "application/json": components["schemas"]["EditMeInput"];
             };
         };
         responses: {
-            /** @description Trade a refresh token for a new pair. */
+            /** @description Keep language, theme, columns and saved views for every browser of the user who asks. */
             200: {
                 headers: {
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenPair"];
+                    "application/json": components["schemas"]["Me"];
                 };
             };
             /** @description `invalid-input` */
@@ -2417,6 +2694,226 @@ export interface operations {
             };
             /** @description `unauthenticated` */
             401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changePassword: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangePasswordInput"];
+            };
+        };
+        responses: {
+            /** @description Change the password of the user who asks. */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-key-reused` */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    refresh: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RefreshInput"];
+            };
+        };
+        responses: {
+            /** @description Trade a refresh token for a new pair. */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionAnswer"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
@@ -2483,13 +2980,15 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Ids of hosts, with commas. */
-                hosts?: string;
+                hosts?: string | components["schemas"]["HostId"][];
                 /** @description `id:` of the last event that was seen. The header `Last-Event-ID` goes before it. */
                 since?: string;
+                /** @description Of `POST /events/ticket`, in place of a bearer token: an `EventSource` cannot send one. */
+                ticket?: string;
                 /** @description Types of events, with commas: `vm.created,operation.*`. */
-                types?: string;
-                /** @description Only events about this VM, its operations included. */
-                vm?: components["schemas"]["VmId"];
+                types?: string | string[];
+                /** @description Only events about these VMs, their operations included. */
+                vm?: string | components["schemas"]["VmId"][];
             };
             header?: {
                 "Last-Event-ID"?: string;
@@ -2583,6 +3082,94 @@ export interface operations {
             };
         };
     };
+    openEvents: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A ticket for one event stream of a browser, whose `EventSource` cannot send a bearer token. */
+            201: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventsTicket"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-key-reused` */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listHosts: {
         parameters: {
             query?: {
@@ -2590,7 +3177,10 @@ export interface operations {
                 cursor?: string;
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2599,12 +3189,22 @@ export interface operations {
             /** @description Hosts by id, with capabilities, health and totals. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["HostPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -2663,7 +3263,10 @@ export interface operations {
     getHost: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 hostId: components["schemas"]["HostId"];
             };
@@ -2674,12 +3277,22 @@ export interface operations {
             /** @description One host. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Host"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -2747,8 +3360,15 @@ export interface operations {
     };
     listImages: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description `nextCursor` of the part before. */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 hostId: components["schemas"]["HostId"];
             };
@@ -2759,12 +3379,22 @@ export interface operations {
             /** @description Images that a disk or the CD-ROM drive of a new VM can take. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ImagePage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -2832,8 +3462,15 @@ export interface operations {
     };
     listNetworks: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description `nextCursor` of the part before. */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 hostId: components["schemas"]["HostId"];
             };
@@ -2844,12 +3481,22 @@ export interface operations {
             /** @description Networks that an interface can be on. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["NetworkPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -2917,8 +3564,15 @@ export interface operations {
     };
     listTemplates: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description `nextCursor` of the part before. */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 hostId: components["schemas"]["HostId"];
             };
@@ -2929,12 +3583,22 @@ export interface operations {
             /** @description VMs that a new one can be made from. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["TemplatePage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -3000,26 +3664,120 @@ export interface operations {
             };
         };
     };
+    getRecentMetrics: {
+        parameters: {
+            query: {
+                /** @description Ids of at most 200 VMs, with commas. */
+                ids: string | components["schemas"]["VmId"][];
+                /** @description Seconds of a point. */
+                step?: number;
+            };
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The last 15 minutes of several VMs at once. A step without readings has no point. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecentMetrics"];
+                };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listOperations: {
         parameters: {
             query?: {
                 /** @description `nextCursor` of the part before. */
                 cursor?: string;
-                /** @description Only of this host. */
-                host?: components["schemas"]["HostId"];
+                /** @description Only of these hosts. */
+                host?: string | components["schemas"]["HostId"][];
                 limit?: number;
-                /** @description Only the parts of this batch. */
-                parent?: components["schemas"]["OperationId"];
+                /** @description Only the parts of these batches. */
+                parent?: string | components["schemas"]["OperationId"][];
                 /** @description Who asked: `ada`, or `ada/ci` for her token `ci`. */
-                requestedBy?: string;
-                /** @description One or more states, with commas: `pending,running`. */
-                status?: string;
-                /** @description `vm.start` */
-                verb?: string;
-                /** @description Only of this VM. */
-                vm?: components["schemas"]["VmId"];
+                requestedBy?: string | string[];
+                /** @description States: `pending,running`. */
+                status?: string | components["schemas"]["OperationStatus"][];
+                /** @description `vm.start,vm.stop` */
+                verb?: string | string[];
+                /** @description Only of these VMs. */
+                vm?: string | components["schemas"]["VmId"][];
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3028,12 +3786,22 @@ export interface operations {
             /** @description Operations, newest first. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["OperationPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -3092,7 +3860,10 @@ export interface operations {
     getOperation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 operationId: components["schemas"]["OperationId"];
             };
@@ -3103,12 +3874,22 @@ export interface operations {
             /** @description One operation, with its steps. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Operation"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -3453,7 +4234,10 @@ export interface operations {
     getProvidersStatus: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3462,12 +4246,22 @@ export interface operations {
             /** @description The state of each hypervisor. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ProvidersStatus"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `unauthenticated` */
             401: {
@@ -3515,8 +4309,24 @@ export interface operations {
     };
     getSummary: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description Ids of hosts: `kvm-lab1,kvm-lab2`. */
+                host?: string | components["schemas"]["HostId"][];
+                /** @description Hypervisors: `kvm,vmware`. */
+                hypervisor?: string | components["schemas"]["Hypervisor"][];
+                /** @description Labels that it has to have: `env=test,team`; without a value, whatever that is. */
+                label?: string | string[];
+                /** @description Whole names; a comma within one is `\,`. */
+                name?: string | string[];
+                /** @description Part of a name, id, address or label, in any case. */
+                q?: string;
+                /** @description States: `running,paused`. */
+                state?: string | components["schemas"]["VmState"][];
+            };
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3525,11 +4335,31 @@ export interface operations {
             /** @description The numbers of a dashboard. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["StatsSummary"];
+                };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `unauthenticated` */
@@ -3583,7 +4413,10 @@ export interface operations {
                 cursor?: string;
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3592,12 +4425,22 @@ export interface operations {
             /** @description Your API tokens; those of everybody for who manages users. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["TokenPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -3775,6 +4618,104 @@ export interface operations {
             };
         };
     };
+    getToken: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path: {
+                id: components["schemas"]["TokenId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One API token, without its secret. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiToken"];
+                };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     deleteToken: {
         parameters: {
             query?: never;
@@ -3865,7 +4806,10 @@ export interface operations {
                 cursor?: string;
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3874,12 +4818,22 @@ export interface operations {
             /** @description Users by name. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["UserPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -4060,7 +5014,10 @@ export interface operations {
     getUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 id: components["schemas"]["UserId"];
             };
@@ -4078,6 +5035,15 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["User"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -4387,20 +5353,26 @@ export interface operations {
             query?: {
                 /** @description `nextCursor` of the part before. */
                 cursor?: string;
-                host?: components["schemas"]["HostId"];
-                hypervisor?: components["schemas"]["Hypervisor"];
-                /** @description `env=test`, or `env` for any value. */
-                label?: string;
+                /** @description Ids of hosts: `kvm-lab1,kvm-lab2`. */
+                host?: string | components["schemas"]["HostId"][];
+                /** @description Hypervisors: `kvm,vmware`. */
+                hypervisor?: string | components["schemas"]["Hypervisor"][];
+                /** @description Labels that it has to have: `env=test,team`; without a value, whatever that is. */
+                label?: string | string[];
                 limit?: number;
-                /** @description The whole name. */
-                name?: string;
+                /** @description Whole names; a comma within one is `\,`. */
+                name?: string | string[];
                 /** @description Part of a name, id, address or label, in any case. */
                 q?: string;
                 /** @description `-` in front reverses. */
                 sort?: "name" | "host" | "state" | "cpus" | "memoryMiB" | "createdAt" | "observedAt" | "-name" | "-host" | "-state" | "-cpus" | "-memoryMiB" | "-createdAt" | "-observedAt";
-                state?: components["schemas"]["VmState"];
+                /** @description States: `running,paused`. */
+                state?: string | components["schemas"]["VmState"][];
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -4409,12 +5381,22 @@ export interface operations {
             /** @description VMs of all hosts, from memory. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["VmPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -4654,7 +5636,10 @@ export interface operations {
                 /** @description Have the host look at it now, instead of answering from memory. */
                 fresh?: string;
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 vmId: components["schemas"]["VmId"];
             };
@@ -4672,6 +5657,15 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Vm"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -5279,7 +6273,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["OpenConsoleInput"];
+            };
+        };
         responses: {
             /** @description A ticket for the console of a VM. Its WebSocket carries RFB, the protocol of VNC. */
             201: {
@@ -5343,6 +6341,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `body-too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `idempotency-key-reused` */
             422: {
                 headers: {
@@ -5397,10 +6415,289 @@ export interface operations {
             };
         };
     };
+    getDefinition: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path: {
+                vmId: components["schemas"]["VmId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document that the hypervisor itself keeps of a VM: domain XML, .vmx file or Prism spec. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NativeDefinition"];
+                };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability-missing` */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-rejected` */
+            502: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-offline`, `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timed-out` */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getGuest: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path: {
+                vmId: components["schemas"]["VmId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the guest of a running VM says of itself, asked now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GuestReport"];
+                };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong-state` */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability-missing` */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-offline`, `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timed-out` */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getMetrics: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 vmId: components["schemas"]["VmId"];
             };
@@ -5411,12 +6708,22 @@ export interface operations {
             /** @description The last reading of a VM. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Metrics"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -5502,7 +6809,10 @@ export interface operations {
                 /** @description Now, when absent. */
                 to?: components["schemas"]["Timestamp"];
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 vmId: components["schemas"]["VmId"];
             };
@@ -5513,12 +6823,22 @@ export interface operations {
             /** @description Readings of a VM over time. A step without readings has no point. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["MetricsHistory"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -6402,8 +7722,15 @@ export interface operations {
     };
     listSnapshots: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description `nextCursor` of the part before. */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 vmId: components["schemas"]["VmId"];
             };
@@ -6411,15 +7738,25 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The snapshots of a VM; `parent` makes them a tree. */
+            /** @description The snapshots of a VM, oldest first; `parent` makes them a tree. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SnapshotPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -7626,7 +8963,10 @@ export interface operations {
     isAlive: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -7635,12 +8975,22 @@ export interface operations {
             /** @description Whether the process runs. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Alive"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `too-many-requests` */
             429: {
@@ -7732,7 +9082,10 @@ export interface operations {
     isReady: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -7741,12 +9094,22 @@ export interface operations {
             /** @description Whether the database and the bus answer and the inventory is complete. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Ready"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `too-many-requests` */
             429: {

@@ -8,7 +8,7 @@ export const capabilityFeatures = {
   snapshots: ['memory', 'runningWithoutMemory', 'uefi'],
   metrics: [],
   watch: [],
-  console: ['graphic'],
+  console: ['graphic', 'text'],
   images: [],
   networks: ['fixedAddresses', 'ipv6'],
   guest: [],

@@ -1,18 +1,28 @@
 import { z } from 'zod';
 import { HostId } from '../ids.ts';
-import { pageOf, paging } from '../page.ts';
+import { pageOf, paging, severalOf } from '../page.ts';
 import { Hypervisor, Vm, VmState } from './vm.ts';
 
 const sortKeys = ['name', 'host', 'state', 'cpus', 'memoryMiB', 'createdAt', 'observedAt'] as const;
 
+/**
+ * Filters of VMs. All that are given have to fit; of several values of one filter, any: `state=running,paused`. Of labels
+ * all, as a VM has many of them. What nothing fits, a host that there is not for one, finds nothing.
+ */
 export const vmFilter = {
-  host: HostId.optional(),
-  hypervisor: Hypervisor.optional(),
-  state: VmState.optional(),
-  name: z.string().min(1).max(255).optional().describe('The whole name.'),
-  label: z.string().min(1).max(320).optional().describe('`env=test`, or `env` for any value.'),
+  host: severalOf(HostId).optional().describe('Ids of hosts: `kvm-lab1,kvm-lab2`.'),
+  hypervisor: severalOf(Hypervisor).optional().describe('Hypervisors: `kvm,vmware`.'),
+  state: severalOf(VmState).optional().describe('States: `running,paused`.'),
+  name: severalOf(z.string().min(1).max(255)).optional().describe('Whole names; a comma within one is `\\,`.'),
+  label: severalOf(z.string().min(1).max(320))
+    .optional()
+    .describe('Labels that it has to have: `env=test,team`; without a value, whatever that is.'),
   q: z.string().min(1).max(255).optional().describe('Part of a name, id, address or label, in any case.'),
 } as const;
+
+/** Query of `GET /stats/summary`. */
+export const VmFilterQuery = z.strictObject(vmFilter).meta({ id: 'VmFilterQuery' });
+export type VmFilterQuery = z.infer<typeof VmFilterQuery>;
 
 /** Query of `GET /vms`. */
 export const VmListQuery = z
@@ -28,6 +38,17 @@ export const VmListQuery = z
 export type VmListQuery = z.infer<typeof VmListQuery>;
 
 export const VmPage = pageOf(Vm, 'VmPage');
+
+/** Body of `POST /vms/{id}/console`. */
+export const OpenConsoleInput = z
+  .strictObject({
+    kind: z
+      .enum(['graphic', 'text'])
+      .default('graphic')
+      .describe('The screen with keyboard and mouse, or the terminal at the serial port.'),
+  })
+  .meta({ id: 'OpenConsoleInput' });
+export type OpenConsoleInput = z.infer<typeof OpenConsoleInput>;
 
 export const ConsoleTicket = z
   .object({

@@ -7,10 +7,12 @@ import type { DriverVm, Snapshot } from './vm.ts';
 export function requireSnapshot({ name, snapshots }: Pick<DriverVm, 'name' | 'snapshots'>, wanted: string): Snapshot {
   const found = snapshots.find(({ id }) => id === wanted);
   if (found) return found;
-  const [named, another] = snapshots.filter((snapshot) => snapshot.name === wanted);
-  if (!named) throw new ProblemError('snapshot-not-found', `"${name}" has no snapshot ${wanted}.`);
-  if (!another) return named;
-  const detail = `"${name}" has several snapshots named "${wanted}". Give the id of the one that you mean.`;
+  const named = snapshots.filter((snapshot) => snapshot.name === wanted);
+  const [only] = named;
+  if (!only) throw new ProblemError('snapshot-not-found', `"${name}" has no snapshot ${wanted}.`);
+  if (named.length === 1) return only;
+  const ids = named.map(({ id }) => id).join(', ');
+  const detail = `"${name}" has ${named.length} snapshots named "${wanted}". Give the id of the one that you mean: ${ids}.`;
   throw new ProblemError('invalid-input', detail, { errors: [{ pointer: 'snapshot', detail }] });
 }
 

@@ -8,7 +8,7 @@ export const SnapshotId = z
   .string()
   .min(1)
   .max(255)
-  .describe('Id of a snapshot within its VM, or its name where only one has it.')
+  .describe('Id of a snapshot within its VM, or its name where no other has that.')
   .meta({ id: 'SnapshotId' });
 
 const ofSnapshots = { permission: 'vm:snapshot', locks: ['vm'], asksHost: true } as const;

@@ -63,6 +63,12 @@ export const Guest = z
   .meta({ id: 'Guest' });
 export type Guest = z.infer<typeof Guest>;
 
+/** What the guest says of itself when it is asked. */
+export const GuestReport = Guest.extend({
+  addresses: z.array(z.string()).describe('IP addresses that it has; empty while unknown.'),
+}).meta({ id: 'GuestReport' });
+export type GuestReport = z.infer<typeof GuestReport>;
+
 /** One snapshot; `parent` makes the list a tree. */
 export const Snapshot = z
   .object({
@@ -88,6 +94,11 @@ export const DriverVm = z.object({
   firmware: Firmware.optional(),
   disks: z.array(Disk),
   nics: z.array(Nic),
+  cdrom: z
+    .string()
+    .nullable()
+    .optional()
+    .describe('Image in its CD-ROM drive, null while that is empty; absent when it has no drive.'),
   guest: Guest.optional(),
   snapshots: z.array(Snapshot),
   pendingChanges: z.array(PendingChange).optional().describe('What applies at the next power-off, with its values.'),
@@ -148,7 +159,7 @@ export type Vm = z.infer<typeof Vm>;
 export const NativeDefinition = z
   .object({
     format: z.enum(['libvirt-xml', 'vmx', 'prism-spec']),
-    text: z.string(),
+    text: z.string().describe('The document, without passwords and keys.'),
     files: z.array(z.string()).describe('Absolute paths on the host.'),
   })
   .meta({ id: 'NativeDefinition' });

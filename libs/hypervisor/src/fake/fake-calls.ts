@@ -127,6 +127,7 @@ export class FakeCalls {
         state: snapshot.state,
         createdAt: snapshot.createdAt,
       })),
+      ...(machine.cdrom !== null && { cdrom: machine.cdrom }),
       ...(pendingChanges.length > 0 && { pendingChanges }),
       createdAt: machine.createdAt,
     };

@@ -54,6 +54,7 @@ export interface FakeDriverOptions extends FakeHostOptions {
 const neverHad: Absences = {
   'reconfigure.cpusLive': 'The fake host changes CPUs at the next power-off.',
   'reconfigure.memoryLive': 'The fake host changes memory at the next power-off.',
+  'console.text': 'The machines of the fake host have no serial port.',
   'clone.running': 'The fake host copies machines that are off.',
   'networks.ipv6': 'The networks of the fake host are IPv4.',
 };

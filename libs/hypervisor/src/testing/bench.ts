@@ -52,6 +52,8 @@ export interface Bench {
   readonly iso: string;
   /** A network of the host that gives guests an address. */
   readonly network: string;
+  /** Addresses of the network that its DHCP server gives to nobody by itself; absent where the driver tells them. */
+  readonly fixedAddresses?: { readonly from: string; readonly to: string };
   /** A template of the host, or why there is none. */
   readonly template: string | { readonly none: string };
   /** Memory that the guest of the image needs; at least 32. */

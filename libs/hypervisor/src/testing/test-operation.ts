@@ -95,7 +95,7 @@ export class TestOperation implements OperationContext {
     this.#entries.set(step.name, { ended: false, result: undefined });
     if (this.cut?.step === number && this.cut.moment === 'before') this.#die();
     if (!entry) noteUndo();
-    const result = await step.act();
+    const result = await step.act(entry !== undefined);
     if (this.cut?.step === number && this.cut.moment === 'after') this.#die();
     if (this.failAfter === number) throw new ProblemError('host-rejected', `${step.name} was made to fail.`);
     // As a journal would keep it.
