@@ -3,11 +3,14 @@ import { Redeliver, RevisionConflictError, type Bucket, type Bus } from '@polyvi
 import {
   asProblemError,
   commandOfVerb,
+  differenceOf,
+  hardwareOf,
   keys,
   ProblemError,
   vmIdOf,
   type Capacity,
   type Command,
+  type Hardware,
   type OperationId,
   type Problem,
 } from '@polyvirt/contracts';
@@ -165,6 +168,7 @@ export class OperationRunner {
       attempts: 1,
       startedAt: now(),
       ...(before && { revisionBefore: before.revision, stateBefore: before.record.state }),
+      ...(before && commandOfVerb(command.verb)?.edits && { hardwareBefore: hardwareOf(before.record) }),
       phase: outcome ? 'ended' : 'running',
       progress: 0,
       steps: [],
@@ -240,7 +244,7 @@ export class OperationRunner {
       isLeaving: () => running.stopReason === 'drain' || this.#options.signal.aborted,
       onTakenBack: () => telling.progressed(),
     });
-    return this.#failure(running, ending!, notes);
+    return this.#failure(running, record, ending!, notes);
   }
 
   #journalOf(running: RunningOperation, record: JournalRecord, telling: Telling): OperationJournal {
@@ -310,6 +314,8 @@ export class OperationRunner {
     const notes = [...(result?.notes ?? []), ...doubts, ...following].map((note) =>
       safeText(note, running.command.input),
     );
+    const isEdited = commandOfVerb(running.command.verb)?.edits === true;
+    const pending = isEdited ? (seen?.record?.pendingChanges ?? []) : undefined;
     // A source that was cloned is told of too, and it is not the VM that was made.
     const source = asked === undefined ? undefined : this.#options.inventory.find(asked)?.record;
     for (const { definition, extras } of alsoHappened) {
@@ -325,10 +331,11 @@ export class OperationRunner {
         : { status: 'succeeded' }),
       endedAt: now(),
       changed: effect === 'changed' || hasMovedOn(entry, seen),
-      ...((made !== undefined || result || notes.length > 0) && {
+      ...((made !== undefined || result || pending || notes.length > 0) && {
         result: {
           ...(made !== undefined && { vmId: vmIdOf(host, made) }),
           ...result,
+          ...(pending && { pendingChanges: pending }),
           ...(notes.length > 0 && { notes }),
         },
       }),
@@ -336,14 +343,23 @@ export class OperationRunner {
     };
   }
 
-  async #failure(running: RunningOperation, { status, problem }: Ending, notes: string[]): Promise<Outcome> {
+  async #failure(
+    running: RunningOperation,
+    { entry }: JournalRecord,
+    { status, problem }: Ending,
+    notes: string[],
+  ): Promise<Outcome> {
     const { nativeId } = running.command;
     const seen = nativeId === undefined ? undefined : await this.#look(nativeId);
+    const before = entry.hardwareBefore as Hardware | undefined;
+    const applied = before && seen?.record ? differenceOf(before, hardwareOf(seen.record)) : [];
     return {
       status,
       endedAt: now(),
       ...(status === 'failed' && { error: problem }),
-      ...(notes.length > 0 && { result: { notes } }),
+      ...((applied.length > 0 || notes.length > 0) && {
+        result: { ...(applied.length > 0 && { applied }), ...(notes.length > 0 && { notes }) },
+      }),
       ...(seen?.revision !== undefined && { revision: seen.revision }),
     };
   }
