@@ -1,5 +1,12 @@
 export * from './authorization.ts';
-export { Bucket, openBucket, RevisionConflictError, type BucketChange, type Entry } from './bucket.ts';
+export {
+  Bucket,
+  openBucket,
+  RevisionConflictError,
+  type BucketChange,
+  type Entry,
+  type WrittenChange,
+} from './bucket.ts';
 export { Bus, connectBus, inboxPrefix, type BusOptions, type BusTls } from './connection.ts';
 export * from './console-frame.ts';
 export { consumeEvents, consumeRollups, type Delivery } from './consume.ts';

@@ -4,12 +4,14 @@ import { nameKey, ProblemError, type Disk, type DriverVm, type NativeId, type Vm
 import { gibOf, isReadable, type ListedVm, type UnreadableVm } from '@polyvirt/hypervisor';
 import { isLogged } from '../host/vm-log.ts';
 import type { Leases } from '../network/leases.ts';
+import { isoNameOf } from '../disks/image-library.ts';
 import { beside, readVmdk, type Vmdk } from '../disks/vmdk.ts';
 import { SnapshotTree } from '../snapshots/snapshot-tree.ts';
 import { Dictionary } from '../vmx/dictionary.ts';
 import { orMissing, readDictionary } from '../vmx/dictionary-file.ts';
 import {
   cpusOf,
+  cdromOf,
   disksOf,
   firmwareOf,
   guestOsOf,
@@ -25,7 +27,7 @@ import type { Platform } from '../vmrun/installation.ts';
 import { exists, isThere, type Discovery } from './discovery.ts';
 import { FileCache } from './file-cache.ts';
 import type { Machine } from './identity.ts';
-import { fieldsOf, readPending } from './pending-changes.ts';
+import { pendingOf, readPending } from './pending-changes.ts';
 import { isKeptFor } from '../lifecycle/kept-disks.ts';
 import type { PowerOffWork } from './power-off-work.ts';
 import type { Freshness, Running, RunningSet } from './running.ts';
@@ -40,6 +42,7 @@ export class Machines {
   readonly #discovery: Discovery;
   readonly #running: Running;
   readonly #leases: Leases;
+  readonly #imageFolder: string;
   readonly #powerOffWork: PowerOffWork;
   readonly #dictionaries: FileCache<Dictionary>;
   #encrypted: readonly string[] = [];
@@ -52,12 +55,14 @@ export class Machines {
     powerOffWork: PowerOffWork;
     /** Encoding of files that declare none and are no UTF-8. */
     codePage: string;
+    imageFolder: string;
   }) {
     const { codePage } = parts;
     this.#dictionaries = new FileCache(async (path) => (await readDictionary(path, codePage)) ?? Dictionary.of({}));
     this.#discovery = parts.discovery;
     this.#running = parts.running;
     this.#leases = parts.leases;
+    this.#imageFolder = parts.imageFolder;
     this.#powerOffWork = parts.powerOffWork;
   }
 
@@ -241,15 +246,15 @@ export class Machines {
 
   async #read(machine: Machine, state: VmState): Promise<DriverVm> {
     const vmx = await this.configuration(machine);
-    const pending = fieldsOf(await readPending(machine.vmx));
     const isOn = state === 'running' || state === 'paused';
     const createdAt = vmx.get(ownKeys.createdAt);
     const os = guestOsOf(vmx);
     const nics = nicsOf(vmx);
     const macs = nics.map(({ mac = '' }) => mac);
     const [cpus, memoryMiB, firmware] = [cpusOf(vmx), memoryOf(vmx), firmwareOf(vmx)];
+    const cdrom = this.#showCdrom(machine, vmx);
     const addresses = isOn ? this.#leases.addressesOf(machine.nativeId, macs) : [];
-    return {
+    const vm = {
       nativeId: machine.nativeId,
       name: nameOf(vmx) ?? stemOf(machine.vmx),
       state,
@@ -262,11 +267,18 @@ export class Machines {
         network,
         addresses: addresses[index] ?? [],
       })),
+      ...(cdrom !== undefined && { cdrom }),
       ...(os !== undefined && { guest: { os, agent: false } }),
       snapshots: (await this.snapshots(machine)).shown(),
-      ...(pending.length > 0 && { pendingChanges: pending }),
       ...(createdAt !== undefined && { createdAt }),
     };
+    const pending = pendingOf(await readPending(machine.vmx), vm);
+    return pending.length > 0 ? { ...vm, pendingChanges: pending } : vm;
+  }
+
+  #showCdrom(machine: Machine, vmx: Dictionary): string | null | undefined {
+    const fileName = cdromOf(vmx);
+    return typeof fileName === 'string' ? isoNameOf(this.#imageFolder, beside(machine.vmx, fileName)) : fileName;
   }
 
   async #showDisks(machine: Machine): Promise<Disk[]> {
