@@ -29,17 +29,18 @@ export function describeReconfigure(suite: Suite): void {
     });
 
     suite.facet('reconfigure', 'grows a disk, and again changes nothing', async () => {
-      const { device } = (await see()).disks[0]!;
-      expect((await apply({ disks: [{ device, sizeGiB: 2 }] })).effect).toBe('changed');
-      expect((await see()).disks).toMatchObject([{ device, sizeGiB: 2 }]);
-      expect((await apply({ disks: [{ device, sizeGiB: 2 }] })).effect).toBe('unchanged');
+      const { device, sizeGiB: before } = (await see()).disks[0]!;
+      const grown = { device, sizeGiB: before! + 1 };
+      expect((await apply({ disks: [grown] })).effect).toBe('changed');
+      expect((await see()).disks).toMatchObject([grown]);
+      expect((await apply({ disks: [grown] })).effect).toBe('unchanged');
     });
 
     suite.facet('reconfigure', 'refuses to shrink a disk with invalid-input, and changes nothing', async () => {
-      const { device } = (await see()).disks[0]!;
-      await apply({ disks: [{ device, sizeGiB: 2 }] });
+      const { device, sizeGiB } = (await see()).disks[0]!;
+      await apply({ disks: [{ device, sizeGiB: sizeGiB! + 1 }] });
       const before = await see();
-      await expectProblem('invalid-input', apply({ cpus: otherThan(before), disks: [{ device, sizeGiB: 1 }] }));
+      await expectProblem('invalid-input', apply({ cpus: otherThan(before), disks: [{ device, sizeGiB: sizeGiB! }] }));
       expect(await see()).toEqual(before);
     });
 
