@@ -3,14 +3,11 @@ import { Redeliver, RevisionConflictError, type Bucket, type Bus } from '@polyvi
 import {
   asProblemError,
   commandOfVerb,
-  differenceOf,
   hardwareOf,
   keys,
   ProblemError,
-  vmIdOf,
   type Capacity,
   type Command,
-  type Hardware,
   type OperationId,
   type Problem,
 } from '@polyvirt/contracts';
@@ -23,6 +20,7 @@ import { HostPatience, type PatienceTimes } from './host-patience.ts';
 import { compacted, isOwn, type JournalEntry, type Outcome, type OwnEntry } from './journal-entry.ts';
 import { JournalRecord } from './journal-record.ts';
 import { OperationJournal } from './operation-journal.ts';
+import { doubtsOf, remainsOf, resultOf } from './operation-result.ts';
 import { RunningOperation, type Done, type Work } from './running-operation.ts';
 import { safeCause, safeProblem, safeText } from './safe-text.ts';
 import { takeBack, type Ending } from './take-back.ts';
@@ -297,11 +295,8 @@ export class OperationRunner {
     telling: Telling,
     { effect, made, result, alsoHappened = [] }: Done,
   ): Promise<Outcome> {
-    const { host, nativeId: asked } = running.command;
+    const { nativeId: asked } = running.command;
     const nativeId = made ?? asked;
-    const doubts = entry.steps
-      .filter(({ presumed }) => presumed)
-      .map(({ name }) => `The agent died at "${name}" and nothing shows whether it was done: it was not done again.`);
     const seen = nativeId === undefined ? undefined : await this.#look(nativeId);
     const aftermath: Aftermath = {
       verb: running.command.verb,
@@ -311,11 +306,9 @@ export class OperationRunner {
     const { inventory, capacity } = this.#options;
     const casualties = casualty(aftermath);
     const following = casualties ? [] : consequences(aftermath, inventory.records(), capacity());
-    const notes = [...(result?.notes ?? []), ...doubts, ...following].map((note) =>
+    const notes = [...(result?.notes ?? []), ...doubtsOf(entry), ...following].map((note) =>
       safeText(note, running.command.input),
     );
-    const isEdited = commandOfVerb(running.command.verb)?.edits === true;
-    const pending = isEdited ? (seen?.record?.pendingChanges ?? []) : undefined;
     // A source that was cloned is told of too, and it is not the VM that was made.
     const source = asked === undefined ? undefined : this.#options.inventory.find(asked)?.record;
     for (const { definition, extras } of alsoHappened) {
@@ -331,14 +324,7 @@ export class OperationRunner {
         : { status: 'succeeded' }),
       endedAt: now(),
       changed: effect === 'changed' || hasMovedOn(entry, seen),
-      ...((made !== undefined || result || pending || notes.length > 0) && {
-        result: {
-          ...(made !== undefined && { vmId: vmIdOf(host, made) }),
-          ...result,
-          ...(pending && { pendingChanges: pending }),
-          ...(notes.length > 0 && { notes }),
-        },
-      }),
+      ...resultOf(entry, { made, result }, notes, seen?.record),
       ...(seen?.revision !== undefined && { revision: seen.revision }),
     };
   }
@@ -351,15 +337,11 @@ export class OperationRunner {
   ): Promise<Outcome> {
     const { nativeId } = running.command;
     const seen = nativeId === undefined ? undefined : await this.#look(nativeId);
-    const before = entry.hardwareBefore as Hardware | undefined;
-    const applied = before && seen?.record ? differenceOf(before, hardwareOf(seen.record)) : [];
     return {
       status,
       endedAt: now(),
       ...(status === 'failed' && { error: problem }),
-      ...((applied.length > 0 || notes.length > 0) && {
-        result: { ...(applied.length > 0 && { applied }), ...(notes.length > 0 && { notes }) },
-      }),
+      ...remainsOf(entry, notes, seen?.record),
       ...(seen?.revision !== undefined && { revision: seen.revision }),
     };
   }
