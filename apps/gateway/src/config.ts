@@ -57,6 +57,11 @@ export const gatewayConfig = defineConfig({
     schema: z.string().min(1).optional(),
     help: 'Folder of the organizer as the gateway sees it; without it no file of an archive can be read over the API.',
   }),
+  webRoot: setting({
+    env: 'POLYVIRT_WEB_ROOT',
+    schema: z.string().min(1).optional(),
+    help: 'Folder of a built web console to serve in place of the one that comes with the gateway.',
+  }),
   trustProxy: setting({
     env: 'POLYVIRT_TRUST_PROXY',
     schema: z.string().min(1).optional(),

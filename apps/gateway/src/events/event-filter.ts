@@ -21,6 +21,11 @@ export const EventsQuery = z
       .describe('Types of events, with commas: `vm.created,operation.*`.'),
     hosts: severalOf(HostId).optional().describe('Ids of hosts, with commas.'),
     vm: severalOf(VmId).optional().describe('Only events about these VMs, their operations included.'),
+    ticket: z
+      .string()
+      .max(64)
+      .optional()
+      .describe('Of `POST /events/ticket`, in place of a bearer token: an `EventSource` cannot send one.'),
   })
   .meta({ id: 'EventsQuery' });
 export type EventsQuery = z.infer<typeof EventsQuery>;

@@ -17,7 +17,7 @@ export const examples: Readonly<Record<string, unknown>> = {
   },
   CloneVmInput: { name: 'web-2', linked: true, start: true },
   CreateSnapshotInput: { name: 'before upgrade', memory: false },
-  EditVmInput: { cpus: 4, labels: { env: 'production' } },
+  ReconfigureVmInput: { cpus: 4, labels: { env: 'production' } },
   StopVmInput: { timeoutSeconds: 60 },
   BatchInput: { filter: { label: 'env=test' }, action: 'stop', params: { force: true }, maxParallel: 5 },
   User: {

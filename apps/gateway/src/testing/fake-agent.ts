@@ -20,6 +20,7 @@ import {
   buckets,
   cancelOperation,
   capabilityNames,
+  commandOfVerb,
   commands,
   createVm,
   HostRecord,
@@ -30,6 +31,8 @@ import {
   operationFailed,
   operationStarted,
   operationSucceeded,
+  planFrom,
+  planVm,
   ProblemError,
   readDefinition,
   readGuest,
@@ -45,6 +48,7 @@ import {
   type Capabilities,
   type Command,
   type EventDefinition,
+  type Forecast,
   type Health,
   type Heartbeat,
   type HostId,
@@ -134,6 +138,12 @@ export class FakeAgent {
   readonly gates = new Map<string, Gate>();
   /** Verbs that fail. */
   readonly failures = new Map<string, ProblemError>();
+  /** Verbs whose plan is a problem. */
+  readonly foreseen = new Map<string, ProblemError>();
+  /** Verbs that were planned. */
+  readonly planned: string[] = [];
+  /** What it knows beforehand. */
+  forecast: Forecast = {};
   /** The console that was opened last of each VM. */
   readonly consoles = new Map<NativeId, FakeConsole>();
   incarnation = 'incarnation-1';
@@ -177,6 +187,7 @@ export class FakeAgent {
       text: `<domain><name>${nativeId}</name></domain>`,
       files: [`/var/lib/${nativeId}.qcow2`],
     }));
+    this.answer(planVm, (question) => this.plan(question));
     this.answer(identifyAgent, () => ({ incarnation: this.incarnation, startedAt: now() }));
     this.answer(cancelOperation, ({ operationId }) => {
       const cancel = this.cancels.get(operationId);
@@ -198,6 +209,8 @@ export class FakeAgent {
     for (const gate of this.gates.values()) gate.release();
     this.gates.clear();
     this.failures.clear();
+    this.foreseen.clear();
+    this.forecast = {};
   }
 
   /** Falls silent, as if killed. */
@@ -333,6 +346,17 @@ export class FakeAgent {
     const record = this.vms.get(nativeId);
     if (!record) throw new ProblemError('vm-not-found', `There is no VM ${nativeId}.`);
     return { vm: record, revision: await this.show(nativeId) };
+  }
+
+  private plan({ verb, nativeId, input }: z.infer<typeof planVm.input>) {
+    this.planned.push(verb);
+    const foreseen = this.foreseen.get(verb);
+    if (foreseen) throw foreseen;
+    const definition = commandOfVerb(verb)!;
+    const vm = nativeId === undefined ? undefined : this.vms.get(nativeId);
+    if (nativeId !== undefined && !vm) throw new ProblemError('vm-not-found', `There is no VM ${nativeId}.`);
+    const parsed: unknown = definition.input.parse(input);
+    return planFrom(definition.outline(parsed, { vm, capabilities: allCapabilities }), this.forecast);
   }
 
   private answer<Input extends z.ZodType, Output extends z.ZodType>(

@@ -15,6 +15,7 @@ import type { Caller } from '../auth/caller.decorator.ts';
 import { IdentityChanges } from '../auth/identity-changes.ts';
 import { Passwords } from '../auth/passwords.ts';
 import { Sessions } from '../auth/sessions.ts';
+import { UserPreferencesEntity } from '../auth/user-preferences.entity.ts';
 import { isDuplicate } from '../database/database-errors.ts';
 import { Database } from '../database/database.ts';
 import { Cursors } from '../http/cursor.ts';
@@ -117,6 +118,7 @@ export class Users {
       if (!user) throw notFound();
       requireMatch(ifMatch, etagOf(user.revision));
       await this.requireAnotherAdmin(manager, user);
+      await manager.delete(UserPreferencesEntity, { userId: id });
       await manager.delete(UserEntity, { id });
       await this.audit.record(manager, caller, {
         action: 'user.deleted',

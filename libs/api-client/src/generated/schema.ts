@@ -98,7 +98,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End the session of a refresh token. */
+        /** End the session of a refresh token, or of the cookie. */
         post: operations["logout"];
         delete?: never;
         options?: never;
@@ -113,10 +113,34 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who is asking, and what that allows. */
+        /** Who is asking, what that allows, and what they prefer. */
         get: operations["whoAmI"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Keep language, theme, columns and saved views for every browser of the user who asks.
+         * @description An API token cannot do this.
+         */
+        patch: operations["editMe"];
+        trace?: never;
+    };
+    "/api/v1/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the password of the user who asks.
+         * @description Every other session of the user ends. An API token cannot do this.
+         */
+        post: operations["changePassword"];
         delete?: never;
         options?: never;
         head?: never;
@@ -134,7 +158,7 @@ export interface paths {
         put?: never;
         /**
          * Trade a refresh token for a new pair.
-         * @description A refresh token works once. Using it a second time ends the session: one of the two is a thief.
+         * @description A refresh token works once. Using it a second time ends the session: one of the two is a thief. A session that began with `session: "cookie"` sends no body; its cookie is renewed.
          */
         post: operations["refresh"];
         delete?: never;
@@ -157,6 +181,26 @@ export interface paths {
         get: operations["streamEvents"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/ticket": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A ticket for one event stream of a browser, whose `EventSource` cannot send a bearer token.
+         * @description It is good once, for 30 seconds; add filters and `since` to its address. When the stream breaks, request another ticket and resume with `since`: the retry that an `EventSource` makes by itself would be refused.
+         */
+        post: operations["openEvents"];
         delete?: never;
         options?: never;
         head?: never;
@@ -460,7 +504,7 @@ export interface paths {
         get: operations["listVms"];
         put?: never;
         /** Make a VM. The same body works on every hypervisor. */
-        post: operations["vmCreate"];
+        post: operations["createVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -479,11 +523,11 @@ export interface paths {
         put?: never;
         post?: never;
         /** Delete a VM that is powered off. Its archive folder stays. */
-        delete: operations["vmDelete"];
+        delete: operations["deleteVm"];
         options?: never;
         head?: never;
         /** Change hardware or name, live where the hypervisor can; what it cannot applies at the next power-off, and the result says which. */
-        patch: operations["vmReconfigure"];
+        patch: operations["reconfigureVm"];
         trace?: never;
     };
     "/api/v1/vms/{vmId}/clone": {
@@ -496,7 +540,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Make a copy of a VM, with new MAC addresses. */
-        post: operations["vmClone"];
+        post: operations["cloneVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -604,8 +648,25 @@ export interface paths {
         get?: never;
         put?: never;
         /** Freeze a VM; it keeps its memory on the host. */
-        post: operations["vmPause"];
+        post: operations["pauseVm"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{vmId}/pending-changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Withdraw everything that waits for the next power-off of a VM; it keeps what it has. */
+        delete: operations["dropPendingChanges"];
         options?: never;
         head?: never;
         patch?: never;
@@ -621,7 +682,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Press the reset button: the guest is not asked. */
-        post: operations["vmReset"];
+        post: operations["resetVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -638,7 +699,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Shut a VM down and power it on again. With `force` the shutdown is a power cut. */
-        post: operations["vmRestart"];
+        post: operations["restartVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -654,8 +715,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Let a paused or suspended VM go on. */
-        post: operations["vmResume"];
+        /** Let a paused or suspended VM run again. */
+        post: operations["resumeVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -673,7 +734,7 @@ export interface paths {
         get: operations["listSnapshots"];
         put?: never;
         /** Keep the present state of a VM under a name. */
-        post: operations["vmSnapshotCreate"];
+        post: operations["createSnapshot"];
         delete?: never;
         options?: never;
         head?: never;
@@ -691,7 +752,7 @@ export interface paths {
         put?: never;
         post?: never;
         /** Forget a snapshot. The present state of the VM stays as it is. */
-        delete: operations["vmSnapshotDelete"];
+        delete: operations["deleteSnapshot"];
         options?: never;
         head?: never;
         patch?: never;
@@ -707,7 +768,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Put a VM back to a snapshot. What happened since then is lost. */
-        post: operations["vmSnapshotRevert"];
+        post: operations["revertSnapshot"];
         delete?: never;
         options?: never;
         head?: never;
@@ -723,8 +784,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Power a VM on. A suspended VM goes on where it was; one that is already on is left as it is. */
-        post: operations["vmStart"];
+        /** Power a VM on. A suspended VM resumes where it was; one that is already on is left as it is. */
+        post: operations["startVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -741,7 +802,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Shut a VM down through its guest, or by force. */
-        post: operations["vmStop"];
+        post: operations["stopVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -758,7 +819,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Save the memory of a VM to disk and power it off. */
-        post: operations["vmSuspend"];
+        post: operations["suspendVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -775,8 +836,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Ask the same of many VMs.
-         * @description The operation that answers has one part for each VM; `GET /operations?parent=` lists them. It needs the permission of the action.
+         * Run one command on many VMs.
+         * @description The operation that answers has one part for each VM; `GET /operations?parent=` lists them. It needs the permission of the action. With `dryRun` the answer has the plan of each part.
          */
         post: operations["batchVms"];
         delete?: never;
@@ -912,7 +973,7 @@ export interface components {
         };
         BatchInput: {
             /** @enum {string} */
-            action: "start" | "stop" | "restart" | "suspend" | "resume" | "pause" | "reset" | "delete" | "snapshot";
+            action: "delete" | "start" | "stop" | "restart" | "reset" | "suspend" | "pause" | "resume" | "reconfigure" | "pending-changes-drop" | "clone" | "snapshot" | "snapshot-revert" | "snapshot-delete";
             filter?: {
                 /** @description Ids of hosts: `kvm-lab1,kvm-lab2`. */
                 host?: string | components["schemas"]["HostId"][];
@@ -936,7 +997,7 @@ export interface components {
              */
             onError?: "continue" | "stop";
             /**
-             * @description Body of the single call.
+             * @description What the single call has in its body, its query, and its path after the id of the VM.
              * @default {}
              */
             params?: {
@@ -948,6 +1009,15 @@ export interface components {
              * @enum {string}
              */
             whenOffline?: "fail" | "queue";
+        };
+        BatchPlan: {
+            /** @description The worst of all parts. */
+            disruption: components["schemas"]["Disruption"];
+            items: {
+                plan?: components["schemas"]["Plan"];
+                problem?: components["schemas"]["Problem"];
+                vmId: components["schemas"]["VmId"];
+            }[];
         };
         Capabilities: {
             clone: {
@@ -1094,6 +1164,10 @@ export interface components {
                 reason?: string;
             };
         };
+        ChangePasswordInput: {
+            current: string;
+            password: components["schemas"]["Password"];
+        };
         CloneVmInput: {
             /**
              * @description Share the disks of the source copy-on-write instead of copying them.
@@ -1126,6 +1200,11 @@ export interface components {
             protocol: "rfb";
             /** @description Path of the WebSocket, ticket included; it opens once. */
             url: string;
+        };
+        CookieSession: {
+            accessToken: string;
+            /** @description Of the access token, in seconds. */
+            expiresIn: number;
         };
         CreatedToken: {
             createdAt: components["schemas"]["Timestamp"];
@@ -1237,33 +1316,24 @@ export interface components {
             /** @description Needed for a blank disk; with an image at least its size, which is the default. */
             sizeGiB?: number;
         };
+        /**
+         * @description What the machine suffers: `guest-restart` is an orderly shutdown, `power-cycle` a power cut, `data-loss` means that disks, saved memory or what has happened since a snapshot are gone.
+         * @enum {string}
+         */
+        Disruption: "none" | "guest-restart" | "power-cycle" | "data-loss";
+        EditMeInput: {
+            /** @description Each field that is given replaces the one that was kept; others stay. */
+            preferences: components["schemas"]["Preferences"];
+        };
         EditUserInput: {
             disabled?: boolean;
             password?: components["schemas"]["Password"];
             role?: components["schemas"]["Role"];
         };
-        EditVmInput: {
-            addNics?: components["schemas"]["NicInput"][];
-            cpus?: number;
-            /** @description Disks to grow; others stay as they are. */
-            disks?: components["schemas"]["DiskGrowth"][];
-            /** @description Replaces all labels. */
-            labels?: components["schemas"]["Labels"];
-            memoryMiB?: number;
-            name?: components["schemas"]["VmName"];
-            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
-            notAfter?: components["schemas"]["Timestamp"];
-            /** @description Free text. */
-            notes?: string;
-            protected?: boolean;
-            /** @description MAC addresses of the interfaces to remove. */
-            removeNics?: string[];
-            /**
-             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
-             * @default fail
-             * @enum {string}
-             */
-            whenOffline?: "fail" | "queue";
+        EventsTicket: {
+            expiresAt: components["schemas"]["Timestamp"];
+            /** @description Address of the stream, with the ticket; good once. */
+            url: string;
         };
         /** @enum {string} */
         Firmware: "bios" | "uefi";
@@ -1366,10 +1436,16 @@ export interface components {
         };
         LoginInput: {
             password: string;
+            /**
+             * @description Where the refresh token is kept: in the answer (`token`, the default), or in a cookie that no script can read (`cookie`, for browsers).
+             * @enum {string}
+             */
+            session?: "token" | "cookie";
             username: string;
         };
         Me: {
             permissions: components["schemas"]["Permission"][];
+            preferences: components["schemas"]["Preferences"];
             /** @description Present when an API token asks. */
             token?: {
                 /** Format: uuid */
@@ -1543,8 +1619,8 @@ export interface components {
             notes?: string[];
             /** @description The parts of a batch. */
             operations?: components["schemas"]["OperationId"][];
-            /** @description Fields whose new value applies at the next power-off. */
-            pendingChanges?: string[];
+            /** @description What applies at the next power-off, with its values. */
+            pendingChanges?: components["schemas"]["PendingChange"][];
             skipped?: number;
             /** @description Id of the snapshot that was made. */
             snapshot?: string;
@@ -1565,17 +1641,76 @@ export interface components {
         };
         /** Format: password */
         Password: string;
-        /** @enum {string} */
-        Permission: "vm:read" | "vm:create" | "vm:power" | "vm:edit" | "vm:delete" | "vm:snapshot" | "vm:console" | "host:read" | "operation:read" | "operation:control" | "event:read" | "archive:read" | "metrics:read" | "token:manage" | "user:manage" | "audit:read";
-        PowerInput: {
+        PauseVmInput: {
+            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
+            force?: boolean;
             /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
             notAfter?: components["schemas"]["Timestamp"];
+            /** @description How long the host may take; it then fails with `timed-out`. */
+            timeoutSeconds?: number;
             /**
              * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
              * @default fail
              * @enum {string}
              */
             whenOffline?: "fail" | "queue";
+        };
+        PendingChange: {
+            /** @description What it is now; absent when there is nothing, or when the host cannot tell. */
+            from?: unknown;
+            /** @description JSON pointer into the VM: `/cpus`. The end of a list is `-`. */
+            pointer: string;
+            /** @description What it will be; absent when there will be nothing. */
+            to?: unknown;
+        };
+        /** @enum {string} */
+        Permission: "vm:read" | "vm:create" | "vm:power" | "vm:edit" | "vm:delete" | "vm:snapshot" | "vm:console" | "host:read" | "operation:read" | "operation:control" | "event:read" | "archive:read" | "metrics:read" | "token:manage" | "user:manage" | "audit:read";
+        Plan: {
+            /** @description Empty when the VM is as asked for already. */
+            changes: components["schemas"]["PlanChange"][];
+            disruption: components["schemas"]["Disruption"];
+            /** @description Whether the host could not be asked, so that it may still refuse. */
+            partial: boolean;
+            /** @description As far as they are known beforehand. */
+            steps: {
+                name: string;
+                /** @description The call that would be made to the hypervisor, without secrets. */
+                native?: string;
+            }[];
+            /** @description What speaks against it and does not prevent it. */
+            warnings: components["schemas"]["PlanWarning"][];
+        };
+        PlanChange: {
+            /** @description What it is now; absent when there is nothing, or when the host cannot tell. */
+            from?: unknown;
+            /** @description JSON pointer into the VM: `/cpus`. The end of a list is `-`. */
+            pointer: string;
+            /** @description What it will be; absent when there will be nothing. */
+            to?: unknown;
+            /**
+             * @description `next-power-off`: the running VM keeps what it has until then.
+             * @enum {string}
+             */
+            when: "now" | "next-power-off";
+        };
+        PlanWarning: {
+            /** @description Stable: `overcommit`. */
+            code: string;
+            detail: string;
+            /** @description JSON pointer into the body of the request. */
+            pointer?: string;
+        };
+        Preferences: {
+            /** @description Columns that are shown, in order, by list. */
+            columns?: {
+                [key: string]: string[];
+            };
+            /** @enum {string} */
+            density?: "comfortable" | "compact";
+            language?: string;
+            /** @enum {string} */
+            theme?: "light" | "dark" | "system";
+            views?: components["schemas"]["SavedView"][];
         };
         Problem: {
             /**
@@ -1665,11 +1800,101 @@ export interface components {
             stepSeconds: number;
             to: components["schemas"]["Timestamp"];
         };
+        ReconfigureVmInput: {
+            addNics?: components["schemas"]["NicInput"][];
+            cpus?: number;
+            /** @description Disks to grow; others stay as they are. */
+            disks?: components["schemas"]["DiskGrowth"][];
+            /** @description Replaces all labels. */
+            labels?: components["schemas"]["Labels"];
+            memoryMiB?: number;
+            name?: components["schemas"]["VmName"];
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /** @description Free text. */
+            notes?: string;
+            protected?: boolean;
+            /** @description MAC addresses of the interfaces to remove. */
+            removeNics?: string[];
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
+        };
         RefreshInput: {
-            refreshToken: string;
+            /** @description Left out when a cookie holds it. */
+            refreshToken?: string;
+        };
+        ResetVmInput: {
+            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
+            force?: boolean;
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /** @description How long the host may take; it then fails with `timed-out`. */
+            timeoutSeconds?: number;
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
+        };
+        RestartVmInput: {
+            /**
+             * @description Pull the plug instead of asking the guest.
+             * @default false
+             */
+            force?: boolean;
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /**
+             * @description How long the guest may take. A graceful stop that runs out of time fails with `timed-out` and changes nothing.
+             * @default 90
+             */
+            timeoutSeconds?: number;
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
+        };
+        ResumeVmInput: {
+            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
+            force?: boolean;
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /** @description How long the host may take; it then fails with `timed-out`. */
+            timeoutSeconds?: number;
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
+        };
+        RevertSnapshotInput: {
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
         };
         /** @enum {string} */
         Role: "viewer" | "operator" | "admin";
+        SavedView: {
+            name: string;
+            /** @description The list it is of: `machines`. */
+            page: string;
+            /** @description Filter, order and columns, as the query of an address has them. */
+            query: string;
+        };
+        SessionAnswer: components["schemas"]["TokenPair"] | components["schemas"]["CookieSession"];
         Snapshot: {
             createdAt: components["schemas"]["Timestamp"];
             /** @description Whether the VM runs on top of this one. */
@@ -1690,6 +1915,20 @@ export interface components {
         SnapshotPage: {
             items: components["schemas"]["Snapshot"][];
             nextCursor?: string;
+        };
+        StartVmInput: {
+            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
+            force?: boolean;
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /** @description How long the host may take; it then fails with `timed-out`. */
+            timeoutSeconds?: number;
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
         };
         StatsSummary: {
             /** @description Virtual CPUs of all VMs, and of the running ones. */
@@ -1739,6 +1978,20 @@ export interface components {
              * @description How long the guest may take. A graceful stop that runs out of time fails with `timed-out` and changes nothing.
              * @default 90
              */
+            timeoutSeconds?: number;
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
+        };
+        SuspendVmInput: {
+            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
+            force?: boolean;
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /** @description How long the host may take; it then fails with `timed-out`. */
             timeoutSeconds?: number;
             /**
              * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
@@ -1815,8 +2068,8 @@ export interface components {
             observedAt: components["schemas"]["Timestamp"];
             /** @description The operation that is running on it. */
             operation?: components["schemas"]["OperationId"];
-            /** @description Fields whose new value applies at the next power-off. */
-            pendingChanges?: string[];
+            /** @description What applies at the next power-off, with its values. */
+            pendingChanges?: components["schemas"]["PendingChange"][];
             /** @description A protected VM cannot be deleted. */
             protected: boolean;
             /** @description Grows with every change of the record. */
@@ -2289,7 +2542,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenPair"];
+                    "application/json": components["schemas"]["SessionAnswer"];
                 };
             };
             /** @description `invalid-input` */
@@ -2376,13 +2629,13 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["RefreshInput"];
             };
         };
         responses: {
-            /** @description End the session of a refresh token. */
+            /** @description End the session of a refresh token, or of the cookie. */
             204: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -2393,6 +2646,16 @@ export interface operations {
             };
             /** @description `invalid-input` */
             400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
@@ -2467,7 +2730,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Who is asking, and what that allows. */
+            /** @description Who is asking, what that allows, and what they prefer. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -2531,31 +2794,27 @@ export interface operations {
             };
         };
     };
-    refresh: {
+    editMe: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RefreshInput"];
+                "application/json": components["schemas"]["EditMeInput"];
             };
         };
         responses: {
-            /** @description Trade a refresh token for a new pair. */
+            /** @description Keep language, theme, columns and saved views for every browser of the user who asks. */
             200: {
                 headers: {
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenPair"];
+                    "application/json": components["schemas"]["Me"];
                 };
             };
             /** @description `invalid-input` */
@@ -2570,6 +2829,226 @@ export interface operations {
             };
             /** @description `unauthenticated` */
             401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changePassword: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangePasswordInput"];
+            };
+        };
+        responses: {
+            /** @description Change the password of the user who asks. */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-key-reused` */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    refresh: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RefreshInput"];
+            };
+        };
+        responses: {
+            /** @description Trade a refresh token for a new pair. */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionAnswer"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
@@ -2639,6 +3118,8 @@ export interface operations {
                 hosts?: string | components["schemas"]["HostId"][];
                 /** @description `id:` of the last event that was seen. The header `Last-Event-ID` goes before it. */
                 since?: string;
+                /** @description Of `POST /events/ticket`, in place of a bearer token: an `EventSource` cannot send one. */
+                ticket?: string;
                 /** @description Types of events, with commas: `vm.created,operation.*`. */
                 types?: string | string[];
                 /** @description Only events about these VMs, their operations included. */
@@ -2726,6 +3207,94 @@ export interface operations {
             };
             /** @description `unavailable` */
             503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    openEvents: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A ticket for one event stream of a browser, whose `EventSource` cannot send a bearer token. */
+            201: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventsTicket"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-key-reused` */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
@@ -5018,9 +5587,12 @@ export interface operations {
             };
         };
     };
-    vmCreate: {
+    createVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -5036,7 +5608,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -5044,7 +5616,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Make a VM. The same body works on every hypervisor. */
@@ -5314,11 +5886,13 @@ export interface operations {
             };
         };
     };
-    vmDelete: {
+    deleteVm: {
         parameters: {
             query?: {
                 /** @description What becomes of its disks. A disk that another VM uses is always kept. */
                 disks?: "delete" | "keep";
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
                 /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
                 notAfter?: components["schemas"]["Timestamp"];
                 /** @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`. */
@@ -5337,7 +5911,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -5345,7 +5919,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Delete a VM that is powered off. Its archive folder stays. */
@@ -5463,9 +6037,12 @@ export interface operations {
             };
         };
     };
-    vmReconfigure: {
+    reconfigureVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description ETag of the record that was read; 412 `stale-revision` when it has changed since. */
                 "If-Match"?: string;
@@ -5479,11 +6056,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["EditVmInput"];
+                "application/json": components["schemas"]["ReconfigureVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -5491,7 +6068,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Change hardware or name, live where the hypervisor can; what it cannot applies at the next power-off, and the result says which. */
@@ -5639,9 +6216,12 @@ export interface operations {
             };
         };
     };
-    vmClone: {
+    cloneVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -5659,7 +6239,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -5667,7 +6247,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Make a copy of a VM, with new MAC addresses. */
@@ -6459,9 +7039,12 @@ export interface operations {
             };
         };
     };
-    vmPause: {
+    pauseVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -6475,11 +7058,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PowerInput"];
+                "application/json": components["schemas"]["PauseVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -6487,7 +7070,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Freeze a VM; it keeps its memory on the host. */
@@ -6626,9 +7209,148 @@ export interface operations {
             };
         };
     };
-    vmReset: {
+    dropPendingChanges: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+                /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+                notAfter?: components["schemas"]["Timestamp"];
+                /** @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`. */
+                whenOffline?: "fail" | "queue";
+            };
+            header?: {
+                /** @description `wait=30` holds the answer until the operation has ended, for at most so many seconds. */
+                Prefer?: string;
+            };
+            path: {
+                vmId: components["schemas"]["VmId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
+                };
+            };
+            /** @description Withdraw everything that waits for the next power-off of a VM; it keeps what it has. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm-not-found`, `host-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm-busy` */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability-missing` */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-offline`, `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resetVm: {
+        parameters: {
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -6642,11 +7364,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PowerInput"];
+                "application/json": components["schemas"]["ResetVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -6654,7 +7376,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Press the reset button: the guest is not asked. */
@@ -6793,9 +7515,12 @@ export interface operations {
             };
         };
     };
-    vmRestart: {
+    restartVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -6809,11 +7534,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["StopVmInput"];
+                "application/json": components["schemas"]["RestartVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -6821,7 +7546,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Shut a VM down and power it on again. With `force` the shutdown is a power cut. */
@@ -6960,9 +7685,12 @@ export interface operations {
             };
         };
     };
-    vmResume: {
+    resumeVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -6976,11 +7704,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PowerInput"];
+                "application/json": components["schemas"]["ResumeVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -6988,10 +7716,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
-            /** @description Let a paused or suspended VM go on. */
+            /** @description Let a paused or suspended VM run again. */
             202: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -7229,9 +7957,12 @@ export interface operations {
             };
         };
     };
-    vmSnapshotCreate: {
+    createSnapshot: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -7249,7 +7980,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -7257,7 +7988,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Keep the present state of a VM under a name. */
@@ -7406,11 +8137,13 @@ export interface operations {
             };
         };
     };
-    vmSnapshotDelete: {
+    deleteSnapshot: {
         parameters: {
             query?: {
                 /** @description Delete the snapshots below it too; else they move up to its parent. */
                 children?: string;
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
                 /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
                 notAfter?: components["schemas"]["Timestamp"];
                 /** @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`. */
@@ -7428,14 +8161,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Forget a snapshot. The present state of the VM stays as it is. */
@@ -7543,9 +8276,12 @@ export interface operations {
             };
         };
     };
-    vmSnapshotRevert: {
+    revertSnapshot: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -7560,20 +8296,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": {
-                    /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
-                    notAfter?: components["schemas"]["Timestamp"];
-                    /**
-                     * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
-                     * @default fail
-                     * @enum {string}
-                     */
-                    whenOffline?: "fail" | "queue";
-                };
+                "application/json": components["schemas"]["RevertSnapshotInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -7581,7 +8308,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Put a VM back to a snapshot. What happened since then is lost. */
@@ -7720,9 +8447,12 @@ export interface operations {
             };
         };
     };
-    vmStart: {
+    startVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -7736,11 +8466,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PowerInput"];
+                "application/json": components["schemas"]["StartVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -7748,10 +8478,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
-            /** @description Power a VM on. A suspended VM goes on where it was; one that is already on is left as it is. */
+            /** @description Power a VM on. A suspended VM resumes where it was; one that is already on is left as it is. */
             202: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -7897,9 +8627,12 @@ export interface operations {
             };
         };
     };
-    vmStop: {
+    stopVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -7917,7 +8650,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -7925,7 +8658,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Shut a VM down through its guest, or by force. */
@@ -8064,9 +8797,12 @@ export interface operations {
             };
         };
     };
-    vmSuspend: {
+    suspendVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -8080,11 +8816,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PowerInput"];
+                "application/json": components["schemas"]["SuspendVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -8092,7 +8828,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Save the memory of a VM to disk and power it off. */
@@ -8233,7 +8969,10 @@ export interface operations {
     };
     batchVms: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -8249,7 +8988,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -8257,10 +8996,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["BatchPlan"];
                 };
             };
-            /** @description Ask the same of many VMs. */
+            /** @description Run one command on many VMs. */
             202: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];

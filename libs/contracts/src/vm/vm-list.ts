@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import { HostId, VmId } from '../ids.ts';
+import { HostId } from '../ids.ts';
 import { pageOf, paging, severalOf } from '../page.ts';
-import { commandOptions } from '../operation/command-options.ts';
 import { Hypervisor, Vm, VmState } from './vm.ts';
 
 const sortKeys = ['name', 'host', 'state', 'cpus', 'memoryMiB', 'createdAt', 'observedAt'] as const;
@@ -39,36 +38,6 @@ export const VmListQuery = z
 export type VmListQuery = z.infer<typeof VmListQuery>;
 
 export const VmPage = pageOf(Vm, 'VmPage');
-
-/** What a batch can ask of each VM, with the parameters of the single call. */
-export const batchActions = [
-  'start',
-  'stop',
-  'restart',
-  'suspend',
-  'resume',
-  'pause',
-  'reset',
-  'delete',
-  'snapshot',
-] as const;
-
-export const BatchInput = z
-  .strictObject({
-    ids: z.array(VmId).min(1).max(1_000).optional(),
-    filter: z.strictObject(vmFilter).optional(),
-    action: z.enum(batchActions),
-    params: z.record(z.string(), z.unknown()).default({}).describe('Body of the single call.'),
-    maxParallel: z.int().min(1).max(100).default(10),
-    onError: z.enum(['continue', 'stop']).default('continue'),
-    whenOffline: commandOptions.whenOffline,
-  })
-  .refine((input) => (input.ids === undefined) !== (input.filter === undefined), {
-    path: ['ids'],
-    error: 'Give either ids or a filter.',
-  })
-  .meta({ id: 'BatchInput' });
-export type BatchInput = z.infer<typeof BatchInput>;
 
 /** Body of `POST /vms/{id}/console`. */
 export const OpenConsoleInput = z

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { HostId, NativeId, OperationId, Timestamp, VmId } from '../ids.ts';
+import { PendingChange } from '../plan/plan.ts';
 
 export const Hypervisor = z.enum(['kvm', 'vmware', 'nutanix']).meta({ id: 'Hypervisor' });
 export type Hypervisor = z.infer<typeof Hypervisor>;
@@ -100,7 +101,7 @@ export const DriverVm = z.object({
     .describe('Image in its CD-ROM drive, null while that is empty; absent when it has no drive.'),
   guest: Guest.optional(),
   snapshots: z.array(Snapshot),
-  pendingChanges: z.array(z.string()).optional().describe('Fields whose new value applies at the next power-off.'),
+  pendingChanges: z.array(PendingChange).optional().describe('What applies at the next power-off, with its values.'),
   transient: z
     .boolean()
     .optional()
