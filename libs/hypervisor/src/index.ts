@@ -1,3 +1,4 @@
+export * from './acts.ts';
 export * from './allow.ts';
 export { capabilitiesWithout, type Absences } from './capabilities.ts';
 export { buildIso, type IsoFile } from './cloud-init/iso9660.ts';
@@ -6,6 +7,7 @@ export { ChangeQueue } from './change-queue.ts';
 export { connectVnc } from './connect-vnc.ts';
 export { derivedMac } from './derived-mac.ts';
 export * from './driver.ts';
+export { requireFacet } from './facets.ts';
 export * from './fake/fake.driver.ts';
 export { FakeFaults, type Fault } from './fake/fake-faults.ts';
 export { FakeHost, type FakeHostOptions } from './fake/fake-host.ts';
@@ -15,4 +17,5 @@ export { gibOf } from './gib.ts';
 export { guestAddresses } from './guest-addresses.ts';
 export { known } from './known.ts';
 export { networkFacts, type NetworkFacts } from './network-facts.ts';
+export * from './plan.ts';
 export { ProblemGuard } from './problem-guard.ts';

@@ -24,6 +24,21 @@ describe('a VM of Prism', () => {
     });
   });
 
+  it.each<[string, JsonObject[], string | null | undefined]>([
+    ['no drive', [], undefined],
+    ['an empty drive', [{}], null],
+    ['an image', [{ data_source_reference: { kind: 'image', uuid: 'a' } }], 'alpine'],
+    ['an image that Prism names', [{ data_source_reference: { kind: 'image', uuid: 'b', name: 'debian' } }], 'debian'],
+    ['an image that is gone', [{}, { data_source_reference: { kind: 'image', uuid: 'c' } }], 'c'],
+    ['what Prism wrote for the guest', [{ disk_size_bytes: 374_784 }], undefined],
+  ])('has %s', (_, drives, expected) => {
+    const vm = goldenVm();
+    const device_properties = { device_type: 'CDROM' };
+    statusOf(vm)['disk_list'] = drives.map((drive) => ({ ...drive, device_properties }));
+    const imageName = (uuid: string) => (uuid === 'a' ? 'alpine' : undefined);
+    expect(readVm(vm, () => undefined, [], imageName).cdrom).toBe(expected);
+  });
+
   it.each([
     ['ON', 'running'],
     ['OFF', 'stopped'],

@@ -150,6 +150,20 @@ export const disksOf = (resources: JsonObject): DiskFacts[] =>
 
 export const addressesOf = (nic: JsonObject): string[] =>
   guestAddresses(objectsAt(nic, 'ip_endpoint_list').flatMap((endpoint) => textAt(endpoint, 'ip') ?? []));
+/**
+ * UUID or name of the image in the first drive that has one; null where all are empty, undefined where there is no drive. What
+ * has no image and a size was written by Prism itself, for the set-up of the guest.
+ */
+export function cdromOf(resources: JsonObject): { readonly uuid?: string; readonly name?: string } | null | undefined {
+  const drives = objectsAt(resources, 'disk_list').filter((disk) => deviceTypeOf(disk) === 'CDROM');
+  const images = drives.map((drive) => objectAt(drive, 'data_source_reference'));
+  const image = images.find((reference) => textAt(reference, 'uuid') !== undefined);
+  if (image) {
+    const [uuid, name] = [textAt(image, 'uuid'), textAt(image, 'name')];
+    return { ...(uuid === undefined ? {} : { uuid }), ...(name === undefined ? {} : { name }) };
+  }
+  return drives.some((drive) => bytesOf(drive) === undefined) ? null : undefined;
+}
 
 export function macOf(nic: JsonObject): string {
   const text = textAt(nic, 'mac_address') ?? '';
@@ -172,19 +186,21 @@ export class UnreadableEntityError extends Error {
 }
 
 /**
- * The record of a VM. `networkName` knows the subnets whose name the VM does not show. What Prism does not say is absent.
+ * The record of a VM. `networkName` and `imageName` know subnets and images whose name the VM does not show. What Prism does not say is absent.
  * @throws UnreadableEntityError when Prism says nothing at all
  */
 export function readVm(
   entity: JsonObject,
   networkName: (subnetUuid: string) => string | undefined,
   snapshots: Snapshot[],
+  imageName: (imageUuid: string) => string | undefined = () => undefined,
 ): DriverVm {
   const shown = ['status', 'spec'].some((part) => isObject(objectAt(entity, part)['resources']));
   if (!shown) throw new UnreadableEntityError('Prism Central shows neither what it is nor what it was asked to be');
   const resources = resourcesOf(entity);
   const [cpus, memoryMiB, firmware] = [cpusOf(resources), memoryOf(resources), firmwareOf(resources)];
   const guest = guestOf(resources);
+  const cdrom = cdromOf(resources);
   const createdAt = timeAt(objectAt(entity, 'metadata'), 'creation_time');
   return {
     nativeId: uuidOf(entity),
@@ -198,6 +214,7 @@ export function readVm(
       ...(bytes === undefined ? {} : { sizeGiB: gibOf(bytes) }),
     })),
     nics: objectsAt(resources, 'nic_list').map((nic): Nic => readNic(nic, networkName)),
+    ...(cdrom === undefined ? {} : { cdrom: cdrom && (cdrom.name ?? imageName(cdrom.uuid ?? '') ?? cdrom.uuid ?? '') }),
     ...(guest === undefined ? {} : { guest }),
     snapshots,
     ...(createdAt === undefined ? {} : { createdAt }),

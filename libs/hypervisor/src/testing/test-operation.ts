@@ -42,6 +42,12 @@ export class TestOperation implements OperationContext {
     return this.#controller.signal;
   }
 
+  /** Whether it is run to its end, for the first time. */
+  get isWhole(): boolean {
+    const isLeftAlone = [this.cut, this.failAfter, this.cancelAfter].every((knob) => knob === undefined);
+    return this.#entries.size === 0 && isLeftAlone && !this.signal.aborted;
+  }
+
   cancel(): void {
     this.#controller.abort(new ProblemError('host-rejected', 'Somebody cancelled it.'));
   }
