@@ -58,15 +58,17 @@ export function outlineOfReconfigure(input: Reconfigured, { vm, capabilities }: 
   const record = vm!;
   const wait = (feature?: FeatureRef): PlanChange['when'] =>
     isOn(record) && feature !== undefined && !hasFeature(capabilities, feature) ? 'next-power-off' : now;
-  const field = (name: 'name' | 'cpus' | 'memoryMiB', feature?: FeatureRef): PlanChange[] => {
-    const [to, from, pointer] = [input[name], record[name], `/${name}`];
+  const waits = (pointer: string) => record.pendingChanges?.find((change) => change.pointer === pointer);
+  const value = (pointer: string, from: unknown, to: unknown, feature?: FeatureRef): PlanChange[] => {
     if (to === undefined) return [];
-    const pending = record.pendingChanges?.find((change) => change.pointer === pointer);
+    const pending = waits(pointer);
     if (pending ? pending.to === to : from === to) return [];
     // What waited is withdrawn.
     if (pending && from === to) return [{ pointer, from: pending.to, to, when: 'next-power-off' }];
     return [{ pointer, ...(from !== undefined && { from }), to, when: wait(feature) }];
   };
+  const field = (name: 'name' | 'cpus' | 'memoryMiB', feature?: FeatureRef) =>
+    value(`/${name}`, record[name], input[name], feature);
   return {
     changes: [
       ...field('name'),
@@ -74,14 +76,12 @@ export function outlineOfReconfigure(input: Reconfigured, { vm, capabilities }: 
       ...field('memoryMiB', 'reconfigure.memoryLive'),
       ...(input.disks ?? []).flatMap(({ device, sizeGiB }) => {
         const index = record.disks.findIndex((disk) => disk.device === device);
-        const from = record.disks[index]?.sizeGiB;
-        if (from === sizeGiB) return [];
-        const pointer = `/disks/${index}/sizeGiB`;
-        return [{ pointer, ...(from !== undefined && { from }), to: sizeGiB, when: now }];
+        return value(`/disks/${index}/sizeGiB`, record.disks[index]?.sizeGiB, sizeGiB);
       }),
       ...(input.removeNics ?? []).flatMap((mac) => {
         const index = record.nics.findIndex((nic) => nic.mac === mac);
         const { network } = record.nics[index] ?? {};
+        if (waits(`/nics/${index}`)) return [];
         return [{ pointer: `/nics/${index}`, from: { mac, network }, when: wait('reconfigure.nicsLive') }];
       }),
       ...(input.addNics ?? []).map((nic) => ({ pointer: '/nics/-', to: nic, when: wait('reconfigure.nicsLive') })),
