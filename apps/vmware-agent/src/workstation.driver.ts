@@ -177,7 +177,7 @@ export class WorkstationDriver implements HypervisorDriver {
     this.plans = {
       'vm.create': ({ input }) => this.#creation.plan(input),
       'vm.delete': ({ nativeId, input }) => this.#removal.plan(nativeId, input),
-      'vm.reconfigure': ({ vm, nativeId, input }) => this.reconfigure.plan(vm, nativeId, input),
+      'vm.reconfigure': ({ nativeId, input }) => this.reconfigure.plan(nativeId, input),
       'vm.pending-changes-drop': async ({ vm }) => this.reconfigure.planDrop(vm),
       'vm.clone': ({ vm, nativeId, input }) => clone.plan(vm, nativeId, input),
       'vm.snapshot-create': ({ vm, nativeId, input }) => trees.plan(vm, nativeId, input),

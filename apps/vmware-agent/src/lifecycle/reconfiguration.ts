@@ -146,14 +146,11 @@ export class Reconfiguration implements ReconfigureFacet {
     return 'changed';
   }
 
-  /** Throws what `apply` would refuse. Of a running machine everything waits, the name and the size of disks as well. */
-  async plan(vm: DriverVm, nativeId: NativeId, input: ReconfigureVm): Promise<Forecast> {
+  /** Throws what `apply` would refuse. */
+  async plan(nativeId: NativeId, input: ReconfigureVm): Promise<Forecast> {
     const { isOn, writes, grow } = await this.#decide(await this.#machines.demandOpen(nativeId), input, PLANNED);
-    if (!isOn) return { steps: [...(writes ? [steps.write] : []), ...grow.map((growth) => steps.grow(growth))] };
-    return {
-      steps: [steps.note],
-      changes: waitingOf(vm, input).map((pointer) => ({ pointer, when: 'next-power-off' })),
-    };
+    if (isOn) return { steps: [steps.note] };
+    return { steps: [...(writes ? [steps.write] : []), ...grow.map((growth) => steps.grow(growth))] };
   }
 
   planDrop({ pendingChanges = [] }: Pick<DriverVm, 'pendingChanges'>): Pick<Plan, 'steps'> {
@@ -239,22 +236,6 @@ function restore(vmx: Dictionary, before: Readonly<Record<string, string>>): voi
   const had = new Set(Object.keys(before).map((key) => key.toLowerCase()));
   for (const key of Object.keys(changeableOf(vmx))) if (!had.has(key.toLowerCase())) vmx.delete(key);
   vmx.setAll(before);
-}
-
-/** Pointers to what waits here although other hosts change it live. */
-function waitingOf({ name, disks, pendingChanges = [] }: DriverVm, input: ReconfigureVm): string[] {
-  const differs = (pointer: string, present: unknown, asked: unknown) => {
-    const waiting = pendingChanges.find((pending) => pending.pointer === pointer);
-    return asked !== (waiting ? waiting.to : present);
-  };
-  return [
-    ...(input.name !== undefined && differs('/name', name, input.name) ? ['/name'] : []),
-    ...(input.disks ?? []).flatMap(({ device, sizeGiB }) => {
-      const index = disks.findIndex((disk) => disk.device === device);
-      const pointer = `/disks/${index}/sizeGiB`;
-      return differs(pointer, disks[index]?.sizeGiB, sizeGiB) ? [pointer] : [];
-    }),
-  ];
 }
 
 const withoutGaps = (changes: PendingChanges) =>

@@ -1594,6 +1594,8 @@ export interface components {
             nextCursor?: string;
         };
         OperationResult: {
+            /** @description Of a change that failed or was cancelled: what stays changed, now or at the next power-off. */
+            applied?: components["schemas"]["PendingChange"][];
             failed?: number;
             /** @description What the caller should know: disks that were kept, and why. */
             notes?: string[];
@@ -1622,8 +1624,6 @@ export interface components {
         /** Format: password */
         Password: string;
         PauseVmInput: {
-            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
-            force?: boolean;
             /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
             notAfter?: components["schemas"]["Timestamp"];
             /** @description How long the host may take; it then fails with `timed-out`. */
@@ -1808,8 +1808,6 @@ export interface components {
             refreshToken?: string;
         };
         ResetVmInput: {
-            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
-            force?: boolean;
             /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
             notAfter?: components["schemas"]["Timestamp"];
             /** @description How long the host may take; it then fails with `timed-out`. */
@@ -1842,8 +1840,6 @@ export interface components {
             whenOffline?: "fail" | "queue";
         };
         ResumeVmInput: {
-            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
-            force?: boolean;
             /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
             notAfter?: components["schemas"]["Timestamp"];
             /** @description How long the host may take; it then fails with `timed-out`. */
@@ -1897,8 +1893,6 @@ export interface components {
             nextCursor?: string;
         };
         StartVmInput: {
-            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
-            force?: boolean;
             /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
             notAfter?: components["schemas"]["Timestamp"];
             /** @description How long the host may take; it then fails with `timed-out`. */
@@ -1967,8 +1961,6 @@ export interface components {
             whenOffline?: "fail" | "queue";
         };
         SuspendVmInput: {
-            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
-            force?: boolean;
             /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
             notAfter?: components["schemas"]["Timestamp"];
             /** @description How long the host may take; it then fails with `timed-out`. */

@@ -56,10 +56,10 @@ interface Reconfigured {
 /** Only what differs. A field of a running VM waits for the power-off where its host cannot change it live. */
 export function outlineOfReconfigure(input: Reconfigured, { vm, capabilities }: Known): Outline {
   const record = vm!;
-  const wait = (feature?: FeatureRef): PlanChange['when'] =>
-    isOn(record) && feature !== undefined && !hasFeature(capabilities, feature) ? 'next-power-off' : now;
+  const wait = (feature: FeatureRef): PlanChange['when'] =>
+    isOn(record) && !hasFeature(capabilities, feature) ? 'next-power-off' : now;
   const waits = (pointer: string) => record.pendingChanges?.find((change) => change.pointer === pointer);
-  const value = (pointer: string, from: unknown, to: unknown, feature?: FeatureRef): PlanChange[] => {
+  const value = (pointer: string, from: unknown, to: unknown, feature: FeatureRef): PlanChange[] => {
     if (to === undefined) return [];
     const pending = waits(pointer);
     if (pending ? pending.to === to : from === to) return [];
@@ -67,16 +67,15 @@ export function outlineOfReconfigure(input: Reconfigured, { vm, capabilities }: 
     if (pending && from === to) return [{ pointer, from: pending.to, to, when: 'next-power-off' }];
     return [{ pointer, ...(from !== undefined && { from }), to, when: wait(feature) }];
   };
-  const field = (name: 'name' | 'cpus' | 'memoryMiB', feature?: FeatureRef) =>
-    value(`/${name}`, record[name], input[name], feature);
   return {
     changes: [
-      ...field('name'),
-      ...field('cpus', 'reconfigure.cpusLive'),
-      ...field('memoryMiB', 'reconfigure.memoryLive'),
+      ...value('/name', record.name, input.name, 'reconfigure.nameLive'),
+      ...value('/cpus', record.cpus, input.cpus, 'reconfigure.cpusLive'),
+      ...value('/memoryMiB', record.memoryMiB, input.memoryMiB, 'reconfigure.memoryLive'),
       ...(input.disks ?? []).flatMap(({ device, sizeGiB }) => {
         const index = record.disks.findIndex((disk) => disk.device === device);
-        return value(`/disks/${index}/sizeGiB`, record.disks[index]?.sizeGiB, sizeGiB);
+        const from = record.disks[index]?.sizeGiB;
+        return value(`/disks/${index}/sizeGiB`, from, sizeGiB, 'reconfigure.disksLive');
       }),
       ...(input.removeNics ?? []).flatMap((mac) => {
         const index = record.nics.findIndex((nic) => nic.mac === mac);
