@@ -11,8 +11,7 @@ describe('a plan', () => {
   let agent: FakeAgent;
 
   beforeAll(async () => {
-    // A host that is silent is one that is waited for.
-    house = await TestHouse.start({ hosts: ['kvm-a'], times: { queryWithinMs: 300 } });
+    house = await TestHouse.start();
     agent = await house.startAgent('kvm-a', { capacity: { cpus: 2, memoryMiB: 2_048 } });
     await agent.show('off', { nics: [] });
     await agent.show('on', { state: 'running', cpus: 2, nics: [] });
