@@ -28,7 +28,6 @@ export function capabilitiesOf(vmrun: Pick<Vmrun, 'platform'>, isPlayer: boolean
     'reconfigure.disksLive': onlyAtPowerOn,
     'reconfigure.nicsLive': onlyAtPowerOn,
     'reconfigure.growWithSnapshots': noGrowthWithSnapshots,
-    'reconfigure.dropPending': 'Ask for the present value again: it takes the place of the one that waits.',
     'networks.fixedAddresses': 'The DHCP server of a virtual network reserves no address from here.',
     'networks.ipv6': 'vmrun says nothing of IPv6 on the virtual networks.',
   });

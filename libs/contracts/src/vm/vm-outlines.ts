@@ -58,9 +58,10 @@ export function outlineOfReconfigure(input: Reconfigured, { vm, capabilities }: 
   const record = vm!;
   const wait = (feature: FeatureRef): PlanChange['when'] =>
     isOn(record) && !hasFeature(capabilities, feature) ? 'next-power-off' : now;
+  const waits = (pointer: string) => record.pendingChanges?.find((change) => change.pointer === pointer);
   const value = (pointer: string, from: unknown, to: unknown, feature: FeatureRef): PlanChange[] => {
     if (to === undefined) return [];
-    const pending = record.pendingChanges?.find((change) => change.pointer === pointer);
+    const pending = waits(pointer);
     if (pending ? pending.to === to : from === to) return [];
     // What waited is withdrawn.
     if (pending && from === to) return [{ pointer, from: pending.to, to, when: 'next-power-off' }];
@@ -79,6 +80,7 @@ export function outlineOfReconfigure(input: Reconfigured, { vm, capabilities }: 
       ...(input.removeNics ?? []).flatMap((mac) => {
         const index = record.nics.findIndex((nic) => nic.mac === mac);
         const { network } = record.nics[index] ?? {};
+        if (waits(`/nics/${index}`)) return [];
         return [{ pointer: `/nics/${index}`, from: { mac, network }, when: wait('reconfigure.nicsLive') }];
       }),
       ...(input.addNics ?? []).map((nic) => ({ pointer: '/nics/-', to: nic, when: wait('reconfigure.nicsLive') })),
