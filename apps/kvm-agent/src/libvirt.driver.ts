@@ -28,6 +28,7 @@ import { Networks } from './networks.ts';
 import { PendingNames } from './pending-names.ts';
 import { Power } from './power.ts';
 import { probe, type ProbeParts } from './probe.ts';
+import { Checkpoints } from './snapshots/checkpoints.ts';
 import { SnapshotReader } from './snapshots/snapshot-reader.ts';
 import { Snapshots } from './snapshots/snapshots.ts';
 import { StateWaiter } from './state-waiter.ts';
@@ -99,7 +100,9 @@ export class LibvirtDriver implements HypervisorDriver {
       new Reconfiguration({ libvirt, machines, storage, networks, names, waiter, limits }),
     );
     this.clone = guard.facet(new Cloning({ libvirt, machines, storage, stateFiles }));
-    this.snapshots = guard.facet(new Snapshots(machines, stateFiles));
+    this.snapshots = guard.facet(
+      new Snapshots({ machines, stateFiles, checkpoints: new Checkpoints(libvirt, storage) }),
+    );
     this.metrics = guard.facet(new MetricsSweep(libvirt));
     this.watch = new DomainWatch({ libvirt, machines, networks, names });
     this.console = isLocal ? guard.facet(new VncConsole(machines)) : undefined;

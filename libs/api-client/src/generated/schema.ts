@@ -1614,6 +1614,8 @@ export interface components {
             nextCursor?: string;
         };
         OperationResult: {
+            /** @description Of a change that failed or was cancelled: what stays changed, now or at the next power-off. */
+            applied?: components["schemas"]["PendingChange"][];
             failed?: number;
             /** @description What the caller should know: disks that were kept, and why. */
             notes?: string[];
@@ -1642,8 +1644,6 @@ export interface components {
         /** Format: password */
         Password: string;
         PauseVmInput: {
-            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
-            force?: boolean;
             /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
             notAfter?: components["schemas"]["Timestamp"];
             /** @description How long the host may take; it then fails with `timed-out`. */
@@ -1828,8 +1828,6 @@ export interface components {
             refreshToken?: string;
         };
         ResetVmInput: {
-            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
-            force?: boolean;
             /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
             notAfter?: components["schemas"]["Timestamp"];
             /** @description How long the host may take; it then fails with `timed-out`. */
@@ -1862,8 +1860,6 @@ export interface components {
             whenOffline?: "fail" | "queue";
         };
         ResumeVmInput: {
-            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
-            force?: boolean;
             /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
             notAfter?: components["schemas"]["Timestamp"];
             /** @description How long the host may take; it then fails with `timed-out`. */
@@ -1917,8 +1913,6 @@ export interface components {
             nextCursor?: string;
         };
         StartVmInput: {
-            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
-            force?: boolean;
             /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
             notAfter?: components["schemas"]["Timestamp"];
             /** @description How long the host may take; it then fails with `timed-out`. */
@@ -1987,8 +1981,6 @@ export interface components {
             whenOffline?: "fail" | "queue";
         };
         SuspendVmInput: {
-            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
-            force?: boolean;
             /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
             notAfter?: components["schemas"]["Timestamp"];
             /** @description How long the host may take; it then fails with `timed-out`. */
