@@ -12,6 +12,15 @@ const house = {
   },
 };
 
+const testsThatDoNotRun = {
+  selector: 'CallExpression[callee.object.name=/^(describe|it|test)$/][callee.property.name=/^(skip|only|todo)$/]',
+  message: 'A test runs or does not exist.',
+};
+const wordsOfTheValidator = {
+  selector: "MemberExpression[property.name='issues'][object.property.name='error']",
+  message: 'Users are told by sentences of ours: parse what they send with `parseInput` of http/faults.ts.',
+};
+
 export default tseslint.config(
   { ignores: ['**/dist/', '.nx/', '.polyvirt/', 'coverage/', '**/*.d.ts', 'libs/api-client/src/generated/'] },
   eslint.configs.recommended,
@@ -36,14 +45,7 @@ export default tseslint.config(
         { argsIgnorePattern: '^_', varsIgnorePattern: '^_$', ignoreRestSiblings: true },
       ],
       'no-empty': ['error', { allowEmptyCatch: false }],
-      'no-restricted-syntax': [
-        'error',
-        {
-          selector:
-            'CallExpression[callee.object.name=/^(describe|it|test)$/][callee.property.name=/^(skip|only|todo)$/]',
-          message: 'A test runs or does not exist.',
-        },
-      ],
+      'no-restricted-syntax': ['error', testsThatDoNotRun],
       'house/boundaries': 'error',
       'house/no-env-outside-config': 'error',
       'house/no-subject-literal': 'error',
@@ -54,6 +56,11 @@ export default tseslint.config(
     // Emitting decorator metadata needs the class itself where a type import would do for the checker.
     files: ['apps/**/*.ts', 'libs/bus/**/*.ts', 'libs/agent-kit/**/*.ts'],
     rules: { '@typescript-eslint/consistent-type-imports': 'off' },
+  },
+  {
+    files: ['apps/gateway/src/**/*.ts'],
+    ignores: ['apps/gateway/src/http/faults.ts', '**/*.{spec,service}.ts'],
+    rules: { 'no-restricted-syntax': ['error', testsThatDoNotRun, wordsOfTheValidator] },
   },
   // Beside plain JavaScript and in no project of the checker.
   { files: ['tools/lint/**/*.ts'], extends: [tseslint.configs.disableTypeChecked] },

@@ -76,6 +76,13 @@ story('writes down everything that happens to a machine, and keeps its folder', 
   expect(born.path).toBe(join(archives, born.folder));
   expect(await metadataIn(born)).toMatchObject({ vmId, name: 'web-1', createdBy: 'ada' });
   expect(await readFile(join(born.path, 'vm_files/domain.xml'), 'utf8')).toContain('<name>web-1</name>');
+  for (const { path } of born.files) {
+    const { data: file } = await admin.GET('/api/v1/archives/{vmId}/files/{path}', {
+      params: { path: { vmId, path } },
+      parseAs: 'text',
+    });
+    expect([path, file]).toEqual([path, await readFile(join(born.path, path), 'utf8')]);
+  }
 
   const renamed = await editVm(admin, vmId, { name: odd });
   await editVm(admin, vmId, { cpus: 4, notes: 'not for the archive' });

@@ -35,7 +35,7 @@ const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
   'vm:power': ['start', 'stop', 'restart', 'suspend', 'resume', 'pause', 'reset'].map(
     (action) => `POST /vms/{vmId}/${action}` as const,
   ),
-  'vm:edit': ['PATCH /vms/{vmId}'],
+  'vm:edit': ['PATCH /vms/{vmId}', 'DELETE /vms/{vmId}/pending-changes'],
   'vm:delete': ['DELETE /vms/{vmId}'],
   'vm:snapshot': [
     'POST /vms/{vmId}/snapshots',
