@@ -249,6 +249,7 @@ export class Stack {
         POLYVIRT_JWT_SECRET: this.jwtSecret,
         POLYVIRT_ADMIN_PASSWORD: this.adminPassword,
         POLYVIRT_RATE_LIMIT: '0',
+        POLYVIRT_ARCHIVE_PATH: this.archives,
         ...gatewaySettings,
       });
     }

@@ -55,6 +55,17 @@ export async function openWorkstationBench(): Promise<Bench> {
       const vmx = await pathOf(nativeId);
       while (!/running/.test(await host.vmrun('checkToolsState', vmx))) await delay(LOOK_EVERY_MS);
     },
+    watchPower: async (nativeId) => {
+      const folder = dirname(await pathOf(nativeId));
+      // It begins with the process and the time, and is moved on when the VM is powered on again.
+      const before = readText(join(folder, 'vmware.log'));
+      return async () => {
+        const log = logOf(folder);
+        const since = log.slice(log.indexOf(before) + before.length);
+        if (/VMAutomation_PowerOff|Trying hard reset/.test(since)) return 'power-cycle';
+        return /PM Soft Off|Trying soft reset/.test(since) ? 'guest-restart' : 'none';
+      };
+    },
     otherTool: {
       make: async (name) => {
         const vmx = await host.foreignVm(host.vmFolder, name);
@@ -135,6 +146,13 @@ export async function openWorkstationBench(): Promise<Bench> {
     close: () => host.close(),
   };
 }
+
+/** What the product logs of a VM, its earlier runs first. */
+const logOf = (folder: string): string =>
+  ['vmware-2.log', 'vmware-1.log', 'vmware-0.log', 'vmware.log']
+    .map((name) => join(folder, name))
+    .map((path) => (existsSync(path) ? readText(path) : ''))
+    .join('');
 
 const vmxFiles = (host: SimulatedWorkstation): string[] =>
   host
