@@ -1,4 +1,4 @@
-import { renameSync, rmSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 /** What Nest loads when somebody uses it, and none of ours does. */
@@ -35,9 +35,9 @@ function bundle(entry: string): string {
   // Files that are tested side by side make the same bundle, and none may run half of it.
   const draft = path.replace(/\.mjs$/, `.${process.pid}.mjs`);
   try {
-    buildSync({
+    const { outputFiles } = buildSync({
       entryPoints: [entry],
-      outfile: draft,
+      write: false,
       bundle: true,
       platform: 'node',
       format: 'esm',
@@ -48,9 +48,21 @@ function bundle(entry: string): string {
         js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
       },
     });
+    writeFileSync(draft, withoutUndici(outputFiles[0]!.text));
     renameSync(draft, path);
   } finally {
     rmSync(draft, { force: true });
   }
   return path;
+}
+
+/**
+ * Nest imports the names of HTTP's status codes. An import of `http` evaluates all that it exports, and that loads Node's
+ * clients for HTTP and HTTP/2; asking for the module by its name does not.
+ */
+function withoutUndici(code: string): string {
+  return code.replaceAll(
+    /^import \{([^}]*)\} from "(?:node:)?http";$/gm,
+    (_, names: string) => `const {${names.replaceAll(' as ', ': ')}} = process.getBuiltinModule("http");`,
+  );
 }
