@@ -68,12 +68,7 @@ export class Reconfiguration implements ReconfigureFacet {
     await this.#vms.shown(nativeId, (vm) => vm === undefined || !isPending(vm), 'is as it was', signal);
   }
 
-  async #decide(
-    nativeId: NativeId,
-    input: ReconfigureVm,
-    operationId: string,
-    signal: AbortSignal,
-  ): Promise<Decision> {
+  async #decide(nativeId: NativeId, input: ReconfigureVm, operationId: string, signal: AbortSignal): Promise<Decision> {
     const vm = await this.#vms.demand(nativeId, signal);
     const state = stateOf(vm);
     allow('reconfigure', state);
