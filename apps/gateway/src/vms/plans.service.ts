@@ -191,6 +191,19 @@ describe('a plan', () => {
     });
     expect(labelled).toMatchObject({ status: 'succeeded', result: { succeeded: 2 } });
     expect((await house.vm('kvm-a~on')).labels).toEqual({ team: 'red' });
+    // A part that was refused has everything that another try takes.
+    const { body: missed } = await house.ask('POST', '/vms/batch', {
+      ids: ids.slice(2),
+      action: 'reconfigure',
+      params: { labels: { team: 'blue' } },
+    });
+    expect(missed.status).toBe('failed');
+    const [part] = missed.result!.operations!;
+    await agent.show('nothing', { nics: [] });
+    await eventually(async () => expect((await house.call('GET', vm('nothing'))).status).toBe(200));
+    const { body: again } = await house.ask('POST', `/operations/${part}/retry`);
+    expect(again).toMatchObject({ status: 'succeeded', retryOf: part });
+    expect((await house.vm('kvm-a~nothing')).labels).toEqual({ team: 'blue' });
   });
 });
 

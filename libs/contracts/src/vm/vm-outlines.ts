@@ -85,6 +85,16 @@ export function outlineOfReconfigure(input: Reconfigured, { vm, capabilities }: 
       }),
       ...(input.addNics ?? []).map((nic) => ({ pointer: '/nics/-', to: nic, when: wait('reconfigure.nicsLive') })),
     ],
+    warnings:
+      (input.removeNics ?? []).length > 0 && isOn(record) && wait('reconfigure.nicsLive') === now
+        ? [
+            warning(
+              'guest-decides',
+              'The guest has to let go of the interface. If it does not, the interface goes at the next power-off.',
+              '/removeNics',
+            ),
+          ]
+        : [],
   };
 }
 
