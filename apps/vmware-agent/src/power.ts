@@ -1,4 +1,4 @@
-import { ProblemError, type NativeId, type StopVm, type VmAction } from '@polyvirt/contracts';
+import { ProblemError, type Forecast, type NativeId, type StopVm, type VmAction } from '@polyvirt/contracts';
 import { lookFirst, type Effect, type Journal, type OperationContext, type SuspendFacet } from '@polyvirt/hypervisor';
 import { vncEntries, type VncPorts } from './console.ts';
 import { removeStaleLocks, windowOf } from './host/locks.ts';
@@ -50,6 +50,17 @@ export class Power implements SuspendFacet {
   async start(nativeId: NativeId, context: OperationContext): Promise<Effect> {
     const machine = await this.#machines.demandOpen(nativeId);
     return this.#unless('start', machine, context.journal, () => this.#powerOnStep(machine, context));
+  }
+
+  /** Throws what any power verb would be refused for and the record of the machine does not show. */
+  async plan(nativeId: NativeId): Promise<Forecast> {
+    await this.#machines.demandOpen(nativeId);
+    return {};
+  }
+
+  async planStart(nativeId: NativeId): Promise<Forecast> {
+    await demandNoWindow(await this.#machines.demandOpen(nativeId));
+    return { steps: [powerOnStep] };
   }
 
   async stop(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
@@ -199,12 +210,7 @@ export class Power implements SuspendFacet {
 
   async #prepare(machine: Machine): Promise<void> {
     const { vmx } = machine;
-    const window = await windowOf(vmx);
-    if (window)
-      throw new ProblemError(
-        'wrong-state',
-        `It is open in a Workstation window (process ${window.pid}). Close its tab there first.`,
-      );
+    await demandNoWindow(machine);
     // Of a machine that died; Workstation takes them for somebody who has its disks.
     await removeStaleLocks(vmx);
     // What is suspended goes on with the configuration it had.
@@ -376,4 +382,13 @@ export class Power implements SuspendFacet {
   #look(action: VmAction, machine: Machine, journal: Journal): Promise<'already' | 'go'> {
     return lookFirst(action, journal, { native: 'vmrun list', state: () => this.#machines.state(machine) });
   }
+}
+
+async function demandNoWindow({ vmx }: Machine): Promise<void> {
+  const window = await windowOf(vmx);
+  if (window)
+    throw new ProblemError(
+      'wrong-state',
+      `It is open in a Workstation window (process ${window.pid}). Close its tab there first.`,
+    );
 }

@@ -175,7 +175,15 @@ export class WorkstationDriver implements HypervisorDriver {
     const [clone, trees] = [guard.facet(cloning), guard.facet(snapshots)];
     this.clone = capabilities.clone.available ? clone : undefined;
     this.snapshots = capabilities.snapshots.available ? trees : undefined;
+    const demandOpen = ({ nativeId }: { readonly nativeId: NativeId }) => this.#power.plan(nativeId);
     this.plans = {
+      'vm.start': ({ nativeId }) => this.#power.planStart(nativeId),
+      'vm.stop': demandOpen,
+      'vm.restart': demandOpen,
+      'vm.reset': demandOpen,
+      'vm.suspend': demandOpen,
+      'vm.pause': demandOpen,
+      'vm.resume': demandOpen,
       'vm.create': ({ input }) => this.#creation.plan(input),
       'vm.delete': ({ nativeId, input }) => this.#removal.plan(nativeId, input),
       'vm.reconfigure': ({ nativeId, input }) => this.reconfigure.plan(nativeId, input),

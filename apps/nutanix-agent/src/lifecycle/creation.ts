@@ -122,7 +122,7 @@ export class Creation {
 
   async #plan(input: CreateVm, uuid: string, signal: AbortSignal): Promise<Plan> {
     await demandFreeName(this.#vms, input.name, uuid, signal);
-    if (input.cdrom !== null) await this.#images.demand(input.cdrom, 'iso', signal);
+    const cdrom = input.cdrom === null ? undefined : await this.#images.demand(input.cdrom, 'iso', signal);
     const template = input.template === undefined ? undefined : await this.#template(input.template, signal);
     const placed = await this.#placement.nics(
       { nics: input.nics, at: '/nics', cluster: template?.cluster, own: uuid },
@@ -131,10 +131,14 @@ export class Creation {
     const { nics } = placed;
     const cluster = placed.cluster ?? (template ? undefined : await this.#clusters.demandPreferred(signal));
     await this.#placement.demandRoom(input, cluster, signal);
-    if (template) return { from: 'template', template: template.uuid, nics };
+    if (template) {
+      // Whether the template has room for it.
+      if (cdrom) insertCdrom(structuredClone(objectAt(template.vm, 'spec')), cdrom.uuid);
+      return { from: 'template', template: template.uuid, nics };
+    }
     const disks: DiskPlan[] = [];
     for (const [index, disk] of input.disks.entries()) disks.push(await this.#disk(disk, index, signal));
-    const cdroms = input.cdrom === null ? [] : [(await this.#images.demand(input.cdrom, 'iso', signal)).uuid];
+    const cdroms = cdrom ? [cdrom.uuid] : [];
     return { from: 'disks', vm: { cluster: cluster!, disks, nics, cdroms } };
   }
 
@@ -151,7 +155,10 @@ export class Creation {
   }
 
   /** The VM to copy: the one that is off, where a name is given twice. */
-  async #template(name: string, signal: AbortSignal): Promise<{ uuid: string; cluster: string | undefined }> {
+  async #template(
+    name: string,
+    signal: AbortSignal,
+  ): Promise<{ uuid: string; cluster: string | undefined; vm: JsonObject }> {
     const known = isUuid(name) ? await this.#vms.find(name, signal) : undefined;
     const candidates = known
       ? [{ uuid: name, isOff: stateOf(known) === 'stopped' }]
@@ -170,7 +177,8 @@ export class Creation {
         `Several VMs are called "${name}". Name one by its UUID: ${off.map(({ uuid }) => uuid).join(', ')}.`,
       );
     const { uuid } = off[0]!;
-    return { uuid, cluster: clusterOf(known ?? (await this.#vms.demand(uuid, signal))) };
+    const vm = known ?? (await this.#vms.demand(uuid, signal));
+    return { uuid, cluster: clusterOf(vm), vm };
   }
 
   async #ask(input: CreateVm, plan: Plan, uuid: string, signal: AbortSignal): Promise<string | undefined> {

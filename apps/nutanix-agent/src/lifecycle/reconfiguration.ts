@@ -9,7 +9,11 @@ import { demandFreeName, PLANNED } from './names.ts';
 import type { Placement } from './placement.ts';
 import type { TaskSteps } from './task-steps.ts';
 
-type Decision = { changes: Changes; differs: boolean; former: Former };
+type Decision = {
+  changes: Changes;
+  /** What it is now; absent when nothing is to be done. */
+  former?: Former;
+};
 
 const changeIt = { name: 'change the VM', native: 'PUT /vms/{uuid}' } as const;
 
@@ -29,14 +33,14 @@ export class Reconfiguration implements ReconfigureFacet {
 
   async apply(nativeId: NativeId, input: ReconfigureVm, context: OperationContext): Promise<Outcome> {
     const { operationId, journal, signal } = context;
-    const { changes, differs, former } = JSON.parse(
+    const { changes, former } = JSON.parse(
       await journal.step({
         name: 'check what is asked for',
         native: 'GET /vms/{uuid}',
         act: async () => JSON.stringify(await this.#decide(nativeId, input, operationId, signal)),
       }),
     ) as Decision;
-    if (!differs) return { effect: 'unchanged' };
+    if (!former) return { effect: 'unchanged' };
     await this.#steps.run(context, {
       ...changeIt,
       ask: () => this.#vms.edit(nativeId, (spec, vm) => applyChanges(spec, changes) || !isSo(vm, changes), signal),
@@ -55,8 +59,8 @@ export class Reconfiguration implements ReconfigureFacet {
 
   /** @throws ProblemError what `apply` would end with */
   async plan(nativeId: NativeId, input: ReconfigureVm, signal: AbortSignal): Promise<Forecast> {
-    const { differs } = await this.#decide(nativeId, input, PLANNED, signal);
-    return { steps: differs ? [changeIt] : [] };
+    const { former } = await this.#decide(nativeId, input, PLANNED, signal);
+    return { steps: former ? [changeIt] : [] };
   }
 
   /** Disks stay as large as they have become, and AHV takes from no running VM what it has been given. */
@@ -68,12 +72,7 @@ export class Reconfiguration implements ReconfigureFacet {
     await this.#vms.shown(nativeId, (vm) => vm === undefined || !isPending(vm), 'is as it was', signal);
   }
 
-  async #decide(
-    nativeId: NativeId,
-    input: ReconfigureVm,
-    operationId: string,
-    signal: AbortSignal,
-  ): Promise<Decision> {
+  async #decide(nativeId: NativeId, input: ReconfigureVm, operationId: string, signal: AbortSignal): Promise<Decision> {
     const vm = await this.#vms.demand(nativeId, signal);
     const state = stateOf(vm);
     allow('reconfigure', state);
@@ -95,6 +94,6 @@ export class Reconfiguration implements ReconfigureFacet {
       removeNics,
     };
     demandPossible(vm, state, changes);
-    return { changes, differs: !isSo(vm, changes), former: formerOf(vm) };
+    return isSo(vm, changes) ? { changes } : { changes, former: formerOf(vm) };
   }
 }

@@ -58,12 +58,7 @@ export const stepsOfCopy = ({
   isLinked: boolean;
   /** A linked clone of the present state stands on a snapshot that is made for it. */
   takesSnapshot: boolean;
-}): Plan['steps'] => [
-  ...(takesSnapshot ? [steps.base] : []),
-  steps.folder,
-  steps.copy(isLinked),
-  steps.renew,
-];
+}): Plan['steps'] => [...(takesSnapshot ? [steps.base] : []), steps.folder, steps.copy(isLinked), steps.renew];
 
 /** Copies machines by `vmrun clone`. */
 export class Cloning implements CloneFacet {

@@ -162,14 +162,13 @@ export class Reconfiguration implements ReconfigureFacet {
     const vmx = await this.#machines.configuration(machine);
     const draft = vmx.copy();
     change(draft, input, nics);
-    const sizes = await this.#sizes(machine);
     return {
       isOn,
       nics,
       writes: !draft.bytes().equals(vmx.bytes()),
       before: changeableOf(vmx),
       waiting: await readPending(machine.vmx),
-      grow: (input.disks ?? []).filter(({ device, sizeGiB }) => (sizes.get(device) ?? 0) < sizeGiB * GIB),
+      grow: await this.#growths(machine, input),
     };
   }
 
@@ -182,23 +181,18 @@ export class Reconfiguration implements ReconfigureFacet {
   }
 
   /** What is asked over what waits already; what the machine has anyway does not wait. */
-  async #note(machine: Machine, input: ReconfigureVm, { nics }: Decision): Promise<boolean> {
+  async #note(machine: Machine, input: ReconfigureVm, { nics, grow, waiting: before }: Decision): Promise<boolean> {
     const vmx = await this.#machines.configuration(machine);
-    const before = await readPending(machine.vmx);
     const unless = <Value>(asked: Value | undefined, waiting: Value | undefined, present: Value | undefined) =>
       asked === undefined ? waiting : asked === present ? undefined : asked;
     const grown = (input.disks ?? []).map(({ device }) => device);
-    const sizes = await this.#sizes(machine);
     const removed = input.removeNics ?? [];
     const present = new Set(nicsOf(vmx).map(({ mac }) => mac));
     const after: PendingChanges = {
       name: unless(input.name, before.name, nameOf(vmx)),
       cpus: unless(input.cpus, before.cpus, cpusOf(vmx)),
       memoryMiB: unless(input.memoryMiB, before.memoryMiB, memoryOf(vmx)),
-      disks: [
-        ...before.disks.filter(({ device }) => !grown.includes(device)),
-        ...(input.disks ?? []).filter(({ device, sizeGiB }) => (sizes.get(device) ?? 0) < sizeGiB * GIB),
-      ],
+      disks: [...before.disks.filter(({ device }) => !grown.includes(device)), ...grow],
       addNics: [
         ...before.addNics.filter(({ mac }) => !removed.includes(mac)),
         ...nics.filter(({ mac }) => !present.has(mac) && !before.addNics.some((nic) => nic.mac === mac)),
@@ -210,10 +204,15 @@ export class Reconfiguration implements ReconfigureFacet {
     return true;
   }
 
-  async #sizes(machine: Machine): Promise<Map<string, number>> {
+  /** Looks at no other disk: one that cannot be read keeps nobody from a change of anything else. */
+  async #growths(machine: Machine, { disks = [] }: ReconfigureVm): Promise<Decision['grow']> {
     const files = await this.#machines.diskFiles(machine);
-    const sizes = await Promise.all(files.map(async ({ path }) => (await this.#machines.disk(path)).bytes));
-    return new Map(files.map(({ device }, index) => [device, sizes[index]!]));
+    const grow: Decision['grow'] = [];
+    for (const { device, sizeGiB } of disks) {
+      const { bytes } = await this.#machines.disk(files.find((disk) => disk.device === device)!.path);
+      if (bytes < sizeGiB * GIB) grow.push({ device, sizeGiB });
+    }
+    return grow;
   }
 }
 
