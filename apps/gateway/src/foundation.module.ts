@@ -1,5 +1,5 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
-import { APP_FILTER, APP_PIPE } from '@nestjs/core';
+import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import type { Logger } from 'pino';
 import { AuditModule } from './audit/audit.module.ts';
 import { AuthModule } from './auth/auth.module.ts';
@@ -8,7 +8,9 @@ import { CONFIG, type GatewayConfig } from './config.ts';
 import { DatabaseModule } from './database/database.module.ts';
 import { HealthModule } from './health/health.module.ts';
 import { Cursors } from './http/cursor.ts';
+import { DeclaredQueryInterceptor } from './http/declared-query.interceptor.ts';
 import { FreshConnections } from './http/fresh-connections.ts';
+import { MemoryLists } from './http/memory-list.ts';
 import { ProblemFilter } from './http/problem.filter.ts';
 import { Upgrades } from './http/upgrades.ts';
 import { ValidationPipe } from './http/validation.pipe.ts';
@@ -44,10 +46,12 @@ export interface Foundation {
     Cursors,
     FreshConnections,
     Upgrades,
+    MemoryLists,
     { provide: APP_FILTER, useClass: ProblemFilter },
+    { provide: APP_INTERCEPTOR, useClass: DeclaredQueryInterceptor },
     { provide: APP_PIPE, useClass: ValidationPipe },
   ],
-  exports: [Cursors, Upgrades],
+  exports: [Cursors, MemoryLists, Upgrades],
 })
 export class FoundationModule {
   static with(config: GatewayConfig, logger: Logger, { times, passwordCost }: Foundation = {}): DynamicModule {

@@ -6,6 +6,8 @@ import { ApiProblem, problemIn } from './problem.ts';
 import { Session, type Exclusively, type LogIn, type SessionTokens } from './session.ts';
 
 export type Operation = components['schemas']['Operation'];
+export type Plan = components['schemas']['Plan'];
+export type BatchPlan = components['schemas']['BatchPlan'];
 
 export interface ClientOptions {
   /** Where the gateway is: `https://polyvirt.example.org`. */
@@ -34,9 +36,16 @@ type DataOf<Route> = Route extends { responses: infer Responses }
 type SuccessStatus = 200 | 201 | 202 | 204;
 type JsonOf<Response> = Response extends { content: { 'application/json': infer Json } } ? Json : undefined;
 
+type AnyPlan = Plan | BatchPlan;
+
+/** What the route answers: a plan to a request with `dryRun`, anything else to all others. */
+type DataFor<Route, Init> = Init extends { params: { query: { dryRun: unknown } } }
+  ? Extract<DataOf<Route>, AnyPlan>
+  : Exclude<DataOf<Route>, AnyPlan>;
+
 /** A success: what the document promises for the route, and the response for its headers. */
-export interface Answer<Path extends keyof paths, M extends Method> {
-  readonly data: DataOf<paths[Path][M]>;
+export interface Answer<Path extends keyof paths, M extends Method, Init = unknown> {
+  readonly data: DataFor<paths[Path][M], Init>;
   readonly response: Response;
 }
 
@@ -44,7 +53,7 @@ export interface Answer<Path extends keyof paths, M extends Method> {
 type Call<M extends Method> = <Path extends PathsWithMethod<paths, M>, Init extends MaybeOptionalInit<paths[Path], M>>(
   path: Path,
   ...init: Arguments<Init & { signal?: AbortSignal }>
-) => Promise<Answer<Path, M>>;
+) => Promise<Answer<Path, M, Init>>;
 
 type ListPath = {
   [Path in PathsWithMethod<paths, 'get'>]: Answer<Path, 'get'>['data'] extends { items: unknown[] } ? Path : never;

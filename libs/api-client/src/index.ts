@@ -1,9 +1,11 @@
 export {
   createClient,
   requireSuccess,
+  type BatchPlan,
   type Client,
   type ClientOptions,
   type Operation,
+  type Plan,
   type WaitOptions,
 } from './client.ts';
 export type { CloudEvent, EventOptions, StreamedEvent } from './events.ts';

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { ProblemError, type ChangePasswordInput } from '@polyvirt/contracts';
 import { Audit } from '../audit/audit.ts';
 import { Database } from '../database/database.ts';
-import { invalidInput } from '../http/validation.pipe.ts';
+import { invalidInput } from '../http/faults.ts';
 import { RateLimits } from '../rate-limit/rate-limits.ts';
 import { UserEntity } from '../users/user.entity.ts';
 import type { Caller } from './caller.decorator.ts';

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Preferences } from '@polyvirt/contracts';
 import { Database } from '../database/database.ts';
-import { invalidInput } from '../http/validation.pipe.ts';
+import { invalidInput } from '../http/faults.ts';
 import { UserPreferencesEntity } from './user-preferences.entity.ts';
 
 @Injectable()

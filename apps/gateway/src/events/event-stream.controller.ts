@@ -7,7 +7,7 @@ import { RequirePermission, TakesTicket } from '../auth/permission.decorator.ts'
 import { Tickets } from '../auth/tickets.ts';
 import { Changes } from '../audit/changes.decorator.ts';
 import { isoTime } from '../database/columns.ts';
-import { invalidInput } from '../http/validation.pipe.ts';
+import { invalidInput } from '../http/faults.ts';
 import { Answers } from '../openapi/answers.decorator.ts';
 import { EventsQuery, LastEventId } from './event-filter.ts';
 import { EventStreams } from './event-streams.ts';

@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { ProblemError, type CreateUserInput, type EditUserInput, type Page, type User } from '@polyvirt/contracts';
+import {
+  ProblemError,
+  type CreateUserInput,
+  type EditUserInput,
+  type Page,
+  type PageQuery,
+  type User,
+} from '@polyvirt/contracts';
 import { MoreThan, Not, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { Audit } from '../audit/audit.ts';
@@ -45,7 +52,7 @@ export class Users {
   }
 
   /** By name. */
-  async list(limit: number, cursor: string | undefined): Promise<Page<User>> {
+  async list({ limit, cursor }: PageQuery): Promise<Page<User>> {
     const after = cursor === undefined ? undefined : this.cursors.open('users', cursor, z.string());
     const found = await this.database.repository(UserEntity).find({
       ...(after !== undefined && { where: { usernameKey: MoreThan(after) } }),

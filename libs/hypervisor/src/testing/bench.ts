@@ -1,4 +1,4 @@
-import type { NativeId, VmState } from '@polyvirt/contracts';
+import type { Disruption, NativeId, VmState } from '@polyvirt/contracts';
 import type { HypervisorDriver } from '../driver.ts';
 
 /** What another tool of the hypervisor does behind the driver's back: virsh, vmrun, Prism's own console. */
@@ -60,6 +60,11 @@ export interface Bench {
   readonly memoryMiB: number;
   /** Resolves when the guest of a running VM from the image hears the power button. */
   guestReady(nativeId: NativeId): Promise<void>;
+  /**
+   * Watches what a running VM suffers, past the driver: by the uptime of its guest, or by the history that the product keeps
+   * of its power. The answer says what has come about since: `none`, `guest-restart` if it shut down in order, `power-cycle`.
+   */
+  readonly watchPower?: (nativeId: NativeId) => Promise<() => Promise<Disruption>>;
   readonly otherTool: OtherTool;
   /**
    * Every disk, seed, NVRAM, TPM and saved-memory file of the suite's making, as an independent look sees them: by stat and

@@ -1,5 +1,5 @@
 import { ProblemError, type CapabilityName } from '@polyvirt/contracts';
-import type { HypervisorDriver } from '@polyvirt/hypervisor';
+import type { HypervisorDriver } from './driver.ts';
 
 /** The facet, or `capability-missing` with the reason that the host gives. */
 export async function requireFacet<Name extends CapabilityName>(

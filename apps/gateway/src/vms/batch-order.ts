@@ -1,21 +1,34 @@
 import {
+  commands,
   isEnded,
+  ProblemError,
   type BatchInput,
+  type CommandDefinition,
   type Operation,
   type OperationId,
   type OperationResult,
   type Problem,
   type VmId,
 } from '@polyvirt/contracts';
+import type { AnnotationChange } from '../inventory/annotations.ts';
 import type { Author } from '../operations/operations.ts';
 
-export type BatchAction = BatchInput['action'];
+/** Verb of the operation whose parts are one operation for each VM. */
+export const batchVerb = 'batch';
+
+/** The command that an action of a batch asks for. Throws `wrong-state` for one that is known no longer. */
+export function batchCommand(action: string): CommandDefinition {
+  const found = commands.find(({ batchAction }) => batchAction === action);
+  if (found) return found;
+  throw new ProblemError('wrong-state', `No batch does "${action}" any more.`);
+}
 
 /** All that a batch needs to be carried on by another process. */
-export interface BatchPlan {
-  readonly action: BatchAction;
+export interface BatchOrder {
+  readonly action: string;
   /** Input of the command, the same for each VM. */
   readonly input: unknown;
+  readonly annotation?: AnnotationChange | undefined;
   readonly vmIds: readonly VmId[];
   readonly maxParallel: number;
   readonly onError: BatchInput['onError'];
@@ -39,7 +52,7 @@ export interface Moves {
 }
 
 /** What to do next, which follows from the plan and its parts alone. */
-export function movesOf(plan: BatchPlan, parts: readonly Operation[], isCancelled: boolean): Moves {
+export function movesOf(plan: BatchOrder, parts: readonly Operation[], isCancelled: boolean): Moves {
   const begun = new Set(parts.map(({ vmId }) => vmId));
   const waiting = plan.vmIds.filter((id) => !begun.has(id));
   const active = parts.filter(({ status }) => !isEnded(status));
@@ -57,7 +70,7 @@ export function movesOf(plan: BatchPlan, parts: readonly Operation[], isCancelle
 }
 
 function endOf(
-  { vmIds }: BatchPlan,
+  { vmIds }: BatchOrder,
   parts: readonly Operation[],
   failed: readonly Operation[],
   skipped: number,

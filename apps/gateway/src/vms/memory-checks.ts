@@ -1,18 +1,73 @@
 import {
+  lackOf,
   ProblemError,
+  requireFits,
   requireNics,
+  requireUserData,
+  type CapabilityRef,
+  type CommandDefinition,
+  type CommandOf,
+  type commands,
   type CreateVm,
   type HostId,
   type HostRecord,
   type NicInput,
   type ProblemCode,
-  type ReconfigureVm,
+  type Verb,
   type VmId,
   type VmRecord,
 } from '@polyvirt/contracts';
+import type { VmEntry } from '../inventory/vm-entry.ts';
 import type { VmTable } from '../inventory/vm-table.ts';
 
-/** Checks of an input against what memory knows. Each says which part of the body is at fault, and what there is. */
+/** What memory knows of the surroundings of a VM. */
+interface Surroundings {
+  readonly host: HostRecord;
+  /** Absent when the command makes one. */
+  readonly entry: VmEntry | undefined;
+  readonly vms: VmTable;
+}
+
+type InputOf<V extends Verb> = CommandOf<Extract<(typeof commands)[number], { verb: V }>>['input'];
+
+/** Checks of an input against what memory knows beyond the record of the VM. Most commands have none. */
+const checks: { readonly [V in Verb]?: (input: InputOf<V>, surroundings: Surroundings) => void } = {
+  'vm.create': (input, { host, vms }) => {
+    const isMadeFromImages = input.disks.some(({ image }) => image !== undefined) || input.cdrom !== null;
+    if (isMadeFromImages || input.template !== undefined) requireCapability(host, 'images');
+    if (input.nics.length > 0) requireCapability(host, 'networks');
+    requireUserData(input.cloudInit, host.limits);
+    requireFits(input, host);
+    requireImages(host, input);
+    requireTemplate(host, input);
+    requireNetworks(host, input.nics, '/nics', othersOf(vms, host.id));
+    requireAddressing(host, input.nics);
+  },
+  'vm.reconfigure': (input, { host, entry, vms }) => {
+    const { addNics = [], removeNics } = input;
+    requireFits(input, host);
+    requireNetworks(host, addNics, '/addNics', othersOf(vms, host.id, entry?.id, removeNics));
+    requireAddressing(host, addNics);
+  },
+};
+
+/** Throws what memory has against a command. Each problem says which part of the body is at fault, and what there is. */
+export function memoryChecks({ verb }: CommandDefinition, input: unknown, surroundings: Surroundings): void {
+  const check = checks[verb as Verb] as ((input: unknown, surroundings: Surroundings) => void) | undefined;
+  check?.(input, surroundings);
+}
+
+function requireCapability({ capabilities }: HostRecord, ref: CapabilityRef): void {
+  const lack = lackOf(capabilities, ref);
+  if (lack !== undefined) throw new ProblemError('capability-missing', lack);
+}
+
+/** What no fault of an address says already: that the host has no fixed addresses, or none of this kind. */
+function requireAddressing(host: HostRecord, nics: readonly NicInput[]): void {
+  const fixed = nics.filter(({ address }) => address !== 'auto');
+  if (fixed.length > 0) requireCapability(host, 'networks.fixedAddresses');
+  if (fixed.some(({ address }) => address.includes(':'))) requireCapability(host, 'networks.ipv6');
+}
 
 const longestList = 20;
 
@@ -25,7 +80,7 @@ function missing(code: ProblemCode, what: string, name: string, host: string, po
   });
 }
 
-export function requireImages({ id, images }: HostRecord, { disks, cdrom }: CreateVm): void {
+function requireImages({ id, images }: HostRecord, { disks, cdrom }: CreateVm): void {
   const names = (kind: 'disk' | 'iso') => images.filter((image) => image.kind === kind).map((image) => image.name);
   for (const [n, { image, sizeGiB }] of disks.entries()) {
     if (image === undefined) continue;
@@ -39,7 +94,7 @@ export function requireImages({ id, images }: HostRecord, { disks, cdrom }: Crea
     throw missing('image-not-found', 'ISO image', cdrom, id, '/cdrom', names('iso'));
 }
 
-export function requireTemplate({ id, templates }: HostRecord, { template }: CreateVm): void {
+function requireTemplate({ id, templates }: HostRecord, { template }: CreateVm): void {
   if (template === undefined) return;
   if (templates.some(({ nativeId, name }) => nativeId === template || name === template)) return;
   const known = templates.map(({ name }) => name);
@@ -47,7 +102,7 @@ export function requireTemplate({ id, templates }: HostRecord, { template }: Cre
 }
 
 /** Networks that are there and can give what is asked for, addresses and MAC addresses that are free. */
-export function requireNetworks(
+function requireNetworks(
   { id, networks, limits }: HostRecord,
   nics: readonly NicInput[],
   pointer: '/nics' | '/addNics',
@@ -69,7 +124,7 @@ export function requireNetworks(
 }
 
 /** The VMs of a host as they will be: of the one that is changed, with the interfaces that it keeps. */
-export function* othersOf(
+function* othersOf(
   vms: VmTable,
   host: HostId,
   changed?: VmId,
@@ -87,40 +142,4 @@ export function requireFreeName(vms: VmTable, host: HostId, name: string, except
   throw new ProblemError('name-taken', `The VM ${holder} on ${host} has the name "${name}".`, {
     errors: [{ pointer: '/name', detail: 'It is in use on this host.' }],
   });
-}
-
-export function requireSnapshot({ name, snapshots }: VmRecord, id: string): void {
-  if (snapshots.some((snapshot) => snapshot.id === id)) return;
-  throw new ProblemError('snapshot-not-found', `"${name}" has no snapshot ${id}.`);
-}
-
-export function requireFreeSnapshotName({ name: vm, snapshots }: VmRecord, name: string): void {
-  if (!snapshots.some((snapshot) => snapshot.name === name)) return;
-  throw new ProblemError('name-taken', `"${vm}" has a snapshot of the name "${name}" already.`, {
-    errors: [{ pointer: '/name', detail: 'It is in use on this VM.' }],
-  });
-}
-
-export function requireDisksToGrow({ name, disks }: VmRecord, { disks: growths = [] }: ReconfigureVm): void {
-  for (const [n, { device, sizeGiB }] of growths.entries()) {
-    const disk = disks.find((one) => one.device === device);
-    if (!disk) {
-      throw new ProblemError('device-not-found', `"${name}" has no disk ${device}.`, {
-        errors: [{ pointer: `/disks/${n}/device`, detail: 'There is no such disk.' }],
-      });
-    }
-    // The agent knows better when the size is not known here.
-    if (disk.sizeGiB === undefined || sizeGiB >= disk.sizeGiB) continue;
-    const fault = `The disk ${device} has ${disk.sizeGiB} GiB; a disk only grows.`;
-    throw new ProblemError('invalid-input', fault, { errors: [{ pointer: `/disks/${n}/sizeGiB`, detail: fault }] });
-  }
-}
-
-export function requireInterfaces({ name, nics }: VmRecord, { removeNics = [] }: ReconfigureVm): void {
-  for (const [n, mac] of removeNics.entries()) {
-    if (nics.some((nic) => nic.mac === mac)) continue;
-    throw new ProblemError('device-not-found', `"${name}" has no interface ${mac}.`, {
-      errors: [{ pointer: `/removeNics/${n}`, detail: 'There is no such interface.' }],
-    });
-  }
 }

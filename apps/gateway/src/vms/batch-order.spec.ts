@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { ProblemError, type Operation, type OperationStatus, type VmId } from '@polyvirt/contracts';
-import { movesOf, type BatchPlan } from './batch-plan.ts';
+import { movesOf, type BatchOrder } from './batch-order.ts';
 
 const vmIds = Array.from({ length: 5 }, (_, n): VmId => `kvm-a~${n}`);
-const plan = (change: Partial<BatchPlan> = {}): BatchPlan => ({
+const plan = (change: Partial<BatchOrder> = {}): BatchOrder => ({
   action: 'start',
   input: {},
   vmIds,
@@ -28,7 +28,7 @@ const part = (n: number, status: OperationStatus): Operation => ({
 });
 
 /** Runs a batch to its end; `outcome` says how the part for a VM ends. Answers how many ran at once. */
-function play(batch: BatchPlan, outcome: (n: number) => OperationStatus, cancelAfter = Infinity) {
+function play(batch: BatchOrder, outcome: (n: number) => OperationStatus, cancelAfter = Infinity) {
   const parts = new Map<number, Operation>();
   const asked: number[] = [];
   let most = 0;
