@@ -1,4 +1,7 @@
-import { expect } from '@jest/globals';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { expect, it } from '@jest/globals';
 import { createVm, deleteVm, power, readVm } from './requests.ts';
 import { storiesOn } from './stack/story.ts';
 import { expectAccessible } from './web/accessibility.ts';
@@ -7,6 +10,8 @@ import { useBrowser, Visit } from './web/browser.ts';
 const host = 'fake-a';
 const story = storiesOn({ agents: [{ kind: 'fake', id: host }] });
 const browser = useBrowser();
+
+type Manifest = Record<string, { file: string; css?: string[]; imports?: string[] }>;
 
 const pages = [
   '/',
@@ -84,7 +89,7 @@ story('creates a machine, shows what becomes of it without a reload, and deletes
 story('shows what others do, and resumes when the gateway was away', async (stack) => {
   const { admin, prefix } = stack;
   const vm = await createVm(admin, { host, name: `${prefix}watched`, start: true });
-  const visit = await Visit.begin(await browser(stack), stack, { expected: /WebSocket|ERR_CONNECTION/ });
+  const visit = await Visit.begin(await browser(stack), stack, { expected: /WebSocket|net::ERR_|50[0-9]/ });
   const { page } = visit;
   await visit.logIn('admin', undefined, '/machines?q=name:' + encodeURIComponent(`${prefix}watched`));
   const row = page.locator(`[data-vm="${vm.id}"]`);
@@ -129,6 +134,23 @@ story('does a batch with one left out and says why, from the keyboard alone', as
     await deleteVm(admin, id);
   }
   await visit.end();
+});
+
+it('is small enough to be there at once', async () => {
+  const folder = join(import.meta.dirname, '../../apps/web/dist');
+  const manifest = JSON.parse(await readFile(join(folder, '.vite/manifest.json'), 'utf8')) as Manifest;
+  const files = new Set<string>();
+  const take = (name: string): void => {
+    const { file, css = [], imports = [] } = manifest[name]!;
+    if (files.has(file)) return;
+    for (const one of [file, ...css]) files.add(one);
+    imports.forEach(take);
+  };
+  // What everybody loads first: the entry, with a catalogue and the overview.
+  for (const name of ['index.html', 'src/i18n/en.json', 'src/overview/overview.tsx']) take(name);
+  let bytes = 0;
+  for (const file of files) bytes += gzipSync(await readFile(join(folder, file)), { level: 9 }).length;
+  expect(bytes).toBeLessThan(350 * 1_024);
 });
 
 story('keeps filter, order and columns in the address and in a view', async (stack) => {

@@ -19,7 +19,7 @@ export type User = Schemas['User'];
 export type Archive = Schemas['Archive'];
 export type AuditRecord = Schemas['AuditRecord'];
 export type CreateVmInput = Schemas['CreateVmInput'];
-export type EditVmInput = Schemas['EditVmInput'];
+export type EditVmInput = Schemas['ReconfigureVmInput'];
 export type BatchInput = Schemas['BatchInput'];
 
 let ended: () => void = () => undefined;

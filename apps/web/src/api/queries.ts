@@ -1,6 +1,11 @@
+import type { paths } from '@polyvirt/api-client';
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import type { VmFilter } from '../machines/filter-syntax.ts';
 import { client } from './client.ts';
+
+type Query<Path extends keyof paths> = paths[Path] extends { get: { parameters: { query?: infer Fields } } }
+  ? NonNullable<Fields>
+  : never;
 
 /** Rows of a list that are fetched at once. */
 export const pageSize = 200;
@@ -16,7 +21,7 @@ export const queries = {
       queryKey: ['vms', filter, sort],
       queryFn: async ({ pageParam, signal }) => {
         const query = { ...filter, sort, limit: pageSize, ...(pageParam !== undefined && { cursor: pageParam }) };
-        return (await client.GET('/api/v1/vms', { params: { query: query as never }, signal })).data;
+        return (await client.GET('/api/v1/vms', { params: { query: query as Query<'/api/v1/vms'> }, signal })).data;
       },
       initialPageParam: undefined as string | undefined,
       getNextPageParam: ({ nextCursor }) => nextCursor,
@@ -37,7 +42,7 @@ export const queries = {
       queryFn: async () =>
         (
           await client.GET('/api/v1/vms/{vmId}/metrics/history', {
-            params: { path: { vmId }, query: { from: range.from, step: range.step } as never },
+            params: { path: { vmId }, query: { from: range.from, step: range.step } },
           })
         ).data,
     }),
@@ -63,7 +68,7 @@ export const queries = {
     queryOptions({
       queryKey: ['operations', filter],
       queryFn: async () =>
-        (await client.GET('/api/v1/operations', { params: { query: { ...filter, limit: 100 } as never } })).data.items,
+        (await client.GET('/api/v1/operations', { params: { query: { ...filter, limit: 100 } as Query<'/api/v1/operations'> } })).data.items,
     }),
   operation: (operationId: string) =>
     queryOptions({
@@ -96,6 +101,6 @@ export const queries = {
     queryOptions({
       queryKey: ['audit', filter],
       queryFn: async () =>
-        (await client.GET('/api/v1/audit', { params: { query: { limit: 200, ...filter } as never } })).data.items,
+        (await client.GET('/api/v1/audit', { params: { query: { limit: 200, ...filter } as Query<'/api/v1/audit'> } })).data.items,
     }),
 };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { CreateVmInput } from '@polyvirt/contracts';
+import { createVm } from '@polyvirt/contracts';
 import { bodyOf, emptyDraft, stepOfPointer, steps, userDataOf, type Draft } from './draft.ts';
 
 const draft = (more: Partial<Draft>): Draft => ({ ...emptyDraft, host: 'kvm-a', name: ' web-1 ', ...more });
@@ -16,7 +16,7 @@ describe('a draft of a machine', () => {
     ],
     ['with a user', { image: 'tiny-linux', user: 'ada', password: 'se"cret', sshKey: 'ssh-ed25519 AAAA ada' }],
   ])('%s becomes a request that the API takes', (_, more) => {
-    const parsed = CreateVmInput.safeParse(bodyOf(draft(more)));
+    const parsed = createVm.body!.safeParse(bodyOf(draft(more)));
     expect(parsed.error?.issues).toBeUndefined();
     expect(parsed.data).toMatchObject({ host: 'kvm-a', name: 'web-1' });
   });

@@ -66,7 +66,7 @@ export function HostCard({ host }: { host: Host }) {
           {t('hosts.seen')} <Ago at={lastSeenAt} />
         </Text>
         <Text size="sm">
-          <Anchor component={Link} to="/machines" search={{ q: `host:${id}` } as never}>
+          <Anchor component={Link} underline="always" to="/machines" search={{ q: `host:${id}` } as never}>
             {t('hosts.machines', { count: totals.vms })}
           </Anchor>{' '}
           · {t('hosts.cpus', { given: formatNumber(totals.cpus), all: formatNumber(capacity.cpus) })} ·{' '}

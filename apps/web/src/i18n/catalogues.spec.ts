@@ -44,7 +44,9 @@ describe('the catalogues', () => {
   });
 
   it('leave nothing empty and nothing as it was in English, but what is the same in both', () => {
-    const same = [...fr].filter(([key, text]) => text === en.get(key) && /[a-z]{4}/.test(text)).map(([key]) => key);
+    const same = [...fr]
+      .filter(([key, text]) => text === en.get(key) && /[a-z]{4}/.test(text.replaceAll(/\{\{\w+\}\}/g, '')))
+      .map(([key]) => key);
     const meant =
       /^(?:language|hypervisor|nav\.(?:machines|menu|audit)|machines\.(?:actions|shown_)|tab\.(?:console|archive)|create\.(?:source|image)|machine\.(?:annotations|notes)|hosts\.machines|audit\.action|snapshots\.description)/;
     expect(same.filter((key) => !meant.test(key))).toEqual([]);

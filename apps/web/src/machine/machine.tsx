@@ -59,6 +59,9 @@ function Known() {
   return <QueryView of={vm}>{(known) => <Page vm={known} />}</QueryView>;
 }
 
+/** A pending change by the field that it is of. */
+const fieldOf = ({ pointer }: { pointer: string }): string => pointer.slice(1);
+
 const main: readonly PowerVerb[] = ['start', 'stop', 'restart'];
 
 function Page({ vm }: { vm: Vm }) {
@@ -100,7 +103,9 @@ function Page({ vm }: { vm: Vm }) {
             {vm.protected && <IconLock size={18} role="img" aria-label={t('machine.protected')} />}
             {vm.simulated && <Badge color={solid.mark}>{t('hosts.simulated')}</Badge>}
             {(vm.pendingChanges?.length ?? 0) > 0 && (
-              <Badge color={solid.warn}>{t('machine.pending', { fields: vm.pendingChanges!.join(', ') })}</Badge>
+              <Badge color={solid.warn}>
+                {t('machine.pending', { fields: vm.pendingChanges!.map(fieldOf).join(', ') })}
+              </Badge>
             )}
           </Group>
           <Group gap={4}>
