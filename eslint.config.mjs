@@ -29,11 +29,16 @@ export default tseslint.config(
     languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly' } },
   },
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', 'apps/web/**/*.tsx'],
     extends: [tseslint.configs.recommended],
     plugins: { house },
     // One program for all packages: each with its own would check the libraries again.
-    languageOptions: { parserOptions: { project: 'tsconfig.lint.json', tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: {
+        project: ['tsconfig.lint.json', 'apps/web/tsconfig.json'],
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
     rules: {
       '@typescript-eslint/await-thenable': 'error',
       '@typescript-eslint/no-floating-promises': 'error',
@@ -62,6 +67,21 @@ export default tseslint.config(
     ignores: ['apps/gateway/src/http/faults.ts', '**/*.{spec,service}.ts'],
     rules: { 'no-restricted-syntax': ['error', testsThatDoNotRun, wordsOfTheValidator] },
   },
+  {
+    // Every text is in the catalogues, in each language.
+    files: ['apps/web/src/**/*.tsx'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'JSXText[value=/[A-Za-z]{3}/]', message: 'A text belongs into the catalogues.' },
+        {
+          selector:
+            'JSXAttribute[name.name=/^(label|title|placeholder|description|alt|aria-label)$/] > Literal[value=/[A-Za-z]{3}/]',
+          message: 'A text belongs into the catalogues.',
+        },
+      ],
+    },
+  },
   // Beside plain JavaScript and in no project of the checker.
   { files: ['tools/lint/**/*.ts'], extends: [tseslint.configs.disableTypeChecked] },
   { files: ['libs/contracts/src/**/*.ts'], rules: { 'house/no-subject-literal': 'off' } },
@@ -73,7 +93,7 @@ export default tseslint.config(
       'tools/**/*.ts',
       'e2e/**/*.ts',
       'bench/**/*.ts',
-      '**/*.{spec,service,database,conformance,simulator,libvirt,e2e,kill}.ts',
+      '**/*.{spec,service,database,conformance,simulator,libvirt,e2e,browser,kill}.ts',
       '**/testing/**/*.ts',
     ],
     rules: { 'house/no-env-outside-config': 'off', 'house/no-subject-literal': 'off' },
