@@ -50,6 +50,8 @@ export interface Asking extends Kinship {
   readonly options: CommandOptions;
   /** The VM must still be as one of these ETags says. */
   readonly ifMatch?: string | undefined;
+  /** Hosts that were silent before, when many VMs are planned at once: they are not waited for again. */
+  readonly silentHosts?: Set<HostId>;
 }
 
 /** A command that memory has nothing against. */
@@ -93,7 +95,7 @@ export class Commands {
   ) {}
 
   async ask(definition: CommandDefinition, subject: Subject, wanted: Wanted, asking: Asking): Promise<Operation> {
-    const { ifMatch, ...rest } = asking;
+    const { ifMatch: _, silentHosts: __, ...rest } = asking;
     const own = this.ownChange(definition, subject, wanted);
     if (own) return this.annotate(own, asking);
     const prepared = this.prepare(definition, subject, wanted, asking);
@@ -200,8 +202,11 @@ export class Commands {
   }
 
   /** The plan of the agent. Throws the problem that it foresees; undefined when it is silent. */
-  private async askHost({ definition, host, entry, input }: Prepared, { author }: Asking): Promise<Plan | undefined> {
-    if (this.hosts.stateOf(host) === 'offline') return undefined;
+  private async askHost(
+    { definition, host, entry, input }: Prepared,
+    { author, silentHosts }: Asking,
+  ): Promise<Plan | undefined> {
+    if (this.hosts.stateOf(host) === 'offline' || silentHosts?.has(host) === true) return undefined;
     const question = {
       verb: definition.verb,
       ...(entry && { nativeId: entry.record.nativeId }),
@@ -210,8 +215,9 @@ export class Commands {
     try {
       return await ask(this.bus, planVm, host, question, { requestId: author.requestId });
     } catch (error) {
-      if (error instanceof ProblemError && silences.includes(error.code)) return undefined;
-      throw error;
+      if (!(error instanceof ProblemError && silences.includes(error.code))) throw error;
+      silentHosts?.add(host);
+      return undefined;
     }
   }
 
@@ -250,7 +256,7 @@ export class Commands {
 
   private annotate(
     { entry, annotation }: { entry: VmEntry; annotation: AnnotationChange },
-    { author, options: _, ifMatch, ...kinship }: Asking,
+    { author, options: _, ifMatch, silentHosts: __, ...kinship }: Asking,
   ): Promise<Operation> {
     requireMatch(ifMatch, entry.etag);
     const check = ({ version }: { version: number }) => requireMatch(ifMatch, etagOf(entry.revision, version));

@@ -16,9 +16,13 @@ describe('a plan', () => {
     await agent.show('off', { nics: [] });
     await agent.show('on', { state: 'running', cpus: 2, nics: [] });
     await agent.show('waiting', { state: 'running', nics: [], pendingChanges: [{ pointer: '/cpus', from: 1, to: 2 }] });
+    // Of these the tests change something.
+    await agent.show('stopping', { state: 'running', cpus: undefined, memoryMiB: undefined, nics: [] });
+    await agent.show('changing', { nics: [] });
+    await agent.show('labelled', { nics: [] });
     await eventually(async () => {
       const { body } = await house.call<Page<object>>('GET', '/vms');
-      expect(body.items).toHaveLength(3);
+      expect(body.items).toHaveLength(6);
     });
   });
   afterEach(() => agent.relax());
@@ -149,7 +153,7 @@ describe('a plan', () => {
 
   it('is not asked for before a power verb', async () => {
     agent.foreseen.set('vm.stop', new ProblemError('host-rejected', 'Asked in vain.'));
-    const { status } = await house.ask('POST', `${vm('waiting')}/stop`, { force: true });
+    const { status } = await house.ask('POST', `${vm('stopping')}/stop`, { force: true });
     expect(status).toBe(200);
   });
 
@@ -159,8 +163,17 @@ describe('a plan', () => {
       changes: [{ pointer: '/cpus', from: 1, to: 2, when: 'now' }],
       partial: true,
     });
-    const { status, body } = await house.ask('PATCH', vm('off'), { memoryMiB: 1_024 });
+    const { status, body } = await house.ask('PATCH', vm('changing'), { memoryMiB: 1_024 });
     expect({ status, body }).toMatchObject({ status: 200, body: { status: 'succeeded' } });
+  });
+
+  it('of a batch waits once for a host that is silent', async () => {
+    agent.foreseen.set('vm.reset', new ProblemError('timed-out', 'Too slow.'));
+    const before = agent.planned.length;
+    const order = { ids: ['kvm-a~on', 'kvm-a~waiting'], action: 'reset', maxParallel: 1 };
+    const { body } = await house.call<BatchPlan>('POST', '/vms/batch?dryRun=true', order);
+    expect(body.items).toMatchObject([{ plan: { partial: true } }, { plan: { partial: true } }]);
+    expect(agent.planned.length - before).toBe(1);
   });
 
   it('heeds If-Match', async () => {
@@ -184,25 +197,25 @@ describe('a plan', () => {
       disruption: 'power-cycle',
     });
     const { body: labelled } = await house.ask('POST', '/vms/batch', {
-      ids: ids.slice(0, 2),
+      ids: ['kvm-a~labelled', 'kvm-a~changing'],
       action: 'reconfigure',
       params: { labels: { team: 'red' } },
     });
     expect(labelled).toMatchObject({ status: 'succeeded', result: { succeeded: 2 } });
-    expect((await house.vm('kvm-a~on')).labels).toEqual({ team: 'red' });
+    expect((await house.vm('kvm-a~labelled')).labels).toEqual({ team: 'red' });
     // A part that was refused has everything that another try takes.
     const { body: missed } = await house.ask('POST', '/vms/batch', {
-      ids: ids.slice(2),
+      ids: ['kvm-a~later'],
       action: 'reconfigure',
       params: { labels: { team: 'blue' } },
     });
     expect(missed.status).toBe('failed');
     const [part] = missed.result!.operations!;
-    await agent.show('nothing', { nics: [] });
-    await eventually(async () => expect((await house.call('GET', vm('nothing'))).status).toBe(200));
+    await agent.show('later', { nics: [] });
+    await eventually(async () => expect((await house.call('GET', vm('later'))).status).toBe(200));
     const { body: again } = await house.ask('POST', `/operations/${part}/retry`);
     expect(again).toMatchObject({ status: 'succeeded', retryOf: part });
-    expect((await house.vm('kvm-a~nothing')).labels).toEqual({ team: 'blue' });
+    expect((await house.vm('kvm-a~later')).labels).toEqual({ team: 'blue' });
   });
 });
 
