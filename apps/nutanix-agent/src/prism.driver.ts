@@ -3,6 +3,7 @@ import {
   ProblemGuard,
   type Effect,
   type HypervisorDriver,
+  type ImageFacet,
   type ListedVm,
   type Made,
   type OperationContext,
@@ -155,9 +156,15 @@ export class PrismDriver implements HypervisorDriver {
       vms,
       tasks,
       options: { tasksMs: options.watchMs ?? 750, surveyMs: options.surveyMs ?? 10_000 },
+      onImages: images.noteChange,
     });
     this.console = guard.facet(new PrismConsole(client, vms));
-    this.images = guard.facet(images);
+    const guardedImages = guard.facet<ImageFacet>(images);
+    this.images = {
+      list: (signal: AbortSignal) => guardedImages.list(signal),
+      templates: (signal: AbortSignal) => guardedImages.templates(signal),
+      changes: (signal: AbortSignal) => images.changes(signal),
+    };
     this.networks = guard.facet(networks);
     this.guest = {
       read: (nativeId: NativeId, signal: AbortSignal) => guard.run(() => machines.guest(nativeId, signal)),

@@ -1,5 +1,6 @@
 import type { Capabilities, CreateVm, DeleteVm, DriverVm, HostStatus, NativeId, StopVm } from '@polyvirt/contracts';
 import {
+  folderChanges,
   gibOf,
   ProblemGuard,
   type Effect,
@@ -205,6 +206,7 @@ export class WorkstationDriver implements HypervisorDriver {
     this.images = {
       list: () => guard.run(() => images.list()),
       templates: () => guard.run(() => this.#templates(discovery)),
+      changes: (signal: AbortSignal) => folderChanges(imageFolder, signal),
     };
     this.export = {
       definition: (nativeId: NativeId) =>

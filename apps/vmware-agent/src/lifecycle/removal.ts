@@ -2,10 +2,10 @@ import { readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ProblemError, type DeleteVm, type Forecast, type NativeId } from '@polyvirt/contracts';
 import { allow, type OperationContext, type Outcome } from '@polyvirt/hypervisor';
-import { DiskUsers } from '../disks/disk-users.ts';
+import { DiskUsers, doubtOf } from '../disks/disk-users.ts';
 import { beside, realPath } from '../disks/vmdk.ts';
 import { windowOf } from '../host/locks.ts';
-import { exists } from '../inventory/discovery.ts';
+import { exists, isThere } from '../inventory/discovery.ts';
 import type { Machine } from '../inventory/identity.ts';
 import { folderOf, vmsdOf, type Machines } from '../inventory/machines.ts';
 import type { Snapshots } from '../snapshots/snapshots.ts';
@@ -86,7 +86,7 @@ export class Removal {
   }
 
   async #delete(machine: Machine, { isWhole, files, vmx }: Remains, signal: AbortSignal): Promise<void> {
-    const isGone = async () => !(await exists(vmx));
+    const isGone = async () => !(await isThere(vmx));
     if (await isGone()) return;
     if (await this.#machines.isOn(machine, 'recent'))
       throw new ProblemError('wrong-state', 'Somebody started it in the meantime. Stop it first.');
@@ -119,7 +119,7 @@ export class Removal {
     for (const below of keptBelow) if (heirs.length + kept.length > 0) await keepFor(below, [...heirs, ...kept]);
     if (heirs.length > 0) {
       const parent = cloneOf === null ? undefined : vmsdOf(cloneOf);
-      if (parent !== undefined && (await exists(parent))) await replaceClone(parent, machine.vmx, heirs.filter(isVmx));
+      if (parent !== undefined && (await isThere(parent))) await replaceClone(parent, machine.vmx, heirs.filter(isVmx));
     }
     await removeFiles(abandoned);
     for (const one of new Set(abandoned.map((path) => dirname(path)))) await removeIfDeserted(one);
@@ -146,7 +146,7 @@ export class Removal {
       ...steps.release,
       act: async () => {
         const source = (await this.#machines.all()).find(({ vmx }) => vmx === base.vmx);
-        if (!source || !(await exists(vmsdOf(source.vmx)))) return [];
+        if (!source || !(await isThere(vmsdOf(source.vmx)))) return [];
         try {
           await replaceClone(vmsdOf(source.vmx), clone.vmx, heirs.filter(isVmx));
           const snapshot = (await this.#machines.snapshots(source)).byName(base.snapshot);
@@ -155,6 +155,7 @@ export class Removal {
           const disks = await Promise.all(snapshot.disks.map((name) => realPath(beside(source.vmx, name))));
           const [other] = (await Promise.all(disks.map((path) => users.of(path)))).flat();
           if (other) return [`Kept the snapshot "${base.snapshot}": "${other.name}" stands on it, too.`];
+          if (users.unseen.length > 0) return [`Kept the snapshot "${base.snapshot}": ${doubtOf(users.unseen)}`];
           await this.#snapshots.drop(source, String(snapshot.uid), false, signal);
           return [];
         } catch (error) {

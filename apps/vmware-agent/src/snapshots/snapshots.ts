@@ -10,7 +10,7 @@ import { allow, type Effect, type OperationContext, type SnapshotFacet } from '@
 import { DiskUsers, isLayer, removeOrphanedLayers } from '../disks/disk-users.ts';
 import { beside } from '../disks/vmdk.ts';
 import { removeStaleLocks } from '../host/locks.ts';
-import { exists } from '../inventory/discovery.ts';
+import { exists, isThere } from '../inventory/discovery.ts';
 import type { Machine } from '../inventory/identity.ts';
 import { vmsdOf, type Machines } from '../inventory/machines.ts';
 import type { Power } from '../power.ts';
@@ -264,7 +264,7 @@ export class Snapshots implements SnapshotFacet {
   /** Those who deleted them by hand told nobody, and some builds refuse for them. */
   async #forgetGoneClones({ vmx }: Machine, tree: SnapshotTree): Promise<void> {
     for (const clone of tree.all.flatMap(({ clones }) => clones))
-      if (!(await exists(clone))) await forgetClone(vmsdOf(vmx), clone);
+      if (!(await isThere(clone))) await forgetClone(vmsdOf(vmx), clone);
   }
 
   /** Takes back what `take` made, also when it ended half-way. */
@@ -320,7 +320,7 @@ export class Snapshots implements SnapshotFacet {
   async #refuseForClones(tree: SnapshotTree, snapshot: VmsdSnapshot, children: boolean): Promise<void> {
     const touched = [snapshot, ...(children ? tree.descendantsOf(snapshot) : tree.childrenOf(snapshot))];
     const clones: string[] = [];
-    for (const path of touched.flatMap((one) => one.clones)) if (await exists(path)) clones.push(path);
+    for (const path of touched.flatMap((one) => one.clones)) if (await isThere(path)) clones.push(path);
     if (clones.length > 0)
       throw new ProblemError(
         'wrong-state',

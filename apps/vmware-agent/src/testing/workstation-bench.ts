@@ -8,7 +8,7 @@ import { nativeIdOf } from '../inventory/identity.ts';
 import { Dictionary } from '../vmx/dictionary.ts';
 import { hostProcesses, isMonitor } from '../host/processes.ts';
 import { SimulatedWorkstation, readText } from './simulated-workstation.ts';
-import { untilGone } from './simulator-clock.ts';
+import { untilGone } from './until-gone.ts';
 
 const prefix = 'pvbench-';
 const LOOK_EVERY_MS = 50;
