@@ -12,6 +12,15 @@ const house = {
   },
 };
 
+const testsThatDoNotRun = {
+  selector: 'CallExpression[callee.object.name=/^(describe|it|test)$/][callee.property.name=/^(skip|only|todo)$/]',
+  message: 'A test runs or does not exist.',
+};
+const wordsOfTheValidator = {
+  selector: "MemberExpression[property.name='issues'][object.property.name='error']",
+  message: 'Users are told by sentences of ours: parse what they send with `parseInput` of http/faults.ts.',
+};
+
 export default tseslint.config(
   { ignores: ['**/dist/', '.nx/', '.polyvirt/', 'coverage/', '**/*.d.ts', 'libs/api-client/src/generated/'] },
   eslint.configs.recommended,
@@ -20,11 +29,16 @@ export default tseslint.config(
     languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly' } },
   },
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', 'apps/web/**/*.tsx'],
     extends: [tseslint.configs.recommended],
     plugins: { house },
     // One program for all packages: each with its own would check the libraries again.
-    languageOptions: { parserOptions: { project: 'tsconfig.lint.json', tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: {
+        project: ['tsconfig.lint.json', 'apps/web/tsconfig.json'],
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
     rules: {
       '@typescript-eslint/await-thenable': 'error',
       '@typescript-eslint/no-floating-promises': 'error',
@@ -36,14 +50,7 @@ export default tseslint.config(
         { argsIgnorePattern: '^_', varsIgnorePattern: '^_$', ignoreRestSiblings: true },
       ],
       'no-empty': ['error', { allowEmptyCatch: false }],
-      'no-restricted-syntax': [
-        'error',
-        {
-          selector:
-            'CallExpression[callee.object.name=/^(describe|it|test)$/][callee.property.name=/^(skip|only|todo)$/]',
-          message: 'A test runs or does not exist.',
-        },
-      ],
+      'no-restricted-syntax': ['error', testsThatDoNotRun],
       'house/boundaries': 'error',
       'house/no-env-outside-config': 'error',
       'house/no-subject-literal': 'error',
@@ -54,6 +61,26 @@ export default tseslint.config(
     // Emitting decorator metadata needs the class itself where a type import would do for the checker.
     files: ['apps/**/*.ts', 'libs/bus/**/*.ts', 'libs/agent-kit/**/*.ts'],
     rules: { '@typescript-eslint/consistent-type-imports': 'off' },
+  },
+  {
+    files: ['apps/gateway/src/**/*.ts'],
+    ignores: ['apps/gateway/src/http/faults.ts', '**/*.{spec,service}.ts'],
+    rules: { 'no-restricted-syntax': ['error', testsThatDoNotRun, wordsOfTheValidator] },
+  },
+  {
+    // Every text is in the catalogues, in each language.
+    files: ['apps/web/src/**/*.tsx'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'JSXText[value=/[A-Za-z]{3}/]', message: 'A text belongs into the catalogues.' },
+        {
+          selector:
+            'JSXAttribute[name.name=/^(label|title|placeholder|description|alt|aria-label)$/] > Literal[value=/[A-Za-z]{3}/]',
+          message: 'A text belongs into the catalogues.',
+        },
+      ],
+    },
   },
   // Beside plain JavaScript and in no project of the checker.
   { files: ['tools/lint/**/*.ts'], extends: [tseslint.configs.disableTypeChecked] },
@@ -66,7 +93,7 @@ export default tseslint.config(
       'tools/**/*.ts',
       'e2e/**/*.ts',
       'bench/**/*.ts',
-      '**/*.{spec,service,database,conformance,simulator,libvirt,e2e,kill}.ts',
+      '**/*.{spec,service,database,conformance,simulator,libvirt,e2e,browser,kill}.ts',
       '**/testing/**/*.ts',
     ],
     rules: { 'house/no-env-outside-config': 'off', 'house/no-subject-literal': 'off' },

@@ -43,6 +43,7 @@ export default {
     suite('conformance', 'conformance'),
     suite('simulator', 'simulator'),
     suite('e2e', 'e2e'),
+    suite('browser', 'browser'),
     suite('kill', 'kill'),
   ],
 };

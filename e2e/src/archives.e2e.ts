@@ -76,6 +76,13 @@ story('writes down everything that happens to a machine, and keeps its folder', 
   expect(born.path).toBe(join(archives, born.folder));
   expect(await metadataIn(born)).toMatchObject({ vmId, name: 'web-1', createdBy: 'ada' });
   expect(await readFile(join(born.path, 'vm_files/domain.xml'), 'utf8')).toContain('<name>web-1</name>');
+  for (const { path } of born.files) {
+    const { data: file } = await admin.GET('/api/v1/archives/{vmId}/files/{path}', {
+      params: { path: { vmId, path } },
+      parseAs: 'text',
+    });
+    expect([path, file]).toEqual([path, await readFile(join(born.path, path), 'utf8')]);
+  }
 
   const renamed = await editVm(admin, vmId, { name: odd });
   await editVm(admin, vmId, { cpus: 4, notes: 'not for the archive' });
@@ -97,7 +104,7 @@ story('writes down everything that happens to a machine, and keeps its folder', 
   expect(historyOf(whole).filter((entry) => !/^vm\.(?:started|stopped)/.test(entry))).toEqual([
     'vm.created Created as "web-1".',
     `vm.renamed Renamed from "web-1" to "${odd}".`,
-    'vm.reconfigured Now 4 CPUs, 1024 MiB, 1 disks, 0 interfaces.',
+    'vm.reconfigured CPUs from 1 to 4.',
     'vm.snapshot-created Snapshot "before "it"" taken.',
     'vm.snapshot-reverted Put back to snapshot "before "it"".',
     'vm.snapshot-deleted Snapshot "before "it"" deleted.',

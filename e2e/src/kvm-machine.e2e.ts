@@ -59,6 +59,18 @@ story('carries one real machine from a REST call to its archive and its end', as
   const running = await vmWhen(admin, vmId, ({ nics }) => nics[0]!.addresses.length > 0);
   expect(running.nics[0]!.addresses[0]).toMatch(/^\d+\.\d+\.\d+\.\d+$/);
   await log.ofVm(vmId, 'vm.updated');
+  const params = { path: { vmId } };
+  // The host may be too busy to answer a question within its two seconds.
+  await eventually(async () => {
+    const { data: guest } = await admin.GET('/api/v1/vms/{vmId}/guest', { params });
+    expect(guest).toEqual({ agent: false, addresses: running.nics[0]!.addresses });
+  }, patienceMs);
+  const definition = await eventually(
+    async () => (await admin.GET('/api/v1/vms/{vmId}/definition', { params })).data,
+    patienceMs,
+  );
+  expect(definition).toMatchObject({ format: 'libvirt-xml', files: [running.disks[0]!.path] });
+  expect(definition.text).toContain(`<name>${name}</name>`);
   expect(await greeting(stack, vmId)).toBe('RFB 003.008\n');
 
   const metrics = async () => (await admin.GET('/api/v1/vms/{vmId}/metrics', { params: { path: { vmId } } })).data;

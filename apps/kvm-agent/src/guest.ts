@@ -14,10 +14,10 @@ export class GuestAgent implements GuestFacet {
     this.#networks = networks;
   }
 
-  async read(nativeId: NativeId): Promise<Guest & { addresses: string[] }> {
+  async read(nativeId: NativeId, signal: AbortSignal): Promise<Guest & { addresses: string[] }> {
     const domain = await this.#machines.domain(nativeId);
     const [told, { nics }, leases] = await Promise.all([
-      this.#ask(domain),
+      unlessSilent(this.#ask(domain), signal),
       this.#machines.liveDefinition(domain),
       this.#networks.leases(),
     ]);
@@ -38,5 +38,22 @@ export class GuestAgent implements GuestFacet {
       if (isAgentUnavailable(error) || isUnsupported(error) || isWrongState(error)) return { agent: false };
       throw error;
     }
+  }
+}
+
+/** libvirt waits for an agent that has gone for longer than anybody waits for the answer. */
+async function unlessSilent(answer: Promise<Guest>, signal: AbortSignal): Promise<Guest> {
+  const enough = new AbortController();
+  const silence = new Promise<Guest>((resolve) => {
+    const give = () => resolve({ agent: false });
+    if (signal.aborted) give();
+    else signal.addEventListener('abort', give, { once: true, signal: enough.signal });
+  });
+  try {
+    return await Promise.race([answer, silence]);
+  } finally {
+    enough.abort();
+    // Nobody is interested any more in why it fails.
+    answer.catch(() => undefined);
   }
 }

@@ -1,5 +1,6 @@
 import type { CreateVm, DeleteVm, DriverVm, HostStatus, NativeDefinition, NativeId, StopVm } from '@polyvirt/contracts';
 import {
+  folderChanges,
   ProblemGuard,
   type ConsoleFacet,
   type Effect,
@@ -111,6 +112,7 @@ export class LibvirtDriver implements HypervisorDriver {
       list: () => guard.run(() => images.list()),
       // Any machine that is off can be one.
       templates: () => guard.run(() => this.#templates()),
+      changes: (signal: AbortSignal) => folderChanges(options.imageFolder, signal),
     };
     this.export = {
       definition: (nativeId: NativeId) => guard.run(() => this.#definition(nativeId, storage, stateFiles)),

@@ -1,4 +1,4 @@
-import { ProblemError, type NativeId, type StopVm, type VmAction } from '@polyvirt/contracts';
+import { ProblemError, type Forecast, type NativeId, type StopVm, type VmAction } from '@polyvirt/contracts';
 import { lookFirst, type Effect, type Journal, type OperationContext, type SuspendFacet } from '@polyvirt/hypervisor';
 import { vncEntries, type VncPorts } from './console.ts';
 import { removeStaleLocks, windowOf } from './host/locks.ts';
@@ -12,6 +12,9 @@ import { editDictionary } from './vmx/dictionary-file.ts';
 import { achieve, LOOK_EVERY_MS, pause, type Patience } from './vmrun/achieve.ts';
 import { CallDeadlineError, isBlocked, isNotPoweredOn, passes, VmwareError } from './vmrun/vmrun.problems.ts';
 import type { Vmrun } from './vmrun/vmrun.ts';
+
+/** The last step of an operation that makes a machine and starts it. */
+export const powerOnStep = { name: 'power on', native: 'vmrun start nogui' } as const;
 
 /** A guest whose Tools are not up yet is asked again after so long. */
 const ASK_AGAIN_MS = 1_000;
@@ -47,6 +50,17 @@ export class Power implements SuspendFacet {
   async start(nativeId: NativeId, context: OperationContext): Promise<Effect> {
     const machine = await this.#machines.demandOpen(nativeId);
     return this.#unless('start', machine, context.journal, () => this.#powerOnStep(machine, context));
+  }
+
+  /** Throws what any power verb would be refused for and the record of the machine does not show. */
+  async plan(nativeId: NativeId): Promise<Forecast> {
+    await this.#machines.demandOpen(nativeId);
+    return {};
+  }
+
+  async planStart(nativeId: NativeId): Promise<Forecast> {
+    await demandNoWindow(await this.#machines.demandOpen(nativeId));
+    return { steps: [powerOnStep] };
   }
 
   async stop(nativeId: NativeId, input: StopVm, context: OperationContext): Promise<Effect> {
@@ -147,8 +161,7 @@ export class Power implements SuspendFacet {
   /** For a new machine, within the operation that makes it. */
   powerOnNew(machine: Machine, context: OperationContext): Promise<void> {
     return context.journal.step({
-      name: 'power on',
-      native: 'vmrun start nogui',
+      ...powerOnStep,
       act: () => this.#vmrun.alone([machine.vmx], () => this.#powerOn(machine, context.signal)),
       undo: (signal) => this.cutPower(machine, signal),
     });
@@ -168,8 +181,7 @@ export class Power implements SuspendFacet {
 
   #powerOnStep(machine: Machine, { journal, signal }: OperationContext): Promise<void> {
     return journal.step({
-      name: 'power on',
-      native: 'vmrun start nogui',
+      ...powerOnStep,
       act: () => this.#vmrun.alone([machine.vmx], () => this.#powerOn(machine, signal)),
     });
   }
@@ -198,12 +210,7 @@ export class Power implements SuspendFacet {
 
   async #prepare(machine: Machine): Promise<void> {
     const { vmx } = machine;
-    const window = await windowOf(vmx);
-    if (window)
-      throw new ProblemError(
-        'wrong-state',
-        `It is open in a Workstation window (process ${window.pid}). Close its tab there first.`,
-      );
+    await demandNoWindow(machine);
     // Of a machine that died; Workstation takes them for somebody who has its disks.
     await removeStaleLocks(vmx);
     // What is suspended goes on with the configuration it had.
@@ -375,4 +382,13 @@ export class Power implements SuspendFacet {
   #look(action: VmAction, machine: Machine, journal: Journal): Promise<'already' | 'go'> {
     return lookFirst(action, journal, { native: 'vmrun list', state: () => this.#machines.state(machine) });
   }
+}
+
+async function demandNoWindow({ vmx }: Machine): Promise<void> {
+  const window = await windowOf(vmx);
+  if (window)
+    throw new ProblemError(
+      'wrong-state',
+      `It is open in a Workstation window (process ${window.pid}). Close its tab there first.`,
+    );
 }

@@ -4,6 +4,7 @@ import { run } from '../machine/command.ts';
 import { ensureLibvirt, type Libvirt } from '../machine/libvirt.ts';
 import { ensurePackages, type Purpose } from '../machine/packages.ts';
 import { imageCache, root } from '../places.ts';
+import { bundler, webBundle } from '../web-bundle.ts';
 import { ensureTinyLinux } from '../tiny-linux/build.ts';
 import type { Layout } from './layout.ts';
 import type { ServiceDefinition } from './services.ts';
@@ -53,6 +54,11 @@ async function buildChanged(
   const note = setTimeout(() => log('building what has changed; all of it takes about a minute'), 3_000);
   try {
     await run(process.execPath, [program, ...args], { cwd: root, timeoutMs: 15 * 60_000, signal });
+    const bundle = await webBundle();
+    if (!bundle.stale) return;
+    const { program: vite, args: options } = bundler();
+    await run(process.execPath, [vite, ...options], { cwd: root, timeoutMs: 10 * 60_000, signal });
+    await bundle.built();
   } finally {
     clearTimeout(note);
   }

@@ -5,6 +5,7 @@ import { compiler } from '../build.ts';
 import { GENERATORS } from '../generators.ts';
 import { npmProgram } from '../npm-program.ts';
 import { root } from '../places.ts';
+import { bundler, webBundle } from '../web-bundle.ts';
 import { failure, PASSED, type Outcome } from './outcome.ts';
 import { runProgram } from './program.ts';
 
@@ -31,7 +32,7 @@ export interface Check {
 }
 
 export const CHECKS: readonly Check[] = [
-  { name: 'build', load: 1, seconds: 40, run: build },
+  { name: 'build', load: 1, seconds: 50, run: (to) => build(to) },
   { name: 'lint', load: 1.2, seconds: 45, run: (to) => succeeds(npmProgram('eslint'), ['.'], 20 * MINUTE, to) },
   {
     name: 'format',
@@ -42,9 +43,16 @@ export const CHECKS: readonly Check[] = [
   { name: 'generated files', load: 1, seconds: 3, after: ['build'], run: generatedFiles },
 ];
 
-export async function build(to: CheckOutput): Promise<Outcome> {
-  const { program, args } = compiler();
-  return await succeeds(program, args, 20 * MINUTE, to);
+export async function build(to: CheckOutput, names?: readonly string[]): Promise<Outcome> {
+  const { program, args } = compiler(names);
+  const compiled = await succeeds(program, args, 20 * MINUTE, to);
+  if (compiled.failed > 0) return compiled;
+  const bundle = await webBundle();
+  if (!bundle.stale) return compiled;
+  const { program: vite, args: options } = bundler();
+  const bundled = await succeeds(vite, options, 10 * MINUTE, to);
+  if (bundled.failed === 0) await bundle.built();
+  return bundled;
 }
 
 /** Fails when a generated file is not what the sources say. */

@@ -37,6 +37,15 @@ export const SUITES: readonly Suite[] = [
     timeoutMinutes: 60,
   },
   { name: 'e2e', ending: 'e2e', needs: ['kvm', 'nats'], built: true, load: 0.6, seconds: 160, timeoutMinutes: 60 },
+  {
+    name: 'browser',
+    ending: 'browser',
+    needs: ['kvm', 'nats', 'browser'],
+    built: true,
+    load: 0.9,
+    seconds: 60,
+    timeoutMinutes: 30,
+  },
   { name: 'kill', ending: 'kill', needs: ['kvm', 'nats'], built: true, load: 0.75, seconds: 400, timeoutMinutes: 90 },
 ];
 

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Preferences } from '@polyvirt/contracts';
 import { Database } from '../database/database.ts';
-import { invalidInput } from '../http/faults.ts';
+import { parseInput } from '../http/faults.ts';
 import { UserPreferencesEntity } from './user-preferences.entity.ts';
 
 @Injectable()
@@ -16,10 +16,8 @@ export class UserPreferences {
   async edit(userId: string, change: Preferences): Promise<void> {
     await this.database.transaction(async (manager) => {
       const kept = await manager.findOneBy(UserPreferencesEntity, { userId });
-      const parsed = Preferences.safeParse({ ...kept?.value, ...change });
-      if (!parsed.success)
-        throw invalidInput('body', [{ pointer: '/preferences', detail: parsed.error.issues[0]!.message }]);
-      await manager.upsert(UserPreferencesEntity, { userId, value: parsed.data }, ['userId']);
+      const value = parseInput(Preferences, { ...kept?.value, ...change }, 'body', ['preferences']);
+      await manager.upsert(UserPreferencesEntity, { userId, value }, ['userId']);
     });
   }
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { pointerTo } from './json-body.ts';
 
 /** What a value was given as, and what that part of a request is called. */
-const parts = { body: 'body', query: 'query', param: 'path', custom: 'request' } as const;
+const parts = { body: 'body', message: 'message', query: 'query', param: 'path', custom: 'request' } as const;
 export type Part = keyof typeof parts;
 
 export interface Fault {
@@ -31,7 +31,8 @@ export function parseInput<Output>(
   const parsed = schema.safeParse(value, { error: sentenceOf });
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.flatMap((issue) => faultsOf(issue, above));
-  const pointer = (path: readonly PropertyKey[]) => (part === 'body' ? pointerTo(path) : String(path[0] ?? ''));
+  const pointer = (path: readonly PropertyKey[]) =>
+    part === 'body' || part === 'message' ? pointerTo(path) : String(path[0] ?? '');
   throw invalidInput(
     parts[part],
     faults.map(({ path, detail }) => ({ pointer: pointer(path), detail })),

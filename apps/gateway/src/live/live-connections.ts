@@ -16,6 +16,7 @@ import { IdentityChanges } from '../auth/identity-changes.ts';
 import { CONFIG, type GatewayConfig } from '../config.ts';
 import { EventFeed } from '../events/event-feed.ts';
 import { defaultPace, type CloseReason } from '../events/event-stream.ts';
+import { parseInput } from '../http/faults.ts';
 import { isSameOrigin } from '../http/origin.ts';
 import { requestIdFrom } from '../http/request-context.ts';
 import { Upgrades, type UpgradeEmitter } from '../http/upgrades.ts';
@@ -172,7 +173,7 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
     );
     socket.on(
       'unsubscribe',
-      answering(async (message) => client.unsubscribe(parsed(Unsubscribe, message).topics)),
+      answering(async (message) => client.unsubscribe(parseInput(Unsubscribe, message, 'message').topics)),
     );
     socket.on(
       'authenticate',
@@ -182,7 +183,7 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
 
   /** All of the topics, or none. */
   private async subscribe(client: LiveClient, message: unknown): Promise<void> {
-    const { topics, since } = parsed(Subscribe, message);
+    const { topics, since } = parseInput(Subscribe, message, 'message');
     const { permissions, role } = await this.whoIs(client.token);
     const found = new Map<string, Topic>();
     for (const name of topics) {
@@ -206,7 +207,7 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
 
   /** With another token of the same user, before the one that it has expires. */
   private async renew(client: LiveClient, message: unknown): Promise<void> {
-    const { token } = parsed(Authenticate, message);
+    const { token } = parseInput(Authenticate, message, 'message');
     const principal = await this.whoIs(token);
     if (principal.userId !== client.userId)
       throw new ProblemError('forbidden', 'A live connection stays with its user; open another one.');
@@ -253,13 +254,6 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
     if (problem.code === 'internal') this.logger.error({ err: problem.cause ?? error }, 'a live message failed');
     return problem;
   }
-}
-
-function parsed<Schema extends z.ZodType>(schema: Schema, message: unknown): z.output<Schema> {
-  const result = schema.safeParse(message);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw new ProblemError('invalid-input', `The message is not valid. ${issue!.path.join('/')}: ${issue!.message}`);
 }
 
 /** Socket.IO passes `data` on to the client. */

@@ -5,6 +5,7 @@ import {
   worstOf,
   type BatchInput,
   type BatchPlan,
+  type HostId,
   type Operation,
   type OperationId,
   type VmId,
@@ -47,11 +48,12 @@ export class Batches {
     const { action, vmIds, whenOffline, maxParallel, author, ...wanted } = this.orderOf(input, caller);
     const definition = batchCommand(action);
     const items: BatchPlan['items'] = vmIds.map((vmId) => ({ vmId }));
+    const asking = { author, options: { whenOffline }, silentHosts: new Set<HostId>() };
     const rest = items.values();
     const work = async () => {
       for (const item of rest) {
         try {
-          item.plan = await this.commands.plan(definition, item, wanted, { author, options: { whenOffline } });
+          item.plan = await this.commands.plan(definition, item, wanted, asking);
         } catch (error) {
           item.problem = asProblemError(error).toProblem(author.requestId);
         }

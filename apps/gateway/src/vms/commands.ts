@@ -30,6 +30,7 @@ import { etagOf, requireMatch } from '../http/etag.ts';
 import type { AnnotationChange } from '../inventory/annotations.ts';
 import { Inventory } from '../inventory/inventory.ts';
 import type { VmEntry } from '../inventory/vm-entry.ts';
+import { beginBefore } from '../operations/begin-before.ts';
 import type { Lock } from '../operations/operation-locks.ts';
 import { Operations, vmBusy, type Author, type Kinship } from '../operations/operations.ts';
 import { memoryChecks, requireFreeName } from './memory-checks.ts';
@@ -49,6 +50,8 @@ export interface Asking extends Kinship {
   readonly options: CommandOptions;
   /** The VM must still be as one of these ETags says. */
   readonly ifMatch?: string | undefined;
+  /** Hosts that were silent before, when many VMs are planned at once: they are not waited for again. */
+  readonly silentHosts?: Set<HostId>;
 }
 
 /** A command that memory has nothing against. */
@@ -92,7 +95,7 @@ export class Commands {
   ) {}
 
   async ask(definition: CommandDefinition, subject: Subject, wanted: Wanted, asking: Asking): Promise<Operation> {
-    const { ifMatch, ...rest } = asking;
+    const { ifMatch: _, silentHosts: __, ...rest } = asking;
     const own = this.ownChange(definition, subject, wanted);
     if (own) return this.annotate(own, asking);
     const prepared = this.prepare(definition, subject, wanted, asking);
@@ -158,6 +161,7 @@ export class Commands {
     const host = 'vmId' in subject ? parseVmId(subject.vmId).host : subject.host;
     const record = entry ? this.hosts.get(host) : this.hosts.require(host);
     if (entry) requireMatch(asking.ifMatch, entry.etag);
+    beginBefore(asking.options, Date.now());
     this.hosts.requireTaking(host, asking.options.whenOffline);
     const capabilities = record?.capabilities;
     if (capabilities) requireCapabilities(definition, wanted.input, { vm: entry?.record, capabilities });
@@ -198,8 +202,11 @@ export class Commands {
   }
 
   /** The plan of the agent. Throws the problem that it foresees; undefined when it is silent. */
-  private async askHost({ definition, host, entry, input }: Prepared, { author }: Asking): Promise<Plan | undefined> {
-    if (this.hosts.stateOf(host) === 'offline') return undefined;
+  private async askHost(
+    { definition, host, entry, input }: Prepared,
+    { author, silentHosts }: Asking,
+  ): Promise<Plan | undefined> {
+    if (this.hosts.stateOf(host) === 'offline' || silentHosts?.has(host) === true) return undefined;
     const question = {
       verb: definition.verb,
       ...(entry && { nativeId: entry.record.nativeId }),
@@ -208,8 +215,9 @@ export class Commands {
     try {
       return await ask(this.bus, planVm, host, question, { requestId: author.requestId });
     } catch (error) {
-      if (error instanceof ProblemError && silences.includes(error.code)) return undefined;
-      throw error;
+      if (!(error instanceof ProblemError && silences.includes(error.code))) throw error;
+      silentHosts?.add(host);
+      return undefined;
     }
   }
 
@@ -248,7 +256,7 @@ export class Commands {
 
   private annotate(
     { entry, annotation }: { entry: VmEntry; annotation: AnnotationChange },
-    { author, options: _, ifMatch, ...kinship }: Asking,
+    { author, options: _, ifMatch, silentHosts: __, ...kinship }: Asking,
   ): Promise<Operation> {
     requireMatch(ifMatch, entry.etag);
     const check = ({ version }: { version: number }) => requireMatch(ifMatch, etagOf(entry.revision, version));

@@ -1,6 +1,6 @@
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ProblemError, type DeleteVm, type NativeId } from '@polyvirt/contracts';
+import { ProblemError, type DeleteVm, type Forecast, type NativeId } from '@polyvirt/contracts';
 import { allow, type OperationContext, type Outcome } from '@polyvirt/hypervisor';
 import { DiskUsers, doubtOf } from '../disks/disk-users.ts';
 import { beside, realPath } from '../disks/vmdk.ts';
@@ -15,6 +15,12 @@ import type { Vmrun } from '../vmrun/vmrun.ts';
 import { isMissing, orMissing } from '../vmx/dictionary-file.ts';
 import { isKeptFor, keepFor } from './kept-disks.ts';
 import { remainsOf, type Remains } from './remains.ts';
+
+const steps = {
+  delete: (isWhole: boolean) => ({ name: 'delete the VM', ...(isWhole && { native: 'vmrun deleteVM' }) }),
+  tidy: { name: 'tidy up its folder' },
+  release: { name: 'delete the snapshot it stood on', native: 'vmrun deleteSnapshot' },
+} as const;
 
 /** Deletes machines and what belongs to nobody else. */
 export class Removal {
@@ -42,18 +48,28 @@ export class Removal {
     const machine: Machine = { nativeId, vmx: remains.vmx };
     context.progress(20);
     await journal.step({
-      name: 'delete the VM',
-      ...(remains.isWhole && { native: 'vmrun deleteVM' }),
+      ...steps.delete(remains.isWhole),
       act: () => this.#vmrun.alone([machine.vmx], () => this.#delete(machine, remains, signal)),
     });
     context.progress(70);
     const left = await journal.step({
-      name: 'tidy up its folder',
+      ...steps.tidy,
       act: () => this.#tidyUp(machine, remains),
     });
     const notes = [...remains.notes, ...left];
     if (remains.base) notes.push(...(await this.#releaseBase(remains.base, machine, remains.heirs, context)));
     return { effect: 'changed', notes };
+  }
+
+  /** Throws what `delete` would refuse, and says which files stay although they were to go. */
+  async plan(nativeId: NativeId, input: DeleteVm): Promise<Forecast> {
+    const remains = await this.#inspect(nativeId, input);
+    if (!remains) return {};
+    const { isWhole, base, notes } = remains;
+    return {
+      steps: [steps.delete(isWhole), steps.tidy, ...(base ? [steps.release] : [])],
+      ...(input.disks === 'delete' && { warnings: notes.map((detail) => ({ code: 'disks-kept', detail })) }),
+    };
   }
 
   async #inspect(nativeId: NativeId, { disks: fate }: DeleteVm): Promise<Remains | undefined> {
@@ -127,8 +143,7 @@ export class Removal {
     { journal, signal }: Pick<OperationContext, 'journal' | 'signal'>,
   ): Promise<string[]> {
     return journal.step({
-      name: 'delete the snapshot it stood on',
-      native: 'vmrun deleteSnapshot',
+      ...steps.release,
       act: async () => {
         const source = (await this.#machines.all()).find(({ vmx }) => vmx === base.vmx);
         if (!source || !(await isThere(vmsdOf(source.vmx)))) return [];

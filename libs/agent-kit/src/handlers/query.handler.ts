@@ -26,6 +26,8 @@ import { CAPABILITIES, DRIVER, IDENTITY } from './tokens.ts';
 
 /** Less than the asker waits for the answer. */
 const answerWithinMs = 1_800;
+/** A guest that is silent for so long is not waited for, and what the host knows of it is told. */
+const guestWithinMs = 1_200;
 
 @Controller()
 export class QueryHandler {
@@ -56,7 +58,7 @@ export class QueryHandler {
   @OnQuery(readGuest)
   async readGuest(@Payload() { nativeId }: { nativeId: NativeId }) {
     const guest = await requireFacet(this.driver, 'guest');
-    return guest.read(nativeId, AbortSignal.timeout(answerWithinMs));
+    return guest.read(nativeId, AbortSignal.timeout(guestWithinMs));
   }
 
   @OnQuery(readDefinition)

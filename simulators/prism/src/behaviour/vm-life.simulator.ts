@@ -175,6 +175,9 @@ describe('the life of a VM in v3', () => {
     expect(await prism.done(await prism.v3('POST', `/vms/${uuid}/reset`, {}))).toMatchObject({ status: 'SUCCEEDED' });
     await prism.done(await put('OFF'));
     expect(await power()).toBe('OFF');
+    const { events } = await prism.control('GET', `/vms/${uuid}/power`);
+    const actions = ['on', 'acpiShutdown', 'on', 'reset', 'off'];
+    expect(events).toMatchObject(actions.map((action, index) => ({ number: index + 1, action })));
     for (const path of ['power_on', 'power_off', 'set_power_state', 'migrate', 'suspend', 'console'])
       expect((await prism.v3('POST', `/vms/${uuid}/${path}`, {})).status).toBe(404);
   });

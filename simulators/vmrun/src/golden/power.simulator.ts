@@ -132,6 +132,7 @@ describe('power commands', () => {
     expect(bench.read(vmx).get('cleanShutdown')).toBe('TRUE');
     expect(bench.filesOf(vmx).filter((name) => /\.(lck|vmem)$/.test(name))).toEqual([]);
     expect((await bench.vmrun('list')).lines).toEqual(['Total running VMs: 0']);
+    expect(bench.logOf(vmx)).toMatch(/VMAutomation_PowerOff/);
   });
 
   it.each(['stop', 'reset', 'suspend', 'pause', 'unpause', 'getGuestIPAddress'])(
@@ -166,6 +167,8 @@ describe('power commands', () => {
     bench.set({});
     expect(await bench.vmrun('stop', vmx, 'soft')).toMatchObject(DONE);
     expect(bench.read(vmx).get('softPowerOff')).toBe('TRUE');
+    expect(bench.logOf(vmx)).toMatch(/PM Soft Off/);
+    expect(bench.logOf(vmx)).not.toMatch(/VMAutomation_PowerOff/);
   });
 
   it('19, 20: suspend leaves a state file, start uses it up', async () => {
@@ -197,7 +200,9 @@ describe('power commands', () => {
     for (const command of ['reset', 'pause']) expect(await bench.vmrun(command, vmx)).toMatchObject(DONE);
     expect((await bench.vmrun('list')).lines).toEqual(['Total running VMs: 1', vmx]);
     expect(await bench.vmrun('unpause', vmx)).toMatchObject(DONE);
+    expect(bench.logOf(vmx)).not.toMatch(/hard reset/);
     expect(await bench.vmrun('reset', vmx, 'hard')).toMatchObject(DONE);
+    expect(bench.logOf(vmx)).toMatch(/hard reset/);
     expect(isAlive(pid)).toBe(true);
   });
 

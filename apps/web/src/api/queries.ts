@@ -1,0 +1,106 @@
+import type { paths } from '@polyvirt/api-client';
+import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
+import type { VmFilter } from '../machines/filter-syntax.ts';
+import { client } from './client.ts';
+
+type Query<Path extends keyof paths> = paths[Path] extends { get: { parameters: { query?: infer Fields } } }
+  ? NonNullable<Fields>
+  : never;
+
+/** Rows of a list that are fetched at once. */
+export const pageSize = 200;
+
+/** Everything that is read, with its key. Events patch what these keys hold, so nothing is polled. */
+export const queries = {
+  me: () =>
+    queryOptions({ queryKey: ['me'], queryFn: async () => (await client.GET('/api/v1/auth/me')).data }),
+  summary: () =>
+    queryOptions({ queryKey: ['summary'], queryFn: async () => (await client.GET('/api/v1/stats/summary')).data }),
+  vms: (filter: VmFilter, sort: string) =>
+    infiniteQueryOptions({
+      queryKey: ['vms', filter, sort],
+      queryFn: async ({ pageParam, signal }) => {
+        const query = { ...filter, sort, limit: pageSize, ...(pageParam !== undefined && { cursor: pageParam }) };
+        return (await client.GET('/api/v1/vms', { params: { query: query as Query<'/api/v1/vms'> }, signal })).data;
+      },
+      initialPageParam: undefined as string | undefined,
+      getNextPageParam: ({ nextCursor }) => nextCursor,
+    }),
+  vm: (vmId: string) =>
+    queryOptions({
+      queryKey: ['vm', vmId],
+      queryFn: async () => (await client.GET('/api/v1/vms/{vmId}', { params: { path: { vmId } } })).data,
+    }),
+  snapshots: (vmId: string) =>
+    queryOptions({
+      queryKey: ['vm', vmId, 'snapshots'],
+      queryFn: async () => (await client.GET('/api/v1/vms/{vmId}/snapshots', { params: { path: { vmId } } })).data.items,
+    }),
+  history: (vmId: string, range: { from: string; step: number; key: string }) =>
+    queryOptions({
+      queryKey: ['vm', vmId, 'history', range.key],
+      queryFn: async () =>
+        (
+          await client.GET('/api/v1/vms/{vmId}/metrics/history', {
+            params: { path: { vmId }, query: { from: range.from, step: range.step } },
+          })
+        ).data,
+    }),
+  hosts: () =>
+    queryOptions({
+      queryKey: ['hosts'],
+      queryFn: async () => (await client.GET('/api/v1/hosts', { params: { query: { limit: 500 } } })).data.items,
+    }),
+  hostOffer: (hostId: string) =>
+    queryOptions({
+      queryKey: ['host', hostId, 'offer'],
+      queryFn: async () => {
+        const params = { path: { hostId } };
+        const [images, networks, templates] = await Promise.all([
+          client.GET('/api/v1/hosts/{hostId}/images', { params }),
+          client.GET('/api/v1/hosts/{hostId}/networks', { params }),
+          client.GET('/api/v1/hosts/{hostId}/templates', { params }),
+        ]);
+        return { images: images.data.items, networks: networks.data.items, templates: templates.data.items };
+      },
+    }),
+  operations: (filter: { vm?: string; status?: string } = {}) =>
+    queryOptions({
+      queryKey: ['operations', filter],
+      queryFn: async () =>
+        (await client.GET('/api/v1/operations', { params: { query: { ...filter, limit: 100 } as Query<'/api/v1/operations'> } })).data.items,
+    }),
+  operation: (operationId: string) =>
+    queryOptions({
+      queryKey: ['operation', operationId],
+      queryFn: async () =>
+        (await client.GET('/api/v1/operations/{operationId}', { params: { path: { operationId } } })).data,
+    }),
+  archives: (q: string) =>
+    queryOptions({
+      queryKey: ['archives', q],
+      queryFn: async () =>
+        (await client.GET('/api/v1/archives', { params: { query: { limit: 200, ...(q && { q }) } } })).data.items,
+    }),
+  archive: (vmId: string) =>
+    queryOptions({
+      queryKey: ['archive', vmId],
+      queryFn: async () => (await client.GET('/api/v1/archives/{vmId}', { params: { path: { vmId } } })).data,
+    }),
+  users: () =>
+    queryOptions({
+      queryKey: ['users'],
+      queryFn: async () => (await client.GET('/api/v1/users', { params: { query: { limit: 500 } } })).data.items,
+    }),
+  tokens: () =>
+    queryOptions({
+      queryKey: ['tokens'],
+      queryFn: async () => (await client.GET('/api/v1/tokens', { params: { query: { limit: 500 } } })).data.items,
+    }),
+  audit: (filter: { actor?: string; outcome?: string }) =>
+    queryOptions({
+      queryKey: ['audit', filter],
+      queryFn: async () =>
+        (await client.GET('/api/v1/audit', { params: { query: { limit: 200, ...filter } as Query<'/api/v1/audit'> } })).data.items,
+    }),
+};

@@ -1,0 +1,173 @@
+import { ApiProblem } from '@polyvirt/api-client';
+import { Button, Code, Group, Stack, Stepper, Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import { useEffect, useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { asCurl, calls } from '../api/changes.ts';
+import { queries } from '../api/queries.ts';
+import { OperationList } from '../operations/operation-list.tsx';
+import { createRouteOfMachine } from '../routes/router.tsx';
+import { useChange } from '../ui/change.ts';
+import { CopyButton } from '../ui/copy.tsx';
+import { Empty, Guarded, PageTitle, ProblemAlert, QueryView } from '../ui/states.tsx';
+import { bodyOf, emptyDraft, keptDraft, keepDraft, stepOfPointer, steps, type Draft } from './draft.ts';
+import { GuestStep, NetworkStep, SizeStep, SourceStep, WhereStep } from './steps.tsx';
+
+export function Create() {
+  const { t } = useTranslation();
+  return (
+    <Guarded permission="vm:create">
+      <PageTitle title={t('machines.create')} />
+      <Wizard />
+    </Guarded>
+  );
+}
+
+/** From where it runs to the exact request; a draft survives a reload, and what the API refuses lands on its field. */
+function Wizard() {
+  const { t } = useTranslation();
+  const { host } = createRouteOfMachine.useSearch();
+  const hosts = useQuery(queries.hosts());
+  const [draft, setDraft] = useState<Draft>(() => ({
+    ...emptyDraft,
+    ...keptDraft(),
+    ...(host !== undefined && { host }),
+  }));
+  const [step, setStep] = useState(0);
+  const [begun, setBegun] = useState<string>();
+  const change = useChange();
+  useEffect(() => keepDraft(draft), [draft]);
+
+  const edit = (next: Partial<Draft>) => {
+    setDraft((was) => ({ ...was, ...next }));
+    if (change.isError) change.reset();
+  };
+  const problem = change.error instanceof ApiProblem ? change.error.problem : undefined;
+  const faults = problem?.errors ?? [];
+  const fault = (...pointers: string[]) =>
+    faults.find(({ pointer }) => pointers.some((one) => pointer === one || pointer.startsWith(`${one}/`)))?.detail;
+  const call = calls.create(bodyOf(draft));
+  const missing =
+    draft.host === '' ? t('create.needsHost') : draft.name.trim() === '' ? t('create.needsName') : undefined;
+  const last = step === steps.length - 1;
+  const submit = () =>
+    change.mutate(
+      { call },
+      {
+        onSuccess: ({ id }) => {
+          keepDraft(undefined);
+          setBegun(id);
+        },
+        onError: (error) => {
+          const pointer = error instanceof ApiProblem ? error.problem.errors?.[0]?.pointer : undefined;
+          if (error instanceof ApiProblem && error.code === 'name-taken') setStep(0);
+          else if (pointer !== undefined) setStep(stepOfPointer(pointer));
+        },
+      },
+    );
+  const next = () => (last ? missing === undefined && submit() : setStep(step + 1));
+
+  if (begun !== undefined) return <Begun operationId={begun} onBack={() => setBegun(undefined)} />;
+  return (
+    <QueryView of={hosts}>
+      {(list) =>
+        list.length === 0 ? (
+          <Empty title={t('hosts.none')}>
+            <Text>{t('hosts.noneDetail')}</Text>
+          </Empty>
+        ) : (
+          <form
+            onSubmit={(event) => {
+              event.preventDefault();
+              next();
+            }}
+            onKeyDown={(event) => {
+              if (event.altKey && event.key === 'ArrowLeft') {
+                event.preventDefault();
+                setStep(Math.max(0, step - 1));
+              }
+            }}
+          >
+            <Stack maw={820}>
+              <Stepper active={step} onStepClick={setStep} size="sm">
+                {steps.map((name) => (
+                  <Stepper.Step key={name} label={t(`create.${name}`)} />
+                ))}
+              </Stepper>
+              {step === 0 && (
+                <WhereStep
+                  draft={draft}
+                  hosts={list}
+                  edit={edit}
+                  fault={(pointer) =>
+                    pointer === '/name' && problem?.code === 'name-taken' ? problem.detail : fault(pointer)
+                  }
+                />
+              )}
+              {step === 1 && <SourceStep draft={draft} hosts={list} edit={edit} fault={fault} />}
+              {step === 2 && <SizeStep draft={draft} hosts={list} edit={edit} fault={fault} />}
+              {step === 3 && <NetworkStep draft={draft} hosts={list} edit={edit} fault={fault} />}
+              {step === 4 && <GuestStep draft={draft} hosts={list} edit={edit} fault={fault} />}
+              {last && (
+                <Stack>
+                  <Text>{t('create.review')}</Text>
+                  <Code block>{JSON.stringify(call.body, undefined, 2)}</Code>
+                  <Group gap="xs">
+                    <Text size="sm">{t('common.copyCurl')}</Text>
+                    <CopyButton value={asCurl(call)} label={t('common.copyCurl')} />
+                  </Group>
+                </Stack>
+              )}
+              {change.isError && <ProblemAlert error={change.error} />}
+              {last && missing !== undefined && <Text role="alert">{missing}</Text>}
+              <Group>
+                {step > 0 && (
+                  <Button variant="default" onClick={() => setStep(step - 1)}>
+                    {t('create.back')}
+                  </Button>
+                )}
+                <Button
+                  type="submit"
+                  loading={change.isPending}
+                  {...(last && missing !== undefined && { 'data-disabled': true, 'aria-disabled': true })}
+                >
+                  {last ? t('machines.create') : t('create.next')}
+                </Button>
+                <Button variant="subtle" onClick={() => setDraft(emptyDraft)}>
+                  {t('create.reset')}
+                </Button>
+              </Group>
+            </Stack>
+          </form>
+        )
+      }
+    </QueryView>
+  );
+}
+
+/** The steps while it is made, then the machine itself. */
+function Begun({ operationId, onBack }: { operationId: string; onBack: () => void }) {
+  const { t } = useTranslation();
+  const navigate = useNavigate();
+  const operation = useQuery(queries.operation(operationId));
+  const { status, vmId } = operation.data ?? {};
+  useEffect(() => {
+    if (status === 'succeeded' && vmId !== undefined)
+      void navigate({ to: '/machines/$vmId', params: { vmId }, replace: true } as never);
+  }, [status, vmId, navigate]);
+  return (
+    <QueryView of={operation}>
+      {(known) => (
+        <Stack maw={640}>
+          <OperationList operations={[known]} latest={known.id} />
+          {(known.status === 'failed' || known.status === 'cancelled') && (
+            <Button variant="default" onClick={onBack}>
+              {t('create.back')}
+            </Button>
+          )}
+        </Stack>
+      )}
+    </QueryView>
+  );
+}

@@ -1,0 +1,70 @@
+import { Button, Group, Modal, Stack, Switch, TextInput } from '@mantine/core';
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import { calls } from '../api/changes.ts';
+import type { Vm } from '../api/client.ts';
+import { useHosts } from '../machines/use-obstacle.ts';
+import { useChange } from '../ui/change.ts';
+import { ProblemAlert } from '../ui/states.tsx';
+
+export function CloneDialog({ vm, onClose }: { vm: Vm; onClose: () => void }) {
+  const { t } = useTranslation();
+  const change = useChange();
+  const linkedFeature = useHosts().get(vm.host)?.capabilities.clone.features?.['linked'];
+  const noLinked = linkedFeature && !linkedFeature.available ? (linkedFeature.reason ?? t('hosts.missing')) : undefined;
+  const [name, setName] = useState(`${vm.name}-2`);
+  const [linked, setLinked] = useState(false);
+  const [start, setStart] = useState(false);
+  const ready = name.trim() !== '';
+  const clone = () =>
+    ready && change.mutate({ call: calls.clone(vm.id, { name: name.trim(), linked, start }) }, { onSuccess: onClose });
+  return (
+    <Modal
+      opened
+      onClose={onClose}
+      title={t('clone.title', { name: vm.name })}
+      closeButtonProps={{ 'aria-label': t('common.close') }}
+    >
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          clone();
+        }}
+      >
+        <Stack>
+          <TextInput
+            label={t('column.name')}
+            value={name}
+            onChange={({ currentTarget }) => setName(currentTarget.value)}
+            data-autofocus
+          />
+          <Switch
+            label={t('clone.linked')}
+            description={noLinked}
+            disabled={noLinked !== undefined}
+            checked={linked}
+            onChange={({ currentTarget }) => setLinked(currentTarget.checked)}
+          />
+          <Switch
+            label={t('create.start')}
+            checked={start}
+            onChange={({ currentTarget }) => setStart(currentTarget.checked)}
+          />
+          {change.isError && <ProblemAlert error={change.error} />}
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose}>
+              {t('common.cancel')}
+            </Button>
+            <Button
+              type="submit"
+              loading={change.isPending}
+              {...(!ready && { 'data-disabled': true, 'aria-disabled': true })}
+            >
+              {t('machine.clone')}
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}

@@ -1,0 +1,39 @@
+import { describe, expect, it } from '@jest/globals';
+import { vmActions, verdictOn, type VmAction, type VmState } from '@polyvirt/contracts';
+import type { Vm } from '../api/client.ts';
+import { obstacleTo, type MachineAction } from './actions.ts';
+
+const states: readonly VmState[] = ['running', 'stopped', 'paused', 'suspended', 'crashed', 'unknown'];
+const named: Record<MachineAction, VmAction> = {
+  ...({
+    start: 'start',
+    stop: 'stop',
+    restart: 'restart',
+    reset: 'reset',
+    suspend: 'suspend',
+    pause: 'pause',
+  } as const),
+  ...({ resume: 'resume', console: 'console', delete: 'delete', clone: 'clone' } as const),
+  ...({ snapshot: 'snapshot-create', edit: 'reconfigure' } as const),
+};
+const vm = (state: VmState, more: Partial<Vm> = {}) => ({ state, protected: false, ...more }) as Vm;
+
+describe('an action of a machine', () => {
+  it.each(Object.entries(named))('%s is offered in exactly the states in which the API takes it', (action, theirs) => {
+    expect(Object.keys(vmActions)).toContain(theirs);
+    for (const state of states) {
+      const verdict = verdictOn(theirs, state);
+      const isChange = verdict.allowed && !verdict.already;
+      expect([state, obstacleTo(action as MachineAction, vm(state), undefined) === undefined]).toEqual([
+        state,
+        isChange,
+      ]);
+    }
+  });
+
+  it('waits for the one that runs, and a protected machine is not deleted', () => {
+    expect(obstacleTo('start', vm('stopped', { operation: 'o1' }), undefined)).toEqual({ key: 'busy' });
+    expect(obstacleTo('console', vm('running', { operation: 'o1' }), undefined)).toBeUndefined();
+    expect(obstacleTo('delete', vm('stopped', { protected: true }), undefined)).toEqual({ key: 'protected' });
+  });
+});

@@ -1,0 +1,36 @@
+import { useQuery } from '@tanstack/react-query';
+import { useCallback, useMemo } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { Host, Vm } from '../api/client.ts';
+import { queries } from '../api/queries.ts';
+import { useLink } from '../live/live.tsx';
+import { useMay } from '../session/session.tsx';
+import { obstacleTo, permissionOf, type MachineAction } from './actions.ts';
+
+/** Hosts by id, for those who may see them. */
+export function useHosts(): ReadonlyMap<string, Host> {
+  const may = useMay();
+  const { data } = useQuery({ ...queries.hosts(), enabled: may('host:read') });
+  return useMemo(() => new Map((data ?? []).map((host) => [host.id, host])), [data]);
+}
+
+/** The sentence that says why an action is not possible now; undefined when it is. */
+export function useObstacle(): (action: MachineAction, vm: Vm) => string | undefined {
+  const { t } = useTranslation();
+  const may = useMay();
+  const hosts = useHosts();
+  const { state } = useLink();
+  return useCallback(
+    (action, vm) => {
+      const permission = permissionOf(action);
+      if (!may(permission)) return t('forbidden.detail', { permission });
+      if (state === 'lost') return t('obstacle.link');
+      const obstacle = obstacleTo(action, vm, hosts.get(vm.host));
+      if (!obstacle) return undefined;
+      return 'sentence' in obstacle
+        ? obstacle.sentence
+        : t(`obstacle.${obstacle.key}`, { state: t(`state.${vm.state}`) });
+    },
+    [t, may, hosts, state],
+  );
+}

@@ -1,0 +1,25 @@
+import { Button, Tooltip, type ButtonProps } from '@mantine/core';
+import type { ReactNode } from 'react';
+
+interface Props extends ButtonProps {
+  /** Why it is not possible now; the button stays in its place and says so. */
+  readonly reason?: string | undefined;
+  readonly onClick: () => void;
+  readonly children: ReactNode;
+}
+
+/** A button that keeps its place when it cannot be used, and says why to eyes and ears. */
+export function ReasonedButton({ reason, onClick, children, ...rest }: Props) {
+  const disabled = reason !== undefined;
+  return (
+    <Tooltip label={reason} disabled={!disabled} multiline maw={320} events={{ hover: true, focus: true, touch: true }}>
+      <Button
+        {...rest}
+        {...(disabled && { 'data-disabled': true, 'aria-disabled': true, 'aria-description': reason })}
+        onClick={(event) => (disabled ? event.preventDefault() : onClick())}
+      >
+        {children}
+      </Button>
+    </Tooltip>
+  );
+}

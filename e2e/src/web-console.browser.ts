@@ -1,0 +1,229 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { expect, it } from '@jest/globals';
+import { createVm, deleteVm, power, readVm } from './requests.ts';
+import { storiesOn } from './stack/story.ts';
+import { expectAccessible } from './web/accessibility.ts';
+import { useBrowser, Visit } from './web/browser.ts';
+
+const host = 'fake-a';
+const story = storiesOn({ agents: [{ kind: 'fake', id: host }] });
+const browser = useBrowser();
+
+type Manifest = Record<string, { file: string; css?: string[]; imports?: string[] }>;
+
+const pages = [
+  '/',
+  '/machines',
+  '/hosts',
+  '/operations',
+  '/events',
+  '/archive',
+  '/users',
+  '/tokens',
+  '/audit',
+  '/settings',
+  '/create',
+];
+
+story(
+  'brings somebody who logs in to the address that they asked for, and keeps the session across tabs',
+  async (stack) => {
+    const visit = await Visit.begin(await browser(stack), stack, { expected: /401/ });
+    const { page } = visit;
+    await page.goto('/hosts');
+    await visit.submit('admin', 'a wrong password');
+    await page.getByText('User name or password is wrong.').waitFor();
+    expect(await page.locator('input[autocomplete=username]').inputValue()).toBe('admin');
+    await page.locator('input[autocomplete=current-password]').fill(stack.adminPassword);
+    await page.locator('button[type=submit]').click();
+    await page.getByRole('heading', { name: 'Hosts' }).waitFor();
+    expect(new URL(page.url()).pathname).toBe('/hosts');
+    await page.reload();
+    await page.getByRole('heading', { name: 'Hosts' }).waitFor();
+
+    const other = await visit.tab();
+    await other.goto('/machines');
+    await other.getByRole('heading', { name: 'Machines' }).waitFor();
+    await other.getByRole('button', { name: /Account of/ }).click();
+    await other.getByRole('menuitem', { name: 'Log out' }).click();
+    await other.getByRole('heading', { name: 'Log in to Polyvirt' }).waitFor();
+    await page.getByText('Your session has ended.').waitFor();
+    await visit.end();
+  },
+);
+
+story('creates a machine, shows what becomes of it without a reload, and deletes it by its name', async (stack) => {
+  const visit = await Visit.begin(await browser(stack), stack);
+  const { page } = visit;
+  await visit.logIn('admin', undefined, '/create');
+  const name = `${stack.prefix}made`;
+  await page.getByLabel('Host', { exact: true }).first().click();
+  await page.getByRole('option', { name: new RegExp(host) }).click();
+  await page.getByRole('textbox', { name: 'Name' }).fill(name);
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByLabel('Image', { exact: true }).first().click();
+  await page.getByRole('option').first().click();
+  for (let step = 0; step < 4; step++) await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByText(`"name": "${name}"`).waitFor();
+  await page.getByRole('button', { name: 'Create a machine' }).click();
+  await page.getByRole('heading', { name }).waitFor();
+  await page.locator('main [data-state=running]').waitFor();
+  await page.getByRole('button', { name: 'Stop', exact: true }).click();
+  await page.locator('main [data-state=stopped]').waitFor();
+  const start = page.getByRole('button', { name: 'Stop', exact: true });
+  expect(await start.getAttribute('aria-disabled')).toBe('true');
+  expect(await start.getAttribute('aria-description')).toContain('Stopped');
+
+  await page.getByRole('button', { name: 'Actions', exact: true }).click();
+  await page.getByRole('menuitem', { name: 'Delete' }).click();
+  const dialog = page.getByRole('dialog').filter({ hasText: 'to confirm' });
+  expect(await dialog.getByRole('button', { name: 'Delete' }).getAttribute('aria-disabled')).toBe('true');
+  await dialog.getByLabel(`Type ${name} to confirm`).fill(name);
+  await dialog.getByRole('button', { name: 'Delete' }).click();
+  await page.getByText('This machine does not exist any more').waitFor();
+  await visit.end();
+});
+
+story('shows what others do, and resumes when the gateway was away', async (stack) => {
+  const { admin, prefix } = stack;
+  const vm = await createVm(admin, { host, name: `${prefix}watched`, start: true });
+  const visit = await Visit.begin(await browser(stack), stack, { expected: /WebSocket|net::ERR_|50[0-9]/ });
+  const { page } = visit;
+  await visit.logIn('admin', undefined, '/machines?q=name:' + encodeURIComponent(`${prefix}watched`));
+  const row = page.locator(`[data-vm="${vm.id}"]`);
+  await row.locator('[data-state=running]').waitFor();
+  await power(admin, vm.id, 'stop', { force: true });
+  await row.locator('[data-state=stopped]').waitFor();
+
+  await stack.kill('gateway');
+  await page.locator('[data-link=lost]').waitFor();
+  await row.locator('[data-state=stopped]').waitFor();
+  await stack.restart('gateway');
+  await power(admin, vm.id, 'start');
+  await row.locator('[data-state=running]').waitFor();
+  await page.locator('[data-link=lost]').waitFor({ state: 'detached' });
+  await power(admin, vm.id, 'stop', { force: true });
+  await deleteVm(admin, vm.id);
+  await page.locator(`[data-vm="${vm.id}"][data-gone=true]`).waitFor();
+  await visit.end();
+});
+
+story('does a batch with one left out and says why, from the keyboard alone', async (stack) => {
+  const { admin, prefix } = stack;
+  const vms = await Promise.all(
+    Array.from({ length: 5 }, (_, n) => createVm(admin, { host, name: `${prefix}batch-${n}`, start: n === 0 })),
+  );
+  const visit = await Visit.begin(await browser(stack), stack);
+  const { page } = visit;
+  await visit.logIn('admin', undefined, `/machines?q=${prefix}batch`);
+  await page.locator('[data-vm]').nth(4).waitFor();
+  await page.getByRole('grid').focus();
+  await page.keyboard.press('x');
+  await page.keyboard.press('End');
+  await page.keyboard.press('Shift+x');
+  await page.getByText('5 selected').waitFor();
+  await page.getByRole('button', { name: 'Start 4, skip 1' }).press('Enter');
+  const dialog = page.getByRole('dialog').filter({ hasText: 'left out' });
+  await dialog.getByText(`${prefix}batch-0: Not possible in this state: Running.`).waitFor();
+  await dialog.getByRole('button', { name: 'Start 4' }).press('Enter');
+  for (const { id } of vms) await page.locator(`[data-vm="${id}"] [data-state=running]`).waitFor();
+  for (const { id } of vms) {
+    await power(admin, id, 'stop', { force: true });
+    await deleteVm(admin, id);
+  }
+  await visit.end();
+});
+
+it('is small enough to be there at once', async () => {
+  const folder = join(import.meta.dirname, '../../apps/web/dist');
+  const manifest = JSON.parse(await readFile(join(folder, '.vite/manifest.json'), 'utf8')) as Manifest;
+  const files = new Set<string>();
+  const take = (name: string): void => {
+    const { file, css = [], imports = [] } = manifest[name]!;
+    if (files.has(file)) return;
+    for (const one of [file, ...css]) files.add(one);
+    imports.forEach(take);
+  };
+  // What everybody loads first: the entry, with a catalogue and the overview.
+  for (const name of ['index.html', 'src/i18n/en.json', 'src/overview/overview.tsx']) take(name);
+  let bytes = 0;
+  for (const file of files) bytes += gzipSync(await readFile(join(folder, file)), { level: 9 }).length;
+  expect(bytes).toBeLessThan(350 * 1_024);
+});
+
+story('keeps filter, order and columns in the address and in a view', async (stack) => {
+  const visit = await Visit.begin(await browser(stack), stack);
+  const { page } = visit;
+  await visit.logIn('admin', undefined, '/machines');
+  await page.getByRole('textbox', { name: 'Filter machines' }).fill('state:running label:env=test');
+  await page.waitForURL(/q=state/);
+  await page.getByRole('button', { name: 'Views' }).click();
+  await page.getByRole('textbox', { name: 'Name of the view' }).fill('Tests');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('menuitem', { name: 'Tests' }).first().waitFor();
+  await page.goto('/machines');
+  await page.getByRole('button', { name: 'Views' }).click();
+  await page.getByRole('menuitem', { name: 'Tests' }).first().click();
+  await page.waitForURL(/q=state/);
+  await page.getByText('No machine matches the filter').waitFor();
+  await visit.end();
+});
+
+story('is read aloud, in either scheme, and refuses nothing that its policy does not refuse', async (stack) => {
+  const vm = await createVm(stack.admin, { host, name: `${stack.prefix}axe` });
+  for (const dark of [false, true]) {
+    const visit = await Visit.begin(await browser(stack), stack, { dark });
+    await visit.logIn();
+    for (const path of [...pages, `/machines/${encodeURIComponent(vm.id)}`]) {
+      await visit.page.goto(path);
+      await visit.page.locator('main h1').first().waitFor();
+      await expectAccessible(visit.page);
+    }
+    await visit.end();
+  }
+  const visit = await Visit.begin(await browser(stack), stack);
+  await visit.page.goto('/docs');
+  await visit.page.locator('.opblock').first().waitFor();
+  await visit.end();
+  await deleteVm(stack.admin, vm.id);
+});
+
+story('speaks French, and fits on a telephone', async (stack) => {
+  const visit = await Visit.begin(await browser(stack), stack, { language: 'fr', width: 360 });
+  const { page } = visit;
+  await page.goto('/');
+  await page.getByRole('heading', { name: 'Connexion à Polyvirt' }).waitFor();
+  await visit.logIn();
+  await page.getByRole('heading', { name: 'Vue d’ensemble' }).waitFor();
+  for (const path of pages) {
+    await page.goto(path);
+    await page.locator('main h1').first().waitFor();
+    const wider = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+    expect([path, wider]).toEqual([path, 0]);
+  }
+  await page.getByRole('button', { name: 'Menu' }).click();
+  await page.getByRole('link', { name: 'Hôtes' }).click();
+  await page.getByRole('heading', { name: 'Hôtes' }).waitFor();
+  await visit.end();
+});
+
+story('shows a viewer what they may see, and why they may not do the rest', async (stack) => {
+  const { admin, prefix } = stack;
+  const vm = await createVm(admin, { host, name: `${prefix}seen` });
+  const password = 'correct horse battery';
+  await admin.POST('/api/v1/users', { body: { username: `${prefix}eve`, password, role: 'viewer' } });
+  const visit = await Visit.begin(await browser(stack), stack);
+  const { page } = visit;
+  await visit.logIn(`${prefix}eve`, password, `/machines/${encodeURIComponent(vm.id)}`);
+  const start = page.getByRole('button', { name: 'Start', exact: true });
+  await start.waitFor();
+  expect(await start.getAttribute('aria-description')).toContain('vm:power');
+  expect(await page.getByRole('link', { name: 'Users' }).count()).toBe(0);
+  await page.goto('/users');
+  await page.getByText('This needs the permission user:manage.').waitFor();
+  expect((await readVm(admin, vm.id)).state).toBe('stopped');
+  await deleteVm(admin, vm.id);
+  await visit.end();
+});
