@@ -143,8 +143,7 @@ describe('on libvirt, a machine', () => {
       await domain.start();
       await domain.attachDevice(diskXml(await host.disk('hot-b.qcow2'), 'vdb'), { live: true });
       expect((await host.driver.get(domain.uuid)).pendingChanges).toMatchObject([
-        { pointer: '/disks/0', from: { device: 'vda' } },
-        { pointer: '/disks/-', to: { device: 'vda' } },
+        { pointer: '/disks/1', from: { device: 'vdb' } },
       ]);
       await take(domain.uuid, 's');
       const [snapshot] = await domain.snapshots();
