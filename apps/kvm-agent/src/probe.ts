@@ -32,7 +32,6 @@ const absences = (isLocal: boolean): Absences => ({
   'snapshots.uefi': noSnapshotsWithUefi,
   'reconfigure.memoryLive':
     'A running VM has at most the memory that it started with: the guest gives it back, and more comes with the next start.',
-  'reconfigure.dropPending': 'Ask for the present value again: it takes the place of the one that waits.',
   'clone.running': 'The disks of a running VM change while they are copied. Stop it first.',
   'clone.linkedOfSnapshot': noLinkedCloneOfSnapshot,
 });

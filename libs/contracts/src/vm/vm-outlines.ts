@@ -82,7 +82,12 @@ export function outlineOfReconfigure(input: Reconfigured, { vm, capabilities }: 
       ...(input.removeNics ?? []).flatMap((mac) => {
         const index = record.nics.findIndex((nic) => nic.mac === mac);
         const { network } = record.nics[index] ?? {};
-        return [{ pointer: `/nics/${index}`, from: { mac, network }, when: wait('reconfigure.nicsLive') }];
+        const pointer = `/nics/${index}`;
+        const isLeaving = record.pendingChanges?.some(
+          (change) => change.pointer === pointer && change.to === undefined,
+        );
+        if (isLeaving) return [];
+        return [{ pointer, from: { mac, network }, when: wait('reconfigure.nicsLive') }];
       }),
       ...(input.addNics ?? []).map((nic) => ({ pointer: '/nics/-', to: nic, when: wait('reconfigure.nicsLive') })),
     ],
