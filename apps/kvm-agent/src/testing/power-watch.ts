@@ -4,10 +4,11 @@ import { DomainLifecycle, StoppedDetail, type Domain, type Libvirt } from '@poly
 /** Metadata that is set to see an event of ours come behind all that came before it. */
 const MARK = 'urn:polyvirt:bench';
 const EVENTS_PER_MARK = 2;
+const AGENT_SECONDS = 5;
 
 /**
- * Watches what a machine suffers, past the driver: libvirt's events of its power, and the uptime of a guest that has booted,
- * which neither lies nor can be missed.
+ * Watches what a machine suffers, past the driver: by libvirt's events of its power, and, where they tell of nothing, by the
+ * uptime of a guest that has booted.
  */
 export async function watchPower(libvirt: Libvirt, nativeId: NativeId): Promise<() => Promise<Disruption>> {
   const domain = await libvirt.domains.get(nativeId);
@@ -33,17 +34,17 @@ export async function watchPower(libvirt: Libvirt, nativeId: NativeId): Promise<
   const before = await uptimeOf(domain);
   return async () => {
     try {
-      const after = before === undefined ? undefined : await uptimeOf(domain);
       // The monitor of QEMU has answered what was asked before, and so have its events.
       await domain.memoryStats().catch(() => undefined);
       const all = new Promise<void>((resolve) => (marked = () => marks === EVENTS_PER_MARK && resolve()));
       const isThere = await mark(domain);
       if (isThere) await all;
-      if (before === undefined || after === undefined) return seen;
-      const isOther = after < before;
-      if (isOther !== (seen !== 'none'))
-        throw new Error(`libvirt told of ${seen}, and the uptime of the guest went from ${before} s to ${after} s`);
-      return seen;
+      // One that is on its way up again answers nobody.
+      if (before === undefined || seen !== 'none') return seen;
+      const after = await uptimeOf(domain);
+      if (after !== undefined && after < before)
+        throw new Error(`libvirt tells of nothing, and the uptime of the guest went from ${before} s to ${after} s`);
+      return 'none';
     } finally {
       await Promise.all(subscriptions.map((subscription) => subscription.close()));
     }
@@ -66,11 +67,10 @@ async function mark(domain: Domain): Promise<boolean> {
 async function uptimeOf(domain: Domain): Promise<number | undefined> {
   if (!(await domain.xml().catch(() => '')).includes("state='connected'")) return undefined;
   try {
-    const handle = await domain.agentCommand({ execute: 'guest-file-open', arguments: { path: '/proc/uptime' } });
-    const read = (await domain.agentCommand({ execute: 'guest-file-read', arguments: { handle } })) as {
-      'buf-b64': string;
-    };
-    await domain.agentCommand({ execute: 'guest-file-close', arguments: { handle } });
+    const ask = (execute: string, given: object) => domain.agentCommand({ execute, arguments: given }, AGENT_SECONDS);
+    const handle = await ask('guest-file-open', { path: '/proc/uptime' });
+    const read = (await ask('guest-file-read', { handle })) as { 'buf-b64': string };
+    await ask('guest-file-close', { handle });
     return Number(Buffer.from(read['buf-b64'], 'base64').toString().split(' ')[0]);
   } catch {
     return undefined;
