@@ -1,5 +1,6 @@
 import type { CreateVm, DeleteVm, DriverVm, HostStatus, NativeDefinition, NativeId, StopVm } from '@polyvirt/contracts';
 import {
+  folderChanges,
   ProblemGuard,
   type ConsoleFacet,
   type Effect,
@@ -28,6 +29,7 @@ import { Networks } from './networks.ts';
 import { PowerOffWork } from './power-off-work.ts';
 import { Power } from './power.ts';
 import { probe, type ProbeParts } from './probe.ts';
+import { Checkpoints } from './snapshots/checkpoints.ts';
 import { SnapshotReader } from './snapshots/snapshot-reader.ts';
 import { Snapshots } from './snapshots/snapshots.ts';
 import { StateWaiter } from './state-waiter.ts';
@@ -100,7 +102,9 @@ export class LibvirtDriver implements HypervisorDriver {
       new Reconfiguration({ libvirt, machines, storage, networks, powerOffWork, waiter, limits }),
     );
     this.clone = guard.facet(new Cloning({ libvirt, machines, storage, stateFiles }));
-    this.snapshots = guard.facet(new Snapshots(libvirt, machines, stateFiles));
+    this.snapshots = guard.facet(
+      new Snapshots({ libvirt, machines, stateFiles, checkpoints: new Checkpoints(libvirt, storage) }),
+    );
     this.plans = {
       'vm.create': ({ input }) => this.#creation.plan(input),
       'vm.delete': (request) => this.#removal.plan(request),
@@ -120,6 +124,7 @@ export class LibvirtDriver implements HypervisorDriver {
       list: () => guard.run(() => images.list()),
       // Any machine that is off can be one.
       templates: () => guard.run(() => this.#templates()),
+      changes: (signal: AbortSignal) => folderChanges(options.imageFolder, signal),
     };
     this.export = {
       definition: (nativeId: NativeId) => guard.run(() => this.#definition(nativeId, storage, stateFiles)),

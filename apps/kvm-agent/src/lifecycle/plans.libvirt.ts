@@ -80,9 +80,8 @@ describe('plans for a machine whose guest has booted', () => {
   it(
     'say of a reset and of a stop by force that the power is cut',
     async () => {
-      await bench.guestReady(nativeId); console.error('ready');
-      await run((context) => driver.reset(nativeId, context)); console.error('was reset');
-      await bench.guestReady(nativeId); console.error('ready 2');
+      await bench.guestReady(nativeId);
+      await run((context) => driver.reset(nativeId, context));
       await run((context) => driver.stop(nativeId, { force: true, timeoutSeconds: 1 }, context));
     },
     timeoutMs,

@@ -29,7 +29,7 @@ function planned(body: object, waits: Partial<Waits>, record = vm) {
   const plan = planFrom(outline, { changes, warnings });
   return {
     changes: plan.changes.map(({ pointer, when }) => `${pointer} ${when}`),
-    warnings: plan.warnings.map(({ pointer, detail }) => `${pointer} ${detail}`),
+    warnings: warnings.map(({ pointer, detail }) => `${pointer} ${detail}`),
   };
 }
 

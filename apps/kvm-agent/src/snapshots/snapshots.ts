@@ -7,6 +7,7 @@ import type { Machines } from '../domain/machines.ts';
 import type { StateFiles } from '../lifecycle/state-files.ts';
 import { orUndefined } from '../storage/storage-pool.ts';
 import { buildXml } from '../xml.ts';
+import type { Checkpoints } from './checkpoints.ts';
 import { hardwareBroughtBack, isExternalSnapshot } from './snapshot-reader.ts';
 
 const steps = {
@@ -25,24 +26,34 @@ export class Snapshots implements SnapshotFacet {
   readonly #libvirt: Libvirt;
   readonly #machines: Machines;
   readonly #stateFiles: StateFiles;
+  readonly #checkpoints: Checkpoints;
 
-  constructor(libvirt: Libvirt, machines: Machines, stateFiles: StateFiles) {
-    this.#libvirt = libvirt;
-    this.#machines = machines;
-    this.#stateFiles = stateFiles;
+  constructor(parts: { libvirt: Libvirt; machines: Machines; stateFiles: StateFiles; checkpoints: Checkpoints }) {
+    this.#libvirt = parts.libvirt;
+    this.#machines = parts.machines;
+    this.#stateFiles = parts.stateFiles;
+    this.#checkpoints = parts.checkpoints;
   }
 
   async create(
     nativeId: NativeId,
     input: CreateSnapshot,
     { journal }: OperationContext,
-  ): Promise<{ snapshot: string; effect: Effect }> {
+  ): Promise<{ snapshot: string; effect: Effect; notes: string[] }> {
     const domain = await this.#machines.domain(nativeId);
-    await journal.step({
+    const { aside, notes } = await journal.step({
       name: 'check state and name',
       native: 'domain_list_all_snapshots',
       act: () => this.#check(domain, input),
     });
+    // Of a machine that is off libvirt takes none while it has checkpoints.
+    if (aside.length > 0)
+      await journal.step({
+        name: 'set its checkpoints aside',
+        native: 'domain_checkpoint_delete',
+        act: () => this.#checkpoints.setAside(domain),
+        undo: () => this.#checkpoints.bringBack(domain, aside),
+      });
     await journal.step({
       ...steps.take,
       act: async () => {
@@ -55,20 +66,29 @@ export class Snapshots implements SnapshotFacet {
         if (snapshot) await orUndefined(snapshot.delete());
       },
     });
-    return { snapshot: input.name, effect: 'changed' };
+    if (aside.length > 0)
+      await journal.step({
+        name: 'bring its checkpoints back',
+        native: 'domain_checkpoint_create_xml',
+        act: () => this.#checkpoints.bringBack(domain, aside),
+      });
+    return { snapshot: input.name, effect: 'changed', notes };
   }
 
   async plan({ nativeId, vm, input }: PlanRequest<CreateSnapshot>): Promise<Forecast> {
     const domain = await this.#machines.domain(nativeId);
-    await this.#check(domain, input);
+    const { notes } = await this.#check(domain, input);
     const { name, description } = input;
     const memory = isOn(vm.state);
     return {
       changes: [{ pointer: '/snapshots/-', to: { name, description, state: vm.state, memory } }],
       steps: [steps.take],
-      warnings: memory
-        ? [{ code: 'stands-still', detail: 'The VM stands still while its memory is written to its disk.' }]
-        : [],
+      warnings: [
+        ...(memory
+          ? [{ code: 'stands-still', detail: 'The VM stands still while its memory is written to its disk.' }]
+          : []),
+        ...notes.map((detail) => ({ code: 'checkpoints', detail })),
+      ],
     };
   }
 
@@ -77,7 +97,11 @@ export class Snapshots implements SnapshotFacet {
     allow('snapshot-revert', await this.#machines.state(domain));
     const snapshot = await orUndefined(domain.snapshot(id));
     if (!snapshot) throw snapshotNotFound(id);
-    await this.#requireRevertible(await snapshot.xml());
+    await journal.step({
+      name: 'look for what keeps QEMU from it',
+      native: 'domain_list_all_checkpoints',
+      act: async () => this.#requireRevertible(domain, await snapshot.xml()),
+    });
     await journal.step({
       ...steps.revert,
       act: async () => {
@@ -125,7 +149,7 @@ export class Snapshots implements SnapshotFacet {
     const snapshot = await orUndefined(domain.snapshot(input.snapshot));
     if (!snapshot) throw snapshotNotFound(input.snapshot);
     const xml = await snapshot.xml();
-    await this.#requireRevertible(xml);
+    await this.#requireRevertible(domain, xml);
     return { changes: hardwareBroughtBack(xml, vm), steps: [steps.revert] };
   }
 
@@ -135,8 +159,8 @@ export class Snapshots implements SnapshotFacet {
   }
 
   /** libvirt says it as late as this, and of a machine that is on when it has been stopped. */
-  async #requireRevertible(xml: string): Promise<void> {
-    if (!isExternalSnapshot(xml)) return;
+  async #requireRevertible(domain: Domain, xml: string): Promise<void> {
+    if (!isExternalSnapshot(xml)) return this.#checkpoints.refuseRevert(domain, (await this.#present(domain)).disks);
     const { major, minor, micro } = await this.#libvirt.host.libvirtVersion();
     if (major > REVERTS_EXTERNAL.major || (major === REVERTS_EXTERNAL.major && minor >= REVERTS_EXTERNAL.minor)) return;
     throw new ProblemError(
@@ -145,7 +169,8 @@ export class Snapshots implements SnapshotFacet {
     );
   }
 
-  async #check(domain: Domain, { name, memory }: CreateSnapshot): Promise<void> {
+  /** Answers the checkpoints that are in the way, and what there is to know of them. */
+  async #check(domain: Domain, { name, memory }: CreateSnapshot): Promise<{ aside: string[]; notes: string[] }> {
     const state = await this.#machines.state(domain);
     const { disks } = await this.#present(domain);
     if ((await this.#stateFiles.nvramOf(await domain.xml())) !== undefined)
@@ -159,11 +184,8 @@ export class Snapshots implements SnapshotFacet {
     if (await orUndefined(domain.snapshot(name)))
       throw new ProblemError('name-taken', `The VM already has a snapshot "${name}".`);
     requireDisksForSnapshot(disks);
-    if (!isOn(state) && (await domain.checkpointNames()).length > 0)
-      throw new ProblemError(
-        'wrong-state',
-        'libvirt takes a snapshot of a VM that has checkpoints (of backups) only while it runs. Start it first, or delete them with virsh checkpoint-delete.',
-      );
+    const notes = await this.#checkpoints.notes(domain);
+    return { aside: isOn(state) ? [] : await this.#checkpoints.read(domain), notes };
   }
 
   /** What the machine consists of now: one that is on may have other disks at its next start. */
