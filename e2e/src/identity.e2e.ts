@@ -159,13 +159,13 @@ story('makes users who can do what their role allows, at once another role, and 
   });
   const actions = (await audited(stack, { actor: 'admin' })).filter(({ target }) => target?.startsWith('Ada'));
   expect(actions.map(({ action, target }) => `${action} ${target}`)).toEqual([
-    'user.created Ada',
-    'user.edited Ada: role',
-    'user.edited Ada: role',
-    'user.edited Ada: password',
-    'user.edited Ada: disabled',
-    'user.edited Ada: disabled',
-    'user.deleted Ada',
+    'user.create Ada',
+    'user.edit Ada: role',
+    'user.edit Ada: role',
+    'user.edit Ada: password',
+    'user.edit Ada: disabled',
+    'user.edit Ada: disabled',
+    'user.delete Ada',
   ]);
 });
 
@@ -235,11 +235,11 @@ story('gives tokens that end with their scope, their time, their owner’s role 
   const trail = await audited(stack, { actor: 'grace' });
   expect(trail.map(({ action, target, outcome }) => `${action} ${target ?? ''} ${outcome}`)).toEqual([
     'auth.login  succeeded',
-    'token.created CI 🚀 succeeded',
-    'token.created  refused',
-    'token.created  refused',
-    'token.created brief succeeded',
-    'token.deleted CI 🚀 succeeded',
+    'token.create CI 🚀 succeeded',
+    'token.create  refused',
+    'token.create  refused',
+    'token.create brief succeeded',
+    'token.delete CI 🚀 succeeded',
   ]);
 });
 

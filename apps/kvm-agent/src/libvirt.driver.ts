@@ -9,6 +9,7 @@ import {
   type Made,
   type OperationContext,
   type Outcome,
+  type Plans,
 } from '@polyvirt/hypervisor';
 import { Libvirt } from '@polyvirt/node-libvirt';
 import { Accelerator, type AccelerationSetting } from './acceleration.ts';
@@ -25,7 +26,7 @@ import { Removal } from './lifecycle/removal.ts';
 import { StateFiles } from './lifecycle/state-files.ts';
 import { MetricsSweep } from './metrics.ts';
 import { Networks } from './networks.ts';
-import { PendingNames } from './pending-names.ts';
+import { PowerOffWork } from './power-off-work.ts';
 import { Power } from './power.ts';
 import { probe, type ProbeParts } from './probe.ts';
 import { Checkpoints } from './snapshots/checkpoints.ts';
@@ -54,6 +55,7 @@ export class LibvirtDriver implements HypervisorDriver {
   readonly hypervisor = 'kvm';
   readonly simulated = false;
 
+  readonly plans: Plans;
   readonly suspend;
   readonly reconfigure;
   readonly clone;
@@ -85,26 +87,36 @@ export class LibvirtDriver implements HypervisorDriver {
     const machines = new Machines({ libvirt, networks, snapshots: new SnapshotReader(), storage, images });
     const accelerator = new Accelerator(libvirt, options.acceleration);
     const limits = new HostLimits(libvirt, accelerator);
-    const names = new PendingNames(stateFiles);
+    const powerOffWork = new PowerOffWork(stateFiles, networks);
     const waiter = new StateWaiter(libvirt);
 
     this.#libvirt = libvirt;
     this.#machines = machines;
     this.#probe = { libvirt, storage, accelerator, limits, isLocal };
-    this.#power = guard.facet(new Power({ libvirt, machines, names, waiter }));
+    this.#power = guard.facet(new Power({ libvirt, machines, powerOffWork, waiter }));
     this.#creation = guard.facet(new Creation({ libvirt, machines, storage, images, networks, accelerator, limits }));
     this.#removal = guard.facet(new Removal({ libvirt, machines, storage, networks, stateFiles }));
 
     this.suspend = this.#power;
     this.reconfigure = guard.facet(
-      new Reconfiguration({ libvirt, machines, storage, networks, names, waiter, limits }),
+      new Reconfiguration({ libvirt, machines, storage, networks, powerOffWork, waiter, limits }),
     );
     this.clone = guard.facet(new Cloning({ libvirt, machines, storage, stateFiles }));
     this.snapshots = guard.facet(
-      new Snapshots({ machines, stateFiles, checkpoints: new Checkpoints(libvirt, storage) }),
+      new Snapshots({ libvirt, machines, stateFiles, checkpoints: new Checkpoints(libvirt, storage) }),
     );
+    this.plans = {
+      'vm.create': ({ input }) => this.#creation.plan(input),
+      'vm.delete': (request) => this.#removal.plan(request),
+      'vm.reconfigure': (request) => this.reconfigure.plan(request),
+      'vm.pending-changes-drop': (request) => this.reconfigure.planDrop(request),
+      'vm.clone': (request) => this.clone.plan(request),
+      'vm.snapshot-create': (request) => this.snapshots.plan(request),
+      'vm.snapshot-revert': (request) => this.snapshots.planRevert(request),
+      'vm.snapshot-delete': (request) => this.snapshots.planDelete(request),
+    };
     this.metrics = guard.facet(new MetricsSweep(libvirt));
-    this.watch = new DomainWatch({ libvirt, machines, networks, names });
+    this.watch = new DomainWatch({ libvirt, machines, networks, powerOffWork });
     this.console = isLocal ? guard.facet(new VncConsole(machines)) : undefined;
     this.networks = guard.facet(networks);
     this.guest = guard.facet(new GuestAgent(machines, networks));

@@ -1,10 +1,10 @@
 import { ProblemError, type NativeId, type StopVm, type VmAction } from '@polyvirt/contracts';
 import { lookFirst, type Effect, type Journal, type OperationContext, type SuspendFacet } from '@polyvirt/hypervisor';
-import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
+import { LibvirtError, type Domain, type Libvirt } from '@polyvirt/node-libvirt';
 import { changeOwnMetadata } from './domain/own-metadata.ts';
 import { isOn } from './domain/states.ts';
 import type { Machines } from './domain/machines.ts';
-import type { PendingNames } from './pending-names.ts';
+import type { PowerOffWork } from './power-off-work.ts';
 import type { StateWaiter } from './state-waiter.ts';
 import { refuseTransient } from './transient.ts';
 
@@ -21,23 +21,23 @@ const DESTROY = 'destroy';
 export class Power implements SuspendFacet {
   readonly #libvirt: Libvirt;
   readonly #machines: Machines;
-  readonly #names: PendingNames;
+  readonly #powerOffWork: PowerOffWork;
   readonly #waiter: StateWaiter;
 
   constructor({
     libvirt,
     machines,
-    names,
+    powerOffWork,
     waiter,
   }: {
     libvirt: Libvirt;
     machines: Machines;
-    names: PendingNames;
+    powerOffWork: PowerOffWork;
     waiter: StateWaiter;
   }) {
     this.#libvirt = libvirt;
     this.#machines = machines;
-    this.#names = names;
+    this.#powerOffWork = powerOffWork;
     this.#waiter = waiter;
   }
 
@@ -131,7 +131,7 @@ export class Power implements SuspendFacet {
     else if (!isOn(state)) {
       // A machine that was kept as it crashed still has its QEMU.
       if (isActive) await this.#cutPower(domain);
-      await this.#names.apply(domain);
+      await this.#powerOffWork.apply(domain);
       await changeOwnMetadata(domain, { crashSettled: false });
       await domain.start();
     }
@@ -150,6 +150,8 @@ export class Power implements SuspendFacet {
       act: async () => {
         if (force) await this.#cutPower(domain);
         else await this.#askGuest(domain, timeoutSeconds, signal);
+        // It is off all the same, and the next start says what is in the way.
+        await this.#powerOffWork.apply(domain).catch(unlessOfLibvirt);
       },
     });
   }
@@ -234,4 +236,8 @@ export class Power implements SuspendFacet {
       },
     });
   }
+}
+
+function unlessOfLibvirt(error: unknown): void {
+  if (!(error instanceof LibvirtError)) throw error;
 }

@@ -33,7 +33,6 @@ const absences = (isLocal: boolean): Absences => ({
   'reconfigure.nameLive': 'libvirt renames no machine that is on: the new name comes with its power-off.',
   'reconfigure.memoryLive':
     'A running VM has at most the memory that it started with: the guest gives it back, and more comes with the next start.',
-  'reconfigure.dropPending': 'Ask for the present value again: it takes the place of the one that waits.',
   'clone.running': 'The disks of a running VM change while they are copied. Stop it first.',
   'clone.linkedOfSnapshot': noLinkedCloneOfSnapshot,
 });

@@ -3,7 +3,7 @@ import { DomainLifecycle, isNotFound, type Domain, type Libvirt, type Subscripti
 import type { Machines } from './domain/machines.ts';
 import { changeOwnMetadata } from './domain/own-metadata.ts';
 import type { Networks } from './networks.ts';
-import type { PendingNames } from './pending-names.ts';
+import type { PowerOffWork } from './power-off-work.ts';
 
 /** libvirt announces no leases, so they are asked for while a machine that was just started has no address. */
 const LEASE_EVERY_MS = 1_000;
@@ -14,23 +14,23 @@ export class DomainWatch implements WatchFacet {
   readonly #libvirt: Libvirt;
   readonly #machines: Machines;
   readonly #networks: Networks;
-  readonly #names: PendingNames;
+  readonly #powerOffWork: PowerOffWork;
 
   constructor({
     libvirt,
     machines,
     networks,
-    names,
+    powerOffWork,
   }: {
     libvirt: Libvirt;
     machines: Machines;
     networks: Networks;
-    names: PendingNames;
+    powerOffWork: PowerOffWork;
   }) {
     this.#libvirt = libvirt;
     this.#machines = machines;
     this.#networks = networks;
-    this.#names = names;
+    this.#powerOffWork = powerOffWork;
   }
 
   async *changes(signal: AbortSignal): AsyncGenerator<Change> {
@@ -59,8 +59,8 @@ export class DomainWatch implements WatchFacet {
           }
           if (event === DomainLifecycle.STOPPED) {
             awaiting.delete(dom.uuid);
-            // The name that waited for this; a failure shows as a change that goes on waiting.
-            void this.#names.apply(this.#libvirt.domains.reference(dom.uuid)).then(
+            // What waited for this; a failure shows as a change that goes on waiting.
+            void this.#powerOffWork.apply(this.#libvirt.domains.reference(dom.uuid)).then(
               (applied) => applied && queue.push({ nativeId: dom.uuid }),
               () => queue.push({ nativeId: dom.uuid }),
             );

@@ -115,6 +115,18 @@ export class Element {
     return new Element(node);
   }
 
+  /** Takes out this very child. */
+  remove(child: Element): void {
+    const content = this.#content;
+    const index = content.indexOf(child.#node);
+    if (index >= 0) content.splice(index, 1);
+  }
+
+  /** Adds an element of another document behind the others. */
+  adopt(element: Element): void {
+    this.#content.push(element.#node);
+  }
+
   /** Sets the text of a child, making the child if it is not there. */
   setChildText(name: string, value: string): void {
     const existing = this.#content.find((node) => name in node);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { withDiskSources, type DiskPlace } from './domain-edits.ts';
-import { readDomain } from './domain-reader.ts';
+import { withDiskSources, withPresentHardware, type DiskPlace } from './domain-edits.ts';
+import { pendingChanges, readDomain } from './domain-reader.ts';
 
 const original = `<domain type="qemu">
   <name>source</name><uuid>6695eb01-f6a4-8304-79aa-97f2502e193f</uuid><memory unit="MiB">64</memory><vcpu>1</vcpu>
@@ -52,5 +52,63 @@ describe('a machine that is moved onto other files', () => {
     const before = places(original);
     const back = new Map(['vdb', 'vdc'].map((device) => [device, before[device] as DiskPlace]));
     expect(places(withDiskSources(moved, back, []))).toEqual(before);
+  });
+});
+
+describe('the next start as the machine is now', () => {
+  const machine = (id: string, cpus: string, memory: [number, number], devices: string) =>
+    `<domain type='qemu'${id}><name>w</name><uuid>0198a2b4-0000-7000-8000-000000000001</uuid><title>kept</title>
+      <memory unit='KiB'>${memory[0] * 1024}</memory><currentMemory unit='KiB'>${memory[1] * 1024}</currentMemory>
+      ${cpus}<devices>${devices}</devices></domain>`;
+  const nic = (mac: string, slot: number, live = '') =>
+    `<interface type='network'><mac address='${mac}'/><source network='lab'${live && ` portid='p' bridge='virbr1'`}/>${live}<model type='virtio'/><address type='pci' bus='0x0${slot}' slot='0x00'/></interface>`;
+  const running = (name: string) => `<target dev='vnet7'/><alias name='${name}'/>`;
+  const disk = (device: string, file: string, live = '') =>
+    `<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='${file}'${live && ` index='3'`}/>${live && '<backingStore/><alias name="virtio-disk1"/>'}<target dev='${device}' bus='virtio'/></disk>`;
+  const [a, b, c] = ['52:54:00:00:00:0a', '52:54:00:00:00:0b', '52:54:00:00:00:0c'] as const;
+
+  it('has its CPUs, memory, disks and interfaces, and nothing that libvirt made for the running one', () => {
+    const live = machine(
+      ` id='3'`,
+      `<vcpu current='2'>8</vcpu>`,
+      [256, 128],
+      nic(a, 1, running('net0')) + nic(b, 2, running('net1')) + disk('vda', '/a') + disk('vdb', '/b', 'live'),
+    );
+    const next = machine(
+      '',
+      `<vcpu current='4'>16</vcpu>`,
+      [512, 512],
+      nic(a, 1) + nic(c, 2) + disk('vda', '/a') + disk('vdc', '/c'),
+    );
+    const edited = withPresentHardware(next, live);
+    expect(pendingChanges(readDomain(live), readDomain(edited))).toEqual([]);
+    expect(readDomain(edited)).toMatchObject({ cpus: 2, maximumCpus: 8, memoryMiB: 128, maximumMemoryMiB: 256 });
+    expect(edited).toContain('<title>kept</title>');
+    expect(edited).not.toMatch(/vnet7|alias|portid|virbr1|backingStore|index=/);
+    // The place of the one that is not to come is free again.
+    expect(edited.match(/bus="0x02"/g)).toHaveLength(1);
+  });
+
+  it('gives a device another place where its own is taken', () => {
+    const live = machine(` id='3'`, '<vcpu>1</vcpu>', [64, 64], nic(a, 2, running('net0')));
+    const next = machine(
+      '',
+      '<vcpu>1</vcpu>',
+      [64, 64],
+      `<sound model='ich9'><address type='pci' bus='0x02' slot='0x00'/></sound>`,
+    );
+    const edited = withPresentHardware(next, live);
+    expect(edited.match(/bus="0x02"/g)).toHaveLength(1);
+    expect(readDomain(edited).nics).toMatchObject([{ mac: a }]);
+  });
+
+  it('leaves alone what does not wait: a balloon between two sizes, a medium in a drive', () => {
+    const drive = (file: string) =>
+      `<disk type='file' device='cdrom'>${file}<target dev='sda' bus='sata'/><readonly/></disk>`;
+    const live = machine(` id='3'`, '<vcpu>1</vcpu>', [256, 200], drive(`<source file='/x.iso'/>`));
+    const next = machine('', '<vcpu>1</vcpu>', [256, 128], drive(''));
+    const edited = withPresentHardware(next, live);
+    expect(readDomain(edited)).toMatchObject({ memoryMiB: 128, maximumMemoryMiB: 256 });
+    expect(edited).not.toContain('/x.iso');
   });
 });

@@ -1,5 +1,6 @@
 import { EditableXml, type Element } from '../xml-edit.ts';
 import type { DiskSource } from './disk-source.ts';
+import { diskKey, isDisk, nicKey, readDomain, type DomainDefinition } from './domain-reader.ts';
 import { METADATA_PREFIX, METADATA_URI } from './domain-xml.ts';
 
 /** Where a disk is and how QEMU reads it. */
@@ -54,4 +55,73 @@ export function setPlace(disk: Element, { source, format }: DiskPlace): void {
   } else element.setAttribute(source.kind === 'block' ? 'dev' : 'file', source.path);
   const driver = disk.child('driver') ?? disk.append('driver');
   driver.setAttribute('type', format);
+}
+
+/** The definition of the next start with the CPUs, memory, disks and interfaces that the running machine has. */
+export function withPresentHardware(next: string, live: string): string {
+  const [then, now] = [readDomain(next), readDomain(live)];
+  const document = new EditableXml(next);
+  const domain = document.root;
+  if (then.cpus !== now.cpus) {
+    domain.removeChildren('vcpus');
+    domain.setChildText('vcpu', String(now.maximumCpus));
+    domain.child('vcpu')!.setAttribute('current', String(now.cpus));
+  }
+  if (then.memoryMiB !== now.memoryMiB && then.maximumMemoryMiB !== now.maximumMemoryMiB) {
+    setMemory(domain, 'memory', now.maximumMemoryMiB);
+    setMemory(domain, 'currentMemory', now.memoryMiB);
+  }
+  const devices = domain.child('devices');
+  const present = new EditableXml(live).root.child('devices');
+  if (devices && present)
+    for (const [name, keysOf] of [
+      ['disk', diskKeys],
+      ['interface', nicKeys],
+    ] as const)
+      replaceDevices(devices, name, keysOf(then), present.children(name), keysOf(now));
+  return document.toString();
+}
+
+const KIB_PER_MIB = 1024;
+
+function setMemory(domain: Element, name: string, mebibytes: number): void {
+  domain.setChildText(name, String(Math.round(mebibytes * KIB_PER_MIB)));
+  domain.child(name)!.setAttribute('unit', 'KiB');
+}
+
+/** In the order of the definition; undefined for what can be changed in a drive without waiting. */
+const diskKeys = ({ disks }: DomainDefinition) => disks.map((disk) => (isDisk(disk) ? diskKey(disk) : undefined));
+const nicKeys = ({ nics }: DomainDefinition) => nics.map(nicKey);
+
+function replaceDevices(
+  devices: Element,
+  name: string,
+  next: readonly (string | undefined)[],
+  present: readonly Element[],
+  live: readonly (string | undefined)[],
+): void {
+  for (const [index, device] of devices.children(name).entries())
+    if (next[index] !== undefined && !live.includes(next[index])) devices.remove(device);
+  const taken = new Set(devices.elements.map(addressOf));
+  for (const [index, device] of present.entries()) {
+    if (live[index] === undefined || next.includes(live[index])) continue;
+    asDefined(device);
+    const address = addressOf(device);
+    if (address !== undefined && taken.has(address)) device.removeChildren('address');
+    devices.adopt(device);
+  }
+}
+
+const addressOf = (device: Element): string | undefined => device.child('address')?.toString();
+
+/** Takes out what libvirt has written into the device of a running machine. */
+function asDefined(device: Element): void {
+  for (const name of ['alias', 'backingStore', 'mirror', 'privateData']) device.removeChildren(name);
+  if (device.name === 'interface' && device.child('target')?.attribute('dev')?.startsWith('vnet'))
+    device.removeChildren('target');
+  const source = device.child('source');
+  source?.removeAttribute('index');
+  if (source?.attribute('network') === undefined) return;
+  source.removeAttribute('portid');
+  source.removeAttribute('bridge');
 }

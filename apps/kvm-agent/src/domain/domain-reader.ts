@@ -31,6 +31,8 @@ export interface DomainDefinition {
   readonly pendingName: string | undefined;
   /** From our metadata: a forced stop has followed the crash that libvirt still shows. */
   readonly crashSettled: boolean;
+  /** From our metadata: interfaces that go with the next power-off, whose addresses are kept until then. */
+  readonly leaving: readonly { readonly mac: string; readonly network: string }[];
   /** From our metadata: files below its disks that were disks before a linked clone was made. With their last user they go. */
   readonly bases: readonly string[];
 }
@@ -72,6 +74,11 @@ export interface DomainNic {
 export function readDomain(xml: string): DomainDefinition {
   const domain = child(parseXml(xml), 'domain');
   if (!domain) throw new SyntaxError('not a domain definition');
+  return readDefinition(domain);
+}
+
+/** Of a document that holds a definition, such as that of a snapshot. */
+export function readDefinition(domain: Xml): DomainDefinition {
   const devices = child(domain, 'devices');
   const metadata = child(child(domain, 'metadata'), 'polyvirt:vm');
   const name = text(domain, 'name') ?? '';
@@ -100,6 +107,10 @@ export function readDomain(xml: string): DomainDefinition {
     createdAt: text(metadata, 'polyvirt:created'),
     pendingName: text(metadata, 'polyvirt:pendingName'),
     crashSettled: text(metadata, 'polyvirt:crashSettled') !== undefined,
+    leaving: texts(metadata, 'polyvirt:leaving').map((nic) => {
+      const [mac = '', ...network] = nic.split(' ');
+      return { mac, network: network.join(' ') };
+    }),
     bases: texts(metadata, 'polyvirt:base'),
   };
 }
@@ -185,9 +196,14 @@ export function pendingChanges(live: DomainDefinition, next: DomainDefinition): 
   return [
     ...pending,
     ...differences('/disks', disks, diskKey, ({ device, path }) => ({ device, path })),
-    ...differences('/nics', [live.nics, next.nics], nicKey, ({ mac, network }) => ({ mac, network })),
+    ...changesOfNics(live.nics, next.nics),
   ];
 }
+
+type NicPlace = Pick<Nic, 'mac' | 'network'>;
+
+export const changesOfNics = (now: readonly NicPlace[], then: readonly NicPlace[]): PendingChange[] =>
+  differences('/nics', [now, then], nicKey, ({ mac, network }) => ({ mac, network }));
 
 const wholeMiB = ({ memoryMiB }: DomainDefinition) => Math.max(1, Math.round(memoryMiB));
 
@@ -207,9 +223,9 @@ function differences<Item>(
   ];
 }
 
-const nicKey = ({ mac }: DomainNic) => mac;
+export const nicKey = ({ mac, network }: NicPlace): string => `${mac} ${network}`;
 
 export const isDisk = (disk: DomainDisk): boolean => disk.kind === 'disk' || disk.kind === 'lun';
 
 /** libvirt writes the index of the image into a running definition only, which is no part of the key. */
-const diskKey = ({ device, source }: DomainDisk) => `${device} ${sourceKey(source)}`;
+export const diskKey = ({ device, source }: DomainDisk) => `${device} ${sourceKey(source)}`;

@@ -75,6 +75,11 @@ export class Machines {
       : state;
   }
 
+  /** Whether it runs, or is paused: what has crashed and still has its QEMU is not on. */
+  async isOn(domain: Domain): Promise<boolean> {
+    return isOn(await this.state(domain));
+  }
+
   /** The definition of the next start: what a machine that is off consists of. */
   async definition(domain: Domain): Promise<DomainDefinition> {
     return readDomain(await domain.xml({ inactive: true }));

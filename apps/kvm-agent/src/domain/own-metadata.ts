@@ -7,17 +7,23 @@ import { METADATA_PREFIX, METADATA_URI } from './domain-xml.ts';
 export interface OwnMetadata {
   readonly pendingName: string | undefined;
   readonly crashSettled: boolean;
+  readonly leaving: readonly { readonly mac: string; readonly network: string }[];
 }
 
 /** Changes a part of it; a domain of which we have nothing to keep has no metadata of ours. */
 export async function changeOwnMetadata(domain: Domain, change: Partial<OwnMetadata>): Promise<void> {
   const before = readDomain(await domain.xml());
-  const { createdAt, pendingName, crashSettled, bases } = { ...before, ...change };
-  if (pendingName === before.pendingName && crashSettled === before.crashSettled) return;
+  const { createdAt, pendingName, crashSettled, leaving, bases } = { ...before, ...change };
+  const isSame = (one: OwnMetadata, other: OwnMetadata) =>
+    one.pendingName === other.pendingName &&
+    one.crashSettled === other.crashSettled &&
+    JSON.stringify(one.leaving) === JSON.stringify(other.leaving);
+  if (isSame(before, { pendingName, crashSettled, leaving })) return;
   const kept = {
     ...(createdAt === undefined ? {} : { created: createdAt }),
     ...(pendingName === undefined ? {} : { pendingName }),
     ...(crashSettled ? { crashSettled: 'yes' } : {}),
+    ...(leaving.length === 0 ? {} : { leaving: leaving.map(({ mac, network }) => `${mac} ${network}`) }),
     ...(bases.length === 0 ? {} : { base: [...bases] }),
   };
   const element = Object.keys(kept).length === 0 ? null : buildXml({ vm: kept });

@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { basename } from 'node:path';
-import { ProblemError, type CloneVm, type NativeId } from '@polyvirt/contracts';
-import { allow, type CloneFacet, type Made, type OperationContext } from '@polyvirt/hypervisor';
+import { ProblemError, type CloneVm, type Forecast, type NativeId } from '@polyvirt/contracts';
+import { allow, type CloneFacet, type Made, type OperationContext, type PlanRequest } from '@polyvirt/hypervisor';
 import type { Domain, Libvirt, Volume } from '@polyvirt/node-libvirt';
 import { cloneDefinition } from '../domain/clone-definition.ts';
 import type { DiskSource } from '../domain/disk-source.ts';
@@ -15,7 +16,7 @@ import { unmanaged, type StoragePool } from '../storage/storage-pool.ts';
 import { readVolume, type VolumeFacts } from '../storage/volume-facts.ts';
 import { diskVolumeName, isDerivedName, overlayVolumeName, seedVolumeName } from './derived-ids.ts';
 import { freePorts, usedPorts } from './host-ports.ts';
-import { powerOnNew, undefineNew } from './new-machine.ts';
+import { powerOnNew, powerOnStep, undefineNew } from './new-machine.ts';
 import type { StateFiles } from './state-files.ts';
 import { refuseTransient } from '../transient.ts';
 
@@ -32,6 +33,22 @@ type Base = {
 
 /** The disks of a clone, in their order, and the files below them that were disks of other machines. */
 type Copied = { paths: string[]; bases: string[] };
+
+const steps = {
+  copy: (device: string, snapshot: string | undefined) => ({
+    name: `copy disk ${device}`,
+    native: snapshot === undefined ? 'storage_vol_create_xml_from' : 'qemu-img convert',
+  }),
+  base: (device: string) => ({ name: `choose the base of ${device}`, native: 'storage_vol_get_xml_desc' }),
+  aside: (device: string) => ({
+    name: `set ${device} aside if the source writes to it`,
+    native: 'storage_vol_create_xml',
+  }),
+  overlay: (device: string) => ({ name: `make an overlay of ${device}`, native: 'storage_vol_create_xml' }),
+  moveSource: { name: 'let the source continue beside its base', native: 'domain_define_xml_flags' },
+  state: { name: 'copy the state of its firmware', native: 'cp' },
+  define: { name: 'define the clone', native: 'domain_define_xml_flags' },
+} as const;
 
 /** Why a host with libvirt lacks the feature of that name. */
 export const noLinkedCloneOfSnapshot =
@@ -75,27 +92,15 @@ export class Cloning implements CloneFacet {
       ? await this.#linkDisks(source, disks, context)
       : { paths: await this.#copyDisks(disks, input.snapshot, context), bases: [] };
     const state = await journal.step({
-      name: 'copy the state of its firmware',
-      native: 'cp',
+      ...steps.state,
       act: async () => this.#stateFiles.copy(await source.xml({ inactive: true }), uuid),
       undo: () => this.#stateFiles.removeCopies(uuid),
     });
 
     const notes = await journal.step({
-      name: 'define the clone',
-      native: 'domain_define_xml_flags',
+      ...steps.define,
       act: async () => {
-        const original = await source.xml({ inactive: true, secure: true });
-        const { xml, notes } = cloneDefinition(original, {
-          name: input.name,
-          uuid,
-          diskPaths: paths,
-          bases,
-          nvram: state.nvram,
-          dropMedium: (path) => path.endsWith(seedVolumeName(nativeId)),
-          nextPort: freePorts(listens(original) ? await usedPorts(this.#libvirt) : new Set()),
-          createdAt: new Date().toISOString(),
-        });
+        const { xml, notes } = await this.#definition(source, { name: input.name, uuid, paths, bases, ...state });
         await this.#libvirt.domains.define(xml);
         return notes;
       },
@@ -104,6 +109,45 @@ export class Cloning implements CloneFacet {
     context.progress(90);
     if (input.start) await powerOnNew(this.#machines, uuid, journal);
     return { nativeId: uuid, effect: 'changed', notes: [...state.notes, ...notes] };
+  }
+
+  /** The check of the act, and what the clone cannot take along. */
+  async plan({ nativeId, input }: PlanRequest<CloneVm>): Promise<Forecast> {
+    const source = await this.#machines.domain(nativeId);
+    const uuid = randomUUID();
+    await this.#check(source, input, uuid);
+    const devices = (await this.#machines.definition(source)).disks.filter(isDisk).map(({ device }) => device);
+    const { notes } = await this.#definition(source, {
+      name: input.name,
+      uuid,
+      paths: devices.map((device) => diskVolumeName(uuid, device)),
+      bases: [],
+      nvram: null,
+    });
+    const ofDisks = input.linked
+      ? [...devices.flatMap((one) => [steps.base(one), steps.aside(one), steps.overlay(one)]), steps.moveSource]
+      : devices.map((device) => steps.copy(device, input.snapshot));
+    return {
+      steps: [...ofDisks, steps.state, steps.define, ...(input.start ? [powerOnStep] : [])],
+      warnings: notes.map((detail) => ({ code: 'not-cloned', detail })),
+    };
+  }
+
+  async #definition(
+    source: Domain,
+    clone: { name: string; uuid: NativeId; paths: string[]; bases: string[]; nvram: string | null },
+  ): Promise<{ xml: string; notes: string[] }> {
+    const original = await source.xml({ inactive: true, secure: true });
+    return cloneDefinition(original, {
+      name: clone.name,
+      uuid: clone.uuid,
+      diskPaths: clone.paths,
+      bases: clone.bases,
+      nvram: clone.nvram,
+      dropMedium: (path) => path.endsWith(seedVolumeName(source.uuid)),
+      nextPort: freePorts(listens(original) ? await usedPorts(this.#libvirt) : new Set()),
+      createdAt: new Date().toISOString(),
+    });
   }
 
   async #check(source: Domain, { name, linked, snapshot }: CloneVm, uuid: NativeId): Promise<void> {
@@ -154,8 +198,7 @@ export class Cloning implements CloneFacet {
       const name = diskVolumeName(uuid, device);
       paths.push(
         await journal.step({
-          name: `copy disk ${device}`,
-          native: snapshot === undefined ? 'storage_vol_create_xml_from' : 'qemu-img convert',
+          ...steps.copy(device, snapshot),
           act: async () => {
             const { volume, bytes, path } = await this.#volumeOf(device, source, format);
             if (snapshot === undefined) return (await this.#storage.copy(name, volume, bytes)).path();
@@ -190,14 +233,12 @@ export class Cloning implements CloneFacet {
       const clone = diskVolumeName(uuid, device);
       const overlay = overlayVolumeName(source.uuid, device, uuid);
       const base = await journal.step({
-        name: `choose the base of ${device}`,
-        native: 'storage_vol_get_xml_desc',
+        ...steps.base(device),
         act: () => this.#chooseBase(disk, clone),
         undo: () => this.#removeUnused(clone),
       });
       const aside = await journal.step({
-        name: `set ${device} aside if the source writes to it`,
-        native: 'storage_vol_create_xml',
+        ...steps.aside(device),
         act: async () =>
           base.isPresentDisk ? await (await this.#storage.create(overlay, base.bytes, base)).path() : null,
         undo: () => this.#removeUnused(overlay),
@@ -209,16 +250,14 @@ export class Cloning implements CloneFacet {
       }
       paths.push(
         await journal.step({
-          name: `make an overlay of ${device}`,
-          native: 'storage_vol_create_xml',
+          ...steps.overlay(device),
           act: async () => (await this.#storage.create(clone, base.bytes, base)).path(),
           undo: () => this.#removeUnused(clone),
         }),
       );
     }
     const inherited = await journal.step({
-      name: 'let the source continue beside its base',
-      native: 'domain_define_xml_flags',
+      ...steps.moveSource,
       act: async () => {
         await this.#moveOnto(source, overlays, bases);
         return [...(await this.#machines.definition(source)).bases];

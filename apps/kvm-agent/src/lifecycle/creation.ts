@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import {
   ProblemError,
   requireFits,
   type CreateVm,
   type DiskInput,
   type Firmware,
+  type Forecast,
   type NativeId,
   type NicInput,
 } from '@polyvirt/contracts';
@@ -21,7 +23,7 @@ import type { ImageLibrary } from '../storage/image-library.ts';
 import { GIB, unmanaged, type StoragePool } from '../storage/storage-pool.ts';
 import { readVolume } from '../storage/volume-facts.ts';
 import { diskVolumeName, seedVolumeName } from './derived-ids.ts';
-import { powerOnNew, undefineNew } from './new-machine.ts';
+import { powerOnNew, powerOnStep, undefineNew } from './new-machine.ts';
 
 interface ResolvedNic {
   readonly network: string;
@@ -35,6 +37,13 @@ type TemplateFacts = {
   disks: { device: string; source: DiskSource | null }[];
   networks: string[];
 };
+
+const steps = {
+  cdrom: { name: 'find the ISO image', native: 'storage_vol_upload' },
+  seed: { name: 'write the cloud-init seed', native: 'storage_vol_upload' },
+  reserve: (index: number) => ({ name: `reserve the address of interface ${index + 1}`, native: 'network_update' }),
+  define: { name: 'define the domain', native: 'domain_define_xml_flags' },
+} as const;
 
 /** Makes machines. The UUID of a machine is the id of the operation that makes it, so a repeated command finds its own. */
 export class Creation {
@@ -66,27 +75,22 @@ export class Creation {
 
   async create(input: CreateVm, context: OperationContext): Promise<Made> {
     const { operationId: uuid, journal } = context;
-    const template = await this.#template(input, context);
-    const inherited = template?.networks.map((network): NicInput => ({ network, address: 'auto' })) ?? [];
-    const nics = this.#nics(input.nics.length > 0 ? input.nics : inherited, context);
-    await journal.step({
-      name: 'check name and networks',
+    // Looked at in a step: a repeat has to come by what was made, even if the template has been started or has gone since.
+    const template = await journal.step({
+      name: 'check the request',
       native: 'domain_lookup_by_name',
-      act: async () => {
-        requireFits(input, { limits: await this.#limits.read(), capacity: {} });
-        await this.#check(input.name, uuid, nics);
-      },
+      act: () => this.#check(input, uuid),
     });
+    const nics = resolvedNics(input, template, uuid);
     context.progress(5);
 
     const disks: string[] = [];
-    for (const [index, make] of this.#diskMakers(input, template?.disks ?? [], uuid).entries()) {
+    for (const [index, { act, ...step }] of this.#diskMakers(input, template?.disks ?? [], uuid).entries()) {
       const device = diskDevice(index);
       disks.push(
         await journal.step({
-          name: `make disk ${device}`,
-          native: make.native,
-          act: make.act,
+          ...step,
+          act,
           undo: () => this.#storage.remove(diskVolumeName(uuid, device)),
         }),
       );
@@ -96,8 +100,7 @@ export class Creation {
     await this.#reserveAddresses(nics, context);
 
     await journal.step({
-      name: 'define the domain',
-      native: 'domain_define_xml_flags',
+      ...steps.define,
       act: async () => {
         await this.#libvirt.domains.define(
           buildDomainXml({
@@ -121,50 +124,67 @@ export class Creation {
     return { nativeId: uuid, effect: 'changed' };
   }
 
-  #nics(nics: readonly NicInput[], { operationId }: OperationContext): ResolvedNic[] {
-    return nics.map(({ network, mac, address }, index) => ({
-      network,
-      address,
-      mac: mac ?? derivedMac(operationId, index),
-    }));
+  /** The check of the act, and its steps. */
+  async plan(input: CreateVm): Promise<Forecast> {
+    const template = await this.#check(input, randomUUID());
+    const nics = resolvedNics(input, template, '');
+    return {
+      steps: [
+        ...this.#diskMakers(input, template?.disks ?? [], '').map(({ name, native }) => ({ name, native })),
+        ...(input.cdrom === null ? [] : [steps.cdrom]),
+        ...(input.cloudInit ? [steps.seed] : []),
+        ...nics.flatMap(({ address }, index) => (address === 'auto' ? [] : [steps.reserve(index)])),
+        steps.define,
+        ...(input.start ? [powerOnStep] : []),
+      ],
+    };
   }
 
-  async #check(name: string, uuid: NativeId, nics: readonly ResolvedNic[]): Promise<void> {
-    await refuseTakenName(this.#libvirt, name, uuid);
-    await this.#networks.check(nics, '/nics');
+  /** Throws whatever would make it fail and can be known; answers what the template gives. */
+  async #check(input: CreateVm, uuid: NativeId): Promise<TemplateFacts | null> {
+    const template = input.template === undefined ? null : await this.#template(input.template);
+    requireFits(input, { limits: await this.#limits.read(), capacity: {} });
+    await refuseTakenName(this.#libvirt, input.name, uuid);
+    for (const [index, { image, sizeGiB }] of input.disks.entries()) {
+      if (image === undefined) continue;
+      const { bytes } = await this.#images.require(image, 'disk', `/disks/${index}/image`);
+      if (sizeGiB !== undefined && sizeGiB * GIB < bytes) throw tooSmall(image, bytes, index);
+    }
+    if (input.cdrom !== null) await this.#images.require(input.cdrom, 'iso', '/cdrom');
+    await this.#networks.check(resolvedNics(input, template, uuid), '/nics');
+    return template;
   }
 
-  /** Looked at in a step: a repeat has to come by what was made, even if the template has been started or has gone since. */
-  async #template({ template }: CreateVm, { journal }: OperationContext): Promise<TemplateFacts | undefined> {
-    if (template === undefined) return undefined;
-    return journal.step({
-      name: 'look at the template',
-      native: 'domain_get_xml_desc',
-      act: async () => {
-        const domain = await this.#libvirt.domains.find(template);
-        if (!domain) throw new ProblemError('template-not-found', `There is no template "${template}" on this host.`);
-        if (await domain.isActive())
-          throw new ProblemError(
-            'wrong-state',
-            `The template "${template}" is on. Stop it first: its disks change while it runs.`,
-          );
-        const { disks, nics, firmware } = await this.#machines.definition(domain);
-        return {
-          firmware: firmware ?? null,
-          disks: disks.filter(isDisk).map(({ device, source }) => ({ device, source: source ?? null })),
-          networks: nics.map(({ network }) => network),
-        };
-      },
-    });
+  async #template(wanted: string): Promise<TemplateFacts> {
+    const domain = await this.#libvirt.domains.find(wanted);
+    if (!domain)
+      throw new ProblemError('template-not-found', `There is no template "${wanted}" on this host.`, {
+        errors: [{ pointer: '/template', detail: 'There is no such template.' }],
+      });
+    if (await domain.isActive())
+      throw new ProblemError(
+        'wrong-state',
+        `The template "${wanted}" is on. Stop it first: its disks change while it runs.`,
+      );
+    const { disks, nics, firmware } = await this.#machines.definition(domain);
+    for (const { device, source } of disks.filter(isDisk))
+      if (!source || !(await this.#storage.volumeOf(source))) throw unmanaged(device, source);
+    return {
+      firmware: firmware ?? null,
+      disks: disks.filter(isDisk).map(({ device, source }) => ({ device, source: source ?? null })),
+      networks: nics.map(({ network }) => network),
+    };
   }
 
   #diskMakers(
     input: CreateVm,
     templateDisks: TemplateFacts['disks'],
     uuid: NativeId,
-  ): { native: string; act: () => Promise<string> }[] {
+  ): { name: string; native: string; act: () => Promise<string> }[] {
+    const nameOf = (index: number) => `make disk ${diskDevice(index)}`;
     return [
       ...templateDisks.map(({ device, source }, index) => ({
+        name: nameOf(index),
         native: 'storage_vol_create_xml_from',
         act: async () => {
           const volume = source && (await this.#storage.volumeOf(source));
@@ -174,6 +194,7 @@ export class Creation {
         },
       })),
       ...input.disks.map((disk, index) => ({
+        name: nameOf(index),
         native:
           disk.image !== undefined && disk.copy === 'full' ? 'storage_vol_create_xml_from' : 'storage_vol_create_xml',
         act: () => this.#makeDisk(diskVolumeName(uuid, diskDevice(index)), disk, index),
@@ -186,12 +207,7 @@ export class Creation {
     const base = await this.#images.volumeOf(image, 'disk');
     const facts = await readVolume(base);
     const bytes = sizeGiB === undefined ? facts.bytes : sizeGiB * GIB;
-    if (bytes < facts.bytes) {
-      const least = Math.ceil(facts.bytes / GIB);
-      throw new ProblemError('invalid-input', `The image "${image}" needs a disk of at least ${least} GiB.`, {
-        errors: [{ pointer: `/disks/${index}/sizeGiB`, detail: `At least ${least}.` }],
-      });
-    }
+    if (bytes < facts.bytes) throw tooSmall(image, facts.bytes, index);
     return (
       copy === 'full' ? await this.#storage.copy(name, base, bytes) : await this.#storage.create(name, bytes, facts)
     ).path();
@@ -203,8 +219,7 @@ export class Creation {
     if (cdrom !== null) {
       cdroms.push(
         await journal.step({
-          name: 'find the ISO image',
-          native: 'storage_vol_upload',
+          ...steps.cdrom,
           act: async () => (await this.#images.volumeOf(cdrom, 'iso')).path(),
         }),
       );
@@ -212,8 +227,7 @@ export class Creation {
     if (cloudInit) {
       cdroms.push(
         await journal.step({
-          name: 'write the cloud-init seed',
-          native: 'storage_vol_upload',
+          ...steps.seed,
           act: async () => {
             const iso = buildSeedIso({ instanceId: uuid, name: input.name }, cloudInit);
             return (await this.#storage.upload(seedVolumeName(uuid), [iso], iso.length)).path();
@@ -229,11 +243,27 @@ export class Creation {
     for (const [index, nic] of nics.entries()) {
       if (nic.address === 'auto') continue;
       await journal.step({
-        name: `reserve the address of interface ${index + 1}`,
-        native: 'network_update',
+        ...steps.reserve(index),
         act: () => this.#networks.reserve(nic.network, nic.mac, nic.address),
         undo: () => this.#networks.release([nic]),
       });
     }
   }
+}
+
+/** Those of the request, or one on each network of the template; without a MAC address they get that of the machine. */
+function resolvedNics(input: CreateVm, template: TemplateFacts | null, uuid: NativeId): ResolvedNic[] {
+  const inherited = template?.networks.map((network): NicInput => ({ network, address: 'auto' })) ?? [];
+  return (input.nics.length > 0 ? input.nics : inherited).map(({ network, mac, address }, index) => ({
+    network,
+    address,
+    mac: mac ?? derivedMac(uuid, index),
+  }));
+}
+
+function tooSmall(image: string, bytes: number, index: number): ProblemError {
+  const least = Math.ceil(bytes / GIB);
+  return new ProblemError('invalid-input', `The image "${image}" needs a disk of at least ${least} GiB.`, {
+    errors: [{ pointer: `/disks/${index}/sizeGiB`, detail: `At least ${least}.` }],
+  });
 }

@@ -6,7 +6,7 @@ import { Libvirt } from '@polyvirt/node-libvirt';
 import { openLibvirtBench } from '../testing/libvirt-bench.ts';
 
 const timeoutMs = 60_000;
-const stepsOfCreate = ['look at the template', 'check name and networks', 'make disk vda', 'define the domain'];
+const stepsOfCreate = ['check the request', 'make disk vda', 'define the domain'];
 const stepsOfClone = ['check source and name', 'look at the disks of the source', 'copy disk vda'];
 
 /** Whoever has virsh may start, stop and remove machines at any moment, also in the middle of an operation. */

@@ -1,12 +1,14 @@
-import type { Domain } from '@polyvirt/node-libvirt';
+import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
 import { buildNicXml } from '../domain/domain-xml.ts';
 import type { DomainDefinition } from '../domain/domain-reader.ts';
 import type { Machines } from '../domain/machines.ts';
 import { toProblem } from '../libvirt.problems.ts';
 import type { Networks } from '../networks.ts';
+import type { PowerOffWork } from '../power-off-work.ts';
 import type { StateWaiter } from '../state-waiter.ts';
 import { DiskGrowth } from '../storage/disk-growth.ts';
 import { GIB, type StoragePool } from '../storage/storage-pool.ts';
+import { EditableXml } from '../xml-edit.ts';
 import { interfaceXml } from './nic-xml.ts';
 import type { NewNic } from './reconfigure-check.ts';
 
@@ -15,9 +17,10 @@ const GUEST_PATIENCE_MS = 10_000;
 /** The same of a device, beyond the 5 s that libvirt itself waits. */
 const DEVICE_PATIENCE_MS = 3_000;
 const KIB_PER_MIB = 1024;
+/** virDomainModificationImpact. */
+const LIVE = 1;
 /** Where QEMU emulates the CPUs, it does not survive that one is taken out (QEMU 7.2). */
-const EMULATED = 'qemu';
-
+export const EMULATED = 'qemu';
 /** What a change came to; the note says why something waits for the next start. */
 export type Change = { changed: boolean; note: string | null };
 
@@ -28,9 +31,20 @@ export class Hardware {
   readonly #machines: Machines;
   readonly #growth: DiskGrowth;
   readonly #networks: Networks;
+  readonly #powerOffWork: PowerOffWork;
   readonly #waiter: StateWaiter;
+  readonly #libvirt: Libvirt;
 
-  constructor(parts: { machines: Machines; storage: StoragePool; networks: Networks; waiter: StateWaiter }) {
+  constructor(parts: {
+    libvirt: Libvirt;
+    machines: Machines;
+    storage: StoragePool;
+    networks: Networks;
+    powerOffWork: PowerOffWork;
+    waiter: StateWaiter;
+  }) {
+    this.#libvirt = parts.libvirt;
+    this.#powerOffWork = parts.powerOffWork;
     this.#machines = parts.machines;
     this.#growth = new DiskGrowth(parts.storage);
     this.#networks = parts.networks;
@@ -38,71 +52,82 @@ export class Hardware {
   }
 
   /** `maximum`: room for so many, where it has to be another than now. */
-  async setCpus(domain: Domain, cpus: number, maximum?: number): Promise<Change> {
+  async setCpus(domain: Domain, cpus: number, waits: string | null, maximum?: number): Promise<Change> {
     const next = await this.#machines.definition(domain);
     const room = maximum ?? Math.max(cpus, next.maximumCpus);
     if (room > next.maximumCpus) await domain.setVcpus(room, { config: true, maximum: true });
     if (next.cpus !== cpus) await domain.setVcpus(cpus, { config: true });
     if (room < next.maximumCpus) await domain.setVcpus(room, { config: true, maximum: true });
-    if (!(await domain.isActive())) return done(next.cpus !== cpus);
+    if (waits !== null || !(await domain.isActive())) return { changed: next.cpus !== cpus, note: waits };
 
     const live = await this.#machines.liveDefinition(domain);
-    const note = await this.#setLiveCpus(domain, live, cpus);
+    if (cpus === live.cpus) return done(next.cpus !== cpus);
+    // A guest may refuse to give a CPU back; the definition has it for the next start.
+    const note = await attempt(`${cpus} CPUs come with the next start`, domain.setVcpus(cpus, { live: true }));
     const isTaken = (await this.#machines.liveDefinition(domain)).cpus !== live.cpus;
     return { changed: next.cpus !== cpus || isTaken, note };
   }
 
-  /** Answers why the number of CPUs stays until the next start; null when it does not. */
-  async #setLiveCpus(domain: Domain, live: DomainDefinition, cpus: number): Promise<string | null> {
-    if (cpus === live.cpus) return null;
-    if (cpus > live.maximumCpus)
-      return `${cpus} CPUs come with the next start: the running VM has room for ${live.maximumCpus}.`;
-    if (cpus < live.cpus && live.machine.acceleration === EMULATED)
-      return `${cpus} CPUs come with the next start: a CPU that is emulated cannot be taken out of a running VM.`;
-    // A guest may refuse to give a CPU back; the definition has it for the next start.
-    return attempt(`${cpus} CPUs come with the next start`, domain.setVcpus(cpus, { live: true }));
+  /** What a machine had before. On the way back an emulated CPU that was added stays until the next start. */
+  async resetCpus(domain: Domain, before: { cpus: number; maximumCpus: number }): Promise<void> {
+    const isOn = await domain.isActive();
+    const { cpus, machine } = await this.#machines.liveDefinition(domain);
+    const stays = isOn && before.cpus < cpus && machine.acceleration === EMULATED;
+    await this.setCpus(domain, before.cpus, stays ? 'An emulated CPU stays.' : null, before.maximumCpus);
   }
 
-  /** `maximumMiB`: the ceiling of the balloon, where it has to be another. */
-  async setMemory(domain: Domain, memoryMiB: number, signal: AbortSignal, maximumMiB = memoryMiB): Promise<Change> {
+  /** `maximumMiB`: the ceiling of the balloon, where it has to be another. The guest is told also when nobody waits for it. */
+  async setMemory(
+    domain: Domain,
+    memoryMiB: number,
+    waits: string | null,
+    { signal, maximumMiB }: { signal: AbortSignal; maximumMiB?: number },
+  ): Promise<Change> {
     const next = await this.#machines.definition(domain);
-    const differs = next.memoryMiB !== memoryMiB || next.maximumMemoryMiB !== maximumMiB;
+    const isOtherCeiling = maximumMiB !== undefined && next.maximumMemoryMiB !== maximumMiB;
+    const differs = next.memoryMiB !== memoryMiB || isOtherCeiling;
+    const ceiling = maximumMiB ?? memoryMiB;
     if (differs) {
       // What the guest has may never pass its ceiling on the way.
       const steps = [
-        () => domain.setMemory(maximumMiB * KIB_PER_MIB, { config: true, maximum: true }),
+        () => domain.setMemory(ceiling * KIB_PER_MIB, { config: true, maximum: true }),
         () => domain.setMemory(memoryMiB * KIB_PER_MIB, { config: true }),
       ];
-      for (const step of maximumMiB > next.maximumMemoryMiB ? steps : steps.reverse()) await step();
+      for (const step of ceiling > next.maximumMemoryMiB ? steps : steps.reverse()) await step();
     }
-    if (!(await domain.isActive())) return done(differs);
+    if (!(await domain.isActive())) return { changed: differs, note: waits };
 
     const live = await this.#machines.liveDefinition(domain);
-    if (memoryMiB <= live.maximumMemoryMiB && memoryMiB !== live.memoryMiB) {
+    const isOn = this.#machines.isOn(domain);
+    if (memoryMiB <= live.maximumMemoryMiB && memoryMiB !== live.memoryMiB && (await isOn)) {
       await domain.setMemory(memoryMiB * KIB_PER_MIB, { live: true });
       const reached = async () => (await this.#machines.liveDefinition(domain)).memoryMiB === memoryMiB;
-      await this.#waiter.until(domain, reached, AbortSignal.any([signal, AbortSignal.timeout(GUEST_PATIENCE_MS)]));
+      const patience = waits === null ? GUEST_PATIENCE_MS : 0;
+      await this.#waiter.until(domain, reached, AbortSignal.any([signal, AbortSignal.timeout(patience)]));
     }
-    return done(differs || (await this.#machines.liveDefinition(domain)).memoryMiB !== live.memoryMiB);
+    return {
+      changed: differs || (await this.#machines.liveDefinition(domain)).memoryMiB !== live.memoryMiB,
+      note: waits,
+    };
   }
 
   async growDisk(domain: Domain, device: string, sizeGiB: number): Promise<Change> {
-    const disk = (await this.#machines.definition(domain)).disks.find((candidate) => candidate.device === device);
+    const disk = (await this.#machines.liveDefinition(domain)).disks.find((candidate) => candidate.device === device);
     return done(disk !== undefined && (await this.#growth.grow(domain, disk, sizeGiB * GIB)));
   }
 
-  async addNic(domain: Domain, nic: NewNic): Promise<Change> {
+  async addNic(domain: Domain, nic: NewNic, waits: string | null): Promise<Change> {
     const { network, mac, address } = nic;
     if (address !== 'auto') await this.#networks.reserve(network, mac, address);
-    return this.attachNic(domain, mac, buildNicXml(nic));
+    return this.attachNic(domain, mac, buildNicXml(nic), waits);
   }
 
   /** Looks first whether it is there already. */
-  async attachNic(domain: Domain, mac: string, xml: string): Promise<Change> {
-    const isIn = ({ nics }: DomainDefinition) => nics.some((nic) => nic.mac === mac);
+  async attachNic(domain: Domain, mac: string, xml: string, waits: string | null): Promise<Change> {
+    const isIn = ({ nics }: DomainDefinition) => nics.some((one) => one.mac === mac);
     if (!isIn(await this.#machines.definition(domain))) await domain.attachDevice(xml, { config: true });
-    if (!(await domain.isActive()) || isIn(await this.#machines.liveDefinition(domain))) return done(true);
-    // Without a free port it comes with the next start.
+    if (waits !== null || !(await domain.isActive()) || isIn(await this.#machines.liveDefinition(domain)))
+      return { changed: true, note: waits };
     const note = await attempt(
       `The interface ${mac} comes with the next start`,
       domain.attachDevice(xml, { live: true }),
@@ -110,20 +135,37 @@ export class Hardware {
     return { changed: true, note };
   }
 
-  async removeNic(domain: Domain, mac: string, signal: AbortSignal): Promise<Change> {
+  /** What is kept for it on its network is given up when it is gone, which may be at the power-off. */
+  async removeNic(domain: Domain, mac: string, waits: string | null, signal: AbortSignal): Promise<Change> {
     const find = ({ nics }: DomainDefinition) => nics.find((nic) => nic.mac === mac);
     const inConfig = find(await this.#machines.definition(domain));
+    const isActive = await domain.isActive();
+    const live = isActive ? find(await this.#machines.liveDefinition(domain)) : undefined;
+    const nic = inConfig ?? live;
+    if (!nic) return done(false);
+    if (live) await this.#powerOffWork.noteLeaving(domain, nic, true);
     const [xml] = inConfig ? interfaceXml(await domain.xml({ inactive: true }), mac) : [];
     if (xml !== undefined) await domain.detachDevice(xml, { config: true });
-    const note = (await domain.isActive()) ? await this.#unplug(domain, mac, signal) : null;
-    if (inConfig) await this.#networks.release([inConfig]);
-    return { changed: true, note };
+    const note = live && (await this.#machines.isOn(domain)) ? await this.#unplug(domain, mac, waits, signal) : waits;
+    const isGone = !isActive || !find(await this.#machines.liveDefinition(domain));
+    if (isGone) {
+      await this.#networks.release([nic]);
+      if (live) await this.#powerOffWork.noteLeaving(domain, nic, false);
+    }
+    return { changed: inConfig !== undefined || isGone, note };
   }
 
-  /** A request to the guest; one that does not listen keeps the interface until the next power-off. */
-  async #unplug(domain: Domain, mac: string, signal: AbortSignal): Promise<string | null> {
+  /** A request to the guest. One that gives no sign of life is asked, and not waited for. */
+  async #unplug(domain: Domain, mac: string, waits: string | null, signal: AbortSignal): Promise<string | null> {
     const [xml] = interfaceXml(await domain.xml(), mac);
     if (xml === undefined) return null;
+    if (waits !== null) {
+      const alias = aliasIn(xml);
+      // What it refuses now comes with the power-off.
+      if (alias !== undefined)
+        await attempt(waits, this.#libvirt.call.domainDetachDeviceAlias({ dom: domain, alias, flags: LIVE }));
+      return waits;
+    }
     const stays = `The interface ${mac} stays until the next power-off`;
     const refusal = await attempt(stays, domain.detachDevice(xml, { live: true }));
     const gone = async () => !(await this.#machines.liveDefinition(domain)).nics.some((nic) => nic.mac === mac);
@@ -135,6 +177,8 @@ export class Hardware {
     return isGone ? null : (refusal ?? `${stays}: the guest does not let go of it.`);
   }
 }
+
+const aliasIn = (xml: string): string | undefined => new EditableXml(xml).root.child('alias')?.attribute('name');
 
 /** What libvirt refuses to do live waits for the next start; the answer says so, and why. */
 async function attempt(waits: string, live: Promise<void>): Promise<string | null> {

@@ -36,11 +36,12 @@ export async function undefineWithState(
   });
 }
 
+export const powerOnStep = { name: 'power on', native: 'domain_create_with_flags' } as const;
+
 /** The step that starts a machine which the operation has made. */
 export function powerOnNew(machines: Machines, uuid: NativeId, journal: Journal): Promise<void> {
   return journal.step({
-    name: 'power on',
-    native: 'domain_create_with_flags',
+    ...powerOnStep,
     act: async () => {
       const domain = await machines.domain(uuid);
       if (!(await domain.isActive())) await domain.start();

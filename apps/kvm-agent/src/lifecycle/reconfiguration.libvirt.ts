@@ -151,7 +151,7 @@ describe('changes of a domain', () => {
         const operation = host.run((context) => {
           const step = <Result extends Json | void>(one: Step<Result>): Promise<Result> =>
             context.journal.step(
-              one.name === 'rename' ? { ...one, act: () => Promise.reject(new Error('made to fail')) } : one,
+              one.name === 'set 2 CPUs' ? { ...one, act: () => Promise.reject(new Error('made to fail')) } : one,
             );
           return host.driver.reconfigure.apply(uuid, body, { ...context, journal: { step } });
         });

@@ -1,17 +1,20 @@
-import { ProblemError, type NativeId, type ReconfigureVm } from '@polyvirt/contracts';
-import { allow, type OperationContext, type Outcome, type ReconfigureFacet } from '@polyvirt/hypervisor';
+import { randomUUID } from 'node:crypto';
+import { ProblemError, type Forecast, type NativeId, type ReconfigureVm } from '@polyvirt/contracts';
+import type { Effect, OperationContext, Outcome, PlanRequest, ReconfigureFacet } from '@polyvirt/hypervisor';
 import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
 import { readDomain } from '../domain/domain-reader.ts';
 import type { Machines } from '../domain/machines.ts';
-import { isOn } from '../domain/states.ts';
 import type { HostLimits } from '../host-limits.ts';
 import type { Networks } from '../networks.ts';
-import type { PendingNames } from '../pending-names.ts';
+import type { PowerOffWork } from '../power-off-work.ts';
 import type { StateWaiter } from '../state-waiter.ts';
 import type { StoragePool } from '../storage/storage-pool.ts';
 import { Hardware, type Change } from './hardware.ts';
+import { LiveChanges, type Waits } from './live-changes.ts';
 import { interfaceXml } from './nic-xml.ts';
 import { newNics, ReconfigureCheck } from './reconfigure-check.ts';
+import { forecastOf, reconfigureSteps as steps, stepsOf } from './reconfigure-plan.ts';
+import { Withdrawal } from './withdrawal.ts';
 
 /** What a machine had before, for the way back; written into the journal before anything is changed. */
 type Before = {
@@ -22,8 +25,8 @@ type Before = {
   maximumCpus: number;
   memoryMiB: number;
   maximumMemoryMiB: number;
-  /** The interfaces that are removed, as the definition has them, and the addresses that are kept for them. */
-  removed: { mac: string; network: string; xml: string; address: string | null }[];
+  /** The interfaces that are removed, and the addresses that are kept for them; without a definition where one is to go already. */
+  removed: { mac: string; network: string; xml: string | null; address: string | null }[];
 };
 
 interface Planned {
@@ -36,38 +39,41 @@ interface Planned {
 /** Changes hardware, live where libvirt and the guest can. What fails half-way is undone, but for disks that have grown. */
 export class Reconfiguration implements ReconfigureFacet {
   readonly #machines: Machines;
-  readonly #names: PendingNames;
+  readonly #powerOffWork: PowerOffWork;
   readonly #networks: Networks;
   readonly #check: ReconfigureCheck;
   readonly #hardware: Hardware;
+  readonly #live: LiveChanges;
+  readonly #withdrawal: Withdrawal;
 
   constructor(parts: {
     libvirt: Libvirt;
     machines: Machines;
     storage: StoragePool;
     networks: Networks;
-    names: PendingNames;
+    powerOffWork: PowerOffWork;
     waiter: StateWaiter;
     limits: HostLimits;
   }) {
     this.#machines = parts.machines;
-    this.#names = parts.names;
+    this.#powerOffWork = parts.powerOffWork;
     this.#networks = parts.networks;
     this.#check = new ReconfigureCheck(parts);
     this.#hardware = new Hardware(parts);
+    this.#live = new LiveChanges(parts.machines);
+    this.#withdrawal = new Withdrawal(parts);
   }
 
   async apply(nativeId: NativeId, input: ReconfigureVm, context: OperationContext): Promise<Outcome> {
-    const { journal } = context;
+    const { journal, operationId } = context;
     const domain = await this.#machines.domain(nativeId);
     // All of the input is checked before any of it is done, so that bad input changes nothing.
-    const before = await journal.step({
+    const { before, waits } = await journal.step({
       name: 'check the changes',
       native: 'domain_get_xml_desc',
       act: async () => {
-        allow('reconfigure', await this.#machines.state(domain));
-        await this.#check.run(domain, input, context);
-        return this.#before(domain, input);
+        await this.#check.run(domain, input, operationId);
+        return { before: await this.#before(domain, input), waits: await this.#live.decide(domain, input) };
       },
     });
 
@@ -88,9 +94,9 @@ export class Reconfiguration implements ReconfigureFacet {
         }),
       });
       changed ||= change.changed;
-      if (change.note !== null) notes.push(change.note);
+      if (change.changed && change.note !== null) notes.push(change.note);
     };
-    for (const planned of this.#plan(domain, input, before, context)) await carryOut(planned);
+    for (const planned of this.#plan(domain, input, { before, waits }, context)) await carryOut(planned);
     await this.#grow(domain, input, carryOut);
     return {
       effect: changed ? 'changed' : 'unchanged',
@@ -98,53 +104,79 @@ export class Reconfiguration implements ReconfigureFacet {
     };
   }
 
-  #plan(domain: Domain, input: ReconfigureVm, before: Before, context: OperationContext): Planned[] {
+  drop(nativeId: NativeId, context: OperationContext): Promise<Effect> {
+    return this.#withdrawal.drop(nativeId, context);
+  }
+
+  planDrop({ nativeId }: PlanRequest): Promise<Forecast> {
+    return this.#withdrawal.plan(nativeId);
+  }
+
+  /** The check of the act, and when each change comes about. */
+  async plan({ nativeId, vm, input }: PlanRequest<ReconfigureVm>): Promise<Forecast> {
+    const domain = await this.#machines.domain(nativeId);
+    await this.#check.run(domain, input, randomUUID());
+    const waits = await this.#live.decide(domain, input);
+    const { changes, warnings } = forecastOf(input, vm, waits);
+    return { changes, warnings, steps: changes.length > 0 ? stepsOf(input) : [] };
+  }
+
+  /** What can be taken back comes first. */
+  #plan(
+    domain: Domain,
+    input: ReconfigureVm,
+    { before, waits }: { before: Before; waits: Waits },
+    { signal, operationId }: OperationContext,
+  ): Planned[] {
     const { cpus, memoryMiB, name } = input;
     const hardware = this.#hardware;
     const planned: Planned[] = [];
-    if (cpus !== undefined)
+    if (name !== undefined)
       planned.push({
-        name: `set ${cpus} CPUs`,
-        native: 'domain_set_vcpus_flags',
-        act: () => hardware.setCpus(domain, cpus),
-        undo: () => hardware.setCpus(domain, before.cpus, before.maximumCpus),
+        ...steps.rename,
+        act: async () => ({ changed: await this.#rename(domain, name), note: waits.name }),
+        undo: async () => {
+          await this.#rename(domain, before.name);
+          await this.#powerOffWork.noteName(domain, before.pendingName ?? undefined);
+        },
       });
     if (memoryMiB !== undefined)
       planned.push({
-        name: `set ${memoryMiB} MiB of memory`,
-        native: 'domain_set_memory_flags',
-        act: () => hardware.setMemory(domain, memoryMiB, context.signal),
-        undo: (signal) => hardware.setMemory(domain, before.memoryMiB, signal, before.maximumMemoryMiB),
+        ...steps.memory(memoryMiB),
+        act: () => hardware.setMemory(domain, memoryMiB, waits.memoryMiB, { signal }),
+        undo: (undoing) =>
+          hardware.setMemory(domain, before.memoryMiB, null, {
+            signal: undoing,
+            maximumMiB: before.maximumMemoryMiB,
+          }),
       });
     for (const { mac, network, xml, address } of before.removed)
       planned.push({
-        name: `remove the interface ${mac}`,
-        native: 'domain_detach_device_flags',
-        act: () => hardware.removeNic(domain, mac, context.signal),
+        ...steps.removeNic(mac),
+        act: () => hardware.removeNic(domain, mac, waits.removeNics[mac] ?? null, signal),
         undo: async () => {
-          await hardware.attachNic(domain, mac, xml);
+          if (xml !== null) {
+            await hardware.attachNic(domain, mac, xml, null);
+            await this.#powerOffWork.noteLeaving(domain, { mac, network }, false);
+          }
           if (address !== null) await this.#networks.reserve(network, mac, address);
         },
       });
-    for (const nic of newNics(input, context))
+    for (const [index, nic] of newNics(input, operationId).entries())
       planned.push({
-        name: `add the interface ${nic.mac}`,
-        native: 'domain_attach_device_flags',
-        act: () => hardware.addNic(domain, nic),
-        undo: async (signal) => {
-          await hardware.removeNic(domain, nic.mac, signal);
+        ...steps.addNic(index, nic.network),
+        act: () => hardware.addNic(domain, nic, waits.addNics[index] ?? null),
+        undo: async (undoing) => {
+          await hardware.removeNic(domain, nic.mac, null, undoing);
           await this.#networks.release([nic]);
         },
       });
-    if (name !== undefined)
+    // An emulated CPU does not leave a running machine again.
+    if (cpus !== undefined)
       planned.push({
-        name: 'rename',
-        native: 'domain_rename',
-        act: async () => ({ changed: await this.#rename(domain, name), note: null }),
-        undo: async () => {
-          await this.#rename(domain, before.name);
-          await this.#names.note(domain, before.pendingName ?? undefined);
-        },
+        ...steps.cpus(cpus),
+        act: () => hardware.setCpus(domain, cpus, waits.cpus),
+        undo: () => hardware.resetCpus(domain, before),
       });
     return planned;
   }
@@ -159,8 +191,7 @@ export class Reconfiguration implements ReconfigureFacet {
     for (const { device, sizeGiB } of disks) {
       try {
         await carryOut({
-          name: `grow ${device} to ${sizeGiB} GiB`,
-          native: 'domain_block_resize',
+          ...steps.grow(device, sizeGiB),
           act: () => this.#hardware.growDisk(domain, device, sizeGiB),
         });
       } catch (error) {
@@ -178,15 +209,17 @@ export class Reconfiguration implements ReconfigureFacet {
   async #before(domain: Domain, { removeNics = [] }: ReconfigureVm): Promise<Before> {
     const xml = await domain.xml({ inactive: true });
     const { name, cpus, maximumCpus, memoryMiB, maximumMemoryMiB, nics } = readDomain(xml);
-    const { pendingName } = await this.#machines.liveDefinition(domain);
-    const removed: Before['removed'] = [];
-    for (const nic of nics.filter(({ mac }) => removeNics.includes(mac))) {
-      const { mac, network } = nic;
-      const address = (await this.#networks.reservationOf(nic)) ?? null;
-      removed.push(...interfaceXml(xml, mac).map((text) => ({ mac, network, xml: text, address })));
-    }
+    const live = await this.#machines.liveDefinition(domain);
+    const { pendingName } = live;
+    const removed = await Promise.all(
+      removeNics.map(async (mac) => {
+        const nic = [...nics, ...live.nics].find((one) => one.mac === mac)!;
+        const address = (await this.#networks.reservationOf(nic)) ?? null;
+        return { mac, network: nic.network, xml: interfaceXml(xml, mac)[0] ?? null, address };
+      }),
+    );
     return {
-      wasOn: isOn(await this.#machines.state(domain)),
+      wasOn: await this.#machines.isOn(domain),
       name,
       pendingName: pendingName ?? null,
       cpus,
@@ -209,11 +242,11 @@ export class Reconfiguration implements ReconfigureFacet {
   async #rename(domain: Domain, name: string): Promise<boolean> {
     const current = await this.#machines.liveDefinition(domain);
     if (current.name === name) {
-      if (current.pendingName !== undefined) await this.#names.note(domain, undefined);
+      if (current.pendingName !== undefined) await this.#powerOffWork.noteName(domain, undefined);
       return current.pendingName !== undefined;
     }
-    await this.#names.note(domain, name);
-    await this.#names.apply(domain);
+    await this.#powerOffWork.noteName(domain, name);
+    await this.#powerOffWork.apply(domain);
     return true;
   }
 }

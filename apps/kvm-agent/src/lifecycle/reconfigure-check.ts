@@ -1,5 +1,5 @@
 import { ProblemError, requireFits, type ReconfigureVm } from '@polyvirt/contracts';
-import { derivedMac, gibOf, type OperationContext } from '@polyvirt/hypervisor';
+import { allow, derivedMac, gibOf } from '@polyvirt/hypervisor';
 import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
 import { isDisk, type DomainDefinition } from '../domain/domain-reader.ts';
 import type { Machines } from '../domain/machines.ts';
@@ -17,9 +17,9 @@ export interface NewNic {
   readonly address: string;
 }
 
-/** The interfaces to add; one without a MAC address gets that of the operation. */
-export const newNics = ({ addNics = [] }: ReconfigureVm, { operationId }: OperationContext): NewNic[] =>
-  addNics.map(({ network, mac, address }, index) => ({ network, address, mac: mac ?? derivedMac(operationId, index) }));
+/** The interfaces to add; one without a MAC address gets that of its owner, the operation. */
+export const newNics = ({ addNics = [] }: ReconfigureVm, owner: string): NewNic[] =>
+  addNics.map(({ network, mac, address }, index) => ({ network, address, mac: mac ?? derivedMac(owner, index) }));
 
 /** Everything that can be found out before anything is changed. */
 export class ReconfigureCheck {
@@ -43,16 +43,25 @@ export class ReconfigureCheck {
     this.#growth = new DiskGrowth(parts.storage);
   }
 
-  /** Throws what would make one of the changes fail. */
-  async run(domain: Domain, input: ReconfigureVm, context: OperationContext): Promise<void> {
+  /** Throws what would make one of the changes fail. Devices are those that the machine shows: of one that is on, the present. */
+  async run(domain: Domain, input: ReconfigureVm, owner: string): Promise<void> {
+    allow('reconfigure', await this.#machines.state(domain));
     await refuseTransient(domain, 'change');
-    const definition = await this.#machines.definition(domain);
+    const [present, definition] = await Promise.all([
+      this.#machines.liveDefinition(domain),
+      this.#machines.definition(domain),
+    ]);
+    await this.#checkDisks(domain, present, input.disks ?? []);
+    this.#checkRemoval(present, input.removeNics ?? []);
     if (input.name !== undefined) await refuseTakenName(this.#libvirt, input.name, domain.uuid);
     await this.#checkCpus(definition, input.cpus);
     await this.#checkMemory(definition, input.memoryMiB);
-    await this.#checkDisks(domain, definition, input.disks ?? []);
-    this.#checkRemoval(definition, input.removeNics ?? []);
-    await this.#checkAdding(domain, definition, input, context);
+    await this.#checkAdding(
+      domain,
+      { name: definition.name, nics: [...definition.nics, ...present.nics] },
+      input,
+      owner,
+    );
   }
 
   async #checkCpus({ machine, cpus: now, maximumCpus, topology }: DomainDefinition, cpus?: number): Promise<void> {
@@ -124,15 +133,15 @@ export class ReconfigureCheck {
 
   async #checkAdding(
     domain: Domain,
-    { name, nics }: DomainDefinition,
+    { name, nics }: Pick<DomainDefinition, 'name' | 'nics'>,
     input: ReconfigureVm,
-    context: OperationContext,
+    owner: string,
   ): Promise<void> {
     const removed = new Set(input.removeNics);
     const keeps = nics
       .filter(({ mac }) => !removed.has(mac))
       .map(({ mac, network }) => ({ mac, network, addresses: [] }));
-    await this.#networks.check(newNics(input, context), '/addNics', {
+    await this.#networks.check(newNics(input, owner), '/addNics', {
       nativeId: domain.uuid,
       keeps: { name, nics: keeps },
     });

@@ -36,7 +36,7 @@ export class RemainsReader {
 
   async read(domain: Domain, fate: DeleteVm['disks']): Promise<Remains> {
     const xml = await domain.xml({ inactive: true });
-    const { disks, nics, bases } = readDomain(xml);
+    const { disks, nics, leaving, bases } = readDomain(xml);
     const snapshots = await this.#snapshots(domain);
     const notes: string[] = [];
     const tops: Top[] = [];
@@ -78,7 +78,7 @@ export class RemainsReader {
     return {
       chains,
       nvram: (await this.#stateFiles.nvramOf(xml)) ?? null,
-      nics: [...nics],
+      nics: [...nics, ...leaving],
       notes: [...new Set(notes)],
     };
   }

@@ -1,7 +1,7 @@
-import { ProblemError, type DeleteVm, type NativeId } from '@polyvirt/contracts';
-import { allow, type Journal, type OperationContext, type Outcome } from '@polyvirt/hypervisor';
+import { ProblemError, type DeleteVm, type Forecast, type NativeId } from '@polyvirt/contracts';
+import { allow, type Journal, type OperationContext, type Outcome, type PlanRequest } from '@polyvirt/hypervisor';
 import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
-import type { Machines } from '../domain/machines.ts';
+import { vmNotFound, type Machines } from '../domain/machines.ts';
 import { isOn } from '../domain/states.ts';
 import type { Networks } from '../networks.ts';
 import { DiskUsers, quoted } from '../storage/disk-users.ts';
@@ -10,6 +10,12 @@ import { undefineWithState } from './new-machine.ts';
 import { RemainsReader, type Remains } from './remains.ts';
 import type { StateFiles } from './state-files.ts';
 import { refuseTransient } from '../transient.ts';
+
+const steps = {
+  undefine: { name: 'undefine the domain', native: 'domain_undefine_flags' },
+  file: (path: string) => ({ name: `delete ${path} unless it is in use`, native: 'storage_vol_delete' }),
+  release: { name: 'release its addresses', native: 'network_update' },
+} as const;
 
 /** Deletes machines and what belongs to nobody else. */
 export class Removal {
@@ -45,18 +51,41 @@ export class Removal {
     context.progress(20);
 
     const keptState = await journal.step({
-      name: 'undefine the domain',
-      native: 'domain_undefine_flags',
+      ...steps.undefine,
       act: () => this.#undefine(nativeId, found),
     });
     context.progress(50);
     const kept = await this.#deleteUnused(nativeId, found, journal);
     await journal.step({
-      name: 'release its addresses',
-      native: 'network_update',
+      ...steps.release,
       act: () => this.#networks.release(found.nics),
     });
     return { effect: 'changed', notes: [...found.notes, ...keptState, ...kept] };
+  }
+
+  /** What would be deleted and what would be kept, with paths. */
+  async plan({ nativeId, vm, input }: PlanRequest<DeleteVm>): Promise<Forecast> {
+    const found = await this.#inspect(nativeId, input);
+    if (!found) throw vmNotFound(nativeId);
+    const { chains, nvram, notes } = found;
+    const users = await DiskUsers.read(this.#libvirt, this.#storage, nativeId);
+    const kept = [...notes];
+    const doomed: string[] = [];
+    for (const { what, links } of chains)
+      for (const [depth, path] of links.entries()) {
+        const reason = await reasonToKeep(path, users);
+        if (reason === null) doomed.push(path);
+        else kept.push(keptFile(what, depth, path, reason));
+        if (reason !== null) break;
+      }
+    const reason = nvram === null ? null : await reasonToKeep(nvram, users);
+    if (reason !== null) kept.push(keptVariables(nvram, reason));
+    const isLoss = doomed.length > 0 || vm.snapshots.length > 0 || vm.state === 'suspended';
+    return {
+      disruption: isLoss ? 'data-loss' : 'none',
+      steps: [steps.undefine, ...doomed.map(steps.file), steps.release],
+      warnings: kept.map((detail) => ({ code: 'file-kept', detail })),
+    };
   }
 
   async #inspect(nativeId: NativeId, { disks }: DeleteVm): Promise<Remains | undefined> {
@@ -77,8 +106,7 @@ export class Removal {
     for (const { what, links } of chains) {
       for (const [depth, path] of links.entries()) {
         const reason = await journal.step({
-          name: `delete ${path} unless it is in use`,
-          native: 'storage_vol_delete',
+          ...steps.file(path),
           act: async () => {
             const users = await (reading ??= DiskUsers.read(this.#libvirt, this.#storage, nativeId));
             const reason = await reasonToKeep(path, users);
@@ -87,7 +115,7 @@ export class Removal {
           },
         });
         if (reason === null) continue;
-        kept.push(`Kept ${depth === 0 ? what : `the base of ${what}`} (${path}): ${reason}`);
+        kept.push(keptFile(what, depth, path, reason));
         break;
       }
     }
@@ -112,7 +140,7 @@ export class Removal {
       await this.#libvirt.domains.define(xml);
       await this.#refuseIfOn(survivor);
     }
-    return reason === null ? [] : [`Kept the file of the firmware variables (${nvram}): ${reason}`];
+    return reason === null ? [] : [keptVariables(nvram, reason)];
   }
 
   /** A machine that was kept as it crashed, or whose guest sleeps, still has its QEMU. */
@@ -125,6 +153,12 @@ export class Removal {
       throw new ProblemError('wrong-state', 'Somebody started it in the meantime. Stop it first.');
   }
 }
+
+const keptFile = (what: string, depth: number, path: string, reason: string): string =>
+  `Kept ${depth === 0 ? what : `the base of ${what}`} (${path}): ${reason}`;
+
+const keptVariables = (path: string | null, reason: string): string =>
+  `Kept the file of the firmware variables (${path}): ${reason}`;
 
 async function reasonToKeep(path: string, users: DiskUsers): Promise<string | null> {
   const names = await users.of(path);

@@ -1,5 +1,6 @@
-import type { Snapshot, VmState } from '@polyvirt/contracts';
+import type { DriverVm, PlanChange, Snapshot, VmState } from '@polyvirt/contracts';
 import { LibvirtError, type Domain, type Snapshot as LibvirtSnapshot } from '@polyvirt/node-libvirt';
+import { changesOfNics, pendingChanges, readDefinition } from '../domain/domain-reader.ts';
 import { orUndefined } from '../storage/storage-pool.ts';
 import { snapshotOwnFiles } from '../storage/file-references.ts';
 import { attribute, child, parseXml, text } from '../xml.ts';
@@ -66,6 +67,23 @@ export function readSnapshot(xml: string, current: boolean): Snapshot {
     state: states[text(snapshot, 'state') ?? ''] ?? 'unknown',
     createdAt: new Date(Number(text(snapshot, 'creationTime') ?? 0) * 1000).toISOString(),
   };
+}
+
+/** What of the machine becomes as it was, by the definition that a snapshot holds: of a running one that of its next start too. */
+export function hardwareBroughtBack(xml: string, vm: DriverVm): PlanChange[] {
+  const snapshot = child(parseXml(xml), 'domainsnapshot');
+  const [domain, inactive] = [child(snapshot, 'domain'), child(snapshot, 'inactiveDomain')];
+  if (!domain) return [];
+  const then = readDefinition(domain);
+  const fields = (['cpus', 'memoryMiB'] as const).filter((field) => then[field] !== vm[field]);
+  return [
+    ...fields.map((field): PlanChange => ({ pointer: `/${field}`, from: vm[field], to: then[field], when: 'now' })),
+    ...changesOfNics(vm.nics, then.nics).map((change): PlanChange => ({ ...change, when: 'now' })),
+    ...(inactive ? pendingChanges(then, readDefinition(inactive)) : []).map((change): PlanChange => ({
+      ...change,
+      when: 'next-power-off',
+    })),
+  ];
 }
 
 /** Whether its disks or its memory are in files of its own, and not inside the disks of the machine. */

@@ -1,6 +1,6 @@
-import { ProblemError, type CreateSnapshot, type NativeId } from '@polyvirt/contracts';
-import { allow, type Effect, type OperationContext, type SnapshotFacet } from '@polyvirt/hypervisor';
-import type { Domain } from '@polyvirt/node-libvirt';
+import { ProblemError, type CreateSnapshot, type Forecast, type NativeId } from '@polyvirt/contracts';
+import { allow, type Effect, type OperationContext, type PlanRequest, type SnapshotFacet } from '@polyvirt/hypervisor';
+import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
 import { isDisk, type DomainDisk } from '../domain/domain-reader.ts';
 import { isOn } from '../domain/states.ts';
 import type { Machines } from '../domain/machines.ts';
@@ -8,18 +8,28 @@ import type { StateFiles } from '../lifecycle/state-files.ts';
 import { orUndefined } from '../storage/storage-pool.ts';
 import { buildXml } from '../xml.ts';
 import type { Checkpoints } from './checkpoints.ts';
-import { isExternalSnapshot } from './snapshot-reader.ts';
+import { hardwareBroughtBack, isExternalSnapshot } from './snapshot-reader.ts';
+
+const steps = {
+  take: { name: 'take the snapshot', native: 'domain_snapshot_create_xml' },
+  revert: { name: 'revert to the snapshot', native: 'domain_revert_to_snapshot' },
+  forget: { name: 'delete the snapshot', native: 'domain_snapshot_delete' },
+} as const;
+
+const REVERTS_EXTERNAL = { major: 9, minor: 9 } as const;
 
 /**
  * Internal qcow2 snapshots: disks and memory in one file. libvirt reverts to external ones only from 9.9 on, and Debian 12 has
  * 9.0.
  */
 export class Snapshots implements SnapshotFacet {
+  readonly #libvirt: Libvirt;
   readonly #machines: Machines;
   readonly #stateFiles: StateFiles;
   readonly #checkpoints: Checkpoints;
 
-  constructor(parts: { machines: Machines; stateFiles: StateFiles; checkpoints: Checkpoints }) {
+  constructor(parts: { libvirt: Libvirt; machines: Machines; stateFiles: StateFiles; checkpoints: Checkpoints }) {
+    this.#libvirt = parts.libvirt;
     this.#machines = parts.machines;
     this.#stateFiles = parts.stateFiles;
     this.#checkpoints = parts.checkpoints;
@@ -45,8 +55,7 @@ export class Snapshots implements SnapshotFacet {
         undo: () => this.#checkpoints.bringBack(domain, aside),
       });
     await journal.step({
-      name: 'take the snapshot',
-      native: 'domain_snapshot_create_xml',
+      ...steps.take,
       act: async () => {
         // The name was free at the check, so one that is there now was taken by this very step before it was cut.
         if (await orUndefined(domain.snapshot(input.name))) return;
@@ -66,6 +75,23 @@ export class Snapshots implements SnapshotFacet {
     return { snapshot: input.name, effect: 'changed', notes };
   }
 
+  async plan({ nativeId, vm, input }: PlanRequest<CreateSnapshot>): Promise<Forecast> {
+    const domain = await this.#machines.domain(nativeId);
+    const { notes } = await this.#check(domain, input);
+    const { name, description } = input;
+    const memory = isOn(vm.state);
+    return {
+      changes: [{ pointer: '/snapshots/-', to: { name, description, state: vm.state, memory } }],
+      steps: [steps.take],
+      warnings: [
+        ...(memory
+          ? [{ code: 'stands-still', detail: 'The VM stands still while its memory is written to its disk.' }]
+          : []),
+        ...notes.map((detail) => ({ code: 'checkpoints', detail })),
+      ],
+    };
+  }
+
   async revert(nativeId: NativeId, id: string, { journal }: OperationContext): Promise<Effect> {
     const domain = await this.#machines.domain(nativeId);
     allow('snapshot-revert', await this.#machines.state(domain));
@@ -74,14 +100,10 @@ export class Snapshots implements SnapshotFacet {
     await journal.step({
       name: 'look for what keeps QEMU from it',
       native: 'domain_list_all_checkpoints',
-      act: async () => {
-        if (!isExternalSnapshot(await snapshot.xml()))
-          await this.#checkpoints.refuseRevert(domain, (await this.#present(domain)).disks);
-      },
+      act: async () => this.#requireRevertible(domain, await snapshot.xml()),
     });
     await journal.step({
-      name: 'revert to the snapshot',
-      native: 'domain_revert_to_snapshot',
+      ...steps.revert,
       act: async () => {
         // What was suspended since belongs to a present that is given up, as soon as it is certain that it is. libvirt
         // refuses an external snapshot before anything happens.
@@ -112,14 +134,39 @@ export class Snapshots implements SnapshotFacet {
     });
     if (!existed) return 'unchanged';
     await journal.step({
-      name: 'delete the snapshot',
-      native: 'domain_snapshot_delete',
+      ...steps.forget,
       act: async () => {
         const snapshot = await orUndefined(domain.snapshot(id));
         if (snapshot) await orUndefined(snapshot.delete({ children }));
       },
     });
     return 'changed';
+  }
+
+  /** What the snapshot brings back of the hardware. */
+  async planRevert({ nativeId, vm, input }: PlanRequest<{ snapshot: string }>): Promise<Forecast> {
+    const domain = await this.#machines.domain(nativeId);
+    const snapshot = await orUndefined(domain.snapshot(input.snapshot));
+    if (!snapshot) throw snapshotNotFound(input.snapshot);
+    const xml = await snapshot.xml();
+    await this.#requireRevertible(domain, xml);
+    return { changes: hardwareBroughtBack(xml, vm), steps: [steps.revert] };
+  }
+
+  async planDelete({ nativeId }: PlanRequest): Promise<Forecast> {
+    await this.#machines.domain(nativeId);
+    return { steps: [steps.forget] };
+  }
+
+  /** libvirt says it as late as this, and of a machine that is on when it has been stopped. */
+  async #requireRevertible(domain: Domain, xml: string): Promise<void> {
+    if (!isExternalSnapshot(xml)) return this.#checkpoints.refuseRevert(domain, (await this.#present(domain)).disks);
+    const { major, minor, micro } = await this.#libvirt.host.libvirtVersion();
+    if (major > REVERTS_EXTERNAL.major || (major === REVERTS_EXTERNAL.major && minor >= REVERTS_EXTERNAL.minor)) return;
+    throw new ProblemError(
+      'host-rejected',
+      `The snapshot is in files of its own, and libvirt ${major}.${minor}.${micro} reverts to none such: from 9.9 on it does. Put the VM on the file that was its disk then with virsh edit.`,
+    );
   }
 
   /** Answers the checkpoints that are in the way, and what there is to know of them. */

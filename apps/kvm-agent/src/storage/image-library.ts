@@ -56,6 +56,15 @@ export class ImageLibrary {
     return found?.name ?? path;
   }
 
+  /** What is to be known of an image before a disk is made from it; throws if there is none, or not all of it. */
+  async require(name: string, kind: Image['kind'], pointer: string): Promise<{ bytes: number }> {
+    const files = await this.#files();
+    const file = files.find((candidate) => candidate.name === name && candidate.kind === kind);
+    if (!file) throw imageNotFound(name, kind, files, pointer);
+    await requireWhole(file);
+    return readHeader(file.path, file.stats.size);
+  }
+
   /** The volume of an image, imported if this is its first use. */
   async volumeOf(name: string, kind: Image['kind']): Promise<Volume> {
     const files = await this.#files();
@@ -74,13 +83,7 @@ export class ImageLibrary {
     const marker = `${volumeName}.complete`;
     const existing = await this.#storage.find(volumeName);
     if (existing && (await this.#storage.find(marker))) return existing;
-    const header = await readQcow2Header(file.path);
-    const missing = header?.backing ?? header?.dataFile;
-    if (missing !== undefined)
-      throw new ProblemError(
-        'host-rejected',
-        `The image "${file.name}" is not whole: it needs ${missing} beside it. Make one file of it: qemu-img convert -O qcow2.`,
-      );
+    await requireWhole(file);
     const volume = await this.#storage.upload(
       volumeName,
       createReadStream(file.path, { highWaterMark: 2 ** 20 }),
@@ -118,12 +121,23 @@ function identity({ path, stats }: ImageFile): string {
   return createHash('sha256').update(`${path}\0${stats.size}\0${stats.mtimeMs}`).digest('hex').slice(0, 24);
 }
 
-function imageNotFound(name: string, kind: Image['kind'], files: readonly ImageFile[]): ProblemError {
+async function requireWhole({ name, path }: ImageFile): Promise<void> {
+  const header = await readQcow2Header(path);
+  const missing = header?.backing ?? header?.dataFile;
+  if (missing !== undefined)
+    throw new ProblemError(
+      'host-rejected',
+      `The image "${name}" is not whole: it needs ${missing} beside it. Make one file of it: qemu-img convert -O qcow2.`,
+    );
+}
+
+function imageNotFound(name: string, kind: Image['kind'], files: readonly ImageFile[], pointer?: string): ProblemError {
   const available = files.filter((file) => file.kind === kind).map((file) => file.name);
   const what = kind === 'iso' ? 'ISO image' : 'disk image';
   return new ProblemError(
     'image-not-found',
     `There is no ${what} "${name}" on this host. ${available.length > 0 ? `It has: ${available.join(', ')}.` : 'It has none.'}`,
+    pointer === undefined ? {} : { errors: [{ pointer, detail: `There is no ${what} of that name.` }] },
   );
 }
 

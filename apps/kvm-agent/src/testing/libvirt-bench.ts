@@ -10,6 +10,7 @@ import { ensureLibvirt, ensureTinyLinux, imageCache, makeIsolatedNetwork, POOL, 
 import { LibvirtDriver } from '../libvirt.driver.ts';
 import { buildXml } from '../xml.ts';
 import { HostLook } from './host-look.ts';
+import { watchPower } from './power-watch.ts';
 
 const LOOK_EVERY_MS = 200;
 
@@ -55,6 +56,7 @@ export async function openLibvirtBench(): Promise<Bench> {
         await delay(LOOK_EVERY_MS);
       }
     },
+    watchPower: (nativeId) => watchPower(libvirt, nativeId),
     otherTool: {
       make: async (name) => (await libvirt.domains.define(foreignDomain(name))).uuid,
       rename: (nativeId, name) => libvirt.domains.reference(nativeId).rename(name),

@@ -79,8 +79,8 @@ export interface Outline {
 }
 
 /**
- * What a driver knows beforehand and the outline does not say. A change is laid over that of the same pointer, and a field
- * that it leaves out stays; warnings are added; the rest stands in the place of what was derived.
+ * What a driver knows beforehand and the outline does not say. A change is laid over that of the same pointer (of several over
+ * the one at its place, the last over all that are left), and a field that it leaves out stays; warnings are added; the rest stands in the place of what was derived.
  */
 export interface Forecast {
   readonly changes?: readonly (Pick<PlanChange, 'pointer'> & Partial<PlanChange>)[];
@@ -91,10 +91,15 @@ export interface Forecast {
 
 /** The outline with what the driver knows of it. */
 export function planFrom(outline: Outline, forecast: Forecast, partial = false): Plan {
-  const changes = outline.changes.map((change) => ({
-    ...change,
-    ...forecast.changes?.find(({ pointer }) => pointer === change.pointer),
-  }));
+  const seen = new Map<string, number>();
+  const changes = outline.changes.map((change) => {
+    const { pointer } = change;
+    const nth = seen.get(pointer) ?? 0;
+    seen.set(pointer, nth + 1);
+    // Several that come to the end of a list may be told apart by their order.
+    const known = forecast.changes?.filter((one) => one.pointer === pointer) ?? [];
+    return { ...change, ...(known[nth] ?? known.at(-1)) };
+  });
   const isOutlined = ({ pointer }: { pointer: string }) => changes.some((change) => change.pointer === pointer);
   const added = (forecast.changes ?? []).filter((change) => !isOutlined(change));
   return {

@@ -2,5 +2,6 @@ export type { Bench, HostFile, OtherTool, SeenVm } from './bench.ts';
 export { describeDriver, type DescribeDriverOptions } from './describe-driver.ts';
 export type { ConformanceReport, ReportRow, StateRow } from './report.ts';
 export { describeRandomLife, type RandomLifeOptions } from './random-life/describe-random-life.ts';
+export { PlannedDriver } from './planned-driver.ts';
 export { expectProblem } from './suite.ts';
 export { Death, TestOperation, type Cut } from './test-operation.ts';
