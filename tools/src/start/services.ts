@@ -66,9 +66,11 @@ const gateway: ServiceDefinition = {
     POLYVIRT_DATABASE_URL: `sqlite:${layout.database}`,
     POLYVIRT_JWT_SECRET_FILE: secretFile('jwt'),
     POLYVIRT_ADMIN_PASSWORD_FILE: secretFile('admin-password'),
+    POLYVIRT_ARCHIVE_PATH: layout.archives,
   }),
   passedOn: [
     ...EVERYWHERE,
+    'POLYVIRT_ARCHIVE_PATH',
     'POLYVIRT_DATABASE_URL',
     'POLYVIRT_DATABASE_URL_FILE',
     'POLYVIRT_LISTEN',

@@ -13,6 +13,8 @@ export interface HouseOptions {
   /** A SQLite file of its own unless told otherwise. */
   readonly databaseUrl?: string;
   readonly times?: Partial<GatewayTimes>;
+  /** More settings of the gateways. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** A bus that holds everybody to their subjects, one gateway or more on one database, and agents in memory. */
@@ -25,6 +27,7 @@ export class TestHouse<Nats extends Broker = Broker> {
   private constructor(
     readonly nats: Nats,
     private readonly times: Partial<GatewayTimes> | undefined,
+    private readonly settings: Readonly<Record<string, string>>,
   ) {}
 
   static async start(options: HouseOptions = {}): Promise<TestHouse> {
@@ -37,7 +40,7 @@ export class TestHouse<Nats extends Broker = Broker> {
   }
 
   private static async on<Nats extends Broker>(nats: Nats, options: HouseOptions): Promise<TestHouse<Nats>> {
-    const house = new TestHouse(nats, options.times);
+    const house = new TestHouse(nats, options.times, options.environment ?? {});
     await house.startGateway(options.databaseUrl);
     house.token = (await house.gateway.login()).accessToken;
     return house;
@@ -112,6 +115,7 @@ export class TestHouse<Nats extends Broker = Broker> {
       POLYVIRT_NATS_USER: this.nats.userOf('gateway'),
       POLYVIRT_NATS_PASSWORD: password,
       POLYVIRT_METRICS_ACCESS: 'open',
+      ...this.settings,
       ...(databaseUrl !== undefined && { POLYVIRT_DATABASE_URL: databaseUrl }),
     };
     return startTestGateway({ environment, parts, times });
