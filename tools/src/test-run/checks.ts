@@ -47,6 +47,7 @@ export async function build(to: CheckOutput, names?: readonly string[]): Promise
   const { program, args } = compiler(names);
   const compiled = await succeeds(program, args, 20 * MINUTE, to);
   if (compiled.failed > 0) return compiled;
+  if (names && !names.includes('@polyvirt/web')) return compiled;
   const bundle = await webBundle();
   if (!bundle.stale) return compiled;
   const { program: vite, args: options } = bundler();
