@@ -28,6 +28,15 @@ export const gatewayConfig = defineConfig({
     default: 'sqlite:polyvirt.db',
     secret: true,
   }),
+  natsSigningKey: setting({
+    env: 'POLYVIRT_NATS_SIGNING_KEY',
+    schema: z
+      .string()
+      .regex(/^SO[A-Z2-7]{56}$/, 'A signing key is the seed of an operator key of NATS: `SO` and 56 characters.')
+      .optional(),
+    help: 'Signing key of the operator of nats-server, with which accounts are made and cut off; the same for all gateways.',
+    secret: true,
+  }),
   jwtSecret: setting({
     env: 'POLYVIRT_JWT_SECRET',
     schema: z.string().min(32, 'The secret has at least 32 characters.'),

@@ -46,7 +46,10 @@ export const publishEvent = (
   host: HostId,
   event: CloudEvent,
   options: PublishOptions = {},
-): Promise<Stored> => store(bus, subjects.event(host, event.type), encodeJson(event), { ...options, id: event.id });
+): Promise<Stored> => {
+  const subject = subjects.event(host, event.type);
+  return store(bus, subject, encodeJson(event), { ...options, messageId: bus.messageId(event.id) });
+};
 
 /** Whether an event is one of this definition, its body included. */
 export const isEvent = <Name extends string, Body extends z.ZodType>(

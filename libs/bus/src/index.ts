@@ -1,6 +1,9 @@
-export * from './authorization.ts';
+export { AccountKeeper } from './authority/account-keeper.ts';
+export { Authority, type IssuedAccount } from './authority/authority.ts';
+export { renderAccounts, type ServerAccounts } from './authority/configuration.ts';
+export { agentUser, inboxPrefix, permissionsOf, userNameOf, type BusService, type Permissions } from './authorization.ts';
 export { Bucket, openBucket, RevisionConflictError, type BucketChange, type Entry } from './bucket.ts';
-export { Bus, connectBus, inboxPrefix, type BusOptions, type BusTls } from './connection.ts';
+export { Bus, connectBus, type BusOptions, type BusTls } from './connection.ts';
 export * from './console-frame.ts';
 export { consumeEvents, consumeRollups, type Delivery } from './consume.ts';
 export { isEvent, makeEvent, publishEvent, type EventFields, type StoredEvent } from './event.ts';

@@ -9,14 +9,13 @@ const log = new Logger('Bus');
 
 /** Connects, waiting for nats-server if need be, and makes what is missing on it. */
 async function openBus(
-  { natsUrl, natsUser, natsPassword, natsCa }: GatewayConfig,
+  { natsUrl, natsCredentials, natsCa }: GatewayConfig,
   { queryWithinMs }: GatewayTimes,
 ): Promise<Bus> {
   const bus = await connectBus({
     name: 'gateway',
     url: natsUrl,
-    user: natsUser,
-    password: natsPassword,
+    credentials: natsCredentials,
     queryWithinMs,
     ...(natsCa !== undefined && { tls: { caFile: natsCa } }),
   });

@@ -6,8 +6,6 @@ import type { GatewayTimes } from '../times.ts';
 import { FakeAgent } from './fake-agent.ts';
 import { startTestGateway, type Answer, type TestGateway } from './test-gateway.ts';
 
-const password = 'password of a test';
-
 export interface HouseOptions {
   readonly hosts?: readonly HostId[];
   /** A SQLite file of its own unless told otherwise. */
@@ -109,8 +107,7 @@ export class TestHouse<Nats extends Broker = Broker> {
   private makeGateway(databaseUrl = this.gateways[0]?.databaseUrl, times = this.times): Promise<TestGateway> {
     const environment = {
       POLYVIRT_NATS_URL: this.nats.url,
-      POLYVIRT_NATS_USER: this.nats.userOf('gateway'),
-      POLYVIRT_NATS_PASSWORD: password,
+      POLYVIRT_NATS_CREDENTIALS: this.nats.credentialsOf('gateway'),
       POLYVIRT_METRICS_ACCESS: 'open',
       ...(databaseUrl !== undefined && { POLYVIRT_DATABASE_URL: databaseUrl }),
     };
@@ -119,7 +116,7 @@ export class TestHouse<Nats extends Broker = Broker> {
 }
 
 const servicesOf = ({ hosts = ['kvm-a'] }: HouseOptions): BusService[] => [
-  { service: 'admin', password },
-  { service: 'gateway', password },
-  ...hosts.map((host): BusService => ({ service: 'agent', host, password })),
+  { service: 'admin' },
+  { service: 'gateway' },
+  ...hosts.map((host): BusService => ({ service: 'agent', host })),
 ];

@@ -32,11 +32,7 @@ import type { AgentTimes } from '../times.ts';
 
 export const host = 'fake-a';
 
-const password = 'secret';
-const services: BusService[] = [
-  { service: 'gateway', password },
-  { service: 'agent', host, password },
-];
+const services: BusService[] = [{ service: 'gateway' }, { service: 'agent', host }];
 
 /** What goes by the clock in production goes by it here as well, only sooner. */
 const quick: Partial<AgentTimes> = {
@@ -83,8 +79,7 @@ export class AgentBench<Nats extends Broker = Broker> {
     return {
       hostId: host,
       natsUrl: this.nats.url,
-      natsUser: this.nats.userOf(`agent-${host}`),
-      natsPassword: password,
+      natsCredentials: this.nats.credentialsOf(`agent-${host}`),
       logLevel: 'silent',
       metricsSeconds: 300,
       reconcileSeconds: 3_600,
