@@ -11,6 +11,7 @@ import { InventoryModule } from './inventory/inventory.module.ts';
 import { MetricsModule } from './metrics/metrics.module.ts';
 import { OperationsModule } from './operations/operations.module.ts';
 import { StatsModule } from './stats/stats.module.ts';
+import { SubscribersModule } from './subscribers/subscribers.module.ts';
 import { VmsModule } from './vms/vms.module.ts';
 
 /** What the bus feeds: inventory, operations, events and what is built on them. */
@@ -25,6 +26,7 @@ export const parts: NonNullable<ModuleMetadata['imports']> = [
   StatsModule,
   ConsoleModule,
   ArchivesModule,
+  SubscribersModule,
 ];
 
 @Module({})

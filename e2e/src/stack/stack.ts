@@ -244,6 +244,7 @@ export class Stack {
         POLYVIRT_JWT_SECRET: this.jwtSecret,
         POLYVIRT_ADMIN_PASSWORD: this.adminPassword,
         POLYVIRT_RATE_LIMIT: '0',
+        POLYVIRT_NATS_SIGNING_KEY: this.nats.signingSeed,
         ...gatewaySettings,
       });
     }

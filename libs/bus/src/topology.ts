@@ -164,7 +164,7 @@ async function ensureStream(bus: Bus, config: Partial<StreamConfig> & { name: st
 
 type Durable = Partial<ConsumerConfig> & { durable_name: string };
 
-async function ensureConsumer(bus: Bus, stream: string, config: Durable): Promise<void> {
+export async function ensureConsumer(bus: Bus, stream: string, config: Durable): Promise<void> {
   try {
     await bus.manager.consumers.add(stream, {
       ack_policy: AckPolicy.Explicit,

@@ -24,6 +24,7 @@ export * from './problem/problems.ts';
 export * from './registry.ts';
 export * from './streams.ts';
 export * from './subjects.ts';
+export * from './subscriber/subscriber.ts';
 export * from './vm/metrics.ts';
 export { nameKey } from './vm/name-key.ts';
 export * from './vm/user-data.ts';

@@ -10,6 +10,7 @@ import { RollupEntity } from '../metrics/rollup.entity.ts';
 import { BatchEntity } from '../operations/batch.entity.ts';
 import { OperationLockEntity } from '../operations/operation-lock.entity.ts';
 import { OperationEntity } from '../operations/operation.entity.ts';
+import { SubscriberEntity } from '../subscribers/subscriber.entity.ts';
 import { TokenEntity } from '../tokens/token.entity.ts';
 import { UserEntity } from '../users/user.entity.ts';
 
@@ -29,4 +30,5 @@ export const entities = [
   RollupEntity,
   ArchiveEntity,
   ConsoleTicketEntity,
+  SubscriberEntity,
 ];

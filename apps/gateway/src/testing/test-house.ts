@@ -108,10 +108,11 @@ export class TestHouse<Nats extends Broker = Broker> {
     const environment = {
       POLYVIRT_NATS_URL: this.nats.url,
       POLYVIRT_NATS_CREDENTIALS: this.nats.credentialsOf('gateway'),
+      POLYVIRT_NATS_SIGNING_KEY: this.nats.signingSeed,
       POLYVIRT_METRICS_ACCESS: 'open',
       ...(databaseUrl !== undefined && { POLYVIRT_DATABASE_URL: databaseUrl }),
     };
-    return startTestGateway({ environment, parts, times });
+    return startTestGateway({ environment, parts, times, busRealm: this.nats.realm });
   }
 }
 

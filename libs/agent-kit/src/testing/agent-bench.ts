@@ -26,7 +26,7 @@ import { VmRecord as VmRecordSchema } from '@polyvirt/contracts';
 import { FakeDriver, type FakeDriverOptions } from '@polyvirt/hypervisor';
 import { randomUUID } from 'node:crypto';
 import { Agent } from '../agent.ts';
-import { JournalEntry } from '../operation/journal-entry.ts';
+import { JournalEntry, type OwnEntry } from '../operation/journal-entry.ts';
 import type { AgentConfig } from '../settings.ts';
 import type { AgentTimes } from '../times.ts';
 
@@ -123,6 +123,12 @@ export class AgentBench<Nats extends Broker = Broker> {
   create(name: string, input: object = {}): Command {
     const machine = { name, cpus: 1, memoryMiB: 64, firmware: 'bios', disks: [{ sizeGiB: 1, copy: 'cow' }] };
     return this.command('vm.create', undefined, { ...machine, cdrom: null, nics: [], start: false, ...input });
+  }
+
+  /** Has the journal as an agent that died has left it. */
+  async leave(entry: OwnEntry): Promise<void> {
+    const journal = openBucket(this.gateway, buckets.journal, JournalEntry, { host });
+    await journal.create(keys.journal(host, entry.command.operationId), entry);
   }
 
   async send(command: Command): Promise<Command> {

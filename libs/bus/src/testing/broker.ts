@@ -10,6 +10,9 @@ export interface ConnectOptions {
 /** What a test reaches a bus by: a server of its own, or accounts on one that other tests use as well. */
 export interface Broker extends AsyncDisposable {
   readonly url: string;
+  /** With which its accounts are signed, and the name that tells them from those of other tests. */
+  readonly signingSeed: string;
+  readonly realm: string;
   /** Of a service, such as `gateway` or `agent-kvm-a`. Throws when it was not asked for. */
   credentialsOf(service: string): string;
   /** Connects as a service; without a name, as somebody who may do everything. */

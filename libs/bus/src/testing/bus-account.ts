@@ -15,7 +15,7 @@ const admin: BusService = { service: 'admin' };
 export class BusAccount implements Broker {
   private constructor(
     private readonly server: WorkerServer,
-    private readonly realm: Realm,
+    private readonly taken: Realm,
     private readonly credentials: Credentials,
   ) {}
 
@@ -31,13 +31,21 @@ export class BusAccount implements Broker {
     return this.server.url;
   }
 
+  get signingSeed(): string {
+    return this.server.signingSeed;
+  }
+
+  get realm(): string {
+    return this.taken.name;
+  }
+
   get authority(): Authority {
-    return this.server.authorityOf(this.realm);
+    return this.server.authorityOf(this.taken);
   }
 
   /** Close it at the end. */
   keeper(): Promise<AccountKeeper> {
-    return this.server.keeperOf(this.realm);
+    return this.server.keeperOf(this.taken);
   }
 
   credentialsOf(service: string): string {
@@ -53,13 +61,13 @@ export class BusAccount implements Broker {
     const bus = await this.connect();
     for await (const { config } of bus.manager.streams.list()) await bus.manager.streams.delete(config.name);
     await bus.close();
-    this.server.giveBack(this.realm);
+    this.server.giveBack(this.taken);
   }
 
   /** Who is still connected would take part in the next test. */
   async #requireNobody(withinMs?: number): Promise<void> {
     const { authority } = this;
-    const hosts = this.realm.services.flatMap((service) => (service.service === 'agent' ? [service.host] : []));
+    const hosts = this.taken.services.flatMap((service) => (service.service === 'agent' ? [service.host] : []));
     const accounts = [authority.coreAccount, ...hosts.map((host) => authority.hostAccount(host))];
     const keeper = await this.keeper();
     try {

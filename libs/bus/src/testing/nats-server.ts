@@ -36,6 +36,7 @@ export class NatsServer implements Broker {
   readonly folder: string;
   /** With which the accounts are signed. */
   readonly signingSeed = Authority.newSeed();
+  readonly realm = '';
   readonly authority = new Authority(this.signingSeed);
   readonly #operatorSeed = Authority.newSeed();
   #services: readonly BusService[];

@@ -63,6 +63,10 @@ export class WorkerServer {
     return `nats://127.0.0.1:${this.state.port}`;
   }
 
+  get signingSeed(): string {
+    return this.state.signingSeed;
+  }
+
   authorityOf({ name }: Realm): Authority {
     return new Authority(this.state.signingSeed, name);
   }
