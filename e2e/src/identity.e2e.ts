@@ -15,6 +15,7 @@ import type { Stack } from './stack/stack.ts';
 import { storiesOn } from './stack/story.ts';
 
 type User = components['schemas']['User'];
+type TokenPair = components['schemas']['TokenPair'];
 type AuditRecord = components['schemas']['AuditRecord'];
 
 const host = 'fake-a';
@@ -243,9 +244,12 @@ story('gives tokens that end with their scope, their time, their owner’s role 
 });
 
 story('ends a session whose refresh token is used twice', async (stack) => {
-  const trade = async (refreshToken: string) =>
-    (await stack.client().POST('/api/v1/auth/refresh', { body: { refreshToken } })).data;
-  const { data: first } = await stack.client().POST('/api/v1/auth/login', { body: { username: 'operator', password } });
+  const trade = async (refreshToken: string): Promise<TokenPair> => {
+    const { data } = await stack.client().POST('/api/v1/auth/refresh', { body: { refreshToken } });
+    return data as TokenPair;
+  };
+  const answer = await stack.client().POST('/api/v1/auth/login', { body: { username: 'operator', password } });
+  const first = answer.data as TokenPair;
   const second = await trade(first.refreshToken);
   const bearer = stack.client({ token: second.accessToken });
   await look(bearer);

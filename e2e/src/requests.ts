@@ -4,7 +4,7 @@ import type { Stack } from './stack/stack.ts';
 
 export type Vm = components['schemas']['Vm'];
 type CreateVmInput = components['schemas']['CreateVmInput'];
-type EditVmInput = components['schemas']['EditVmInput'];
+type EditVmInput = components['schemas']['ReconfigureVmInput'];
 type StopVmInput = components['schemas']['StopVmInput'];
 
 /** How long a story waits for what has to come: longer than the slowest machine takes. */

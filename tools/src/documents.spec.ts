@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './places.ts';
 
@@ -18,5 +18,22 @@ describe('the documents', () => {
     );
     expect(named.length).toBeGreaterThan(10);
     expect(named.filter(({ script }) => scripts[script] === undefined)).toEqual([]);
+  });
+
+  it('name every file of the way of a command in the checklist of a new one, and only files that are there', () => {
+    const checklist = readFileSync(join(root, 'docs/checklists/new-command.md'), 'utf8');
+    const paths = [...checklist.matchAll(/`((?:libs|apps|e2e)\/[^`]+)`/g)].map(([, path]) => path!);
+    expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+    const sources = globSync('{libs,apps,e2e,bench,tools}/**/src/**/*.ts', {
+      cwd: root,
+      exclude: ['**/node_modules/**', '**/dist/**', '**/generated/**'],
+    });
+    const isTest = /(?:\.(?:spec|service|simulator|database|libvirt|conformance|e2e|kill|bench)\.ts|\/bad-input\/)/;
+    // A plain verb, as most new ones will be.
+    const spelt = sources.filter(
+      (file) => !isTest.test(file) && /\bpauseVm\b|'vm\.pause'/.test(readFileSync(join(root, file), 'utf8')),
+    );
+    expect(spelt.length).toBeGreaterThan(2);
+    expect(spelt.filter((file) => !paths.some((path) => file.startsWith(path)))).toEqual([]);
   });
 });

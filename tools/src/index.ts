@@ -1,6 +1,7 @@
 export { AGENT_NODE_OPTIONS } from './agent-node-options.ts';
 export { CommandFailed, run, type RunOptions } from './machine/command.ts';
 export { freePort } from './machine/free-port.ts';
+export { makeIsolatedNetwork, removeNetwork, type IsolatedNetwork } from './machine/isolated-network.ts';
 export { ensureLibvirt, stopLibvirt, NETWORK, POOL, type Libvirt, type LibvirtOptions } from './machine/libvirt.ts';
 export { startMariaDb, type MariaDbOptions, type MariaDbServer } from './machine/mariadb.ts';
 export { startNats, type NatsOptions, type NatsServer } from './machine/nats.ts';

@@ -8,6 +8,7 @@ import { EventsModule } from './events/events.module.ts';
 import { FoundationModule, type Foundation } from './foundation.module.ts';
 import { HostsModule } from './hosts/hosts.module.ts';
 import { InventoryModule } from './inventory/inventory.module.ts';
+import { LiveModule } from './live/live.module.ts';
 import { MetricsModule } from './metrics/metrics.module.ts';
 import { OperationsModule } from './operations/operations.module.ts';
 import { StatsModule } from './stats/stats.module.ts';
@@ -25,6 +26,7 @@ export const parts: NonNullable<ModuleMetadata['imports']> = [
   MetricsModule,
   StatsModule,
   ConsoleModule,
+  LiveModule,
   ArchivesModule,
   SubscribersModule,
 ];

@@ -61,6 +61,11 @@ export const gatewayConfig = defineConfig({
     help: 'Requests per second that one caller may send, averaged over ten seconds; 0 sets no limit.',
     default: 1_000,
   }),
+  webRoot: setting({
+    env: 'POLYVIRT_WEB_ROOT',
+    schema: z.string().min(1).optional(),
+    help: 'Folder of a built web console to serve in place of the one that comes with the gateway.',
+  }),
   trustProxy: setting({
     env: 'POLYVIRT_TRUST_PROXY',
     schema: z.string().min(1).optional(),

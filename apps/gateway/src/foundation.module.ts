@@ -1,5 +1,5 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
-import { APP_FILTER, APP_PIPE } from '@nestjs/core';
+import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import type { Logger } from 'pino';
 import { AuditModule } from './audit/audit.module.ts';
 import { AuthModule } from './auth/auth.module.ts';
@@ -9,8 +9,11 @@ import { CONFIG, type GatewayConfig } from './config.ts';
 import { DatabaseModule } from './database/database.module.ts';
 import { HealthModule } from './health/health.module.ts';
 import { Cursors } from './http/cursor.ts';
+import { DeclaredQueryInterceptor } from './http/declared-query.interceptor.ts';
 import { FreshConnections } from './http/fresh-connections.ts';
+import { MemoryLists } from './http/memory-list.ts';
 import { ProblemFilter } from './http/problem.filter.ts';
+import { Upgrades } from './http/upgrades.ts';
 import { ValidationPipe } from './http/validation.pipe.ts';
 import { IdempotencyModule } from './idempotency/idempotency.module.ts';
 import { LOGGER } from './logger.ts';
@@ -18,6 +21,7 @@ import { OpenApiModule } from './openapi/openapi.module.ts';
 import { productionTimes, TIMES, type GatewayTimes } from './times.ts';
 import { TokensModule } from './tokens/tokens.module.ts';
 import { UsersModule } from './users/users.module.ts';
+import { WebPagesModule } from './web-pages/web-pages.module.ts';
 
 /** What is cheaper in tests than in production. */
 export interface Foundation {
@@ -39,14 +43,18 @@ export interface Foundation {
     UsersModule,
     TokensModule,
     OpenApiModule,
+    WebPagesModule,
   ],
   providers: [
     Cursors,
     FreshConnections,
+    Upgrades,
+    MemoryLists,
     { provide: APP_FILTER, useClass: ProblemFilter },
+    { provide: APP_INTERCEPTOR, useClass: DeclaredQueryInterceptor },
     { provide: APP_PIPE, useClass: ValidationPipe },
   ],
-  exports: [Cursors],
+  exports: [Cursors, MemoryLists, Upgrades],
 })
 export class FoundationModule {
   static with(config: GatewayConfig, logger: Logger, { times, passwordCost, busRealm = '' }: Foundation = {}): DynamicModule {

@@ -27,7 +27,7 @@ export async function createGateway(
     createAdapter(config, logger),
     { logger: new NestLogger(logger), bodyParser: false, abortOnError: false, preview },
   );
-  app.setGlobalPrefix('api/v1', { exclude: ['healthz', 'readyz', 'metrics', 'docs', 'docs/*path'] });
+  app.setGlobalPrefix('api/v1', { exclude: ['/', 'healthz', 'readyz', 'metrics', 'docs', 'docs/*path'] });
   if (!preview) app.get(ApiDocument).offer(() => createApiDocument(app));
   return app;
 }

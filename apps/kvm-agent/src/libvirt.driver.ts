@@ -79,8 +79,8 @@ export class LibvirtDriver implements HypervisorDriver {
     const storage = new StoragePool(libvirt, options.pool, new HostFiles({ local: isLocal }));
     const stateFiles = new StateFiles(libvirt, storage);
     const networks = new Networks(libvirt);
-    const machines = new Machines({ libvirt, networks, snapshots: new SnapshotReader(), storage });
     const images = new ImageLibrary(storage, options.imageFolder);
+    const machines = new Machines({ libvirt, networks, snapshots: new SnapshotReader(), storage, images });
     const accelerator = new Accelerator(libvirt, options.acceleration);
     const limits = new HostLimits(libvirt, accelerator);
     const names = new PendingNames(stateFiles);

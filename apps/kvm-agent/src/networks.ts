@@ -9,11 +9,15 @@ import {
   type NicInput,
 } from '@polyvirt/contracts';
 import {
+  isNotFound,
+  isWrongState,
+  LibvirtError,
   NetworkUpdateCommand,
   NetworkUpdateSection,
   type Libvirt,
   type Network as LibvirtNetwork,
 } from '@polyvirt/node-libvirt';
+import { guestAddresses } from '@polyvirt/hypervisor';
 import { nicsOfOthers, type NicsOfVm } from './domain/nics-of-others.ts';
 import { readNetwork, type NetworkDefinition } from './network-facts.ts';
 import { orUndefined } from './storage/storage-pool.ts';
@@ -116,9 +120,10 @@ export class Networks {
     const byMac = new Map<string, string[]>();
     await Promise.all(
       networks.map(async (network) => {
-        for (const { mac, address } of await leasesOf(network)) {
-          const addresses = byMac.get(mac) ?? [];
-          if (!addresses.includes(address)) byMac.set(mac, [...addresses, address]);
+        // Of a network that cannot be asked no address is known, and of the others all.
+        for (const { mac, address } of await leasesOf(network).catch(noneOfOne)) {
+          const addresses = guestAddresses([...(byMac.get(mac) ?? []), address]);
+          if (addresses.length > 0) byMac.set(mac, addresses);
         }
       }),
     );
@@ -126,10 +131,20 @@ export class Networks {
   }
 }
 
+/** For a look at all networks; one that cannot give its leases says nothing of the others. */
+function noneOfOne(error: unknown): [] {
+  if (error instanceof LibvirtError) return [];
+  throw error;
+}
+
+/** Rejects when the network cannot say, which does not mean that it has none. */
 async function leasesOf(network: LibvirtNetwork): Promise<{ mac: string; address: string }[]> {
   const now = Date.now() / 1000;
-  // A network that was stopped in the meantime has no leases.
-  const leases = await network.dhcpLeases().catch(() => []);
+  const leases = await network.dhcpLeases().catch((error: unknown) => {
+    // A network that was stopped or deleted in the meantime has no leases.
+    if (isNotFound(error) || isWrongState(error)) return [];
+    throw error;
+  });
   // A lease that never ends has no time.
   return leases.flatMap(({ mac, address, expiresAt }) =>
     mac === null || (expiresAt > 0 && expiresAt < now) ? [] : [{ mac: mac.toLowerCase(), address }],

@@ -106,6 +106,31 @@ describe('the power of a domain', () => {
       },
       timeoutMs,
     );
+
+    it(
+      'is cloned when what is left of it has been stopped, and deleted with that',
+      async () => {
+        const domain = await panicked('kept-c');
+        const { uuid } = domain;
+        const clone = () =>
+          host.run((context) =>
+            host.driver.clone.clone(uuid, { name: `${host.prefix}kept-d`, linked: false, start: false }, context),
+          );
+        const advice = await refusal(clone());
+        expect(advice).toContain('stop it with force');
+        expect(advice).not.toContain('Somebody');
+        const change = { name: `${host.prefix}kept-e`, cpus: 2 };
+        const changed = await host.run((context) => host.driver.reconfigure.apply(uuid, change, context));
+        expect(changed.effect).toBe('changed');
+        const { state, pendingChanges } = await host.driver.get(uuid);
+        expect([state, await domain.isActive(), pendingChanges]).toEqual(['crashed', true, ['name', 'cpus']]);
+        expect(await host.run((context) => host.driver.delete(uuid, { disks: 'delete' }, context))).toMatchObject({
+          effect: 'changed',
+        });
+        await expect(host.driver.get(uuid)).rejects.toMatchObject({ code: 'vm-not-found' });
+      },
+      timeoutMs,
+    );
   });
 
   it(
@@ -116,8 +141,6 @@ describe('the power of a domain', () => {
       expect((await host.list()).get('transient')).toMatchObject({ transient: true });
       const { driver } = host;
       const asks = [
-        stop(uuid),
-        stop(uuid, graceful),
         restart(uuid),
         restart(uuid, graceful),
         host.run((context) => driver.suspend.suspend(uuid, context)),
@@ -127,7 +150,14 @@ describe('the power of a domain', () => {
         const advice = await refusal(asking);
         expect(advice).toContain('virsh define');
         expect(advice).not.toContain('Stop it first');
+        expect(advice).not.toContain('destroy');
       }
+      const ends = [
+        stop(uuid),
+        stop(uuid, graceful),
+        host.run((context) => driver.delete(uuid, { disks: 'delete' }, context)),
+      ];
+      for (const ending of ends) expect(await refusal(ending)).toMatch(/virsh define.*virsh destroy/);
       expect(await host.run((context) => driver.suspend.pause(uuid, context))).toBe('changed');
       expect(await host.run((context) => driver.suspend.resume(uuid, context))).toBe('changed');
       expect(await host.stateOf(uuid)).toBe('running');

@@ -25,11 +25,14 @@ const absences = (isLocal: boolean): Absences => ({
   console: isLocal
     ? undefined
     : 'The agent reaches libvirt over the network, and screens can be reached on their own host only. Run the agent there.',
+  'console.text':
+    'The serial port of a VM is not brought here. Open the graphical console, or `virsh console` on the host.',
   'networks.ipv6': 'libvirt reserves IPv4 addresses only: an IPv6 address depends on an id that the guest makes up.',
   'snapshots.runningWithoutMemory': noSnapshotsWithoutMemory,
   'snapshots.uefi': noSnapshotsWithUefi,
   'reconfigure.memoryLive':
     'A running VM has at most the memory that it started with: the guest gives it back, and more comes with the next start.',
+  'reconfigure.dropPending': 'Ask for the present value again: it takes the place of the one that waits.',
   'clone.running': 'The disks of a running VM change while they are copied. Stop it first.',
   'clone.linkedOfSnapshot': noLinkedCloneOfSnapshot,
 });

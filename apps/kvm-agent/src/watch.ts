@@ -1,6 +1,5 @@
 import { ChangeQueue, type Change, type WatchFacet } from '@polyvirt/hypervisor';
-import { DomainLifecycle, type Domain, type Libvirt, type Subscription } from '@polyvirt/node-libvirt';
-import { orUndefined } from './storage/storage-pool.ts';
+import { DomainLifecycle, isNotFound, type Domain, type Libvirt, type Subscription } from '@polyvirt/node-libvirt';
 import type { Machines } from './domain/machines.ts';
 import { changeOwnMetadata } from './domain/own-metadata.ts';
 import type { Networks } from './networks.ts';
@@ -104,14 +103,18 @@ export class DomainWatch implements WatchFacet {
     const leases = await this.#networks.leases().catch(() => new Map<string, string[]>());
     for (const [uuid, until] of awaiting) {
       const macs = await this.#macs(this.#libvirt.domains.reference(uuid));
-      const complete = macs !== undefined && macs.every((mac) => leases.has(mac));
+      const complete = Array.isArray(macs) && macs.every((mac) => leases.has(mac));
       if (complete && macs.length > 0) queue.push({ nativeId: uuid });
-      if (complete || macs === undefined || Date.now() > until) awaiting.delete(uuid);
+      if (complete || macs === 'gone' || Date.now() > until) awaiting.delete(uuid);
     }
   }
 
-  async #macs(domain: Domain): Promise<string[] | undefined> {
-    const definition = await orUndefined(this.#machines.liveDefinition(domain)).catch(() => undefined);
-    return definition?.nics.map(({ mac }) => mac);
+  /** One that cannot be read now is asked again. */
+  async #macs(domain: Domain): Promise<string[] | 'gone' | 'unread'> {
+    try {
+      return (await this.#machines.liveDefinition(domain)).nics.map(({ mac }) => mac);
+    } catch (error) {
+      return isNotFound(error) ? 'gone' : 'unread';
+    }
   }
 }

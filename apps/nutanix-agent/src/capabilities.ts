@@ -3,6 +3,8 @@ import { capabilitiesWithout, type Absences } from '@polyvirt/hypervisor';
 /** What AHV VMs cannot do by the API of Prism Central, in the words in which it is refused. */
 export const absences = {
   suspend: 'The API of Prism Central neither suspends nor pauses AHV VMs. Stop them, or take a snapshot.',
+  'console.text': 'Prism Central offers the screen of a VM and not its serial port. Open the graphical console.',
+  'reconfigure.dropPending': 'AHV takes every change at once: nothing ever waits.',
   'clone.running': 'AHV VMs are cloned while they are off. Stop the VM first, or clone a snapshot of it.',
   'snapshots.memory':
     'A recovery point of Nutanix holds disks and no memory. Ask for a snapshot without memory, or stop the VM first.',

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { randomUUID } from 'node:crypto';
 import { CreateVm, ProblemError } from '@polyvirt/contracts';
 import type { OperationContext } from '@polyvirt/hypervisor';
-import { TestOperation } from '@polyvirt/hypervisor/testing';
+import { Death, TestOperation } from '@polyvirt/hypervisor/testing';
 import { objectAt, objectsAt, textAt, type JsonObject } from './client/json.ts';
 import type { PrismDriver, PrismDriverOptions } from './prism.driver.ts';
 import { NOTES } from './snapshots/snapshot-notes.ts';
@@ -181,10 +181,14 @@ async function refuseLooks({ task }: Operation, fault: SimulatorFault): Promise<
   };
 }
 
-async function strike(operation: OperationName, { strikes, effect, count, lasts }: FaultCase): Promise<Meanwhile> {
+async function strike(
+  operation: OperationName,
+  { strikes, effect, count, lasts, task: besides }: FaultCase,
+): Promise<Meanwhile> {
   const wanted: Operation = operations[operation];
   const { main, others, task, asksAgain } = wanted;
   const fault = { effect, ...(count === undefined ? {} : { count }) };
+  if (besides) await simulator.fault({ operation: task, effect: besides });
   const isLost = effect['kind'] === 'drop' || effect['kind'] === 'cut';
   switch (strikes) {
     case 'port':
@@ -295,6 +299,32 @@ describe.each(Object.keys(operations) as OperationName[])('%s while Prism', (ope
     TEST_MS,
   );
 });
+
+it.each(Object.keys(operations) as OperationName[])(
+  '%s goes on in the next process, while Prism works on it for longer than it may hold the VM',
+  async (operation) => {
+    const rehearsal = new TestOperation();
+    const { run } = await attempts[operation]();
+    await rehearsal.run((context) => run(driverWith(), context));
+    const asks = rehearsal.steps.findIndex((name) => name.endsWith(': wait until it is done')) - 1;
+    const attempt = await attempts[operation]();
+    const before = await site();
+    await simulator.fault({ operation: operations[operation].task, effect: { kind: 'taskSlow', ms: 150 } });
+    const first = new TestOperation();
+    first.cut = { step: asks, moment: 'after' };
+    const on = driverWith({ busyMs: 0 });
+    await expect(first.run((context) => attempt.run(on, context))).rejects.toThrow(Death);
+    await first.again().run((context) => attempt.run(on, context));
+    const { vms, running, points } = attempt.makes;
+    expect(await site()).toMatchObject({
+      vms: before.vms + vms,
+      running: before.running + running,
+      points: before.points + points,
+      working: [],
+    });
+  },
+  TEST_MS,
+);
 
 it('shows every VM of the site after all of that', async () => {
   const vms = await driverWith().list(forAll);

@@ -18,6 +18,8 @@ export interface ImageFacts {
 export class Images implements ImageFacet {
   readonly #pages: Pages;
   readonly #vms: Vms;
+  /** Names by UUID, of the images that were there at the last look. */
+  #names: ReadonlyMap<string, string> = new Map();
 
   constructor(pages: Pages, vms: Vms) {
     this.#pages = pages;
@@ -38,6 +40,9 @@ export class Images implements ImageFacet {
       .sort((a, b) => a.name.localeCompare(b.name));
   }
 
+  /** Undefined for one that was not there at the last look. */
+  readonly nameOf = (uuid: string): string | undefined => this.#names.get(uuid);
+
   async demand(name: string, kind: Image['kind'], signal: AbortSignal): Promise<ImageFacts> {
     const [image, ...others] = (await this.#read(signal)).filter(
       (candidate) => candidate.kind === kind && (candidate.name === name || (isUuid(name) && candidate.uuid === name)),
@@ -53,7 +58,9 @@ export class Images implements ImageFacet {
   }
 
   async #read(signal: AbortSignal): Promise<ImageFacts[]> {
-    return (await this.#pages.all('/images', 'image', signal)).map(readImage);
+    const images = (await this.#pages.all('/images', 'image', signal)).map(readImage);
+    this.#names = new Map(images.map(({ uuid, name }) => [uuid, name]));
+    return images;
   }
 }
 

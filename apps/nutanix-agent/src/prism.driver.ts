@@ -99,7 +99,7 @@ export class PrismDriver implements HypervisorDriver {
     const points = new RecoveryPoints(client, pages, patience);
     const notes = new SnapshotNotes(client, pages);
     const snapshots = new Snapshots({ client, vms, tasks, identifiers, points, notes, steps });
-    const machines = new Machines(vms, networks, snapshots);
+    const machines = new Machines(vms, networks, snapshots, images.nameOf);
 
     this.simulated = options.simulated ?? false;
     this.#client = client;

@@ -1,5 +1,5 @@
 import type { Guest, NativeId } from '@polyvirt/contracts';
-import type { GuestFacet } from '@polyvirt/hypervisor';
+import { guestAddresses, type GuestFacet } from '@polyvirt/hypervisor';
 import type { Machine } from './inventory/identity.ts';
 import type { Machines } from './inventory/machines.ts';
 import type { Leases } from './network/leases.ts';
@@ -40,7 +40,8 @@ export class GuestTools implements GuestFacet {
   /** The address that Tools report, which is kept for the records; undefined while they do not. */
   async askAddress(machine: Machine, signal: AbortSignal): Promise<string | undefined> {
     // Never `-wait`: it waits for ever.
-    const address = (await this.#ask(['getGuestIPAddress', machine.vmx], signal))?.at(-1);
+    const told = (await this.#ask(['getGuestIPAddress', machine.vmx], signal))?.at(-1);
+    const [address] = guestAddresses(told === undefined ? [] : [told]);
     if (address === undefined || !isUsable(address)) return undefined;
     this.#leases.noteTold(machine.nativeId, address);
     return address;
@@ -64,6 +65,5 @@ export class GuestTools implements GuestFacet {
   }
 }
 
-/** Not what a guest gives itself, and not the host's own end of a virtual network, which Tools report with containers. */
-export const isUsable = (address: string): boolean =>
-  /^[0-9a-f.:]+$/i.test(address) && !/^(169\.254\.|fe80:|127\.|::1$)|^\d+\.\d+\.\d+\.1$/i.test(address);
+/** Not the host's own end of a virtual network, which Tools report with containers. */
+const isUsable = (address: string): boolean => !/^\d+\.\d+\.\d+\.1$/.test(address);

@@ -107,7 +107,7 @@ export class Power implements SuspendFacet {
               {
                 what: 'the VM is suspended',
                 signal,
-                isDone: async () => (await this.#machines.state(machine)) === 'suspended',
+                isDone: async (freshness) => (await this.#machines.state(machine, freshness)) === 'suspended',
                 act: () => this.#vmrun.change(['suspend', machine.vmx, 'hard'], { deadline: 'state', signal }),
               },
               this.#patience,
@@ -136,7 +136,8 @@ export class Power implements SuspendFacet {
         name: 'resume',
         native: 'vmrun unpause',
         act: async () => {
-          if ((await this.#machines.state(machine)) === 'paused') await this.#setPaused(machine, false, signal);
+          if ((await this.#machines.state(machine, 'recent')) === 'paused')
+            await this.#setPaused(machine, false, signal);
           else await this.#vmrun.alone([machine.vmx], () => this.#powerOn(machine, signal));
         },
       }),
@@ -175,12 +176,11 @@ export class Power implements SuspendFacet {
 
   async #powerOn(machine: Machine, signal: AbortSignal): Promise<void> {
     const { vmx } = machine;
-    const isOn = () => this.#machines.isOn(machine);
     await achieve(
       {
         what: 'the VM is on',
         signal,
-        isDone: isOn,
+        isDone: (freshness) => this.#machines.isOn(machine, freshness),
         act: async () => {
           await this.#prepare(machine);
           try {
@@ -207,7 +207,7 @@ export class Power implements SuspendFacet {
     // Of a machine that died; Workstation takes them for somebody who has its disks.
     await removeStaleLocks(vmx);
     // What is suspended goes on with the configuration it had.
-    if ((await this.#machines.state(machine)) === 'suspended') return;
+    if ((await this.#machines.state(machine, 'recent')) === 'suspended') return;
     await this.#powerOffWork.finishAlone(machine);
     const configuration = await this.#machines.configuration(machine);
     const port = await this.#ports.choose(configuration.number('RemoteDisplay.vnc.port'));
@@ -276,19 +276,20 @@ export class Power implements SuspendFacet {
 
   async #cutPower(machine: Machine, signal: AbortSignal): Promise<void> {
     const { vmx, nativeId } = machine;
-    if ((await this.#machines.state(machine)) !== 'crashed')
+    if ((await this.#machines.state(machine, 'recent')) !== 'crashed')
       await achieve(
         {
           what: 'the VM is off',
           signal,
-          isDone: async () => !(await this.#machines.isOn(machine)) && (await isLogged(vmx)) !== true,
+          isDone: async (freshness) =>
+            !(await this.#machines.isOn(machine, freshness)) && (await isLogged(vmx)) !== true,
           act: () => this.#vmrun.change(['stop', vmx, 'hard'], { deadline: 'power', signal }),
         },
         this.#patience,
       );
     this.#running.noteOff(nativeId);
     this.#leases.noteTold(nativeId, undefined);
-    if ((await this.#machines.state(machine)) !== 'crashed') return;
+    if ((await this.#machines.state(machine, 'recent')) !== 'crashed') return;
     await removeStaleLocks(vmx);
     await editDictionary(vmx, (dictionary) => dictionary.set('cleanShutdown', 'TRUE'));
   }
@@ -353,7 +354,7 @@ export class Power implements SuspendFacet {
         {
           what: isPaused ? 'the VM is paused' : 'the VM goes on',
           signal,
-          isDone: async () => (await this.#machines.state(machine)) === wanted,
+          isDone: async (freshness) => (await this.#machines.state(machine, freshness)) === wanted,
           act: async () => {
             await this.#vmrun.change([isPaused ? 'pause' : 'unpause', vmx], { deadline: 'power', signal });
             // Where there is no vmcli, nothing else knows.

@@ -120,7 +120,7 @@ export class WorkstationDriver implements HypervisorDriver {
   }
 
   private constructor(options: WorkstationDriverOptions, vmrun: Vmrun) {
-    const { platform, vmFolder, env } = options;
+    const { platform, vmFolder, imageFolder, env } = options;
     const places = { ...usualPlaces(platform), ...options.places };
     const patience = { ...usualPatience, ...options.patience };
     const folders = [vmFolder, ...(options.otherFolders ?? [])];
@@ -134,9 +134,10 @@ export class WorkstationDriver implements HypervisorDriver {
       inventoryFile: places.inventory,
     });
     const powerOffWork = new PowerOffWork(vmrun, disks);
-    const machines = new Machines({ discovery, running, leases, powerOffWork, codePage: vmrun.codePage });
+    const { codePage } = vmrun;
+    const machines = new Machines({ discovery, running, leases, powerOffWork, codePage, imageFolder });
     const networks = new Networks(vmrun);
-    const images = new ImageLibrary(options.imageFolder, disks);
+    const images = new ImageLibrary(imageFolder, disks);
     const rules = new HardwareRules({ machines, networks, capacity: fixedCapacity });
     const ports = new VncPorts();
     const power = new Power({ vmrun, machines, running, powerOffWork, ports, leases, patience });

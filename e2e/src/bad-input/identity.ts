@@ -48,7 +48,7 @@ const logins: BadRequest[] = [
   login('401 unauthenticated', 'somebody who is disabled', { username: 'leaver', password }),
   login('401 unauthenticated', 'SQL', { username: "admin' --", password: "' OR '1'='1" }),
   login('401 unauthenticated', 'a NUL behind the name', { username: 'viewer\0', password }),
-  bad(invalid, 'refresh: nothing', 'POST /auth/refresh', { as: 'nobody', body: {} }),
+  bad('401 unauthenticated', 'refresh: nothing', 'POST /auth/refresh', { as: 'nobody', body: {} }),
   bad('401 unauthenticated', 'refresh: garbage', 'POST /auth/refresh', {
     as: 'nobody',
     body: { refreshToken: 'garbage' },

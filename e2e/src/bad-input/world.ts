@@ -252,7 +252,7 @@ export class World {
 
   async #logIn(username: string, secret: string): Promise<TokenPair> {
     const { data } = await this.stack.client().POST('/api/v1/auth/login', { body: { username, password: secret } });
-    return data;
+    return data as TokenPair;
   }
 
   /** Resolves when `fake-c` has been silent for long enough. */

@@ -21,7 +21,7 @@ export const permissions = admin;
 /** Every route of the API, and whom it is for. Nothing has these ids, so that no call changes anything. */
 const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
   public: ['POST /auth/login', 'POST /auth/logout', 'POST /auth/refresh'],
-  'logged-in': ['GET /auth/me'],
+  'logged-in': ['GET /auth/me', 'PATCH /auth/me', 'POST /auth/password'],
   'vm:read': ['GET /vms', 'GET /vms/{vmId}', 'GET /vms/{vmId}/snapshots', 'POST /vms/batch', 'GET /stats/summary'],
   'vm:create': ['POST /vms', 'POST /vms/{vmId}/clone'],
   'vm:power': ['start', 'stop', 'restart', 'suspend', 'resume', 'pause', 'reset'].map(
@@ -43,7 +43,7 @@ const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
   ],
   'operation:read': ['GET /operations', 'GET /operations/{operationId}'],
   'operation:control': ['POST /operations/{operationId}/cancel', 'POST /operations/{operationId}/retry'],
-  'event:read': ['GET /events'],
+  'event:read': ['GET /events', 'POST /events/ticket'],
   'archive:read': ['GET /archives', 'GET /archives/{vmId}'],
   'metrics:read': ['GET /vms/{vmId}/metrics', 'GET /vms/{vmId}/metrics/history'],
   'token:manage': ['GET /tokens', 'POST /tokens', 'DELETE /tokens/{id}'],

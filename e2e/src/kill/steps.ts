@@ -130,7 +130,7 @@ async function atEveryStep(stack: Stack, target: string, verb: Verb): Promise<nu
 async function makeMachines(stack: Stack): Promise<void> {
   tap = new JournalTap(stack.bus, host);
   ledger = new Ledger(stack);
-  address = await stack.kvm.fixedAddress();
+  address = stack.kvm.fixedAddress();
   source = (await make(stack.admin, `${stack.prefix}source`)).id;
   original = (await make(stack.admin, `${stack.prefix}original`)).id;
   running = (await make(stack.admin, `${stack.prefix}running`)).id;

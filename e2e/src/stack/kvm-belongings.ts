@@ -1,11 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { Libvirt, type Domain } from '@polyvirt/node-libvirt';
-import { ensureLibvirt, run } from '@polyvirt/tools';
+import { ensureLibvirt, makeIsolatedNetwork, removeNetwork, run, type IsolatedNetwork } from '@polyvirt/tools';
 
 const uri = 'qemu:///system';
-/** Subnets that networks of stacks have, 10.<second>.<third>.0/24; libvirt refuses one that the machine has already. */
-const subnets = { second: 214, thirds: 256, tries: 20 };
 
 /** Runs virsh on this machine's libvirt, as an operator would. Rejects when it fails. */
 export async function virsh(...args: string[]): Promise<string> {
@@ -25,6 +23,7 @@ export class KvmBelongings {
   readonly path: string;
   /** Of this stack alone: nobody else is given one of its addresses. It leads nowhere. */
   readonly network: string;
+  #fixedAddresses: IsolatedNetwork['fixedAddresses'] | undefined;
 
   constructor(readonly prefix: string) {
     this.pool = `${prefix}pool`;
@@ -34,7 +33,7 @@ export class KvmBelongings {
 
   async prepare(): Promise<void> {
     await ensureLibvirt({ log: () => undefined });
-    await this.#with((libvirt) => this.#makeNetwork(libvirt));
+    this.#fixedAddresses = (await makeIsolatedNetwork(this.network)).fixedAddresses;
   }
 
   /** Names of the machines, sorted. */
@@ -79,10 +78,10 @@ export class KvmBelongings {
   }
 
   /** An address of the network that its DHCP server gives to nobody by itself. */
-  async fixedAddress(): Promise<string> {
-    const own = /<ip address='([\d.]+)'/.exec(await virsh('net-dumpxml', this.network))?.[1];
-    if (own === undefined) throw new Error(`the network ${this.network} has no address`);
-    return `${own.slice(0, own.lastIndexOf('.'))}.${randomInt(100, 250)}`;
+  fixedAddress(): string {
+    if (!this.#fixedAddresses) throw new Error(`there is no network ${this.network} yet`);
+    const [from, to] = [this.#fixedAddresses.from, this.#fixedAddresses.to].map((address) => address.split('.'));
+    return [...from!.slice(0, 3), randomInt(Number(from![3]), Number(to![3]) + 1)].join('.');
   }
 
   /** Whether the network keeps an address for a machine. */
@@ -101,31 +100,13 @@ export class KvmBelongings {
   async remove(): Promise<void> {
     await this.#with(async (libvirt) => {
       await this.#removeMachines(libvirt);
-      const network = await libvirt.networks.find(this.network);
-      if (await network?.isActive()) await network?.destroy();
-      await network?.undefine();
       const pool = await libvirt.pools.find(this.pool);
       if (!pool) return;
       if (await pool.isActive()) await pool.destroy();
       await pool.undefine();
     });
+    await removeNetwork(this.network);
     await rm(this.path, { recursive: true, force: true });
-  }
-
-  async #makeNetwork(libvirt: Libvirt): Promise<void> {
-    for (let left = subnets.tries; ; left -= 1) {
-      const subnet = `10.${subnets.second}.${randomInt(subnets.thirds)}`;
-      const network = await libvirt.networks.define(
-        `<network><name>${this.network}</name><ip address='${subnet}.1' prefix='24'>` +
-          `<dhcp><range start='${subnet}.2' end='${subnet}.99'/></dhcp></ip></network>`,
-      );
-      try {
-        return await network.start();
-      } catch (error) {
-        await network.undefine();
-        if (left === 0) throw error;
-      }
-    }
   }
 
   async #removeMachines(libvirt: Libvirt): Promise<void> {

@@ -1,11 +1,10 @@
 import { Module, type DynamicModule } from '@nestjs/common';
+import type { Capabilities } from '@polyvirt/contracts';
 import type { HypervisorDriver } from '@polyvirt/hypervisor';
 import { Consoles } from './console/consoles.ts';
-import { LifecycleHandler } from './handlers/lifecycle.handler.ts';
-import { PowerHandler } from './handlers/power.handler.ts';
+import { CommandHandler } from './handlers/command.handler.ts';
 import { QueryHandler } from './handlers/query.handler.ts';
-import { SnapshotHandler } from './handlers/snapshot.handler.ts';
-import { DRIVER, IDENTITY } from './handlers/tokens.ts';
+import { CAPABILITIES, DRIVER, IDENTITY } from './handlers/tokens.ts';
 import type { AgentIdentity } from './host/identity.ts';
 import { Inventory } from './inventory/inventory.ts';
 import { OperationRunner } from './operation/operation-runner.ts';
@@ -16,18 +15,21 @@ export interface AgentParts {
   readonly inventory: Inventory;
   readonly operations: OperationRunner;
   readonly consoles: Consoles;
+  /** What the host can, as far as the last probe knew. */
+  readonly capabilities: () => Capabilities;
 }
 
 /** What answers on the bus; everything it stands on exists before Nest does. */
 @Module({})
 export class AgentModule {
-  static of({ driver, identity, inventory, operations, consoles }: AgentParts): DynamicModule {
+  static of({ driver, identity, inventory, operations, consoles, capabilities }: AgentParts): DynamicModule {
     return {
       module: AgentModule,
-      controllers: [PowerHandler, LifecycleHandler, SnapshotHandler, QueryHandler],
+      controllers: [CommandHandler, QueryHandler],
       providers: [
         { provide: DRIVER, useValue: driver },
         { provide: IDENTITY, useValue: identity },
+        { provide: CAPABILITIES, useValue: capabilities },
         { provide: Inventory, useValue: inventory },
         { provide: OperationRunner, useValue: operations },
         { provide: Consoles, useValue: consoles },

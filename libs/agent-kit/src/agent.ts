@@ -162,6 +162,7 @@ export class Agent {
         inventory: this.inventory,
         operations: this.operations,
         consoles: this.#consoles,
+        capabilities: () => this.#keeper.capabilities,
       }),
       { strategy: this.#server, bufferLogs: false },
     );

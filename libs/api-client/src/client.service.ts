@@ -162,6 +162,39 @@ describe('a session', () => {
     expect(told).toEqual([undefined]);
   });
 
+  it('may be kept in a cookie, which is renewed while no other tab does', async () => {
+    let locked = 0;
+    const bodies: string[] = [];
+    handler = (request, response, body) => {
+      if (request.url?.startsWith('/api/v1/auth/')) bodies.push(body);
+      if (request.url === '/api/v1/auth/logout') response.writeHead(204).end();
+      else if (request.url === '/api/v1/auth/refresh' && !locked) json(response, 500, problem('internal', 500));
+      else if (request.url?.startsWith('/api/v1/auth/')) json(response, 200, { accessToken: 'access', expiresIn: 900 });
+      else json(response, 200, { items: [] });
+    };
+    const client = createClient({
+      url,
+      cookie: async (renew) => {
+        locked += 1;
+        try {
+          return await renew();
+        } finally {
+          locked -= 1;
+        }
+      },
+    });
+    expect(await client.accessToken()).toBeUndefined();
+    expect(await client.restore()).toBe(true);
+    expect(await client.accessToken()).toBe('access');
+    await client.logOut();
+    await client.logIn({ username: 'ada', password: 'secret' });
+    expect(bodies.map((body) => JSON.parse(body) as unknown)).toEqual([
+      {},
+      {},
+      { username: 'ada', password: 'secret', session: 'cookie' },
+    ]);
+  });
+
   const dead = { accessToken: 'old', refreshToken: 'old' };
 });
 

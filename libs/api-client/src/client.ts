@@ -3,9 +3,11 @@ import type { PathsWithMethod, RequiredKeysOf } from 'openapi-typescript-helpers
 import { streamEvents, type EventOptions, type StreamedEvent } from './events.ts';
 import type { components, paths } from './generated/schema.ts';
 import { ApiProblem, problemIn } from './problem.ts';
-import { Session, type LogIn, type SessionTokens } from './session.ts';
+import { Session, type Exclusively, type LogIn, type SessionTokens } from './session.ts';
 
 export type Operation = components['schemas']['Operation'];
+export type Plan = components['schemas']['Plan'];
+export type BatchPlan = components['schemas']['BatchPlan'];
 
 export interface ClientOptions {
   /** Where the gateway is: `https://polyvirt.example.org`. */
@@ -17,6 +19,8 @@ export interface ClientOptions {
   readonly password?: string | undefined;
   /** Tokens of a session that is under way. */
   readonly session?: SessionTokens | undefined;
+  /** In a browser: the session is kept in a cookie, which `restore` resumes, and renewed under this lock of all tabs. */
+  readonly cookie?: Exclusively | undefined;
   /** Told whenever the tokens of the session change, so that they can be kept; undefined when it has ended. */
   readonly onSession?: (tokens: SessionTokens | undefined) => void;
   /** In place of the global one. */
@@ -32,9 +36,16 @@ type DataOf<Route> = Route extends { responses: infer Responses }
 type SuccessStatus = 200 | 201 | 202 | 204;
 type JsonOf<Response> = Response extends { content: { 'application/json': infer Json } } ? Json : undefined;
 
+type AnyPlan = Plan | BatchPlan;
+
+/** What the route answers: a plan to a request with `dryRun`, anything else to all others. */
+type DataFor<Route, Init> = Init extends { params: { query: { dryRun: unknown } } }
+  ? Extract<DataOf<Route>, AnyPlan>
+  : Exclude<DataOf<Route>, AnyPlan>;
+
 /** A success: what the document promises for the route, and the response for its headers. */
-export interface Answer<Path extends keyof paths, M extends Method> {
-  readonly data: DataOf<paths[Path][M]>;
+export interface Answer<Path extends keyof paths, M extends Method, Init = unknown> {
+  readonly data: DataFor<paths[Path][M], Init>;
   readonly response: Response;
 }
 
@@ -42,7 +53,7 @@ export interface Answer<Path extends keyof paths, M extends Method> {
 type Call<M extends Method> = <Path extends PathsWithMethod<paths, M>, Init extends MaybeOptionalInit<paths[Path], M>>(
   path: Path,
   ...init: Arguments<Init & { signal?: AbortSignal }>
-) => Promise<Answer<Path, M>>;
+) => Promise<Answer<Path, M, Init>>;
 
 type ListPath = {
   [Path in PathsWithMethod<paths, 'get'>]: Answer<Path, 'get'>['data'] extends { items: unknown[] } ? Path : never;
@@ -78,6 +89,12 @@ export interface Client {
   logIn(credentials: LogIn): Promise<void>;
   /** Ends the session. */
   logOut(): Promise<void>;
+  /** Resumes the session of the cookie; false if there is none any more. */
+  restore(): Promise<boolean>;
+  /** Forgets the session, which another tab has ended. */
+  forget(): void;
+  /** The token for what is no request, such as a live connection; undefined when nobody is logged in. */
+  accessToken(): Promise<string | undefined>;
 }
 
 export function createClient(options: ClientOptions): Client {
@@ -89,6 +106,7 @@ export function createClient(options: ClientOptions): Client {
     fetch,
     logIn: username !== undefined && password !== undefined ? { username, password } : undefined,
     tokens: options.session,
+    cookie: options.cookie,
     onTokens: options.onSession,
   });
 
@@ -144,6 +162,9 @@ export function createClient(options: ClientOptions): Client {
     send,
     logIn: (credentials) => session.logIn(credentials),
     logOut: () => session.logOut(),
+    restore: () => session.restore(),
+    forget: () => session.forget(),
+    accessToken: async () => token ?? (await session.accessToken()),
   };
   return client;
 }

@@ -3,8 +3,12 @@ import { ApiProblem, problemIn } from './problem.ts';
 
 type TokenPair = components['schemas']['TokenPair'];
 
-/** Tokens of a session; whoever has them is the user. */
-export type SessionTokens = Pick<TokenPair, 'accessToken' | 'refreshToken'>;
+/** Tokens of a session; whoever has them is the user. A browser's cookie keeps the refresh token to itself. */
+export type SessionTokens = Pick<TokenPair, 'accessToken'> & Partial<Pick<TokenPair, 'refreshToken'>>;
+type Answer = SessionTokens & Pick<TokenPair, 'expiresIn'>;
+
+/** Runs a renewal while no other tab of the browser does: they share the cookie, and its token works once. */
+export type Exclusively = <Result>(renew: () => Promise<Result>) => Promise<Result>;
 
 export interface LogIn {
   readonly username: string;
@@ -16,6 +20,8 @@ export interface SessionOptions {
   readonly fetch: (request: Request) => Promise<Response>;
   readonly logIn?: LogIn | undefined;
   readonly tokens?: SessionTokens | undefined;
+  /** The browser keeps the refresh token in a cookie. */
+  readonly cookie?: Exclusively | undefined;
   readonly onTokens?: ((tokens: SessionTokens | undefined) => void) | undefined;
 }
 
@@ -31,6 +37,8 @@ export class Session {
   #tokens: SessionTokens | undefined;
   #renewAt = Infinity;
   #renewing: Promise<SessionTokens | undefined> | undefined;
+  /** Whether the cookie may hold a session. */
+  #kept = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -51,14 +59,26 @@ export class Session {
 
   /** Begins a session. The password is not kept. Throws an `ApiProblem`. */
   async logIn(credentials: LogIn): Promise<void> {
-    this.#take(await this.#post<TokenPair>('login', credentials));
+    const { cookie } = this.#options;
+    this.#take(await this.#post<Answer>('login', { ...credentials, ...(cookie && { session: 'cookie' }) }));
+  }
+
+  /** Resumes the session of the cookie, if there is one. */
+  async restore(): Promise<boolean> {
+    this.#kept = this.#options.cookie !== undefined;
+    return (await this.#renew()) !== undefined;
+  }
+
+  /** Forgets the session here, which another tab has ended. */
+  forget(): void {
+    this.#take(undefined);
   }
 
   /** Ends the session here and at the gateway. */
   async logOut(): Promise<void> {
     const tokens = this.#tokens;
     this.#take(undefined);
-    if (tokens) await this.#post('logout', { refreshToken: tokens.refreshToken });
+    if (tokens) await this.#post('logout', bodyOf(tokens));
   }
 
   #renew(): Promise<SessionTokens | undefined> {
@@ -70,29 +90,35 @@ export class Session {
 
   async #refreshOrLogIn(): Promise<SessionTokens | undefined> {
     const { logIn } = this.#options;
-    const pair = (await this.#refresh()) ?? (logIn && (await this.#post<TokenPair>('login', logIn)));
+    const pair = (await this.#refresh()) ?? (logIn && (await this.#post<Answer>('login', logIn)));
     this.#take(pair);
     return pair;
   }
 
-  async #refresh(): Promise<TokenPair | undefined> {
-    if (!this.#tokens) return undefined;
+  async #refresh(): Promise<Answer | undefined> {
+    if (!this.#tokens && !this.#kept) return undefined;
+    const { cookie } = this.#options;
     try {
-      return await this.#post<TokenPair>('refresh', { refreshToken: this.#tokens.refreshToken });
+      const trade = () => this.#post<Answer>('refresh', bodyOf(this.#tokens));
+      return await (cookie ? cookie(trade) : trade());
     } catch (error) {
       if (error instanceof ApiProblem && error.code === 'unauthenticated') return undefined;
       throw error;
     }
   }
 
-  #take(pair: TokenPair | undefined): void {
+  #take(pair: Answer | undefined): void {
+    if (!pair) this.#kept = false;
     if (!pair && !this.#tokens) return;
     this.#tokens = pair;
     this.#renewAt = pair ? Date.now() + pair.expiresIn * 1_000 - renewBeforeMs : Infinity;
-    this.#options.onTokens?.(pair && { accessToken: pair.accessToken, refreshToken: pair.refreshToken });
+    const { accessToken, refreshToken } = pair ?? {};
+    this.#options.onTokens?.(
+      accessToken === undefined ? undefined : { accessToken, ...(refreshToken !== undefined && { refreshToken }) },
+    );
   }
 
-  async #post<Answer>(what: string, body: object): Promise<Answer> {
+  async #post<Result>(what: string, body: object): Promise<Result> {
     const response = await this.#options.fetch(
       new Request(`${this.#options.url}/api/v1/auth/${what}`, {
         method: 'POST',
@@ -101,6 +127,9 @@ export class Session {
       }),
     );
     if (!response.ok) throw await problemIn(response);
-    return (response.status === 204 ? undefined : await response.json()) as Answer;
+    return (response.status === 204 ? undefined : await response.json()) as Result;
   }
 }
+
+const bodyOf = (tokens: SessionTokens | undefined): { refreshToken?: string } =>
+  tokens?.refreshToken === undefined ? {} : { refreshToken: tokens.refreshToken };

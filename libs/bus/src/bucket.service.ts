@@ -91,6 +91,16 @@ describe('Bucket', () => {
     expect(await read).toBeUndefined();
   });
 
+  it('reads what was written to a key last, a deletion as well', async () => {
+    expect(await bucket.latest('a.1')).toBeUndefined();
+    const revision = await bucket.put('a.1', { n: 1 });
+    expect(await bucket.latest('a.1')).toMatchObject({ type: 'put', key: 'a.1', value: { n: 1 }, revision });
+    const deleted = await bucket.delete('a.1');
+    expect(await bucket.latest('a.1')).toEqual({ type: 'delete', key: 'a.1', revision: deleted });
+    await bus.jetstream.publish('$KV.polyvirt_inventory.a.1', '{"n":"one"}');
+    await expect(bucket.latest('a.1')).rejects.toThrow();
+  });
+
   it('lists the keys below a filter, without the deleted and the invalid ones', async () => {
     for (let n = 0; n < 150; n += 1) await bucket.put(`a.${n}`, { n });
     await bucket.put('b.1', { n: 1 });

@@ -31,9 +31,12 @@ export interface Entry<Value> {
   readonly writtenAt: Date;
 }
 
-export type BucketChange<Value> =
+export type WrittenChange<Value> =
   | ({ readonly type: 'put' } & Entry<Value>)
-  | { readonly type: 'delete'; readonly key: string; readonly revision: number }
+  | { readonly type: 'delete'; readonly key: string; readonly revision: number };
+
+export type BucketChange<Value> =
+  | WrittenChange<Value>
   /** What has come so far is all there was when watching began. Comes up again after a lost connection was mended. */
   | { readonly type: 'caught-up' };
 
@@ -83,6 +86,21 @@ export class Bucket<Value> {
   async get(key: string, signal?: AbortSignal): Promise<Entry<Value> | undefined> {
     const stored = await this.#last(key, signal);
     return stored && !isDeletion(stored) ? this.#decode(key, stored) : undefined;
+  }
+
+  /**
+   * What was written to the key last, as the stream's leader has it and never from a replica that may be behind; undefined when
+   * nothing ever was. Throws when the value is not valid. Needs the credential of the gateway.
+   */
+  async latest(key: string, signal?: AbortSignal): Promise<WrittenChange<Value> | undefined> {
+    const query = { last_by_subj: bucketSubject(this.name, key) };
+    const stored = await this.#served(signal, () =>
+      this.#bus.manager.streams.getMessage(bucketStream(this.name), query),
+    );
+    if (!stored) return undefined;
+    if (isDeletion(stored)) return { type: 'delete', key, revision: stored.seq };
+    if (echoes(stored.header) > 0) throw new Error(notWritten);
+    return { type: 'put', key, value: this.#parse(stored.data), revision: stored.seq, writtenAt: stored.time };
   }
 
   /**

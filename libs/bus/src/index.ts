@@ -2,7 +2,15 @@ export { AccountKeeper } from './authority/account-keeper.ts';
 export { Authority, type IssuedAccount } from './authority/authority.ts';
 export { renderAccounts, type ServerAccounts } from './authority/configuration.ts';
 export { agentUser, inboxPrefix, permissionsOf, userNameOf, type BusService, type Permissions } from './authorization.ts';
-export { Bucket, openBucket, RevisionConflictError, type BucketChange, type Entry } from './bucket.ts';
+export {
+  Bucket,
+  openBucket,
+  RevisionConflictError,
+  type BucketChange,
+  type BucketOptions,
+  type Entry,
+  type WrittenChange,
+} from './bucket.ts';
 export { Bus, connectBus, type BusOptions, type BusTls } from './connection.ts';
 export * from './console-frame.ts';
 export { consumeEvents, consumeRollups, type Delivery } from './consume.ts';

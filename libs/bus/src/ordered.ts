@@ -43,7 +43,8 @@ export async function* readOrdered(bus: Bus, options: OrderedOptions): AsyncGene
   const messages = await bus.jetstream.consumers.getConsumerFromInfo(info).consume({
     max_messages: 500,
     expires: 5_000,
-    idle_heartbeat: 2_500,
+    // Two missed ones, and the client asks again: a request that was lost on its way delays messages by no more.
+    idle_heartbeat: 1_000,
     abort_on_missing_resource: true,
   });
   const stop = () => messages.stop();

@@ -27,7 +27,8 @@ export async function* pull(bus: Bus, options: PullOptions): AsyncGenerator<JsMs
         max_messages: maxMessages,
         // Also how long the client waits between looks for a consumer that a restarted server has not yet recovered.
         expires: 5_000,
-        idle_heartbeat: 2_500,
+        // Two missed ones, and the client asks again: a request that was lost on its way delays messages by no more.
+        idle_heartbeat: 1_000,
         abort_on_missing_resource: true,
       });
       const stop = () => messages.stop();

@@ -9,14 +9,16 @@ import {
   operationStarted,
   operationSucceeded,
 } from './operation/operation-events.ts';
+import type { CommandDefinition } from './command/define-command.ts';
 import { cancelOperation, identifyAgent } from './operation/operation-queries.ts';
 import { cloneVm } from './vm/vm-clone.ts';
 import { createVm } from './vm/vm-create.ts';
 import { deleteVm } from './vm/vm-delete.ts';
-import { reconfigureVm } from './vm/vm-edit.ts';
+import { dropPendingChanges, reconfigureVm } from './vm/vm-edit.ts';
 import * as vmEvents from './vm/vm-events.ts';
 import { pauseVm, resetVm, restartVm, resumeVm, startVm, stopVm, suspendVm } from './vm/vm-power.ts';
-import { openConsole, readGuest, readVm } from './vm/vm-queries.ts';
+import { openConsole, readDefinition, readGuest, readVm } from './vm/vm-queries.ts';
+import { planVm } from './plan/plan-query.ts';
 import { createSnapshot, deleteSnapshot, revertSnapshot } from './vm/vm-snapshot.ts';
 
 /** Everything an agent can be asked to do. */
@@ -31,6 +33,7 @@ export const commands = [
   pauseVm,
   resumeVm,
   reconfigureVm,
+  dropPendingChanges,
   cloneVm,
   createSnapshot,
   revertSnapshot,
@@ -56,7 +59,20 @@ export const agentEvents: readonly EventDefinition[] = (events as readonly Event
 );
 
 /** Everything the live host can be asked. */
-export const queries = [readVm, readGuest, openConsole, cancelOperation, identifyAgent] as const;
+export const queries = [
+  readVm,
+  planVm,
+  readGuest,
+  readDefinition,
+  openConsole,
+  cancelOperation,
+  identifyAgent,
+] as const;
 
 export type Verb = (typeof commands)[number]['verb'];
+
+/** The command of a verb; undefined for a verb that is no command, or no longer. */
+export const commandOfVerb = (verb: string): CommandDefinition | undefined =>
+  commands.find((command) => command.verb === verb);
+
 export type EventName = (typeof events)[number]['name'];

@@ -18,6 +18,7 @@ import type {
   StopVm,
   Template,
 } from '@polyvirt/contracts';
+import type { Plans } from './plan.ts';
 
 /** Whether the hypervisor had to do anything. Asking for what already is changes nothing, and succeeds. */
 export type Effect = 'changed' | 'unchanged';
@@ -44,8 +45,11 @@ export interface Step<Result extends Json | void> {
   readonly name: string;
   /** The call made to the hypervisor, without secrets: `domain_define_xml_flags`. */
   readonly native?: string;
-  /** Looks, then acts: it may have been carried out in part by a process that died. */
-  act(): Promise<Result>;
+  /**
+   * Looks, then acts: it may have been carried out in part by a process that died. `isRepeat` says that one began it, so that
+   * what it asked for may still be under way.
+   */
+  act(isRepeat: boolean): Promise<Result>;
   /**
    * Of an act that leaves nothing to look at and must not come about twice: a button that is pressed. A repeat that finds it
    * begun takes it for done, and the operation says so. It answers nothing.
@@ -105,6 +109,13 @@ export interface HypervisorDriver {
   /** Lets go of the hypervisor; the driver is not used afterwards. */
   close(): Promise<void>;
 
+  /**
+   * Plans by verb, beside the acts and with the same checks. A plan changes nothing, throws the problem that the act would
+   * end with for a reason that can be known beforehand, and answers only what it knows better than `planOf`, which derives
+   * the rest from the record of the VM and the capabilities. It has less than two seconds.
+   */
+  readonly plans?: Plans;
+
   // A facet is present exactly when `probe` reports the capability of its name as available.
   readonly suspend?: SuspendFacet;
   readonly reconfigure?: ReconfigureFacet;
@@ -154,17 +165,15 @@ export interface SuspendFacet {
   pause(nativeId: NativeId, context: OperationContext): Promise<Effect>;
 }
 
-export interface Reconfigured {
-  readonly effect: Effect;
-  /** Fields that the running VM could not take; they apply at the next power-off. */
-  readonly pendingChanges: readonly string[];
-  /** What the caller should know, as in `Outcome`. */
-  readonly notes?: readonly string[];
-}
-
 export interface ReconfigureFacet {
-  /** Changes only what `input` names, live where possible. A disk that would shrink is `invalid-input`. */
-  apply(nativeId: NativeId, input: ReconfigureVm, context: OperationContext): Promise<Reconfigured>;
+  /**
+   * Changes only what `input` names, all of it or nothing, live where possible; what a running VM cannot take applies at the
+   * next power-off and is in its record until then, as `pendingChanges` with values. A disk that would shrink is `invalid-input`.
+   * What can only be refused is refused before the first change, and each step has an undo if there is a way back.
+   */
+  apply(nativeId: NativeId, input: ReconfigureVm, context: OperationContext): Promise<Outcome>;
+  /** Withdraws everything that waits for the next power-off. Nothing that waits: `unchanged`. Present as the feature `dropPending`. */
+  drop?(nativeId: NativeId, context: OperationContext): Promise<Effect>;
 }
 
 export interface CloneFacet {

@@ -53,7 +53,7 @@ describe('ProblemGuard', () => {
       journal: {
         step: async ({ act, undo }) => {
           if (undo) undos.push(() => undo(AbortSignal.timeout(1_000)));
-          return act().catch((error: unknown) => {
+          return act(false).catch((error: unknown) => {
             failed.push(error);
             throw error;
           });

@@ -51,7 +51,7 @@ export class ProblemGuard {
           const { act, undo } = step;
           return journal.step({
             ...step,
-            act: () => this.run(() => act.call(step)),
+            act: (isRepeat) => this.run(() => act.call(step, isRepeat)),
             ...(undo && { undo: (undoing) => this.run(() => undo.call(step, undoing)) }),
           });
         },

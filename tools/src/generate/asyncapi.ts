@@ -10,6 +10,7 @@ import {
   queries,
   streams,
   subjects,
+  type CommandDefinition,
 } from '@polyvirt/contracts';
 import { z } from 'zod';
 
@@ -36,7 +37,8 @@ export function asyncApiDocument(version: string): Json {
     operations[id] = { action, channel: ref(`channels/${pointer(id)}`), summary, ...more };
   };
 
-  for (const { verb, summary, message, permission, limitSeconds } of commands) {
+  for (const command of commands as readonly CommandDefinition[]) {
+    const { verb, summary, message, permission } = command;
     const id = `command.${verb}`;
     channel(id, subjects.command(HOST, verb), summary, {
       command: { name: verb, summary, payload: schemas.add(message), headers: traceHeaders },
@@ -44,7 +46,7 @@ export function asyncApiDocument(version: string): Json {
     operation(id, 'receive', summary, {
       'x-stream': streams.commands.name,
       'x-permission': permission,
-      'x-limit-seconds': limitSeconds,
+      'x-limit-seconds': command.limitSecondsOf({}),
     });
   }
   for (const { name, summary, body } of events) {

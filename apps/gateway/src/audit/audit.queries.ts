@@ -1,23 +1,24 @@
 import { Injectable } from '@nestjs/common';
-import { AuditRecord, paging, Timestamp, type Page } from '@polyvirt/contracts';
+import { AuditRecord, paging, severalOf, Timestamp, type Page } from '@polyvirt/contracts';
 import { And, LessThan, MoreThanOrEqual, type FindOptionsWhere } from 'typeorm';
 import { z } from 'zod';
+import { anyOf } from '../database/any-of.ts';
 import { isoTime } from '../database/columns.ts';
 import { Database } from '../database/database.ts';
 import { firstUuidAt } from '../database/uuid-v7.ts';
 import { Cursors } from '../http/cursor.ts';
 import { AuditEntity } from './audit.entity.ts';
 
-const text = z.string().min(1).max(255).optional();
+const texts = severalOf(z.string().min(1).max(255)).optional();
 
 export const AuditQuery = z
   .strictObject({
-    actor: text.describe('As the record has it: `ada`, or `ada/ci` for her token.'),
-    action: text.describe('`vm.start`'),
-    target: text.describe('`kvm-lab1~4b2c`'),
-    outcome: AuditRecord.shape.outcome.optional(),
-    operationId: z.uuid().optional(),
-    requestId: text,
+    actor: texts.describe('As the record has it: `ada`, or `ada/ci` for her token.'),
+    action: texts.describe('`vm.start`'),
+    target: texts.describe('`kvm-lab1~4b2c`'),
+    outcome: severalOf(AuditRecord.shape.outcome).optional(),
+    operationId: severalOf(z.uuid()).optional(),
+    requestId: texts,
     from: Timestamp.optional().describe('Not before this time.'),
     to: Timestamp.optional().describe('Before this time.'),
     ...paging,
@@ -46,9 +47,7 @@ export class AuditQueries {
       ...(before === undefined ? [] : [LessThan(before)]),
       ...(from === undefined ? [] : [MoreThanOrEqual(firstUuidAt(Date.parse(from)))]),
     ];
-    const where: FindOptionsWhere<AuditEntity> = Object.fromEntries(
-      Object.entries(filter).filter(([, value]) => value !== undefined),
-    );
+    const where: FindOptionsWhere<AuditEntity> = anyOf(filter);
     if (bounds.length > 0) where.id = And(...bounds);
     const found = await this.database.repository(AuditEntity).find({ where, order: { id: 'DESC' }, take: limit + 1 });
     const items = found.slice(0, limit).map(shownRecord);

@@ -1,5 +1,6 @@
 import type { ProblemCode, ProblemError } from '@polyvirt/contracts';
 import type { FastifyRequest } from 'fastify';
+import { isDryRun } from '../http/dry-run.ts';
 import type { Actor, AuditEntry } from './audit.ts';
 
 /** Requests that never said what they want are no acts; recording them would let anybody fill the table. */
@@ -19,6 +20,7 @@ export function refusalOf(
 ): { actor: Actor; entry: AuditEntry } | undefined {
   const { principal, action } = request;
   if (!principal || unsaid.has(problem.code)) return undefined;
+  if (isDryRun(request) && problem.code !== 'forbidden') return undefined;
   if (action === null && problem.code !== 'forbidden') return undefined;
   const target = Object.values((request.params ?? {}) as Record<string, string>).join('/');
   return {

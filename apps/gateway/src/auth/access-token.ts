@@ -10,3 +10,8 @@ export interface AccessClaims {
   sid: string;
   exp: number;
 }
+
+/** Whatever carries a credential in the way of a request. */
+export interface Bearing {
+  readonly headers: { readonly authorization?: string | undefined };
+}

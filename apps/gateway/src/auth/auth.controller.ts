@@ -1,26 +1,22 @@
-import { Body, Controller, Get, HttpCode, Post, Req } from '@nestjs/common';
+import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { LoginInput, Me, ProblemError, RefreshInput, TokenPair } from '@polyvirt/contracts';
-import type { FastifyRequest } from 'fastify';
+import { ChangePasswordInput, LoginInput, ProblemError, RefreshInput, SessionAnswer } from '@polyvirt/contracts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Changes } from '../audit/changes.decorator.ts';
-import { Database } from '../database/database.ts';
 import { Answers } from '../openapi/answers.decorator.ts';
-import { shownUser } from '../users/shown-user.ts';
-import { UserEntity } from '../users/user.entity.ts';
 import { Caller } from './caller.decorator.ts';
 import { Logins, type Visitor } from './logins.ts';
+import { OwnPassword } from './own-password.ts';
 import { Public, RequirePermission } from './permission.decorator.ts';
+import { dropCookie, keepInCookie, tokenInCookie } from './session-cookie.ts';
 
 @ApiTags('Identity')
 @Controller('auth')
 export class AuthController {
-  private readonly logins: Logins;
-  private readonly database: Database;
-
-  constructor(logins: Logins, database: Database) {
-    this.logins = logins;
-    this.database = database;
-  }
+  constructor(
+    private readonly logins: Logins,
+    private readonly passwords: OwnPassword,
+  ) {}
 
   @Post('login')
   @HttpCode(200)
@@ -29,11 +25,16 @@ export class AuthController {
   @Answers({
     id: 'login',
     summary: 'Log in with a user name and a password.',
-    schema: TokenPair,
+    schema: SessionAnswer,
     problems: ['unauthenticated'],
   })
-  login(@Body({ schema: LoginInput }) input: LoginInput, @Req() request: FastifyRequest): Promise<TokenPair> {
-    return this.logins.login(input, visitorOf(request));
+  async login(
+    @Body({ schema: LoginInput }) { session, ...credentials }: LoginInput,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<SessionAnswer> {
+    const pair = await this.logins.login(credentials, visitorOf(request));
+    return session === 'cookie' ? keepInCookie(pair, request, reply) : pair;
   }
 
   @Post('refresh')
@@ -43,37 +44,66 @@ export class AuthController {
   @Answers({
     id: 'refresh',
     summary: 'Trade a refresh token for a new pair.',
-    description: 'A refresh token works once. Using it a second time ends the session: one of the two is a thief.',
-    schema: TokenPair,
-    problems: ['unauthenticated'],
+    description:
+      'A refresh token works once. Using it a second time ends the session: one of the two is a thief. ' +
+      'A session that began with `session: "cookie"` sends no body; its cookie is renewed.',
+    schema: SessionAnswer,
+    problems: ['unauthenticated', 'forbidden'],
   })
-  refresh(
+  async refresh(
     @Body({ schema: RefreshInput }) { refreshToken }: RefreshInput,
     @Req() request: FastifyRequest,
-  ): Promise<TokenPair> {
-    return this.logins.refresh(refreshToken, visitorOf(request));
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<SessionAnswer> {
+    if (refreshToken !== undefined) return this.logins.refresh(refreshToken, visitorOf(request));
+    const kept = tokenInCookie(request);
+    if (kept === undefined)
+      throw new ProblemError('unauthenticated', 'There is no session: neither a refreshToken nor a cookie. Log in.');
+    try {
+      return keepInCookie(await this.logins.refresh(kept, visitorOf(request)), request, reply);
+    } catch (error) {
+      if (error instanceof ProblemError && error.code === 'unauthenticated') dropCookie(request, reply);
+      throw error;
+    }
   }
 
   @Post('logout')
   @HttpCode(204)
   @Public()
   @Changes('auth.logout')
-  @Answers({ id: 'logout', summary: 'End the session of a refresh token.', status: 204 })
-  async logout(@Body({ schema: RefreshInput }) { refreshToken }: RefreshInput): Promise<void> {
-    await this.logins.logout(refreshToken);
+  @Answers({
+    id: 'logout',
+    summary: 'End the session of a refresh token, or of the cookie.',
+    status: 204,
+    problems: ['forbidden'],
+  })
+  async logout(
+    @Body({ schema: RefreshInput }) { refreshToken }: RefreshInput,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<void> {
+    const kept = refreshToken === undefined ? tokenInCookie(request) : undefined;
+    if (kept !== undefined) dropCookie(request, reply);
+    const token = refreshToken ?? kept;
+    if (token !== undefined) await this.logins.logout(token);
   }
 
-  @Get('me')
+  @Post('password')
+  @HttpCode(204)
   @RequirePermission('logged-in')
-  @Answers({ id: 'whoAmI', summary: 'Who is asking, and what that allows.', schema: Me })
-  async me(@Caller() caller: Caller): Promise<Me> {
-    const user = await this.database.repository(UserEntity).findOneBy({ id: caller.userId });
-    if (!user) throw new ProblemError('unauthenticated', 'The user is gone.');
-    return {
-      user: shownUser(user),
-      permissions: [...caller.permissions],
-      ...(caller.token && { token: caller.token }),
-    };
+  @Changes('auth.password')
+  @Answers({
+    id: 'changePassword',
+    summary: 'Change the password of the user who asks.',
+    description: 'Every other session of the user ends. An API token cannot do this.',
+    status: 204,
+    problems: ['invalid-input'],
+  })
+  async changePassword(
+    @Body({ schema: ChangePasswordInput }) input: ChangePasswordInput,
+    @Caller() caller: Caller,
+  ): Promise<void> {
+    await this.passwords.change(input, caller);
   }
 }
 

@@ -12,9 +12,13 @@ import { Authentication } from './authentication.ts';
 import { IdentityChanges } from './identity-changes.ts';
 import { JwtStrategy } from './jwt.strategy.ts';
 import { Logins } from './logins.ts';
+import { MeController } from './me.controller.ts';
+import { OwnPassword } from './own-password.ts';
 import { PermissionGuard } from './permission.guard.ts';
 import { Principals } from './principals.ts';
 import { Sessions } from './sessions.ts';
+import { Tickets } from './tickets.ts';
+import { UserPreferences } from './user-preferences.ts';
 
 const sweepMs = 3_600_000;
 
@@ -34,19 +38,22 @@ const sweepMs = 3_600_000;
       }),
     }),
   ],
-  controllers: [AuthController],
+  controllers: [AuthController, MeController],
   providers: [
     Authentication,
     IdentityChanges,
     JwtStrategy,
     Logins,
+    OwnPassword,
     Principals,
     RateLimits,
     Sessions,
+    Tickets,
     TokenVerifier,
+    UserPreferences,
     { provide: APP_GUARD, useClass: PermissionGuard },
   ],
-  exports: [Authentication, IdentityChanges, Principals, RateLimits, Sessions],
+  exports: [Authentication, IdentityChanges, Principals, RateLimits, Sessions, Tickets],
 })
 export class AuthModule implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly sessions: Sessions;

@@ -36,6 +36,8 @@ describe('sessions', () => {
     ].map((answer) => ({ ...problemIn(answer), requestId: '' }));
     expect(answers[0]).toEqual(answers[1]);
     expect(answers[0]!.code).toBe('unauthenticated');
+    // Whoever reads it did log in.
+    expect(answers[0]!.title).not.toMatch(/log in/i);
   });
 
   it('trades a refresh token once; the second use ends the whole session', async () => {

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { ProblemError } from '@polyvirt/contracts';
-import type { FastifyRequest } from 'fastify';
 import { tokenPrefix } from '../tokens/token-secrets.ts';
 import { TokenVerifier } from '../tokens/token-verifier.ts';
+import type { Bearing } from './access-token.ts';
 import type { CredentialId, Principal } from './caller.decorator.ts';
 import { JwtStrategy } from './jwt.strategy.ts';
 import { Principals } from './principals.ts';
@@ -26,7 +26,7 @@ export class Authentication {
   }
 
   /** Throws `unauthenticated` for a request without a good credential. */
-  authenticate(request: FastifyRequest): Promise<Principal> {
+  authenticate(request: Bearing): Promise<Principal> {
     const credential = credentialOf(request);
     return this.principals.get(credential, () =>
       credential.startsWith(tokenPrefix) ? this.tokens.verify(credential) : this.jwt.verify(request),
@@ -44,14 +44,14 @@ export class Authentication {
   }
 
   /** The principal of a credential that was verified a moment ago, without waiting for anything. */
-  recognise(request: FastifyRequest): Principal | undefined {
+  recognise(request: Bearing): Principal | undefined {
     const { authorization } = request.headers;
     const credential = authorization && bearer.exec(authorization)?.[1];
     return credential ? this.principals.peek(credential) : undefined;
   }
 }
 
-function credentialOf({ headers: { authorization } }: FastifyRequest): string {
+function credentialOf({ headers: { authorization } }: Bearing): string {
   if (authorization === undefined)
     throw new ProblemError('unauthenticated', 'This needs a bearer token; log in first.');
   const credential = bearer.exec(authorization)?.[1];

@@ -1,9 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { ProblemError } from '@polyvirt/contracts';
-import type { FastifyRequest } from 'fastify';
 import { ExtractJwt, Strategy } from 'passport-jwt';
 import { CONFIG, type GatewayConfig } from '../config.ts';
-import { jwtAlgorithm, jwtAudience, jwtIssuer, type AccessClaims } from './access-token.ts';
+import { jwtAlgorithm, jwtAudience, jwtIssuer, type AccessClaims, type Bearing } from './access-token.ts';
 import type { VerifiedCredential } from './principals.ts';
 import { Sessions } from './sessions.ts';
 
@@ -42,7 +41,7 @@ export class JwtStrategy {
   }
 
   /** Throws `unauthenticated` unless the request bears an access token that is good. */
-  verify(request: FastifyRequest): Promise<VerifiedCredential> {
+  verify(request: Bearing): Promise<VerifiedCredential> {
     return new Promise((resolve, reject) => {
       const attempt = Object.create(this.strategy) as Attempt;
       attempt.success = resolve;

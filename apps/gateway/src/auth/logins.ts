@@ -31,7 +31,7 @@ export class Logins {
   }
 
   /** The answer is the same, and as slow, whether the name, the password or the account is at fault. */
-  async login({ username, password }: LoginInput, visitor: Visitor): Promise<TokenPair> {
+  async login({ username, password }: Omit<LoginInput, 'session'>, visitor: Visitor): Promise<TokenPair> {
     await this.limits.admitLogin(username, visitor.address);
     const user = await this.database
       .repository(UserEntity)

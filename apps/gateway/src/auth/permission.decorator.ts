@@ -13,5 +13,10 @@ const demand = (access: Access) => SetMetadata(ACCESS, access);
 export const RequirePermission = (permission: Exclude<Access, 'public'>) =>
   applyDecorators(demand(permission), ApiBearerAuth(), ApiExtension('x-permission', permission));
 
+export const TICKET_PURPOSE = 'polyvirt:ticket-purpose';
+
+/** Takes a one-time ticket in the query in place of a bearer token, from a browser that cannot send one. */
+export const TakesTicket = (purpose: string) => SetMetadata(TICKET_PURPOSE, purpose);
+
 /** For anyone. */
 export const Public = () => demand('public');

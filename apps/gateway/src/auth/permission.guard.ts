@@ -7,7 +7,8 @@ import { LOGGER } from '../logger.ts';
 import { RateLimits } from '../rate-limit/rate-limits.ts';
 import { Authentication } from './authentication.ts';
 import type { Principal } from './caller.decorator.ts';
-import { ACCESS, type Access } from './permission.decorator.ts';
+import { ACCESS, TICKET_PURPOSE, type Access } from './permission.decorator.ts';
+import { Tickets } from './tickets.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -19,6 +20,8 @@ declare module 'fastify' {
 interface Demands {
   readonly access: Access | undefined;
   readonly action: string | null;
+  /** Of the tickets that stand in for a bearer token, if any do. */
+  readonly ticketPurpose: string | undefined;
 }
 
 /** Stands before every route. What does not say whom it is for, is for nobody. */
@@ -27,18 +30,20 @@ export class PermissionGuard implements CanActivate {
   private readonly authentication: Authentication;
   private readonly limits: RateLimits;
   private readonly logger: Logger;
+  private readonly tickets: Tickets;
   private readonly demands = new WeakMap<object, Demands>();
 
-  constructor(authentication: Authentication, limits: RateLimits, @Inject(LOGGER) logger: Logger) {
+  constructor(authentication: Authentication, limits: RateLimits, tickets: Tickets, @Inject(LOGGER) logger: Logger) {
     this.authentication = authentication;
     this.limits = limits;
+    this.tickets = tickets;
     this.logger = logger;
   }
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const handler = context.getHandler();
-    const { access, action } = this.demandsOf(handler, context.getClass());
+    const { access, action, ticketPurpose } = this.demandsOf(handler, context.getClass());
     request.action = action;
     if (access === undefined) {
       this.logger.error({ route: request.routeOptions.url }, 'a route declares no permission');
@@ -48,7 +53,7 @@ export class PermissionGuard implements CanActivate {
       await this.limits.admit(`address ${request.ip}`);
       return true;
     }
-    const principal = this.authentication.recognise(request) ?? (await this.meet(request));
+    const principal = this.authentication.recognise(request) ?? (await this.meet(request, ticketPurpose));
     request.principal = principal;
     await this.limits.admit(`user ${principal.userId}`);
     if (access !== 'logged-in') requirePermission(principal, access);
@@ -60,14 +65,18 @@ export class PermissionGuard implements CanActivate {
     const known = this.demands.get(handler);
     if (known) return known;
     const action = (Reflect.getMetadata(ACTION, handler) as string | undefined) ?? null;
-    const demands = { access: accessOf(handler, controller), action };
+    const ticketPurpose = Reflect.getMetadata(TICKET_PURPOSE, handler) as string | undefined;
+    const demands = { access: accessOf(handler, controller), action, ticketPurpose };
     this.demands.set(handler, demands);
     return demands;
   }
 
   /** A credential that is not known yet costs a look into the database, so guesses count against the address. */
-  private async meet(request: FastifyRequest): Promise<Principal> {
+  private async meet(request: FastifyRequest, ticketPurpose: string | undefined): Promise<Principal> {
     await this.limits.admit(`address ${request.ip}`);
+    const { ticket } = request.query as { ticket?: unknown };
+    if (ticketPurpose !== undefined && typeof ticket === 'string' && request.headers.authorization === undefined)
+      return this.tickets.redeem(ticketPurpose, ticket);
     return this.authentication.authenticate(request);
   }
 }

@@ -2,7 +2,7 @@ import { createHmac, hkdfSync, randomBytes, randomUUID, timingSafeEqual } from '
 import { Inject, Injectable } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
 import { ProblemError, rolePermissions, type TokenPair } from '@polyvirt/contracts';
-import { IsNull, LessThan, MoreThan, type EntityManager } from 'typeorm';
+import { IsNull, LessThan, MoreThan, Not, type EntityManager } from 'typeorm';
 import { CONFIG, type GatewayConfig } from '../config.ts';
 import { Database } from '../database/database.ts';
 import { UserEntity } from '../users/user.entity.ts';
@@ -97,6 +97,11 @@ export class Sessions {
       { revokedAt: Date.now() },
     );
     return (affected ?? 0) > 0;
+  }
+
+  /** Ends the sessions of a user but one, inside `IdentityChanges.change`. */
+  async endOthers(manager: EntityManager, userId: string, keptId: string): Promise<void> {
+    await manager.update(SessionEntity, { userId, id: Not(keptId), revokedAt: IsNull() }, { revokedAt: Date.now() });
   }
 
   /** Throws `unauthenticated` when the session has ended or its user may no longer log in. */

@@ -1,9 +1,12 @@
+import { EventEmitter } from 'node:events';
+import type { Server } from 'node:http';
 import websocket from '@fastify/websocket';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { logProblem, problemOf, sendProblem } from '../http/problem.filter.ts';
+import { Upgrades, type UpgradeEmitter } from '../http/upgrades.ts';
 import { LOGGER } from '../logger.ts';
 import type { ConsoleRelay } from './console-relay.ts';
 import { consolePath, ConsoleTickets } from './console-tickets.ts';
@@ -21,14 +24,19 @@ export class ConsoleSocket implements OnModuleInit {
     private readonly adapter: HttpAdapterHost,
     private readonly tickets: ConsoleTickets,
     private readonly consoles: Consoles,
+    private readonly upgrades: Upgrades,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   onModuleInit(): void {
     const server = this.adapter.httpAdapter.getInstance<FastifyInstance>();
+    const upgrades: UpgradeEmitter = new EventEmitter();
+    this.upgrades.assign(consolePath, upgrades);
     // Not awaited: that would load Fastify's plugins before Nest has set its error handler, and routes would go without it.
     void server.register(async (scope) => {
-      await scope.register(websocket, { options: { maxPayload: longestMessage } });
+      await scope.register(websocket, {
+        options: { maxPayload: longestMessage, server: upgrades as unknown as Server },
+      });
       scope.route({
         method: 'GET',
         url: consolePath,

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { ProblemError, type ConsoleTicket, type VmId } from '@polyvirt/contracts';
+import { parseVmId, ProblemError, type ConsoleTicket, type OpenConsoleInput, type VmId } from '@polyvirt/contracts';
 import { LessThan } from 'typeorm';
 import { Audit } from '../audit/audit.ts';
 import { credentialIdOf, type Caller, type CredentialId } from '../auth/caller.decorator.ts';
 import { secretHash } from '../auth/secret-hash.ts';
 import { isoTime } from '../database/columns.ts';
 import { Database } from '../database/database.ts';
-import { VmCommands } from '../vms/vm-commands.ts';
+import { Hosts } from '../hosts/hosts.ts';
+import { Commands } from '../vms/commands.ts';
 import { ConsoleTicketEntity } from './console-ticket.entity.ts';
 
 export const consolePath = '/api/v1/console';
@@ -18,13 +19,15 @@ const validMs = 30_000;
 export class ConsoleTickets {
   constructor(
     private readonly database: Database,
-    private readonly commands: VmCommands,
+    private readonly commands: Commands,
+    private readonly hosts: Hosts,
     private readonly audit: Audit,
   ) {}
 
   /** Throws what a console of this VM would be refused with now. */
-  async issue(vmId: VmId, caller: Caller): Promise<ConsoleTicket> {
-    this.commands.require(vmId, 'console', { whenOffline: 'fail' });
+  async issue(vmId: VmId, kind: OpenConsoleInput['kind'], caller: Caller): Promise<ConsoleTicket> {
+    this.commands.requireAction(vmId, 'console');
+    this.hosts.requireCapability(parseVmId(vmId).host, `console.${kind}`);
     const ticket = randomBytes(32).toString('base64url');
     const nowMs = Date.now();
     const expiresAt = nowMs + validMs;

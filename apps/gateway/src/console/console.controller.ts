@@ -1,6 +1,6 @@
-import { Controller, HttpCode, Param, Post } from '@nestjs/common';
+import { Body, Controller, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { ConsoleTicket, VmId } from '@polyvirt/contracts';
+import { ConsoleTicket, OpenConsoleInput, VmId } from '@polyvirt/contracts';
 import { Changes } from '../audit/changes.decorator.ts';
 import { Caller } from '../auth/caller.decorator.ts';
 import { RequirePermission } from '../auth/permission.decorator.ts';
@@ -23,7 +23,11 @@ export class ConsoleController {
     schema: ConsoleTicket,
     problems: ['vm-not-found', 'wrong-state', 'capability-missing', 'host-offline'],
   })
-  open(@Param('vmId', { schema: VmId }) vmId: VmId, @Caller() caller: Caller): Promise<ConsoleTicket> {
-    return this.tickets.issue(vmId, caller);
+  open(
+    @Param('vmId', { schema: VmId }) vmId: VmId,
+    @Body({ schema: OpenConsoleInput }) { kind }: OpenConsoleInput,
+    @Caller() caller: Caller,
+  ): Promise<ConsoleTicket> {
+    return this.tickets.issue(vmId, kind, caller);
   }
 }

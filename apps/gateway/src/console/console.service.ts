@@ -6,9 +6,15 @@ import { ConsoleTicket, type CreatedToken, type Host, type Problem } from '@poly
 import { WebSocket } from 'ws';
 import { SessionEntity } from '../auth/session.entity.ts';
 import { Database } from '../database/database.ts';
-import type { FakeAgent } from '../testing/fake-agent.ts';
+import { allCapabilities, type FakeAgent } from '../testing/fake-agent.ts';
 import type { SignedUp } from '../testing/test-gateway.ts';
 import { TestHouse } from '../testing/test-house.ts';
+
+const noText = 'It has no serial port.';
+const capabilities = {
+  ...allCapabilities,
+  console: { available: true, features: { text: { available: false, reason: noText } } },
+};
 
 describe('the console of a VM', () => {
   let house: TestHouse;
@@ -21,7 +27,7 @@ describe('the console of a VM', () => {
   beforeAll(async () => {
     // Whoever loses their right is noticed by the change, and not because somebody looks in between.
     house = await TestHouse.start({ times: { consoleVerifyMs: 3_600_000 } });
-    agent = await house.startAgent();
+    agent = await house.startAgent('kvm-a', { capabilities });
     await eventually(async () => expect((await house.call<Host>('GET', '/hosts/kvm-a')).body.state).toBe('ready'));
     await house.gateway.app.listen(0, '127.0.0.1');
     address = (await house.gateway.app.getUrl()).replace('http', 'ws');
@@ -40,6 +46,17 @@ describe('the console of a VM', () => {
     expect(status).toBe(201);
     return ConsoleTicket.parse(body);
   };
+  it('is the kind that was asked for, or refused with the reason of the host', async () => {
+    const ask = (body: object) => house.call<Problem & ConsoleTicket>('POST', `/vms/${id}/console`, body);
+    expect((await ask({ kind: 'graphic' })).body.protocol).toBe('rfb');
+    expect((await ask({ kind: 'smell' })).body).toMatchObject({
+      code: 'invalid-input',
+      errors: [{ pointer: '/kind' }],
+    });
+    expect((await ask({ colour: 'red' })).body).toMatchObject({ errors: [{ pointer: '/colour' }] });
+    expect((await ask({ kind: 'text' })).body).toMatchObject({ code: 'capability-missing', detail: noText });
+  });
+
   /** A viewer, and the agent's side of its session. */
   const open = async () => {
     const known = agent.consoles.get(nativeId);

@@ -5,13 +5,13 @@ import { openConsole, parseVmId, ProblemError, verdictOn, type VmId } from '@pol
 import type { Logger } from 'pino';
 import { Authentication } from '../auth/authentication.ts';
 import type { CredentialId } from '../auth/caller.decorator.ts';
+import { requirePermission } from '../auth/require-permission.ts';
 import { IdentityChanges } from '../auth/identity-changes.ts';
 import { Hosts } from '../hosts/hosts.ts';
 import { Inventory } from '../inventory/inventory.ts';
 import { LOGGER } from '../logger.ts';
 import { TIMES, type GatewayTimes } from '../times.ts';
-import { VmCommands } from '../vms/vm-commands.ts';
-import { requirePermission } from '../vms/vm-requests.ts';
+import { Commands } from '../vms/commands.ts';
 import { closeCodes, ConsoleRelay } from './console-relay.ts';
 
 interface Viewing {
@@ -29,7 +29,7 @@ export class Consoles implements OnModuleInit, BeforeApplicationShutdown {
     private readonly bus: Bus,
     private readonly inventory: Inventory,
     private readonly hosts: Hosts,
-    private readonly commands: VmCommands,
+    private readonly commands: Commands,
     private readonly authentication: Authentication,
     private readonly changes: IdentityChanges,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -67,7 +67,7 @@ export class Consoles implements OnModuleInit, BeforeApplicationShutdown {
     this.relays.set(relay, { vmId, owner });
     try {
       await this.requireRight(owner);
-      this.commands.require(vmId, 'console', { whenOffline: 'fail' });
+      this.commands.requireAction(vmId, 'console');
       await ask(this.bus, openConsole, host, { nativeId, session }, { requestId });
       return relay;
     } catch (error) {

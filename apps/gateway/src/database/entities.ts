@@ -2,6 +2,8 @@ import { ArchiveEntity } from '../archives/archive.entity.ts';
 import { AuditEntity } from '../audit/audit.entity.ts';
 import { IdentityRevisionEntity } from '../auth/identity-revision.entity.ts';
 import { SessionEntity } from '../auth/session.entity.ts';
+import { TicketEntity } from '../auth/ticket.entity.ts';
+import { UserPreferencesEntity } from '../auth/user-preferences.entity.ts';
 import { ConsoleTicketEntity } from '../console/console-ticket.entity.ts';
 import { EventCursorEntity } from '../events/event-cursor.entity.ts';
 import { IdempotencyEntity } from '../idempotency/idempotency.entity.ts';
@@ -18,6 +20,8 @@ import { UserEntity } from '../users/user.entity.ts';
 export const entities = [
   UserEntity,
   SessionEntity,
+  TicketEntity,
+  UserPreferencesEntity,
   TokenEntity,
   IdentityRevisionEntity,
   AuditEntity,

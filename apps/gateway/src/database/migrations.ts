@@ -3,7 +3,8 @@ import { Identity1795309200000 } from './migrations/20261122-0100-identity.ts';
 import { AuditAndIdempotency1795309800000 } from './migrations/20261122-0110-audit-and-idempotency.ts';
 import { Operations1795312800000 } from './migrations/20261122-0200-operations.ts';
 import { ConsoleOwners1795316400000 } from './migrations/20261122-0300-console-owners.ts';
-import { Subscribers1796000400000 } from './migrations/20261130-0100-subscribers.ts';
+import { BrowserSessions1796000400000 } from './migrations/20261130-0100-browser-sessions.ts';
+import { Subscribers1796004000000 } from './migrations/20261130-0200-subscribers.ts';
 
 /** In the order in which they run, which is that of the times in their names. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -11,5 +12,6 @@ export const migrations: (new () => MigrationInterface)[] = [
   AuditAndIdempotency1795309800000,
   Operations1795312800000,
   ConsoleOwners1795316400000,
-  Subscribers1796000400000,
+  BrowserSessions1796000400000,
+  Subscribers1796004000000,
 ];

@@ -3,6 +3,8 @@ import type { EntityTarget, ObjectLiteral } from 'typeorm';
 import { ArchiveEntity } from '../archives/archive.entity.ts';
 import { AuditEntity } from '../audit/audit.entity.ts';
 import { SessionEntity } from '../auth/session.entity.ts';
+import { TicketEntity } from '../auth/ticket.entity.ts';
+import { UserPreferencesEntity } from '../auth/user-preferences.entity.ts';
 import { ConsoleTicketEntity } from '../console/console-ticket.entity.ts';
 import { EventCursorEntity } from '../events/event-cursor.entity.ts';
 import { IdempotencyEntity } from '../idempotency/idempotency.entity.ts';
@@ -131,6 +133,22 @@ const cases: readonly Case[] = [
     empty: { sessionId: null, tokenId: null },
     another: { hash: '0'.repeat(64) },
     key: 'hash',
+  }),
+  typed<TicketEntity>({
+    entity: TicketEntity,
+    row: { hash, purpose: full(64), userId: id, sessionId: id, tokenId: other, expiresAt: latest },
+    empty: { sessionId: null, tokenId: null },
+    another: { hash: '0'.repeat(64) },
+    key: 'hash',
+  }),
+  typed<UserPreferencesEntity>({
+    entity: UserPreferencesEntity,
+    row: {
+      userId: id,
+      value: { language: 'fr', views: [{ name: 'é😀', page: 'machines', query: 'x'.repeat(4_096) }] },
+    },
+    another: { userId: other },
+    key: 'userId',
   }),
   typed<AuditEntity>({
     entity: AuditEntity,

@@ -125,6 +125,22 @@ export class EventFeed implements EventSource, OnApplicationBootstrap, OnModuleD
     }
   }
 
+  /** How far this gateway is behind the stream; undefined while the bus cannot tell. */
+  async lag(): Promise<{ events: number; seconds: number } | undefined> {
+    if (!this.bus.isConnected) return undefined;
+    try {
+      const { last_seq: last } = await this.streamState();
+      const events = Math.max(0, last - this.window.last);
+      if (events === 0) return { events, seconds: 0 };
+      const next = await this.bus.manager.streams.getMessage(streams.events.name, { seq: this.window.last + 1 });
+      const seconds = next ? Math.max(0, (Date.now() - next.time.getTime()) / 1_000) : 0;
+      return { events, seconds };
+    } catch (error) {
+      this.logger.warn({ err: error }, 'the bus does not say how far the events have come');
+      return undefined;
+    }
+  }
+
   private async streamState() {
     await this.bus.whenConnected(AbortSignal.any([this.stopping.signal, AbortSignal.timeout(2_000)])).catch((cause) => {
       throw new ProblemError('unavailable', 'The message bus is away. Try again in a moment.', { cause });

@@ -1,16 +1,9 @@
-import { events, HostId, VmId } from '@polyvirt/contracts';
+import { events, HostId, severalOf, VmId } from '@polyvirt/contracts';
 import { z } from 'zod';
 import type { StreamEvent } from './stream-event.ts';
 
 const names: ReadonlySet<string> = new Set(events.map((event) => event.name));
 const entities: ReadonlySet<string> = new Set(events.map((event) => `${event.name.split('.')[0]}.*`));
-
-const listOf = (item: z.ZodType<string, string>) =>
-  z
-    .string()
-    .max(2_048)
-    .transform((text) => text.split(','))
-    .pipe(z.array(item).min(1).max(64));
 
 const Sequence = z
   .string()
@@ -23,11 +16,16 @@ export const EventsQuery = z
     since: Sequence.optional().describe(
       '`id:` of the last event that was seen. The header `Last-Event-ID` goes before it.',
     ),
-    types: listOf(z.string().refine((type) => names.has(type) || entities.has(type), 'There is no such event.'))
+    types: severalOf(z.string().refine((type) => names.has(type) || entities.has(type), 'There is no such event.'))
       .optional()
       .describe('Types of events, with commas: `vm.created,operation.*`.'),
-    hosts: listOf(HostId).optional().describe('Ids of hosts, with commas.'),
-    vm: VmId.optional().describe('Only events about this VM, its operations included.'),
+    hosts: severalOf(HostId).optional().describe('Ids of hosts, with commas.'),
+    vm: severalOf(VmId).optional().describe('Only events about these VMs, their operations included.'),
+    ticket: z
+      .string()
+      .max(64)
+      .optional()
+      .describe('Of `POST /events/ticket`, in place of a bearer token: an `EventSource` cannot send one.'),
   })
   .meta({ id: 'EventsQuery' });
 export type EventsQuery = z.infer<typeof EventsQuery>;
@@ -40,8 +38,9 @@ export type EventFilter = Pick<EventsQuery, 'types' | 'hosts' | 'vm'>;
 export function eventMatcher({ types, hosts, vm }: EventFilter): (event: StreamEvent) => boolean {
   const exact = types && new Set(types);
   const wantedHosts = hosts && new Set(hosts);
+  const wantedVms = vm && new Set(vm);
   return ({ type, host, vmId }) =>
     (!exact || exact.has(type) || exact.has(`${type.slice(0, type.indexOf('.'))}.*`)) &&
     (!wantedHosts || wantedHosts.has(host)) &&
-    (vm === undefined || vmId === vm);
+    (!wantedVms || (vmId !== undefined && wantedVms.has(vmId)));
 }

@@ -3,7 +3,7 @@ import { ProblemError } from '@polyvirt/contracts';
 import type { FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { Authentication } from '../auth/authentication.ts';
-import type { Caller } from '../auth/caller.decorator.ts';
+import { credentialIdOf, type Caller, type Principal } from '../auth/caller.decorator.ts';
 import { LOGGER } from '../logger.ts';
 import { TIMES, type GatewayTimes } from '../times.ts';
 import { EventFeed } from './event-feed.ts';
@@ -25,7 +25,7 @@ interface Opening {
 
 interface Client {
   readonly stream: EventStream;
-  readonly userId: string;
+  readonly caller: Caller;
   readonly request: FastifyRequest;
 }
 
@@ -66,7 +66,7 @@ export class EventStreams implements OnApplicationBootstrap, BeforeApplicationSh
   /** Throws `cursor-expired`, or `too-many-requests` for a user who has too many open. */
   async open({ after, filter, caller, request }: Opening): Promise<EventStream> {
     const { userId } = caller;
-    const open = [...this.clients].filter((client) => client.userId === userId).length;
+    const open = [...this.clients].filter((client) => client.caller.userId === userId).length;
     if (open >= mostStreamsEach) {
       throw new ProblemError('too-many-requests', `You have ${open} event streams open; close one first.`, {
         retryAfterSeconds: pingEvery,
@@ -74,7 +74,7 @@ export class EventStreams implements OnApplicationBootstrap, BeforeApplicationSh
     }
     if (after !== undefined) await this.feed.requireCursor(after);
     const stream = new EventStream(this.feed, after ?? this.feed.window.last, eventMatcher(filter), this.pace);
-    const client = { stream, userId, request };
+    const client = { stream, caller, request };
     this.clients.add(client);
     stream.on('close', () => this.clients.delete(client));
     stream.on('trouble', (err: unknown) => this.logger.warn({ err, requestId: request.id }, 'an event stream broke'));
@@ -91,14 +91,21 @@ export class EventStreams implements OnApplicationBootstrap, BeforeApplicationSh
   }
 
   /** A stream outlives the request that began it; it must not outlive the right to it. */
-  private async verify({ stream, request }: Client): Promise<void> {
+  private async verify(client: Client): Promise<void> {
+    const { stream, request } = client;
     try {
-      const { permissions } = await this.authentication.authenticate(request);
+      const { permissions } = await this.whoIs(client);
       if (!permissions.has('event:read')) stream.close('token-expired');
     } catch (error) {
       if (error instanceof ProblemError && error.code === 'unauthenticated') stream.close('token-expired');
       else this.logger.warn({ err: error, requestId: request.id }, 'cannot verify the caller of an event stream');
     }
+  }
+
+  /** A ticket was good once; its owner is looked up. */
+  private whoIs({ caller, request }: Client): Promise<Principal> {
+    if (request.headers.authorization !== undefined) return this.authentication.authenticate(request);
+    return this.authentication.lookAgain(credentialIdOf(caller));
   }
 
   private closeAll(reason: CloseReason): void {

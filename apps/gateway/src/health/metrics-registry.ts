@@ -14,9 +14,18 @@ export class MetricsRegistry {
   });
 
   private readonly texts: (() => string)[] = [];
+  private readonly refreshers: (() => Promise<void> | void)[] = [];
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
+    // By its name such a gauge is a counter; what it adds up is there by type.
+    for (const { name, type } of this.registry.getMetricsAsArray() as unknown as { name: string; type: string }[])
+      if (type === 'gauge' && name.endsWith('_total')) this.registry.removeSingleMetric(name);
+  }
+
+  /** For series that are set when somebody reads them. */
+  beforeRead(refresh: () => Promise<void> | void): void {
+    this.refreshers.push(refresh);
   }
 
   /** For series that are too many to be kept as objects: `text` writes them anew for each reader. */
@@ -25,6 +34,7 @@ export class MetricsRegistry {
   }
 
   async read(): Promise<string> {
+    await Promise.all(this.refreshers.map(async (refresh) => refresh()));
     return [await this.registry.metrics(), ...this.texts.map((text) => text())].join('\n');
   }
 }

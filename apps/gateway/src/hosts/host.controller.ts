@@ -1,14 +1,10 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { Host, HostId, Image, Network, pageOf, paging, Template } from '@polyvirt/contracts';
-import { z } from 'zod';
+import { Host, HostId, Image, Network, pageOf, PageQuery, Template } from '@polyvirt/contracts';
 import { RequirePermission } from '../auth/permission.decorator.ts';
-import { Cursors } from '../http/cursor.ts';
+import { MemoryLists } from '../http/memory-list.ts';
 import { Answers } from '../openapi/answers.decorator.ts';
 import { Hosts } from './hosts.ts';
-
-const HostListQuery = z.strictObject(paging).meta({ id: 'HostListQuery' });
-type HostListQuery = z.infer<typeof HostListQuery>;
 
 @ApiTags('Hosts')
 @Controller('hosts')
@@ -16,7 +12,7 @@ type HostListQuery = z.infer<typeof HostListQuery>;
 export class HostController {
   constructor(
     private readonly hosts: Hosts,
-    private readonly cursors: Cursors,
+    private readonly lists: MemoryLists,
   ) {}
 
   @Get()
@@ -25,11 +21,9 @@ export class HostController {
     summary: 'Hosts by id, with capabilities, health and totals.',
     schema: pageOf(Host, 'HostPage'),
   })
-  list(@Query({ schema: HostListQuery }) { limit, cursor }: HostListQuery) {
-    const after = cursor === undefined ? '' : this.cursors.open('hosts', cursor, HostId);
-    const rest = this.hosts.all().filter(({ id }) => id > after);
-    const items = rest.slice(0, limit).map((record) => this.hosts.view(record));
-    return rest.length > limit ? { items, nextCursor: this.cursors.seal('hosts', items.at(-1)!.id) } : { items };
+  list(@Query({ schema: PageQuery }) query: PageQuery) {
+    const { items, ...rest } = this.lists.page('hosts', this.hosts.all(), ({ id }) => id, query);
+    return { items: items.map((record) => this.hosts.view(record)), ...rest };
   }
 
   @Get(':hostId')
@@ -45,8 +39,9 @@ export class HostController {
     schema: pageOf(Image, 'ImagePage'),
     problems: ['host-not-found'],
   })
-  images(@Param('hostId', { schema: HostId }) id: HostId) {
-    return { items: this.hosts.require(id).images };
+  images(@Param('hostId', { schema: HostId }) id: HostId, @Query({ schema: PageQuery }) query: PageQuery) {
+    const { images } = this.hosts.require(id);
+    return this.lists.page(`images of ${id}`, images, ({ name }) => name, query);
   }
 
   @Get(':hostId/networks')
@@ -56,8 +51,9 @@ export class HostController {
     schema: pageOf(Network, 'NetworkPage'),
     problems: ['host-not-found'],
   })
-  networks(@Param('hostId', { schema: HostId }) id: HostId) {
-    return { items: this.hosts.require(id).networks };
+  networks(@Param('hostId', { schema: HostId }) id: HostId, @Query({ schema: PageQuery }) query: PageQuery) {
+    const { networks } = this.hosts.require(id);
+    return this.lists.page(`networks of ${id}`, networks, ({ name }) => name, query);
   }
 
   @Get(':hostId/templates')
@@ -67,7 +63,8 @@ export class HostController {
     schema: pageOf(Template, 'TemplatePage'),
     problems: ['host-not-found'],
   })
-  templates(@Param('hostId', { schema: HostId }) id: HostId) {
-    return { items: this.hosts.require(id).templates };
+  templates(@Param('hostId', { schema: HostId }) id: HostId, @Query({ schema: PageQuery }) query: PageQuery) {
+    const { templates } = this.hosts.require(id);
+    return this.lists.page(`templates of ${id}`, templates, ({ name }) => name, query);
   }
 }

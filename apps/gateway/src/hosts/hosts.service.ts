@@ -86,7 +86,7 @@ describe('hosts', () => {
     const { body: page } = await house.call<Page<Host>>('GET', '/hosts?limit=1');
     expect(page.items.map(({ id }) => id)).toEqual(['kvm-a']);
     const { body: images } = await house.call<Page<Image>>('GET', '/hosts/kvm-a/images');
-    expect(images.items.map(({ name }) => name)).toEqual(['tiny-linux', 'rescue']);
+    expect(images.items.map(({ name }) => name)).toEqual(['rescue', 'tiny-linux']);
     for (const list of ['networks', 'templates']) {
       expect((await house.call('GET', `/hosts/kvm-a/${list}`)).status).toBe(200);
     }

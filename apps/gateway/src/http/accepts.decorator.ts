@@ -1,5 +1,5 @@
 import { applyDecorators, HttpCode } from '@nestjs/common';
-import { Operation, type CommandDefinition, type ProblemCode } from '@polyvirt/contracts';
+import { Operation, Plan, type CommandDefinition, type ProblemCode } from '@polyvirt/contracts';
 import { Changes } from '../audit/changes.decorator.ts';
 import { RequirePermission } from '../auth/permission.decorator.ts';
 import { Answers, WaitsOnPrefer } from '../openapi/answers.decorator.ts';
@@ -13,9 +13,6 @@ const ofEveryCommand: readonly ProblemCode[] = [
   'unavailable',
 ];
 
-/** `vm.snapshot-create` is `vmSnapshotCreate`. */
-const camelCase = (verb: string) => verb.replaceAll(/[.-]([a-z])/g, (_, letter: string) => letter.toUpperCase());
-
 /** A route that takes a command: 202 with its operation, permission, problems and OpenAPI, all from the contract. */
 export const Accepts = (command: CommandDefinition) =>
   applyDecorators(
@@ -23,11 +20,11 @@ export const Accepts = (command: CommandDefinition) =>
     Changes(command.verb),
     HttpCode(202),
     Answers({
-      id: camelCase(command.verb),
+      id: command.id,
       summary: command.summary,
       status: 202,
       schema: Operation,
       problems: [...command.problems, ...ofEveryCommand],
     }),
-    WaitsOnPrefer(),
+    WaitsOnPrefer(Plan),
   );

@@ -10,6 +10,8 @@ import {
 } from 'fastify';
 import type { Logger } from 'pino';
 import type { GatewayConfig } from '../config.ts';
+import { compressAnswers } from './compression.ts';
+import { answerConditionally } from './conditional-reads.ts';
 import { parseJsonBody } from './json-body.ts';
 import { sendProblem } from './problem.filter.ts';
 import { requestIdFrom, traceparentFrom } from './request-context.ts';
@@ -53,6 +55,9 @@ export function createAdapter(config: GatewayConfig, logger: Logger): FastifyAda
   const server = adapter.getInstance();
 
   collectRoutes(server);
+  // An ETag is of what an answer says, so it is made before that is compressed.
+  answerConditionally(server);
+  compressAnswers(server);
   server.decorateRequest('principal', null);
   server.decorateRequest('idempotency', null);
   server.decorateRequest('action', null);

@@ -8,11 +8,20 @@ export const etagOf = (...revisions: (number | string)[]): string => `"${revisio
  * matches.
  */
 export function requireMatch(ifMatch: string | undefined, etag: string): void {
-  if (ifMatch === undefined) return;
-  const named = ifMatch.split(',').map((tag) => tag.trim());
-  if (named.includes('*') || named.includes(etag)) return;
+  if (ifMatch === undefined || names(ifMatch, etag)) return;
   throw new ProblemError(
     'stale-revision',
     `It has changed since: its ETag now is ${etag}. Read it again, then decide.`,
   );
 }
+
+/**
+ * Whether a list of ETags names this one, or everything by `*`. Weak ones count: proxies that compress weaken ours on the way,
+ * and each of ours stands for one revision, however that is encoded.
+ */
+export function names(list: string, etag: string): boolean {
+  const wanted = opaque(etag);
+  return list.split(',').some((tag) => tag.trim() === '*' || opaque(tag.trim()) === wanted);
+}
+
+const opaque = (tag: string): string => tag.replace(/^W\//, '');

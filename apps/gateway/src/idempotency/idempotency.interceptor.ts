@@ -3,6 +3,7 @@ import { ProblemError } from '@polyvirt/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { catchError, from, mergeMap, of, throwError, type Observable } from 'rxjs';
+import { isDryRun } from '../http/dry-run.ts';
 import { LOGGER } from '../logger.ts';
 import { Idempotency, type HeldClaim } from './idempotency.ts';
 import { OperationReplays } from './operation-replays.ts';
@@ -27,7 +28,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const key = request.headers['idempotency-key'];
-    if (request.method !== 'POST' || key === undefined) return next.handle();
+    if (request.method !== 'POST' || key === undefined || isDryRun(request)) return next.handle();
     const reply = context.switchToHttp().getResponse<FastifyReply>();
     const opening = await this.idempotency.open({
       caller: request.principal?.userId ?? 'anyone',

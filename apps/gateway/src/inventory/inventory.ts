@@ -1,6 +1,6 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { Bus, openBucket, type BucketChange } from '@polyvirt/bus';
-import { buckets, ProblemError, splitKey, vmIdOf, VmRecord, type VmId } from '@polyvirt/contracts';
+import { Bus, openBucket, type Bucket, type WrittenChange } from '@polyvirt/bus';
+import { buckets, keys, parseVmId, ProblemError, splitKey, vmIdOf, VmRecord, type VmId } from '@polyvirt/contracts';
 import type { Logger } from 'pino';
 import { Readiness } from '../health/readiness.ts';
 import { LOGGER } from '../logger.ts';
@@ -21,15 +21,17 @@ export class Inventory implements OnModuleInit, OnModuleDestroy {
   private readonly listeners = new Set<VmListener>();
   private watching: Promise<void> = Promise.resolve();
   private complete = false;
-  /** Revisions that `renew` was told before the watch. */
+  private readonly bucket: Bucket<VmRecord>;
+  /** Revisions that came by another way before the watch told them. */
   private readonly ahead = new Map<VmId, number>();
 
   constructor(
-    private readonly bus: Bus,
+    bus: Bus,
     private readonly annotations: Annotations,
     readiness: Readiness,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
+    this.bucket = openBucket(bus, buckets.inventory, VmRecord);
     readiness.add('inventory', () => {
       if (!this.complete) throw new ProblemError('unavailable', 'The inventory is still being read.');
     });
@@ -59,6 +61,20 @@ export class Inventory implements OnModuleInit, OnModuleDestroy {
     return this.clock.reached(revision, timeoutMs);
   }
 
+  /** Reads some VMs from the bucket itself, when the watch is late. Throws when the bus does not answer before the signal aborts. */
+  async readFromBucket(ids: readonly VmId[], signal: AbortSignal): Promise<void> {
+    await Promise.all(
+      ids.map(async (id) => {
+        const { host, nativeId } = parseVmId(id);
+        const change = await this.bucket.latest(keys.vm(host, nativeId), signal);
+        if (!change || (this.vms.get(id)?.revision ?? 0) >= change.revision) return;
+        this.apply(change);
+        // What the watch has yet to tell of it is older.
+        this.ahead.set(id, change.revision);
+      }),
+    );
+  }
+
   onChange(listener: VmListener): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
@@ -86,8 +102,7 @@ export class Inventory implements OnModuleInit, OnModuleDestroy {
 
   private async watch(caughtUp: () => void): Promise<void> {
     const { signal } = this.stopping;
-    const bucket = openBucket(this.bus, buckets.inventory, VmRecord);
-    for await (const change of bucket.watch('>', signal)) {
+    for await (const change of this.bucket.watch('>', signal)) {
       if (change.type === 'caught-up') {
         this.complete = true;
         caughtUp();
@@ -99,7 +114,7 @@ export class Inventory implements OnModuleInit, OnModuleDestroy {
     caughtUp();
   }
 
-  private apply(change: Exclude<BucketChange<VmRecord>, { type: 'caught-up' }>): void {
+  private apply(change: WrittenChange<VmRecord>): void {
     const { host, id: nativeId } = splitKey(change.key);
     const id = vmIdOf(host, nativeId);
     if ((this.ahead.get(id) ?? 0) > change.revision) return;

@@ -1,17 +1,17 @@
-import type { VmListQuery } from '@polyvirt/contracts';
+import type { VmFilterQuery } from '@polyvirt/contracts';
 import { searchable, type VmEntry } from './vm-entry.ts';
 
-export type VmFilter = Partial<Pick<VmListQuery, 'host' | 'hypervisor' | 'state' | 'name' | 'label' | 'q'>>;
+export type VmFilter = VmFilterQuery;
 
 /** One test for all that a filter asks, or nothing when it asks nothing. */
 export function matcherOf(filter: VmFilter): ((entry: VmEntry) => boolean) | undefined {
   const { host, hypervisor, state, name, label, q } = filter;
   const tests: ((entry: VmEntry) => boolean)[] = [];
-  if (host !== undefined) tests.push(({ record }) => record.host === host);
-  if (hypervisor !== undefined) tests.push(({ record }) => record.hypervisor === hypervisor);
-  if (state !== undefined) tests.push(({ record }) => record.state === state);
-  if (name !== undefined) tests.push(({ record }) => record.name === name);
-  if (label !== undefined) tests.push(hasLabel(label));
+  if (host !== undefined) tests.push(({ record }) => host.includes(record.host));
+  if (hypervisor !== undefined) tests.push(({ record }) => hypervisor.includes(record.hypervisor));
+  if (state !== undefined) tests.push(({ record }) => state.includes(record.state));
+  if (name !== undefined) tests.push(({ record }) => name.includes(record.name));
+  if (label !== undefined) tests.push(...label.map(hasLabel));
   if (q !== undefined) {
     const part = searchable(q);
     tests.push((entry) => entry.haystack.includes(part));

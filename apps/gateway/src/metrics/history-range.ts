@@ -1,6 +1,6 @@
-import { ProblemError, Timestamp } from '@polyvirt/contracts';
+import { ProblemError, severalOf, Timestamp, VmId } from '@polyvirt/contracts';
 import { z } from 'zod';
-import { invalidInput } from '../http/validation.pipe.ts';
+import { invalidInput } from '../http/faults.ts';
 import { slotMs } from './metrics-memory.ts';
 
 const minuteMs = 60_000;
@@ -11,21 +11,33 @@ const mostPoints = 2_000;
 const fairPoints = 360;
 const steps = [slotMs, 15_000, minuteMs, 5 * minuteMs, 15 * minuteMs, 60 * minuteMs, 120 * minuteMs];
 
+const step = z.coerce
+  .number()
+  .int()
+  .min(slotMs / 1_000)
+  .max(dayMs / 1_000)
+  .describe('Seconds of a point.');
+
 /** Query of `GET /vms/{id}/metrics/history`. */
 export const HistoryQuery = z
   .strictObject({
     from: Timestamp.optional().describe('An hour before `to`, when absent.'),
     to: Timestamp.optional().describe('Now, when absent.'),
-    step: z.coerce
-      .number()
-      .int()
-      .min(slotMs / 1_000)
-      .max(dayMs / 1_000)
-      .optional()
-      .describe('Seconds of a point; when absent, so that a chart has some hundred of them.'),
+    step: step.optional().describe('Seconds of a point; when absent, so that a chart has some hundred of them.'),
   })
   .meta({ id: 'HistoryQuery' });
 export type HistoryQuery = z.infer<typeof HistoryQuery>;
+
+const mostRecentVms = 200;
+
+/** Query of `GET /metrics/recent`. */
+export const RecentQuery = z
+  .strictObject({
+    ids: severalOf(VmId, mostRecentVms).describe(`Ids of at most ${mostRecentVms} VMs, with commas.`),
+    step: step.default(15),
+  })
+  .meta({ id: 'RecentQuery' });
+export type RecentQuery = z.infer<typeof RecentQuery>;
 
 export interface HistoryRange {
   readonly fromMs: number;

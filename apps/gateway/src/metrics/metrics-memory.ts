@@ -40,6 +40,7 @@ interface VmReadings {
 /** The last 15 minutes of every VM, and its last reading whole. */
 @Injectable()
 export class MetricsMemory {
+  private readonly listeners = new Set<(batch: MetricsBatch) => void>();
   private readonly hosts = new Map<HostId, HostReadings>();
   /** By the clock of the host, as are the times of its readings. */
   private readonly states = new Map<VmId, { state: VmState; sinceMs: number }>();
@@ -49,7 +50,18 @@ export class MetricsMemory {
     if (this.states.get(id)?.state !== state) this.states.set(id, { state, sinceMs: Date.parse(observedAt) });
   }
 
-  add({ host, observedAt, readings }: MetricsBatch, nowMs: number): void {
+  /** Calls `listener` with every batch that comes in, until what it returns is called. */
+  onBatch(listener: (batch: MetricsBatch) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  add(batch: MetricsBatch, nowMs: number): void {
+    this.keep(batch, nowMs);
+    for (const listener of this.listeners) listener(batch);
+  }
+
+  private keep({ host, observedAt, readings }: MetricsBatch, nowMs: number): void {
     const known = this.hosts.get(host) ?? { steps: new Float64Array(slots).fill(-1), vms: new Map<VmId, VmReadings>() };
     this.hosts.set(host, known);
     const step = Math.floor(Date.parse(observedAt) / slotMs);

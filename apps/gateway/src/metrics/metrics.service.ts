@@ -1,6 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '@polyvirt/bus/testing';
-import { Metrics, MetricsHistory, type Page, type Problem, type StatsSummary } from '@polyvirt/contracts';
+import {
+  Metrics,
+  MetricsHistory,
+  RecentMetrics,
+  type Page,
+  type Problem,
+  type StatsSummary,
+} from '@polyvirt/contracts';
 import { TestHouse } from '../testing/test-house.ts';
 import type { FakeAgent } from '../testing/fake-agent.ts';
 
@@ -52,6 +59,30 @@ describe('metrics of a VM', () => {
       expect([status, status === 200 && isIt(body)]).toEqual([200, true]);
       return body;
     });
+
+  it('come for the charts of a whole page at once', async () => {
+    const other = `quiet-${count}`;
+    await agent.show(other, { state: 'running' });
+    await eventually(async () => expect((await house.call('GET', `/vms/kvm-a~${other}`)).status).toBe(200));
+    agent.measure([reading()]);
+    await arrives();
+    const ids = [`kvm-a~${other}`, 'kvm-a~nobody', id, id];
+    const { status, body } = await house.call<RecentMetrics>('GET', `/metrics/recent?ids=${ids.join(',')}&step=60`);
+    expect(status).toBe(200);
+    expect(RecentMetrics.parse(body).items.map(({ vmId, points }) => [vmId, points.length])).toEqual([
+      [`kvm-a~${other}`, 0],
+      [id, 1],
+    ]);
+    expect(body.items[1]?.points[0]).toMatchObject({ cpuPercent: { average: 25 } });
+    expect(Date.parse(body.to) - Date.parse(body.from)).toBe(15 * 60_000);
+    const { points } = await history(`from=${body.from}&to=${body.to}&step=60`);
+    expect(body.items[1]?.points).toEqual(points);
+    for (const query of ['', '?ids=', '?ids=x', `?ids=${Array(201).fill(id).join(',')}`])
+      expect((await house.call<Problem>('GET', `/metrics/recent${query}`)).body).toMatchObject({
+        code: 'invalid-input',
+        errors: [{ pointer: 'ids' }],
+      });
+  });
 
   it('are not there before the first reading, and are not zero instead', async () => {
     const { status, body } = await house.call<Problem>('GET', `/vms/${id}/metrics`);

@@ -1,7 +1,7 @@
 import { applyDecorators, SetMetadata } from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiResponse } from '@nestjs/swagger';
 import { Operation, type ProblemCode } from '@polyvirt/contracts';
-import type { z } from 'zod';
+import { z } from 'zod';
 
 export const PROBLEMS = 'x-problems';
 
@@ -38,8 +38,8 @@ export const Answers = ({ id, summary, description, status = 200, schema, mediaT
     } as Parameters<typeof ApiResponse>[0]),
   );
 
-/** The route honours `Prefer: wait=N`. */
-export const WaitsOnPrefer = () =>
+/** The route honours `Prefer: wait=N`, and `dryRun` if it has a schema of plans. */
+export const WaitsOnPrefer = (plan?: z.ZodType) =>
   applyDecorators(
     ApiHeader({
       name: 'Prefer',
@@ -49,8 +49,8 @@ export const WaitsOnPrefer = () =>
     }),
     ApiResponse({
       status: 200,
-      description: 'With `Prefer: wait`: the operation, ended.',
-      standardSchema: Operation,
+      description: `With \`Prefer: wait\`: the operation, ended.${plan ? ' With `dryRun`: the plan.' : ''}`,
+      standardSchema: plan ? z.union([Operation, plan]) : Operation,
     } as Parameters<typeof ApiResponse>[0]),
   );
 

@@ -1,8 +1,10 @@
-import { Controller, Get, Header } from '@nestjs/common';
+import { Controller, Get, Header, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
 import { Public } from '../auth/permission.decorator.ts';
+import { withPolicy } from '../http/page-policy.ts';
 import { ApiDocument } from './api-document.ts';
-import { docsPage, docsPolicy, docsScript, problemsPage } from './pages.ts';
+import { docsPage, docsScript, problemsPage } from './pages.ts';
 
 /** The API to read and to try, without a byte from elsewhere. */
 @ApiExcludeController()
@@ -23,10 +25,8 @@ export class DocsController {
 
   @Get('docs')
   @Public()
-  @Header('Content-Type', 'text/html; charset=utf-8')
-  @Header('Content-Security-Policy', docsPolicy)
-  page(): string {
-    return docsPage;
+  page(@Res({ passthrough: true }) reply: FastifyReply): string {
+    return show(docsPage, reply);
   }
 
   @Get('docs/start.js')
@@ -38,9 +38,13 @@ export class DocsController {
 
   @Get('docs/problems')
   @Public()
-  @Header('Content-Type', 'text/html; charset=utf-8')
-  @Header('Content-Security-Policy', docsPolicy)
-  problems(): string {
-    return problemsPage;
+  problems(@Res({ passthrough: true }) reply: FastifyReply): string {
+    return show(problemsPage, reply);
   }
+}
+
+function show(page: string, reply: FastifyReply): string {
+  const { html, policy } = withPolicy(page);
+  void reply.type('text/html; charset=utf-8').header('Content-Security-Policy', policy);
+  return html;
 }

@@ -42,20 +42,13 @@ describe('OpenAPI document', () => {
   });
   afterAll(() => app.close());
 
-  it('is valid OpenAPI 3.1, examples included', async () => {
+  it('is clean in Redocly, examples included', async () => {
     const config = await createConfig({
+      extends: ['recommended-strict'],
       rules: {
-        struct: 'error',
-        'no-unresolved-refs': 'error',
         'no-invalid-media-type-examples': 'error',
         'no-duplicated-tag-names': 'error',
-        'path-parameters-defined': 'error',
-        'no-identical-paths': 'error',
-        'operation-operationId-unique': 'error',
-        'operation-operationId-url-safe': 'error',
         'operation-parameters-unique': 'error',
-        'operation-2xx-response': 'error',
-        'no-unused-components': 'off',
       },
     });
     const faults = await lintFromString({ source: JSON.stringify(document), config });
@@ -67,7 +60,7 @@ describe('OpenAPI document', () => {
     for (const { where, operation } of operations) {
       expect([where, operation.operationId]).toEqual([where, expect.stringMatching(/^[a-z][A-Za-z]+$/)]);
       expect([where, operation.summary]).toEqual([where, expect.stringMatching(/\.$/)]);
-      if (operation.security) expect([where, operation['x-permission']]).toEqual([where, expect.any(String)]);
+      if (operation.security?.length) expect([where, operation['x-permission']]).toEqual([where, expect.any(String)]);
       expect([where, operation.responses['500']]).toEqual([where, expect.anything()]);
     }
   });

@@ -1,7 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { Problem, problemCodes, ProblemError, problems, type ProblemCode } from '@polyvirt/contracts';
-import { examples } from './examples.ts';
+import { examples, tagDescriptions } from './examples.ts';
 import { PROBLEMS } from './answers.decorator.ts';
 import { createConverter } from './schema-converter.ts';
 
@@ -52,21 +52,25 @@ export function createApiDocument(app: INestApplication): OpenAPIObject {
     })
     .build();
   const convertSchema = createConverter();
-  const document = SwaggerModule.createDocument(app, config, { standardSchemaConverter: convertSchema });
+  const document = SwaggerModule.createDocument(app, config, {
+    standardSchemaConverter: convertSchema,
+    autoTagControllers: false,
+  });
   const paths = document.paths as unknown as Paths;
   const components = (document.components ??= {}) as Components;
   const problem = convertSchema(Problem, { schemaType: 'output' });
   components.schemas = { ...components.schemas, ...problem?.components };
-  components.parameters = { 'Idempotency-Key': idempotencyKey };
-  components.examples = namedExamples();
+  components.parameters = { 'Idempotency-Key': idempotencyKey, 'If-None-Match': ifNoneMatch };
   components.headers = headers;
   for (const methods of Object.values(paths)) {
     const isRevised = Object.values(methods).some(takesIfMatch);
     for (const [method, operation] of Object.entries(methods)) {
       complete(method, operation, components.schemas);
+      if (method === 'get') addConditions(operation);
       addHeaders(operation, isRevised);
     }
   }
+  components.examples = namedExamples(document);
   document.paths = sorted(paths) as unknown as OpenAPIObject['paths'];
   components.schemas = sorted(components.schemas);
   document.tags = tagsOf(paths);
@@ -82,6 +86,15 @@ const idempotencyKey = {
   schema: { type: 'string', minLength: 1, maxLength: 255 },
 };
 
+const ifNoneMatch = {
+  name: 'If-None-Match',
+  in: 'header',
+  required: false,
+  description:
+    'ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body.',
+  schema: { type: 'string' },
+};
+
 const headers = {
   'X-Request-Id': {
     description: 'Id of the request, as in the log: the one that was sent, or a new one.',
@@ -92,7 +105,10 @@ const headers = {
     schema: { type: 'string', enum: ['true'] },
   },
   Location: { description: 'Address of what was made.', schema: { type: 'string' } },
-  ETag: { description: 'Revision of the record, for `If-Match`.', schema: { type: 'string' } },
+  ETag: {
+    description: 'Names what was read, for `If-None-Match`; of a record that can be changed, for `If-Match` too.',
+    schema: { type: 'string' },
+  },
 };
 
 const headerRef = (name: keyof typeof headers) => ({ [name]: { $ref: `#/components/headers/${name}` } });
@@ -115,6 +131,15 @@ function addHeaders(operation: Operation, isRevised: boolean): void {
   }
 }
 
+/** A read of JSON answers whoever has it already with 304. */
+function addConditions(operation: Operation): void {
+  const success = operation.responses['200'];
+  if (!success?.content?.['application/json']) return;
+  operation.parameters = [...(operation.parameters ?? []), { $ref: '#/components/parameters/If-None-Match' } as never];
+  operation.responses['304'] = { description: 'The client has it already.', headers: headerRef('ETag') };
+  success.headers = { ...success.headers, ...headerRef('ETag') };
+}
+
 /** Adds to an operation what follows from its nature and is the same for all of that nature. */
 function complete(method: string, operation: Operation, schemas: Components[string]): void {
   if (method === 'post') {
@@ -127,6 +152,8 @@ function complete(method: string, operation: Operation, schemas: Components[stri
   addExamples(operation);
   addProblems(operation, problemsOf(method, operation));
   delete operation[PROBLEMS];
+  // Says that it is meant: a route without security of its own would have that of the document.
+  operation.security ??= [];
 }
 
 /** A body whose every field is optional may be left out. */
@@ -179,18 +206,26 @@ function addProblems({ responses }: Operation, codes: readonly ProblemCode[]): v
 
 const exampleRef = (name: string) => ({ $ref: `#/components/examples/${name}` });
 
-const namedExamples = (): Components[string] =>
-  Object.fromEntries([
-    ...Object.entries(examples).map(([name, value]) => [name, { value }]),
-    ...problemCodes.map((code) => [code, { value: exampleOf(code) }]),
-  ]);
+/** Those that the document refers to. */
+function namedExamples(document: OpenAPIObject): Components[string] {
+  const text = JSON.stringify(document.paths);
+  const all = [
+    ...Object.entries(examples).map(([name, value]) => [name, { value }] as const),
+    ...problemCodes.map((code) => [code, { value: exampleOf(code) }] as const),
+  ];
+  return Object.fromEntries(all.filter(([name]) => text.includes(`"${exampleRef(name).$ref}"`)));
+}
 
 const exampleOf = (code: ProblemCode): Problem =>
   new ProblemError(code, `${problems[code].title}.`).toProblem('0198f2a4-7c11-4f0e-9d5e-3a1c5b7d9e02');
 
-function tagsOf(paths: Paths): { name: string }[] {
+/** Of a tag without a description Redocly complains, and a test with it. */
+function tagsOf(paths: Paths): { name: string; description?: string }[] {
   const names = Object.values(paths).flatMap((methods) => Object.values(methods).flatMap(({ tags }) => tags ?? []));
-  return [...new Set(names)].sort().map((name) => ({ name }));
+  return [...new Set(names)].sort().map((name) => {
+    const description = tagDescriptions[name];
+    return { name, ...(description !== undefined && { description }) };
+  });
 }
 
 const sorted = <Value>(record: Record<string, Value>): Record<string, Value> =>

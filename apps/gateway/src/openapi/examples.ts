@@ -17,7 +17,7 @@ export const examples: Readonly<Record<string, unknown>> = {
   },
   CloneVmInput: { name: 'web-2', linked: true, start: true },
   CreateSnapshotInput: { name: 'before upgrade', memory: false },
-  EditVmInput: { cpus: 4, labels: { env: 'production' } },
+  ReconfigureVmInput: { cpus: 4, labels: { env: 'production' } },
   StopVmInput: { timeoutSeconds: 60 },
   BatchInput: { filter: { label: 'env=test' }, action: 'stop', params: { force: true }, maxParallel: 5 },
   User: {
@@ -51,4 +51,19 @@ export const examples: Readonly<Record<string, unknown>> = {
     endedAt: '2026-11-21T10:15:00.640Z',
     changed: true,
   },
+};
+
+/** What the routes of a tag are about. */
+export const tagDescriptions: Readonly<Record<string, string>> = {
+  Archives: 'The permanent folder of each VM: its definition, its history and the files beside them.',
+  Audit: 'Who did what, from where, and how it ended.',
+  Events: 'What happens, as it happens and again from any place of the last 30 days.',
+  Health: 'Whether the gateway works, for load balancers and Prometheus.',
+  Hosts: 'Hypervisor endpoints with their images, networks and templates.',
+  Identity: 'Users, sessions and API tokens.',
+  Metrics: 'Readings of running VMs: the last one, the last 15 minutes, 30 days.',
+  Operations: 'Changes that were asked for, with their progress and outcome.',
+  Snapshots: 'Kept states of VMs.',
+  Statistics: 'The numbers of a dashboard.',
+  VMs: 'Virtual machines of all hosts.',
 };

@@ -17,8 +17,11 @@ export class OpenApiModule implements OnModuleInit {
   }
 
   onModuleInit(): void {
+    const server = this.host.httpAdapter.getInstance<FastifyInstance>();
+    // Nest takes the slash off the path of a route.
+    server.get('/docs/', (_request, reply) => reply.redirect('/docs', 308));
     // Not awaited: that would boot Fastify before Nest has set its error handler.
-    void this.host.httpAdapter.getInstance<FastifyInstance>().register(fastifyStatic, {
+    void server.register(fastifyStatic, {
       root: swaggerUiFolder(),
       prefix: '/docs/assets/',
       decorateReply: false,

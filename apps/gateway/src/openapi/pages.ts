@@ -1,17 +1,5 @@
 import { problems } from '@polyvirt/contracts';
 
-/** Scripts and styles come from this gateway alone. Swagger UI sets styles on elements, which needs `unsafe-inline`. */
-export const docsPolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
-
 export const docsPage = `<!doctype html>
 <html lang="en">
   <head>

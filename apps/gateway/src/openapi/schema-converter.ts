@@ -19,6 +19,7 @@ export const convertSchema: Converter = (schema, { schemaType }) => {
     override({ zodSchema, jsonSchema }) {
       if (zodSchema._zod.def.type === 'object' && !isStrict(zodSchema)) delete jsonSchema.additionalProperties;
       dropBoundsOfNumberItself(jsonSchema);
+      allowText(jsonSchema);
     },
   });
   // The dialect is that of the whole document.
@@ -54,4 +55,15 @@ function isStrict(schema: z.core.$ZodType): boolean {
 function dropBoundsOfNumberItself(schema: z.core.JSONSchema.BaseSchema): void {
   if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
   if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
+}
+
+/** Several values of a filter can be written as one text, too. */
+function allowText(schema: z.core.JSONSchema.BaseSchema): void {
+  if (schema.several !== true) return;
+  const { several: _, description, type, items, minItems, maxItems } = schema;
+  for (const key of Object.keys(schema)) delete schema[key];
+  Object.assign(schema, {
+    ...(description !== undefined && { description }),
+    anyOf: [{ type: 'string' }, { type, items, minItems, maxItems }],
+  });
 }

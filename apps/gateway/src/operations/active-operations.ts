@@ -6,6 +6,7 @@ export type Occupation = (vmId: VmId, operation: OperationId | undefined) => voi
 /** The operations that have not ended, in memory. */
 export class ActiveOperations {
   private readonly operations = new Map<OperationId, Operation>();
+  private readonly endings: ((operation: Operation) => void)[] = [];
   private readonly byVm = new Map<VmId, OperationId>();
 
   constructor(private readonly tell: Occupation) {}
@@ -19,8 +20,13 @@ export class ActiveOperations {
       if (vmId !== undefined) this.occupy(vmId, id);
       return;
     }
-    this.operations.delete(id);
+    if (this.operations.delete(id)) for (const tellEnd of this.endings) tellEnd(operation);
     if (vmId !== undefined && this.byVm.get(vmId) === id) this.occupy(vmId, undefined);
+  }
+
+  /** Calls back once for each operation that ends. */
+  onEnd(listener: (operation: Operation) => void): void {
+    this.endings.push(listener);
   }
 
   get(id: OperationId): Operation | undefined {
@@ -31,10 +37,11 @@ export class ActiveOperations {
     return this.byVm.get(vmId);
   }
 
-  counts(): { pending: number; running: number } {
+  /** How many there are; of those whose VM is among the meant, if told. */
+  counts(isMeant?: (vmId: VmId | undefined) => boolean): { pending: number; running: number } {
     const counts = { pending: 0, running: 0 };
-    for (const { status } of this.operations.values())
-      if (status === 'pending' || status === 'running') counts[status]++;
+    for (const { status, vmId } of this.operations.values())
+      if ((status === 'pending' || status === 'running') && (!isMeant || isMeant(vmId))) counts[status]++;
     return counts;
   }
 

@@ -31,7 +31,9 @@ export class OperationEvents {
   }
 
   async started(operation: Operation, signal: AbortSignal): Promise<void> {
-    await this.publish(operationStarted, `${operation.id}:started`, operation, signal);
+    const startedAt = operation.startedAt ?? operation.createdAt;
+    const running = { ...operation, status: 'running', startedAt } as const;
+    await this.publish(operationStarted, `${operation.id}:started`, running, signal);
   }
 
   async progressed(operation: Operation, signal: AbortSignal): Promise<void> {

@@ -1,12 +1,15 @@
 import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
-import { isEnded, type Operation } from '@polyvirt/contracts';
+import { isEnded, type BatchPlan, type Operation, type Plan } from '@polyvirt/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { mergeMap, type Observable } from 'rxjs';
 import { OperationQueries } from './operation.queries.ts';
 import { locationOf, Operations } from './operations.ts';
 import { waitSecondsOf } from './prefer.ts';
 
-/** Answers with an operation: 202 and where it is; with `Prefer: wait`, 200 when it has ended in time. */
+type Answer = Operation | Plan | BatchPlan;
+const isOperation = (answer: Answer): answer is Operation => 'verb' in answer;
+
+/** Answers with an operation: 202 and where it is; with `Prefer: wait`, 200 when it has ended in time. A plan is 200. */
 @Injectable()
 export class AnswersOperation implements NestInterceptor {
   constructor(
@@ -14,11 +17,17 @@ export class AnswersOperation implements NestInterceptor {
     private readonly queries: OperationQueries,
   ) {}
 
-  intercept(context: ExecutionContext, next: CallHandler<Operation>): Observable<Operation> {
+  intercept(context: ExecutionContext, next: CallHandler<Answer>): Observable<Answer> {
     const http = context.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
-    return next.handle().pipe(mergeMap((operation) => this.answer(operation, request, reply)));
+    return next.handle().pipe(
+      mergeMap(async (answer) => {
+        if (isOperation(answer)) return this.answer(answer, request, reply);
+        void reply.status(200);
+        return answer;
+      }),
+    );
   }
 
   private async answer(operation: Operation, request: FastifyRequest, reply: FastifyReply): Promise<Operation> {

@@ -28,8 +28,9 @@ import { columnsOf, OperationEntity, operationOf } from './operation.entity.ts';
 import { OperationQueries } from './operation.queries.ts';
 import { Operations } from './operations.ts';
 
-/** How long an end waits for the inventory to show its effect. */
-const effectWithinMs = 2_000;
+/** How long an end waits for the watch of the inventory to show its effect, before its VM is read by itself. */
+const watchedWithinMs = 250;
+const readWithinMs = 10_000;
 
 interface Told {
   readonly operation: Operation;
@@ -57,9 +58,15 @@ export class OperationProjector implements Projection {
 
   /** Whoever sees an operation succeeded is to see what it did. */
   async prepare(events: readonly StreamEvent[]): Promise<void> {
-    const revision = Math.max(0, ...toldBy(events).map((told) => told.revision ?? 0));
-    if (revision === 0 || (await this.inventory.reached(revision, effectWithinMs))) return;
-    this.logger.warn({ revision }, 'the inventory is behind the end of an operation');
+    const effects = toldBy(events).filter((told) => told.revision !== undefined);
+    const revision = Math.max(0, ...effects.map((told) => told.revision!));
+    if (revision === 0 || (await this.inventory.reached(revision, watchedWithinMs))) return;
+    const vms = effects.map(({ operation }) => vmOf(operation)).filter((id) => id !== undefined);
+    try {
+      await this.inventory.readFromBucket([...new Set(vms)], AbortSignal.timeout(readWithinMs));
+    } catch (error) {
+      this.logger.warn({ revision, err: error }, 'the inventory is behind the end of an operation');
+    }
   }
 
   wants({ type }: StreamEvent): boolean {

@@ -5,12 +5,14 @@ import {
   OperationStatus,
   paging,
   ProblemError,
+  severalOf,
   VmId,
   type Operation,
   type Page,
 } from '@polyvirt/contracts';
 import { In, LessThan, type FindOptionsWhere } from 'typeorm';
 import { z } from 'zod';
+import { anyOf } from '../database/any-of.ts';
 import { Database } from '../database/database.ts';
 import { Cursors } from '../http/cursor.ts';
 import { OperationEntity, operationOf } from './operation.entity.ts';
@@ -18,17 +20,14 @@ import { OperationEntity, operationOf } from './operation.entity.ts';
 /** Query of `GET /operations`. */
 export const OperationListQuery = z
   .strictObject({
-    vm: VmId.optional().describe('Only of this VM.'),
-    host: HostId.optional().describe('Only of this host.'),
-    status: z
-      .string()
-      .transform((text) => text.split(','))
-      .pipe(z.array(OperationStatus).min(1))
+    vm: severalOf(VmId).optional().describe('Only of these VMs.'),
+    host: severalOf(HostId).optional().describe('Only of these hosts.'),
+    status: severalOf(OperationStatus).optional().describe('States: `pending,running`.'),
+    verb: severalOf(z.string().min(1).max(64)).optional().describe('`vm.start,vm.stop`'),
+    requestedBy: severalOf(z.string().min(1).max(160))
       .optional()
-      .describe('One or more states, with commas: `pending,running`.'),
-    verb: z.string().min(1).max(64).optional().describe('`vm.start`'),
-    requestedBy: z.string().min(1).max(160).optional().describe('Who asked: `ada`, or `ada/ci` for her token `ci`.'),
-    parent: OperationId.optional().describe('Only the parts of this batch.'),
+      .describe('Who asked: `ada`, or `ada/ci` for her token `ci`.'),
+    parent: severalOf(OperationId).optional().describe('Only the parts of these batches.'),
     ...paging,
   })
   .meta({ id: 'OperationListQuery' });
@@ -45,12 +44,10 @@ export class OperationQueries {
   ) {}
 
   /** Newest first. */
-  async list({ limit, cursor, vm, status, ...same }: OperationListQuery): Promise<Page<Operation>> {
+  async list({ limit, cursor, vm, ...filter }: OperationListQuery): Promise<Page<Operation>> {
     const before = cursor === undefined ? undefined : this.cursors.open(list, cursor, OperationId);
     const where: FindOptionsWhere<OperationEntity> = {
-      ...same,
-      ...(vm !== undefined && { vmId: vm }),
-      ...(status && { status: In(status) }),
+      ...anyOf({ vmId: vm, ...filter }),
       ...(before !== undefined && { id: LessThan(before) }),
     };
     const rows = await this.rows().find({ where, order: { id: 'DESC' }, take: limit + 1 });

@@ -163,8 +163,10 @@ export class Operations implements OnModuleDestroy {
     change: AnnotationChange,
     author: Author,
     check: (current: Annotation) => void,
+    kinship: Kinship = {},
   ): Promise<Operation> {
-    const settled = { verb: 'vm.annotate', host: parseVmId(vmId).host, vmId, author, outcome: { changed: true } };
+    const { host } = parseVmId(vmId);
+    const settled = { ...kinship, verb: 'vm.annotate', host, vmId, author, outcome: { changed: true } };
     return this.settle(settled, (manager) => this.annotations.change(manager, vmId, change, check));
   }
 

@@ -1,17 +1,28 @@
 import { Injectable } from '@nestjs/common';
-import { Hypervisor, VmState, type ProvidersStatus, type StatsSummary } from '@polyvirt/contracts';
+import {
+  Hypervisor,
+  VmState,
+  type ProvidersStatus,
+  type StatsSummary,
+  type VmFilterQuery,
+  type VmId,
+} from '@polyvirt/contracts';
 import { Hosts } from '../hosts/hosts.ts';
 import { Inventory } from '../inventory/inventory.ts';
+import type { VmEntry } from '../inventory/vm-entry.ts';
+import { matcherOf } from '../inventory/vm-filter.ts';
 import { MetricsMemory } from '../metrics/metrics-memory.ts';
 import { Operations } from '../operations/operations.ts';
 
 /** Dashboards ask often and together; a second is as good as now. */
 const freshMs = 1_000;
+/** More filters than dashboards have at a time. */
+const mostKept = 100;
 
 /** Numbers over everything, from memory. */
 @Injectable()
 export class Stats {
-  private last: { atMs: number; summary: StatsSummary } | undefined;
+  private readonly kept = new Map<string, { atMs: number; summary: StatsSummary }>();
 
   constructor(
     private readonly inventory: Inventory,
@@ -20,10 +31,15 @@ export class Stats {
     private readonly metrics: MetricsMemory,
   ) {}
 
-  summary(): StatsSummary {
+  summary(filter: VmFilterQuery = {}): StatsSummary {
     const atMs = performance.now();
-    if (!this.last || atMs - this.last.atMs > freshMs) this.last = { atMs, summary: this.count() };
-    return this.last.summary;
+    const key = JSON.stringify(filter);
+    const last = this.kept.get(key);
+    if (last && atMs - last.atMs <= freshMs) return last.summary;
+    if (this.kept.size >= mostKept) this.kept.clear();
+    const summary = this.count(filter);
+    this.kept.set(key, { atMs, summary });
+    return summary;
   }
 
   providers(): ProvidersStatus {
@@ -45,7 +61,13 @@ export class Stats {
     return { providers };
   }
 
-  private count(): StatsSummary {
+  private fitsVm(id: VmId | undefined, fits: (entry: VmEntry) => boolean): boolean {
+    const entry = id === undefined ? undefined : this.inventory.vms.get(id);
+    return entry !== undefined && fits(entry);
+  }
+
+  private count(filter: VmFilterQuery): StatsSummary {
+    const fits = matcherOf(filter);
     const byState = zeroes(VmState.options);
     const byHypervisor = zeroes(Hypervisor.options);
     const cpus = { allocated: 0, running: 0 };
@@ -53,7 +75,11 @@ export class Stats {
     const cpuLoad = new Weighted();
     const memoryLoad = new Weighted();
     const nowMs = Date.now();
-    for (const { record } of this.inventory.vms.all()) {
+    let total = 0;
+    for (const entry of this.inventory.vms.all()) {
+      if (fits && !fits(entry)) continue;
+      const { record } = entry;
+      total++;
       byState[record.state]++;
       byHypervisor[record.hypervisor]++;
       // What is unknown adds nothing.
@@ -66,7 +92,11 @@ export class Stats {
       cpuLoad.add(reading?.cpuPercent, record.cpus);
       memoryLoad.add(reading?.memoryPercent, record.memoryMiB);
     }
-    const states = this.hosts.all().map(({ id }) => this.hosts.stateOf(id));
+    const { host, hypervisor } = filter;
+    const states = this.hosts
+      .all()
+      .filter((one) => host?.includes(one.id) !== false && hypervisor?.includes(one.hypervisor) !== false)
+      .map(({ id }) => this.hosts.stateOf(id));
     const inState = (state: string) => states.filter((one) => one === state).length;
     return {
       hosts: {
@@ -75,14 +105,14 @@ export class Stats {
         draining: inState('draining'),
         offline: inState('offline'),
       },
-      vms: { total: this.inventory.vms.size, byState, byHypervisor },
+      vms: { total, byState, byHypervisor },
       cpus,
       memoryMiB,
       load: {
         ...(cpuLoad.mean !== undefined && { cpuPercent: cpuLoad.mean }),
         ...(memoryLoad.mean !== undefined && { memoryPercent: memoryLoad.mean }),
       },
-      operations: this.operations.active.counts(),
+      operations: this.operations.active.counts(fits && ((id) => this.fitsVm(id, fits))),
       observedAt: new Date(nowMs).toISOString(),
     };
   }

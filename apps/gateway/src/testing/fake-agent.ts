@@ -20,6 +20,7 @@ import {
   buckets,
   cancelOperation,
   capabilityNames,
+  commandOfVerb,
   commands,
   createVm,
   HostRecord,
@@ -30,7 +31,11 @@ import {
   operationFailed,
   operationStarted,
   operationSucceeded,
+  planFrom,
+  planVm,
   ProblemError,
+  readDefinition,
+  readGuest,
   readVm,
   subjects,
   vmCreated,
@@ -43,6 +48,7 @@ import {
   type Capabilities,
   type Command,
   type EventDefinition,
+  type Forecast,
   type Health,
   type Heartbeat,
   type HostId,
@@ -126,10 +132,18 @@ export class FakeAgent {
   readonly vms = new Map<NativeId, VmRecord>();
   /** Verbs in the order in which they were carried out. */
   readonly done: string[] = [];
+  /** What they were given. */
+  readonly inputs: unknown[] = [];
   /** Commands that wait, by verb, until their gate is released. */
   readonly gates = new Map<string, Gate>();
   /** Verbs that fail. */
   readonly failures = new Map<string, ProblemError>();
+  /** Verbs whose plan is a problem. */
+  readonly foreseen = new Map<string, ProblemError>();
+  /** Verbs that were planned. */
+  readonly planned: string[] = [];
+  /** What it knows beforehand. */
+  forecast: Forecast = {};
   /** The console that was opened last of each VM. */
   readonly consoles = new Map<NativeId, FakeConsole>();
   incarnation = 'incarnation-1';
@@ -167,6 +181,13 @@ export class FakeAgent {
     for (const command of commands)
       server.addHandler(command.verb, (message: Command) => this.carryOut(message), false, { command });
     this.answer(readVm, ({ nativeId }) => this.look(nativeId));
+    this.answer(readGuest, ({ nativeId }) => ({ agent: true, hostname: nativeId, addresses: ['192.0.2.7'] }));
+    this.answer(readDefinition, ({ nativeId }) => ({
+      format: 'libvirt-xml' as const,
+      text: `<domain><name>${nativeId}</name></domain>`,
+      files: [`/var/lib/${nativeId}.qcow2`],
+    }));
+    this.answer(planVm, (question) => this.plan(question));
     this.answer(identifyAgent, () => ({ incarnation: this.incarnation, startedAt: now() }));
     this.answer(cancelOperation, ({ operationId }) => {
       const cancel = this.cancels.get(operationId);
@@ -188,6 +209,8 @@ export class FakeAgent {
     for (const gate of this.gates.values()) gate.release();
     this.gates.clear();
     this.failures.clear();
+    this.foreseen.clear();
+    this.forecast = {};
   }
 
   /** Falls silent, as if killed. */
@@ -218,11 +241,11 @@ export class FakeAgent {
     return this.inventory.put(keys.vm(this.host, nativeId), record);
   }
 
-  async vanish(nativeId: NativeId): Promise<void> {
+  async vanish(nativeId: NativeId): Promise<number> {
     const record = this.vms.get(nativeId)!;
     this.vms.delete(nativeId);
     await this.tell(vmDeleted, `${record.id}:deleted`, record.id, { vm: record });
-    await this.inventory.delete(keys.vm(this.host, nativeId));
+    return this.inventory.delete(keys.vm(this.host, nativeId));
   }
 
   measure(readings: Metrics[], observedAt = now()): void {
@@ -269,6 +292,7 @@ export class FakeAgent {
     this.cancels.delete(id);
     // Before the end is told: whoever hears of it may ask at once.
     this.done.push(verb);
+    this.inputs.push(command.input);
     const ended = { ...operation, endedAt: now(), progress: 100 };
     if (outcome === 'cancelled')
       await this.tell(operationCancelled, `${id}:ended`, id, { operation: { ...ended, status: 'cancelled' } });
@@ -310,8 +334,7 @@ export class FakeAgent {
         if (record.state === 'stopped') return { changed: false };
         return { revision: await this.show(nativeId!, { state: 'stopped' }, vmStopped), changed: true };
       case 'vm.delete':
-        await this.vanish(nativeId!);
-        return { changed: true };
+        return { revision: await this.vanish(nativeId!), changed: true };
       case 'vm.reconfigure':
         return { revision: await this.show(nativeId!, input as Partial<VmRecord>), changed: true };
       default:
@@ -323,6 +346,17 @@ export class FakeAgent {
     const record = this.vms.get(nativeId);
     if (!record) throw new ProblemError('vm-not-found', `There is no VM ${nativeId}.`);
     return { vm: record, revision: await this.show(nativeId) };
+  }
+
+  private plan({ verb, nativeId, input }: z.infer<typeof planVm.input>) {
+    this.planned.push(verb);
+    const foreseen = this.foreseen.get(verb);
+    if (foreseen) throw foreseen;
+    const definition = commandOfVerb(verb)!;
+    const vm = nativeId === undefined ? undefined : this.vms.get(nativeId);
+    if (nativeId !== undefined && !vm) throw new ProblemError('vm-not-found', `There is no VM ${nativeId}.`);
+    const parsed: unknown = definition.input.parse(input);
+    return planFrom(definition.outline(parsed, { vm, capabilities: allCapabilities }), this.forecast);
   }
 
   private answer<Input extends z.ZodType, Output extends z.ZodType>(

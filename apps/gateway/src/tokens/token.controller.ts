@@ -1,8 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { ApiToken, CreatedToken, CreateTokenInput, pageOf, paging, type Page } from '@polyvirt/contracts';
+import { ApiToken, CreatedToken, CreateTokenInput, pageOf, PageQuery, type Page } from '@polyvirt/contracts';
 import type { FastifyReply } from 'fastify';
-import { z } from 'zod';
 import { Changes } from '../audit/changes.decorator.ts';
 import { Caller } from '../auth/caller.decorator.ts';
 import { RequirePermission } from '../auth/permission.decorator.ts';
@@ -10,8 +9,6 @@ import { Answers } from '../openapi/answers.decorator.ts';
 import { TokenId, tokenPath, Tokens } from './tokens.ts';
 
 const TokenPage = pageOf(ApiToken, 'TokenPage');
-const TokenListQuery = z.strictObject(paging).meta({ id: 'TokenListQuery' });
-type TokenListQuery = z.infer<typeof TokenListQuery>;
 
 @ApiTags('Identity')
 @Controller('tokens')
@@ -29,11 +26,20 @@ export class TokenController {
     summary: 'Your API tokens; those of everybody for who manages users.',
     schema: TokenPage,
   })
-  list(
-    @Query({ schema: TokenListQuery }) { limit, cursor }: TokenListQuery,
-    @Caller() caller: Caller,
-  ): Promise<Page<ApiToken>> {
-    return this.tokens.list(limit, cursor, caller);
+  list(@Query({ schema: PageQuery }) query: PageQuery, @Caller() caller: Caller): Promise<Page<ApiToken>> {
+    return this.tokens.list(query, caller);
+  }
+
+  @Get(':id')
+  @RequirePermission('token:manage')
+  @Answers({
+    id: 'getToken',
+    summary: 'One API token, without its secret.',
+    schema: ApiToken,
+    problems: ['token-not-found'],
+  })
+  get(@Param('id', { schema: TokenId }) id: string, @Caller() caller: Caller): Promise<ApiToken> {
+    return this.tokens.get(id, caller);
   }
 
   @Post()

@@ -39,6 +39,17 @@ describe('API tokens', () => {
     expect((await list(operator)).body.items.find(({ id }) => id === body.id)?.lastUsedAt).toBeDefined();
   });
 
+  it('shows a token where its making said that it is', async () => {
+    const { body, headers } = await make(operator, 'located', ['vm:read']);
+    const get = (token: string) => gateway.call<ApiToken>('GET', headers.location!, { token });
+    const shown = await get(operator);
+    expect(shown.status).toBe(200);
+    expect(shown.body).toEqual((await list(operator)).body.items.find(({ id }) => id === body.id));
+    expect(shown.body).not.toHaveProperty('secret');
+    expect((await get(admin)).body.owner).toBe(operatorName);
+    expect(problemIn(await get(await gateway.as('viewer'))).code).toBe('token-not-found');
+  });
+
   it('keeps no secret in the database', async () => {
     const { body } = await make(operator, 'kept', ['vm:read']);
     const rows = await gateway.app.get(Database).repository(TokenEntity).find();

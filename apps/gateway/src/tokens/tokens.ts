@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { ProblemError, type ApiToken, type CreatedToken, type CreateTokenInput, type Page } from '@polyvirt/contracts';
+import {
+  ProblemError,
+  type ApiToken,
+  type CreatedToken,
+  type CreateTokenInput,
+  type Page,
+  type PageQuery,
+} from '@polyvirt/contracts';
 import { In, LessThan } from 'typeorm';
 import { z } from 'zod';
 import { Audit } from '../audit/audit.ts';
@@ -10,7 +17,7 @@ import { isoTime } from '../database/columns.ts';
 import { isDuplicate } from '../database/database-errors.ts';
 import { Database } from '../database/database.ts';
 import { Cursors } from '../http/cursor.ts';
-import { invalidInput } from '../http/validation.pipe.ts';
+import { invalidInput } from '../http/faults.ts';
 import { UserEntity } from '../users/user.entity.ts';
 import { newTokenSecret } from './token-secrets.ts';
 import { TokenEntity } from './token.entity.ts';
@@ -36,8 +43,8 @@ export class Tokens {
   }
 
   /** The newest first. */
-  async list(limit: number, cursor: string | undefined, caller: Caller): Promise<Page<ApiToken>> {
-    const owned = seesAll(caller) ? {} : { userId: caller.userId };
+  async list({ limit, cursor }: PageQuery, caller: Caller): Promise<Page<ApiToken>> {
+    const owned = ownedBy(caller);
     const after = cursor === undefined ? undefined : this.cursors.open('tokens', cursor, Position);
     const found = await this.database.repository(TokenEntity).find({
       where: after
@@ -50,15 +57,18 @@ export class Tokens {
       take: limit + 1,
     });
     const tokens = found.slice(0, limit);
-    const owners = await this.database
-      .repository(UserEntity)
-      .findBy({ id: In([...new Set(tokens.map(({ userId }) => userId))]) });
-    const names = new Map(owners.map(({ id, username }) => [id, username]));
     const last = found.length > limit ? tokens.at(-1) : undefined;
     return {
-      items: tokens.map((token) => shownToken(token, names.get(token.userId) ?? '')),
+      items: await this.shown(tokens),
       ...(last && { nextCursor: this.cursors.seal('tokens', { createdAt: last.createdAt, id: last.id }) }),
     };
+  }
+
+  /** Throws `token-not-found`, of the tokens of others too unless the caller manages users. */
+  async get(id: string, caller: Caller): Promise<ApiToken> {
+    const token = await this.database.repository(TokenEntity).findOneBy({ id, ...ownedBy(caller) });
+    if (!token) throw noSuchToken();
+    return (await this.shown([token]))[0]!;
   }
 
   /** The secret is in this answer and nowhere else. Throws `name-taken` when the owner has a token of that name. */
@@ -97,18 +107,28 @@ export class Tokens {
   /** The token stops working at once. */
   async remove(id: string, caller: Caller): Promise<void> {
     await this.changes.change(async (manager) => {
-      const which = seesAll(caller) ? { id } : { id, userId: caller.userId };
-      const token = await manager.findOneBy(TokenEntity, which);
-      if (!token) throw new ProblemError('token-not-found', 'There is no such token.');
+      const token = await manager.findOneBy(TokenEntity, { id, ...ownedBy(caller) });
+      if (!token) throw noSuchToken();
       await manager.delete(TokenEntity, { id });
       await this.audit.record(manager, caller, { action: 'token.deleted', outcome: 'succeeded', target: token.name });
     });
+  }
+
+  /** With the names of their owners. */
+  private async shown(tokens: readonly TokenEntity[]): Promise<ApiToken[]> {
+    const ids = [...new Set(tokens.map(({ userId }) => userId))];
+    const owners = await this.database.repository(UserEntity).findBy({ id: In(ids) });
+    const names = new Map(owners.map(({ id, username }) => [id, username]));
+    return tokens.map((token) => shownToken(token, names.get(token.userId) ?? ''));
   }
 }
 
 export const tokenPath = (id: string): string => `/api/v1/tokens/${id}`;
 
-const seesAll = ({ permissions }: Caller): boolean => permissions.has('user:manage');
+/** Which tokens the caller sees. */
+const ownedBy = ({ permissions, userId }: Caller) => (permissions.has('user:manage') ? {} : { userId });
+
+const noSuchToken = () => new ProblemError('token-not-found', 'There is no such token.');
 
 /** A token that could make tokens would never expire, whatever it says. */
 function requireWithin(scopes: CreateTokenInput['scopes'], { permissions, token }: Caller): void {

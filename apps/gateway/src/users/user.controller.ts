@@ -1,6 +1,6 @@
 import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { CreateUserInput, EditUserInput, pageOf, paging, User, type Page } from '@polyvirt/contracts';
+import { CreateUserInput, EditUserInput, pageOf, PageQuery, User, type Page } from '@polyvirt/contracts';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { Changes } from '../audit/changes.decorator.ts';
@@ -12,8 +12,6 @@ import { userPath, Users } from './users.ts';
 
 const UserId = z.uuid().meta({ id: 'UserId' });
 const UserPage = pageOf(User, 'UserPage');
-const UserListQuery = z.strictObject(paging).meta({ id: 'UserListQuery' });
-type UserListQuery = z.infer<typeof UserListQuery>;
 
 @ApiTags('Identity')
 @Controller('users')
@@ -27,8 +25,8 @@ export class UserController {
   @Get()
   @RequirePermission('user:manage')
   @Answers({ id: 'listUsers', summary: 'Users by name.', schema: UserPage })
-  list(@Query({ schema: UserListQuery }) { limit, cursor }: UserListQuery): Promise<Page<User>> {
-    return this.users.list(limit, cursor);
+  list(@Query({ schema: PageQuery }) query: PageQuery): Promise<Page<User>> {
+    return this.users.list(query);
   }
 
   @Get(':id')

@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { ProblemError, type CreateUserInput, type EditUserInput, type Page, type User } from '@polyvirt/contracts';
+import {
+  ProblemError,
+  type CreateUserInput,
+  type EditUserInput,
+  type Page,
+  type PageQuery,
+  type User,
+} from '@polyvirt/contracts';
 import { MoreThan, Not, type EntityManager } from 'typeorm';
 import { z } from 'zod';
 import { Audit } from '../audit/audit.ts';
@@ -8,6 +15,7 @@ import type { Caller } from '../auth/caller.decorator.ts';
 import { IdentityChanges } from '../auth/identity-changes.ts';
 import { Passwords } from '../auth/passwords.ts';
 import { Sessions } from '../auth/sessions.ts';
+import { UserPreferencesEntity } from '../auth/user-preferences.entity.ts';
 import { isDuplicate } from '../database/database-errors.ts';
 import { Database } from '../database/database.ts';
 import { Cursors } from '../http/cursor.ts';
@@ -44,7 +52,7 @@ export class Users {
   }
 
   /** By name. */
-  async list(limit: number, cursor: string | undefined): Promise<Page<User>> {
+  async list({ limit, cursor }: PageQuery): Promise<Page<User>> {
     const after = cursor === undefined ? undefined : this.cursors.open('users', cursor, z.string());
     const found = await this.database.repository(UserEntity).find({
       ...(after !== undefined && { where: { usernameKey: MoreThan(after) } }),
@@ -110,6 +118,7 @@ export class Users {
       if (!user) throw notFound();
       requireMatch(ifMatch, etagOf(user.revision));
       await this.requireAnotherAdmin(manager, user);
+      await manager.delete(UserPreferencesEntity, { userId: id });
       await manager.delete(UserEntity, { id });
       await this.audit.record(manager, caller, {
         action: 'user.deleted',

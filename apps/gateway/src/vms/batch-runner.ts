@@ -17,9 +17,8 @@ import { OperationEntity } from '../operations/operation.entity.ts';
 import { OperationQueries } from '../operations/operation.queries.ts';
 import { Operations } from '../operations/operations.ts';
 import { partIdOf } from '../operations/part-id.ts';
-import { movesOf, type BatchEnd, type BatchPlan, type Moves } from './batch-plan.ts';
-import { batchCommands, batchVerb } from './batch-commands.ts';
-import { VmRequests } from './vm-requests.ts';
+import { batchCommand, batchVerb, movesOf, type BatchEnd, type BatchOrder, type Moves } from './batch-order.ts';
+import { Commands } from './commands.ts';
 
 /** A runner that was killed is replaced after this. */
 const leaseMs = 10_000;
@@ -44,7 +43,7 @@ export class BatchRunner implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly queries: OperationQueries,
     private readonly events: OperationEvents,
     private readonly endings: OperationEndings,
-    private readonly requests: VmRequests,
+    private readonly commands: Commands,
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(TIMES) private readonly times: GatewayTimes,
   ) {}
@@ -97,7 +96,7 @@ export class BatchRunner implements OnApplicationBootstrap, OnModuleDestroy {
     while (!signal.aborted && (await this.lease(id))) {
       const wake = new Promise<void>((resolve) => this.wakes.set(id, resolve));
       const { plan: text, cancelledBy } = await this.database.repository(BatchEntity).findOneByOrFail({ id });
-      const plan = JSON.parse(text) as BatchPlan;
+      const plan = JSON.parse(text) as BatchOrder;
       const moves = movesOf(plan, await this.queries.partsOf(id), cancelledBy !== null);
       if (moves.end) {
         await this.end(id, moves.end);
@@ -112,7 +111,7 @@ export class BatchRunner implements OnApplicationBootstrap, OnModuleDestroy {
     this.wakes.delete(id);
   }
 
-  private async make(id: OperationId, plan: BatchPlan, { ask, cancel }: Moves): Promise<void> {
+  private async make(id: OperationId, plan: BatchOrder, { ask, cancel }: Moves): Promise<void> {
     await Promise.all([
       ...ask.map((vmId) => this.ask(id, plan, vmId)),
       ...cancel.map((part) => this.cancel(part, plan)),
@@ -120,13 +119,15 @@ export class BatchRunner implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /** A VM that cannot be asked is a part that has failed. */
-  private async ask(batch: OperationId, { action, input, whenOffline, author }: BatchPlan, vmId: VmId): Promise<void> {
-    const { verb } = batchCommands[action];
+  private async ask(batch: OperationId, order: BatchOrder, vmId: VmId): Promise<void> {
+    const { action, input, annotation, whenOffline, author } = order;
+    const definition = batchCommand(action);
+    const { verb } = definition;
     const { host } = parseVmId(vmId);
     const kinship = { id: partIdOf(batch, vmId), parent: batch };
     const asking = { ...kinship, author, options: { whenOffline } };
     try {
-      await this.requests.ask(verb, { host, vmId }, input, asking).catch(async (error: unknown) => {
+      await this.commands.ask(definition, { vmId }, { input, annotation }, asking).catch(async (error: unknown) => {
         if (!(error instanceof ProblemError) || error.extras.operationId === kinship.id) throw error;
         await this.operations.settle({ ...kinship, verb, host, vmId, author, input, outcome: { error } });
       });
@@ -137,7 +138,7 @@ export class BatchRunner implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  private async cancel(part: OperationId, { author }: BatchPlan): Promise<void> {
+  private async cancel(part: OperationId, { author }: BatchOrder): Promise<void> {
     try {
       await this.endings.cancel(part, author);
     } catch (error) {

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { readEvents } from '@polyvirt/bus';
 import { eventually } from '@polyvirt/bus/testing';
 import { ProblemError, type Host, type Operation, type Page, type Problem } from '@polyvirt/contracts';
 import { TestHouse } from '../testing/test-house.ts';
@@ -50,6 +51,23 @@ describe('a batch', () => {
       children.every(({ verb, status, parent }) => `${verb} ${status} ${parent}` === `vm.start succeeded ${body.id}`),
     ).toBe(true);
     expect([...children.map(({ id }) => id)].sort()).toEqual([...body.result!.operations!].sort());
+  });
+
+  it('is told of as running from its first event on', async () => {
+    const { body } = await house.ask('POST', '/vms/batch', { ids: ids.slice(0, 2), action: 'start' });
+    const admin = await house.connect('admin');
+    const { state } = await admin.manager.streams.info('POLYVIRT_EVENTS');
+    const enough = new AbortController();
+    const told: string[] = [];
+    for await (const { sequence, event } of readEvents(admin, { fromSequence: 1, signal: enough.signal })) {
+      const { operation } = event.data as { operation?: Operation };
+      if (operation && event.subject === body.id) told.push(`${event.type} ${operation.status}`);
+      if (operation?.status === 'running') expect(operation.startedAt).toBeDefined();
+      if (sequence === state.last_seq) enough.abort();
+    }
+    expect(told[0]).toBe('operation.started running');
+    expect(told.at(-1)).toBe('operation.succeeded succeeded');
+    expect(told.filter((one) => one.includes('pending'))).toEqual([]);
   });
 
   it('takes a filter, fixed when it is asked', async () => {

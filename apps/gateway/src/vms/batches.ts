@@ -1,19 +1,27 @@
 import { Injectable } from '@nestjs/common';
-import { ProblemError, type BatchInput, type Operation, type OperationId, type VmId } from '@polyvirt/contracts';
+import {
+  asProblemError,
+  ProblemError,
+  worstOf,
+  type BatchInput,
+  type BatchPlan,
+  type Operation,
+  type OperationId,
+  type VmId,
+} from '@polyvirt/contracts';
 import type { Caller } from '../auth/caller.decorator.ts';
+import { requirePermission } from '../auth/require-permission.ts';
 import { isoTime } from '../database/columns.ts';
 import { Database } from '../database/database.ts';
 import { uuidV7 } from '../database/uuid-v7.ts';
-import { invalidInput } from '../http/validation.pipe.ts';
-import { pointerTo } from '../http/json-body.ts';
+import { parseInput } from '../http/faults.ts';
 import { Inventory } from '../inventory/inventory.ts';
 import { BatchEntity } from '../operations/batch.entity.ts';
 import { OperationQueries } from '../operations/operation.queries.ts';
 import { Operations } from '../operations/operations.ts';
-import { batchCommands, batchVerb } from './batch-commands.ts';
-import type { BatchPlan } from './batch-plan.ts';
+import { batchCommand, batchVerb, type BatchOrder } from './batch-order.ts';
 import { BatchRunner } from './batch-runner.ts';
-import { requirePermission } from './vm-requests.ts';
+import { Commands, wantedOf } from './commands.ts';
 
 /** As many as a body can name. */
 const mostVms = 1_000;
@@ -27,28 +35,45 @@ export class Batches {
     private readonly queries: OperationQueries,
     private readonly inventory: Inventory,
     private readonly runner: BatchRunner,
+    private readonly commands: Commands,
   ) {}
 
-  async create({ ids, filter, params, ...rest }: BatchInput, caller: Caller): Promise<Operation> {
-    const { permission, input } = batchCommands[rest.action];
-    requirePermission(caller, permission);
-    const parsed = input.safeParse(params);
-    if (!parsed.success) {
-      const faults = parsed.error.issues.map(({ path, message }) => ({
-        pointer: pointerTo(['params', ...path]),
-        detail: message,
-      }));
-      throw invalidInput('body', faults);
-    }
+  async create(input: BatchInput, caller: Caller): Promise<Operation> {
+    return this.begin(this.orderOf(input, caller), caller);
+  }
+
+  /** What it would do to each of its VMs. Nothing of it is begun, and one that would be refused says why. */
+  async plan(input: BatchInput, caller: Caller): Promise<BatchPlan> {
+    const { action, vmIds, whenOffline, maxParallel, author, ...wanted } = this.orderOf(input, caller);
+    const definition = batchCommand(action);
+    const items: BatchPlan['items'] = vmIds.map((vmId) => ({ vmId }));
+    const rest = items.values();
+    const work = async () => {
+      for (const item of rest) {
+        try {
+          item.plan = await this.commands.plan(definition, item, wanted, { author, options: { whenOffline } });
+        } catch (error) {
+          item.problem = asProblemError(error).toProblem(author.requestId);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: maxParallel }, work));
+    return { items, disruption: worstOf(items.flatMap(({ plan }) => plan?.disruption ?? [])) };
+  }
+
+  private orderOf({ ids, filter, params, ...rest }: BatchInput, caller: Caller): BatchOrder {
+    const definition = batchCommand(rest.action);
+    requirePermission(caller, definition.permission);
+    const wanted = wantedOf(definition, parseInput(definition.params, params, 'body', ['params']));
     const vmIds = ids ? [...new Set(ids)] : this.matching(filter ?? {});
-    return this.begin({ ...rest, input: parsed.data, vmIds, author: authorOf(caller) }, caller);
+    return { ...rest, ...wanted, vmIds, author: authorOf(caller) };
   }
 
   /** The same again for the VMs that it did not succeed with. */
   async retry(id: OperationId, caller: Caller): Promise<Operation> {
     const row = await this.database.repository(BatchEntity).findOneByOrFail({ id });
-    const plan = JSON.parse(row.plan) as BatchPlan;
-    requirePermission(caller, batchCommands[plan.action].permission);
+    const plan = JSON.parse(row.plan) as BatchOrder;
+    requirePermission(caller, batchCommand(plan.action).permission);
     const parts = await this.queries.partsOf(id);
     const succeeded = new Set(parts.filter(({ status }) => status === 'succeeded').map(({ vmId }) => vmId));
     const vmIds = plan.vmIds.filter((vmId) => !succeeded.has(vmId));
@@ -64,7 +89,7 @@ export class Batches {
     });
   }
 
-  private async begin(plan: BatchPlan, caller: Caller, retryOf?: OperationId): Promise<Operation> {
+  private async begin(plan: BatchOrder, caller: Caller, retryOf?: OperationId): Promise<Operation> {
     const nowMs = Date.now();
     const operation: Operation = {
       id: uuidV7(nowMs),
@@ -94,7 +119,7 @@ export class Batches {
   }
 }
 
-const authorOf = ({ actor, address, requestId, traceparent }: Caller): BatchPlan['author'] => ({
+const authorOf = ({ actor, address, requestId, traceparent }: Caller): BatchOrder['author'] => ({
   actor,
   address,
   requestId,

@@ -1,18 +1,27 @@
 import { Injectable } from '@nestjs/common';
-import { isEnded, ProblemError, vmIdOf, type Command, type Operation, type OperationId } from '@polyvirt/contracts';
+import {
+  commandOfVerb,
+  isEnded,
+  ProblemError,
+  vmIdOf,
+  type Command,
+  type Operation,
+  type OperationId,
+} from '@polyvirt/contracts';
 import type { Caller } from '../auth/caller.decorator.ts';
+import { requirePermission } from '../auth/require-permission.ts';
 import type { AnnotationChange } from '../inventory/annotations.ts';
 import { OperationQueries } from '../operations/operation.queries.ts';
-import { batchVerb } from './batch-commands.ts';
+import { batchVerb } from './batch-order.ts';
 import { Batches } from './batches.ts';
-import { requirePermission, VmRequests } from './vm-requests.ts';
+import { Commands } from './commands.ts';
 
 /** Asks again for what did not succeed, with all the checks of the first time. */
 @Injectable()
 export class Retries {
   constructor(
     private readonly queries: OperationQueries,
-    private readonly requests: VmRequests,
+    private readonly commands: Commands,
     private readonly batches: Batches,
   ) {}
 
@@ -25,18 +34,20 @@ export class Retries {
       });
     }
     if (row.verb === batchVerb) return this.batches.retry(id, caller);
-    const permission = this.requests.permissionOf(row.verb);
-    if (row.command === null || permission === undefined)
+    const definition = commandOfVerb(row.verb);
+    const input =
+      row.command === null ? undefined : definition?.input.safeParse((JSON.parse(row.command) as Command).input);
+    if (!definition || !input?.success)
       throw new ProblemError('wrong-state', `What operation ${id} asked for is no longer known.`, { operationId: id });
-    requirePermission(caller, permission);
-    const { host, nativeId, input } = JSON.parse(row.command) as Command;
-    const vmId = nativeId === undefined ? undefined : vmIdOf(host, nativeId);
+    requirePermission(caller, definition.permission);
+    const { host, nativeId } = JSON.parse(row.command!) as Command;
+    const subject = nativeId === undefined ? { host } : { vmId: vmIdOf(host, nativeId) };
     const annotation = row.annotation === null ? undefined : (JSON.parse(row.annotation) as AnnotationChange);
-    return this.requests.ask(row.verb, { host, vmId }, input, {
-      author: caller,
-      options: { whenOffline: 'fail' },
-      retryOf: id,
-      ...(annotation && { annotation }),
-    });
+    return this.commands.ask(
+      definition,
+      subject,
+      { input: input.data, annotation },
+      { author: caller, options: { whenOffline: 'fail' }, retryOf: id },
+    );
   }
 }

@@ -1,12 +1,12 @@
-import { Body, Controller, HttpCode, Param, Post, UseInterceptors } from '@nestjs/common';
+import { Body, Controller, HttpCode, Param, Post, Query, UseInterceptors } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { BatchInput, Operation, OperationId } from '@polyvirt/contracts';
+import { BatchInput, BatchPlan, DryRunQuery, Operation, OperationId } from '@polyvirt/contracts';
 import { Changes } from '../audit/changes.decorator.ts';
 import { Caller } from '../auth/caller.decorator.ts';
 import { RequirePermission } from '../auth/permission.decorator.ts';
 import { Answers, WaitsOnPrefer } from '../openapi/answers.decorator.ts';
 import { AnswersOperation } from '../operations/operation.interceptor.ts';
-import { batchVerb } from './batch-commands.ts';
+import { batchVerb } from './batch-order.ts';
 import { Batches } from './batches.ts';
 import { Retries } from './retries.ts';
 
@@ -23,18 +23,22 @@ export class VmBatchController {
   @HttpCode(202)
   @RequirePermission('vm:read')
   @Changes(batchVerb)
-  @WaitsOnPrefer()
+  @WaitsOnPrefer(BatchPlan)
   @Answers({
     id: 'batchVms',
-    summary: 'Ask the same of many VMs.',
+    summary: 'Run one command on many VMs.',
     description:
-      'The operation that answers has one part for each VM; `GET /operations?parent=` lists them. It needs the permission of the action.',
+      'The operation that answers has one part for each VM; `GET /operations?parent=` lists them. It needs the permission of the action. With `dryRun` the answer has the plan of each part.',
     status: 202,
     schema: Operation,
     problems: ['forbidden'],
   })
-  create(@Body({ schema: BatchInput }) input: BatchInput, @Caller() caller: Caller) {
-    return this.batches.create(input, caller);
+  create(
+    @Body({ schema: BatchInput }) input: BatchInput,
+    @Query({ schema: DryRunQuery }) { dryRun }: DryRunQuery,
+    @Caller() caller: Caller,
+  ) {
+    return dryRun ? this.batches.plan(input, caller) : this.batches.create(input, caller);
   }
 
   @Post('operations/:operationId/retry')

@@ -1,6 +1,6 @@
 import { Controller, Get, Header, Param, Query, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { Vm, VmId, VmListQuery, VmPage } from '@polyvirt/contracts';
+import { GuestReport, NativeDefinition, Vm, VmId, VmListQuery, VmPage } from '@polyvirt/contracts';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { Caller } from '../auth/caller.decorator.ts';
@@ -48,5 +48,31 @@ export class VmQueryController {
     const entry = fresh ? await this.queries.look(vmId, requestId) : this.queries.get(vmId);
     void reply.header('etag', entry.etag);
     return entry.json;
+  }
+
+  @Get(':vmId/guest')
+  @RequirePermission('vm:read')
+  @Answers({
+    id: 'getGuest',
+    summary: 'What the guest of a running VM says of itself, asked now.',
+    description: 'A guest without an agent that answers is `agent: false`.',
+    schema: GuestReport,
+    problems: ['vm-not-found', 'wrong-state', 'capability-missing', 'host-offline', 'timed-out', 'unavailable'],
+  })
+  guest(@Param('vmId', { schema: VmId }) vmId: VmId, @Caller() { requestId }: Caller): Promise<GuestReport> {
+    return this.queries.guest(vmId, requestId);
+  }
+
+  @Get(':vmId/definition')
+  @RequirePermission('vm:read')
+  @Answers({
+    id: 'getDefinition',
+    summary: 'The document that the hypervisor itself keeps of a VM: domain XML, .vmx file or Prism spec.',
+    description: 'Read now, without passwords and keys, and with the files that make the VM up.',
+    schema: NativeDefinition,
+    problems: ['vm-not-found', 'capability-missing', 'host-offline', 'host-rejected', 'timed-out', 'unavailable'],
+  })
+  definition(@Param('vmId', { schema: VmId }) vmId: VmId, @Caller() { requestId }: Caller): Promise<NativeDefinition> {
+    return this.queries.definition(vmId, requestId);
   }
 }

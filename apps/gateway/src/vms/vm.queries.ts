@@ -1,8 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import { ask, Bus } from '@polyvirt/bus';
-import { parseVmId, readVm, type VmId, type VmListQuery } from '@polyvirt/contracts';
+import {
+  parseVmId,
+  ProblemError,
+  readDefinition,
+  readGuest,
+  readVm,
+  verdictOn,
+  type GuestReport,
+  type NativeDefinition,
+  type VmId,
+  type VmListQuery,
+} from '@polyvirt/contracts';
 import { z } from 'zod';
 import { Cursors } from '../http/cursor.ts';
+import { Hosts } from '../hosts/hosts.ts';
 import { Inventory } from '../inventory/inventory.ts';
 import type { VmEntry } from '../inventory/vm-entry.ts';
 import { PageCache } from './page-cache.ts';
@@ -21,6 +33,7 @@ export class VmQueries {
   constructor(
     private readonly bus: Bus,
     private readonly inventory: Inventory,
+    private readonly hosts: Hosts,
     private readonly cursors: Cursors,
   ) {}
 
@@ -40,6 +53,23 @@ export class VmQueries {
     const { host, nativeId } = parseVmId(id);
     const { vm, revision } = await ask(this.bus, readVm, host, { nativeId }, { requestId });
     return this.inventory.renew(vm, revision);
+  }
+
+  /** Throws `vm-not-found`, `capability-missing`, `wrong-state` if the VM is off, what the agent answers, or `host-offline`. */
+  guest(id: VmId, requestId: string): Promise<GuestReport> {
+    const { host, nativeId, state } = this.inventory.require(id).record;
+    this.hosts.requireCapability(host, 'guest');
+    // Like its readings, a guest is there while the VM is powered on.
+    const verdict = verdictOn('metrics', state);
+    if (!verdict.allowed) throw new ProblemError('wrong-state', `No guest runs in ${id}. ${verdict.reason}`);
+    return ask(this.bus, readGuest, host, { nativeId }, { requestId });
+  }
+
+  /** Throws `vm-not-found`, `capability-missing`, what the agent answers, or `host-offline`. */
+  definition(id: VmId, requestId: string): Promise<NativeDefinition> {
+    const { host, nativeId } = this.inventory.require(id).record;
+    this.hosts.requireCapability(host, 'export');
+    return ask(this.bus, readDefinition, host, { nativeId }, { requestId });
   }
 
   /** Put together from the bytes of its VMs. */

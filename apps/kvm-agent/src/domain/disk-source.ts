@@ -45,3 +45,17 @@ export function pathOf(source: DiskSource | undefined): string | undefined {
 export function sourceKey(source: DiskSource | undefined): string {
   return JSON.stringify(source ?? null);
 }
+
+/** Where a source is, for a person. */
+export function placeOf(source: DiskSource): string {
+  switch (source.kind) {
+    case 'volume':
+      return `${source.pool}/${source.volume}`;
+    case 'network':
+      return `${source.protocol}://${source.hosts[0] ?? ''}/${source.name}`;
+    case 'other':
+      return source.type;
+    default:
+      return source.path;
+  }
+}

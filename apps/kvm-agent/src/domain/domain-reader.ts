@@ -1,4 +1,4 @@
-import type { Disk, Firmware, Nic } from '@polyvirt/contracts';
+import type { Disk, Firmware, Nic, PendingChange } from '@polyvirt/contracts';
 import { attribute, child, children, parseXml, text, texts, type Xml } from '../xml.ts';
 import { pathOf, readDiskSource, sourceKey, type DiskSource } from './disk-source.ts';
 import { readFirmware } from './firmware.ts';
@@ -173,23 +173,43 @@ function readNic(nic: Xml): DomainNic {
 }
 
 /** What the running machine has not taken over yet, in the names of the API. */
-export function pendingChanges(live: DomainDefinition, next: DomainDefinition): string[] {
-  const pending: string[] = [];
-  if (live.pendingName !== undefined && live.pendingName !== live.name) pending.push('name');
-  if (live.cpus !== next.cpus) pending.push('cpus');
+export function pendingChanges(live: DomainDefinition, next: DomainDefinition): PendingChange[] {
+  const pending: PendingChange[] = [];
+  if (live.pendingName !== undefined && live.pendingName !== live.name)
+    pending.push({ pointer: '/name', from: live.name, to: live.pendingName });
+  if (live.cpus !== next.cpus) pending.push({ pointer: '/cpus', from: live.cpus, to: next.cpus });
   // The balloon may be between two sizes: only a different ceiling needs the machine to be off.
-  if (live.maximumMemoryMiB !== next.maximumMemoryMiB && live.memoryMiB !== next.memoryMiB) pending.push('memoryMiB');
-  if (!sameSet(live.disks.filter(isDisk), next.disks.filter(isDisk), diskKey)) pending.push('disks');
-  if (!sameSet(live.nics, next.nics, (nic) => nic.mac)) pending.push('nics');
-  return pending;
+  if (live.maximumMemoryMiB !== next.maximumMemoryMiB && live.memoryMiB !== next.memoryMiB)
+    pending.push({ pointer: '/memoryMiB', from: wholeMiB(live), to: wholeMiB(next) });
+  const disks = [live, next].map((one) => one.disks.filter(isDisk)) as [DomainDisk[], DomainDisk[]];
+  return [
+    ...pending,
+    ...differences('/disks', disks, diskKey, ({ device, path }) => ({ device, path })),
+    ...differences('/nics', [live.nics, next.nics], nicKey, ({ mac, network }) => ({ mac, network })),
+  ];
 }
+
+const wholeMiB = ({ memoryMiB }: DomainDefinition) => Math.max(1, Math.round(memoryMiB));
+
+/** What is in one of two lists only: it will go, or come. */
+function differences<Item>(
+  pointer: string,
+  [live, next]: readonly [readonly Item[], readonly Item[]],
+  key: (item: Item) => string,
+  shown: (item: Item) => object,
+): PendingChange[] {
+  const [now, then] = [new Set(live.map(key)), new Set(next.map(key))];
+  return [
+    ...live.flatMap((item, index) =>
+      then.has(key(item)) ? [] : [{ pointer: `${pointer}/${index}`, from: shown(item) }],
+    ),
+    ...next.flatMap((item) => (now.has(key(item)) ? [] : [{ pointer: `${pointer}/-`, to: shown(item) }])),
+  ];
+}
+
+const nicKey = ({ mac }: DomainNic) => mac;
 
 export const isDisk = (disk: DomainDisk): boolean => disk.kind === 'disk' || disk.kind === 'lun';
 
 /** libvirt writes the index of the image into a running definition only, which is no part of the key. */
 const diskKey = ({ device, source }: DomainDisk) => `${device} ${sourceKey(source)}`;
-
-function sameSet<Item>(one: readonly Item[], other: readonly Item[], key: (item: Item) => string): boolean {
-  const keys = new Set(one.map(key));
-  return keys.size === other.length && other.every((item) => keys.has(key(item)));
-}

@@ -97,8 +97,15 @@ describe('a domain definition', () => {
         nics: [...machine.nics, { network: 'lab', mac: '52:54:00:00:00:09' }],
       }),
     );
-    expect(pendingChanges(live, next)).toEqual(['cpus', 'memoryMiB', 'disks', 'nics']);
-    expect(pendingChanges({ ...live, pendingName: 'web-2' }, live)).toEqual(['name']);
+    expect(pendingChanges(live, next)).toMatchObject([
+      { pointer: '/cpus', from: live.cpus, to: 4 },
+      { pointer: '/memoryMiB', from: live.memoryMiB, to: 1024 },
+      { pointer: '/disks/1', from: { device: live.disks[1]!.device } },
+      { pointer: '/nics/-', to: { mac: '52:54:00:00:00:09', network: 'lab' } },
+    ]);
+    expect(pendingChanges({ ...live, pendingName: 'web-2' }, live)).toEqual([
+      { pointer: '/name', from: live.name, to: 'web-2' },
+    ]);
   });
 
   it('names disks beyond the alphabet', () => {

@@ -48,6 +48,29 @@ describe('the inventory of libvirt', () => {
     timeoutMs,
   );
 
+  it(
+    'shows what is in the CD-ROM drive, and no drive where there is none',
+    async () => {
+      const drive = (source: string, device = 'sda') =>
+        `<disk type='file' device='cdrom'>${source}<target dev='${device}' bus='sata'/><readonly/></disk>`;
+      const file = (path: string) => `<source file='${path}'/>`;
+      const rows: Record<string, [devices: string, cdrom: string | null | undefined]> = {
+        'cd-none': ['', undefined],
+        'cd-empty': [drive(''), null],
+        'cd-full': [drive(file('/srv/isos/alpine.iso')), '/srv/isos/alpine.iso'],
+        'cd-second': [drive('') + drive(file('/srv/b.iso'), 'sdb'), '/srv/b.iso'],
+      };
+      for (const [name, [devices]] of Object.entries(rows)) await host.define({ name, devices });
+      const listed = await host.list();
+      const shown = Object.keys(rows).map((name) => {
+        const vm = listed.get(name)!;
+        return [name, isReadable(vm) ? vm.cdrom : 'unreadable'];
+      });
+      expect(shown).toEqual(Object.entries(rows).map(([name, [, cdrom]]) => [name, cdrom]));
+    },
+    timeoutMs,
+  );
+
   describe('while one domain is in a snapshot with memory that does not end', () => {
     let stuck: Domain;
     let pid: number;

@@ -3,8 +3,11 @@ import type { ListedVm } from '@polyvirt/hypervisor';
 import { isNotFound, type Domain, type DomainStatus, type Libvirt } from '@polyvirt/node-libvirt';
 import type { Networks } from '../networks.ts';
 import type { SnapshotReader } from '../snapshots/snapshot-reader.ts';
+import { seedVolumeName } from '../lifecycle/derived-ids.ts';
+import type { ImageLibrary } from '../storage/image-library.ts';
 import type { StoragePool } from '../storage/storage-pool.ts';
 import { DiskFacts } from './disk-facts.ts';
+import { pathOf, placeOf } from './disk-source.ts';
 import { isDisk, pendingChanges, readDomain, type DomainDefinition } from './domain-reader.ts';
 import { hasProcess, isOn, stateOf } from './states.ts';
 import { Unanswered } from './unanswered.ts';
@@ -27,13 +30,21 @@ export class Machines {
   readonly #networks: Networks;
   readonly #snapshots: SnapshotReader;
   readonly #disks: DiskFacts;
+  readonly #images: ImageLibrary;
   readonly #unanswered: Unanswered;
 
-  constructor(parts: { libvirt: Libvirt; networks: Networks; snapshots: SnapshotReader; storage: StoragePool }) {
+  constructor(parts: {
+    libvirt: Libvirt;
+    networks: Networks;
+    snapshots: SnapshotReader;
+    storage: StoragePool;
+    images: ImageLibrary;
+  }) {
     this.#libvirt = parts.libvirt;
     this.#networks = parts.networks;
     this.#snapshots = parts.snapshots;
     this.#disks = new DiskFacts(parts.storage);
+    this.#images = parts.images;
     this.#unanswered = new Unanswered(parts.libvirt);
   }
 
@@ -145,8 +156,20 @@ export class Machines {
       !snapshotted || snapshotted.has(domain.uuid) ? part('snapshots', this.#snapshotsOf(domain)) : [],
       transient ? transient.has(domain.uuid) : part('definition', domain.isPersistent()).then((isKept) => !isKept),
     ]);
-    const disks = await this.#disks.of(domain, live.disks.filter(isDisk));
-    return recordOf(domain.uuid, { status, live, next, hasManagedSave, snapshots, isTransient, leases, disks });
+    const [disks, cdrom] = await Promise.all([
+      this.#disks.of(domain, live.disks.filter(isDisk)),
+      this.#cdromOf(domain.uuid, live),
+    ]);
+    return recordOf(domain.uuid, { status, live, next, hasManagedSave, snapshots, isTransient, leases, disks, cdrom });
+  }
+
+  /** The medium in its drive, null without one; undefined for a VM without a drive. The cloud-init seed is none of the user's. */
+  async #cdromOf(uuid: string, { disks }: DomainDefinition): Promise<string | null | undefined> {
+    const drives = disks.filter(({ kind, path }) => kind === 'cdrom' && !path?.endsWith(seedVolumeName(uuid)));
+    const source = drives.find((drive) => drive.source !== undefined)?.source;
+    if (source === undefined) return drives.length > 0 ? null : undefined;
+    const path = pathOf(source);
+    return path === undefined ? placeOf(source) : this.#images.nameOf(path);
   }
 
   /** Once more when one of them was deleted while they were read. */
@@ -169,6 +192,7 @@ function recordOf(
     isTransient: boolean;
     leases: ReadonlyMap<string, string[]>;
     disks: DriverVm['disks'];
+    cdrom: string | null | undefined;
   },
 ): DriverVm {
   const { status, live, next, leases } = seen;
@@ -188,6 +212,7 @@ function recordOf(
       network,
       addresses: isOn(state) ? (leases.get(mac) ?? []) : [],
     })),
+    ...(seen.cdrom === undefined ? {} : { cdrom: seen.cdrom }),
     snapshots: seen.snapshots,
     display: live.vnc !== undefined,
     ...(seen.isTransient ? { transient: true } : {}),

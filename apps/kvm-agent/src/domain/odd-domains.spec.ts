@@ -65,8 +65,9 @@ describe('disks of every kind', () => {
     const other = readDomain(domain({ devices: disk('file', `<source file='/b'/>`, 'vda') }));
     const running = readDomain(domain({ devices: disk('file', `<source file='/a' index='1'/>`, 'vda') }));
     expect(pendingChanges(running, one)).toEqual([]);
-    expect(pendingChanges(running, other)).toEqual(['disks']);
-    expect(pendingChanges(running, readDomain(domain({})))).toEqual(['disks']);
+    const gone = { pointer: '/disks/0', from: { device: 'vda', path: '/a' } };
+    expect(pendingChanges(running, other)).toEqual([gone, { pointer: '/disks/-', to: { device: 'vda', path: '/b' } }]);
+    expect(pendingChanges(running, readDomain(domain({})))).toEqual([gone]);
   });
 });
 

@@ -108,7 +108,13 @@ export class Cloning implements CloneFacet {
 
   async #check(source: Domain, { name, linked, snapshot }: CloneVm, uuid: NativeId): Promise<void> {
     await refuseTransient(source, 'clone');
-    allow('clone', await this.#machines.state(source));
+    const state = await this.#machines.state(source);
+    allow('clone', state);
+    if (!isOn(state) && (await source.isActive()))
+      throw new ProblemError(
+        'wrong-state',
+        'It was kept as it crashed, and its QEMU still holds its disks. When nobody needs it for a look any more, stop it with force, then clone it.',
+      );
     await refuseTakenName(this.#libvirt, name, uuid);
     const snapshots = await source.snapshots();
     if (snapshot !== undefined && !snapshots.some((candidate) => candidate.name === snapshot))

@@ -175,7 +175,8 @@ describe('changes of a domain', () => {
       const { uuid } = domain;
       await domain.start();
       const result = await apply(uuid, { cpus: 1 });
-      expect(result).toMatchObject({ effect: 'changed', pendingChanges: ['cpus'] });
+      expect(result).toMatchObject({ effect: 'changed' });
+      expect((await host.driver.get(uuid)).pendingChanges).toEqual([{ pointer: '/cpus', from: 2, to: 1 }]);
       expect(result.notes).toEqual([expect.stringContaining('next start')]);
       const added = await apply(uuid, { addNics: [{ network: 'default', address: 'auto' }] });
       expect(added.effect).toBe('changed');

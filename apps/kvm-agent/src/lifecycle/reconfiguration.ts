@@ -1,7 +1,7 @@
 import { ProblemError, type NativeId, type ReconfigureVm } from '@polyvirt/contracts';
-import { allow, type OperationContext, type ReconfigureFacet, type Reconfigured } from '@polyvirt/hypervisor';
+import { allow, type OperationContext, type Outcome, type ReconfigureFacet } from '@polyvirt/hypervisor';
 import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
-import { pendingChanges, readDomain } from '../domain/domain-reader.ts';
+import { readDomain } from '../domain/domain-reader.ts';
 import type { Machines } from '../domain/machines.ts';
 import { isOn } from '../domain/states.ts';
 import type { HostLimits } from '../host-limits.ts';
@@ -57,7 +57,7 @@ export class Reconfiguration implements ReconfigureFacet {
     this.#hardware = new Hardware(parts);
   }
 
-  async apply(nativeId: NativeId, input: ReconfigureVm, context: OperationContext): Promise<Reconfigured> {
+  async apply(nativeId: NativeId, input: ReconfigureVm, context: OperationContext): Promise<Outcome> {
     const { journal } = context;
     const domain = await this.#machines.domain(nativeId);
     // All of the input is checked before any of it is done, so that bad input changes nothing.
@@ -94,7 +94,6 @@ export class Reconfiguration implements ReconfigureFacet {
     await this.#grow(domain, input, carryOut);
     return {
       effect: changed ? 'changed' : 'unchanged',
-      pendingChanges: await this.#pending(domain),
       ...(notes.length > 0 ? { notes } : {}),
     };
   }
@@ -205,11 +204,6 @@ export class Reconfiguration implements ReconfigureFacet {
       'host-rejected',
       `The VM crashed when the agent was about to ${step}. Its log says more: /var/log/libvirt/qemu/${domain.name}.log`,
     );
-  }
-
-  async #pending(domain: Domain): Promise<string[]> {
-    if (!(await domain.isActive())) return [];
-    return pendingChanges(await this.#machines.liveDefinition(domain), await this.#machines.definition(domain));
   }
 
   async #rename(domain: Domain, name: string): Promise<boolean> {

@@ -1,8 +1,8 @@
-import type { DeleteVm } from '@polyvirt/contracts';
+import { foreignText, type DeleteVm } from '@polyvirt/contracts';
 import type { Domain } from '@polyvirt/node-libvirt';
 import { readDomain } from '../domain/domain-reader.ts';
 import type { DiskSource } from '../domain/disk-source.ts';
-import { backingChain } from '../storage/backing-chain.ts';
+import { backingChain, UnseenBelowError } from '../storage/backing-chain.ts';
 import { describeSource, domainReferences, snapshotOwnFiles } from '../storage/file-references.ts';
 import { orUndefined, type StoragePool } from '../storage/storage-pool.ts';
 import { attribute, child, children, parseXml, text, type Xml } from '../xml.ts';
@@ -106,24 +106,30 @@ export class RemainsReader {
   ): Promise<{ what: string; links: string[] }> {
     const links: string[] = [];
     const top = (await this.#storage.pathOf(source))!;
-    for await (const { path } of backingChain(this.#storage, { path: top, format })) {
-      const identity = await this.#storage.files.identity(path);
-      if (seen.has(identity)) break;
-      const volume = await this.#storage.at(path);
-      // An image is shared by all that are made from it, and nobody expects it to go.
-      if (volume && this.#storage.isImage(volume)) break;
-      const described = path === top ? what : `the base of ${what}`;
-      if (path !== top && !own.has(identity) && !(volume && isDerivedName(volume.name))) {
-        notes.push(`Kept ${described} (${path}): it was there before the VM.`);
-        break;
+    try {
+      for await (const { path } of backingChain(this.#storage, { path: top, format })) {
+        const identity = await this.#storage.files.identity(path);
+        if (seen.has(identity)) break;
+        const volume = await this.#storage.at(path);
+        // An image is shared by all that are made from it, and nobody expects it to go.
+        if (volume && this.#storage.isImage(volume)) break;
+        const described = path === top ? what : `the base of ${what}`;
+        if (path !== top && !own.has(identity) && !(volume && isDerivedName(volume.name))) {
+          notes.push(`Kept ${described} (${path}): it was there before the VM.`);
+          break;
+        }
+        seen.add(identity);
+        if (!volume || (await this.#storage.files.isLink(await volume.path()))) {
+          const isThere = await this.#storage.files.mayExist(path);
+          if (isThere)
+            notes.push(`Kept ${described} (${path}): it is in no storage pool of libvirt. Remove it by hand.`);
+          break;
+        }
+        links.push(path);
       }
-      seen.add(identity);
-      if (!volume || (await this.#storage.files.isLink(await volume.path()))) {
-        const isThere = await this.#storage.files.mayExist(path);
-        if (isThere) notes.push(`Kept ${described} (${path}): it is in no storage pool of libvirt. Remove it by hand.`);
-        break;
-      }
-      links.push(path);
+    } catch (error) {
+      if (!(error instanceof UnseenBelowError)) throw error;
+      notes.push(`Kept what is below ${what}, if there is anything: ${foreignText(error.message)}.`);
     }
     return { what, links };
   }

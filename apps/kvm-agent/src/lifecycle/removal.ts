@@ -2,6 +2,7 @@ import { ProblemError, type DeleteVm, type NativeId } from '@polyvirt/contracts'
 import { allow, type Journal, type OperationContext, type Outcome } from '@polyvirt/hypervisor';
 import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
 import type { Machines } from '../domain/machines.ts';
+import { isOn } from '../domain/states.ts';
 import type { Networks } from '../networks.ts';
 import { DiskUsers, quoted } from '../storage/disk-users.ts';
 import type { StoragePool } from '../storage/storage-pool.ts';
@@ -100,16 +101,23 @@ export class Removal {
   async #undefine(nativeId: NativeId, { nvram }: Remains): Promise<string[]> {
     const domain = await this.#machines.find(nativeId);
     if (!domain) return [];
+    await this.#endRemains(domain);
     await this.#refuseIfOn(domain);
-    const users = nvram === null ? [] : await (await DiskUsers.read(this.#libvirt, this.#storage, nativeId)).of(nvram);
+    const reason =
+      nvram === null ? null : await reasonToKeep(nvram, await DiskUsers.read(this.#libvirt, this.#storage, nativeId));
     const xml = await domain.xml({ inactive: true, secure: true });
-    await undefineWithState(domain, xml, { keepNvram: users.length > 0 });
+    await undefineWithState(domain, xml, { keepNvram: reason !== null });
     const survivor = await this.#machines.find(nativeId);
     if (survivor) {
       await this.#libvirt.domains.define(xml);
       await this.#refuseIfOn(survivor);
     }
-    return users.length > 0 ? [`Kept the firmware variables (${nvram}): they are in use by ${quoted(users)}.`] : [];
+    return reason === null ? [] : [`Kept the file of the firmware variables (${nvram}): ${reason}`];
+  }
+
+  /** A machine that was kept as it crashed, or whose guest sleeps, still has its QEMU. */
+  async #endRemains(domain: Domain): Promise<void> {
+    if (!isOn(await this.#machines.state(domain)) && (await domain.isActive())) await domain.destroy();
   }
 
   async #refuseIfOn(domain: Domain): Promise<void> {
@@ -121,7 +129,8 @@ export class Removal {
 async function reasonToKeep(path: string, users: DiskUsers): Promise<string | null> {
   const names = await users.of(path);
   if (names.length > 0) return `it is in use by ${quoted(names)}.`;
-  return users.unseen.length > 0
-    ? `libvirt does not say whether ${quoted(users.unseen)} needs it. If not, remove it by hand.`
+  const unseen = users.unseenOf(path);
+  return unseen.length > 0
+    ? `libvirt does not say whether ${quoted(unseen)} needs it. If not, remove it by hand.`
     : null;
 }

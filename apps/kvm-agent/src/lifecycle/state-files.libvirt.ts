@@ -126,7 +126,7 @@ describe('on libvirt, the state of a machine', () => {
       await turnOnAndOff(one);
       await rename(one.uuid, name());
       expect(await nvramOf(one)).toBe(path);
-      expect(await remove(one.uuid)).toEqual([expect.stringContaining(`${path}): they are in use by "${host.prefix}`)]);
+      expect(await remove(one.uuid)).toEqual([expect.stringContaining(`${path}): it is in use by "${host.prefix}`)]);
       expect(await isThere(path)).toBe(true);
       expect(await remove(other.uuid)).toEqual([]);
       expect(await isThere(path)).toBe(false);

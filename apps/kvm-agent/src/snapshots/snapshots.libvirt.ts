@@ -142,7 +142,10 @@ describe('on libvirt, a machine', () => {
       const domain = await machine('hot');
       await domain.start();
       await domain.attachDevice(diskXml(await host.disk('hot-b.qcow2'), 'vdb'), { live: true });
-      expect((await host.driver.get(domain.uuid)).pendingChanges).toEqual(['disks']);
+      expect((await host.driver.get(domain.uuid)).pendingChanges).toMatchObject([
+        { pointer: '/disks/0', from: { device: 'vda' } },
+        { pointer: '/disks/-', to: { device: 'vda' } },
+      ]);
       await take(domain.uuid, 's');
       const [snapshot] = await domain.snapshots();
       expect(await snapshot!.xml()).toMatch(/<disk name='vdb' snapshot='internal'/);

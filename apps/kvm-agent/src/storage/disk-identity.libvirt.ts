@@ -4,7 +4,7 @@ import { access, rename, rm, symlink } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { NativeId } from '@polyvirt/contracts';
 import { expectProblem } from '@polyvirt/hypervisor/testing';
-import { LiveHost } from '../testing/live-host.ts';
+import { LiveHost, type Foreign } from '../testing/live-host.ts';
 
 const run = promisify(execFile);
 const timeoutMs = 60_000;
@@ -104,6 +104,58 @@ describe('a disk on libvirt', () => {
         expect(notes).toContain(`${at(name)}): it is in use by "${host.prefix}vm-`);
         expect(await isThere(at(name))).toBe(true);
       }
+    },
+    timeoutMs,
+  );
+
+  it(
+    'is kept for a machine that hands it to QEMU by other elements than disks, or in formats that libvirt cannot read',
+    async () => {
+      const kept = new Map<string, string>();
+      const doomed = async (name: string, user: (path: string) => Promise<Foreign>) => {
+        const path = await late(name);
+        kept.set(path, (await host.define({ name: `user-of-${name}`, ...(await user(path)) })).name);
+      };
+      const args = (...values: string[]): Foreign => ({
+        tail: `<qemu:commandline>${values.map((value) => `<qemu:arg value='${value.replaceAll('"', '&quot;')}'/>`).join('')}</qemu:commandline>`,
+      });
+      const over = async (name: string, backing: string, ...options: string[]): Promise<Foreign> => {
+        await run('qemu-img', ['create', '-q', '-u', ...options, '-b', backing, at(name), '32M']);
+        return { devices: byFile(at(name)) };
+      };
+      const node = (path: string) => ({ driver: 'qcow2', file: { driver: 'file', filename: path } });
+      await doomed('drive.qcow2', async (path) => args('-drive', `if=none,file=${path}`));
+      await doomed('blockdev.qcow2', async (path) =>
+        args('-blockdev', JSON.stringify({ ...node(path), 'node-name': 'n' })),
+      );
+      await doomed('config.qcow2', async (path) => ({
+        tail: `<sysinfo type='fwcfg'><entry name='opt/polyvirt/config' file='${path}'/></sysinfo>`,
+      }));
+      await doomed('variables.qcow2', async (path) => ({
+        os: `<loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE_4M.fd</loader><nvram template='${path}'/>`,
+      }));
+      await doomed('nodes.qcow2', (path) =>
+        over(
+          'over-nodes.qcow2',
+          `json:${JSON.stringify({ driver: 'quorum', 'vote-threshold': 1, children: [node(at('none')), node(path)] })}`,
+          ...['-f', 'qcow2', '-F', 'raw'],
+        ),
+      );
+      await doomed('qed.qcow2', async (path) => {
+        await over('over.qed', path, '-f', 'qed', '-F', 'qcow2');
+        return over('over-qed.qcow2', at('over.qed'), '-f', 'qcow2', '-F', 'qed');
+      });
+      await doomed('pool.qcow2', async () => ({
+        devices: disk('volume', `pool='${host.prefix}none' volume='pool.qcow2'`),
+      }));
+      const paths = [...kept.keys()];
+      const notes = await remove(
+        await machine(paths.map((path, index) => byFile(path, `vd${'abcdefgh'.charAt(index)}`)).join('')),
+      );
+      expect(notes).toEqual(
+        paths.map((path) => expect.stringMatching(new RegExp(`${path}\\): .*"${kept.get(path)}"`))),
+      );
+      for (const path of paths) expect(await isThere(path)).toBe(true);
     },
     timeoutMs,
   );

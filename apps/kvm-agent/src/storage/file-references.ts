@@ -1,5 +1,6 @@
 import { readDiskSource, type DiskSource } from '../domain/disk-source.ts';
-import { attribute, child, children, text, type Xml } from '../xml.ts';
+import { attribute, child, children, text, texts, type Xml } from '../xml.ts';
+import { filesOfNode, resolveBacking } from './backing-name.ts';
 
 /** The words for a source in a sentence. */
 export function describeSource(source: DiskSource): string {
@@ -27,7 +28,10 @@ export interface FileReference {
   readonly writes: boolean;
 }
 
-/** Everything that a domain definition names: disks with what is below them, firmware, kernels, persistent memory. */
+/**
+ * Everything that a domain definition names: disks with what is below them, firmware, kernels, persistent memory, and what its
+ * own arguments hand to QEMU.
+ */
 export function domainReferences(domain: Xml | undefined): FileReference[] {
   const devices = child(domain, 'devices');
   const os = child(domain, 'os');
@@ -36,9 +40,38 @@ export function domainReferences(domain: Xml | undefined): FileReference[] {
     ...children(devices, 'disk').flatMap(diskReferences),
     ...file(text(os, 'nvram'), true),
     ...(nvram ? reference(nvram, { writes: true }) : []),
+    // What the variables begin with when there are none yet.
+    ...file(attribute(nvram, 'template'), false),
     ...['loader', 'kernel', 'initrd', 'dtb'].flatMap((name) => file(text(os, name), false)),
+    ...texts(child(os, 'acpi'), 'table').flatMap((path) => file(path, false)),
+    ...children(domain, 'sysinfo').flatMap((sysinfo) =>
+      children(sysinfo, 'entry').flatMap((entry) => file(attribute(entry, 'file'), false)),
+    ),
     ...children(devices, 'memory').flatMap((memory) => file(text(child(memory, 'source'), 'path'), true)),
+    ...children(child(domain, 'qemu:commandline'), 'qemu:arg').flatMap((arg) => argumentFiles(attribute(arg, 'value'))),
   ];
+}
+
+/** `file=/a,format=raw` and the like, or a node as JSON. A comma that is doubled is part of a value. */
+function argumentFiles(argument = ''): FileReference[] {
+  const named = argument.startsWith('{')
+    ? jsonFiles(argument)
+    : argument.replaceAll(',,', '\0').split(',').flatMap(optionFiles);
+  return named.map(({ path, format }) => ({ source: { kind: 'file', path }, format, writes: true }));
+}
+
+function jsonFiles(argument: string) {
+  try {
+    return filesOfNode(JSON.parse(argument), '/');
+  } catch {
+    return [];
+  }
+}
+
+function optionFiles(option: string) {
+  const value = option.slice(option.indexOf('=') + 1).replaceAll('\0', ',');
+  // A word that is no path would be one of the folder that QEMU runs in.
+  return /^(?:\/|json:|file:|host_device:)/.test(value) ? resolveBacking(value, '/') : [];
 }
 
 /** What a snapshot names: the overlays that it began, its memory, and the machine as it was. */
@@ -82,6 +115,7 @@ function reference(owner: Xml, { format, writes }: { format?: string | undefined
   return source ? [{ source, format, writes }] : [];
 }
 
+/** One that stands on nothing. */
 function file(path: string | undefined, writes: boolean): FileReference[] {
-  return path?.startsWith('/') ? [{ source: { kind: 'file', path: path.trim() }, format: undefined, writes }] : [];
+  return path?.startsWith('/') ? [{ source: { kind: 'file', path: path.trim() }, format: 'raw', writes }] : [];
 }

@@ -1,5 +1,6 @@
 import { lstat, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, posix } from 'node:path';
+import { readNamesBelow, type NameBelow } from './overlay-names.ts';
 import { readQcow2Header, type Qcow2Header } from './qcow2-header.ts';
 
 /** The major number of loop devices. https://www.kernel.org/doc/Documentation/admin-guide/devices.txt */
@@ -57,6 +58,11 @@ export class HostFiles {
         .then((stats) => stats.isSymbolicLink())
         .catch(() => false)
     );
+  }
+
+  /** What an image names that is opened with it; undefined for one that we may not or cannot look into. */
+  async namesBelow(path: string): Promise<readonly NameBelow[] | undefined> {
+    return this.local ? readNamesBelow(path).catch(() => undefined) : undefined;
   }
 
   /** `other` is a file of another format, `unreadable` one that we may not or cannot look into. */

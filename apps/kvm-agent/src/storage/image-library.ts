@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, type Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { ProblemError, type Image } from '@polyvirt/contracts';
 import { gibOf } from '@polyvirt/hypervisor';
 import type { Volume } from '@polyvirt/node-libvirt';
@@ -46,12 +46,22 @@ export class ImageLibrary {
     );
   }
 
+  /** What an ISO image in a drive is called: its name here, or else its path. */
+  async nameOf(path: string): Promise<string> {
+    if (dirname(path) !== this.#folder && !importedIso.test(basename(path))) return path;
+    const files = await this.#files().catch(() => []);
+    const found = files.find(
+      (file) => file.kind === 'iso' && (file.path === path || volumeNameOf(file) === basename(path)),
+    );
+    return found?.name ?? path;
+  }
+
   /** The volume of an image, imported if this is its first use. */
   async volumeOf(name: string, kind: Image['kind']): Promise<Volume> {
     const files = await this.#files();
     const file = files.find((candidate) => candidate.name === name && candidate.kind === kind);
     if (!file) throw imageNotFound(name, kind, files);
-    const volumeName = `image-${identity(file)}${kind === 'iso' ? '.iso' : ''}`;
+    const volumeName = volumeNameOf(file);
     const running = this.#imports.get(volumeName);
     if (running) return running;
     const started = this.#import(file, volumeName).finally(() => this.#imports.delete(volumeName));
@@ -99,6 +109,9 @@ export class ImageLibrary {
     return files;
   }
 }
+
+const volumeNameOf = (file: ImageFile): string => `image-${identity(file)}${file.kind === 'iso' ? '.iso' : ''}`;
+const importedIso = /^image-[0-9a-f]{24}\.iso$/;
 
 /** A file that is replaced is another image, even under the same name. */
 function identity({ path, stats }: ImageFile): string {

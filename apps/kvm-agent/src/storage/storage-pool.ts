@@ -132,6 +132,11 @@ export class StoragePool {
     return target === undefined ? undefined : join(target, source.volume);
   }
 
+  /** Whether libvirt knows the pool, be it active or not. */
+  async hasPool(name: string): Promise<boolean> {
+    return (await orUndefined(this.#libvirt.pools.getByName(name))) !== undefined;
+  }
+
   /** A volume of any pool, whatever links lead to it; undefined when the path is in none. */
   async at(path: string): Promise<Volume | undefined> {
     const real = await this.files.real(path);

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { buildIso } from '@polyvirt/hypervisor';
 import type { Bench } from '@polyvirt/hypervisor/testing';
 import { Libvirt, type Pool, type Volume } from '@polyvirt/node-libvirt';
-import { ensureLibvirt, ensureTinyLinux, imageCache, POOL } from '@polyvirt/tools';
+import { ensureLibvirt, ensureTinyLinux, imageCache, makeIsolatedNetwork, POOL, removeNetwork } from '@polyvirt/tools';
 import { LibvirtDriver } from '../libvirt.driver.ts';
 import { buildXml } from '../xml.ts';
 import { HostLook } from './host-look.ts';
@@ -25,6 +25,7 @@ export async function openLibvirtBench(): Promise<Bench> {
     log: () => undefined,
   });
   await writeFile(join(images, 'tools.iso'), buildIso('TOOLS', [{ name: 'readme', content: Buffer.from('tools\n') }]));
+  const network = await makeIsolatedNetwork(`${prefix}net`);
   const libvirt = await Libvirt.connect({ uri: 'qemu:///system' });
   const templateName = `pvtemplate-${prefix.slice('pvbench-'.length, -1)}`;
 
@@ -39,7 +40,8 @@ export async function openLibvirtBench(): Promise<Bench> {
     prefix,
     image: 'tiny-linux',
     iso: 'tools',
-    network: 'default',
+    network: network.name,
+    fixedAddresses: network.fixedAddresses,
     template: templateName,
     memoryMiB: 160,
     guestReady: async (nativeId) => {
@@ -93,6 +95,7 @@ export async function openLibvirtBench(): Promise<Bench> {
         await own.undefine();
       }
       await libvirt.close();
+      await removeNetwork(network.name);
       await rm(pool.path, { recursive: true, force: true });
       await rm(images, { recursive: true, force: true });
     },

@@ -74,6 +74,7 @@ export class PrismClient {
   readonly #session: Session | undefined;
   /** Nobody calls before: Prism has asked for fewer calls. By `Date.now()`. */
   #notBefore = 0;
+  #unanswered = 0;
 
   constructor({ url, username, password, auth = 'session', trust = {}, ...rest }: PrismClientOptions) {
     this.url = new URL(url);
@@ -95,6 +96,11 @@ export class PrismClient {
     });
     this.#authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
     this.#session = auth === 'session' ? new Session((signal) => this.#logIn(signal)) : undefined;
+  }
+
+  /** How many tries of calls that may change something had no answer of use, so that Prism may have taken them all the same. */
+  get unanswered(): number {
+    return this.#unanswered;
   }
 
   /** A call of v3; the path is below `/api/nutanix/v3`. @throws PrismError, PrismUnreachableError, PrismTimeoutError */
@@ -120,6 +126,7 @@ export class PrismClient {
         return await this.#withLogin(method, path, { body, headers: headers ?? {}, signal });
       } catch (error) {
         signal.throwIfAborted();
+        if (method !== 'GET' && mayPass(error)) this.#unanswered += 1;
         if (attempt + 1 >= tries || !mayPass(error)) throw error;
         const asked = error instanceof PrismError ? error.retryAfterSeconds : undefined;
         const waitMs = asked === undefined ? backOff(attempt, retryMs, retryMostMs) : asked * 1_000;

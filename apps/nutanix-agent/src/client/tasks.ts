@@ -47,7 +47,8 @@ export class Tasks {
   readonly #client: PrismClient;
   readonly #firstMs: number;
   readonly #mostMs: number;
-  readonly #limitMs: number;
+  /** How long a task may take. */
+  readonly limitMs: number;
   readonly #patienceMs: number;
   readonly #awaited = new Map<string, Set<Awaited>>();
   readonly #end = new AbortController();
@@ -62,7 +63,7 @@ export class Tasks {
     this.#client = client;
     this.#firstMs = options.firstMs ?? 200;
     this.#mostMs = options.mostMs ?? 2_000;
-    this.#limitMs = options.limitMs ?? 45 * 60_000;
+    this.limitMs = options.limitMs ?? 45 * 60_000;
     this.#patienceMs = options.patienceMs ?? 15_000;
   }
 
@@ -71,7 +72,7 @@ export class Tasks {
    * throws `timed-out`. @throws TaskFailedError
    */
   async succeeded(uuid: string, signal: AbortSignal, progress?: (percent: number) => void): Promise<void> {
-    const limit = AbortSignal.timeout(this.#limitMs);
+    const limit = AbortSignal.timeout(this.limitMs);
     let task: JsonObject | undefined;
     try {
       task = await this.#ended(uuid, AbortSignal.any([signal, limit]), progress);
@@ -81,7 +82,7 @@ export class Tasks {
       if (!limit.aborted) throw error;
       throw new ProblemError(
         'timed-out',
-        `Prism has not ended the task ${uuid} within ${this.#limitMs / 1_000} s, and it was aborted. Look at the tasks of Prism Central for what holds it up, then try again.`,
+        `Prism has not ended the task ${uuid} within ${this.limitMs / 1_000} s, and it was aborted. Look at the tasks of Prism Central for what holds it up, then try again.`,
         { cause: error },
       );
     }
@@ -172,6 +173,11 @@ export class Tasks {
     const answer = await this.#client.v3('POST', '/tasks/list', signal, wish);
     this.#hasList = true;
     return objectsAt(answer, 'entities');
+  }
+
+  /** As of the client. */
+  get unanswered(): number {
+    return this.#client.unanswered;
   }
 
   close(): void {

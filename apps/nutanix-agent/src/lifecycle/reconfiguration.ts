@@ -1,11 +1,5 @@
 import type { NativeId, ReconfigureVm } from '@polyvirt/contracts';
-import {
-  allow,
-  derivedMac,
-  type OperationContext,
-  type Reconfigured,
-  type ReconfigureFacet,
-} from '@polyvirt/hypervisor';
+import { allow, derivedMac, type OperationContext, type Outcome, type ReconfigureFacet } from '@polyvirt/hypervisor';
 import { applyChanges, demandPossible, growthsOf, isSo, type Changes } from '../vm/vm-edits.ts';
 import { clusterOf, isPending, stateOf } from '../vm/vm-reader.ts';
 import type { Vms } from '../vm/vms.ts';
@@ -27,7 +21,7 @@ export class Reconfiguration implements ReconfigureFacet {
     this.#steps = steps;
   }
 
-  async apply(nativeId: NativeId, input: ReconfigureVm, context: OperationContext): Promise<Reconfigured> {
+  async apply(nativeId: NativeId, input: ReconfigureVm, context: OperationContext): Promise<Outcome> {
     const { journal, signal } = context;
     const { changes, differs } = JSON.parse(
       await journal.step({
@@ -36,7 +30,7 @@ export class Reconfiguration implements ReconfigureFacet {
         act: async () => JSON.stringify(await this.#decide(nativeId, input, context)),
       }),
     ) as Decision;
-    if (!differs) return { effect: 'unchanged', pendingChanges: [] };
+    if (!differs) return { effect: 'unchanged' };
     await this.#steps.run(context, {
       name: 'change the VM',
       native: 'PUT /vms/{uuid}',
@@ -50,7 +44,7 @@ export class Reconfiguration implements ReconfigureFacet {
         ),
       progress: [10, 100],
     });
-    return { effect: 'changed', pendingChanges: [] };
+    return { effect: 'changed' };
   }
 
   async #decide(

@@ -1,5 +1,8 @@
+import { ProblemError } from '@polyvirt/contracts';
 import type { OperationContext } from '@polyvirt/hypervisor';
+import { pause } from '../client/back-off.ts';
 import { until } from '../client/patience.ts';
+import { isConflict } from '../client/prism-client.ts';
 import type { Tasks } from '../client/tasks.ts';
 import { PrismError, PrismTimeoutError, PrismUnreachableError, TaskFailedError } from '../client/prism-error.ts';
 
@@ -19,6 +22,12 @@ export interface TaskStep {
   /** Share of the whole operation that is done before and after, in percent. */
   readonly progress?: readonly [from: number, to: number];
 }
+
+/** Between two tries that each were patient; to be seen by whoever waits for the VM. */
+const ASK_AGAIN_MS = 100;
+
+const isHeld = (error: unknown): boolean =>
+  isConflict(error) || (error instanceof ProblemError && error.code === 'vm-busy');
 
 /** A change on Prism is two steps: to ask, whose result is the task, and to wait. A process that dies in between goes on waiting. */
 export class TaskSteps {
@@ -50,7 +59,7 @@ export class TaskSteps {
     const task = await journal.step({
       name,
       native,
-      act: async () => (await this.#ask(step, signal)) ?? null,
+      act: async (isRepeat) => (await this.#ask(step, isRepeat, signal)) ?? null,
       ...(undo === undefined ? {} : { undo: takeBack }),
     });
     open = task;
@@ -68,13 +77,31 @@ export class TaskSteps {
   }
 
   /** Without an answer Prism may have done it all the same; to ask again is to look first. */
-  async #ask(step: TaskStep, signal: AbortSignal): Promise<string | undefined> {
+  async #ask(step: TaskStep, isRepeat: boolean, signal: AbortSignal): Promise<string | undefined> {
+    if (isRepeat) return this.#askAgain(step, signal);
+    const { unanswered } = this.#tasks;
     try {
       return await step.ask();
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof PrismUnreachableError || error instanceof PrismTimeoutError)) throw error;
-      return step.ask();
+      const isLost =
+        error instanceof PrismUnreachableError ||
+        error instanceof PrismTimeoutError ||
+        (isHeld(error) && this.#tasks.unanswered > unanswered);
+      if (!isLost) throw error;
+      return this.#askAgain(step, signal);
+    }
+  }
+
+  /** What holds the VM may be what was asked for before, so it is waited for as long as any task of ours. */
+  async #askAgain(step: TaskStep, signal: AbortSignal): Promise<string | undefined> {
+    for (const until = performance.now() + this.#tasks.limitMs; ;) {
+      try {
+        return await step.ask();
+      } catch (error) {
+        if (!isHeld(error) || performance.now() > until) throw error;
+      }
+      await pause(ASK_AGAIN_MS, signal);
     }
   }
 

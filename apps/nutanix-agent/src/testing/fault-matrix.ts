@@ -82,6 +82,8 @@ export interface FaultCase {
   readonly dies?: true;
   /** The driver has to give up by itself: by the one patience that is short here. Every other is longer than any test. */
   readonly lasts?: Partial<PrismDriverOptions>;
+  /** What befalls its task besides. */
+  readonly task?: Readonly<Record<string, unknown>>;
   /** Strikes each call so often; without it always. */
   readonly count?: number;
   readonly ends: Ending;
@@ -129,6 +131,15 @@ export const faultCases: readonly FaultCase[] = [
     ends: 'succeeds',
   },
   { title: 'loses its answers', strikes: 'call', effect: { kind: 'drop' }, ends: 'succeeds' },
+  {
+    title: 'loses its answer once, and works on it for longer than it may hold the VM',
+    strikes: 'call',
+    task: { kind: 'taskSlow', ms: SLOW_MS },
+    lasts: { busyMs: 0 },
+    count: 1,
+    effect: { kind: 'drop' },
+    ends: 'succeeds',
+  },
   { title: 'breaks off its answer once', strikes: 'every call', count: 1, effect: { kind: 'cut' }, ends: 'succeeds' },
   {
     title: 'breaks off the answer to a look at its task once',

@@ -151,17 +151,17 @@ export function randomVm(seed: number): JsonObject {
       device_type: pick('DISK', 'DISK', 'CDROM', 'VOLUME_GROUP'),
       disk_address: oddly({ adapter_type: pick('SCSI', 'IDE', 'PCI', 'SATA'), device_index: some(2) }),
     }),
-    disk_size_bytes: oddly(pick(0, 1, 512, 2 ** 30, 2 ** 30 + 513)),
+    disk_size_bytes: oddly(pick(0, 1, 512, 2 ** 30, 2 ** 30 + 513, 2 ** 80, '7')),
     data_source_reference: oddly({ kind: 'image', uuid: uuid(7) }),
     [`x_${some(3)}`]: oddly(some(9)),
   });
   const nic = (index: number) => ({
     uuid: oddly(uuid(200 + index)),
-    mac_address: oddly(`50:6B:8D:00:0${index}:0${some(9)}`),
+    mac_address: oddly(pick(`50:6B:8D:00:0${index}:0${some(9)}`, `506b8d000${index}0${some(9)}`, '', 'none', 7)),
     is_connected: oddly(pick(true, false)),
     subnet_reference: oddly({ kind: 'subnet', uuid: uuid(8) }),
     ip_endpoint_list: list(3, () => ({
-      ip: oddly(pick('10.0.0.9', '169.254.0.1', 'fe80::2')),
+      ip: oddly(pick('10.0.0.9', '10.0.0.9/24', '2001:DB8::0007', '169.254.0.1', 'FE80::2', '::1', '', 'none')),
       type: pick('ASSIGNED', 'LEARNED'),
     })),
     vlan_mode: oddly('TRUNKED'),
@@ -172,7 +172,7 @@ export function randomVm(seed: number): JsonObject {
     ...Object.fromEntries(
       Object.entries(objectAt(objectAt(goldenVm(), 'spec'), 'resources')).map(([key, value]) => [key, oddly(value)]),
     ),
-    num_sockets: oddly(pick(1, 2, 0, 'two')),
+    num_sockets: oddly(pick(1, 2, 0, -1, 1.5, 2 ** 60, 'two')),
     num_threads_per_core: oddly(pick(1, 2)),
     disk_list: list(5, disk),
     nic_list: list(4, nic),
@@ -193,7 +193,7 @@ export function randomVm(seed: number): JsonObject {
       categories_mapping: oddly(
         Object.fromEntries(categories.map((key) => [key, pick(['a'], ['b', 'a'], ['a', 'c'])])),
       ),
-      creation_time: pick('2025-06-07T18:23:52Z', null, 'yesterday', 5),
+      creation_time: pick('2025-06-07T18:23:52Z', '+275760-01-01T00:00:00Z', null, 'yesterday', 5),
       x_unknown: oddly({ a: some(9) }),
     },
   });

@@ -20,13 +20,15 @@ export class Machines {
   readonly #vms: Vms;
   readonly #networks: Networks;
   readonly #snapshots: Snapshots;
+  readonly #imageName: (uuid: string) => string | undefined;
   /** Definitions of VMs that the last list showed first: whoever hears of a new VM asks for its definition next. */
   readonly #fresh = new Map<NativeId, NativeDefinition>();
 
-  constructor(vms: Vms, networks: Networks, snapshots: Snapshots) {
+  constructor(vms: Vms, networks: Networks, snapshots: Snapshots, imageName: (uuid: string) => string | undefined) {
     this.#vms = vms;
     this.#networks = networks;
     this.#snapshots = snapshots;
+    this.#imageName = imageName;
   }
 
   async list(signal: AbortSignal): Promise<ListedVm[]> {
@@ -85,7 +87,7 @@ export class Machines {
   }
 
   #read(vm: JsonObject, snapshots: Snapshot[]): DriverVm {
-    return readVm(vm, this.#networks.nameOf, snapshots);
+    return readVm(vm, this.#networks.nameOf, snapshots, this.#imageName);
   }
 }
 

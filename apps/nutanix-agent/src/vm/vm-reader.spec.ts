@@ -24,6 +24,21 @@ describe('a VM of Prism', () => {
     });
   });
 
+  it.each<[string, JsonObject[], string | null | undefined]>([
+    ['no drive', [], undefined],
+    ['an empty drive', [{}], null],
+    ['an image', [{ data_source_reference: { kind: 'image', uuid: 'a' } }], 'alpine'],
+    ['an image that Prism names', [{ data_source_reference: { kind: 'image', uuid: 'b', name: 'debian' } }], 'debian'],
+    ['an image that is gone', [{}, { data_source_reference: { kind: 'image', uuid: 'c' } }], 'c'],
+    ['what Prism wrote for the guest', [{ disk_size_bytes: 374_784 }], undefined],
+  ])('has %s', (_, drives, expected) => {
+    const vm = goldenVm();
+    const device_properties = { device_type: 'CDROM' };
+    statusOf(vm)['disk_list'] = drives.map((drive) => ({ ...drive, device_properties }));
+    const imageName = (uuid: string) => (uuid === 'a' ? 'alpine' : undefined);
+    expect(readVm(vm, () => undefined, [], imageName).cdrom).toBe(expected);
+  });
+
   it.each([
     ['ON', 'running'],
     ['OFF', 'stopped'],
@@ -112,11 +127,17 @@ describe('a VM of Prism', () => {
   it('is read, whatever is odd about it, and has nothing twice', () => {
     const odd = [...Object.values(oddVms()), ...Array.from({ length: 500 }, (_, seed) => randomVm(seed))];
     for (const vm of odd) {
-      const { disks } = read(vm);
+      const { disks, nics } = read(vm);
       expect(new Set(disks.map(({ device }) => device)).size).toBe(disks.length);
-      for (const { sizeGiB } of disks) expect(sizeGiB).not.toBe(0);
-      for (const nic of objectsAt(statusOf(vm), 'nic_list'))
-        expect(addressesOf(nic).join()).not.toMatch(/169\.254|fe[89ab]/);
+      for (const { sizeGiB = 1 } of disks) {
+        expect(sizeGiB).toBeGreaterThan(0);
+        expect(sizeGiB).toBeLessThan(2 ** 40);
+      }
+      for (const { mac, addresses } of nics) {
+        if (mac !== undefined) expect(mac).toMatch(/^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/);
+        for (const address of addresses)
+          expect(['10.0.0.9', '2001:db8::7', '10.20.0.5', '2001:db8::5', '10.0.0.50']).toContain(address);
+      }
     }
   });
 

@@ -8,10 +8,11 @@ import {
   type Snapshot,
   type VmState,
 } from '@polyvirt/contracts';
-import { gibOf } from '@polyvirt/hypervisor';
+import { gibOf, guestAddresses } from '@polyvirt/hypervisor';
 import { isObject, numberAt, objectAt, objectsAt, textAt, type JsonObject } from '../client/json.ts';
 
 const MIB = 1024 ** 2;
+const GIB = 1024 ** 3;
 
 /** States in which Prism still works on the VM. */
 const PENDING = ['PENDING', 'RUNNING', 'QUEUED'];
@@ -64,10 +65,13 @@ export function stateOf(entity: JsonObject): VmState {
   return powerStates[textAt(actual, 'power_state') ?? ''] ?? 'unknown';
 }
 
+/** No machine has more of anything than this, and what says so means something else. */
+const MOST = 2 ** 31;
+
 /** A number of things of which there is at least one; undefined for anything else. */
 function countAt(holder: JsonObject, key: string): number | undefined {
   const count = numberAt(holder, key);
-  return count !== undefined && Number.isInteger(count) && count > 0 ? count : undefined;
+  return count !== undefined && Number.isInteger(count) && count > 0 && count <= MOST ? count : undefined;
 }
 
 /** As `countAt`, and one where Prism leaves it out. */
@@ -90,7 +94,7 @@ export function cpusOf(resources: JsonObject): number | undefined {
 
 export const memoryOf = (resources: JsonObject): number | undefined => {
   const memory = numberAt(resources, 'memory_size_mib');
-  return memory !== undefined && memory > 0 ? memory : undefined;
+  return memory !== undefined && memory > 0 && memory <= MOST ? memory : undefined;
 };
 
 /** Undefined where Prism shows no boot configuration, or a kind of it that is not known here. */
@@ -133,7 +137,7 @@ function uuidNameOf(disk: JsonObject): string | undefined {
 export function bytesOf(disk: JsonObject): number | undefined {
   const mebibytes = numberAt(disk, 'disk_size_mib');
   const bytes = numberAt(disk, 'disk_size_bytes') ?? (mebibytes === undefined ? undefined : mebibytes * MIB);
-  return bytes !== undefined && bytes > 0 ? bytes : undefined;
+  return bytes !== undefined && bytes > 0 && bytes <= MOST * GIB ? bytes : undefined;
 }
 
 export const disksOf = (resources: JsonObject): DiskFacts[] =>
@@ -144,12 +148,21 @@ export const disksOf = (resources: JsonObject): DiskFacts[] =>
       return { device, ...(uuid === undefined ? {} : { uuid }), ...(bytes === undefined ? {} : { bytes }) };
     });
 
-/** An address of the machine itself; a guest without DHCP shows one that leads nowhere for a while. */
-const isRoutable = (ip: string): boolean => !/^169\.254\.|^fe[89ab][0-9a-f]:/i.test(ip);
-
-export function addressesOf(nic: JsonObject): string[] {
-  const ips = objectsAt(nic, 'ip_endpoint_list').flatMap((endpoint) => textAt(endpoint, 'ip') ?? []);
-  return [...new Set(ips.filter(isRoutable))];
+export const addressesOf = (nic: JsonObject): string[] =>
+  guestAddresses(objectsAt(nic, 'ip_endpoint_list').flatMap((endpoint) => textAt(endpoint, 'ip') ?? []));
+/**
+ * UUID or name of the image in the first drive that has one; null where all are empty, undefined where there is no drive. What
+ * has no image and a size was written by Prism itself, for the set-up of the guest.
+ */
+export function cdromOf(resources: JsonObject): { readonly uuid?: string; readonly name?: string } | null | undefined {
+  const drives = objectsAt(resources, 'disk_list').filter((disk) => deviceTypeOf(disk) === 'CDROM');
+  const images = drives.map((drive) => objectAt(drive, 'data_source_reference'));
+  const image = images.find((reference) => textAt(reference, 'uuid') !== undefined);
+  if (image) {
+    const [uuid, name] = [textAt(image, 'uuid'), textAt(image, 'name')];
+    return { ...(uuid === undefined ? {} : { uuid }), ...(name === undefined ? {} : { name }) };
+  }
+  return drives.some((drive) => bytesOf(drive) === undefined) ? null : undefined;
 }
 
 export function macOf(nic: JsonObject): string {
@@ -173,19 +186,21 @@ export class UnreadableEntityError extends Error {
 }
 
 /**
- * The record of a VM. `networkName` knows the subnets whose name the VM does not show. What Prism does not say is absent.
+ * The record of a VM. `networkName` and `imageName` know subnets and images whose name the VM does not show. What Prism does not say is absent.
  * @throws UnreadableEntityError when Prism says nothing at all
  */
 export function readVm(
   entity: JsonObject,
   networkName: (subnetUuid: string) => string | undefined,
   snapshots: Snapshot[],
+  imageName: (imageUuid: string) => string | undefined = () => undefined,
 ): DriverVm {
   const shown = ['status', 'spec'].some((part) => isObject(objectAt(entity, part)['resources']));
   if (!shown) throw new UnreadableEntityError('Prism Central shows neither what it is nor what it was asked to be');
   const resources = resourcesOf(entity);
   const [cpus, memoryMiB, firmware] = [cpusOf(resources), memoryOf(resources), firmwareOf(resources)];
   const guest = guestOf(resources);
+  const cdrom = cdromOf(resources);
   const createdAt = timeAt(objectAt(entity, 'metadata'), 'creation_time');
   return {
     nativeId: uuidOf(entity),
@@ -199,6 +214,7 @@ export function readVm(
       ...(bytes === undefined ? {} : { sizeGiB: gibOf(bytes) }),
     })),
     nics: objectsAt(resources, 'nic_list').map((nic): Nic => readNic(nic, networkName)),
+    ...(cdrom === undefined ? {} : { cdrom: cdrom && (cdrom.name ?? imageName(cdrom.uuid ?? '') ?? cdrom.uuid ?? '') }),
     ...(guest === undefined ? {} : { guest }),
     snapshots,
     ...(createdAt === undefined ? {} : { createdAt }),
@@ -208,11 +224,13 @@ export function readVm(
 /** A time as ISO 8601; undefined for what is none. */
 export function timeAt(holder: JsonObject, key: string): string | undefined {
   const time = new Date(textAt(holder, key) ?? '');
-  return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
+  // A year of more than four digits is none that JSON can say.
+  return Number.isNaN(time.getTime()) || time.toISOString().length > 24 ? undefined : time.toISOString();
 }
 
 function readNic(nic: JsonObject, networkName: (subnetUuid: string) => string | undefined): Nic {
   const subnet = subnetOf(nic);
   const network = textAt(objectAt(nic, 'subnet_reference'), 'name') ?? networkName(subnet ?? '') ?? subnet ?? '';
-  return { mac: macOf(nic), network, addresses: addressesOf(nic) };
+  const mac = normalMac(textAt(nic, 'mac_address') ?? '');
+  return { ...(mac === undefined ? {} : { mac }), network, addresses: addressesOf(nic) };
 }

@@ -10,6 +10,7 @@ import {
   type CloudEvent,
 } from '@polyvirt/contracts';
 import { z } from 'zod';
+import { differencesOf } from './differences.ts';
 
 const HistoryEntry = z.object({
   /** Id of the event. */
@@ -77,7 +78,7 @@ export function afterEvent(
   folder: string,
 ): ArchiveDocument {
   const { vm, definition } = body;
-  const entry = historyEntry(event, body);
+  const entry = historyEntry(event, body, before?.vm);
   return {
     vmId: vm.id,
     name: vm.name,
@@ -125,31 +126,30 @@ function withEntry(history: readonly HistoryEntry[], entry: HistoryEntry): Histo
 }
 
 /** Addresses, labels and the like change too often to be history. */
-function historyEntry(event: CloudEvent, body: VmEventBody): HistoryEntry | undefined {
+function historyEntry(event: CloudEvent, body: VmEventBody, before: VmRecord | undefined): HistoryEntry | undefined {
   if (event.type === 'vm.updated') return undefined;
   return {
     id: event.id,
     at: event.time,
     event: event.type,
-    detail: detailOf(event.type, body),
+    detail: detailOf(event.type, body, before),
     operationId: body.operationId,
     by: body.requestedBy,
   };
 }
 
-function detailOf(type: string, { vm, clonedFrom, clone, previousName, snapshot }: VmEventBody): string {
+function detailOf(
+  type: string,
+  { vm, clonedFrom, clone, previousName, snapshot }: VmEventBody,
+  before: VmRecord | undefined,
+): string {
   switch (type) {
     case 'vm.created':
       return clonedFrom ? `Cloned from ${clonedFrom}.` : `Created as "${vm.name}".`;
     case 'vm.renamed':
       return `Renamed from "${previousName ?? ''}" to "${vm.name}".`;
     case 'vm.reconfigured':
-      return `Now ${[
-        ...(vm.cpus === undefined ? [] : [`${vm.cpus} CPUs`]),
-        ...(vm.memoryMiB === undefined ? [] : [`${vm.memoryMiB} MiB`]),
-        `${vm.disks.length} disks`,
-        `${vm.nics.length} interfaces`,
-      ].join(', ')}.`;
+      return before ? `${differencesOf(before, vm)}.` : 'Changed before this folder was made.';
     case 'vm.cloned':
       return `Source of the clone ${clone ?? ''}.`;
     case 'vm.snapshot-created':

@@ -1,5 +1,5 @@
 import { open, readdir, stat } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import { ProblemError, type Image } from '@polyvirt/contracts';
 import { gibOf } from '@polyvirt/hypervisor';
 import { orMissing } from '../vmx/dictionary-file.ts';
@@ -28,6 +28,10 @@ export interface ImageFile {
   /** Size that a guest sees. */
   readonly bytes: number;
 }
+
+/** What an ISO image in a drive is called: its name in the folder, or else its path. */
+export const isoNameOf = (folder: string, path: string): string =>
+  dirname(path) === resolve(folder) && /\.iso$/i.test(path) ? basename(path, extname(path)) : path;
 
 /** The folder where the operator puts images. */
 export class ImageLibrary {

@@ -4,12 +4,14 @@ import { nameKey, ProblemError, type Disk, type DriverVm, type NativeId, type Vm
 import { gibOf, isReadable, type ListedVm, type UnreadableVm } from '@polyvirt/hypervisor';
 import { isLogged } from '../host/vm-log.ts';
 import type { Leases } from '../network/leases.ts';
+import { isoNameOf } from '../disks/image-library.ts';
 import { beside, readVmdk, type Vmdk } from '../disks/vmdk.ts';
 import { SnapshotTree } from '../snapshots/snapshot-tree.ts';
 import { Dictionary } from '../vmx/dictionary.ts';
 import { orMissing, readDictionary } from '../vmx/dictionary-file.ts';
 import {
   cpusOf,
+  cdromOf,
   disksOf,
   firmwareOf,
   guestOsOf,
@@ -25,10 +27,10 @@ import type { Platform } from '../vmrun/installation.ts';
 import { exists, isThere, type Discovery } from './discovery.ts';
 import { FileCache } from './file-cache.ts';
 import type { Machine } from './identity.ts';
-import { fieldsOf, readPending } from './pending-changes.ts';
+import { pendingOf, readPending } from './pending-changes.ts';
 import { isKeptFor } from '../lifecycle/kept-disks.ts';
 import type { PowerOffWork } from './power-off-work.ts';
-import type { Running, RunningSet } from './running.ts';
+import type { Freshness, Running, RunningSet } from './running.ts';
 import { whyUnreadable } from './unreadable.ts';
 
 /** Power-on writes the .vmx file first and is listed a moment later; so long a file counts as just written. */
@@ -40,6 +42,7 @@ export class Machines {
   readonly #discovery: Discovery;
   readonly #running: Running;
   readonly #leases: Leases;
+  readonly #imageFolder: string;
   readonly #powerOffWork: PowerOffWork;
   readonly #dictionaries: FileCache<Dictionary>;
   #encrypted: readonly string[] = [];
@@ -52,12 +55,14 @@ export class Machines {
     powerOffWork: PowerOffWork;
     /** Encoding of files that declare none and are no UTF-8. */
     codePage: string;
+    imageFolder: string;
   }) {
     const { codePage } = parts;
     this.#dictionaries = new FileCache(async (path) => (await readDictionary(path, codePage)) ?? Dictionary.of({}));
     this.#discovery = parts.discovery;
     this.#running = parts.running;
     this.#leases = parts.leases;
+    this.#imageFolder = parts.imageFolder;
     this.#powerOffWork = parts.powerOffWork;
   }
 
@@ -65,7 +70,7 @@ export class Machines {
     const running = await this.#running.list();
     const machines = await this.#discovery.scan(running.paths);
     await this.#leases.refresh();
-    const shown = await Promise.all(machines.map((machine) => this.#show(machine, running, false)));
+    const shown = await Promise.all(machines.map((machine) => this.#show(machine, running, 'believed')));
     const vms = shown.filter((vm) => vm !== undefined);
     this.#encrypted = await this.#encryptedOf(machines, vms);
     return vms;
@@ -98,14 +103,14 @@ export class Machines {
   async get(nativeId: NativeId): Promise<DriverVm> {
     const machine = await this.demand(nativeId);
     await this.#leases.refresh();
-    const shown = await this.#show(machine, await this.#running.list(), true);
+    const shown = await this.#show(machine, await this.#running.list(), 'fresh');
     if (!shown) throw notFound(nativeId);
     if (!isReadable(shown)) throw new ProblemError('host-rejected', shown.unreadable);
     return shown;
   }
 
   find(nativeId: NativeId): Promise<Machine | undefined> {
-    return this.#discovery.find(nativeId, async () => (await this.#running.list()).paths);
+    return this.#discovery.find(nativeId, async () => (await this.#running.list('recent')).paths);
   }
 
   /** Throws `vm-not-found`. */
@@ -128,7 +133,7 @@ export class Machines {
 
   /** Every machine of the host. */
   async all(): Promise<Machine[]> {
-    return this.#discovery.scan((await this.#running.list()).paths);
+    return this.#discovery.scan((await this.#running.list('recent')).paths);
   }
 
   /** Machines that others are made from; they are no part of the inventory. */
@@ -167,8 +172,8 @@ export class Machines {
     return disksOf(vmx).map(({ device, fileName }) => ({ device, path: beside(machine.vmx, fileName) }));
   }
 
-  async state(machine: Machine): Promise<VmState> {
-    return this.#stateOf(machine, await this.#running.list(), true);
+  async state(machine: Machine, freshness: Freshness = 'fresh'): Promise<VmState> {
+    return this.#stateOf(machine, await this.#running.list(freshness), freshness);
   }
 
   /** By what was last heard, without asking. */
@@ -177,9 +182,9 @@ export class Machines {
   }
 
   /** Whether it is on; unlike `state` it does not ask whether it is paused. */
-  async isOn(machine: Machine): Promise<boolean> {
-    const running = await this.#running.list();
-    return running.has(machine) || (await this.#stateOf(machine, running, false)) === 'running';
+  async isOn(machine: Machine, freshness: Freshness = 'fresh'): Promise<boolean> {
+    const running = await this.#running.list(freshness);
+    return running.has(machine) || (await this.#stateOf(machine, running, 'believed')) === 'running';
   }
 
   /** Name of a machine, also of one whose file does not say. */
@@ -217,10 +222,10 @@ export class Machines {
     return taken;
   }
 
-  async #show(machine: Machine, running: RunningSet, fresh: boolean): Promise<ListedVm | undefined> {
+  async #show(machine: Machine, running: RunningSet, freshness: Freshness | 'believed'): Promise<ListedVm | undefined> {
     try {
       await this.#demandWhole(machine);
-      const state = await this.#stateOf(machine, running, fresh);
+      const state = await this.#stateOf(machine, running, freshness);
       if (state === 'stopped') await this.#powerOffWork.finish(machine);
       return await this.#read(machine, state);
     } catch (error) {
@@ -241,15 +246,15 @@ export class Machines {
 
   async #read(machine: Machine, state: VmState): Promise<DriverVm> {
     const vmx = await this.configuration(machine);
-    const pending = fieldsOf(await readPending(machine.vmx));
     const isOn = state === 'running' || state === 'paused';
     const createdAt = vmx.get(ownKeys.createdAt);
     const os = guestOsOf(vmx);
     const nics = nicsOf(vmx);
     const macs = nics.map(({ mac = '' }) => mac);
     const [cpus, memoryMiB, firmware] = [cpusOf(vmx), memoryOf(vmx), firmwareOf(vmx)];
+    const cdrom = this.#showCdrom(machine, vmx);
     const addresses = isOn ? this.#leases.addressesOf(machine.nativeId, macs) : [];
-    return {
+    const vm = {
       nativeId: machine.nativeId,
       name: nameOf(vmx) ?? stemOf(machine.vmx),
       state,
@@ -262,11 +267,18 @@ export class Machines {
         network,
         addresses: addresses[index] ?? [],
       })),
+      ...(cdrom !== undefined && { cdrom }),
       ...(os !== undefined && { guest: { os, agent: false } }),
       snapshots: (await this.snapshots(machine)).shown(),
-      ...(pending.length > 0 && { pendingChanges: pending }),
       ...(createdAt !== undefined && { createdAt }),
     };
+    const pending = pendingOf(await readPending(machine.vmx), vm);
+    return pending.length > 0 ? { ...vm, pendingChanges: pending } : vm;
+  }
+
+  #showCdrom(machine: Machine, vmx: Dictionary): string | null | undefined {
+    const fileName = cdromOf(vmx);
+    return typeof fileName === 'string' ? isoNameOf(this.#imageFolder, beside(machine.vmx, fileName)) : fileName;
   }
 
   async #showDisks(machine: Machine): Promise<Disk[]> {
@@ -280,8 +292,8 @@ export class Machines {
     );
   }
 
-  async #stateOf(machine: Machine, running: RunningSet, fresh: boolean): Promise<VmState> {
-    if (running.has(machine)) return (await this.#running.isPaused(machine, { fresh })) ? 'paused' : 'running';
+  async #stateOf(machine: Machine, running: RunningSet, freshness: Freshness | 'believed'): Promise<VmState> {
+    if (running.has(machine)) return (await this.#running.isPaused(machine, freshness)) ? 'paused' : 'running';
     const vmx = await this.configuration(machine);
     const suspended = suspendFileOf(vmx);
     if (suspended !== undefined && (await exists(beside(machine.vmx, suspended)))) {

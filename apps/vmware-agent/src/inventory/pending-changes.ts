@@ -1,4 +1,5 @@
 import { readFile, rm } from 'node:fs/promises';
+import type { DriverVm, PendingChange } from '@polyvirt/contracts';
 import { z } from 'zod';
 import { addNic, dropDevice, setCpus } from '../vmx/hardware-writer.ts';
 import { nicsOf } from '../vmx/hardware-reader.ts';
@@ -35,18 +36,37 @@ export async function readPending(vmx: string): Promise<PendingChanges> {
 }
 
 export async function writePending(vmx: string, changes: PendingChanges): Promise<void> {
-  if (fieldsOf(changes).length === 0) await rm(pendingFileOf(vmx), { force: true });
+  if (isEmpty(changes)) await rm(pendingFileOf(vmx), { force: true });
   else await replaceFile(pendingFileOf(vmx), `${JSON.stringify(changes, null, 2)}\n`);
 }
 
-/** Names of the fields that wait, as the contract calls them. */
-export function fieldsOf({ name, cpus, memoryMiB, disks, addNics, removeNics }: PendingChanges): string[] {
+export const isEmpty = ({ name, cpus, memoryMiB, disks, addNics, removeNics }: PendingChanges): boolean =>
+  [name, cpus, memoryMiB].every((value) => value === undefined) &&
+  [disks, addNics, removeNics].every(({ length }) => length === 0);
+
+/** Whether anything waits for the power-off of a machine. */
+export const hasPending = async (vmx: string): Promise<boolean> => !isEmpty(await readPending(vmx));
+
+/** The same as the contract says it, with what the machine has until then. */
+export function pendingOf(
+  { name, cpus, memoryMiB, disks, addNics, removeNics }: PendingChanges,
+  vm: Pick<DriverVm, 'name' | 'cpus' | 'memoryMiB' | 'disks' | 'nics'>,
+): PendingChange[] {
+  const field = (pointer: string, from: unknown, to: unknown): PendingChange[] =>
+    to === undefined ? [] : [{ pointer, ...(from !== undefined && { from }), to }];
   return [
-    ...(name === undefined ? [] : ['name']),
-    ...(cpus === undefined ? [] : ['cpus']),
-    ...(memoryMiB === undefined ? [] : ['memoryMiB']),
-    ...(disks.length === 0 ? [] : ['disks']),
-    ...(addNics.length + removeNics.length === 0 ? [] : ['nics']),
+    ...field('/name', vm.name, name),
+    ...field('/cpus', vm.cpus, cpus),
+    ...field('/memoryMiB', vm.memoryMiB, memoryMiB),
+    ...disks.flatMap(({ device, sizeGiB }) => {
+      const index = vm.disks.findIndex((disk) => disk.device === device);
+      return field(`/disks/${index}/sizeGiB`, vm.disks[index]?.sizeGiB, sizeGiB);
+    }),
+    ...removeNics.flatMap((mac) => {
+      const index = vm.nics.findIndex((nic) => nic.mac === mac);
+      return [{ pointer: `/nics/${index}`, from: { mac, network: vm.nics[index]?.network } }];
+    }),
+    ...addNics.map((nic) => ({ pointer: '/nics/-', to: nic })),
   ];
 }
 

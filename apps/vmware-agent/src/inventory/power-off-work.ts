@@ -5,7 +5,7 @@ import { editDictionary, readDictionary } from '../vmx/dictionary-file.ts';
 import { disksOf } from '../vmx/hardware-reader.ts';
 import type { Vmrun } from '../vmrun/vmrun.ts';
 import type { Machine } from './identity.ts';
-import { applyTo, fieldsOf, readPending, writePending } from './pending-changes.ts';
+import { applyTo, hasPending, isEmpty, readPending, writePending } from './pending-changes.ts';
 
 const log = new Logger('PowerOffWork');
 
@@ -22,7 +22,7 @@ export class PowerOffWork {
 
   /** For who looks at machines. What fails waits on, and shows as a change that does. */
   async finish(machine: Machine): Promise<void> {
-    if (fieldsOf(await readPending(machine.vmx)).length === 0) return;
+    if (!(await hasPending(machine.vmx))) return;
     const running = this.#finishing.get(machine.vmx);
     if (running) return running;
     const work = this.#vmrun
@@ -36,7 +36,7 @@ export class PowerOffWork {
   /** For who has the machine to itself, and knows that it is off. */
   async finishAlone({ vmx }: Machine): Promise<void> {
     const pending = await readPending(vmx);
-    if (fieldsOf(pending).length === 0) return;
+    if (isEmpty(pending)) return;
     await editDictionary(vmx, (dictionary) => applyTo(dictionary, pending), this.#vmrun.codePage);
     const waiting = [...pending.disks];
     try {

@@ -7,8 +7,17 @@ import { comparablePath, matchListed, type Machine } from './identity.ts';
 /** A look that fails for a moment, as while the window is busy, is made again after so long. */
 const AGAIN_MS = 300;
 const MOST_LOOKS = 3;
+/** An answer is recent for so long, unless this agent has changed something since it was asked for. */
+const RECENT_MS = 1_000;
 /** vmrun lists paused VMs as running. What vmcli said of one is believed for so long when the whole host is listed. */
 const PAUSE_BELIEVED_MS = 5 * 60_000;
+
+/**
+ * Which answer a look may give. `fresh`: of a call that begins from now on. `recent`: also one that this operation, or another,
+ * got a moment ago. For a look that follows another one when nothing has been done in between; never for one that waits for
+ * something to change.
+ */
+export type Freshness = 'fresh' | 'recent';
 
 /** The answer of one `vmrun list`. */
 export class RunningSet {
@@ -35,13 +44,15 @@ export class Running {
   readonly #paused = new Map<NativeId, { readonly isPaused: boolean; readonly at: number }>();
   #current: Promise<RunningSet> | undefined;
   #next: Promise<RunningSet> | undefined;
+  #last: { readonly set: RunningSet; readonly askedAt: number } | undefined;
 
   constructor(vmrun: Vmrun) {
     this.#vmrun = vmrun;
   }
 
-  /** The answer of a call that begins from now on. Many that ask at once share it. */
-  list(): Promise<RunningSet> {
+  /** Many that ask at once share a call. */
+  async list(freshness: Freshness = 'fresh'): Promise<RunningSet> {
+    if (freshness === 'recent' && this.#last && this.#isRecent(this.#last.askedAt)) return this.#last.set;
     if (this.#current === undefined) return this.#begin();
     this.#next ??= this.#current.then(
       () => this.#begin(),
@@ -51,12 +62,13 @@ export class Running {
   }
 
   /** Whether a running VM is paused. Without vmcli only what this agent did is known. */
-  async isPaused({ nativeId, vmx }: Machine, { fresh }: { fresh: boolean }): Promise<boolean> {
+  async isPaused({ nativeId, vmx }: Machine, freshness: Freshness | 'believed'): Promise<boolean> {
     const known = this.#paused.get(nativeId);
-    if (!fresh && known && performance.now() - known.at < PAUSE_BELIEVED_MS) return known.isPaused;
+    if (known && this.#isGoodEnough(known.at, freshness)) return known.isPaused;
+    const askedAt = performance.now();
     const told = await this.#ask(vmx);
     if (told === undefined) return known?.isPaused ?? false;
-    this.notePaused(nativeId, told);
+    this.#paused.set(nativeId, { isPaused: told, at: askedAt });
     return told;
   }
 
@@ -83,10 +95,25 @@ export class Running {
     }
   }
 
+  #isGoodEnough(at: number, freshness: Freshness | 'believed'): boolean {
+    if (freshness === 'believed') return performance.now() - at < PAUSE_BELIEVED_MS;
+    return freshness === 'recent' && this.#isRecent(at);
+  }
+
+  #isRecent(askedAt: number): boolean {
+    return performance.now() - askedAt < RECENT_MS && this.#vmrun.isUnchangedSince(askedAt);
+  }
+
   #begin(): Promise<RunningSet> {
-    const call = this.#look().finally(() => {
-      if (this.#current === call) this.#current = undefined;
-    });
+    const askedAt = performance.now();
+    const call = this.#look()
+      .then((set) => {
+        this.#last = { set, askedAt };
+        return set;
+      })
+      .finally(() => {
+        if (this.#current === call) this.#current = undefined;
+      });
     this.#current = call;
     this.#next = undefined;
     return call;

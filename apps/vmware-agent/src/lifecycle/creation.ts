@@ -226,7 +226,7 @@ export class Creation {
         continue;
       if (isEncrypted(vmx))
         throw new ProblemError('host-rejected', `The template "${wanted}" is encrypted. Remove its encryption first.`);
-      if (await this.#machines.isOn(machine))
+      if (await this.#machines.isOn(machine, 'recent'))
         throw new ProblemError(
           'wrong-state',
           `The template "${wanted}" is on. Stop it first: its disks change while it runs.`,

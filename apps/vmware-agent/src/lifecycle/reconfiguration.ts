@@ -1,18 +1,11 @@
 import { ProblemError, type NativeId, type ReconfigureVm } from '@polyvirt/contracts';
-import { allow, gibOf, type OperationContext, type ReconfigureFacet, type Reconfigured } from '@polyvirt/hypervisor';
+import { allow, gibOf, type OperationContext, type Outcome, type ReconfigureFacet } from '@polyvirt/hypervisor';
 import { GIB, type DiskTool } from '../disks/disk-tool.ts';
 import { DiskUsers } from '../disks/disk-users.ts';
 import { windowOf } from '../host/locks.ts';
 import type { Machine } from '../inventory/identity.ts';
 import type { Machines } from '../inventory/machines.ts';
-import {
-  applyTo,
-  fieldsOf,
-  noChanges,
-  readPending,
-  writePending,
-  type PendingChanges,
-} from '../inventory/pending-changes.ts';
+import { applyTo, noChanges, readPending, writePending, type PendingChanges } from '../inventory/pending-changes.ts';
 import type { PowerOffWork } from '../inventory/power-off-work.ts';
 import { noGrowthWithSnapshots } from '../absent-features.ts';
 import type { Vmrun } from '../vmrun/vmrun.ts';
@@ -52,7 +45,7 @@ export class Reconfiguration implements ReconfigureFacet {
     this.#powerOffWork = parts.powerOffWork;
   }
 
-  async apply(nativeId: NativeId, input: ReconfigureVm, context: OperationContext): Promise<Reconfigured> {
+  async apply(nativeId: NativeId, input: ReconfigureVm, context: OperationContext): Promise<Outcome> {
     const { journal, signal } = context;
     const machine = await this.#machines.demandOpen(nativeId);
     // All of the input is checked before any of it is done, so that bad input changes nothing.
@@ -68,8 +61,7 @@ export class Reconfiguration implements ReconfigureFacet {
       });
       // It may have gone off meanwhile.
       if (!(await this.#machines.isOn(machine))) await this.#powerOffWork.finish(machine);
-      const pendingChanges = fieldsOf(await readPending(machine.vmx));
-      return { effect: changed ? 'changed' : 'unchanged', pendingChanges };
+      return { effect: changed ? 'changed' : 'unchanged' };
     }
     await this.#powerOffWork.finish(machine);
     let changed = false;
@@ -88,7 +80,7 @@ export class Reconfiguration implements ReconfigureFacet {
         name: 'write the configuration',
         act: () =>
           this.#vmrun.alone([machine.vmx], async () => {
-            if (await this.#machines.isOn(machine))
+            if (await this.#machines.isOn(machine, 'recent'))
               throw new ProblemError('wrong-state', 'Somebody started it in the meantime. Try again.');
             return editDictionary(
               machine.vmx,
@@ -107,7 +99,7 @@ export class Reconfiguration implements ReconfigureFacet {
             );
           }),
       })) || changed;
-    return { effect: changed ? 'changed' : 'unchanged', pendingChanges: [] };
+    return { effect: changed ? 'changed' : 'unchanged' };
   }
 
   /** What is asked over what waits already; what the machine has anyway does not wait. */

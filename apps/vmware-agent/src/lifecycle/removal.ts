@@ -72,7 +72,7 @@ export class Removal {
   async #delete(machine: Machine, { isWhole, files, vmx }: Remains, signal: AbortSignal): Promise<void> {
     const isGone = async () => !(await exists(vmx));
     if (await isGone()) return;
-    if (await this.#machines.isOn(machine))
+    if (await this.#machines.isOn(machine, 'recent'))
       throw new ProblemError('wrong-state', 'Somebody started it in the meantime. Stop it first.');
     if (!isWhole) {
       // vmrun would take the disks along.

@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NativeId } from '@polyvirt/contracts';
+import { guestAddresses } from '@polyvirt/hypervisor';
 import { orMissing } from '../vmx/dictionary-file.ts';
 import type { Platform } from '../vmrun/installation.ts';
 
@@ -53,7 +54,7 @@ export class Leases {
 
   #leased(mac: string): string[] {
     const lease = this.#leases.get(mac.toLowerCase());
-    return lease && lease.endsAt > Date.now() ? [lease.address] : [];
+    return lease && lease.endsAt > Date.now() ? guestAddresses([lease.address]) : [];
   }
 
   /** What Tools of a running machine said; undefined when it went off. */

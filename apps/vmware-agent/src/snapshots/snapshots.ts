@@ -123,7 +123,7 @@ export class Snapshots implements SnapshotFacet {
       native: 'vmrun start nogui',
       act: async () => {
         // Some builds bring the name of that time back, too.
-        if (!(await this.#machines.isOn(machine)))
+        if (!(await this.#machines.isOn(machine, 'recent')))
           await editDictionary(machine.vmx, (vmx) => vmx.set('displayName', plan.name), this.#vmrun.codePage);
         if (plan.hasMemory) await this.#power.powerOn(machine, signal);
         else await this.#power.cutPower(machine, signal);
@@ -172,7 +172,7 @@ export class Snapshots implements SnapshotFacet {
           signal,
           isDone: async () => (await find()) !== undefined,
           act: async () => {
-            if (!(await this.#machines.isOn(machine))) await removeStaleLocks(machine.vmx);
+            if (!(await this.#machines.isOn(machine, 'recent'))) await removeStaleLocks(machine.vmx);
             try {
               await this.#vmrun.change(['snapshot', machine.vmx, name], { deadline: 'state', signal });
             } catch (error) {
@@ -194,7 +194,7 @@ export class Snapshots implements SnapshotFacet {
     const act = async () => {
       const tree = await this.#machines.snapshots(machine);
       const address = tree.addressOf(tree.byId(id)!);
-      if (!(await this.#machines.isOn(machine))) {
+      if (!(await this.#machines.isOn(machine, 'recent'))) {
         await removeStaleLocks(machine.vmx);
         await this.#forgetGoneClones(machine, tree);
       }
@@ -233,7 +233,7 @@ export class Snapshots implements SnapshotFacet {
   /** Removes what calls that died left behind. A layer on which nothing stands yet may be one that is just being made. */
   async #sweep(machine: Machine, signal: AbortSignal): Promise<void> {
     await this.#vmrun.settled([machine.vmx], this.#patience.lateMs, signal);
-    if (!(await this.#machines.isOn(machine))) await removeOrphanedLayers(machine, this.#machines);
+    if (!(await this.#machines.isOn(machine, 'recent'))) await removeOrphanedLayers(machine, this.#machines);
   }
 
   /** By the files themselves: the list of clones can be lost, and other tools note nothing in it. */

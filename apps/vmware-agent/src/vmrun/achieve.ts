@@ -1,4 +1,5 @@
 import { ProblemError } from '@polyvirt/contracts';
+import type { Freshness } from '../inventory/running.ts';
 import { passes } from './vmrun.problems.ts';
 
 export interface Patience {
@@ -19,8 +20,8 @@ export const LOOK_EVERY_MS = 150;
 export interface Achievement {
   /** What is to be so in the end, for the message when it is not: `the VM is on`. */
   readonly what: string;
-  /** Whether it is so. */
-  isDone(): Promise<boolean>;
+  /** Whether it is so. Before anything is done, what was just seen will do. */
+  isDone(freshness: Freshness): Promise<boolean>;
   /** Makes it so. */
   act(): Promise<void>;
   readonly signal?: AbortSignal | undefined;
@@ -34,7 +35,7 @@ export async function achieve(
   { what, isDone, act, signal }: Achievement,
   { tries, retryMs, effectMs }: Patience,
 ): Promise<boolean> {
-  if (await isDone()) return false;
+  if (await isDone('recent')) return false;
   for (let attempt = 1; ; attempt += 1) {
     signal?.throwIfAborted();
     try {
@@ -42,14 +43,14 @@ export async function achieve(
       break;
     } catch (error) {
       if (signal?.aborted) throw error;
-      if (await isDone()) return true;
+      if (await isDone('fresh')) return true;
       if (attempt >= tries || !passes(error)) throw error;
       await pause(retryMs, signal);
-      if (await isDone()) return true;
+      if (await isDone('fresh')) return true;
     }
   }
   const until = performance.now() + effectMs;
-  while (!(await isDone())) {
+  while (!(await isDone('fresh'))) {
     if (performance.now() > until)
       throw new ProblemError(
         'host-rejected',

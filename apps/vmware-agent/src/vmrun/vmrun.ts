@@ -60,6 +60,9 @@ export class Vmrun {
   #programs: Promise<Programs> | undefined;
   #hostType: 'ws' | 'player' | 'fusion';
   #orphans: Promise<HostProcess[]> | undefined;
+  /** Calls of vmrun that change something and have not ended. */
+  #changing = 0;
+  #changedAt = -Infinity;
 
   constructor(options: VmrunOptions) {
     this.#options = options;
@@ -112,6 +115,11 @@ export class Vmrun {
     return this.run((programs) => programs.vmrun, ['-T', this.#hostType, ...args], { deadline, signal });
   }
 
+  /** Whether no call of this agent was on its way since then that may have turned a VM on or off. */
+  isUnchangedSince(time: number): boolean {
+    return this.#changing === 0 && this.#changedAt < time;
+  }
+
   /** A disk operation. */
   disk(args: readonly string[], change: Change): Promise<void> {
     return this.run((programs) => programs.diskManager, ['-q', ...args], change);
@@ -152,7 +160,14 @@ export class Vmrun {
     const chosen = program(programs);
     const lost = () => foldersOf(args).forEach((folder) => this.#late.note(folder));
     // The other programs do their work themselves, and end with it.
-    await this.#call(chosen, args, deadline, { signal, ...(chosen === programs.vmrun && { lost }) });
+    if (chosen !== programs.vmrun) return void (await this.#call(chosen, args, deadline, { signal }));
+    this.#changing += 1;
+    try {
+      await this.#call(chosen, args, deadline, { signal, lost });
+    } finally {
+      this.#changing -= 1;
+      this.#changedAt = performance.now();
+    }
   }
 
   /** Waits until nothing more comes of calls that were killed while they changed these machines. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { gunzipSync } from 'node:zlib';
 import { Dictionary } from './dictionary.ts';
 import {
+  cdromOf,
   cpusOf,
   disksOf,
   firmwareOf,
@@ -22,6 +23,25 @@ import {
   setCpus,
   type NewHardware,
 } from './hardware-writer.ts';
+
+describe('the CD-ROM drive of a .vmx file', () => {
+  const drive = (device: string, type: string, fileName: string, more = '') =>
+    `${device}.present = "TRUE"\n${device}.deviceType = "${type}"\n${device}.fileName = "${fileName}"\n${more}`;
+  it.each([
+    ['none', '', undefined],
+    ['an image', drive('sata0:1', 'cdrom-image', '/iso/a.iso'), '/iso/a.iso'],
+    [
+      'an image that is not connected',
+      drive('ide1:0', 'cdrom-image', 'a.iso', 'ide1:0.startConnected = "FALSE"\n'),
+      null,
+    ],
+    ['the drive of the host', drive('ide1:0', 'cdrom-raw', 'auto detect'), null],
+    ['the second of two', drive('ide1:0', 'atapi-cdrom', '') + drive('sata0:1', 'cdrom-image', 'b.iso'), 'b.iso'],
+    ['a disk', drive('scsi0:0', 'scsi-hardDisk', 'a.vmdk'), undefined],
+  ])('holds %s', (_, text, expected) => {
+    expect(cdromOf(parse(text))).toBe(expected);
+  });
+});
 
 const parse = (text: string) => Dictionary.parse(Buffer.from(text));
 const hardware: NewHardware = {

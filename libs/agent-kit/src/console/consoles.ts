@@ -1,7 +1,6 @@
 import type { Bus } from '@polyvirt/bus';
 import { ProblemError, type NativeId } from '@polyvirt/contracts';
-import type { HypervisorDriver } from '@polyvirt/hypervisor';
-import { requireFacet } from '../host/facets.ts';
+import { requireFacet, type HypervisorDriver } from '@polyvirt/hypervisor';
 import type { AgentIdentity } from '../host/identity.ts';
 import { ConsoleSession } from './console-session.ts';
 

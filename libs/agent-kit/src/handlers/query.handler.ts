@@ -3,21 +3,26 @@ import { Payload } from '@nestjs/microservices';
 import { OnQuery } from '@polyvirt/bus';
 import {
   cancelOperation,
+  commandOfVerb,
   identifyAgent,
   openConsole,
+  planVm,
   ProblemError,
+  readDefinition,
   readGuest,
   readVm,
+  type Capabilities,
   type NativeId,
   type OperationId,
+  type Plan,
 } from '@polyvirt/contracts';
-import type { HypervisorDriver } from '@polyvirt/hypervisor';
+import { planOf, requireFacet, type HypervisorDriver } from '@polyvirt/hypervisor';
+import type { z } from 'zod';
 import { Consoles } from '../console/consoles.ts';
-import { requireFacet } from '../host/facets.ts';
 import type { AgentIdentity } from '../host/identity.ts';
 import { Inventory } from '../inventory/inventory.ts';
 import { OperationRunner } from '../operation/operation-runner.ts';
-import { DRIVER, IDENTITY } from './tokens.ts';
+import { CAPABILITIES, DRIVER, IDENTITY } from './tokens.ts';
 
 /** Less than the asker waits for the answer. */
 const answerWithinMs = 1_800;
@@ -27,6 +32,7 @@ export class QueryHandler {
   constructor(
     @Inject(DRIVER) private readonly driver: HypervisorDriver,
     @Inject(IDENTITY) private readonly identity: AgentIdentity,
+    @Inject(CAPABILITIES) private readonly capabilities: () => Capabilities,
     private readonly inventory: Inventory,
     private readonly operations: OperationRunner,
     private readonly consoles: Consoles,
@@ -39,10 +45,24 @@ export class QueryHandler {
     return { vm: record, revision };
   }
 
+  @OnQuery(planVm)
+  async planVm(@Payload() { verb, nativeId, input }: z.infer<typeof planVm.input>): Promise<Plan> {
+    const definition = commandOfVerb(verb);
+    if (!definition) throw new ProblemError('capability-missing', `This agent knows no command ${verb}.`);
+    const request = { nativeId, input: definition.input.parse(input) };
+    return planOf(this.driver, definition, request, this.capabilities(), AbortSignal.timeout(answerWithinMs));
+  }
+
   @OnQuery(readGuest)
   async readGuest(@Payload() { nativeId }: { nativeId: NativeId }) {
     const guest = await requireFacet(this.driver, 'guest');
     return guest.read(nativeId, AbortSignal.timeout(answerWithinMs));
+  }
+
+  @OnQuery(readDefinition)
+  async readDefinition(@Payload() { nativeId }: { nativeId: NativeId }) {
+    const facet = await requireFacet(this.driver, 'export');
+    return facet.definition(nativeId, AbortSignal.timeout(answerWithinMs));
   }
 
   @OnQuery(openConsole)

@@ -52,6 +52,11 @@ export class HostKeeper {
     return this.#status?.capacity ?? {};
   }
 
+  /** What the host can, as far as the last probe knew. */
+  get capabilities(): Capabilities {
+    return this.#status?.capabilities ?? unknownCapabilities(this.health.detail);
+  }
+
   /** Resolves when a probe finds the host healthy; at once when the last one did. */
   async whenHealthy(): Promise<void> {
     if (this.health.status !== 'healthy') await new Promise<void>((resolve) => this.#wakeHealthy.push(resolve));

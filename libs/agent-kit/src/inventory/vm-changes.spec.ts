@@ -82,7 +82,7 @@ describe('changes between two looks', () => {
     ['memory', { memoryMiB: 128 }],
     ['a disk', { disks: [{ device: 'vda', sizeGiB: 2 }] }],
     ['an interface', { nics: [] }],
-    ['what is pending', { pendingChanges: ['cpus'] }],
+    ['what is pending', { pendingChanges: [{ pointer: '/cpus', from: 1, to: 2 }] }],
   ];
   it.each(hardware)('of %s are a reconfiguration', (_what, fields) => {
     expect(typesOf(record(), record(fields))).toEqual(['vm.reconfigured']);

@@ -105,12 +105,13 @@ function transition(before: VmState, after: VmState): VmChange[] {
   }
 }
 
-const hardwareOf = ({ cpus, memoryMiB, firmware, disks, nics, pendingChanges }: VmRecord) => ({
+const hardwareOf = ({ cpus, memoryMiB, firmware, disks, nics, cdrom, pendingChanges }: VmRecord) => ({
   cpus,
   memoryMiB,
   firmware,
   disks,
   nics: nics.map(({ mac, network }) => ({ mac, network })),
+  cdrom,
   pendingChanges: pendingChanges ?? [],
 });
 

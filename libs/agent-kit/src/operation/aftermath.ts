@@ -1,16 +1,10 @@
 import {
-  cloneVm,
-  createSnapshot,
-  createVm,
-  deleteSnapshot,
+  commandOfVerb,
+  isOn,
   overcommitNotes,
   ProblemError,
   reconfigureVm,
-  resetVm,
-  restartVm,
-  resumeVm,
   revertSnapshot,
-  startVm,
   type Capacity,
   type VmRecord,
   type VmState,
@@ -25,21 +19,14 @@ export interface Aftermath {
   readonly after: VmRecord | undefined;
 }
 
-const turnOn: readonly string[] = [startVm, resumeVm, restartVm, resetVm, createVm, cloneVm].map(({ verb }) => verb);
-/** What a VM that is on survives, if it goes well. */
-const leaveOn: readonly string[] = [reconfigureVm, createSnapshot, deleteSnapshot, restartVm, resetVm].map(
-  ({ verb }) => verb,
-);
-const mayPromiseMore: readonly string[] = [...turnOn, reconfigureVm.verb];
-
-const isOn = (state: VmState | undefined): boolean => state === 'running' || state === 'paused';
-
 /** Why an operation has failed although every call of it went well: the VM did not outlive it. */
 export function casualty({ verb, before, after }: Aftermath): ProblemError | undefined {
   if (!after || after.unreadable !== undefined) return undefined;
   const { name, state } = after;
-  const crashed = state === 'crashed' && (turnOn.includes(verb) || (leaveOn.includes(verb) && isOn(before)));
-  const wentOff = state === 'stopped' && leaveOn.includes(verb) && isOn(before);
+  const { turnsOn, staysOn } = commandOfVerb(verb) ?? {};
+  const wasToStay = staysOn === true && wasOn(before);
+  const crashed = state === 'crashed' && (turnsOn === true || wasToStay);
+  const wentOff = state === 'stopped' && wasToStay;
   if (!crashed && !wentOff) return undefined;
   const fate = crashed ? 'crashed' : 'went off';
   return new ProblemError(
@@ -55,9 +42,12 @@ export function consequences(
   capacity: Capacity,
 ): string[] {
   if (!after) return [];
-  const wentOff = verb === revertSnapshot.verb && isOn(before) && after.state === 'stopped';
+  const wentOff = verb === revertSnapshot.verb && wasOn(before) && after.state === 'stopped';
   const off = `"${after.name}" was on and is off now: the snapshot holds no memory. Start it when you need it.`;
-  const promised = mayPromiseMore.includes(verb) && isOn(after.state);
-  const running = [...others.filter(({ id, state }) => id !== after.id && isOn(state)), after];
+  const mayPromiseMore = verb === reconfigureVm.verb || commandOfVerb(verb)?.turnsOn === true;
+  const promised = mayPromiseMore && isOn(after);
+  const running = [...others.filter((other) => other.id !== after.id && isOn(other)), after];
   return [...(wentOff ? [off] : []), ...(promised ? overcommitNotes(running, { capacity }) : [])];
 }
+
+const wasOn = (state: VmState | undefined): boolean => state !== undefined && isOn({ state });

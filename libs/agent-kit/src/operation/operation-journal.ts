@@ -69,7 +69,7 @@ export class OperationJournal implements Journal {
     await this.record.save();
     this.hooks.signal.throwIfAborted();
     if (!known) this.#noteUndo(now, step);
-    return this.#act(now, step);
+    return this.#act(now, step, known !== undefined);
   }
 
   #begin(known: JournalStep | undefined, { name, native, undo }: Step<Json | void>): JournalStep {
@@ -86,12 +86,12 @@ export class OperationJournal implements Journal {
     return begun;
   }
 
-  async #act<Result extends Json | void>(noted: JournalStep, step: Step<Result>): Promise<Result> {
+  async #act<Result extends Json | void>(noted: JournalStep, step: Step<Result>, isRepeat: boolean): Promise<Result> {
     const began = performance.now();
     const note = (fields: Partial<JournalStep>) =>
       Object.assign(noted, fields, { durationMs: Math.round(performance.now() - began) });
     try {
-      const result = await step.act();
+      const result = await step.act(isRepeat);
       // What a repeat will be given is what everybody is given.
       const kept = result === undefined ? undefined : (JSON.parse(JSON.stringify(result)) as Json);
       note({ status: 'succeeded', ...(kept !== undefined && { result: kept }) });

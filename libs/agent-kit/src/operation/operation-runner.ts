@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { Redeliver, RevisionConflictError, type Bucket, type Bus } from '@polyvirt/bus';
 import {
   asProblemError,
-  commands,
+  commandOfVerb,
   keys,
   ProblemError,
   vmIdOf,
@@ -371,7 +371,8 @@ export class OperationRunner {
 
   /** Reckoned from when it began, whichever process that was in. */
   #deadlineOf(running: RunningOperation, { startedAt }: OwnEntry): NodeJS.Timeout {
-    const limit = commands.find(({ verb }) => verb === running.command.verb)?.limitSeconds ?? 3_600;
+    const { verb, input } = running.command;
+    const limit = commandOfVerb(verb)?.limitSecondsOf(input) ?? 3_600;
     const leftMs = Date.parse(startedAt) + limit * 1_000 - Date.now();
     return setTimeout(() => running.stop('deadline'), Math.max(0, leftMs));
   }

@@ -27,10 +27,6 @@ export interface AlsoHappened {
   extras?(record: VmRecord): Record<string, unknown> | undefined;
 }
 
-/** Notes of a driver as part of a result; nothing when there are none. */
-export const noted = (notes: readonly string[] = []): { readonly result?: { readonly notes: string[] } } =>
-  notes.length > 0 ? { result: { notes: [...notes] } } : {};
-
 /** Calls the driver. */
 export type Work = (context: OperationContext) => Promise<Done>;
 

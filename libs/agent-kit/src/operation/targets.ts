@@ -1,34 +1,23 @@
-import {
-  cloneVm,
-  createVm,
-  nameKey,
-  ProblemError,
-  reconfigureVm,
-  vmIdOf,
-  type Command,
-  type NativeId,
-} from '@polyvirt/contracts';
+import { cloneVm, commandOfVerb, nameKey, vmIdOf, type Command } from '@polyvirt/contracts';
 import { z } from 'zod';
 import type { Cause, Target } from '../inventory/causes.ts';
 
 const Named = z.object({ name: z.string().optional() });
 
-/** Commands whose input gives a VM a name. */
-const naming: readonly string[] = [createVm.verb, cloneVm.verb, reconfigureVm.verb];
-
 /** Keys of what an operation has to itself while it runs: VMs, and the name of one that it makes or renames. */
 export function claimsOf({ nativeId, verb, input }: Command): string[] {
-  const name = naming.includes(verb) ? Named.parse(input).name : undefined;
+  const names = commandOfVerb(verb)?.locks.includes('name') === true;
+  const name = names ? Named.parse(input).name : undefined;
   return [
     ...(nativeId === undefined ? [] : [`vm:${nativeId}`]),
     ...(name === undefined ? [] : [`name:${nameKey(name)}`]),
   ];
 }
 
-/** The VM whose events an operation causes. */
+/** The VM whose events an operation causes. One that makes a VM of another only reads that one. */
 export function targetOf({ nativeId, verb, input }: Command): Target {
-  const newName = verb === createVm.verb || verb === cloneVm.verb ? Named.parse(input).name : undefined;
-  return { nativeId, newName, onlyReads: verb === cloneVm.verb };
+  const makes = commandOfVerb(verb)?.makes === true;
+  return { nativeId, newName: makes ? Named.parse(input).name : undefined, onlyReads: makes };
 }
 
 /** What events about the VM say of the operation. */
@@ -37,9 +26,3 @@ export const causeOf = ({ operationId, requestedBy, host, nativeId, verb }: Comm
   requestedBy,
   ...(verb === cloneVm.verb && nativeId !== undefined && { clonedFrom: vmIdOf(host, nativeId) }),
 });
-
-/** The VM that a command is about. */
-export function vmOf({ nativeId, verb }: Command): NativeId {
-  if (nativeId === undefined) throw new ProblemError('invalid-input', `${verb} needs a VM.`);
-  return nativeId;
-}

@@ -78,7 +78,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End the session of a refresh token. */
+        /** End the session of a refresh token, or of the cookie. */
         post: operations["logout"];
         delete?: never;
         options?: never;
@@ -93,10 +93,34 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who is asking, and what that allows. */
+        /** Who is asking, what that allows, and what they prefer. */
         get: operations["whoAmI"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Keep language, theme, columns and saved views for every browser of the user who asks.
+         * @description An API token cannot do this.
+         */
+        patch: operations["editMe"];
+        trace?: never;
+    };
+    "/api/v1/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the password of the user who asks.
+         * @description Every other session of the user ends. An API token cannot do this.
+         */
+        post: operations["changePassword"];
         delete?: never;
         options?: never;
         head?: never;
@@ -114,7 +138,7 @@ export interface paths {
         put?: never;
         /**
          * Trade a refresh token for a new pair.
-         * @description A refresh token works once. Using it a second time ends the session: one of the two is a thief.
+         * @description A refresh token works once. Using it a second time ends the session: one of the two is a thief. A session that began with `session: "cookie"` sends no body; its cookie is renewed.
          */
         post: operations["refresh"];
         delete?: never;
@@ -137,6 +161,26 @@ export interface paths {
         get: operations["streamEvents"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/ticket": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A ticket for one event stream of a browser, whose `EventSource` cannot send a bearer token.
+         * @description It is good once, for 30 seconds; add filters and `since` to its address. When the stream breaks, request another ticket and resume with `since`: the retry that an `EventSource` makes by itself would be refused.
+         */
+        post: operations["openEvents"];
         delete?: never;
         options?: never;
         head?: never;
@@ -220,6 +264,23 @@ export interface paths {
         };
         /** VMs that a new one can be made from. */
         get: operations["listTemplates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics/recent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The last 15 minutes of several VMs at once. A step without readings has no point. */
+        get: operations["getRecentMetrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -323,7 +384,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The numbers of a dashboard. */
+        /**
+         * The numbers of a dashboard.
+         * @description The filters are those of `GET /vms`: VMs that fit are counted, with their operations, and the hosts that fit `host` and `hypervisor`.
+         */
         get: operations["getSummary"];
         put?: never;
         post?: never;
@@ -358,7 +422,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** One API token, without its secret. */
+        get: operations["getToken"];
         put?: never;
         post?: never;
         /** Revoke an API token. */
@@ -419,7 +484,7 @@ export interface paths {
         get: operations["listVms"];
         put?: never;
         /** Make a VM. The same body works on every hypervisor. */
-        post: operations["vmCreate"];
+        post: operations["createVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -438,11 +503,11 @@ export interface paths {
         put?: never;
         post?: never;
         /** Delete a VM that is powered off. Its archive folder stays. */
-        delete: operations["vmDelete"];
+        delete: operations["deleteVm"];
         options?: never;
         head?: never;
         /** Change hardware or name, live where the hypervisor can; what it cannot applies at the next power-off, and the result says which. */
-        patch: operations["vmReconfigure"];
+        patch: operations["reconfigureVm"];
         trace?: never;
     };
     "/api/v1/vms/{vmId}/clone": {
@@ -455,7 +520,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Make a copy of a VM, with new MAC addresses. */
-        post: operations["vmClone"];
+        post: operations["cloneVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -473,6 +538,46 @@ export interface paths {
         put?: never;
         /** A ticket for the console of a VM. Its WebSocket carries RFB, the protocol of VNC. */
         post: operations["openConsole"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{vmId}/definition": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The document that the hypervisor itself keeps of a VM: domain XML, .vmx file or Prism spec.
+         * @description Read now, without passwords and keys, and with the files that make the VM up.
+         */
+        get: operations["getDefinition"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{vmId}/guest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the guest of a running VM says of itself, asked now.
+         * @description A guest without an agent that answers is `agent: false`.
+         */
+        get: operations["getGuest"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -523,8 +628,25 @@ export interface paths {
         get?: never;
         put?: never;
         /** Freeze a VM; it keeps its memory on the host. */
-        post: operations["vmPause"];
+        post: operations["pauseVm"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{vmId}/pending-changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Withdraw everything that waits for the next power-off of a VM; it keeps what it has. */
+        delete: operations["dropPendingChanges"];
         options?: never;
         head?: never;
         patch?: never;
@@ -540,7 +662,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Press the reset button: the guest is not asked. */
-        post: operations["vmReset"];
+        post: operations["resetVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -557,7 +679,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Shut a VM down and power it on again. With `force` the shutdown is a power cut. */
-        post: operations["vmRestart"];
+        post: operations["restartVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -573,8 +695,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Let a paused or suspended VM go on. */
-        post: operations["vmResume"];
+        /** Let a paused or suspended VM run again. */
+        post: operations["resumeVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -588,11 +710,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The snapshots of a VM; `parent` makes them a tree. */
+        /** The snapshots of a VM, oldest first; `parent` makes them a tree. */
         get: operations["listSnapshots"];
         put?: never;
         /** Keep the present state of a VM under a name. */
-        post: operations["vmSnapshotCreate"];
+        post: operations["createSnapshot"];
         delete?: never;
         options?: never;
         head?: never;
@@ -610,7 +732,7 @@ export interface paths {
         put?: never;
         post?: never;
         /** Forget a snapshot. The present state of the VM stays as it is. */
-        delete: operations["vmSnapshotDelete"];
+        delete: operations["deleteSnapshot"];
         options?: never;
         head?: never;
         patch?: never;
@@ -626,7 +748,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Put a VM back to a snapshot. What happened since then is lost. */
-        post: operations["vmSnapshotRevert"];
+        post: operations["revertSnapshot"];
         delete?: never;
         options?: never;
         head?: never;
@@ -642,8 +764,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Power a VM on. A suspended VM goes on where it was; one that is already on is left as it is. */
-        post: operations["vmStart"];
+        /** Power a VM on. A suspended VM resumes where it was; one that is already on is left as it is. */
+        post: operations["startVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -660,7 +782,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Shut a VM down through its guest, or by force. */
-        post: operations["vmStop"];
+        post: operations["stopVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -677,7 +799,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Save the memory of a VM to disk and power it off. */
-        post: operations["vmSuspend"];
+        post: operations["suspendVm"];
         delete?: never;
         options?: never;
         head?: never;
@@ -694,8 +816,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Ask the same of many VMs.
-         * @description The operation that answers has one part for each VM; `GET /operations?parent=` lists them. It needs the permission of the action.
+         * Run one command on many VMs.
+         * @description The operation that answers has one part for each VM; `GET /operations?parent=` lists them. It needs the permission of the action. With `dryRun` the answer has the plan of each part.
          */
         post: operations["batchVms"];
         delete?: never;
@@ -831,17 +953,20 @@ export interface components {
         };
         BatchInput: {
             /** @enum {string} */
-            action: "start" | "stop" | "restart" | "suspend" | "resume" | "pause" | "reset" | "delete" | "snapshot";
+            action: "delete" | "start" | "stop" | "restart" | "reset" | "suspend" | "pause" | "resume" | "reconfigure" | "pending-changes-drop" | "clone" | "snapshot" | "snapshot-revert" | "snapshot-delete";
             filter?: {
-                host?: components["schemas"]["HostId"];
-                hypervisor?: components["schemas"]["Hypervisor"];
-                /** @description `env=test`, or `env` for any value. */
-                label?: string;
-                /** @description The whole name. */
-                name?: string;
+                /** @description Ids of hosts: `kvm-lab1,kvm-lab2`. */
+                host?: string | components["schemas"]["HostId"][];
+                /** @description Hypervisors: `kvm,vmware`. */
+                hypervisor?: string | components["schemas"]["Hypervisor"][];
+                /** @description Labels that it has to have: `env=test,team`; without a value, whatever that is. */
+                label?: string | string[];
+                /** @description Whole names; a comma within one is `\,`. */
+                name?: string | string[];
                 /** @description Part of a name, id, address or label, in any case. */
                 q?: string;
-                state?: components["schemas"]["VmState"];
+                /** @description States: `running,paused`. */
+                state?: string | components["schemas"]["VmState"][];
             };
             ids?: components["schemas"]["VmId"][];
             /** @default 10 */
@@ -852,7 +977,7 @@ export interface components {
              */
             onError?: "continue" | "stop";
             /**
-             * @description Body of the single call.
+             * @description What the single call has in its body, its query, and its path after the id of the VM.
              * @default {}
              */
             params?: {
@@ -864,6 +989,15 @@ export interface components {
              * @enum {string}
              */
             whenOffline?: "fail" | "queue";
+        };
+        BatchPlan: {
+            /** @description The worst of all parts. */
+            disruption: components["schemas"]["Disruption"];
+            items: {
+                plan?: components["schemas"]["Plan"];
+                problem?: components["schemas"]["Problem"];
+                vmId: components["schemas"]["VmId"];
+            }[];
         };
         Capabilities: {
             clone: {
@@ -1010,6 +1144,10 @@ export interface components {
                 reason?: string;
             };
         };
+        ChangePasswordInput: {
+            current: string;
+            password: components["schemas"]["Password"];
+        };
         CloneVmInput: {
             /**
              * @description Share the disks of the source copy-on-write instead of copying them.
@@ -1019,7 +1157,7 @@ export interface components {
             name: components["schemas"]["VmName"];
             /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
             notAfter?: components["schemas"]["Timestamp"];
-            /** @description Id of a snapshot of the source to clone from, instead of its present disks. */
+            /** @description Id or unique name of a snapshot of the source to clone from, instead of its present disks. */
             snapshot?: string;
             /** @default false */
             start?: boolean;
@@ -1042,6 +1180,11 @@ export interface components {
             protocol: "rfb";
             /** @description Path of the WebSocket, ticket included; it opens once. */
             url: string;
+        };
+        CookieSession: {
+            accessToken: string;
+            /** @description Of the access token, in seconds. */
+            expiresIn: number;
         };
         CreatedToken: {
             createdAt: components["schemas"]["Timestamp"];
@@ -1153,37 +1296,37 @@ export interface components {
             /** @description Needed for a blank disk; with an image at least its size, which is the default. */
             sizeGiB?: number;
         };
+        /**
+         * @description What the machine suffers: `guest-restart` is an orderly shutdown, `power-cycle` a power cut, `data-loss` means that disks, saved memory or what has happened since a snapshot are gone.
+         * @enum {string}
+         */
+        Disruption: "none" | "guest-restart" | "power-cycle" | "data-loss";
+        EditMeInput: {
+            /** @description Each field that is given replaces the one that was kept; others stay. */
+            preferences: components["schemas"]["Preferences"];
+        };
         EditUserInput: {
             disabled?: boolean;
             password?: components["schemas"]["Password"];
             role?: components["schemas"]["Role"];
         };
-        EditVmInput: {
-            addNics?: components["schemas"]["NicInput"][];
-            cpus?: number;
-            /** @description Disks to grow; others stay as they are. */
-            disks?: components["schemas"]["DiskGrowth"][];
-            /** @description Replaces all labels. */
-            labels?: components["schemas"]["Labels"];
-            memoryMiB?: number;
-            name?: components["schemas"]["VmName"];
-            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
-            notAfter?: components["schemas"]["Timestamp"];
-            /** @description Free text. */
-            notes?: string;
-            protected?: boolean;
-            /** @description MAC addresses of the interfaces to remove. */
-            removeNics?: string[];
-            /**
-             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
-             * @default fail
-             * @enum {string}
-             */
-            whenOffline?: "fail" | "queue";
+        EventsTicket: {
+            expiresAt: components["schemas"]["Timestamp"];
+            /** @description Address of the stream, with the ticket; good once. */
+            url: string;
         };
         /** @enum {string} */
         Firmware: "bios" | "uefi";
         Guest: {
+            /** @description Whether a guest agent answers. */
+            agent: boolean;
+            hostname?: string;
+            /** @description Operating system, as the guest says. */
+            os?: string;
+        };
+        GuestReport: {
+            /** @description IP addresses that it has; empty while unknown. */
+            addresses: string[];
             /** @description Whether a guest agent answers. */
             agent: boolean;
             hostname?: string;
@@ -1273,10 +1416,16 @@ export interface components {
         };
         LoginInput: {
             password: string;
+            /**
+             * @description Where the refresh token is kept: in the answer (`token`, the default), or in a cookie that no script can read (`cookie`, for browsers).
+             * @enum {string}
+             */
+            session?: "token" | "cookie";
             username: string;
         };
         Me: {
             permissions: components["schemas"]["Permission"][];
+            preferences: components["schemas"]["Preferences"];
             /** @description Present when an API token asks. */
             token?: {
                 /** Format: uuid */
@@ -1348,6 +1497,14 @@ export interface components {
             to: components["schemas"]["Timestamp"];
             vmId: components["schemas"]["VmId"];
         };
+        NativeDefinition: {
+            /** @description Absolute paths on the host. */
+            files: string[];
+            /** @enum {string} */
+            format: "libvirt-xml" | "vmx" | "prism-spec";
+            /** @description The document, without passwords and keys. */
+            text: string;
+        };
         NativeId: string;
         Network: {
             active: boolean;
@@ -1397,6 +1554,14 @@ export interface components {
             /** @description Name of a network of the host. */
             network: string;
         };
+        OpenConsoleInput: {
+            /**
+             * @description The screen with keyboard and mouse, or the terminal at the serial port.
+             * @default graphic
+             * @enum {string}
+             */
+            kind?: "graphic" | "text";
+        };
         Operation: {
             /** @description False when it already was as asked. */
             changed?: boolean;
@@ -1434,8 +1599,8 @@ export interface components {
             notes?: string[];
             /** @description The parts of a batch. */
             operations?: components["schemas"]["OperationId"][];
-            /** @description Fields whose new value applies at the next power-off. */
-            pendingChanges?: string[];
+            /** @description What applies at the next power-off, with its values. */
+            pendingChanges?: components["schemas"]["PendingChange"][];
             skipped?: number;
             /** @description Id of the snapshot that was made. */
             snapshot?: string;
@@ -1456,17 +1621,76 @@ export interface components {
         };
         /** Format: password */
         Password: string;
-        /** @enum {string} */
-        Permission: "vm:read" | "vm:create" | "vm:power" | "vm:edit" | "vm:delete" | "vm:snapshot" | "vm:console" | "host:read" | "operation:read" | "operation:control" | "event:read" | "archive:read" | "metrics:read" | "token:manage" | "user:manage" | "audit:read";
-        PowerInput: {
+        PauseVmInput: {
+            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
+            force?: boolean;
             /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
             notAfter?: components["schemas"]["Timestamp"];
+            /** @description How long the host may take; it then fails with `timed-out`. */
+            timeoutSeconds?: number;
             /**
              * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
              * @default fail
              * @enum {string}
              */
             whenOffline?: "fail" | "queue";
+        };
+        PendingChange: {
+            /** @description What it is now; absent when there is nothing, or when the host cannot tell. */
+            from?: unknown;
+            /** @description JSON pointer into the VM: `/cpus`. The end of a list is `-`. */
+            pointer: string;
+            /** @description What it will be; absent when there will be nothing. */
+            to?: unknown;
+        };
+        /** @enum {string} */
+        Permission: "vm:read" | "vm:create" | "vm:power" | "vm:edit" | "vm:delete" | "vm:snapshot" | "vm:console" | "host:read" | "operation:read" | "operation:control" | "event:read" | "archive:read" | "metrics:read" | "token:manage" | "user:manage" | "audit:read";
+        Plan: {
+            /** @description Empty when the VM is as asked for already. */
+            changes: components["schemas"]["PlanChange"][];
+            disruption: components["schemas"]["Disruption"];
+            /** @description Whether the host could not be asked, so that it may still refuse. */
+            partial: boolean;
+            /** @description As far as they are known beforehand. */
+            steps: {
+                name: string;
+                /** @description The call that would be made to the hypervisor, without secrets. */
+                native?: string;
+            }[];
+            /** @description What speaks against it and does not prevent it. */
+            warnings: components["schemas"]["PlanWarning"][];
+        };
+        PlanChange: {
+            /** @description What it is now; absent when there is nothing, or when the host cannot tell. */
+            from?: unknown;
+            /** @description JSON pointer into the VM: `/cpus`. The end of a list is `-`. */
+            pointer: string;
+            /** @description What it will be; absent when there will be nothing. */
+            to?: unknown;
+            /**
+             * @description `next-power-off`: the running VM keeps what it has until then.
+             * @enum {string}
+             */
+            when: "now" | "next-power-off";
+        };
+        PlanWarning: {
+            /** @description Stable: `overcommit`. */
+            code: string;
+            detail: string;
+            /** @description JSON pointer into the body of the request. */
+            pointer?: string;
+        };
+        Preferences: {
+            /** @description Columns that are shown, in order, by list. */
+            columns?: {
+                [key: string]: string[];
+            };
+            /** @enum {string} */
+            density?: "comfortable" | "compact";
+            language?: string;
+            /** @enum {string} */
+            theme?: "light" | "dark" | "system";
+            views?: components["schemas"]["SavedView"][];
         };
         Problem: {
             /**
@@ -1519,11 +1743,138 @@ export interface components {
             /** @enum {string} */
             status: "ready";
         };
+        RecentMetrics: {
+            from: components["schemas"]["Timestamp"];
+            /** @description In the order of the ids; a VM that there is not is left out, one without readings has no points. */
+            items: {
+                points: {
+                    /** @description Begin of the step. */
+                    at: components["schemas"]["Timestamp"];
+                    cpuPercent?: {
+                        average: number;
+                        maximum: number;
+                    };
+                    diskReadBytesPerSecond?: {
+                        average: number;
+                        maximum: number;
+                    };
+                    diskWriteBytesPerSecond?: {
+                        average: number;
+                        maximum: number;
+                    };
+                    memoryPercent?: {
+                        average: number;
+                        maximum: number;
+                    };
+                    rxBytesPerSecond?: {
+                        average: number;
+                        maximum: number;
+                    };
+                    txBytesPerSecond?: {
+                        average: number;
+                        maximum: number;
+                    };
+                }[];
+                vmId: components["schemas"]["VmId"];
+            }[];
+            stepSeconds: number;
+            to: components["schemas"]["Timestamp"];
+        };
+        ReconfigureVmInput: {
+            addNics?: components["schemas"]["NicInput"][];
+            cpus?: number;
+            /** @description Disks to grow; others stay as they are. */
+            disks?: components["schemas"]["DiskGrowth"][];
+            /** @description Replaces all labels. */
+            labels?: components["schemas"]["Labels"];
+            memoryMiB?: number;
+            name?: components["schemas"]["VmName"];
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /** @description Free text. */
+            notes?: string;
+            protected?: boolean;
+            /** @description MAC addresses of the interfaces to remove. */
+            removeNics?: string[];
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
+        };
         RefreshInput: {
-            refreshToken: string;
+            /** @description Left out when a cookie holds it. */
+            refreshToken?: string;
+        };
+        ResetVmInput: {
+            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
+            force?: boolean;
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /** @description How long the host may take; it then fails with `timed-out`. */
+            timeoutSeconds?: number;
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
+        };
+        RestartVmInput: {
+            /**
+             * @description Pull the plug instead of asking the guest.
+             * @default false
+             */
+            force?: boolean;
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /**
+             * @description How long the guest may take. A graceful stop that runs out of time fails with `timed-out` and changes nothing.
+             * @default 90
+             */
+            timeoutSeconds?: number;
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
+        };
+        ResumeVmInput: {
+            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
+            force?: boolean;
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /** @description How long the host may take; it then fails with `timed-out`. */
+            timeoutSeconds?: number;
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
+        };
+        RevertSnapshotInput: {
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
         };
         /** @enum {string} */
         Role: "viewer" | "operator" | "admin";
+        SavedView: {
+            name: string;
+            /** @description The list it is of: `machines`. */
+            page: string;
+            /** @description Filter, order and columns, as the query of an address has them. */
+            query: string;
+        };
+        SessionAnswer: components["schemas"]["TokenPair"] | components["schemas"]["CookieSession"];
         Snapshot: {
             createdAt: components["schemas"]["Timestamp"];
             /** @description Whether the VM runs on top of this one. */
@@ -1539,11 +1890,25 @@ export interface components {
             /** @description State of the VM when it was taken. */
             state: components["schemas"]["VmState"];
         };
-        /** @description Id of a snapshot within its VM. */
+        /** @description Id of a snapshot within its VM, or its name where no other has that. */
         SnapshotId: string;
         SnapshotPage: {
             items: components["schemas"]["Snapshot"][];
             nextCursor?: string;
+        };
+        StartVmInput: {
+            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
+            force?: boolean;
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /** @description How long the host may take; it then fails with `timed-out`. */
+            timeoutSeconds?: number;
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
         };
         StatsSummary: {
             /** @description Virtual CPUs of all VMs, and of the running ones. */
@@ -1601,6 +1966,20 @@ export interface components {
              */
             whenOffline?: "fail" | "queue";
         };
+        SuspendVmInput: {
+            /** @description The same for every power verb. This one never asks the guest, so it changes nothing. */
+            force?: boolean;
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /** @description How long the host may take; it then fails with `timed-out`. */
+            timeoutSeconds?: number;
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
+        };
         Template: {
             name: string;
             nativeId: string;
@@ -1645,6 +2024,8 @@ export interface components {
             nextCursor?: string;
         };
         Vm: {
+            /** @description Image in its CD-ROM drive, null while that is empty; absent when it has no drive. */
+            cdrom?: string | null;
             /** @description Absent when the host cannot tell. */
             cpus?: number;
             createdAt: components["schemas"]["Timestamp"];
@@ -1667,8 +2048,8 @@ export interface components {
             observedAt: components["schemas"]["Timestamp"];
             /** @description The operation that is running on it. */
             operation?: components["schemas"]["OperationId"];
-            /** @description Fields whose new value applies at the next power-off. */
-            pendingChanges?: string[];
+            /** @description What applies at the next power-off, with its values. */
+            pendingChanges?: components["schemas"]["PendingChange"][];
             /** @description A protected VM cannot be deleted. */
             protected: boolean;
             /** @description Grows with every change of the record. */
@@ -1697,10 +2078,12 @@ export interface components {
     parameters: {
         /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
         "Idempotency-Key": string;
+        /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+        "If-None-Match": string;
     };
     requestBodies: never;
     headers: {
-        /** @description Revision of the record, for `If-Match`. */
+        /** @description Names what was read, for `If-None-Match`; of a record that can be changed, for `If-Match` too. */
         ETag: string;
         /** @description `true` when this is the answer to an earlier request with the same `Idempotency-Key`. */
         "Idempotency-Replayed": "true";
@@ -1724,7 +2107,10 @@ export interface operations {
                 /** @description Part of a name, id or folder, in any case. */
                 q?: string;
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -1733,12 +2119,22 @@ export interface operations {
             /** @description The archive folders, newest first. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ArchivePage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -1797,7 +2193,10 @@ export interface operations {
     getArchive: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 vmId: components["schemas"]["VmId"];
             };
@@ -1808,12 +2207,22 @@ export interface operations {
             /** @description The archive folder of one VM; it stays when the VM is deleted. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Archive"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -1883,23 +2292,26 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description `vm.start` */
-                action?: string;
+                action?: string | string[];
                 /** @description As the record has it: `ada`, or `ada/ci` for her token. */
-                actor?: string;
+                actor?: string | string[];
                 /** @description `nextCursor` of the part before. */
                 cursor?: string;
                 /** @description Not before this time. */
                 from?: components["schemas"]["Timestamp"];
                 limit?: number;
-                operationId?: string;
-                outcome?: "accepted" | "succeeded" | "failed" | "cancelled" | "refused";
-                requestId?: string;
+                operationId?: string | string[];
+                outcome?: string | ("accepted" | "succeeded" | "failed" | "cancelled" | "refused")[];
+                requestId?: string | string[];
                 /** @description `kvm-lab1~4b2c` */
-                target?: string;
+                target?: string | string[];
                 /** @description Before this time. */
                 to?: components["schemas"]["Timestamp"];
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -1908,12 +2320,22 @@ export interface operations {
             /** @description Who did what, from where, and how it ended. The newest first. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["AuditPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -1993,7 +2415,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenPair"];
+                    "application/json": components["schemas"]["SessionAnswer"];
                 };
             };
             /** @description `invalid-input` */
@@ -2080,13 +2502,13 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["RefreshInput"];
             };
         };
         responses: {
-            /** @description End the session of a refresh token. */
+            /** @description End the session of a refresh token, or of the cookie. */
             204: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -2097,6 +2519,16 @@ export interface operations {
             };
             /** @description `invalid-input` */
             400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
@@ -2162,21 +2594,34 @@ export interface operations {
     whoAmI: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Who is asking, and what that allows. */
+            /** @description Who is asking, what that allows, and what they prefer. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `unauthenticated` */
             401: {
@@ -2222,31 +2667,27 @@ export interface operations {
             };
         };
     };
-    refresh: {
+    editMe: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
-                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RefreshInput"];
+                "application/json": components["schemas"]["EditMeInput"];
             };
         };
         responses: {
-            /** @description Trade a refresh token for a new pair. */
+            /** @description Keep language, theme, columns and saved views for every browser of the user who asks. */
             200: {
                 headers: {
-                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenPair"];
+                    "application/json": components["schemas"]["Me"];
                 };
             };
             /** @description `invalid-input` */
@@ -2261,6 +2702,226 @@ export interface operations {
             };
             /** @description `unauthenticated` */
             401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changePassword: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangePasswordInput"];
+            };
+        };
+        responses: {
+            /** @description Change the password of the user who asks. */
+            204: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-key-reused` */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    refresh: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RefreshInput"];
+            };
+        };
+        responses: {
+            /** @description Trade a refresh token for a new pair. */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionAnswer"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
@@ -2327,13 +2988,15 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Ids of hosts, with commas. */
-                hosts?: string;
+                hosts?: string | components["schemas"]["HostId"][];
                 /** @description `id:` of the last event that was seen. The header `Last-Event-ID` goes before it. */
                 since?: string;
+                /** @description Of `POST /events/ticket`, in place of a bearer token: an `EventSource` cannot send one. */
+                ticket?: string;
                 /** @description Types of events, with commas: `vm.created,operation.*`. */
-                types?: string;
-                /** @description Only events about this VM, its operations included. */
-                vm?: components["schemas"]["VmId"];
+                types?: string | string[];
+                /** @description Only events about these VMs, their operations included. */
+                vm?: string | components["schemas"]["VmId"][];
             };
             header?: {
                 "Last-Event-ID"?: string;
@@ -2427,6 +3090,94 @@ export interface operations {
             };
         };
     };
+    openEvents: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A ticket for one event stream of a browser, whose `EventSource` cannot send a bearer token. */
+            201: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventsTicket"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-key-reused` */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listHosts: {
         parameters: {
             query?: {
@@ -2434,7 +3185,10 @@ export interface operations {
                 cursor?: string;
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2443,12 +3197,22 @@ export interface operations {
             /** @description Hosts by id, with capabilities, health and totals. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["HostPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -2507,7 +3271,10 @@ export interface operations {
     getHost: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 hostId: components["schemas"]["HostId"];
             };
@@ -2518,12 +3285,22 @@ export interface operations {
             /** @description One host. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Host"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -2591,8 +3368,15 @@ export interface operations {
     };
     listImages: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description `nextCursor` of the part before. */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 hostId: components["schemas"]["HostId"];
             };
@@ -2603,12 +3387,22 @@ export interface operations {
             /** @description Images that a disk or the CD-ROM drive of a new VM can take. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ImagePage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -2676,8 +3470,15 @@ export interface operations {
     };
     listNetworks: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description `nextCursor` of the part before. */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 hostId: components["schemas"]["HostId"];
             };
@@ -2688,12 +3489,22 @@ export interface operations {
             /** @description Networks that an interface can be on. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["NetworkPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -2761,8 +3572,15 @@ export interface operations {
     };
     listTemplates: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description `nextCursor` of the part before. */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 hostId: components["schemas"]["HostId"];
             };
@@ -2773,12 +3591,22 @@ export interface operations {
             /** @description VMs that a new one can be made from. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["TemplatePage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -2844,26 +3672,120 @@ export interface operations {
             };
         };
     };
+    getRecentMetrics: {
+        parameters: {
+            query: {
+                /** @description Ids of at most 200 VMs, with commas. */
+                ids: string | components["schemas"]["VmId"][];
+                /** @description Seconds of a point. */
+                step?: number;
+            };
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The last 15 minutes of several VMs at once. A step without readings has no point. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecentMetrics"];
+                };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listOperations: {
         parameters: {
             query?: {
                 /** @description `nextCursor` of the part before. */
                 cursor?: string;
-                /** @description Only of this host. */
-                host?: components["schemas"]["HostId"];
+                /** @description Only of these hosts. */
+                host?: string | components["schemas"]["HostId"][];
                 limit?: number;
-                /** @description Only the parts of this batch. */
-                parent?: components["schemas"]["OperationId"];
+                /** @description Only the parts of these batches. */
+                parent?: string | components["schemas"]["OperationId"][];
                 /** @description Who asked: `ada`, or `ada/ci` for her token `ci`. */
-                requestedBy?: string;
-                /** @description One or more states, with commas: `pending,running`. */
-                status?: string;
-                /** @description `vm.start` */
-                verb?: string;
-                /** @description Only of this VM. */
-                vm?: components["schemas"]["VmId"];
+                requestedBy?: string | string[];
+                /** @description States: `pending,running`. */
+                status?: string | components["schemas"]["OperationStatus"][];
+                /** @description `vm.start,vm.stop` */
+                verb?: string | string[];
+                /** @description Only of these VMs. */
+                vm?: string | components["schemas"]["VmId"][];
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2872,12 +3794,22 @@ export interface operations {
             /** @description Operations, newest first. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["OperationPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -2936,7 +3868,10 @@ export interface operations {
     getOperation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 operationId: components["schemas"]["OperationId"];
             };
@@ -2947,12 +3882,22 @@ export interface operations {
             /** @description One operation, with its steps. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Operation"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -3297,7 +4242,10 @@ export interface operations {
     getProvidersStatus: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3306,12 +4254,22 @@ export interface operations {
             /** @description The state of each hypervisor. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ProvidersStatus"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `unauthenticated` */
             401: {
@@ -3359,8 +4317,24 @@ export interface operations {
     };
     getSummary: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description Ids of hosts: `kvm-lab1,kvm-lab2`. */
+                host?: string | components["schemas"]["HostId"][];
+                /** @description Hypervisors: `kvm,vmware`. */
+                hypervisor?: string | components["schemas"]["Hypervisor"][];
+                /** @description Labels that it has to have: `env=test,team`; without a value, whatever that is. */
+                label?: string | string[];
+                /** @description Whole names; a comma within one is `\,`. */
+                name?: string | string[];
+                /** @description Part of a name, id, address or label, in any case. */
+                q?: string;
+                /** @description States: `running,paused`. */
+                state?: string | components["schemas"]["VmState"][];
+            };
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3369,11 +4343,31 @@ export interface operations {
             /** @description The numbers of a dashboard. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["StatsSummary"];
+                };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `unauthenticated` */
@@ -3427,7 +4421,10 @@ export interface operations {
                 cursor?: string;
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3436,12 +4433,22 @@ export interface operations {
             /** @description Your API tokens; those of everybody for who manages users. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["TokenPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -3619,6 +4626,104 @@ export interface operations {
             };
         };
     };
+    getToken: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path: {
+                id: components["schemas"]["TokenId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One API token, without its secret. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiToken"];
+                };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     deleteToken: {
         parameters: {
             query?: never;
@@ -3709,7 +4814,10 @@ export interface operations {
                 cursor?: string;
                 limit?: number;
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3718,12 +4826,22 @@ export interface operations {
             /** @description Users by name. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["UserPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -3904,7 +5022,10 @@ export interface operations {
     getUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 id: components["schemas"]["UserId"];
             };
@@ -3922,6 +5043,15 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["User"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -4231,20 +5361,26 @@ export interface operations {
             query?: {
                 /** @description `nextCursor` of the part before. */
                 cursor?: string;
-                host?: components["schemas"]["HostId"];
-                hypervisor?: components["schemas"]["Hypervisor"];
-                /** @description `env=test`, or `env` for any value. */
-                label?: string;
+                /** @description Ids of hosts: `kvm-lab1,kvm-lab2`. */
+                host?: string | components["schemas"]["HostId"][];
+                /** @description Hypervisors: `kvm,vmware`. */
+                hypervisor?: string | components["schemas"]["Hypervisor"][];
+                /** @description Labels that it has to have: `env=test,team`; without a value, whatever that is. */
+                label?: string | string[];
                 limit?: number;
-                /** @description The whole name. */
-                name?: string;
+                /** @description Whole names; a comma within one is `\,`. */
+                name?: string | string[];
                 /** @description Part of a name, id, address or label, in any case. */
                 q?: string;
                 /** @description `-` in front reverses. */
                 sort?: "name" | "host" | "state" | "cpus" | "memoryMiB" | "createdAt" | "observedAt" | "-name" | "-host" | "-state" | "-cpus" | "-memoryMiB" | "-createdAt" | "-observedAt";
-                state?: components["schemas"]["VmState"];
+                /** @description States: `running,paused`. */
+                state?: string | components["schemas"]["VmState"][];
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -4253,12 +5389,22 @@ export interface operations {
             /** @description VMs of all hosts, from memory. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["VmPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -4314,9 +5460,12 @@ export interface operations {
             };
         };
     };
-    vmCreate: {
+    createVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -4332,7 +5481,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -4340,7 +5489,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Make a VM. The same body works on every hypervisor. */
@@ -4495,7 +5644,10 @@ export interface operations {
                 /** @description Have the host look at it now, instead of answering from memory. */
                 fresh?: string;
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 vmId: components["schemas"]["VmId"];
             };
@@ -4513,6 +5665,15 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Vm"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -4598,11 +5759,13 @@ export interface operations {
             };
         };
     };
-    vmDelete: {
+    deleteVm: {
         parameters: {
             query?: {
                 /** @description What becomes of its disks. A disk that another VM uses is always kept. */
                 disks?: "delete" | "keep";
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
                 /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
                 notAfter?: components["schemas"]["Timestamp"];
                 /** @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`. */
@@ -4621,7 +5784,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -4629,7 +5792,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Delete a VM that is powered off. Its archive folder stays. */
@@ -4747,9 +5910,12 @@ export interface operations {
             };
         };
     };
-    vmReconfigure: {
+    reconfigureVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description ETag of the record that was read; 412 `stale-revision` when it has changed since. */
                 "If-Match"?: string;
@@ -4763,11 +5929,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["EditVmInput"];
+                "application/json": components["schemas"]["ReconfigureVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -4775,7 +5941,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Change hardware or name, live where the hypervisor can; what it cannot applies at the next power-off, and the result says which. */
@@ -4923,9 +6089,12 @@ export interface operations {
             };
         };
     };
-    vmClone: {
+    cloneVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -4943,7 +6112,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -4951,7 +6120,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Make a copy of a VM, with new MAC addresses. */
@@ -5112,7 +6281,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["OpenConsoleInput"];
+            };
+        };
         responses: {
             /** @description A ticket for the console of a VM. Its WebSocket carries RFB, the protocol of VNC. */
             201: {
@@ -5176,6 +6349,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `body-too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `idempotency-key-reused` */
             422: {
                 headers: {
@@ -5230,10 +6423,289 @@ export interface operations {
             };
         };
     };
+    getDefinition: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path: {
+                vmId: components["schemas"]["VmId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document that the hypervisor itself keeps of a VM: domain XML, .vmx file or Prism spec. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NativeDefinition"];
+                };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability-missing` */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-rejected` */
+            502: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-offline`, `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timed-out` */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getGuest: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path: {
+                vmId: components["schemas"]["VmId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the guest of a running VM says of itself, asked now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GuestReport"];
+                };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong-state` */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability-missing` */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-offline`, `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `timed-out` */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getMetrics: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 vmId: components["schemas"]["VmId"];
             };
@@ -5244,12 +6716,22 @@ export interface operations {
             /** @description The last reading of a VM. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Metrics"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -5335,7 +6817,10 @@ export interface operations {
                 /** @description Now, when absent. */
                 to?: components["schemas"]["Timestamp"];
             };
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 vmId: components["schemas"]["VmId"];
             };
@@ -5346,12 +6831,22 @@ export interface operations {
             /** @description Readings of a VM over time. A step without readings has no point. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["MetricsHistory"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -5417,9 +6912,12 @@ export interface operations {
             };
         };
     };
-    vmPause: {
+    pauseVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -5433,11 +6931,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PowerInput"];
+                "application/json": components["schemas"]["PauseVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -5445,7 +6943,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Freeze a VM; it keeps its memory on the host. */
@@ -5584,9 +7082,148 @@ export interface operations {
             };
         };
     };
-    vmReset: {
+    dropPendingChanges: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+                /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+                notAfter?: components["schemas"]["Timestamp"];
+                /** @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`. */
+                whenOffline?: "fail" | "queue";
+            };
+            header?: {
+                /** @description `wait=30` holds the answer until the operation has ended, for at most so many seconds. */
+                Prefer?: string;
+            };
+            path: {
+                vmId: components["schemas"]["VmId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
+                };
+            };
+            /** @description Withdraw everything that waits for the next power-off of a VM; it keeps what it has. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm-not-found`, `host-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm-busy` */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability-missing` */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-offline`, `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resetVm: {
+        parameters: {
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -5600,11 +7237,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PowerInput"];
+                "application/json": components["schemas"]["ResetVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -5612,7 +7249,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Press the reset button: the guest is not asked. */
@@ -5751,9 +7388,12 @@ export interface operations {
             };
         };
     };
-    vmRestart: {
+    restartVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -5767,11 +7407,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["StopVmInput"];
+                "application/json": components["schemas"]["RestartVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -5779,7 +7419,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Shut a VM down and power it on again. With `force` the shutdown is a power cut. */
@@ -5918,9 +7558,12 @@ export interface operations {
             };
         };
     };
-    vmResume: {
+    resumeVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -5934,11 +7577,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PowerInput"];
+                "application/json": components["schemas"]["ResumeVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -5946,10 +7589,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
-            /** @description Let a paused or suspended VM go on. */
+            /** @description Let a paused or suspended VM run again. */
             202: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -6087,8 +7730,15 @@ export interface operations {
     };
     listSnapshots: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /** @description `nextCursor` of the part before. */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path: {
                 vmId: components["schemas"]["VmId"];
             };
@@ -6096,15 +7746,25 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The snapshots of a VM; `parent` makes them a tree. */
+            /** @description The snapshots of a VM, oldest first; `parent` makes them a tree. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SnapshotPage"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `invalid-input` */
             400: {
@@ -6170,9 +7830,12 @@ export interface operations {
             };
         };
     };
-    vmSnapshotCreate: {
+    createSnapshot: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -6190,7 +7853,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -6198,7 +7861,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Keep the present state of a VM under a name. */
@@ -6347,11 +8010,13 @@ export interface operations {
             };
         };
     };
-    vmSnapshotDelete: {
+    deleteSnapshot: {
         parameters: {
             query?: {
                 /** @description Delete the snapshots below it too; else they move up to its parent. */
                 children?: string;
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
                 /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
                 notAfter?: components["schemas"]["Timestamp"];
                 /** @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`. */
@@ -6369,14 +8034,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Forget a snapshot. The present state of the VM stays as it is. */
@@ -6484,9 +8149,12 @@ export interface operations {
             };
         };
     };
-    vmSnapshotRevert: {
+    revertSnapshot: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -6501,20 +8169,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": {
-                    /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
-                    notAfter?: components["schemas"]["Timestamp"];
-                    /**
-                     * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
-                     * @default fail
-                     * @enum {string}
-                     */
-                    whenOffline?: "fail" | "queue";
-                };
+                "application/json": components["schemas"]["RevertSnapshotInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -6522,7 +8181,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Put a VM back to a snapshot. What happened since then is lost. */
@@ -6661,9 +8320,12 @@ export interface operations {
             };
         };
     };
-    vmStart: {
+    startVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -6677,11 +8339,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PowerInput"];
+                "application/json": components["schemas"]["StartVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -6689,10 +8351,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
-            /** @description Power a VM on. A suspended VM goes on where it was; one that is already on is left as it is. */
+            /** @description Power a VM on. A suspended VM resumes where it was; one that is already on is left as it is. */
             202: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -6838,9 +8500,12 @@ export interface operations {
             };
         };
     };
-    vmStop: {
+    stopVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -6858,7 +8523,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -6866,7 +8531,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Shut a VM down through its guest, or by force. */
@@ -7005,9 +8670,12 @@ export interface operations {
             };
         };
     };
-    vmSuspend: {
+    suspendVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -7021,11 +8689,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PowerInput"];
+                "application/json": components["schemas"]["SuspendVmInput"];
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -7033,7 +8701,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
             /** @description Save the memory of a VM to disk and power it off. */
@@ -7174,7 +8842,10 @@ export interface operations {
     };
     batchVms: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
             header?: {
                 /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
                 "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
@@ -7190,7 +8861,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description With `Prefer: wait`: the operation, ended. */
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
             200: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -7198,10 +8869,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["BatchPlan"];
                 };
             };
-            /** @description Ask the same of many VMs. */
+            /** @description Run one command on many VMs. */
             202: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -7300,7 +8971,10 @@ export interface operations {
     isAlive: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -7309,12 +8983,22 @@ export interface operations {
             /** @description Whether the process runs. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Alive"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `too-many-requests` */
             429: {
@@ -7406,7 +9090,10 @@ export interface operations {
     isReady: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -7415,12 +9102,22 @@ export interface operations {
             /** @description Whether the database and the bus answer and the inventory is complete. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Ready"];
                 };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `too-many-requests` */
             429: {

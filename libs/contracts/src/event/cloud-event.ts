@@ -18,3 +18,12 @@ export const CloudEvent = z
 export interface CloudEvent<Data = unknown> extends Omit<z.infer<typeof CloudEvent>, 'data'> {
   data: Data;
 }
+
+/** The right to open one event stream without a bearer token. */
+export const EventsTicket = z
+  .object({
+    url: z.string().describe('Address of the stream, with the ticket; good once.'),
+    expiresAt: Timestamp,
+  })
+  .meta({ id: 'EventsTicket' });
+export type EventsTicket = z.infer<typeof EventsTicket>;

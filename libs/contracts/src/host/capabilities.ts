@@ -3,12 +3,12 @@ import { z } from 'zod';
 /** The optional facets of a driver, and the features at which hosts that have a facet still differ. */
 export const capabilityFeatures = {
   suspend: ['suspend', 'pause'],
-  reconfigure: ['cpusLive', 'memoryLive', 'nicsLive', 'growWithSnapshots'],
+  reconfigure: ['cpusLive', 'memoryLive', 'nicsLive', 'growWithSnapshots', 'dropPending'],
   clone: ['linked', 'linkedOfSnapshot', 'running'],
   snapshots: ['memory', 'runningWithoutMemory', 'uefi'],
   metrics: [],
   watch: [],
-  console: ['graphic'],
+  console: ['graphic', 'text'],
   images: [],
   networks: ['fixedAddresses', 'ipv6'],
   guest: [],

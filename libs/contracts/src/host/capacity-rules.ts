@@ -1,4 +1,5 @@
 import { ProblemError } from '../problem/problem.ts';
+import type { PlanWarning } from '../plan/plan.ts';
 import type { HostStatus } from './host.ts';
 
 /** What a VM is to have; what is not asked for is absent. */
@@ -27,13 +28,28 @@ export function requireFits(size: Size, { limits, capacity }: Pick<HostStatus, '
 
 /** What the author should know when the running VMs together are promised more than the host has. */
 export function overcommitNotes(running: readonly Size[], { capacity }: Pick<HostStatus, 'capacity'>): string[] {
+  return overcommitted(running, capacity).map(
+    ({ field, promised, has }) =>
+      `The host is overcommitted: its running VMs have ${number(promised)} ${units[field]} together, it has ${number(has)}.`,
+  );
+}
+
+/** The same before the change, of what the host `name` would give out. */
+export const overcommitWarnings = (
+  running: readonly Size[],
+  { id, capacity }: { readonly id: string; readonly capacity: HostStatus['capacity'] },
+): PlanWarning[] =>
+  overcommitted(running, capacity).map(({ field, promised, has }) => ({
+    code: 'overcommit',
+    detail: `${number(promised)} of ${number(has)} ${units[field]} of ${id} would be given out.`,
+    pointer: `/${field}`,
+  }));
+
+function overcommitted(running: readonly Size[], capacity: HostStatus['capacity']) {
   return fields.flatMap((field) => {
     const has = capacity[field];
     const promised = running.reduce((sum, size) => sum + (size[field] ?? 0), 0);
-    if (has === undefined || promised <= has) return [];
-    return [
-      `The host is overcommitted: its running VMs have ${number(promised)} ${units[field]} together, it has ${number(has)}.`,
-    ];
+    return has === undefined || promised <= has ? [] : [{ field, promised, has }];
   });
 }
 

@@ -23,11 +23,24 @@ export const Password = z
   .meta({ id: 'Password', format: 'password' });
 
 export const LoginInput = z
-  .strictObject({ username: z.string().min(1).max(64), password: z.string().min(1).max(1_024) })
+  .strictObject({
+    username: z.string().min(1).max(64),
+    password: z.string().min(1).max(1_024),
+    session: z
+      .enum(['token', 'cookie'])
+      .optional()
+      .describe(
+        'Where the refresh token is kept: in the answer (`token`, the default), or in a cookie that no script can read (`cookie`, for browsers).',
+      ),
+  })
   .meta({ id: 'LoginInput' });
 export type LoginInput = z.infer<typeof LoginInput>;
 
-export const RefreshInput = z.strictObject({ refreshToken: z.string().min(1).max(512) }).meta({ id: 'RefreshInput' });
+export const RefreshInput = z
+  .strictObject({
+    refreshToken: z.string().min(1).max(512).optional().describe('Left out when a cookie holds it.'),
+  })
+  .meta({ id: 'RefreshInput' });
 export type RefreshInput = z.infer<typeof RefreshInput>;
 
 export const TokenPair = z
@@ -38,6 +51,13 @@ export const TokenPair = z
   })
   .meta({ id: 'TokenPair' });
 export type TokenPair = z.infer<typeof TokenPair>;
+
+/** The answer to whoever keeps the session in a cookie: no script ever holds the refresh token. */
+export const CookieSession = TokenPair.omit({ refreshToken: true }).meta({ id: 'CookieSession' });
+export type CookieSession = z.infer<typeof CookieSession>;
+
+export const SessionAnswer = z.union([TokenPair, CookieSession]).meta({ id: 'SessionAnswer' });
+export type SessionAnswer = z.infer<typeof SessionAnswer>;
 
 export const User = z
   .object({
@@ -63,11 +83,59 @@ export const EditUserInput = z
   .meta({ id: 'EditUserInput' });
 export type EditUserInput = z.infer<typeof EditUserInput>;
 
+/** A list as its user has arranged it, under a name. */
+export const SavedView = z
+  .strictObject({
+    name: z.string().trim().min(1).max(80),
+    page: z
+      .string()
+      .regex(/^[a-z][a-z-]{0,39}$/, 'A page is a word in lower case.')
+      .describe('The list it is of: `machines`.'),
+    query: z.string().max(4_096).describe('Filter, order and columns, as the query of an address has them.'),
+  })
+  .meta({ id: 'SavedView' });
+export type SavedView = z.infer<typeof SavedView>;
+
+/** What a user has chosen for every browser. */
+export const Preferences = z
+  .strictObject({
+    language: z
+      .string()
+      .regex(/^[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*$/, 'A language is a tag such as `en` or `fr-CA`.')
+      .max(35)
+      .optional(),
+    theme: z.enum(['light', 'dark', 'system']).optional(),
+    density: z.enum(['comfortable', 'compact']).optional(),
+    columns: z
+      .record(z.string().min(1).max(40), z.array(z.string().min(1).max(40)).max(40))
+      .optional()
+      .describe('Columns that are shown, in order, by list.'),
+    views: z.array(SavedView).max(100).optional(),
+  })
+  .refine((preferences) => new TextEncoder().encode(JSON.stringify(preferences)).length <= 65_536, {
+    message: 'Preferences have at most 64 KiB as JSON.',
+  })
+  .meta({ id: 'Preferences' });
+export type Preferences = z.infer<typeof Preferences>;
+
+export const EditMeInput = z
+  .strictObject({
+    preferences: Preferences.describe('Each field that is given replaces the one that was kept; others stay.'),
+  })
+  .meta({ id: 'EditMeInput' });
+export type EditMeInput = z.infer<typeof EditMeInput>;
+
+export const ChangePasswordInput = z
+  .strictObject({ current: z.string().min(1).max(1_024), password: Password })
+  .meta({ id: 'ChangePasswordInput' });
+export type ChangePasswordInput = z.infer<typeof ChangePasswordInput>;
+
 /** Who is asking. */
 export const Me = z
   .object({
     user: User,
     permissions: z.array(Permission),
+    preferences: Preferences,
     token: z.object({ id: z.uuid(), name: z.string() }).optional().describe('Present when an API token asks.'),
   })
   .meta({ id: 'Me' });

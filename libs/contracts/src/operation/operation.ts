@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { HostId, OperationId, Timestamp, VmId } from '../ids.ts';
+import { PendingChange } from '../plan/plan.ts';
 import { Problem } from '../problem/problem.ts';
 
 export const OperationStatus = z
@@ -26,7 +27,7 @@ export const OperationResult = z
   .object({
     vmId: VmId.optional(),
     snapshot: z.string().optional().describe('Id of the snapshot that was made.'),
-    pendingChanges: z.array(z.string()).optional().describe('Fields whose new value applies at the next power-off.'),
+    pendingChanges: z.array(PendingChange).optional().describe('What applies at the next power-off, with its values.'),
     notes: z.array(z.string()).optional().describe('What the caller should know: disks that were kept, and why.'),
     operations: z.array(OperationId).optional().describe('The parts of a batch.'),
     succeeded: z.int().optional(),

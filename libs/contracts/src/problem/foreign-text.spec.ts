@@ -38,4 +38,15 @@ describe('foreign text', () => {
     expect(cutText('🚀'.repeat(10), 4)).toBe('🚀🚀🚀…');
     expect(cutText('abcd', 4)).toBe('abcd');
   });
+
+  it.each(['#cloud-config', '\uFEFF#cloud-config', '## template: jinja', '#include-once'])(
+    'keeps the header %j of user data, which is no secret and stands in sentences of ours',
+    (header) => {
+      const userData = `${header}\npassword: TopSecret-case`;
+      const named = header.replace('\uFEFF', '');
+      expect(foreignText(`Its first line has to be ${named}: password: TopSecret-case`, { without: [userData] })).toBe(
+        `Its first line has to be ${named}: […]`,
+      );
+    },
+  );
 });

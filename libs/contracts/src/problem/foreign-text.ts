@@ -1,3 +1,5 @@
+import { isUserDataHeader } from '../vm/user-data-headers.ts';
+
 const usual = 300;
 /** Nobody reads on after so much, and what is cut need not be searched for values. */
 const looksAt = 20_000;
@@ -9,7 +11,7 @@ const knownBy = 16;
 /**
  * A text of the hypervisor as it may stand in a problem: without control characters, at most 300 characters (or `most`), and without
  * the values of the request, which may be passwords: pass user data above all. Each line of a value counts as a value too,
- * as products quote in part.
+ * as products quote in part, but for headers of user data, which our own sentences name.
  */
 export function foreignText(
   text: string,
@@ -43,7 +45,11 @@ function masked(text: string, value: string): string {
 function valuesIn(value: unknown): string[] {
   if (typeof value === 'string') {
     const lines = value.split(/[\r\n]+/).map((line) => line.trim());
-    return [value, ...lines].flatMap(formsOf).filter((form) => form.length > longerThan);
+    const told = lines.findIndex((line) => !isUserDataHeader(line));
+    // As a whole it would be known by a header that it begins with.
+    const body = told > 0 ? value.slice(value.indexOf(lines[told]!, lines[told - 1]!.length)) : value;
+    const texts = [body, ...lines.filter((line) => !isUserDataHeader(line))];
+    return [...texts.flatMap(formsOf), base64(value)].filter((form) => form.length > longerThan);
   }
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(valuesIn) : [];
 }

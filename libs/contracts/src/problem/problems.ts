@@ -4,7 +4,7 @@
  */
 export const problems = {
   'invalid-input': { status: 400, title: 'The request is not valid', retryable: false },
-  unauthenticated: { status: 401, title: 'Log in first', retryable: false },
+  unauthenticated: { status: 401, title: 'The credential is missing or not valid', retryable: false },
   forbidden: { status: 403, title: 'Not allowed', retryable: false },
   'vm-not-found': { status: 404, title: 'No such VM', retryable: false },
   'host-not-found': { status: 404, title: 'No such host', retryable: false },

@@ -76,6 +76,21 @@ export const MinuteRollup = z
   .meta({ id: 'MinuteRollup' });
 export type MinuteRollup = z.infer<typeof MinuteRollup>;
 
+const points = z.array(series.extend({ at: Timestamp.describe('Begin of the step.') }));
+
+/** Answer of `GET /metrics/recent`: the last 15 minutes of several VMs. */
+export const RecentMetrics = z
+  .object({
+    from: Timestamp,
+    to: Timestamp,
+    stepSeconds: z.int().positive(),
+    items: z
+      .array(z.object({ vmId: VmId, points }))
+      .describe('In the order of the ids; a VM that there is not is left out, one without readings has no points.'),
+  })
+  .meta({ id: 'RecentMetrics' });
+export type RecentMetrics = z.infer<typeof RecentMetrics>;
+
 /** Answer of `GET /vms/{id}/metrics/history`. A step without readings has no point: a gap is shown as a gap. */
 export const MetricsHistory = z
   .object({
@@ -83,7 +98,7 @@ export const MetricsHistory = z
     from: Timestamp,
     to: Timestamp,
     stepSeconds: z.int().positive(),
-    points: z.array(series.extend({ at: Timestamp.describe('Begin of the step.') })),
+    points,
   })
   .meta({ id: 'MetricsHistory' });
 export type MetricsHistory = z.infer<typeof MetricsHistory>;

@@ -1,18 +1,8 @@
 import { ProblemError } from '../problem/problem.ts';
 import type { HostLimits } from '../host/host.ts';
+import { jinjaHeader, userDataHeaders } from './user-data-headers.ts';
 import { bytesOf, type CloudInit } from './vm-create.ts';
 
-/** How a text may begin for cloud-init to know what to do with it, in lower case. */
-const headers = [
-  '#cloud-config',
-  '#cloud-config-archive',
-  '#cloud-boothook',
-  '#include',
-  '#include-once',
-  '#part-handler',
-  '#!',
-] as const;
-const jinja = /^##\s*template:\s*jinja[^\n]*\n/;
 /** cloud-init looks for the header of a MIME message so far into the text. */
 const mimeWithin = 4_096;
 
@@ -21,9 +11,9 @@ export function isKnownUserData(text: string): boolean {
   const lower = text.toLowerCase();
   if (lower.slice(0, mimeWithin).includes('mime-version:') || /^\s*content-type:\s*multipart\//.test(lower))
     return true;
-  const body = lower.trimStart().replace(jinja, '').trimStart();
+  const body = lower.trimStart().replace(jinjaHeader, '').trimStart();
   // What JavaScript takes for white space and cloud-init does not.
-  return !lower.startsWith('\uFEFF') && headers.some((header) => body.startsWith(header));
+  return !lower.startsWith('\uFEFF') && userDataHeaders.some((header) => body.startsWith(header));
 }
 
 /** What the author of user data should know. */

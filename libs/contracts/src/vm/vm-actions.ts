@@ -1,4 +1,4 @@
-import { hasFeature, type Capabilities, type CapabilityRef, type FeatureRef } from '../host/capabilities.ts';
+import { hasFeature, lackOf, type Capabilities, type CapabilityRef, type FeatureRef } from '../host/capabilities.ts';
 import type { VmState } from './vm.ts';
 
 /** In which states an action makes sense, in which it is already done, and what to do in the others. */
@@ -15,9 +15,13 @@ interface Rule {
 }
 
 const off = 'It is powered off; start it first.';
-const suspended = 'It is suspended; resume it first.';
+/** Every host starts a VM that is suspended where it was; not every one resumes. */
+const suspended = 'It is suspended; start it first.';
 const unknown = 'The host does not say what state it is in.';
 const stopFirst = 'Stop it first.';
+const pausedOff = 'It is paused; stop it with force first.';
+const resumeThere =
+  'It is paused, and Polyvirt cannot resume it on this host. Resume it in the tool of its hypervisor, or stop it with force.';
 
 /** The one table of what can be asked in which state. The API refuses by it and clients grey out by it. */
 export const vmActions = {
@@ -79,7 +83,7 @@ export const vmActions = {
     from: ['stopped', 'crashed'],
     also: { from: ['running', 'paused'], needs: 'clone.running' },
     needs: 'clone',
-    otherwise: { running: stopFirst, paused: stopFirst, suspended, unknown },
+    otherwise: { running: stopFirst, paused: pausedOff, suspended, unknown },
   },
   'snapshot-create': {
     from: ['running', 'stopped', 'paused'],
@@ -108,7 +112,7 @@ export const vmActions = {
   },
   delete: {
     from: ['stopped', 'suspended', 'crashed'],
-    otherwise: { running: stopFirst, paused: 'It is paused; stop it with force first.', unknown },
+    otherwise: { running: stopFirst, paused: pausedOff, unknown },
   },
 } as const satisfies Record<string, Rule>;
 
@@ -130,5 +134,9 @@ export function verdictOn(action: VmAction, state: VmState, capabilities?: Capab
   const { also } = rule;
   if (also && capabilities && also.from.includes(state) && hasFeature(capabilities, also.needs))
     return { allowed: true, already: false };
-  return { allowed: false, reason: rule.otherwise[state] ?? unknown };
+  const reason = rule.otherwise[state] ?? unknown;
+  // Another tool has paused it.
+  const isInVain =
+    reason.includes('resume it') && capabilities && lackOf(capabilities, needsOf('resume')!) !== undefined;
+  return { allowed: false, reason: isInVain ? resumeThere : reason };
 }

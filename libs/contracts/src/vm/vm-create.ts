@@ -1,9 +1,8 @@
 import { z } from 'zod';
-import { defineCommand } from '../define.ts';
-import { HostId } from '../ids.ts';
+import { defineCommand } from '../command/define-command.ts';
 import { formatIp, parseIp } from '../network/ip-address.ts';
-import { commandOptions } from '../operation/command-options.ts';
 import { unique } from '../unique.ts';
+import { outlineOfNew } from './vm-outlines.ts';
 import { Firmware, Labels, Notes, VmName } from './vm.ts';
 
 /** Taken in any case; a reader gets it in lower case. */
@@ -79,52 +78,40 @@ export type CloudInit = z.infer<typeof CloudInit>;
 export const memoryMiB = z.int().min(16).max(16_777_216);
 export const cpus = z.int().min(1).max(1_024);
 
-/** What a driver is given; the labels and the like stay with the gateway. */
-const machine = {
-  name: VmName,
-  cpus: cpus.default(1),
-  memoryMiB: memoryMiB.default(1_024),
-  firmware: Firmware.default('bios'),
-  disks: z.array(DiskInput).max(32).default([]),
-  cdrom: z.string().min(1).max(255).nullable().default(null).describe('Name of an ISO image of the host.'),
-  nics: NicInputs.default([]),
-  cloudInit: CloudInit.optional(),
-  template: z
-    .string()
-    .min(1)
-    .max(255)
-    .optional()
-    .describe('Name or native id of a template of the host to clone, instead of disks.'),
-  start: z.boolean().default(false).describe('Power it on when it is made.'),
-} as const;
-
-const templateOrDisks = (input: { template?: string | undefined; disks: unknown[] }) =>
-  input.template === undefined || input.disks.length === 0;
-const templateFault = { path: ['template'], error: 'A template brings its own disks: give one or the other.' };
-
-/** Input of the command `vm.create`. */
-export const CreateVm = z.strictObject(machine).refine(templateOrDisks, templateFault);
-export type CreateVm = z.infer<typeof CreateVm>;
-
-/** Body of `POST /vms`. */
-export const CreateVmInput = z
-  .strictObject({
-    host: HostId,
-    ...machine,
-    labels: Labels.default({}),
-    notes: Notes.default(''),
-    protected: z.boolean().default(false),
-    ...commandOptions,
-  })
-  .refine(templateOrDisks, templateFault)
-  .meta({ id: 'CreateVmInput' });
-export type CreateVmInput = z.infer<typeof CreateVmInput>;
-
 export const createVm = defineCommand({
   verb: 'vm.create',
   summary: 'Make a VM. The same body works on every hypervisor.',
+  route: 'POST /vms',
   permission: 'vm:create',
-  input: CreateVm,
+  locks: ['name'],
+  input: {
+    name: VmName,
+    cpus: cpus.default(1),
+    memoryMiB: memoryMiB.default(1_024),
+    firmware: Firmware.default('bios'),
+    disks: z.array(DiskInput).max(32).default([]),
+    cdrom: z.string().min(1).max(255).nullable().default(null).describe('Name of an ISO image of the host.'),
+    nics: NicInputs.default([]),
+    cloudInit: CloudInit.optional(),
+    template: z
+      .string()
+      .min(1)
+      .max(255)
+      .optional()
+      .describe('Name or native id of a template of the host to clone, instead of disks.'),
+    start: z.boolean().default(false).describe('Power it on when it is made.'),
+  },
+  rule: [
+    ({ template, disks }) => template === undefined || disks.length === 0,
+    { path: ['template'], error: 'A template brings its own disks: give one or the other.' },
+  ],
+  options: { labels: Labels.default({}), notes: Notes.default(''), protected: z.boolean().default(false) },
+  outline: ({ name, cpus, memoryMiB, firmware, disks, nics, template, start }) =>
+    // A template brings its own.
+    outlineOfNew({ name, cpus, memoryMiB, nics, ...(template === undefined && { firmware, disks }) }, start),
+  asksHost: true,
+  makes: true,
+  turnsOn: true,
   limitSeconds: 3_600,
   problems: [
     'host-not-found',
@@ -135,3 +122,7 @@ export const createVm = defineCommand({
     'insufficient-capacity',
   ],
 });
+
+/** What a driver is given; the labels and the like stay with the gateway. */
+export const CreateVm = createVm.input;
+export type CreateVm = z.infer<typeof CreateVm>;

@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { defineCommand } from '../define.ts';
-import { commandOptions } from '../operation/command-options.ts';
+import { defineCommand } from '../command/define-command.ts';
 import { unique } from '../unique.ts';
 import { Labels, Notes, VmName } from './vm.ts';
 import { cpus, MacInput, memoryMiB, NicInputs } from './vm-create.ts';
+import { outlineOfDrop, outlineOfReconfigure } from './vm-outlines.ts';
+import { requireDisksToGrow, requireInterfaces } from './vm-rules.ts';
 
 const DiskGrowth = z
   .strictObject({
@@ -12,50 +13,46 @@ const DiskGrowth = z
   })
   .meta({ id: 'DiskGrowth' });
 
-const hardware = {
-  name: VmName.optional(),
-  cpus: cpus.optional(),
-  memoryMiB: memoryMiB.optional(),
-  disks: z
-    .array(DiskGrowth)
-    .max(32)
-    .superRefine(unique(({ device }) => device, 'Another entry of this list is about this disk.', 'device'))
-    .optional()
-    .describe('Disks to grow; others stay as they are.'),
-  addNics: NicInputs.optional(),
-  removeNics: z
-    .array(MacInput)
-    .max(16)
-    .superRefine(unique((mac) => mac, 'This MAC address is in the list already.'))
-    .optional()
-    .describe('MAC addresses of the interfaces to remove.'),
-} as const;
-
-/** Input of the command `vm.reconfigure`: only what changes. */
-export const ReconfigureVm = z.strictObject(hardware);
-export type ReconfigureVm = z.infer<typeof ReconfigureVm>;
-
-/** Body of `PATCH /vms/{id}`. */
-export const EditVmInput = z
-  .strictObject({
-    ...hardware,
-    labels: Labels.optional().describe('Replaces all labels.'),
-    notes: Notes.optional(),
-    protected: z.boolean().optional(),
-    ...commandOptions,
-  })
-  .meta({ id: 'EditVmInput' });
-export type EditVmInput = z.infer<typeof EditVmInput>;
-
-/** The fields of a VM that its hypervisor keeps; the others are the gateway's. */
-export const hardwareFields = Object.keys(hardware) as (keyof ReconfigureVm)[];
-
 export const reconfigureVm = defineCommand({
   verb: 'vm.reconfigure',
   summary:
     'Change hardware or name, live where the hypervisor can; what it cannot applies at the next power-off, and the result says which.',
+  route: 'PATCH /vms/{vmId}',
   permission: 'vm:edit',
-  input: ReconfigureVm,
+  action: 'reconfigure',
+  locks: ['vm', 'name'],
+  input: {
+    name: VmName.optional(),
+    cpus: cpus.optional(),
+    memoryMiB: memoryMiB.optional(),
+    disks: z
+      .array(DiskGrowth)
+      .max(32)
+      .superRefine(unique(({ device }) => device, 'Another entry of this list is about this disk.', 'device'))
+      .optional()
+      .describe('Disks to grow; others stay as they are.'),
+    addNics: NicInputs.optional(),
+    removeNics: z
+      .array(MacInput)
+      .max(16)
+      .superRefine(unique((mac) => mac, 'This MAC address is in the list already.'))
+      .optional()
+      .describe('MAC addresses of the interfaces to remove.'),
+  },
+  options: {
+    labels: Labels.optional().describe('Replaces all labels.'),
+    notes: Notes.optional(),
+    protected: z.boolean().optional(),
+  },
+  needs: ({ disks = [] }, vm) =>
+    disks.length > 0 && vm !== undefined && vm.snapshots.length > 0 ? ['reconfigure.growWithSnapshots'] : [],
+  check: ({ disks, removeNics }, vm) => {
+    requireDisksToGrow(vm, disks);
+    requireInterfaces(vm, removeNics);
+  },
+  outline: outlineOfReconfigure,
+  asksHost: true,
+  staysOn: true,
   limitSeconds: 1_800,
   problems: [
     'vm-not-found',
@@ -65,4 +62,23 @@ export const reconfigureVm = defineCommand({
     'network-not-found',
     'insufficient-capacity',
   ],
+});
+
+/** Only what changes. */
+export const ReconfigureVm = reconfigureVm.input;
+export type ReconfigureVm = z.infer<typeof ReconfigureVm>;
+
+export const dropPendingChanges = defineCommand({
+  verb: 'vm.pending-changes-drop',
+  summary: 'Withdraw everything that waits for the next power-off of a VM; it keeps what it has.',
+  route: 'DELETE /vms/{vmId}/pending-changes',
+  permission: 'vm:edit',
+  locks: ['vm'],
+  input: {},
+  needs: () => ['reconfigure.dropPending'],
+  outline: outlineOfDrop,
+  asksHost: false,
+  staysOn: true,
+  limitSeconds: 300,
+  problems: ['vm-not-found'],
 });

@@ -22,6 +22,7 @@ describe('what is against an action in the VM itself', () => {
       const { code, reason } = hindranceTo(action, { transient: true })!;
       expect(code).toBe('wrong-state');
       expect(reason).not.toMatch(/stop it/i);
+      expect(reason.includes('end it there')).toBe(['stop', 'stop-force', 'delete'].includes(action));
     }
   });
 

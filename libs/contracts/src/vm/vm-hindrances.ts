@@ -20,6 +20,9 @@ const endings: ReadonlySet<VmAction> = new Set([
   'delete',
 ]);
 
+/** Those of them that may be meant to end it for good. */
+const mayGo: ReadonlySet<VmAction> = new Set(['stop', 'stop-force', 'delete']);
+
 /** What is against an action in the VM itself, whatever state it is in; undefined when nothing is. */
 export function hindranceTo(
   action: VmAction,
@@ -28,7 +31,7 @@ export function hindranceTo(
   if (transient && endings.has(action))
     return {
       code: 'wrong-state',
-      reason: 'It is transient: its host forgets it as soon as it is off. Make it permanent on its host first.',
+      reason: `It is transient: its host forgets it as soon as it is off. Make it permanent on its host first${mayGo.has(action) ? ', or end it there if it may go' : ''}.`,
     };
   if (action === 'console' && display === false)
     return {

@@ -1,19 +1,28 @@
 import { z } from 'zod';
-import { HostId, VmId } from '../ids.ts';
-import { pageOf, paging } from '../page.ts';
-import { commandOptions } from '../operation/command-options.ts';
+import { HostId } from '../ids.ts';
+import { pageOf, paging, severalOf } from '../page.ts';
 import { Hypervisor, Vm, VmState } from './vm.ts';
 
 const sortKeys = ['name', 'host', 'state', 'cpus', 'memoryMiB', 'createdAt', 'observedAt'] as const;
 
+/**
+ * Filters of VMs. All that are given have to fit; of several values of one filter, any: `state=running,paused`. Of labels
+ * all, as a VM has many of them. What nothing fits, a host that there is not for one, finds nothing.
+ */
 export const vmFilter = {
-  host: HostId.optional(),
-  hypervisor: Hypervisor.optional(),
-  state: VmState.optional(),
-  name: z.string().min(1).max(255).optional().describe('The whole name.'),
-  label: z.string().min(1).max(320).optional().describe('`env=test`, or `env` for any value.'),
+  host: severalOf(HostId).optional().describe('Ids of hosts: `kvm-lab1,kvm-lab2`.'),
+  hypervisor: severalOf(Hypervisor).optional().describe('Hypervisors: `kvm,vmware`.'),
+  state: severalOf(VmState).optional().describe('States: `running,paused`.'),
+  name: severalOf(z.string().min(1).max(255)).optional().describe('Whole names; a comma within one is `\\,`.'),
+  label: severalOf(z.string().min(1).max(320))
+    .optional()
+    .describe('Labels that it has to have: `env=test,team`; without a value, whatever that is.'),
   q: z.string().min(1).max(255).optional().describe('Part of a name, id, address or label, in any case.'),
 } as const;
+
+/** Query of `GET /stats/summary`. */
+export const VmFilterQuery = z.strictObject(vmFilter).meta({ id: 'VmFilterQuery' });
+export type VmFilterQuery = z.infer<typeof VmFilterQuery>;
 
 /** Query of `GET /vms`. */
 export const VmListQuery = z
@@ -30,35 +39,16 @@ export type VmListQuery = z.infer<typeof VmListQuery>;
 
 export const VmPage = pageOf(Vm, 'VmPage');
 
-/** What a batch can ask of each VM, with the parameters of the single call. */
-export const batchActions = [
-  'start',
-  'stop',
-  'restart',
-  'suspend',
-  'resume',
-  'pause',
-  'reset',
-  'delete',
-  'snapshot',
-] as const;
-
-export const BatchInput = z
+/** Body of `POST /vms/{id}/console`. */
+export const OpenConsoleInput = z
   .strictObject({
-    ids: z.array(VmId).min(1).max(1_000).optional(),
-    filter: z.strictObject(vmFilter).optional(),
-    action: z.enum(batchActions),
-    params: z.record(z.string(), z.unknown()).default({}).describe('Body of the single call.'),
-    maxParallel: z.int().min(1).max(100).default(10),
-    onError: z.enum(['continue', 'stop']).default('continue'),
-    whenOffline: commandOptions.whenOffline,
+    kind: z
+      .enum(['graphic', 'text'])
+      .default('graphic')
+      .describe('The screen with keyboard and mouse, or the terminal at the serial port.'),
   })
-  .refine((input) => (input.ids === undefined) !== (input.filter === undefined), {
-    path: ['ids'],
-    error: 'Give either ids or a filter.',
-  })
-  .meta({ id: 'BatchInput' });
-export type BatchInput = z.infer<typeof BatchInput>;
+  .meta({ id: 'OpenConsoleInput' });
+export type OpenConsoleInput = z.infer<typeof OpenConsoleInput>;
 
 export const ConsoleTicket = z
   .object({

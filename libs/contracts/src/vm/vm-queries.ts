@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineQuery } from '../define.ts';
 import { NativeId } from '../ids.ts';
-import { Guest, VmRecord } from './vm.ts';
+import { GuestReport, NativeDefinition, VmRecord } from './vm.ts';
 
 export const readVm = defineQuery({
   name: 'vm-get',
@@ -14,7 +14,14 @@ export const readGuest = defineQuery({
   name: 'vm-guest',
   summary: 'Ask the guest agent of a VM.',
   input: z.object({ nativeId: NativeId }),
-  output: Guest.extend({ addresses: z.array(z.string()) }),
+  output: GuestReport,
+});
+
+export const readDefinition = defineQuery({
+  name: 'vm-definition',
+  summary: 'Read what the hypervisor itself keeps of a VM.',
+  input: z.object({ nativeId: NativeId }),
+  output: NativeDefinition,
 });
 
 export const openConsole = defineQuery({

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { HostId, NativeId, OperationId, Timestamp, VmId } from '../ids.ts';
+import { PendingChange } from '../plan/plan.ts';
 
 export const Hypervisor = z.enum(['kvm', 'vmware', 'nutanix']).meta({ id: 'Hypervisor' });
 export type Hypervisor = z.infer<typeof Hypervisor>;
@@ -62,6 +63,12 @@ export const Guest = z
   .meta({ id: 'Guest' });
 export type Guest = z.infer<typeof Guest>;
 
+/** What the guest says of itself when it is asked. */
+export const GuestReport = Guest.extend({
+  addresses: z.array(z.string()).describe('IP addresses that it has; empty while unknown.'),
+}).meta({ id: 'GuestReport' });
+export type GuestReport = z.infer<typeof GuestReport>;
+
 /** One snapshot; `parent` makes the list a tree. */
 export const Snapshot = z
   .object({
@@ -87,9 +94,14 @@ export const DriverVm = z.object({
   firmware: Firmware.optional(),
   disks: z.array(Disk),
   nics: z.array(Nic),
+  cdrom: z
+    .string()
+    .nullable()
+    .optional()
+    .describe('Image in its CD-ROM drive, null while that is empty; absent when it has no drive.'),
   guest: Guest.optional(),
   snapshots: z.array(Snapshot),
-  pendingChanges: z.array(z.string()).optional().describe('Fields whose new value applies at the next power-off.'),
+  pendingChanges: z.array(PendingChange).optional().describe('What applies at the next power-off, with its values.'),
   transient: z
     .boolean()
     .optional()
@@ -147,7 +159,7 @@ export type Vm = z.infer<typeof Vm>;
 export const NativeDefinition = z
   .object({
     format: z.enum(['libvirt-xml', 'vmx', 'prism-spec']),
-    text: z.string(),
+    text: z.string().describe('The document, without passwords and keys.'),
     files: z.array(z.string()).describe('Absolute paths on the host.'),
   })
   .meta({ id: 'NativeDefinition' });

@@ -26,6 +26,17 @@ export function benchOn(host: FakeHost, without: Absences = {}): Bench {
     guestReady: async (nativeId) => {
       while (!host.hasBooted(host.find(nativeId)!)) await new Promise((resolve) => setTimeout(resolve, 5));
     },
+    watchPower: async (nativeId) => {
+      const { name, poweredOnAt } = host.find(nativeId)!;
+      const last = host.acts.at(-1);
+      return async () => {
+        const since = host.acts.slice(last === undefined ? 0 : host.acts.lastIndexOf(last) + 1);
+        const cut = since.some(({ act, target }) => target === name && (act === 'power-off' || act === 'reset'));
+        const machine = host.find(nativeId);
+        const isSame = machine?.poweredOnAt === poweredOnAt;
+        return cut ? 'power-cycle' : isSame ? 'none' : 'guest-restart';
+      };
+    },
     otherTool: {
       make: async (name) => define(name),
       rename: async (nativeId, name) => host.rename(nativeId, name),

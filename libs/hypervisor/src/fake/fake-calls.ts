@@ -101,7 +101,9 @@ export class FakeCalls {
 
   describe(machine: FakeMachine): DriverVm {
     const addresses = this.addressesOf(machine);
-    const pendingChanges = Object.keys(machine.pending);
+    const pendingChanges = (['cpus', 'memoryMiB'] as const)
+      .filter((field) => machine.pending[field] !== undefined)
+      .map((field) => ({ pointer: `/${field}`, from: machine[field], to: machine.pending[field] }));
     return {
       nativeId: machine.nativeId,
       name: machine.name,
@@ -125,6 +127,7 @@ export class FakeCalls {
         state: snapshot.state,
         createdAt: snapshot.createdAt,
       })),
+      ...(machine.cdrom !== null && { cdrom: machine.cdrom }),
       ...(pendingChanges.length > 0 && { pendingChanges }),
       createdAt: machine.createdAt,
     };

@@ -4,7 +4,9 @@ import {
   requireNics,
   type CloneVm,
   type CreateVm,
+  type Forecast,
   type NativeId,
+  type Plan,
 } from '@polyvirt/contracts';
 import { allow } from '../allow.ts';
 import { derivedMac } from '../derived-mac.ts';
@@ -12,6 +14,21 @@ import type { Made, OperationContext } from '../driver.ts';
 import { known } from '../known.ts';
 import type { FakeCalls } from './fake-calls.ts';
 import { newMachine, type FakeVolume, type NewMachine } from './fake-machine.ts';
+
+/** The native id of a machine that is only planned. */
+const planned = 'planned';
+
+const steps = {
+  volume: (number: number) => ({ name: `make volume ${number}`, native: 'create-volume' }),
+  define: { name: 'define the machine', native: 'define' },
+  powerOn: { name: 'power it on', native: 'power-on' },
+} as const;
+
+const stepsOf = (volumes: number, start: boolean): Plan['steps'] => [
+  ...Array.from({ length: volumes }, (_, index) => steps.volume(index + 1)),
+  steps.define,
+  ...(start ? [steps.powerOn] : []),
+];
 
 /** Makes VMs, from a body or from another VM. The native id of the new one is the id of the operation. */
 export class FakeCreation {
@@ -23,18 +40,10 @@ export class FakeCreation {
       const { template, nics } = input;
       await this.calls.step('create', nativeId, context, {
         name: 'check the request',
-        act: () => {
-          this.#requireFreeName(input.name, nativeId);
-          requireFits(input, this.calls.host);
-          for (const { network } of nics) this.#requireNetwork(network);
-          this.#requireNics(input, nativeId);
-          if (input.cdrom !== null) this.#requireImage(input.cdrom, 'iso');
-          if (template !== undefined) this.#requireTemplate(template);
-          this.#volumesOf(input, nativeId);
-        },
+        act: () => this.#check(input, nativeId),
       });
       const volumes = this.#volumesOf(input, nativeId);
-      const seed = input.cloudInit && { path: `/fake/disks/${nativeId}-seed.iso`, sizeGiB: 0.001 };
+      const seed = seedOf(input, nativeId);
       const nvram = input.firmware === 'uefi' ? nvramOf(nativeId) : undefined;
       const others = [seed, nvram].filter((volume) => volume !== undefined);
       await this.#makeVolumes('create', nativeId, context, [...volumes, ...others]);
@@ -61,34 +70,62 @@ export class FakeCreation {
     });
   }
 
+  plan(input: CreateVm, signal: AbortSignal): Promise<Forecast> {
+    return this.calls.call('plan', undefined, signal, () => {
+      this.#check(input, planned);
+      const disks = this.#volumesOf(input, planned).length;
+      const others = (seedOf(input, planned) ? 1 : 0) + (input.firmware === 'uefi' ? 1 : 0);
+      return { steps: stepsOf(disks + others, input.start) };
+    });
+  }
+
+  planClone(source: NativeId, input: CloneVm, signal: AbortSignal): Promise<Forecast> {
+    return this.calls.call('plan', source, signal, () => {
+      const { disks, firmware } = this.#checkClone(source, input, planned);
+      return { steps: stepsOf(disks.length + (firmware === 'uefi' ? 1 : 0), input.start) };
+    });
+  }
+
+  #check(input: CreateVm, nativeId: NativeId): void {
+    this.#requireFreeName(input.name, nativeId);
+    requireFits(input, this.calls.host);
+    for (const { network } of input.nics) this.#requireNetwork(network);
+    this.#requireNics(input, nativeId);
+    if (input.cdrom !== null) this.#requireImage(input.cdrom, 'iso');
+    if (input.template !== undefined) this.#requireTemplate(input.template);
+    this.calls.host.requireRoom(this.#volumesOf(input, nativeId));
+  }
+
+  #checkClone(source: NativeId, input: CloneVm, nativeId: NativeId) {
+    const machine = this.calls.machine(source);
+    if (input.linked) this.calls.require('clone.linked');
+    if (input.linked && input.snapshot !== undefined) this.calls.require('clone.linkedOfSnapshot');
+    allow('clone', machine.state);
+    this.#requireFreeName(input.name, nativeId);
+    const snapshot = machine.snapshots.find(({ id }) => id === input.snapshot);
+    if (input.snapshot !== undefined && !snapshot)
+      throw new ProblemError('snapshot-not-found', `${machine.name} has no snapshot ${input.snapshot}.`);
+    const { cpus, memoryMiB, disks, nics } = snapshot?.hardware ?? machine;
+    return {
+      cpus,
+      memoryMiB,
+      networks: nics.map(({ network }) => network),
+      disks: disks.map(({ device, path }) => ({
+        device,
+        from: path,
+        ...known({ sizeGiB: snapshot?.sizes[path] ?? this.calls.host.volume(path)?.sizeGiB }),
+      })),
+      firmware: machine.firmware,
+      bootable: machine.bootable,
+    };
+  }
+
   clone(source: NativeId, input: CloneVm, context: OperationContext): Promise<Made> {
     const nativeId = context.operationId;
     return this.calls.call('clone', source, context.signal, async () => {
       const plan = await this.calls.step('clone', source, context, {
         name: 'check the request',
-        act: () => {
-          const machine = this.calls.machine(source);
-          if (input.linked) this.calls.require('clone.linked');
-          if (input.linked && input.snapshot !== undefined) this.calls.require('clone.linkedOfSnapshot');
-          allow('clone', machine.state);
-          this.#requireFreeName(input.name, nativeId);
-          const snapshot = machine.snapshots.find(({ id }) => id === input.snapshot);
-          if (input.snapshot !== undefined && !snapshot)
-            throw new ProblemError('snapshot-not-found', `${machine.name} has no snapshot ${input.snapshot}.`);
-          const { cpus, memoryMiB, disks, nics } = snapshot?.hardware ?? machine;
-          return {
-            cpus,
-            memoryMiB,
-            networks: nics.map(({ network }) => network),
-            disks: disks.map(({ device, path }) => ({
-              device,
-              from: path,
-              ...known({ sizeGiB: snapshot?.sizes[path] ?? this.calls.host.volume(path)?.sizeGiB }),
-            })),
-            firmware: machine.firmware,
-            bootable: machine.bootable,
-          };
-        },
+        act: () => this.#checkClone(source, input, nativeId),
       });
       const volumes = plan.disks.map(({ device, from, sizeGiB }) => {
         const backing = input.linked ? from : this.calls.host.volume(from)?.backing;
@@ -120,8 +157,7 @@ export class FakeCreation {
     const { host } = this.calls;
     for (const [index, volume] of volumes.entries()) {
       await this.calls.step(method, nativeId, context, {
-        name: `make volume ${index + 1}`,
-        native: 'create-volume',
+        ...steps.volume(index + 1),
         act: () => {
           if (!host.volume(volume.path)) host.createVolume({ ...volume });
         },
@@ -136,8 +172,7 @@ export class FakeCreation {
   #define(method: string, context: OperationContext, facts: NewMachine): Promise<void> {
     const { host } = this.calls;
     return this.calls.step(method, facts.nativeId, context, {
-      name: 'define the machine',
-      native: 'define',
+      ...steps.define,
       act: () => {
         if (!host.find(facts.nativeId)) host.define(newMachine(facts));
       },
@@ -150,8 +185,7 @@ export class FakeCreation {
   #powerOn(method: string, nativeId: NativeId, context: OperationContext): Promise<void> {
     const { host } = this.calls;
     return this.calls.step(method, nativeId, context, {
-      name: 'power it on',
-      native: 'power-on',
+      ...steps.powerOn,
       act: () => {
         if (this.calls.machine(nativeId).state !== 'running') host.powerOn(nativeId);
       },
@@ -210,6 +244,9 @@ export class FakeCreation {
       throw new ProblemError('template-not-found', `This host has no template ${wanted}.`);
   }
 }
+
+const seedOf = ({ cloudInit }: CreateVm, nativeId: NativeId): FakeVolume | undefined =>
+  cloudInit && { path: `/fake/disks/${nativeId}-seed.iso`, sizeGiB: 0.001 };
 
 const nvramOf = (nativeId: NativeId): FakeVolume => ({ path: `/fake/nvram/${nativeId}`, sizeGiB: 0.0005 });
 

@@ -180,11 +180,18 @@ export class FakeHost {
   createVolume(volume: FakeVolume): void {
     this.#store.change('create-volume', volume.path, undefined, () => {
       if (this.#store.volumes.has(volume.path)) this.#store.refuseTwin(volume.path);
-      const used = this.#usedGiB();
-      if (used + (volume.backing === undefined ? volume.sizeGiB : 0) > this.storageGiB)
-        throw new ProblemError('insufficient-capacity', `${volume.sizeGiB} GiB do not fit beside ${used} GiB in use.`);
+      this.requireRoom([volume]);
       this.#store.volumes.set(volume.path, volume);
     });
+  }
+
+  /** Throws `insufficient-capacity` if volumes that are not there yet do not fit together. */
+  requireRoom(volumes: readonly FakeVolume[]): void {
+    const missing = volumes.filter(({ path, backing }) => backing === undefined && !this.volume(path));
+    const wanted = missing.reduce((sum, { sizeGiB }) => sum + sizeGiB, 0);
+    const used = this.#usedGiB();
+    if (used + wanted > this.storageGiB)
+      throw new ProblemError('insufficient-capacity', `${wanted} GiB do not fit beside ${used} GiB in use.`);
   }
 
   resizeVolume(path: string, sizeGiB: number): void {

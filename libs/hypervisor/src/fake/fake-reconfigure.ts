@@ -1,53 +1,89 @@
-import { ProblemError, requireFits, requireNics, type NativeId, type ReconfigureVm } from '@polyvirt/contracts';
+import {
+  ProblemError,
+  requireFits,
+  requireNics,
+  type Forecast,
+  type NativeId,
+  type ReconfigureVm,
+} from '@polyvirt/contracts';
 import { allow } from '../allow.ts';
 import { derivedMac } from '../derived-mac.ts';
-import type { OperationContext, Reconfigured, ReconfigureFacet } from '../driver.ts';
+import type { Effect, OperationContext, Outcome, ReconfigureFacet } from '../driver.ts';
 import type { FakeCalls } from './fake-calls.ts';
 import type { FakeMachine } from './fake-machine.ts';
+
+const steps = {
+  rename: { name: 'rename it', native: 'rename' },
+  edit: { name: 'change the hardware', native: 'edit' },
+  grow: (path: string) => ({ name: `grow ${path}`, native: 'resize-volume' }),
+} as const;
 
 /** Changes hardware. A running fake machine takes disks and interfaces; CPUs and memory wait for the power-off. */
 export class FakeReconfigure implements ReconfigureFacet {
   constructor(private readonly calls: FakeCalls) {}
 
-  apply(nativeId: NativeId, input: ReconfigureVm, context: OperationContext): Promise<Reconfigured> {
+  apply(nativeId: NativeId, input: ReconfigureVm, context: OperationContext): Promise<Outcome> {
     const { host } = this.calls;
     return this.calls.call('reconfigure', nativeId, context.signal, async () => {
-      const plan = await this.calls.step('reconfigure', nativeId, context, {
+      const decided = await this.calls.step('reconfigure', nativeId, context, {
         name: 'check the request',
-        act: () => this.#plan(this.calls.machine(nativeId), input, context.operationId),
+        act: () => this.#decide(this.calls.machine(nativeId), input, context.operationId),
       });
-      for (const { path, sizeGiB } of plan.grow) {
+      const { before, rename, edits, add, grow } = decided;
+      if (rename !== null)
         await this.calls.step('reconfigure', nativeId, context, {
-          name: `grow ${path}`,
-          native: 'resize-volume',
+          ...steps.rename,
+          act: () => {
+            if (this.calls.machine(nativeId).name !== rename) host.rename(nativeId, rename);
+          },
+          undo: async () => {
+            if (host.find(nativeId)?.name === rename) host.rename(nativeId, before.name);
+          },
+        });
+      if (edits)
+        await this.calls.step('reconfigure', nativeId, context, {
+          ...steps.edit,
+          act: () => host.edit('edit', nativeId, (machine) => change(machine, input, add)),
+          undo: async () => {
+            const { cpus, memoryMiB, pending, nics } = before;
+            if (host.find(nativeId))
+              host.edit('edit', nativeId, (machine) => Object.assign(machine, { cpus, memoryMiB, pending, nics }));
+          },
+        });
+      // Last, as no disk can be made smaller again.
+      for (const { path, sizeGiB } of grow)
+        await this.calls.step('reconfigure', nativeId, context, {
+          ...steps.grow(path),
           act: () => {
             if (host.volume(path)?.sizeGiB !== sizeGiB) host.resizeVolume(path, sizeGiB);
           },
         });
-      }
-      if (plan.rename !== null) {
-        const { rename } = plan;
-        await this.calls.step('reconfigure', nativeId, context, {
-          name: 'rename it',
-          native: 'rename',
-          act: () => {
-            if (this.calls.machine(nativeId).name !== rename) host.rename(nativeId, rename);
-          },
-        });
-      }
-      if (plan.edits) {
-        await this.calls.step('reconfigure', nativeId, context, {
-          name: 'change the hardware',
-          native: 'edit',
-          act: () => host.edit('edit', nativeId, (machine) => change(machine, input, plan.add)),
-        });
-      }
-      const effect = plan.edits || plan.grow.length > 0 || plan.rename !== null ? 'changed' : 'unchanged';
-      return { effect, pendingChanges: Object.keys(this.calls.machine(nativeId).pending) };
+      return { effect: edits || grow.length > 0 || rename !== null ? 'changed' : 'unchanged' };
     });
   }
 
-  #plan(machine: FakeMachine, input: ReconfigureVm, operationId: string) {
+  drop(nativeId: NativeId, { signal }: OperationContext): Promise<Effect> {
+    return this.calls.call('reconfigure.drop', nativeId, signal, () => {
+      if (Object.keys(this.calls.machine(nativeId).pending).length === 0) return 'unchanged';
+      this.calls.host.edit('drop-pending', nativeId, (machine) => (machine.pending = {}));
+      return 'changed';
+    });
+  }
+
+  plan(nativeId: NativeId, input: ReconfigureVm, signal: AbortSignal): Promise<Forecast> {
+    return this.calls.call('plan', nativeId, signal, () => {
+      const { rename, edits, grow } = this.#decide(this.calls.machine(nativeId), input, 'planned');
+      return {
+        steps: [
+          ...(rename === null ? [] : [steps.rename]),
+          ...(edits ? [steps.edit] : []),
+          ...grow.map(({ path }) => steps.grow(path)),
+        ],
+      };
+    });
+  }
+
+  #decide(machine: FakeMachine, input: ReconfigureVm, operationId: string) {
     const { host } = this.calls;
     if ((input.disks ?? []).length > 0 && machine.snapshots.length > 0)
       this.calls.require('reconfigure.growWithSnapshots');
@@ -81,7 +117,9 @@ export class FakeReconfigure implements ReconfigureFacet {
     }));
     const differs = (field: 'cpus' | 'memoryMiB') =>
       input[field] !== undefined && input[field] !== (machine.pending[field] ?? machine[field]);
+    const { name, cpus, memoryMiB, pending, nics } = structuredClone(machine);
     return {
+      before: { name, cpus, memoryMiB, pending, nics: nics.map((nic) => ({ ...nic })) },
       grow,
       add,
       rename: input.name === undefined || input.name === machine.name ? null : input.name,

@@ -1,9 +1,12 @@
-import type { DeleteVm, NativeId } from '@polyvirt/contracts';
+import type { DeleteVm, Forecast, NativeId } from '@polyvirt/contracts';
 import { allow } from '../allow.ts';
 import type { OperationContext, Outcome } from '../driver.ts';
 import type { FakeCalls } from './fake-calls.ts';
 import { chainOf, ownFiles } from './fake-files.ts';
 import type { FakeMachine } from './fake-machine.ts';
+
+const undefineIt = { name: 'undefine the machine', native: 'undefine' } as const;
+const deleteDisks = { name: 'delete its disks', native: 'delete-volume' } as const;
 
 /** Deletes VMs, and of their files those that nobody else needs: with the last layer over it a base goes too. */
 export class FakeRemoval {
@@ -19,20 +22,18 @@ export class FakeRemoval {
           const machine = host.find(nativeId);
           if (!machine) return null;
           allow('delete', machine.state);
-          return this.#plan(machine, disks);
+          return this.#decide(machine, disks);
         },
       });
       if (plan === null) return { effect: 'unchanged' };
       await this.calls.step('delete', nativeId, context, {
-        name: 'undefine the machine',
-        native: 'undefine',
+        ...undefineIt,
         act: () => {
           if (host.find(nativeId)) host.undefine(nativeId);
         },
       });
       await this.calls.step('delete', nativeId, context, {
-        name: 'delete its disks',
-        native: 'delete-volume',
+        ...deleteDisks,
         act: () => {
           for (const path of plan.orphans) host.editVolume(path, (volume) => (volume.orphan = true));
           for (const path of plan.doomed) if (host.volume(path)) host.deleteVolume(path);
@@ -42,7 +43,19 @@ export class FakeRemoval {
     });
   }
 
-  #plan(machine: FakeMachine, disks: DeleteVm['disks']) {
+  /** Which disks stay although they were to go. */
+  plan(nativeId: NativeId, { disks }: DeleteVm, signal: AbortSignal): Promise<Forecast> {
+    return this.calls.call('plan', nativeId, signal, () => {
+      const machine = this.calls.machine(nativeId);
+      const { notes } = this.#decide(machine, disks);
+      return {
+        steps: [undefineIt, deleteDisks],
+        ...(disks === 'delete' && { warnings: notes.map((detail) => ({ code: 'disks-kept', detail })) }),
+      };
+    });
+  }
+
+  #decide(machine: FakeMachine, disks: DeleteVm['disks']) {
     const { host } = this.calls;
     const volumes = new Map(host.volumes().map((volume) => [volume.path, volume]));
     const devices = new Map(machine.disks.map(({ device, path }) => [path, device]));

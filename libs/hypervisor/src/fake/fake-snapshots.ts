@@ -1,8 +1,10 @@
-import { ProblemError, type CreateSnapshot, type NativeId } from '@polyvirt/contracts';
+import { ProblemError, type CreateSnapshot, type Forecast, type NativeId } from '@polyvirt/contracts';
 import { allow } from '../allow.ts';
 import type { Effect, OperationContext, SnapshotFacet } from '../driver.ts';
 import type { FakeCalls } from './fake-calls.ts';
 import type { FakeMachine, FakeSnapshot } from './fake-machine.ts';
+
+const takeIt = { name: 'take the snapshot', native: 'snapshot' } as const;
 
 /** Snapshots as a tree. The id of a snapshot is the id of the operation that took it. */
 export class FakeSnapshots implements SnapshotFacet {
@@ -14,17 +16,10 @@ export class FakeSnapshots implements SnapshotFacet {
     return this.calls.call('snapshots.create', nativeId, context.signal, async () => {
       await this.calls.step('snapshots.create', nativeId, context, {
         name: 'check the request',
-        act: () => {
-          const machine = this.calls.machine(nativeId);
-          this.#requireFeatures(machine, input);
-          allow('snapshot-create', machine.state);
-          if (machine.snapshots.some((snapshot) => snapshot.name === input.name && snapshot.id !== id))
-            throw new ProblemError('name-taken', `${machine.name} has a snapshot ${input.name}.`);
-        },
+        act: () => this.#check(nativeId, input, id),
       });
       await this.calls.step('snapshots.create', nativeId, context, {
-        name: 'take the snapshot',
-        native: 'snapshot',
+        ...takeIt,
         act: () => {
           const machine = this.calls.machine(nativeId);
           if (!machine.snapshots.some((snapshot) => snapshot.id === id))
@@ -37,6 +32,38 @@ export class FakeSnapshots implements SnapshotFacet {
       });
       return { snapshot: id, effect: 'changed' as const };
     });
+  }
+
+  plan(nativeId: NativeId, input: CreateSnapshot, signal: AbortSignal): Promise<Forecast> {
+    return this.calls.call('plan', nativeId, signal, () => {
+      this.#check(nativeId, input);
+      return { steps: [takeIt] };
+    });
+  }
+
+  /** What a revert brings back of the hardware. */
+  planRevert(nativeId: NativeId, id: string, signal: AbortSignal): Promise<Forecast> {
+    return this.calls.call('plan', nativeId, signal, () => {
+      const machine = this.calls.machine(nativeId);
+      const { hardware } = machine.snapshots.find((one) => one.id === id) ?? {};
+      const fields = (['cpus', 'memoryMiB'] as const).filter((field) => hardware && hardware[field] !== machine[field]);
+      return {
+        changes: fields.map((field) => ({
+          pointer: `/${field}`,
+          from: machine[field],
+          to: hardware![field],
+          when: 'now',
+        })),
+      };
+    });
+  }
+
+  #check(nativeId: NativeId, input: CreateSnapshot, id?: string): void {
+    const machine = this.calls.machine(nativeId);
+    this.#requireFeatures(machine, input);
+    allow('snapshot-create', machine.state);
+    if (machine.snapshots.some((snapshot) => snapshot.name === input.name && snapshot.id !== id))
+      throw new ProblemError('name-taken', `${machine.name} has a snapshot ${input.name}.`);
   }
 
   revert(nativeId: NativeId, id: string, { signal }: OperationContext): Promise<Effect> {

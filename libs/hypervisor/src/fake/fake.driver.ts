@@ -28,6 +28,7 @@ import type {
   SuspendFacet,
   WatchFacet,
 } from '../driver.ts';
+import type { Plans } from '../plan.ts';
 import { FakeCalls } from './fake-calls.ts';
 import { FakeConsole } from './fake-console.ts';
 import { FakeCreation } from './fake-creation.ts';
@@ -53,6 +54,7 @@ export interface FakeDriverOptions extends FakeHostOptions {
 const neverHad: Absences = {
   'reconfigure.cpusLive': 'The fake host changes CPUs at the next power-off.',
   'reconfigure.memoryLive': 'The fake host changes memory at the next power-off.',
+  'console.text': 'The machines of the fake host have no serial port.',
   'clone.running': 'The fake host copies machines that are off.',
   'networks.ipv6': 'The networks of the fake host are IPv4.',
 };
@@ -64,6 +66,7 @@ export class FakeDriver implements HypervisorDriver {
   readonly host: FakeHost;
   readonly faults: FakeFaults;
 
+  readonly plans: Plans;
   readonly suspend?: SuspendFacet;
   readonly reconfigure?: ReconfigureFacet;
   readonly clone?: CloneFacet;
@@ -102,9 +105,19 @@ export class FakeDriver implements HypervisorDriver {
     this.#removal = new FakeRemoval(calls);
     this.#power = new FakePower(calls);
     if (!without.suspend) this.suspend = this.#power;
-    if (!without.reconfigure) this.reconfigure = new FakeReconfigure(calls);
+    const reconfigure = new FakeReconfigure(calls);
+    if (!without.reconfigure) this.reconfigure = reconfigure;
     if (!without.clone) this.clone = this.#creation;
-    if (!without.snapshots) this.snapshots = new FakeSnapshots(calls);
+    const snapshots = new FakeSnapshots(calls);
+    if (!without.snapshots) this.snapshots = snapshots;
+    this.plans = {
+      'vm.create': ({ input }, signal) => this.#creation.plan(input, signal),
+      'vm.clone': ({ nativeId, input }, signal) => this.#creation.planClone(nativeId, input, signal),
+      'vm.delete': ({ nativeId, input }, signal) => this.#removal.plan(nativeId, input, signal),
+      'vm.reconfigure': ({ nativeId, input }, signal) => reconfigure.plan(nativeId, input, signal),
+      'vm.snapshot-create': ({ nativeId, input }, signal) => snapshots.plan(nativeId, input, signal),
+      'vm.snapshot-revert': ({ nativeId, input }, signal) => snapshots.planRevert(nativeId, input.snapshot, signal),
+    };
     if (!without.metrics) this.metrics = new FakeMetrics(calls);
     if (!without.watch) this.watch = new FakeWatch(host);
     if (!without.console) this.console = new FakeConsole(calls);

@@ -1,4 +1,4 @@
-import type { NativeId, VmState } from '@polyvirt/contracts';
+import type { Disruption, NativeId, VmState } from '@polyvirt/contracts';
 import type { HypervisorDriver } from '../driver.ts';
 
 /** What another tool of the hypervisor does behind the driver's back: virsh, vmrun, Prism's own console. */
@@ -52,12 +52,19 @@ export interface Bench {
   readonly iso: string;
   /** A network of the host that gives guests an address. */
   readonly network: string;
+  /** Addresses of the network that its DHCP server gives to nobody by itself; absent where the driver tells them. */
+  readonly fixedAddresses?: { readonly from: string; readonly to: string };
   /** A template of the host, or why there is none. */
   readonly template: string | { readonly none: string };
   /** Memory that the guest of the image needs; at least 32. */
   readonly memoryMiB: number;
   /** Resolves when the guest of a running VM from the image hears the power button. */
   guestReady(nativeId: NativeId): Promise<void>;
+  /**
+   * Watches what a running VM suffers, past the driver: by the uptime of its guest, or by the history that the product keeps
+   * of its power. The answer says what has come about since: `none`, `guest-restart` if it shut down in order, `power-cycle`.
+   */
+  readonly watchPower?: (nativeId: NativeId) => Promise<() => Promise<Disruption>>;
   readonly otherTool: OtherTool;
   /**
    * Every disk, seed, NVRAM, TPM and saved-memory file of the suite's making, as an independent look sees them: by stat and

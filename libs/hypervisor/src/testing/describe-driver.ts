@@ -10,6 +10,7 @@ import { describeHost } from './behaviours/host.ts';
 import { describeInterruption } from './behaviours/interruption.ts';
 import { describeNetworks } from './behaviours/networks.ts';
 import { describeOwnership } from './behaviours/ownership.ts';
+import { describePlans } from './behaviours/plans.ts';
 import { describePower } from './behaviours/power.ts';
 import { describeReconfigure } from './behaviours/reconfigure.ts';
 import { describeSnapshots } from './behaviours/snapshots.ts';
@@ -60,6 +61,7 @@ export function describeDriver(
     describePower(suite);
     describeStates(suite);
     describeReconfigure(suite);
+    describePlans(suite);
     describeSnapshots(suite);
     describeClone(suite);
     describeDelete(suite);

@@ -1,11 +1,13 @@
 import { formatIp, parseCidr, parseIp, type Network } from '@polyvirt/contracts';
 
-/** An address that nobody has asked for. */
-export function freeAddressOn({ cidr, gateway, ranges = [], reserved = [] }: Network): string | undefined {
+/** An address that nobody has asked for; within `range`, if that is known better than the network tells it. */
+export function freeAddressOn(
+  { cidr, gateway, ranges = [], reserved = [] }: Network,
+  range: { readonly from: string; readonly to: string } | undefined = ranges.at(-1),
+): string | undefined {
   const subnet = cidr === undefined ? undefined : parseCidr(cidr);
   if (!subnet) return undefined;
   const { family } = subnet;
-  const range = ranges.at(-1);
   const [from, to] = range
     ? [parseIp(range.from)!.value, parseIp(range.to)!.value]
     : [subnet.first + 1n, subnet.last - 1n];

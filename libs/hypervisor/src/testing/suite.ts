@@ -16,6 +16,7 @@ import {
 import { isReadable, type HypervisorDriver, type OperationContext } from '../driver.ts';
 import type { Bench } from './bench.ts';
 import type { ReportRow, StateRow } from './report.ts';
+import { PlannedDriver } from './planned-driver.ts';
 import { TestOperation } from './test-operation.ts';
 
 const pollMs = 50;
@@ -62,8 +63,15 @@ export class Suite {
 
   async open(openBench: () => Promise<Bench>): Promise<void> {
     this.#bench = await openBench();
-    this.#driver = await this.#bench.open();
-    this.#status = await this.#driver.probe(this.signal());
+    const driver = await this.#bench.open();
+    this.#status = await driver.probe(this.signal());
+    const planned = new PlannedDriver(
+      driver,
+      this.#bench,
+      () => this.status.capabilities,
+      () => this.signal(),
+    );
+    this.#driver = planned.driver;
   }
 
   async close(): Promise<void> {

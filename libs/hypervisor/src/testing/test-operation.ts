@@ -42,6 +42,12 @@ export class TestOperation implements OperationContext {
     return this.#controller.signal;
   }
 
+  /** Whether it is run to its end, for the first time. */
+  get isWhole(): boolean {
+    const isLeftAlone = [this.cut, this.failAfter, this.cancelAfter].every((knob) => knob === undefined);
+    return this.#entries.size === 0 && isLeftAlone && !this.signal.aborted;
+  }
+
   cancel(): void {
     this.#controller.abort(new ProblemError('host-rejected', 'Somebody cancelled it.'));
   }
@@ -89,7 +95,7 @@ export class TestOperation implements OperationContext {
     this.#entries.set(step.name, { ended: false, result: undefined });
     if (this.cut?.step === number && this.cut.moment === 'before') this.#die();
     if (!entry) noteUndo();
-    const result = await step.act();
+    const result = await step.act(entry !== undefined);
     if (this.cut?.step === number && this.cut.moment === 'after') this.#die();
     if (this.failAfter === number) throw new ProblemError('host-rejected', `${step.name} was made to fail.`);
     // As a journal would keep it.

@@ -109,6 +109,7 @@ export function describeCreate(suite: Suite): void {
           const vm = await suite.get(nativeId);
           expect(vm.state).toBe('running');
           expect(vm.nics).toMatchObject([{ mac, network: suite.bench.network }]);
+          expect(vm.cdrom).toBe(suite.bench.iso);
           // Neither the CD-ROM nor the seed is a disk of the VM.
           expect(vm.disks).toHaveLength(1);
         },

@@ -116,7 +116,8 @@ export function describeFeatures(suite: Suite): void {
         ['reconfigure.nicsLive', { addNics: [{ network, address: 'auto' }] }],
       ];
       for (const [ref, input] of changes) {
-        const { pendingChanges } = await apply(nativeId, input);
+        await apply(nativeId, input);
+        const { pendingChanges = [] } = await suite.get(nativeId);
         expect({ ref, pending: pendingChanges.length > 0 }).toEqual({ ref, pending: suite.lackOf(ref) !== undefined });
         await suite.bring(nativeId, 'stopped');
         await suite.bring(nativeId, 'running');

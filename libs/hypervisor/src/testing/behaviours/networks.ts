@@ -68,7 +68,7 @@ export function describeNetworks(suite: Suite): void {
 
     suite.facet('networks', 'refuses an address that another VM has asked for', async (facet) => {
       const { fixedAddresses } = facet && (await suite.network());
-      const free = fixedAddresses ? freeAddressOn(await suite.network()) : undefined;
+      const free = fixedAddresses ? freeAddressOn(await suite.network(), suite.bench.fixedAddresses) : undefined;
       if (free === undefined) return { absent: lackOfFixed(suite) };
       const nic = { network: suite.bench.network, address: free };
       const nativeId = await suite.make({ nics: [nic], disks: [] });

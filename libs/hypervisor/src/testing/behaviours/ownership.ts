@@ -45,7 +45,7 @@ export function describeOwnership(suite: Suite): void {
 
     suite.facet('networks', 'gives a clone no fixed address of its source', async () => {
       const network = await suite.network();
-      const address = network.fixedAddresses ? freeAddressOn(network) : undefined;
+      const address = network.fixedAddresses ? freeAddressOn(network, suite.bench.fixedAddresses) : undefined;
       if (!suite.driver.clone || address === undefined) return;
       const from = await suite.make({ nics: [{ network: network.name, address }] });
       const copy = await clone(from, false);

@@ -1,0 +1,267 @@
+import { createServer, type IncomingMessage } from 'node:http';
+import {
+  Inject,
+  Injectable,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { asProblemError, ProblemError } from '@polyvirt/contracts';
+import type { Logger } from 'pino';
+import { Server, type DefaultEventsMap } from 'socket.io';
+import { z } from 'zod';
+import { Authentication } from '../auth/authentication.ts';
+import type { Principal } from '../auth/caller.decorator.ts';
+import { IdentityChanges } from '../auth/identity-changes.ts';
+import { CONFIG, type GatewayConfig } from '../config.ts';
+import { EventFeed } from '../events/event-feed.ts';
+import { defaultPace, type CloseReason } from '../events/event-stream.ts';
+import { isSameOrigin } from '../http/origin.ts';
+import { requestIdFrom } from '../http/request-context.ts';
+import { Upgrades, type UpgradeEmitter } from '../http/upgrades.ts';
+import { LOGGER } from '../logger.ts';
+import { MetricsMemory } from '../metrics/metrics-memory.ts';
+import { RateLimits } from '../rate-limit/rate-limits.ts';
+import { TIMES, type GatewayTimes } from '../times.ts';
+import {
+  LiveClient,
+  type Admission,
+  type ClientMessages,
+  type LiveSocket,
+  type Reply,
+  type ServerMessages,
+} from './live-client.ts';
+import { topicNames, topicOf, type Topic } from './topics.ts';
+
+export const livePath = '/socket.io/';
+/** Connections that one user may have open, on one gateway. */
+export const mostConnectionsEach = 64;
+export const mostTopicsEach = 1_000;
+/** In ticks; a tick is a second. */
+const verifyEvery = 5;
+/** Readings of all hosts that come in within this time travel together. */
+const flushMs = 250;
+/** A connection that has not said by then who it is, is cut off. */
+const connectWithinMs = 10_000;
+const longestMessage = 128 * 1_024;
+
+const Topics = z.array(z.string().max(256)).min(1).max(mostTopicsEach);
+const Subscribe = z.strictObject({
+  topics: Topics,
+  since: z
+    .string()
+    .regex(/^\d{1,15}$/, 'A cursor is one that an event came with.')
+    .transform(Number)
+    .optional(),
+});
+const Unsubscribe = z.strictObject({ topics: Topics });
+const Authenticate = z.strictObject({ token: z.string().max(4_096) });
+
+/** The live connections of browsers, over Socket.IO: one for each tab, whatever it shows. */
+@Injectable()
+export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
+  pace = defaultPace;
+  private readonly clients = new Map<LiveSocket, LiveClient>();
+  private readonly server: Server<ClientMessages, ServerMessages, DefaultEventsMap, Admission>;
+  private ticking: NodeJS.Timeout | undefined;
+  private flushing: NodeJS.Timeout | undefined;
+  private ticks = 0;
+
+  constructor(
+    private readonly upgrades: Upgrades,
+    private readonly authentication: Authentication,
+    private readonly changes: IdentityChanges,
+    private readonly limits: RateLimits,
+    private readonly feed: EventFeed,
+    private readonly metrics: MetricsMemory,
+    @Inject(CONFIG) private readonly config: GatewayConfig,
+    @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(TIMES) private readonly times: GatewayTimes,
+  ) {
+    this.server = new Server({
+      path: livePath,
+      transports: ['websocket'],
+      serveClient: false,
+      // What is not for it belongs to others.
+      destroyUpgrade: false,
+      maxHttpBufferSize: longestMessage,
+      connectTimeout: connectWithinMs,
+      allowRequest: (request, decide) => decide(null, this.isOurs(request)),
+    });
+  }
+
+  /** How many are open. */
+  get count(): number {
+    return this.clients.size;
+  }
+
+  onModuleInit(): void {
+    // Never listens: it only stands between, as Socket.IO insists on a server of its own.
+    const door = createServer();
+    this.server.attach(door);
+    this.upgrades.assign(livePath, door as unknown as UpgradeEmitter);
+    this.server.use((socket, next) => {
+      this.admit(socket).then(
+        () => next(),
+        (error: unknown) => next(refusal(this.problem(error))),
+      );
+    });
+    this.server.on('connection', (socket) => this.meet(socket));
+    this.changes.onChange(() => this.verifyAll());
+  }
+
+  onApplicationBootstrap(): void {
+    this.feed.onArrival(() => {
+      for (const client of this.clients.values()) client.notice();
+    });
+    this.feed.onReset(() => this.closeAll('cursor-expired'));
+    this.metrics.onBatch(({ readings }) => {
+      if (this.clients.size === 0) return;
+      for (const client of this.clients.values()) for (const reading of readings) client.take(reading);
+      this.flushing ??= setTimeout(() => this.flush(), flushMs).unref();
+    });
+    this.ticking = setInterval(() => this.tick(), this.times.streamTickMs).unref();
+  }
+
+  /** Before the HTTP server closes, which waits for its connections. */
+  async beforeApplicationShutdown(): Promise<void> {
+    clearInterval(this.ticking);
+    clearTimeout(this.flushing);
+    this.closeAll('shutting-down');
+    await this.server.close();
+  }
+
+  private isOurs({ headers }: IncomingMessage): boolean {
+    const forwarded = this.config.trustProxy === undefined ? undefined : headers['x-forwarded-host'];
+    return isSameOrigin(headers.origin, typeof forwarded === 'string' ? forwarded : headers.host);
+  }
+
+  /** Throws `unauthenticated`, or `too-many-requests`. */
+  private async admit(socket: LiveSocket): Promise<void> {
+    await this.limits.admit(`address ${socket.handshake.address}`);
+    const { token } = socket.handshake.auth as { token?: unknown };
+    if (typeof token !== 'string')
+      throw new ProblemError('unauthenticated', 'A live connection needs `auth.token`; log in first.');
+    const principal = await this.whoIs(token);
+    const open = [...this.clients.values()].filter(({ userId }) => userId === principal.userId).length;
+    if (open >= mostConnectionsEach)
+      throw new ProblemError('too-many-requests', `You have ${open} live connections open; close one first.`);
+    socket.data = { principal, token };
+  }
+
+  private meet(socket: LiveSocket): void {
+    const client = new LiveClient(socket, this.feed, this.feed.window.last, this.pace, (err) =>
+      this.logger.warn({ err, userId: client.userId }, 'a live connection broke'),
+    );
+    this.clients.set(socket, client);
+    socket.conn.once('close', () => this.clients.delete(socket));
+    const answering =
+      (work: (message: unknown) => Promise<void>) => (message: unknown, reply?: (answer: Reply) => void) => {
+        const answer = typeof reply === 'function' ? reply : () => undefined;
+        this.limits
+          .admit(`user ${client.userId}`)
+          .then(() => work(message))
+          .then(
+            () => answer({ cursor: client.cursor }),
+            (error: unknown) => answer({ error: this.problem(error).toProblem(requestIdFrom(undefined)) }),
+          );
+      };
+    socket.on(
+      'subscribe',
+      answering((message) => this.subscribe(client, message)),
+    );
+    socket.on(
+      'unsubscribe',
+      answering(async (message) => client.unsubscribe(parsed(Unsubscribe, message).topics)),
+    );
+    socket.on(
+      'authenticate',
+      answering((message) => this.renew(client, message)),
+    );
+  }
+
+  /** All of the topics, or none. */
+  private async subscribe(client: LiveClient, message: unknown): Promise<void> {
+    const { topics, since } = parsed(Subscribe, message);
+    const { permissions, role } = await this.whoIs(client.token);
+    const found = new Map<string, Topic>();
+    for (const name of topics) {
+      const topic = topicOf(name);
+      if (!topic) throw new ProblemError('invalid-input', `There is no topic ${name}; there are ${topicNames}.`);
+      if (!permissions.has(topic.permission))
+        throw new ProblemError(
+          'forbidden',
+          `The topic ${name} needs the permission ${topic.permission}, which your role ${role} does not have.`,
+        );
+      found.set(name, topic);
+    }
+    if (client.topicCount + found.size > mostTopicsEach)
+      throw new ProblemError(
+        'invalid-input',
+        `A connection has at most ${mostTopicsEach} topics; unsubscribe from some.`,
+      );
+    if (since !== undefined) await this.feed.requireCursor(since);
+    client.subscribe(found, since);
+  }
+
+  /** With another token of the same user, before the one that it has expires. */
+  private async renew(client: LiveClient, message: unknown): Promise<void> {
+    const { token } = parsed(Authenticate, message);
+    const principal = await this.whoIs(token);
+    if (principal.userId !== client.userId)
+      throw new ProblemError('forbidden', 'A live connection stays with its user; open another one.');
+    client.token = token;
+    await this.verify(client);
+  }
+
+  private whoIs(token: string): Promise<Principal> {
+    return this.authentication.authenticate({ headers: { authorization: `Bearer ${token}` } });
+  }
+
+  private tick(): void {
+    this.ticks++;
+    for (const client of this.clients.values()) client.checkPace();
+    if (this.ticks % verifyEvery === 0) this.verifyAll();
+  }
+
+  private flush(): void {
+    this.flushing = undefined;
+    for (const client of this.clients.values()) client.flushReadings();
+  }
+
+  private verifyAll(): void {
+    for (const client of this.clients.values()) void this.verify(client);
+  }
+
+  /** A connection must not outlive the right to what it hears. */
+  private async verify(client: LiveClient): Promise<void> {
+    try {
+      const { permissions } = await this.whoIs(client.token);
+      for (const { permission } of client.topicList) if (!permissions.has(permission)) client.close('token-expired');
+    } catch (error) {
+      if (error instanceof ProblemError && error.code === 'unauthenticated') client.close('token-expired');
+      else this.logger.warn({ err: error, userId: client.userId }, 'cannot verify the owner of a live connection');
+    }
+  }
+
+  private closeAll(reason: CloseReason): void {
+    for (const client of this.clients.values()) client.close(reason);
+  }
+
+  private problem(error: unknown): ProblemError {
+    const problem = asProblemError(error);
+    if (problem.code === 'internal') this.logger.error({ err: problem.cause ?? error }, 'a live message failed');
+    return problem;
+  }
+}
+
+function parsed<Schema extends z.ZodType>(schema: Schema, message: unknown): z.output<Schema> {
+  const result = schema.safeParse(message);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new ProblemError('invalid-input', `The message is not valid. ${issue!.path.join('/')}: ${issue!.message}`);
+}
+
+/** Socket.IO passes `data` on to the client. */
+const refusal = (problem: ProblemError): Error =>
+  Object.assign(new Error(problem.code), { data: problem.toProblem(requestIdFrom(undefined)) });

@@ -1,0 +1,145 @@
+import {
+  lackOf,
+  ProblemError,
+  requireFits,
+  requireNics,
+  requireUserData,
+  type CapabilityRef,
+  type CommandDefinition,
+  type CommandOf,
+  type commands,
+  type CreateVm,
+  type HostId,
+  type HostRecord,
+  type NicInput,
+  type ProblemCode,
+  type Verb,
+  type VmId,
+  type VmRecord,
+} from '@polyvirt/contracts';
+import type { VmEntry } from '../inventory/vm-entry.ts';
+import type { VmTable } from '../inventory/vm-table.ts';
+
+/** What memory knows of the surroundings of a VM. */
+interface Surroundings {
+  readonly host: HostRecord;
+  /** Absent when the command makes one. */
+  readonly entry: VmEntry | undefined;
+  readonly vms: VmTable;
+}
+
+type InputOf<V extends Verb> = CommandOf<Extract<(typeof commands)[number], { verb: V }>>['input'];
+
+/** Checks of an input against what memory knows beyond the record of the VM. Most commands have none. */
+const checks: { readonly [V in Verb]?: (input: InputOf<V>, surroundings: Surroundings) => void } = {
+  'vm.create': (input, { host, vms }) => {
+    const isMadeFromImages = input.disks.some(({ image }) => image !== undefined) || input.cdrom !== null;
+    if (isMadeFromImages || input.template !== undefined) requireCapability(host, 'images');
+    if (input.nics.length > 0) requireCapability(host, 'networks');
+    requireUserData(input.cloudInit, host.limits);
+    requireFits(input, host);
+    requireImages(host, input);
+    requireTemplate(host, input);
+    requireNetworks(host, input.nics, '/nics', othersOf(vms, host.id));
+    requireAddressing(host, input.nics);
+  },
+  'vm.reconfigure': (input, { host, entry, vms }) => {
+    const { addNics = [], removeNics } = input;
+    requireFits(input, host);
+    requireNetworks(host, addNics, '/addNics', othersOf(vms, host.id, entry?.id, removeNics));
+    requireAddressing(host, addNics);
+  },
+};
+
+/** Throws what memory has against a command. Each problem says which part of the body is at fault, and what there is. */
+export function memoryChecks({ verb }: CommandDefinition, input: unknown, surroundings: Surroundings): void {
+  const check = checks[verb as Verb] as ((input: unknown, surroundings: Surroundings) => void) | undefined;
+  check?.(input, surroundings);
+}
+
+function requireCapability({ capabilities }: HostRecord, ref: CapabilityRef): void {
+  const lack = lackOf(capabilities, ref);
+  if (lack !== undefined) throw new ProblemError('capability-missing', lack);
+}
+
+/** What no fault of an address says already: that the host has no fixed addresses, or none of this kind. */
+function requireAddressing(host: HostRecord, nics: readonly NicInput[]): void {
+  const fixed = nics.filter(({ address }) => address !== 'auto');
+  if (fixed.length > 0) requireCapability(host, 'networks.fixedAddresses');
+  if (fixed.some(({ address }) => address.includes(':'))) requireCapability(host, 'networks.ipv6');
+}
+
+const longestList = 20;
+
+function missing(code: ProblemCode, what: string, name: string, host: string, pointer: string, known: string[]) {
+  const names = known.slice(0, longestList).map((one) => `"${one}"`);
+  const more = known.length > longestList ? ` and ${known.length - longestList} more` : '';
+  const there = names.length === 0 ? `It has none.` : `It has ${names.join(', ')}${more}.`;
+  return new ProblemError(code, `The host ${host} has no ${what} "${name}". ${there}`, {
+    errors: [{ pointer, detail: `There is no such ${what}.` }],
+  });
+}
+
+function requireImages({ id, images }: HostRecord, { disks, cdrom }: CreateVm): void {
+  const names = (kind: 'disk' | 'iso') => images.filter((image) => image.kind === kind).map((image) => image.name);
+  for (const [n, { image, sizeGiB }] of disks.entries()) {
+    if (image === undefined) continue;
+    const found = images.find(({ name, kind }) => name === image && kind === 'disk');
+    if (!found) throw missing('image-not-found', 'disk image', image, id, `/disks/${n}/image`, names('disk'));
+    if (sizeGiB === undefined || found.sizeGiB === undefined || sizeGiB >= found.sizeGiB) continue;
+    const fault = `The image "${image}" needs at least ${Math.ceil(found.sizeGiB)} GiB.`;
+    throw new ProblemError('invalid-input', fault, { errors: [{ pointer: `/disks/${n}/sizeGiB`, detail: fault }] });
+  }
+  if (cdrom !== null && !names('iso').includes(cdrom))
+    throw missing('image-not-found', 'ISO image', cdrom, id, '/cdrom', names('iso'));
+}
+
+function requireTemplate({ id, templates }: HostRecord, { template }: CreateVm): void {
+  if (template === undefined) return;
+  if (templates.some(({ nativeId, name }) => nativeId === template || name === template)) return;
+  const known = templates.map(({ name }) => name);
+  throw missing('template-not-found', 'template', template, id, '/template', known);
+}
+
+/** Networks that are there and can give what is asked for, addresses and MAC addresses that are free. */
+function requireNetworks(
+  { id, networks, limits }: HostRecord,
+  nics: readonly NicInput[],
+  pointer: '/nics' | '/addNics',
+  others: Iterable<VmRecord>,
+): void {
+  const known = networks.map(({ name }) => name);
+  for (const [n, { network }] of nics.entries())
+    if (!known.includes(network))
+      throw missing('network-not-found', 'network', network, id, `${pointer}/${n}/network`, known);
+  if (nics.length === 0) return;
+  const vms = [...others];
+  const macs = new Set(vms.flatMap((vm) => vm.nics.map(({ mac }) => mac)));
+  // The agent lists networks now and then: what was reserved for a VM that is gone may be free by now. The driver looks again.
+  const sure = networks.map(({ reserved = [], ...network }) => ({
+    ...network,
+    reserved: reserved.filter(({ mac }) => mac === undefined || macs.has(mac)),
+  }));
+  requireNics(nics, pointer, { networks: sure, macRanges: limits?.macRanges, others: vms });
+}
+
+/** The VMs of a host as they will be: of the one that is changed, with the interfaces that it keeps. */
+function* othersOf(
+  vms: VmTable,
+  host: HostId,
+  changed?: VmId,
+  gone: readonly string[] = [],
+): Iterable<VmRecord> {
+  for (const record of vms.of(host))
+    yield record.id === changed
+      ? { ...record, nics: record.nics.filter(({ mac }) => mac === undefined || !gone.includes(mac)) }
+      : record;
+}
+
+export function requireFreeName(vms: VmTable, host: HostId, name: string, except?: VmId): void {
+  const holder = vms.named(host, name, except);
+  if (holder === undefined) return;
+  throw new ProblemError('name-taken', `The VM ${holder} on ${host} has the name "${name}".`, {
+    errors: [{ pointer: '/name', detail: 'It is in use on this host.' }],
+  });
+}

@@ -1,0 +1,54 @@
+import { Controller, Inject } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import { OnCommand } from '@polyvirt/bus';
+import { commands, ProblemError, type Command, type Verb } from '@polyvirt/contracts';
+import { acts, type Asked, type Done, type HypervisorDriver } from '@polyvirt/hypervisor';
+import { OperationRunner } from '../operation/operation-runner.ts';
+import { alsoHappenedIn, moreNotesOf } from './beside-the-record.ts';
+import { DRIVER } from './tokens.ts';
+
+/** Has the driver carry out every command of the registry. */
+@Controller()
+export class CommandHandler {
+  constructor(
+    @Inject(DRIVER) private readonly driver: HypervisorDriver,
+    private readonly operations: OperationRunner,
+  ) {}
+
+  carryOut(command: Command): Promise<void> {
+    const act = acts[command.verb as Verb] as (asked: Asked<unknown>) => Promise<Done>;
+    return this.operations.run(command, async (context) => {
+      const { driver } = this;
+      const done = await act({ driver, nativeId: vmOf(command), input: command.input, context });
+      const { effect, made, snapshot } = done;
+      const notes = [...(done.notes ?? []), ...moreNotesOf(command)];
+      return {
+        effect,
+        ...(made !== undefined && { made }),
+        ...((snapshot !== undefined || notes.length > 0) && {
+          result: { ...(snapshot !== undefined && { snapshot }), ...(notes.length > 0 && { notes }) },
+        }),
+        alsoHappened: alsoHappenedIn(command, done),
+      };
+    });
+  }
+}
+
+/** One handler for each command, as if it were written out: Nest finds handlers by the methods of a class. */
+for (const definition of commands) {
+  const { prototype } = CommandHandler;
+  const value = function (this: CommandHandler, command: Command) {
+    return this.carryOut(command);
+  };
+  const descriptor = { value, configurable: true, enumerable: false, writable: true };
+  Object.defineProperty(prototype, definition.verb, descriptor);
+  OnCommand(definition)(prototype, definition.verb, descriptor);
+  Payload()(prototype, definition.verb, 0);
+}
+
+/** The VM that a command is about; the empty string for a command that is about none. */
+function vmOf({ nativeId, verb }: Command): string {
+  if (nativeId !== undefined) return nativeId;
+  if (commands.find((command) => command.verb === verb)?.isOfVm !== true) return '';
+  throw new ProblemError('invalid-input', `${verb} needs a VM.`);
+}

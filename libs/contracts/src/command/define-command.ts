@@ -1,0 +1,204 @@
+import { z } from 'zod';
+import type { CapabilityRef, Capabilities } from '../host/capabilities.ts';
+import { HostId, NativeId, OperationId, Timestamp } from '../ids.ts';
+import type { Permission } from '../identity/permissions.ts';
+import { commandOptions } from '../operation/command-options.ts';
+import type { Outline } from '../plan/plan.ts';
+import type { ProblemCode } from '../problem/problems.ts';
+import type { VmAction } from '../vm/vm-actions.ts';
+import type { DriverVm } from '../vm/vm.ts';
+import { asQuery } from './query-fields.ts';
+
+/** What every command carries beside its input. */
+const envelope = {
+  operationId: OperationId,
+  host: HostId,
+  nativeId: NativeId.optional().describe('The VM; absent when the command makes one.'),
+  requestId: z.string().describe('Correlates logs and problems with the request that asked.'),
+  requestedBy: z.string().describe('User name of the author.'),
+  requestedAt: Timestamp,
+  notAfter: Timestamp.describe('The command must begin before this, or it expires.'),
+  parent: OperationId.optional().describe('The batch that the operation belongs to.'),
+  retryOf: OperationId.optional().describe('The operation that is tried again.'),
+} as const;
+
+const dryRun = z
+  .stringbool()
+  .default(false)
+  .describe('Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing.');
+
+/** Query of a change that has a body. */
+export const DryRunQuery = z.strictObject({ dryRun }).meta({ id: 'DryRunQuery' });
+export type DryRunQuery = z.infer<typeof DryRunQuery>;
+
+/** A change that somebody asked for, on its way to the agent of a host. */
+export interface Command<Verb extends string = string, Input = unknown> {
+  operationId: OperationId;
+  verb: Verb;
+  host: HostId;
+  nativeId?: NativeId | undefined;
+  requestId: string;
+  requestedBy: string;
+  requestedAt: Timestamp;
+  notAfter: Timestamp;
+  parent?: OperationId | undefined;
+  retryOf?: OperationId | undefined;
+  input: Input;
+}
+
+type Shape = z.ZodRawShape;
+type InputOf<Fields extends Shape> = z.infer<z.ZodObject<Fields, z.core.$strict>>;
+export type CommandMethod = 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+
+/** Everything there is to say of a command. What the services need of it is derived from this and nowhere else said again. */
+export interface CommandDeclaration<Verb extends string, Input extends Shape> {
+  /** Imperative, `<entity>.<action>`: `vm.start`, `vm.snapshot-create`. */
+  readonly verb: Verb;
+  /** A sentence for the users of the API. */
+  readonly summary: string;
+  /** Below `/api/v1`. A name in braces other than `vmId` is a field of the input. A command on no VM makes one. */
+  readonly route: `${CommandMethod} /${string}`;
+  readonly permission: Permission;
+  /** What goes to the agent. */
+  readonly input: Input;
+  /** What must hold between fields of the input, beyond what each of them says. */
+  readonly rule?: readonly [holds: (input: InputOf<Input>) => boolean, fault: { path: string[]; error: string }];
+  /** More of the body, which the control plane keeps of the VM once the command has succeeded. */
+  readonly options?: Shape;
+  /** What nobody else may hold: the VM, and on the host the `name` of the input. */
+  readonly locks: readonly ('vm' | 'name')[];
+  /** Row of the table of actions. Without one the state does not matter. */
+  readonly action?: VmAction | ((input: InputOf<Input>) => VmAction);
+  /** What of the host it takes beyond what the action says. The VM is absent when the command makes one. */
+  readonly needs?: (input: InputOf<Input>, vm: DriverVm | undefined) => readonly CapabilityRef[];
+  /** Makes ids of what a person may name, such as a snapshot, by the record of the VM. Throws when nothing has that name. */
+  readonly resolve?: (input: InputOf<Input>, vm: DriverVm) => InputOf<Input>;
+  /** Throws what the record of the VM shows to be impossible, whatever its state. */
+  readonly check?: (input: InputOf<Input>, vm: DriverVm) => void;
+  /** What it would do, by the record of the VM and the capabilities of its host. Not called when it is so already. */
+  readonly outline: (input: InputOf<Input>, known: Known) => Outline;
+  /** Whether only the host itself knows if it can be, so that it is asked before there is an operation. */
+  readonly asksHost: boolean;
+  /** Longest time it may run once begun; it then fails with `timed-out`. */
+  readonly limitSeconds: number | ((input: InputOf<Input>) => number);
+  /** Problems beside those that any command can end with. */
+  readonly problems: readonly ProblemCode[];
+  /** Whether it makes a VM, which has the `name` of the input. */
+  readonly makes?: true;
+  /** Whether it turns a VM on, which may overcommit the host and may crash. */
+  readonly turnsOn?: true;
+  /** Whether a VM that was on is on afterwards. */
+  readonly staysOn?: true;
+  /** What batches call it, where that is not the end of the verb. */
+  readonly batchAs?: string;
+}
+
+/** What is known when a plan is made. */
+export interface Known {
+  /** Absent when the command makes one. */
+  readonly vm: DriverVm | undefined;
+  readonly capabilities: Capabilities;
+}
+
+export interface CommandDefinition<Verb extends string = string, Input extends z.ZodType = z.ZodType> {
+  readonly verb: Verb;
+  /** As OpenAPI and generated clients call it: `startVm`, `createSnapshot`. */
+  readonly id: string;
+  /** As a batch calls it; undefined for a command that is about no VM. */
+  readonly batchAction: string | undefined;
+  readonly summary: string;
+  readonly permission: Permission;
+  readonly method: CommandMethod;
+  /** `/vms/{vmId}/start` */
+  readonly path: string;
+  /** Whether the path names the VM that it is about. */
+  readonly isOfVm: boolean;
+  readonly input: Input;
+  /** Of the request; a DELETE has none. */
+  readonly body: z.ZodObject | undefined;
+  /** Of the request: `dryRun`, and of a DELETE what others have in their body. */
+  readonly query: z.ZodObject;
+  /** Path, body and query in one, without the options of a request: what a batch is given. */
+  readonly params: z.ZodType<Record<string, unknown>>;
+  /** Fields of the path that are part of the input, with their schemas. */
+  readonly pathFields: Readonly<Record<string, z.ZodType>>;
+  /** Names of the fields that the control plane keeps. */
+  readonly optionFields: readonly string[];
+  readonly locks: readonly ('vm' | 'name')[];
+  readonly asksHost: boolean;
+  readonly makes?: true;
+  readonly turnsOn?: true;
+  readonly staysOn?: true;
+  readonly problems: readonly ProblemCode[];
+  /** The message on the bus. */
+  readonly message: z.ZodType<Command<Verb, z.infer<Input>>>;
+  // Methods, so that a command of any input is a command.
+  actionOf(input: z.infer<Input>): VmAction | undefined;
+  needsOf(input: z.infer<Input>, vm: DriverVm | undefined): readonly CapabilityRef[];
+  resolve(input: z.infer<Input>, vm: DriverVm): z.infer<Input>;
+  check(input: z.infer<Input>, vm: DriverVm): void;
+  outline(input: z.infer<Input>, known: Known): Outline;
+  limitSecondsOf(input: z.infer<Input>): number;
+}
+
+export type CommandOf<Definition> =
+  Definition extends CommandDefinition<infer Verb, infer Input> ? Command<Verb, z.infer<Input>> : never;
+
+/** A change to ask for. */
+export function defineCommand<const Verb extends string, Fields extends Shape>(
+  declaration: CommandDeclaration<Verb, Fields>,
+): CommandDefinition<Verb, z.ZodObject<Fields, z.core.$strict>> {
+  const { verb, route, rule, action, limitSeconds, options = {}, batchAs } = declaration;
+  const [method, path] = route.split(' ') as [CommandMethod, string];
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!);
+  const isOfVm = names.includes('vmId');
+  const fields = declaration.input as unknown as Record<string, z.ZodType>;
+  const kept = options as unknown as Record<string, z.ZodType>;
+  const pathFields = pick(fields, (name) => names.includes(name));
+  const bodyFields = pick(fields, (name) => !names.includes(name));
+  const id = idOf(verb);
+  const ruled = <Schema extends z.ZodType>(schema: Schema): Schema =>
+    rule ? (schema.refine(rule[0] as (input: unknown) => boolean, rule[1]) as Schema) : schema;
+  const input = ruled(z.strictObject(declaration.input));
+  const body = { ...(!isOfVm && { host: HostId }), ...bodyFields, ...kept, ...commandOptions } as Record<
+    string,
+    z.ZodType
+  >;
+  const isQuery = method === 'DELETE';
+  const message = z.object({ ...envelope, verb: z.literal(verb), input });
+  return {
+    ...declaration,
+    id,
+    batchAction: isOfVm ? (batchAs ?? verb.slice(verb.indexOf('.') + 1)) : undefined,
+    method,
+    path,
+    isOfVm,
+    input,
+    body: isQuery ? undefined : ruled(z.strictObject(body)).meta({ id: `${capital(id)}Input` }),
+    query: isQuery
+      ? ruled(z.strictObject({ ...asQuery(body), dryRun })).meta({ id: `${capital(id)}Query` })
+      : DryRunQuery,
+    params: ruled(z.strictObject({ ...fields, ...kept })),
+    pathFields,
+    optionFields: Object.keys(options),
+    message: message as unknown as CommandDefinition<Verb, z.ZodObject<Fields, z.core.$strict>>['message'],
+    actionOf: (given) => (typeof action === 'function' ? action(given) : action),
+    needsOf: (given, vm) => declaration.needs?.(given, vm) ?? [],
+    resolve: (given, vm) => declaration.resolve?.(given, vm) ?? given,
+    check: (given, vm) => declaration.check?.(given, vm),
+    limitSecondsOf: (given) => (typeof limitSeconds === 'function' ? limitSeconds(given) : limitSeconds),
+  };
+}
+
+/** `vm.start` is `startVm`, `vm.snapshot-create` is `createSnapshot`, `vm.pending-changes-drop` is `dropPendingChanges`. */
+function idOf(verb: string): string {
+  const [entity, ...words] = verb.split(/[.-]/);
+  const action = words.pop()!;
+  const nouns = words.length > 0 ? words : [entity!];
+  return [action, ...nouns.map(capital)].join('');
+}
+
+const capital = (word: string): string => word[0]!.toUpperCase() + word.slice(1);
+
+const pick = <Value>(record: Record<string, Value>, isWanted: (name: string) => boolean): Record<string, Value> =>
+  Object.fromEntries(Object.entries(record).filter(([name]) => isWanted(name)));
