@@ -4,6 +4,7 @@
 //
 // Each event is one line of JSON (CloudEvents 1.0). An event is acknowledged when its line is written, so that a program
 // that was stopped goes on where it was. Needs @nats-io/transport-node and @nats-io/jetstream.
+import { Buffer } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { jetstream } from '@nats-io/jetstream';
 import { connect, credsAuthenticator } from '@nats-io/transport-node';
@@ -17,7 +18,7 @@ const { credentials, stream, consumers, apiPrefix, inboxPrefix } = JSON.parse(re
 
 const connection = await connect({
   servers: url,
-  authenticator: credsAuthenticator(new TextEncoder().encode(credentials)),
+  authenticator: credsAuthenticator(Buffer.from(credentials)),
   inboxPrefix,
   maxReconnectAttempts: -1,
 });

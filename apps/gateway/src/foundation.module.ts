@@ -57,7 +57,11 @@ export interface Foundation {
   exports: [Cursors, MemoryLists, Upgrades],
 })
 export class FoundationModule {
-  static with(config: GatewayConfig, logger: Logger, { times, passwordCost, busRealm = '' }: Foundation = {}): DynamicModule {
+  static with(
+    config: GatewayConfig,
+    logger: Logger,
+    { times, passwordCost, busRealm = '' }: Foundation = {},
+  ): DynamicModule {
     const given = [
       { provide: CONFIG, useValue: config },
       { provide: LOGGER, useValue: logger },

@@ -202,6 +202,12 @@ describe('the permissions of the bus', () => {
       });
     });
 
+    it('be asked, and be known to be away at once when it is', async () => {
+      await expect(ask(gateway, cancelOperation, 'b', { operationId: randomUUID() })).rejects.toMatchObject({
+        code: 'host-offline',
+      });
+    });
+
     it('ask whether it is alone', async () => {
       await expect(ask(a, identifyAgent, 'a', {})).rejects.toMatchObject({ code: 'host-offline' });
     });
@@ -215,7 +221,8 @@ describe('the permissions of the bus', () => {
       const revision = await bucket.create(key, { n: 1 });
       expect(await bucket.get(key)).toMatchObject({ value: { n: 1 }, revision });
       const next = await bucket.update(key, { n: 2 }, revision);
-      if (name !== 'hosts') expect(await bucket.entries(filter)).toEqual([expect.objectContaining({ key, revision: next })]);
+      if (name !== 'hosts')
+        expect(await bucket.entries(filter)).toEqual([expect.objectContaining({ key, revision: next })]);
       await bucket.delete(key);
       await bucket.put(key, { n: 3 });
     });
@@ -463,7 +470,11 @@ describe('the permissions of the bus', () => {
     await nats.restart();
     const buses = [gateway, organizer, a, b];
     await Promise.all(buses.map((bus) => bus.whenConnected()));
-    for (const [host, bus] of [['a', a], ['b', b]] as const) await publishEvent(bus, host, draining(host));
+    for (const [host, bus] of [
+      ['a', a],
+      ['b', b],
+    ] as const)
+      await publishEvent(bus, host, draining(host));
   });
 
   it('take in a host that is added while the server runs, and cut off one', async () => {

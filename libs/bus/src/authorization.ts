@@ -1,4 +1,12 @@
-import { buckets, consumers, identifyAgent, streams, subjects, type EventReader, type HostId } from '@polyvirt/contracts';
+import {
+  buckets,
+  consumers,
+  identifyAgent,
+  streams,
+  subjects,
+  type EventReader,
+  type HostId,
+} from '@polyvirt/contracts';
 import { agentFeeds, agentFlows, coreApi as api, subscriberFlows } from './authority/flows.ts';
 import { bucketStream, bucketSubject } from './bucket-names.ts';
 
@@ -96,4 +104,9 @@ const gatewayPublishes = [
   bucketSubject(buckets.index.name, '>'),
 ];
 
-const gatewayHears = [subjects.metrics('*'), subjects.heartbeat('*'), subjects.consoleDown('*', '*'), subjects.answer('*', '*')];
+const gatewayHears = [
+  subjects.metrics('*'),
+  subjects.heartbeat('*'),
+  subjects.consoleDown('*', '*'),
+  subjects.answer('*', '*'),
+];

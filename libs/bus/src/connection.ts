@@ -76,10 +76,7 @@ const isRefusal = (error: unknown): boolean =>
 const isCertificateFault = (error: unknown): boolean =>
   /^(?:ERR_TLS|CERT_|DEPTH_|SELF_SIGNED|UNABLE_TO_)/.test(String((error as { code?: unknown }).code ?? ''));
 
-function connectionOptions(
-  { url, tls, name }: BusOptions,
-  credential: Credential | undefined,
-): NodeConnectionOptions {
+function connectionOptions({ url, tls, name }: BusOptions, credential: Credential | undefined): NodeConnectionOptions {
   const servers = url.split(',').map((server) => new URL(server.trim()));
   const secure = tls ?? (servers.some(({ protocol }) => protocol === 'tls:') ? {} : undefined);
   return {

@@ -1,7 +1,14 @@
 export { AccountKeeper } from './authority/account-keeper.ts';
 export { Authority, type IssuedAccount } from './authority/authority.ts';
 export { renderAccounts, type ServerAccounts } from './authority/configuration.ts';
-export { agentUser, inboxPrefix, permissionsOf, userNameOf, type BusService, type Permissions } from './authorization.ts';
+export {
+  agentUser,
+  inboxPrefix,
+  permissionsOf,
+  userNameOf,
+  type BusService,
+  type Permissions,
+} from './authorization.ts';
 export {
   Bucket,
   openBucket,

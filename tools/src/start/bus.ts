@@ -33,9 +33,7 @@ export async function prepareBus(
     if (service.bus === undefined) continue;
     if (typeof service.bus === 'object') hosts.push(service.bus.host);
     const member: BusService =
-      typeof service.bus === 'object'
-        ? { service: 'agent', host: service.bus.host }
-        : { service: service.bus };
+      typeof service.bus === 'object' ? { service: 'agent', host: service.bus.host } : { service: service.bus };
     await secrets.put(busSecretOf(service), await authority.credentials(member));
   }
   const adminCredentials = await authority.credentials({ service: 'admin' });

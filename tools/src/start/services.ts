@@ -72,6 +72,8 @@ const gateway: ServiceDefinition = {
     ...EVERYWHERE,
     'POLYVIRT_DATABASE_URL',
     'POLYVIRT_DATABASE_URL_FILE',
+    'POLYVIRT_HOST_MESSAGES_PER_SECOND',
+    'POLYVIRT_HOST_MIB_PER_SECOND',
     'POLYVIRT_LISTEN',
     'POLYVIRT_METRICS_ACCESS',
     'POLYVIRT_RATE_LIMIT',
@@ -192,11 +194,7 @@ export function busSecretOf({ name }: ServiceDefinition): string {
 }
 
 /** The whole environment of a service: of the caller's, only what every program needs and what the service passes on. */
-export function environmentOf(
-  service: ServiceDefinition,
-  stack: Stack,
-  caller: NodeJS.ProcessEnv,
-): NodeJS.ProcessEnv {
+export function environmentOf(service: ServiceDefinition, stack: Stack, caller: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const inherited = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'SystemRoot', ...service.passedOn];
   const given = Object.fromEntries(inherited.filter((name) => caller[name]).map((name) => [name, caller[name]]));
   const settings = service.settings(stack);

@@ -28,7 +28,10 @@ describe('subscribers', () => {
   };
   const open = ({ credentials, name }: CreatedSubscriber) => connectBus({ url: house.nats.url, credentials, name });
   const happen = async (id: string) => {
-    for (const [bus, host] of [[agents[0]!, 'kvm-a'], [agents[1]!, 'kvm-b']] as const) {
+    for (const [bus, host] of [
+      [agents[0]!, 'kvm-a'],
+      [agents[1]!, 'kvm-b'],
+    ] as const) {
       const source = `/hosts/${host}/agent`;
       const data = { host, incarnation: id };
       await publishEvent(bus, host, makeEvent(hostDraining, { id, source, subject: host, data }));

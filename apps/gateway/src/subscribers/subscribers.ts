@@ -175,9 +175,12 @@ export class Subscribers implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private settle(): void {
-    this.settling = this.settling.then(() => this.settleAll()).catch((err: unknown) => {
-      if (!this.stopping.signal.aborted) this.logger.error({ err }, 'what subscribers need on the bus could not be made');
-    });
+    this.settling = this.settling
+      .then(() => this.settleAll())
+      .catch((err: unknown) => {
+        if (!this.stopping.signal.aborted)
+          this.logger.error({ err }, 'what subscribers need on the bus could not be made');
+      });
   }
 
   private async settleAll(): Promise<void> {

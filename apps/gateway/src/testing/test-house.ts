@@ -11,6 +11,8 @@ export interface HouseOptions {
   /** A SQLite file of its own unless told otherwise. */
   readonly databaseUrl?: string;
   readonly times?: Partial<GatewayTimes>;
+  /** Settings of the gateways beside those of every test. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 /** A bus that holds everybody to their subjects, one gateway or more on one database, and agents in memory. */
@@ -23,6 +25,7 @@ export class TestHouse<Nats extends Broker = Broker> {
   private constructor(
     readonly nats: Nats,
     private readonly times: Partial<GatewayTimes> | undefined,
+    private readonly settings: Readonly<Record<string, string>> = {},
   ) {}
 
   static async start(options: HouseOptions = {}): Promise<TestHouse> {
@@ -35,7 +38,7 @@ export class TestHouse<Nats extends Broker = Broker> {
   }
 
   private static async on<Nats extends Broker>(nats: Nats, options: HouseOptions): Promise<TestHouse<Nats>> {
-    const house = new TestHouse(nats, options.times);
+    const house = new TestHouse(nats, options.times, options.settings);
     await house.startGateway(options.databaseUrl);
     house.token = (await house.gateway.login()).accessToken;
     return house;
@@ -110,6 +113,7 @@ export class TestHouse<Nats extends Broker = Broker> {
       POLYVIRT_NATS_CREDENTIALS: this.nats.credentialsOf('gateway'),
       POLYVIRT_NATS_SIGNING_KEY: this.nats.signingSeed,
       POLYVIRT_METRICS_ACCESS: 'open',
+      ...this.settings,
       ...(databaseUrl !== undefined && { POLYVIRT_DATABASE_URL: databaseUrl }),
     };
     return startTestGateway({ environment, parts, times, busRealm: this.nats.realm });

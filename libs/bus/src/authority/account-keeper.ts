@@ -1,14 +1,19 @@
-import type { HostId } from '@polyvirt/contracts';
+import type { EventReader, HostId } from '@polyvirt/contracts';
 import { connectBus, type Bus, type BusOptions } from '../connection.ts';
 import { served } from '../served.ts';
 import type { HostAccountOptions } from './accounts.ts';
 import type { Authority, IssuedAccount } from './authority.ts';
-import type { EventReader } from '@polyvirt/contracts';
 
 /** What the server says to a change of accounts. */
 interface Claimed {
   readonly data?: { readonly code: number; readonly message?: string };
   readonly error?: { readonly description?: string };
+}
+
+interface Statistics {
+  readonly data?: {
+    readonly account_statz?: readonly { readonly acc: string; readonly received: { msgs: number; bytes: number } }[];
+  };
 }
 
 const requestWithinMs = 5_000;
@@ -59,6 +64,24 @@ export class AccountKeeper {
     return (data?.connections ?? []).map(({ name }) => name ?? '');
   }
 
+  /** What the clients of accounts have sent to all servers since these were started; those with clients only. */
+  async sentBy(accounts: readonly string[]): Promise<Map<string, { messages: number; bytes: number }>> {
+    const sent = new Map<string, { messages: number; bytes: number }>();
+    if (accounts.length === 0) return sent;
+    const answers = await this.#bus.connection.requestMany('$SYS.REQ.ACCOUNT.PING.STATZ', JSON.stringify({ accounts }), {
+      strategy: 'stall',
+      maxWait: requestWithinMs,
+    });
+    for await (const answer of answers) {
+      const { data } = answer.json<Statistics>();
+      for (const { acc, received } of data?.account_statz ?? []) {
+        const before = sent.get(acc) ?? { messages: 0, bytes: 0 };
+        sent.set(acc, { messages: before.messages + received.msgs, bytes: before.bytes + received.bytes });
+      }
+    }
+    return sent;
+  }
+
   close(): Promise<void> {
     return this.#bus.close();
   }
@@ -67,6 +90,7 @@ export class AccountKeeper {
     const request = () => this.#bus.connection.request(subject, payload, { timeout: requestWithinMs });
     const answer = await served(this.#bus, request, { signal, what: 'changing the accounts of nats-server' });
     const { data, error } = answer.json<Claimed>();
-    if (data?.code !== 200) throw new Error(`nats-server has not changed an account: ${error?.description ?? answer.string()}`);
+    if (data?.code !== 200)
+      throw new Error(`nats-server has not changed an account: ${error?.description ?? answer.string()}`);
   }
 }

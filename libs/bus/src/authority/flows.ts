@@ -63,10 +63,7 @@ export function agentFlows(host: HostId | '*'): Flow[] {
     flow(subjects.consoleDown(host, '*')),
     flow(subjects.answer(host, '*')),
     ...(host === '*' ? [] : [readOf(buckets.index.name, keys.indexed)]),
-    ...ownKeys.flatMap(({ bucket, key }) => [
-      flow(bucketSubject(bucket, key)),
-      readOf(bucket, key),
-    ]),
+    ...ownKeys.flatMap(({ bucket, key }) => [flow(bucketSubject(bucket, key)), readOf(bucket, key)]),
   ];
 }
 

@@ -103,7 +103,9 @@ export function readCredentials(credentials: string): Credential {
   const blocks = [...credentials.matchAll(/-----BEGIN [^-]+-----\s+(\S+)\s+-+END [^-]+-+/g)].map(([, body]) => body);
   const [token, seed] = blocks;
   if (token === undefined || seed === undefined)
-    throw new Error('This is no credential of nats-server: it has a token and a private key, between lines of hyphens.');
+    throw new Error(
+      'This is no credential of nats-server: it has a token and a private key, between lines of hyphens.',
+    );
   const { name, nats } = decode<{ tags?: string[] }>(token);
   return { name, tags: nats.tags ?? [], token, seed };
 }

@@ -1,13 +1,5 @@
 import type { KeyPair } from '@nats-io/nkeys';
-import {
-  createHmac,
-  createPrivateKey,
-  createPublicKey,
-  randomBytes,
-  sign,
-  verify,
-  type KeyObject,
-} from 'node:crypto';
+import { createHmac, createPrivateKey, createPublicKey, randomBytes, sign, verify, type KeyObject } from 'node:crypto';
 
 /**
  * Keys of NATS by the cryptography of Node: that of the library is JavaScript, and takes a tenth of a second where this

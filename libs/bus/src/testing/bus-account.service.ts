@@ -5,10 +5,7 @@ import { z } from 'zod';
 import { ensureTopology, openBucket, type BusService } from '../index.ts';
 import { BusAccount } from './index.ts';
 
-const services: BusService[] = [
-  { service: 'gateway' },
-  { service: 'agent', host: 'a' },
-];
+const services: BusService[] = [{ service: 'gateway' }, { service: 'agent', host: 'a' }];
 
 describe('an account of a test', () => {
   beforeAll(() => Logger.overrideLogger(false));

@@ -2,7 +2,14 @@ import type { AccountKeeper } from '../authority/account-keeper.ts';
 import type { Authority } from '../authority/authority.ts';
 import type { BusService } from '../authorization.ts';
 import type { Bus } from '../connection.ts';
-import { connectAs, credentialsIn, issueCredentials, type Broker, type ConnectOptions, type Credentials } from './broker.ts';
+import {
+  connectAs,
+  credentialsIn,
+  issueCredentials,
+  type Broker,
+  type ConnectOptions,
+  type Credentials,
+} from './broker.ts';
 import { eventually } from './eventually.ts';
 import { WorkerServer, type Realm } from './worker-server.ts';
 

@@ -40,7 +40,9 @@ function exampleOf(schema: z.ZodType, idOf: { host: string; vm: string }): unkno
   if ((schema as unknown) === HostId) return idOf.host;
   if ((schema as unknown) === VmId) return idOf.vm;
   if (schema instanceof z.ZodObject)
-    return Object.fromEntries(Object.entries(schema.shape).map(([key, part]) => [key, exampleOf(part as z.ZodType, idOf)]));
+    return Object.fromEntries(
+      Object.entries(schema.shape).map(([key, part]) => [key, exampleOf(part as z.ZodType, idOf)]),
+    );
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable)
     return exampleOf(schema.unwrap() as z.ZodType, idOf);
   if (schema instanceof z.ZodArray) return [exampleOf(schema.element as z.ZodType, idOf)];

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { HostId, OperationId, VmId } from '../ids.ts';
 import { events } from '../registry.ts';
 import type { CloudEvent } from './cloud-event.ts';
