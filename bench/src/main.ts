@@ -3,6 +3,7 @@ import { measureCommandLatency } from './command-latency.bench.ts';
 import { measureEventLatency } from './event-latency.bench.ts';
 import { measureListPage } from './list-page.bench.ts';
 import { measureNutanixScale } from './nutanix-scale.bench.ts';
+import { measurePlanLatency } from './plan-latency.bench.ts';
 import { measureStatisticsSweep } from './statistics-sweep.bench.ts';
 import { measureVmwareScale } from './vmware-scale.bench.ts';
 import type { Measurement, Row } from './row.ts';
@@ -11,6 +12,7 @@ import { renderTable } from './table.ts';
 const measurements: Readonly<Record<string, Measurement>> = {
   statistics: measureStatisticsSweep,
   command: measureCommandLatency,
+  plan: measurePlanLatency,
   event: measureEventLatency,
   list: measureListPage,
   nutanix: measureNutanixScale,

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { root } from '@polyvirt/tools';
@@ -99,10 +99,11 @@ async function installation(cleanup: AsyncDisposableStack): Promise<Installation
   ];
   for (const path of [bin, join(home, 'simulator'), vmFolder]) mkdirSync(path, { recursive: true });
   writeFileSync(count, '');
-  for (const name of ['vmrun', 'vmcli', 'vmware', 'vmware-vdiskmanager']) {
-    const script = `#!/bin/sh\nprintf x >> '${count}'\nexec '${process.execPath}' '${join(simulator, name)}' "$@"\n`;
-    writeFileSync(join(bin, name), script);
-    chmodSync(join(bin, name), 0o755);
+  for (const program of ['node/vmrun', 'vmcli', 'vmware', 'vmware-vdiskmanager']) {
+    const script = `#!/bin/sh\nprintf x >> '${count}'\nexec '${process.execPath}' '${join(simulator, program)}' "$@"\n`;
+    const path = join(bin, basename(program));
+    writeFileSync(path, script);
+    chmodSync(path, 0o755);
   }
   writeFileSync(join(home, 'simulator/knobs.json'), JSON.stringify({ qemuImg: 'never' }));
   const env = { VMRUN_SIMULATOR_HOME: home, NODE_COMPILE_CACHE: join(folder, 'compiled'), HOME: folder };

@@ -97,7 +97,7 @@ story('writes down everything that happens to a machine, and keeps its folder', 
   expect(historyOf(whole).filter((entry) => !/^vm\.(?:started|stopped)/.test(entry))).toEqual([
     'vm.created Created as "web-1".',
     `vm.renamed Renamed from "web-1" to "${odd}".`,
-    'vm.reconfigured Now 4 CPUs, 1024 MiB, 1 disks, 0 interfaces.',
+    'vm.reconfigured CPUs from 1 to 4.',
     'vm.snapshot-created Snapshot "before "it"" taken.',
     'vm.snapshot-reverted Put back to snapshot "before "it"".',
     'vm.snapshot-deleted Snapshot "before "it"" deleted.',

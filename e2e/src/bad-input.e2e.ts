@@ -1,9 +1,10 @@
 import { expect, it } from '@jest/globals';
 import { problems, type Problem, type ProblemCode } from '@polyvirt/contracts';
-import { send, type BadRequest } from './bad-input/bad-request.ts';
+import { asPlan, isPlannable, send, type BadRequest } from './bad-input/bad-request.ts';
 import { creating } from './bad-input/creating.ts';
 import { identity } from './bad-input/identity.ts';
 import { machines } from './bad-input/machines.ts';
+import { planning } from './bad-input/planning.ts';
 import { protocol } from './bad-input/protocol.ts';
 import { World } from './bad-input/world.ts';
 import { createVm, deleteVm, power, readVm } from './requests.ts';
@@ -12,7 +13,7 @@ import { access } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { eventually } from '@polyvirt/bus/testing';
 
-const table: readonly BadRequest[] = [...identity, ...creating, ...machines, ...protocol];
+const table: readonly BadRequest[] = [...identity, ...creating, ...machines, ...planning, ...protocol];
 /** What design section 6 allows to be refused with a 5xx. */
 const allowedServerErrors = [501, 503, 504, 507];
 
@@ -31,6 +32,8 @@ const story = storiesOn(
   },
 );
 
+it('has at least 80 bodies that a plan refuses', () => expect(planning.length).toBeGreaterThanOrEqual(80));
+
 it('has at least 150 rows, none of them twice', () => {
   expect(table.length).toBeGreaterThanOrEqual(150);
   const names = table.map(({ what }) => what);
@@ -39,7 +42,11 @@ it('has at least 150 rows, none of them twice', () => {
 
 for (const row of table) {
   story(`refuses with ${row.expected}, and changes nothing: ${row.what}`, async () => {
-    const { status, headers, text } = await world.unchangedBy(() => send(row, world));
+    const { asked, planned } = await world.unchangedBy(async () => ({
+      asked: await send(row, world),
+      planned: isPlannable(row) ? await send(asPlan(row), world) : undefined,
+    }));
+    const { status, headers, text } = asked;
     expect(headers['content-type']).toMatch(/^application\/problem\+json/);
     const problem = JSON.parse(text) as Problem;
     expect(`${status} ${problem.code}`).toBe(row.expected);
@@ -48,8 +55,12 @@ for (const row of table) {
     // Nothing of our insides leaves the house.
     expect(problem.detail).not.toMatch(/SELECT|sqlite|node_modules|\.ts:|at Object/i);
     if (status >= 500) expect(allowedServerErrors).toContain(status);
+    // Its plan is refused in the same words.
+    if (planned) expect(sayingOf(planned.text)).toEqual(sayingOf(text));
   });
 }
+
+const sayingOf = (text: string) => ({ ...(JSON.parse(text) as Problem), requestId: '' });
 
 story('has nothing under way but what keeps a machine busy', async (stack) => {
   const { data: operations } = await stack.admin.GET('/api/v1/operations', {

@@ -34,6 +34,14 @@ describe('the lint rules of the house', () => {
     expect(complaints('apps/gateway/src/x.ts', `import { connectBus } from '@polyvirt/bus';`)).toEqual([]);
   });
 
+  it('let only tests use a simulator, and only what it has for them', () => {
+    const kit = `import { TestClock } from '@polyvirt/vmrun-simulator/testing';`;
+    expect(complaints('apps/vmware-agent/src/testing/x.ts', kit)).toEqual([]);
+    expect(complaints('apps/vmware-agent/src/x.simulator.ts', kit)).toEqual([]);
+    expect(complaints('apps/vmware-agent/src/x.ts', kit)).toHaveLength(1);
+    expect(complaints('apps/vmware-agent/src/x.spec.ts', `import '@polyvirt/vmrun-simulator';`)).toHaveLength(1);
+  });
+
   it('keep NATS in the bus and the database in the gateway', () => {
     expect(complaints('apps/organizer/src/x.ts', `import { connect } from '@nats-io/transport-node';`)).toHaveLength(1);
     expect(complaints('libs/bus/src/x.ts', `import { connect } from '@nats-io/transport-node';`)).toEqual([]);

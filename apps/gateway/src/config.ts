@@ -73,6 +73,11 @@ export const gatewayConfig = defineConfig({
     help: 'Requests per second that one caller may send, averaged over ten seconds; 0 sets no limit.',
     default: 1_000,
   }),
+  archivePath: setting({
+    env: 'POLYVIRT_ARCHIVE_PATH',
+    schema: z.string().min(1).optional(),
+    help: 'Folder of the organizer as the gateway sees it; without it no file of an archive can be read over the API.',
+  }),
   webRoot: setting({
     env: 'POLYVIRT_WEB_ROOT',
     schema: z.string().min(1).optional(),

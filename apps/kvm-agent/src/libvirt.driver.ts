@@ -1,5 +1,6 @@
 import type { CreateVm, DeleteVm, DriverVm, HostStatus, NativeDefinition, NativeId, StopVm } from '@polyvirt/contracts';
 import {
+  folderChanges,
   ProblemGuard,
   type ConsoleFacet,
   type Effect,
@@ -27,6 +28,7 @@ import { Networks } from './networks.ts';
 import { PendingNames } from './pending-names.ts';
 import { Power } from './power.ts';
 import { probe, type ProbeParts } from './probe.ts';
+import { Checkpoints } from './snapshots/checkpoints.ts';
 import { SnapshotReader } from './snapshots/snapshot-reader.ts';
 import { Snapshots } from './snapshots/snapshots.ts';
 import { StateWaiter } from './state-waiter.ts';
@@ -98,7 +100,9 @@ export class LibvirtDriver implements HypervisorDriver {
       new Reconfiguration({ libvirt, machines, storage, networks, names, waiter, limits }),
     );
     this.clone = guard.facet(new Cloning({ libvirt, machines, storage, stateFiles }));
-    this.snapshots = guard.facet(new Snapshots(machines, stateFiles));
+    this.snapshots = guard.facet(
+      new Snapshots({ machines, stateFiles, checkpoints: new Checkpoints(libvirt, storage) }),
+    );
     this.metrics = guard.facet(new MetricsSweep(libvirt));
     this.watch = new DomainWatch({ libvirt, machines, networks, names });
     this.console = isLocal ? guard.facet(new VncConsole(machines)) : undefined;
@@ -108,6 +112,7 @@ export class LibvirtDriver implements HypervisorDriver {
       list: () => guard.run(() => images.list()),
       // Any machine that is off can be one.
       templates: () => guard.run(() => this.#templates()),
+      changes: (signal: AbortSignal) => folderChanges(options.imageFolder, signal),
     };
     this.export = {
       definition: (nativeId: NativeId) => guard.run(() => this.#definition(nativeId, storage, stateFiles)),

@@ -30,6 +30,7 @@ const absences = (isLocal: boolean): Absences => ({
   'networks.ipv6': 'libvirt reserves IPv4 addresses only: an IPv6 address depends on an id that the guest makes up.',
   'snapshots.runningWithoutMemory': noSnapshotsWithoutMemory,
   'snapshots.uefi': noSnapshotsWithUefi,
+  'reconfigure.nameLive': 'libvirt renames no machine that is on: the new name comes with its power-off.',
   'reconfigure.memoryLive':
     'A running VM has at most the memory that it started with: the guest gives it back, and more comes with the next start.',
   'reconfigure.dropPending': 'Ask for the present value again: it takes the place of the one that waits.',

@@ -18,6 +18,8 @@ export interface ImageFacts {
 export class Images implements ImageFacet {
   readonly #pages: Pages;
   readonly #vms: Vms;
+  #hasChanged = false;
+  #wake: () => void = () => undefined;
   /** Names by UUID, of the images that were there at the last look. */
   #names: ReadonlyMap<string, string> = new Map();
 
@@ -42,6 +44,22 @@ export class Images implements ImageFacet {
 
   /** Undefined for one that was not there at the last look. */
   readonly nameOf = (uuid: string): string | undefined => this.#names.get(uuid);
+
+  /** Somebody has seen that images changed. */
+  readonly noteChange = (): void => {
+    this.#hasChanged = true;
+    this.#wake();
+  };
+
+  async *changes(signal: AbortSignal): AsyncGenerator<void> {
+    const wake = () => this.#wake();
+    signal.addEventListener('abort', wake, { once: true });
+    while (!signal.aborted) {
+      if (!this.#hasChanged) await new Promise<void>((resolve) => (this.#wake = resolve));
+      this.#hasChanged = false;
+      if (!signal.aborted) yield;
+    }
+  }
 
   async demand(name: string, kind: Image['kind'], signal: AbortSignal): Promise<ImageFacts> {
     const [image, ...others] = (await this.#read(signal)).filter(

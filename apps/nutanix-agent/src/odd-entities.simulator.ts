@@ -141,6 +141,18 @@ it('reads VMs as they were met in the field', async () => {
   expect(vms.get('k8s-01')).toMatchObject({ state: 'unknown', cpus: expect.any(Number) });
 });
 
+it('advises for VMs that other tools have paused or suspended what can be done here', async () => {
+  const id = await named('vms', 'web-01');
+  const refusal = async (state: string, method: (context: OperationContext) => Promise<unknown>) => {
+    await disguiseAs(id, { status: { resources: { power_state: state } } });
+    return (await expectProblem('wrong-state', new TestOperation().run(method))).message;
+  };
+  const graceful = { force: false, timeoutSeconds: 1 };
+  expect(await refusal('PAUSED', (context) => driver.start(id, context))).toContain('tool of its hypervisor');
+  expect(await refusal('PAUSED', (context) => driver.stop(id, graceful, context))).toContain('stop it with force');
+  expect(await refusal('SUSPENDED', (context) => driver.stop(id, graceful, context))).toContain('start it first');
+});
+
 it('keeps all of a VM that it knows nothing of, through every change', async () => {
   const id = await make({ nics: [{ network: 'vlan10' }] });
   await simulator.edit(id, (spec) => {

@@ -1,5 +1,6 @@
 import { ProblemError, type NativeId, type StopVm, type VmAction } from '@polyvirt/contracts';
 import { lookFirst, type Effect, type OperationContext } from '@polyvirt/hypervisor';
+import { capabilities } from './capabilities.ts';
 import { backOff, pause } from './client/back-off.ts';
 import type { Identifiers } from './client/identifiers.ts';
 import { isConflict } from './client/prism-client.ts';
@@ -78,7 +79,7 @@ export class Power {
 
   #look(action: VmAction, nativeId: NativeId, { journal, signal }: OperationContext): Promise<'already' | 'go'> {
     const state = async () => stateOf(await this.#vms.demand(nativeId, signal));
-    return lookFirst(action, journal, { native: 'GET /vms/{uuid}', state });
+    return lookFirst(action, journal, { native: 'GET /vms/{uuid}', capabilities, state });
   }
 
   async #powerOn(nativeId: NativeId, context: OperationContext): Promise<void> {

@@ -3,10 +3,12 @@ import {
   ProblemGuard,
   type Effect,
   type HypervisorDriver,
+  type ImageFacet,
   type ListedVm,
   type Made,
   type OperationContext,
   type Outcome,
+  type Plans,
 } from '@polyvirt/hypervisor';
 import { Identifiers } from './client/identifiers.ts';
 import { Pages } from './client/paging.ts';
@@ -62,6 +64,7 @@ export class PrismDriver implements HypervisorDriver {
   readonly hypervisor = 'nutanix';
   readonly simulated: boolean;
 
+  readonly plans: Plans;
   readonly reconfigure;
   readonly clone;
   readonly snapshots;
@@ -133,19 +136,35 @@ export class PrismDriver implements HypervisorDriver {
     this.#creation = guard.facet(creation);
     this.#removal = guard.facet(new Removal({ client, tasks, identifiers, vms, snapshots, steps }));
 
-    this.reconfigure = guard.facet(new Reconfiguration({ vms, placement, steps }));
+    this.reconfigure = guard.facet(new Reconfiguration({ vms, tasks, placement, steps }));
     this.clone = guard.facet(
       new Cloning({ client, tasks, identifiers, vms, points, creation, copies, steps, patience }),
     );
     this.snapshots = guard.facet(snapshots);
+    this.plans = {
+      'vm.create': ({ input }, signal) => this.#creation.plan(input, signal),
+      'vm.delete': ({ nativeId, input }, signal) => this.#removal.plan(nativeId, input, signal),
+      'vm.reconfigure': ({ nativeId, input }, signal) => this.reconfigure.plan(nativeId, input, signal),
+      'vm.clone': ({ vm, nativeId, input }, signal) => this.clone.plan(vm, nativeId, input, signal),
+      'vm.snapshot-create': ({ vm, nativeId, input }, signal) => this.snapshots.plan(vm, nativeId, input, signal),
+      'vm.snapshot-revert': ({ nativeId, input }, signal) =>
+        this.snapshots.planRevert(nativeId, input.snapshot, signal),
+      'vm.snapshot-delete': ({ nativeId, input }, signal) => this.snapshots.planDelete(nativeId, input, signal),
+    };
     this.metrics = guard.facet(new MetricsSweep(vms));
     this.watch = new VmWatch({
       vms,
       tasks,
       options: { tasksMs: options.watchMs ?? 750, surveyMs: options.surveyMs ?? 10_000 },
+      onImages: images.noteChange,
     });
     this.console = guard.facet(new PrismConsole(client, vms));
-    this.images = guard.facet(images);
+    const guardedImages = guard.facet<ImageFacet>(images);
+    this.images = {
+      list: (signal: AbortSignal) => guardedImages.list(signal),
+      templates: (signal: AbortSignal) => guardedImages.templates(signal),
+      changes: (signal: AbortSignal) => images.changes(signal),
+    };
     this.networks = guard.facet(networks);
     this.guest = {
       read: (nativeId: NativeId, signal: AbortSignal) => guard.run(() => machines.guest(nativeId, signal)),

@@ -13,6 +13,9 @@ import { achieve, LOOK_EVERY_MS, pause, type Patience } from './vmrun/achieve.ts
 import { CallDeadlineError, isBlocked, isNotPoweredOn, passes, VmwareError } from './vmrun/vmrun.problems.ts';
 import type { Vmrun } from './vmrun/vmrun.ts';
 
+/** The last step of an operation that makes a machine and starts it. */
+export const powerOnStep = { name: 'power on', native: 'vmrun start nogui' } as const;
+
 /** A guest whose Tools are not up yet is asked again after so long. */
 const ASK_AGAIN_MS = 1_000;
 
@@ -147,8 +150,7 @@ export class Power implements SuspendFacet {
   /** For a new machine, within the operation that makes it. */
   powerOnNew(machine: Machine, context: OperationContext): Promise<void> {
     return context.journal.step({
-      name: 'power on',
-      native: 'vmrun start nogui',
+      ...powerOnStep,
       act: () => this.#vmrun.alone([machine.vmx], () => this.#powerOn(machine, context.signal)),
       undo: (signal) => this.cutPower(machine, signal),
     });
@@ -168,8 +170,7 @@ export class Power implements SuspendFacet {
 
   #powerOnStep(machine: Machine, { journal, signal }: OperationContext): Promise<void> {
     return journal.step({
-      name: 'power on',
-      native: 'vmrun start nogui',
+      ...powerOnStep,
       act: () => this.#vmrun.alone([machine.vmx], () => this.#powerOn(machine, signal)),
     });
   }

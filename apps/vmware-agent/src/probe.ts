@@ -22,11 +22,12 @@ export function capabilitiesOf(vmrun: Pick<Vmrun, 'platform'>, isPlayer: boolean
     'console.text': 'Workstation offers the screen of a VM and not its serial port. Open the graphical console.',
     'clone.running': 'Workstation clones no VM that is on. Stop it first.',
     'snapshots.runningWithoutMemory': noSnapshotWithoutMemory,
+    'reconfigure.nameLive': onlyAtPowerOn,
     'reconfigure.cpusLive': onlyAtPowerOn,
     'reconfigure.memoryLive': onlyAtPowerOn,
+    'reconfigure.disksLive': onlyAtPowerOn,
     'reconfigure.nicsLive': onlyAtPowerOn,
     'reconfigure.growWithSnapshots': noGrowthWithSnapshots,
-    'reconfigure.dropPending': 'Ask for the present value again: it takes the place of the one that waits.',
     'networks.fixedAddresses': 'The DHCP server of a virtual network reserves no address from here.',
     'networks.ipv6': 'vmrun says nothing of IPv6 on the virtual networks.',
   });

@@ -1,5 +1,6 @@
 import type { Capabilities, CreateVm, DeleteVm, DriverVm, HostStatus, NativeId, StopVm } from '@polyvirt/contracts';
 import {
+  folderChanges,
   gibOf,
   ProblemGuard,
   type Effect,
@@ -8,6 +9,7 @@ import {
   type Made,
   type OperationContext,
   type Outcome,
+  type Plans,
 } from '@polyvirt/hypervisor';
 import { VncConsole, VncPorts } from './console.ts';
 import { DiskTool } from './disks/disk-tool.ts';
@@ -19,6 +21,7 @@ import type { Machine } from './inventory/identity.ts';
 import { Machines, stemOf } from './inventory/machines.ts';
 import { PowerOffWork } from './inventory/power-off-work.ts';
 import { Running } from './inventory/running.ts';
+import { ChangeRules } from './lifecycle/change-rules.ts';
 import { Cloning } from './lifecycle/cloning.ts';
 import { Creation } from './lifecycle/creation.ts';
 import { HardwareRules } from './lifecycle/hardware-rules.ts';
@@ -80,6 +83,7 @@ export class WorkstationDriver implements HypervisorDriver {
   readonly hypervisor = 'vmware';
   readonly simulated: boolean;
 
+  readonly plans: Plans;
   readonly suspend;
   readonly reconfigure;
   readonly clone;
@@ -166,9 +170,21 @@ export class WorkstationDriver implements HypervisorDriver {
     this.#removal = guard.facet(new Removal({ vmrun, machines, snapshots, patience }));
 
     this.suspend = this.#power;
-    this.reconfigure = guard.facet(new Reconfiguration({ vmrun, machines, rules, disks, powerOffWork }));
-    this.clone = capabilities.clone.available ? guard.facet(cloning) : undefined;
-    this.snapshots = capabilities.snapshots.available ? guard.facet(snapshots) : undefined;
+    const changeRules = new ChangeRules(machines, rules);
+    this.reconfigure = guard.facet(new Reconfiguration({ vmrun, machines, rules: changeRules, disks, powerOffWork }));
+    const [clone, trees] = [guard.facet(cloning), guard.facet(snapshots)];
+    this.clone = capabilities.clone.available ? clone : undefined;
+    this.snapshots = capabilities.snapshots.available ? trees : undefined;
+    this.plans = {
+      'vm.create': ({ input }) => this.#creation.plan(input),
+      'vm.delete': ({ nativeId, input }) => this.#removal.plan(nativeId, input),
+      'vm.reconfigure': ({ nativeId, input }) => this.reconfigure.plan(nativeId, input),
+      'vm.pending-changes-drop': async ({ vm }) => this.reconfigure.planDrop(vm),
+      'vm.clone': ({ vm, nativeId, input }) => clone.plan(vm, nativeId, input),
+      'vm.snapshot-create': ({ vm, nativeId, input }) => trees.plan(vm, nativeId, input),
+      'vm.snapshot-revert': ({ nativeId, input }) => trees.planRevert(nativeId, input.snapshot),
+      'vm.snapshot-delete': ({ nativeId, input }) => trees.planDelete(nativeId, input),
+    };
     this.metrics = capabilities.metrics.available
       ? guard.facet(new MetricsSweep(machines, discovery, platform))
       : undefined;
@@ -182,6 +198,7 @@ export class WorkstationDriver implements HypervisorDriver {
     this.images = {
       list: () => guard.run(() => images.list()),
       templates: () => guard.run(() => this.#templates(discovery)),
+      changes: (signal: AbortSignal) => folderChanges(imageFolder, signal),
     };
     this.export = {
       definition: (nativeId: NativeId) =>

@@ -36,10 +36,23 @@ export interface RawAnswer {
   readonly text: string;
 }
 
+/** Whether a row asks for a change of machines, so that it has a plan as well. A plan is no act, and needs no key. */
+export const isPlannable = ({ method, path, headers = {} }: BadRequest): boolean =>
+  !Object.keys(headers).some((name) => /^idempotency-key$/i.test(name)) &&
+  method !== 'GET' &&
+  /^\/vms(?:\/|\?|$)/.test(path) &&
+  !/\/console\b|dryRun/.test(path);
+
+/** The same as a question for the plan. */
+export const asPlan = (row: BadRequest): BadRequest => ({
+  ...row,
+  path: `${row.path}${row.path.includes('?') ? '&' : '?'}dryRun=true`,
+});
+
 /** Sends a row as it stands: nothing tidies its path up, or adds a header but the credential. */
 export function send(row: BadRequest, world: World): Promise<RawAnswer> {
-  const filled = (text: string) => text.replaceAll(/\{(\w+)\}/g, (_, name: string) => world.placeOf(name));
-  const bytes = row.raw ?? (row.body === undefined ? undefined : JSON.stringify(row.body));
+  const filled = (text: string) => text.replaceAll(/\{([a-z]\w*)\}/gi, (_, name: string) => world.placeOf(name));
+  const bytes = row.raw ?? (row.body === undefined ? undefined : filled(JSON.stringify(row.body)));
   const credential = world.credentialOf(row.as ?? 'admin');
   const headers = {
     ...(credential !== undefined && { authorization: credential }),

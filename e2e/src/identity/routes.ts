@@ -22,7 +22,15 @@ export const permissions = admin;
 const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
   public: ['POST /auth/login', 'POST /auth/logout', 'POST /auth/refresh'],
   'logged-in': ['GET /auth/me', 'PATCH /auth/me', 'POST /auth/password'],
-  'vm:read': ['GET /vms', 'GET /vms/{vmId}', 'GET /vms/{vmId}/snapshots', 'POST /vms/batch', 'GET /stats/summary'],
+  'vm:read': [
+    'GET /vms',
+    'GET /vms/{vmId}',
+    'GET /vms/{vmId}/snapshots',
+    'GET /vms/{vmId}/guest',
+    'GET /vms/{vmId}/definition',
+    'POST /vms/batch',
+    'GET /stats/summary',
+  ],
   'vm:create': ['POST /vms', 'POST /vms/{vmId}/clone'],
   'vm:power': ['start', 'stop', 'restart', 'suspend', 'resume', 'pause', 'reset'].map(
     (action) => `POST /vms/{vmId}/${action}` as const,
@@ -44,9 +52,9 @@ const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
   'operation:read': ['GET /operations', 'GET /operations/{operationId}'],
   'operation:control': ['POST /operations/{operationId}/cancel', 'POST /operations/{operationId}/retry'],
   'event:read': ['GET /events', 'POST /events/ticket'],
-  'archive:read': ['GET /archives', 'GET /archives/{vmId}'],
-  'metrics:read': ['GET /vms/{vmId}/metrics', 'GET /vms/{vmId}/metrics/history'],
-  'token:manage': ['GET /tokens', 'POST /tokens', 'DELETE /tokens/{id}'],
+  'archive:read': ['GET /archives', 'GET /archives/{vmId}', 'GET /archives/{vmId}/files/{path}'],
+  'metrics:read': ['GET /vms/{vmId}/metrics', 'GET /vms/{vmId}/metrics/history', 'GET /metrics/recent'],
+  'token:manage': ['GET /tokens', 'GET /tokens/{id}', 'POST /tokens', 'DELETE /tokens/{id}'],
   'user:manage': ['GET /users', 'POST /users', 'GET /users/{id}', 'PATCH /users/{id}', 'DELETE /users/{id}'],
   'audit:read': ['GET /audit'],
 };
@@ -70,6 +78,7 @@ const nothing: Readonly<Record<string, string>> = {
   hostId: 'nowhere',
   snapshot: 'nothing',
   operationId: '01a20173-ed2a-7034-8e94-ab5d5aad14c5',
+  path: 'nothing',
   id: '5f0c2b1e-8a44-4d0b-9a55-2f1d6c3e7b90',
 };
 

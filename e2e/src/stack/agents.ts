@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { bundled } from '@polyvirt/agent-kit/testing';
 
 /** An agent of a stack. */
 export type AgentSpec = FakeAgentSpec | KvmAgentSpec | OwnAgentSpec;
@@ -32,15 +33,20 @@ export interface OwnAgentSpec {
 
 const repository = join(import.meta.dirname, '../../..');
 
-/** JavaScript file of a service, as it was built. */
-export const entries = {
-  gateway: join(repository, 'apps/gateway/dist/main.js'),
-  organizer: join(repository, 'apps/organizer/dist/main.js'),
-  kvm: join(repository, 'apps/kvm-agent/dist/main.js'),
-  fake: join(repository, 'e2e/dist/fake-agent.js'),
+const built = {
+  gateway: 'apps/gateway/dist/main.js',
+  organizer: 'apps/organizer/dist/main.js',
+  kvm: 'apps/kvm-agent/dist/main.js',
+  fake: 'e2e/dist/fake-agent.js',
 } as const;
 
-export const entryOf = (spec: AgentSpec): string => (spec.kind === 'own' ? spec.entry : entries[spec.kind]);
+/** JavaScript file of a service as it was built; in one piece, where that can be made of it and makes its start quick. */
+export const entryOf = (service: keyof typeof built): string => {
+  const path = join(repository, built[service]);
+  return service === 'gateway' ? path : bundled(path);
+};
+
+export const agentEntryOf = (spec: AgentSpec): string => (spec.kind === 'own' ? spec.entry : entryOf(spec.kind));
 
 /** Settings of an agent, beside those that every service gets. */
 export function agentSettingsOf(

@@ -9,7 +9,7 @@ import { consumers, Heartbeat, streams, subjects } from '@polyvirt/contracts';
 import { FakeHost, type Fault } from '@polyvirt/hypervisor';
 import { ensureTinyLinux, imageCache } from '@polyvirt/tools';
 import { EventLog } from '../event-log.ts';
-import { agentSettingsOf, entries, entryOf, fakeStateFile, type AgentSpec } from './agents.ts';
+import { agentEntryOf, agentSettingsOf, entryOf, fakeStateFile, type AgentSpec } from './agents.ts';
 import { KvmBelongings } from './kvm-belongings.ts';
 import { ServiceProcess } from './service-process.ts';
 
@@ -238,21 +238,22 @@ export class Stack {
     for (let number = 1; number <= gateways; number++) {
       const port = await freePort();
       this.#urls.push(`http://127.0.0.1:${port}`);
-      this.#add(number === 1 ? 'gateway' : `gateway-${number}`, entries.gateway, 'gateway', {
+      this.#add(number === 1 ? 'gateway' : `gateway-${number}`, entryOf('gateway'), 'gateway', {
         POLYVIRT_PORT: String(port),
         POLYVIRT_DATABASE_URL: database === 'sqlite' ? `sqlite:${join(this.folder, 'polyvirt.db')}` : database,
         POLYVIRT_JWT_SECRET: this.jwtSecret,
         POLYVIRT_ADMIN_PASSWORD: this.adminPassword,
         POLYVIRT_RATE_LIMIT: '0',
         POLYVIRT_NATS_SIGNING_KEY: this.nats.signingSeed,
+        POLYVIRT_ARCHIVE_PATH: this.archives,
         ...gatewaySettings,
       });
     }
-    this.#add('organizer', entries.organizer, 'organizer', { POLYVIRT_ARCHIVE_PATH: this.archives });
+    this.#add('organizer', entryOf('organizer'), 'organizer', { POLYVIRT_ARCHIVE_PATH: this.archives });
     const storage = { pool: this.kvm.pool, path: this.kvm.path, images };
     for (const spec of agents) {
       const settings = agentSettingsOf(spec, this.folder, storage);
-      this.#add(`agent-${spec.id}`, entryOf(spec), agentUser(spec.id), settings);
+      this.#add(`agent-${spec.id}`, agentEntryOf(spec), agentUser(spec.id), settings);
     }
     await Promise.all([...this.#services.values()].map((service) => service.start()));
     await this.ready();

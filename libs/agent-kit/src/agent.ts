@@ -20,6 +20,7 @@ import { Beat } from './beat.ts';
 import { Consoles } from './console/consoles.ts';
 import { endOperationOf } from './dead-letters.ts';
 import { HeartbeatSender } from './host/heartbeat.ts';
+import { ImageWatcher } from './host/image-watcher.ts';
 import { HostKeeper } from './host/host-keeper.ts';
 import { newIdentity, type AgentIdentity } from './host/identity.ts';
 import { requireOnlyAgent, SecondAgentError } from './host/only-agent.ts';
@@ -59,6 +60,7 @@ export class Agent {
   readonly #keeper: HostKeeper;
   readonly #heartbeat: HeartbeatSender;
   readonly #watcher: Watcher;
+  readonly #imageWatcher: ImageWatcher;
   readonly #sweeper: MetricsSweeper;
   readonly #consoles: Consoles;
   readonly #server: JetStreamServer;
@@ -124,6 +126,7 @@ export class Agent {
     });
     this.#heartbeat = new HeartbeatSender(bus, identity, () => this.#keeper.health, times.heartbeatEveryMs);
     this.#watcher = new Watcher(driver, this.inventory, signal, times.calmMs);
+    this.#imageWatcher = new ImageWatcher(driver, this.#keeper, signal, times.imageCalmMs);
     this.#sweeper = new MetricsSweeper(bus, driver, identity, signal, times.metricsEveryMs);
     this.#consoles = new Consoles(bus, driver, identity);
     this.#server = new JetStreamServer({
@@ -172,6 +175,7 @@ export class Agent {
     await this.#app.listen();
     this.#heartbeat.start();
     this.#watcher.start();
+    this.#imageWatcher.start();
     this.#sweeper.start();
     for (const beat of this.#beats) beat.start();
     log.log(`Looks after host ${this.identity.host}: ${this.#keeper.health.detail}`);
@@ -237,7 +241,8 @@ export class Agent {
   }
 
   async #quiet(): Promise<void> {
-    await Promise.all([this.#heartbeat.stop(), this.#watcher.stopped(), ...this.#beats.map((beat) => beat.stop())]);
+    const watchers = [this.#watcher.stopped(), this.#imageWatcher.stopped()];
+    await Promise.all([this.#heartbeat.stop(), ...watchers, ...this.#beats.map((beat) => beat.stop())]);
   }
 
   async #tellDraining({ host, incarnation }: Pick<AgentIdentity, 'host' | 'incarnation'>): Promise<void> {

@@ -12,6 +12,8 @@ export interface AgentTimes {
   readonly reconcileEveryMs: number;
   /** After a look at a VM that has changed the next one waits so long, so that a burst of changes is one look. */
   readonly calmMs: number;
+  /** The same between two lists of the images. */
+  readonly imageCalmMs: number;
   readonly patience: PatienceTimes;
 }
 
@@ -22,5 +24,6 @@ export const timesOf = ({ metricsSeconds, reconcileSeconds }: AgentConfig): Agen
   metricsEveryMs: metricsSeconds * 1_000,
   reconcileEveryMs: reconcileSeconds * 1_000,
   calmMs: 100,
+  imageCalmMs: 500,
   patience: { withinMs: 5 * 60_000, firstPauseMs: 250, longestPauseMs: 5_000 },
 });

@@ -36,6 +36,7 @@ export * from './vm/vm-batch.ts';
 export * from './vm/vm-clone.ts';
 export * from './vm/vm-create.ts';
 export * from './vm/vm-delete.ts';
+export * from './vm/vm-difference.ts';
 export * from './vm/vm-edit.ts';
 export * from './vm/vm-events.ts';
 export * from './vm/vm-hindrances.ts';

@@ -1,9 +1,12 @@
-import { ProblemError, verdictOn, type VmAction, type VmState } from '@polyvirt/contracts';
+import { ProblemError, verdictOn, type Capabilities, type VmAction, type VmState } from '@polyvirt/contracts';
 import type { Journal } from './driver.ts';
 
-/** Looks an action up in the table of contracts: `already` there, or `go`; anything else throws `wrong-state`. */
-export function allow(action: VmAction, state: VmState): 'already' | 'go' {
-  const verdict = verdictOn(action, state);
+/**
+ * Looks an action up in the table of contracts: `already` there, or `go`; anything else throws `wrong-state`, with an advice that
+ * can be followed on a host of these capabilities.
+ */
+export function allow(action: VmAction, state: VmState, capabilities?: Capabilities): 'already' | 'go' {
+  const verdict = verdictOn(action, state, capabilities);
   if (!verdict.allowed) throw new ProblemError('wrong-state', verdict.reason);
   return verdict.already ? 'already' : 'go';
 }
@@ -15,11 +18,11 @@ export function allow(action: VmAction, state: VmState): 'already' | 'go' {
 export function lookFirst(
   action: VmAction,
   journal: Journal,
-  look: { readonly native: string; state(): Promise<VmState> },
+  look: { readonly native: string; readonly capabilities?: Capabilities; state(): Promise<VmState> },
 ): Promise<'already' | 'go'> {
   return journal.step({
     name: 'look at its state',
     native: look.native,
-    act: async () => allow(action, await look.state()),
+    act: async () => allow(action, await look.state(), look.capabilities),
   });
 }

@@ -222,6 +222,8 @@ export interface ImageFacet {
   list(signal: AbortSignal): Promise<Image[]>;
   /** VMs that `template` of a create body can name. */
   templates(signal: AbortSignal): Promise<Template[]>;
+  /** Yields when images may have come, gone or changed, until the signal aborts. Without it they are listed on a beat. */
+  changes?(signal: AbortSignal): AsyncIterable<void>;
 }
 
 export interface NetworkFacet {

@@ -13,6 +13,7 @@ export { FakeFaults, type Fault } from './fake/fake-faults.ts';
 export { FakeHost, type FakeHostOptions } from './fake/fake-host.ts';
 export type { FakeMachine, FakeNic, FakeSnapshot, FakeVolume } from './fake/fake-machine.ts';
 export type { Act } from './fake/fake-store.ts';
+export { folderChanges } from './folder-changes.ts';
 export { gibOf } from './gib.ts';
 export { guestAddresses } from './guest-addresses.ts';
 export { known } from './known.ts';

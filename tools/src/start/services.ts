@@ -67,9 +67,11 @@ const gateway: ServiceDefinition = {
     POLYVIRT_JWT_SECRET_FILE: secretFile('jwt'),
     POLYVIRT_ADMIN_PASSWORD_FILE: secretFile('admin-password'),
     POLYVIRT_NATS_SIGNING_KEY_FILE: secretFile('nats-signing-key'),
+    POLYVIRT_ARCHIVE_PATH: layout.archives,
   }),
   passedOn: [
     ...EVERYWHERE,
+    'POLYVIRT_ARCHIVE_PATH',
     'POLYVIRT_DATABASE_URL',
     'POLYVIRT_DATABASE_URL_FILE',
     'POLYVIRT_HOST_MESSAGES_PER_SECOND',

@@ -1,8 +1,10 @@
-import { Controller, Get, Header, Param, Query } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { Controller, Get, Header, Param, Query, Req, Res } from '@nestjs/common';
+import { ApiParam, ApiTags } from '@nestjs/swagger';
 import { Archive, pageOf, VmId } from '@polyvirt/contracts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RequirePermission } from '../auth/permission.decorator.ts';
 import { Answers } from '../openapi/answers.decorator.ts';
+import { ArchiveFiles } from './archive-files.ts';
 import { ArchiveListQuery, Archives } from './archives.ts';
 
 const json = 'application/json; charset=utf-8';
@@ -11,7 +13,10 @@ const json = 'application/json; charset=utf-8';
 @Controller('archives')
 @RequirePermission('archive:read')
 export class ArchiveController {
-  constructor(private readonly archives: Archives) {}
+  constructor(
+    private readonly archives: Archives,
+    private readonly files: ArchiveFiles,
+  ) {}
 
   @Get()
   @Header('content-type', json)
@@ -34,5 +39,24 @@ export class ArchiveController {
   })
   get(@Param('vmId', { schema: VmId }) vmId: VmId): string {
     return this.archives.get(vmId);
+  }
+
+  @Get(':vmId/files/*')
+  @ApiParam({ name: 'path', description: 'As `files[].path` of the archive has it.', schema: { type: 'string' } })
+  @Answers({
+    id: 'getArchiveFile',
+    summary: 'One file of an archive, to be saved under its name.',
+    description:
+      'Takes `Range`. Links lead to files of the VM itself, which are no part of the archive and are not sent.',
+    mediaType: 'application/octet-stream',
+    problems: ['archive-not-found', 'file-not-found', 'range-not-satisfiable', 'capability-missing'],
+  })
+  file(
+    @Param('vmId', { schema: VmId }) vmId: VmId,
+    @Param('*') path: string,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    return this.files.send(vmId, path, request, reply);
   }
 }

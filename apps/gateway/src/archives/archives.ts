@@ -29,6 +29,7 @@ interface Entry {
   readonly id: VmId;
   readonly createdAtMs: number;
   readonly isDeleted: boolean;
+  readonly folder: string;
   readonly haystack: string;
   readonly json: string;
 }
@@ -90,8 +91,13 @@ export class Archives implements Projection {
 
   /** Throws `archive-not-found`. */
   get(id: VmId): string {
+    return this.require(id).json;
+  }
+
+  /** Throws `archive-not-found`. */
+  require(id: VmId): Pick<Entry, 'folder' | 'json'> {
     const entry = this.entries.get(id);
-    if (entry) return entry.json;
+    if (entry) return entry;
     throw new ProblemError('archive-not-found', `There is no archive of a VM ${id}.`);
   }
 }
@@ -101,6 +107,7 @@ function entryOf(archive: Archive): Entry {
     id: archive.vmId,
     createdAtMs: Date.parse(archive.createdAt),
     isDeleted: archive.deletedAt !== undefined,
+    folder: archive.folder,
     haystack: searchable([archive.name, archive.vmId, archive.folder].join('\n')),
     json: JSON.stringify(archive),
   };

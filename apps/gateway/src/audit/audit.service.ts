@@ -27,7 +27,7 @@ describe('audit', () => {
       expect.objectContaining({
         actor: 'admin',
         address: '127.0.0.1',
-        action: 'user.created',
+        action: 'user.create',
         target: 'ada',
         outcome: 'succeeded',
         requestId: 'make-ada',
@@ -55,12 +55,12 @@ describe('audit', () => {
     const { items } = await read(`?actor=${username}&outcome=refused`);
     expect(items).toEqual([
       expect.objectContaining({
-        action: 'token.deleted',
+        action: 'token.delete',
         code: 'token-not-found',
         target: '5f0c2b1e-8a44-4d0b-9a55-2f1d6c3e7b90',
       }),
       expect.objectContaining({ action: 'GET /api/v1/audit', code: 'forbidden' }),
-      expect.objectContaining({ action: 'user.created', code: 'forbidden' }),
+      expect.objectContaining({ action: 'user.create', code: 'forbidden' }),
     ]);
   });
 

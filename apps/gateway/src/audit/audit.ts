@@ -9,7 +9,7 @@ import { AuditEntity } from './audit.entity.ts';
 const longestTarget = 255;
 
 export interface AuditEntry {
-  /** Verb of the operation, or of the change: `vm.start`, `user.created`. */
+  /** Verb of the operation, or of the change: `vm.start`, `user.create`. */
   action: string;
   outcome: AuditRecord['outcome'];
   target?: string | undefined;

@@ -63,4 +63,13 @@ describe('every route of the gateway', () => {
     );
     expect(silent.map(({ name }) => name)).toEqual([]);
   });
+
+  it('is called in the audit by what it is to do, in the imperative', () => {
+    const actions = routes
+      .map(({ handler }) => Reflect.getMetadata(ACTION, handler) as string | undefined)
+      .filter((action) => action !== undefined);
+    expect(actions.filter((action) => !/^[a-z]+(?:\.[a-z]+(?:-[a-z]+)*)?$/.test(action) || /ed$/.test(action))).toEqual(
+      [],
+    );
+  });
 });

@@ -12,7 +12,7 @@ describe('a host that floods the bus', () => {
     house = await TestHouse.start({
       hosts: ['kvm-a', 'kvm-b'],
       times: { quotaTickMs: 50, firstCutMs: 500 },
-      settings: { POLYVIRT_HOST_MESSAGES_PER_SECOND: '100' },
+      environment: { POLYVIRT_HOST_MESSAGES_PER_SECOND: '100' },
     });
     await house.startAgent('kvm-a');
     await house.startAgent('kvm-b');

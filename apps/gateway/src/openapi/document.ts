@@ -142,6 +142,8 @@ function addConditions(operation: Operation): void {
 
 /** Adds to an operation what follows from its nature and is the same for all of that nature. */
 function complete(method: string, operation: Operation, schemas: Components[string]): void {
+  // The rest of a path, which the route describes under the name that it has in the document.
+  operation.parameters = operation.parameters?.filter(({ name }) => name !== '*');
   if (method === 'post') {
     operation.parameters = [
       ...(operation.parameters ?? []),

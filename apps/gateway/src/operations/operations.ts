@@ -69,6 +69,7 @@ interface Settled extends Kinship {
   readonly author: Author;
   /** Of the command that would have been sent, so that it can be asked for again. */
   readonly input?: unknown;
+  readonly annotation?: AnnotationChange | undefined;
   readonly outcome: { readonly changed: boolean } | { readonly error: ProblemError };
 }
 
@@ -172,7 +173,7 @@ export class Operations implements OnModuleDestroy {
 
   /** Writes down what has ended already: a change of our own, or a part of a batch that was refused. */
   async settle(
-    { verb, host, vmId, author, input, outcome, ...kinship }: Settled,
+    { verb, host, vmId, author, input, annotation, outcome, ...kinship }: Settled,
     /** Answers whether it made a difference. */
     change?: (manager: EntityManager) => Promise<boolean>,
   ): Promise<Operation> {
@@ -192,11 +193,13 @@ export class Operations implements OnModuleDestroy {
       endedAt: isoTime(nowMs),
       ...(failed ? { error: outcome.error.toProblem(author.requestId) } : { changed: outcome.changed }),
       ...(kinship.parent !== undefined && { parent: kinship.parent }),
+      ...(kinship.retryOf !== undefined && { retryOf: kinship.retryOf }),
     };
     await this.database.transaction(async (manager) => {
       if (change) operation.changed = await change(manager);
       const command = input === undefined ? null : JSON.stringify(commandOf(operation, input, author, nowMs));
-      await this.insert(manager, operation, author, { command });
+      const kept = annotation === undefined ? null : JSON.stringify(annotation);
+      await this.insert(manager, operation, author, { command, annotation: kept });
       await this.accept(manager, operation, author, vmId);
       await this.audit.ended(manager, operation.id, failed ? 'failed' : 'succeeded', operation.error?.code);
     });

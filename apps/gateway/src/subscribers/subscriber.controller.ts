@@ -51,7 +51,7 @@ export class SubscriberController {
 
   @Post()
   @RequirePermission('subscriber:manage')
-  @Changes('subscriber.created')
+  @Changes('subscriber.create')
   @Answers({
     id: 'createSubscriber',
     summary: 'Let a program read events from the bus. Its credential is shown this once.',
@@ -72,7 +72,7 @@ export class SubscriberController {
   @Delete(':id')
   @HttpCode(204)
   @RequirePermission('subscriber:manage')
-  @Changes('subscriber.deleted')
+  @Changes('subscriber.delete')
   @Answers({
     id: 'deleteSubscriber',
     summary: 'Revoke the credential of a program; it loses its connection at once.',

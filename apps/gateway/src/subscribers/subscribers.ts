@@ -115,7 +115,7 @@ export class Subscribers implements OnApplicationBootstrap, OnModuleDestroy {
             `There are ${mostSubscribers} subscribers, which is the most. Delete one that is not needed.`,
           );
         await manager.insert(SubscriberEntity, row);
-        await this.audit.record(manager, caller, { action: 'subscriber.created', outcome: 'succeeded', target: name });
+        await this.audit.record(manager, caller, { action: 'subscriber.create', outcome: 'succeeded', target: name });
         await caller.idempotency?.answer(manager, {
           status: 201,
           body: created,
@@ -136,7 +136,7 @@ export class Subscribers implements OnApplicationBootstrap, OnModuleDestroy {
       if (!found) throw notFound();
       await manager.update(SubscriberEntity, { id }, { revokedAt: Date.now() });
       await this.audit.record(manager, caller, {
-        action: 'subscriber.deleted',
+        action: 'subscriber.delete',
         outcome: 'succeeded',
         target: found.name,
       });

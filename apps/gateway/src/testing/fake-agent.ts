@@ -25,6 +25,7 @@ import {
   createVm,
   HostRecord,
   identifyAgent,
+  isAlready,
   keys,
   openConsole,
   operationCancelled,
@@ -356,6 +357,8 @@ export class FakeAgent {
     const vm = nativeId === undefined ? undefined : this.vms.get(nativeId);
     if (nativeId !== undefined && !vm) throw new ProblemError('vm-not-found', `There is no VM ${nativeId}.`);
     const parsed: unknown = definition.input.parse(input);
+    const action = definition.actionOf(parsed);
+    if (vm && action !== undefined && isAlready(action, vm, allCapabilities)) return planFrom({ changes: [] }, {});
     return planFrom(definition.outline(parsed, { vm, capabilities: allCapabilities }), this.forecast);
   }
 

@@ -11,8 +11,8 @@ export interface HouseOptions {
   /** A SQLite file of its own unless told otherwise. */
   readonly databaseUrl?: string;
   readonly times?: Partial<GatewayTimes>;
-  /** Settings of the gateways beside those of every test. */
-  readonly settings?: Readonly<Record<string, string>>;
+  /** More settings of the gateways. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** A bus that holds everybody to their subjects, one gateway or more on one database, and agents in memory. */
@@ -25,7 +25,7 @@ export class TestHouse<Nats extends Broker = Broker> {
   private constructor(
     readonly nats: Nats,
     private readonly times: Partial<GatewayTimes> | undefined,
-    private readonly settings: Readonly<Record<string, string>> = {},
+    private readonly settings: Readonly<Record<string, string>>,
   ) {}
 
   static async start(options: HouseOptions = {}): Promise<TestHouse> {
@@ -38,7 +38,7 @@ export class TestHouse<Nats extends Broker = Broker> {
   }
 
   private static async on<Nats extends Broker>(nats: Nats, options: HouseOptions): Promise<TestHouse<Nats>> {
-    const house = new TestHouse(nats, options.times, options.settings);
+    const house = new TestHouse(nats, options.times, options.environment ?? {});
     await house.startGateway(options.databaseUrl);
     house.token = (await house.gateway.login()).accessToken;
     return house;

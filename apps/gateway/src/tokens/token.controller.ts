@@ -44,7 +44,7 @@ export class TokenController {
 
   @Post()
   @RequirePermission('token:manage')
-  @Changes('token.created')
+  @Changes('token.create')
   @Answers({
     id: 'createToken',
     summary: 'Make an API token. Its secret is shown this once.',
@@ -65,7 +65,7 @@ export class TokenController {
   @Delete(':id')
   @HttpCode(204)
   @RequirePermission('token:manage')
-  @Changes('token.deleted')
+  @Changes('token.delete')
   @Answers({ id: 'deleteToken', summary: 'Revoke an API token.', status: 204, problems: ['token-not-found'] })
   async remove(@Param('id', { schema: TokenId }) id: string, @Caller() caller: Caller): Promise<void> {
     await this.tokens.remove(id, caller);

@@ -90,7 +90,7 @@ export class Tokens {
     try {
       await this.database.transaction(async (manager) => {
         await manager.insert(TokenEntity, token);
-        await this.audit.record(manager, caller, { action: 'token.created', outcome: 'succeeded', target: name });
+        await this.audit.record(manager, caller, { action: 'token.create', outcome: 'succeeded', target: name });
         await caller.idempotency?.answer(manager, {
           status: 201,
           body: created,
@@ -110,7 +110,7 @@ export class Tokens {
       const token = await manager.findOneBy(TokenEntity, { id, ...ownedBy(caller) });
       if (!token) throw noSuchToken();
       await manager.delete(TokenEntity, { id });
-      await this.audit.record(manager, caller, { action: 'token.deleted', outcome: 'succeeded', target: token.name });
+      await this.audit.record(manager, caller, { action: 'token.delete', outcome: 'succeeded', target: token.name });
     });
   }
 

@@ -41,7 +41,7 @@ export class UserController {
 
   @Post()
   @RequirePermission('user:manage')
-  @Changes('user.created')
+  @Changes('user.create')
   @Answers({ id: 'createUser', summary: 'Make a user.', status: 201, schema: User, problems: ['name-taken'] })
   async create(
     @Body({ schema: CreateUserInput }) input: CreateUserInput,
@@ -55,7 +55,7 @@ export class UserController {
 
   @Patch(':id')
   @RequirePermission('user:manage')
-  @Changes('user.edited')
+  @Changes('user.edit')
   @TakesIfMatch()
   @Answers({
     id: 'editUser',
@@ -77,7 +77,7 @@ export class UserController {
   @Delete(':id')
   @HttpCode(204)
   @RequirePermission('user:manage')
-  @Changes('user.deleted')
+  @Changes('user.delete')
   @TakesIfMatch()
   @Answers({
     id: 'deleteUser',

@@ -76,7 +76,7 @@ export class Users {
     try {
       await this.database.transaction(async (manager) => {
         await manager.insert(UserEntity, user);
-        await this.audit.record(manager, caller, { action: 'user.created', outcome: 'succeeded', target: username });
+        await this.audit.record(manager, caller, { action: 'user.create', outcome: 'succeeded', target: username });
         await caller.idempotency?.answer(manager, {
           status: 201,
           body: shownUser(user),
@@ -103,7 +103,7 @@ export class Users {
       await manager.update(UserEntity, { id }, edited);
       if (passwordHash || disabled) await this.sessions.end(manager, { userId: id });
       await this.audit.record(manager, caller, {
-        action: 'user.edited',
+        action: 'user.edit',
         outcome: 'succeeded',
         target: `${user.username}: ${Object.keys(input).join(', ')}`,
       });
@@ -121,7 +121,7 @@ export class Users {
       await manager.delete(UserPreferencesEntity, { userId: id });
       await manager.delete(UserEntity, { id });
       await this.audit.record(manager, caller, {
-        action: 'user.deleted',
+        action: 'user.delete',
         outcome: 'succeeded',
         target: user.username,
       });

@@ -129,7 +129,7 @@ export class BatchRunner implements OnApplicationBootstrap, OnModuleDestroy {
     try {
       await this.commands.ask(definition, { vmId }, { input, annotation }, asking).catch(async (error: unknown) => {
         if (!(error instanceof ProblemError) || error.extras.operationId === kinship.id) throw error;
-        await this.operations.settle({ ...kinship, verb, host, vmId, author, input, outcome: { error } });
+        await this.operations.settle({ ...kinship, verb, host, vmId, author, input, annotation, outcome: { error } });
       });
     } catch (error) {
       // The runner whose lease ran out was at it as well.

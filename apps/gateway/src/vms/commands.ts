@@ -30,6 +30,7 @@ import { etagOf, requireMatch } from '../http/etag.ts';
 import type { AnnotationChange } from '../inventory/annotations.ts';
 import { Inventory } from '../inventory/inventory.ts';
 import type { VmEntry } from '../inventory/vm-entry.ts';
+import { beginBefore } from '../operations/begin-before.ts';
 import type { Lock } from '../operations/operation-locks.ts';
 import { Operations, vmBusy, type Author, type Kinship } from '../operations/operations.ts';
 import { memoryChecks, requireFreeName } from './memory-checks.ts';
@@ -158,6 +159,7 @@ export class Commands {
     const host = 'vmId' in subject ? parseVmId(subject.vmId).host : subject.host;
     const record = entry ? this.hosts.get(host) : this.hosts.require(host);
     if (entry) requireMatch(asking.ifMatch, entry.etag);
+    beginBefore(asking.options, Date.now());
     this.hosts.requireTaking(host, asking.options.whenOffline);
     const capabilities = record?.capabilities;
     if (capabilities) requireCapabilities(definition, wanted.input, { vm: entry?.record, capabilities });

@@ -124,12 +124,7 @@ function requireNetworks(
 }
 
 /** The VMs of a host as they will be: of the one that is changed, with the interfaces that it keeps. */
-function* othersOf(
-  vms: VmTable,
-  host: HostId,
-  changed?: VmId,
-  gone: readonly string[] = [],
-): Iterable<VmRecord> {
+function* othersOf(vms: VmTable, host: HostId, changed?: VmId, gone: readonly string[] = []): Iterable<VmRecord> {
   for (const record of vms.of(host))
     yield record.id === changed
       ? { ...record, nics: record.nics.filter(({ mac }) => mac === undefined || !gone.includes(mac)) }

@@ -251,9 +251,13 @@ describe('VMs of a gateway', () => {
   it('answers capability-missing with the reason of the host', async () => {
     const reason = 'This host keeps its disks on a file system without snapshots.';
     const other = await house.startAgent('kvm-b', {
-      capabilities: { ...allCapabilities, snapshots: { available: false, reason } },
+      capabilities: {
+        ...allCapabilities,
+        snapshots: { available: false, reason },
+        console: { available: true, features: { graphic: { available: false, reason: 'It has no screens.' } } },
+      },
     });
-    await other.show('vm-1');
+    await other.show('vm-1', { state: 'running' });
     await eventually(async () => {
       expect(await problem('POST', '/vms/kvm-b~vm-1/snapshots', { name: 's' })).toEqual({
         status: 501,
@@ -261,6 +265,11 @@ describe('VMs of a gateway', () => {
         detail: reason,
         operationId: undefined,
       });
+    });
+    // One that has consoles may lack those of the kind that is asked for.
+    expect(await problem('POST', '/vms/kvm-b~vm-1/console')).toMatchObject({
+      status: 501,
+      detail: 'It has no screens.',
     });
     await eventually(async () => {
       const { body } = await house.call<Page<Host>>('GET', '/hosts');

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { access } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { NativeId } from '@polyvirt/contracts';
-import { expectProblem } from '@polyvirt/hypervisor/testing';
+import { expectProblem, TestOperation } from '@polyvirt/hypervisor/testing';
 import type { Domain } from '@polyvirt/node-libvirt';
 import { LiveHost } from '../testing/live-host.ts';
 
@@ -158,14 +158,48 @@ describe('on libvirt, a machine', () => {
     async () => {
       const domain = await host.define({ name: 'checkpoint', devices: diskXml(await newDisk('checkpoint.qcow2')) });
       await domain.start();
-      await host.libvirt.call.domainCheckpointCreateXml({
-        dom: domain,
-        xmlDesc: '<domaincheckpoint><name>c</name></domaincheckpoint>',
-        flags: 0,
-      });
+      for (const name of ['c', 'd'])
+        await host.libvirt.call.domainCheckpointCreateXml({
+          dom: domain,
+          xmlDesc: `<domaincheckpoint><name>${name}</name></domaincheckpoint>`,
+          flags: 0,
+        });
+      const checkpoints = async () =>
+        (await host.libvirt.call.domainListAllCheckpoints({ dom: domain, flags: 2 })).checkpoints;
+      const parents = async () =>
+        Promise.all(
+          (await checkpoints()).map(async (checkpoint) => {
+            const { xml } = await host.libvirt.call.domainCheckpointGetXmlDesc({ checkpoint, flags: 2 });
+            return [checkpoint.name, /<parent>\s*<name>(.*)<\/name>/.exec(xml)?.[1]];
+          }),
+        );
       await take(domain.uuid, 'while it runs');
+      // QEMU would find it out when it is too late for the one that runs.
+      expect((await expectProblem('host-rejected', revert(domain.uuid, 'while it runs'))).message).toContain('c, d');
+      expect(await host.stateOf(domain.uuid)).toBe('running');
       await domain.destroy();
-      await expectProblem('wrong-state', take(domain.uuid, 'while it is off'));
+      const { notes } = await take(domain.uuid, 'while it is off');
+      expect(notes).toEqual([expect.stringContaining('virsh checkpoint-delete')]);
+      expect(await parents()).toEqual([
+        ['c', undefined],
+        ['d', 'c'],
+      ]);
+      await expectProblem('host-rejected', revert(domain.uuid, 'while it is off'));
+      // Made to fail, it brings them back all the same.
+      const failing = new TestOperation();
+      failing.failAfter = 2;
+      const again = failing.run((context) => host.driver.snapshots.create(domain.uuid, { name: 'in vain' }, context));
+      await expectProblem('host-rejected', again);
+      expect((await parents()).map(([name]) => name)).toEqual(['c', 'd']);
+      // Bitmaps that no checkpoint is left of are in the way as well.
+      for (const checkpoint of (await checkpoints()).reverse())
+        await host.libvirt.call.domainCheckpointDelete({ checkpoint, flags: 2 });
+      expect((await expectProblem('host-rejected', revert(domain.uuid, 'while it is off'))).message).toContain(
+        'qemu-img bitmap --remove',
+      );
+      for (const name of ['c', 'd'])
+        await run('qemu-img', ['bitmap', '--remove', `${host.pool.path}/checkpoint.qcow2`, name]);
+      expect(await revert(domain.uuid, 'while it is off')).toBe('changed');
       await clone(domain.uuid, 'checkpoint-copy');
       await host.run((context) =>
         host.driver.reconfigure.apply(domain.uuid, { name: `${host.prefix}checkpoint-2` }, context),

@@ -7,6 +7,7 @@ import type { Machines } from '../domain/machines.ts';
 import type { StateFiles } from '../lifecycle/state-files.ts';
 import { orUndefined } from '../storage/storage-pool.ts';
 import { buildXml } from '../xml.ts';
+import type { Checkpoints } from './checkpoints.ts';
 import { isExternalSnapshot } from './snapshot-reader.ts';
 
 /**
@@ -16,23 +17,33 @@ import { isExternalSnapshot } from './snapshot-reader.ts';
 export class Snapshots implements SnapshotFacet {
   readonly #machines: Machines;
   readonly #stateFiles: StateFiles;
+  readonly #checkpoints: Checkpoints;
 
-  constructor(machines: Machines, stateFiles: StateFiles) {
-    this.#machines = machines;
-    this.#stateFiles = stateFiles;
+  constructor(parts: { machines: Machines; stateFiles: StateFiles; checkpoints: Checkpoints }) {
+    this.#machines = parts.machines;
+    this.#stateFiles = parts.stateFiles;
+    this.#checkpoints = parts.checkpoints;
   }
 
   async create(
     nativeId: NativeId,
     input: CreateSnapshot,
     { journal }: OperationContext,
-  ): Promise<{ snapshot: string; effect: Effect }> {
+  ): Promise<{ snapshot: string; effect: Effect; notes: string[] }> {
     const domain = await this.#machines.domain(nativeId);
-    await journal.step({
+    const { aside, notes } = await journal.step({
       name: 'check state and name',
       native: 'domain_list_all_snapshots',
       act: () => this.#check(domain, input),
     });
+    // Of a machine that is off libvirt takes none while it has checkpoints.
+    if (aside.length > 0)
+      await journal.step({
+        name: 'set its checkpoints aside',
+        native: 'domain_checkpoint_delete',
+        act: () => this.#checkpoints.setAside(domain),
+        undo: () => this.#checkpoints.bringBack(domain, aside),
+      });
     await journal.step({
       name: 'take the snapshot',
       native: 'domain_snapshot_create_xml',
@@ -46,7 +57,13 @@ export class Snapshots implements SnapshotFacet {
         if (snapshot) await orUndefined(snapshot.delete());
       },
     });
-    return { snapshot: input.name, effect: 'changed' };
+    if (aside.length > 0)
+      await journal.step({
+        name: 'bring its checkpoints back',
+        native: 'domain_checkpoint_create_xml',
+        act: () => this.#checkpoints.bringBack(domain, aside),
+      });
+    return { snapshot: input.name, effect: 'changed', notes };
   }
 
   async revert(nativeId: NativeId, id: string, { journal }: OperationContext): Promise<Effect> {
@@ -54,6 +71,14 @@ export class Snapshots implements SnapshotFacet {
     allow('snapshot-revert', await this.#machines.state(domain));
     const snapshot = await orUndefined(domain.snapshot(id));
     if (!snapshot) throw snapshotNotFound(id);
+    await journal.step({
+      name: 'look for what keeps QEMU from it',
+      native: 'domain_list_all_checkpoints',
+      act: async () => {
+        if (!isExternalSnapshot(await snapshot.xml()))
+          await this.#checkpoints.refuseRevert(domain, (await this.#present(domain)).disks);
+      },
+    });
     await journal.step({
       name: 'revert to the snapshot',
       native: 'domain_revert_to_snapshot',
@@ -97,7 +122,8 @@ export class Snapshots implements SnapshotFacet {
     return 'changed';
   }
 
-  async #check(domain: Domain, { name, memory }: CreateSnapshot): Promise<void> {
+  /** Answers the checkpoints that are in the way, and what there is to know of them. */
+  async #check(domain: Domain, { name, memory }: CreateSnapshot): Promise<{ aside: string[]; notes: string[] }> {
     const state = await this.#machines.state(domain);
     const { disks } = await this.#present(domain);
     if ((await this.#stateFiles.nvramOf(await domain.xml())) !== undefined)
@@ -111,11 +137,8 @@ export class Snapshots implements SnapshotFacet {
     if (await orUndefined(domain.snapshot(name)))
       throw new ProblemError('name-taken', `The VM already has a snapshot "${name}".`);
     requireDisksForSnapshot(disks);
-    if (!isOn(state) && (await domain.checkpointNames()).length > 0)
-      throw new ProblemError(
-        'wrong-state',
-        'libvirt takes a snapshot of a VM that has checkpoints (of backups) only while it runs. Start it first, or delete them with virsh checkpoint-delete.',
-      );
+    const notes = await this.#checkpoints.notes(domain);
+    return { aside: isOn(state) ? [] : await this.#checkpoints.read(domain), notes };
   }
 
   /** What the machine consists of now: one that is on may have other disks at its next start. */

@@ -5,6 +5,7 @@ const MAGIC = 0x514649fb;
 const END_OF_EXTENSIONS = 0;
 const BACKING_FORMAT = 0xe2792aca;
 const EXTERNAL_DATA_FILE = 0x44415441;
+const BITMAPS = 0x23852875;
 /** The header and its extensions are in the first cluster, which is at least this large. */
 const READ_BYTES = 512;
 const LONGEST_NAME = 1023;
@@ -14,6 +15,8 @@ export interface Qcow2Header {
   /** Size that a guest sees. */
   readonly bytes: number;
   readonly snapshots: number;
+  /** Dirty bitmaps, which backups know by what has changed. Those of a running machine are in its QEMU. */
+  readonly bitmaps: number;
   /** As it stands in the file: absolute, relative to the overlay, or of a protocol of QEMU. */
   readonly backing: string | undefined;
   readonly backingFormat: string | undefined;
@@ -36,28 +39,29 @@ export async function readQcow2Header(path: string): Promise<Qcow2Header | undef
     const cluster = 2 ** Math.min(start.readUInt32BE(20), 21);
     const headerLength = version >= 3 && start.length >= 104 ? start.readUInt32BE(100) : 72;
     const extensions = readExtensions(await read(headerLength, Math.max(0, Math.min(cluster, 65_536) - headerLength)));
+    const bitmaps = extensions.get(BITMAPS);
     return {
       version,
       bytes: Number(start.readBigUInt64BE(24)),
       snapshots: start.readUInt32BE(60),
       backing: hasName ? (await read(name.position, name.length)).toString() : undefined,
-      backingFormat: extensions.get(BACKING_FORMAT),
-      dataFile: extensions.get(EXTERNAL_DATA_FILE),
+      bitmaps: bitmaps && bitmaps.length >= 4 ? bitmaps.readUInt32BE(0) : 0,
+      backingFormat: extensions.get(BACKING_FORMAT)?.toString(),
+      dataFile: extensions.get(EXTERNAL_DATA_FILE)?.toString(),
     };
   } finally {
     await file.close();
   }
 }
 
-function readExtensions(bytes: Buffer): Map<number, string> {
-  const extensions = new Map<number, string>();
+function readExtensions(bytes: Buffer): Map<number, Buffer> {
+  const extensions = new Map<number, Buffer>();
   for (let position = 0; position + 8 <= bytes.length;) {
     const type = bytes.readUInt32BE(position);
     const length = bytes.readUInt32BE(position + 4);
     const end = position + 8 + length;
     if (type === END_OF_EXTENSIONS || end > bytes.length) break;
-    if (type === BACKING_FORMAT || type === EXTERNAL_DATA_FILE)
-      extensions.set(type, bytes.toString('utf8', position + 8, end));
+    extensions.set(type, bytes.subarray(position + 8, end));
     position = Math.ceil(end / 8) * 8;
   }
   return extensions;

@@ -1,4 +1,4 @@
-import { ProblemError, type CloneVm, type NativeId } from '@polyvirt/contracts';
+import { ProblemError, type CloneVm, type DriverVm, type Forecast, type NativeId } from '@polyvirt/contracts';
 import { allow, type CloneFacet, type Made, type OperationContext } from '@polyvirt/hypervisor';
 import type { Identifiers } from '../client/identifiers.ts';
 import { patiently } from '../client/patience.ts';
@@ -7,10 +7,15 @@ import { taskOf, type Tasks } from '../client/tasks.ts';
 import type { RecoveryPoints } from '../snapshots/recovery-points.ts';
 import { isComplete, stateOf } from '../vm/vm-reader.ts';
 import type { Patience, Vms } from '../vm/vms.ts';
-import type { Copies } from './copies.ts';
-import type { Creation } from './creation.ts';
-import { demandFreeName } from './names.ts';
+import { compareStep, type Copies } from './copies.ts';
+import { powerOnStep, type Creation } from './creation.ts';
+import { demandFreeName, PLANNED } from './names.ts';
 import type { TaskSteps } from './task-steps.ts';
+
+const steps = {
+  clone: { name: 'clone the VM', native: 'POST /vms/{uuid}/clone' },
+  restore: { name: 'clone the snapshot', native: 'POST /vm_recovery_points/{uuid}/restore' },
+} as const;
 
 /**
  * Copies VMs. AOS copies disks by reference and lets neither depend on the other, so that a linked clone and a full one
@@ -61,8 +66,7 @@ export class Cloning implements CloneFacet {
     context.progress(5);
     const { snapshot } = input;
     await this.#steps.run(context, {
-      name: snapshot === undefined ? 'clone the VM' : 'clone the snapshot',
-      native: snapshot === undefined ? 'POST /vms/{uuid}/clone' : 'POST /vm_recovery_points/{uuid}/restore',
+      ...(snapshot === undefined ? steps.clone : steps.restore),
       ask: () => this.#ask(nativeId, input, uuid, signal),
       undo: (undoing) => this.#vms.destroy(uuid, undoing),
       shown: () => this.#vms.shown(uuid, (vm) => vm !== undefined && isComplete(vm), 'is made', signal),
@@ -72,6 +76,25 @@ export class Cloning implements CloneFacet {
     const notes = await this.#copies.settle(nativeId, uuid, context);
     if (input.start) await this.#creation.powerOn(uuid, context);
     return { nativeId: uuid, effect: 'changed', notes };
+  }
+
+  /** @throws ProblemError what `clone` would end with */
+  async plan(
+    { firmware }: Pick<DriverVm, 'firmware'>,
+    nativeId: NativeId,
+    input: CloneVm,
+    signal: AbortSignal,
+  ): Promise<Forecast> {
+    const { name, snapshot, start } = input;
+    await this.#check(nativeId, input, PLANNED, signal);
+    const notes = await this.#copies.foreseen(await this.#vms.demand(nativeId, signal), signal);
+    // Prism does not show the hardware that a recovery point holds.
+    const to = { name, ...(firmware !== undefined && { firmware }), state: start ? 'running' : 'stopped' };
+    return {
+      ...(snapshot !== undefined && { changes: [{ pointer: '', to }] }),
+      steps: [snapshot === undefined ? steps.clone : steps.restore, compareStep, ...(start ? [powerOnStep] : [])],
+      warnings: notes.map((detail) => ({ code: 'not-copied', detail })),
+    };
   }
 
   async #check(nativeId: NativeId, { name, snapshot }: CloneVm, uuid: string, signal: AbortSignal): Promise<void> {

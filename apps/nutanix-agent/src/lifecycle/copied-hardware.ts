@@ -29,6 +29,18 @@ export function detachShared(spec: JsonObject, groups: readonly string[]): boole
  */
 export function copyNotes(source: JsonObject, copy: JsonObject, groups: GroupNames): string[] {
   const [from, to] = [resourcesOf(source), resourcesOf(copy)];
+  return [
+    ...sourceNotes(source, groups),
+    ...addressNotes(from, to),
+    ...bootNotes(from, to),
+    ...seedNotes(from, to),
+    ...categoryNotes(source, copy),
+  ];
+}
+
+/** What of it the source alone shows. */
+export function sourceNotes(source: JsonObject, groups: GroupNames): string[] {
+  const from = resourcesOf(source);
   const name = foreignText(nameOf(source));
   return [
     ...volumeGroupsOf(from).map(
@@ -36,16 +48,12 @@ export function copyNotes(source: JsonObject, copy: JsonObject, groups: GroupNam
         `The volume group "${groups.get(uuid) ?? uuid}" stays with "${name}" alone, as both would write to it. Attach it to the new VM in Prism Central where the guests are made for that.`,
     ),
     ...gpuNotes(from),
-    ...addressNotes(from, to),
-    ...bootNotes(from, to),
     ...(objectAt(from, 'vtpm_config')['vtpm_enabled'] === true
       ? ['Its virtual TPM is a new one: what the guest sealed with that of the source it cannot open.']
       : []),
     ...(objectAt(objectAt(from, 'guest_tools'), 'nutanix_guest_tools')['state'] === 'ENABLED'
       ? ['Nutanix Guest Tools know a VM by a certificate of its own. Enable them anew for the new VM in Prism Central.']
       : []),
-    ...seedNotes(from, to),
-    ...categoryNotes(source, copy),
   ];
 }
 

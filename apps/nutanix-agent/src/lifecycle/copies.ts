@@ -1,11 +1,15 @@
 import type { NativeId } from '@polyvirt/contracts';
 import type { OperationContext } from '@polyvirt/hypervisor';
+import type { JsonObject } from '../client/json.ts';
 import type { PrismClient } from '../client/prism-client.ts';
 import { isPending, resourcesOf } from '../vm/vm-reader.ts';
 import type { Vms } from '../vm/vms.ts';
-import { copyNotes, detachShared, volumeGroupsOf } from './copied-hardware.ts';
+import { copyNotes, detachShared, sourceNotes, volumeGroupsOf } from './copied-hardware.ts';
 import type { TaskSteps } from './task-steps.ts';
 import { volumeGroupNames } from './volume-groups.ts';
+
+/** Before anything is taken from it. */
+export const compareStep = { name: 'compare it with its source', native: 'GET /vms/{uuid}' } as const;
 
 /** What becomes of what a copy has in common with its source, once Prism has made it. */
 export class Copies {
@@ -23,8 +27,7 @@ export class Copies {
   async settle(source: NativeId, copy: NativeId, context: OperationContext): Promise<string[]> {
     const { journal, signal } = context;
     const { notes, shares } = await journal.step({
-      name: 'compare it with its source',
-      native: 'GET /vms/{uuid}',
+      ...compareStep,
       act: () => this.#compare(source, copy, signal),
     });
     if (shares.length === 0) return notes;
@@ -42,6 +45,12 @@ export class Copies {
         ),
     });
     return notes;
+  }
+
+  /** What is known of it before there is a copy. */
+  async foreseen(source: JsonObject, signal: AbortSignal): Promise<string[]> {
+    const groups = volumeGroupsOf(resourcesOf(source));
+    return sourceNotes(source, await volumeGroupNames(this.#client, groups, signal));
   }
 
   async #compare(

@@ -1,4 +1,4 @@
-import { ProblemError, type CreateVm, type DiskInput } from '@polyvirt/contracts';
+import { ProblemError, type CreateVm, type DiskInput, type Forecast } from '@polyvirt/contracts';
 import type { Made, OperationContext } from '@polyvirt/hypervisor';
 import type { Identifiers } from '../client/identifiers.ts';
 import { objectAt, type JsonObject } from '../client/json.ts';
@@ -20,14 +20,21 @@ import {
 import { powerOn, type Vms } from '../vm/vms.ts';
 import { isUuid } from '../vm/uuid.ts';
 import { demandCloudInit } from './cloud-init.ts';
-import type { Copies } from './copies.ts';
-import { demandFreeName } from './names.ts';
+import { compareStep, type Copies } from './copies.ts';
+import { demandFreeName, PLANNED } from './names.ts';
 import type { Placement } from './placement.ts';
 import type { TaskSteps } from './task-steps.ts';
 
 const GIB = 1024 ** 3;
 
 type Plan = { from: 'disks'; vm: VmPlan } | { from: 'template'; template: string; nics: readonly NicPlan[] };
+
+const steps = {
+  create: { name: 'create the VM', native: 'POST /vms' },
+  clone: { name: 'clone the template', native: 'POST /vms/{uuid}/clone' },
+  insert: { name: 'insert the CD-ROM', native: 'PUT /vms/{uuid}' },
+} as const;
+export const powerOnStep = { name: 'power on', native: 'PUT /vms/{uuid}' } as const;
 
 /** Makes VMs. The UUID of a VM is reserved under the id of the operation, so a repeat finds its own. */
 export class Creation {
@@ -79,8 +86,7 @@ export class Creation {
     context.progress(5);
 
     await this.#steps.run(context, {
-      name: plan.from === 'disks' ? 'create the VM' : 'clone the template',
-      native: plan.from === 'disks' ? 'POST /vms' : 'POST /vms/{uuid}/clone',
+      ...(plan.from === 'disks' ? steps.create : steps.clone),
       ask: () => this.#ask(input, plan, uuid, signal),
       undo: (undoing) => this.#vms.destroy(uuid, undoing),
       shown: () => this.#vms.shown(uuid, (vm) => vm !== undefined && isComplete(vm), 'is made', signal),
@@ -93,12 +99,20 @@ export class Creation {
     return { nativeId: uuid, effect: 'changed', notes };
   }
 
+  /** @throws ProblemError what `create` would end with */
+  async plan(input: CreateVm, signal: AbortSignal): Promise<Forecast> {
+    demandCloudInit(input.cloudInit);
+    const { from } = await this.#plan(input, PLANNED, signal);
+    const making =
+      from === 'disks' ? [steps.create] : [steps.clone, compareStep, ...(input.cdrom === null ? [] : [steps.insert])];
+    return { steps: [...making, ...(input.start ? [powerOnStep] : [])] };
+  }
+
   /** Undone by whoever made the VM, which takes its power with it. */
   async powerOn(uuid: string, context: OperationContext): Promise<void> {
     const { signal } = context;
     await this.#steps.run(context, {
-      name: 'power on',
-      native: 'PUT /vms/{uuid}',
+      ...powerOnStep,
       ask: () => this.#vms.edit(uuid, powerOn, signal),
       shown: () => this.#vms.shown(uuid, (vm) => vm !== undefined && stateOf(vm) === 'running', 'is on', signal),
       holds: async () => stateOf(await this.#vms.demand(uuid, signal)) === 'running',
@@ -178,8 +192,7 @@ export class Creation {
   async #insert(uuid: string, iso: string, context: OperationContext): Promise<void> {
     const { signal } = context;
     await this.#steps.run(context, {
-      name: 'insert the CD-ROM',
-      native: 'PUT /vms/{uuid}',
+      ...steps.insert,
       ask: async () => {
         const image = await this.#images.demand(iso, 'iso', signal);
         return this.#vms.edit(uuid, (spec) => insertCdrom(spec, image.uuid), signal);

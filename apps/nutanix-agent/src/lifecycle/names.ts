@@ -1,6 +1,9 @@
 import { foreignText, ProblemError } from '@polyvirt/contracts';
 import type { Vms } from '../vm/vms.ts';
 
+/** In the place of the UUID or the operation that there is none of yet. */
+export const PLANNED = 'planned';
+
 /**
  * Nutanix lets VMs share a name, and those that do are shown; but no name is given twice by us.
  * @throws ProblemError `name-taken` when a VM other than `own` has it

@@ -1,40 +1,46 @@
-import type { NativeId, ReconfigureVm } from '@polyvirt/contracts';
+import type { Forecast, NativeId, ReconfigureVm } from '@polyvirt/contracts';
 import { allow, derivedMac, type OperationContext, type Outcome, type ReconfigureFacet } from '@polyvirt/hypervisor';
+import type { Tasks } from '../client/tasks.ts';
 import { applyChanges, demandPossible, growthsOf, isSo, type Changes } from '../vm/vm-edits.ts';
 import { clusterOf, isPending, stateOf } from '../vm/vm-reader.ts';
+import { formerOf, putBack, type Former } from '../vm/vm-former.ts';
 import type { Vms } from '../vm/vms.ts';
-import { demandFreeName } from './names.ts';
+import { demandFreeName, PLANNED } from './names.ts';
 import type { Placement } from './placement.ts';
 import type { TaskSteps } from './task-steps.ts';
 
-type Decision = { changes: Changes; differs: boolean };
+type Decision = { changes: Changes; differs: boolean; former: Former };
+
+const changeIt = { name: 'change the VM', native: 'PUT /vms/{uuid}' } as const;
 
 /** Changes VMs by one write of the whole spec, which Prism takes or refuses as a whole. */
 export class Reconfiguration implements ReconfigureFacet {
   readonly #vms: Vms;
+  readonly #tasks: Tasks;
   readonly #placement: Placement;
   readonly #steps: TaskSteps;
 
-  constructor({ vms, placement, steps }: { vms: Vms; placement: Placement; steps: TaskSteps }) {
-    this.#vms = vms;
-    this.#placement = placement;
-    this.#steps = steps;
+  constructor(parts: { vms: Vms; tasks: Tasks; placement: Placement; steps: TaskSteps }) {
+    this.#vms = parts.vms;
+    this.#tasks = parts.tasks;
+    this.#placement = parts.placement;
+    this.#steps = parts.steps;
   }
 
   async apply(nativeId: NativeId, input: ReconfigureVm, context: OperationContext): Promise<Outcome> {
-    const { journal, signal } = context;
-    const { changes, differs } = JSON.parse(
+    const { operationId, journal, signal } = context;
+    const { changes, differs, former } = JSON.parse(
       await journal.step({
         name: 'check what is asked for',
         native: 'GET /vms/{uuid}',
-        act: async () => JSON.stringify(await this.#decide(nativeId, input, context)),
+        act: async () => JSON.stringify(await this.#decide(nativeId, input, operationId, signal)),
       }),
     ) as Decision;
     if (!differs) return { effect: 'unchanged' };
     await this.#steps.run(context, {
-      name: 'change the VM',
-      native: 'PUT /vms/{uuid}',
+      ...changeIt,
       ask: () => this.#vms.edit(nativeId, (spec, vm) => applyChanges(spec, changes) || !isSo(vm, changes), signal),
+      undo: (undoing) => this.#undo(nativeId, changes, former, undoing),
       shown: () =>
         this.#vms.shown(
           nativeId,
@@ -47,10 +53,26 @@ export class Reconfiguration implements ReconfigureFacet {
     return { effect: 'changed' };
   }
 
+  /** @throws ProblemError what `apply` would end with */
+  async plan(nativeId: NativeId, input: ReconfigureVm, signal: AbortSignal): Promise<Forecast> {
+    const { differs } = await this.#decide(nativeId, input, PLANNED, signal);
+    return { steps: differs ? [changeIt] : [] };
+  }
+
+  /** Disks stay as large as they have become, and AHV takes from no running VM what it has been given. */
+  async #undo(nativeId: NativeId, changes: Changes, former: Former, signal: AbortSignal): Promise<void> {
+    if (!(await this.#vms.find(nativeId, signal))) return;
+    const task = await this.#vms.edit(nativeId, (spec) => putBack(spec, former, changes), signal);
+    if (task === undefined) return;
+    await this.#tasks.succeeded(task, signal);
+    await this.#vms.shown(nativeId, (vm) => vm === undefined || !isPending(vm), 'is as it was', signal);
+  }
+
   async #decide(
     nativeId: NativeId,
     input: ReconfigureVm,
-    { operationId, signal }: OperationContext,
+    operationId: string,
+    signal: AbortSignal,
   ): Promise<Decision> {
     const vm = await this.#vms.demand(nativeId, signal);
     const state = stateOf(vm);
@@ -73,6 +95,6 @@ export class Reconfiguration implements ReconfigureFacet {
       removeNics,
     };
     demandPossible(vm, state, changes);
-    return { changes, differs: !isSo(vm, changes) };
+    return { changes, differs: !isSo(vm, changes), former: formerOf(vm) };
   }
 }

@@ -1,4 +1,4 @@
-import { foreignText, ProblemError, type DeleteVm, type NativeId } from '@polyvirt/contracts';
+import { foreignText, ProblemError, type DeleteVm, type Forecast, type NativeId } from '@polyvirt/contracts';
 import { allow, type OperationContext, type Outcome } from '@polyvirt/hypervisor';
 import type { Identifiers } from '../client/identifiers.ts';
 import { objectAt } from '../client/json.ts';
@@ -28,6 +28,17 @@ const LONGEST_NAME = 200;
 /** Of things that a note names one by one. */
 const MOST_NAMED = 5;
 const IMAGE_WITHIN_MS = 60_000;
+
+const steps = {
+  keep: (device: string) => ({ name: `keep ${device} as an image`, native: 'POST /images' }),
+  delete: { name: 'delete the VM', native: 'DELETE /vms/{uuid}' },
+  point: (uuid: string) => ({ name: `delete recovery point ${uuid}`, native: 'DELETE /vm_recovery_points/{uuid}' }),
+  forget: { name: 'erase the note on it', native: 'DELETE /categories/{name}/{value}' },
+} as const;
+
+const keptPoints = (others: readonly string[]) =>
+  `Kept recovery points that others took: ${named(others)}. The VM can be restored from them in Prism Central.`;
+const keptGroup = (group: string) => `Kept ${group}. Volume groups are in Prism Central under Storage.`;
 
 /** Deletes VMs. Prism deletes the disks with them, so those that are to be kept become images first. */
 export class Removal {
@@ -68,8 +79,7 @@ export class Removal {
     if (fate === 'keep' && found.disks.length > 0) notes.push(...(await this.#keepDisks(found, context)));
 
     await this.#steps.run(context, {
-      name: 'delete the VM',
-      native: 'DELETE /vms/{uuid}',
+      ...steps.delete,
       ask: () => this.#ask(nativeId, signal),
       shown: () => this.#vms.shown(nativeId, (vm) => vm === undefined, 'is gone', signal),
       holds: async () => (await this.#vms.find(nativeId, signal)) === undefined,
@@ -77,28 +87,42 @@ export class Removal {
     });
     for (const uuid of found.snapshots) {
       const kept = await journal.step({
-        name: `delete recovery point ${uuid}`,
-        native: 'DELETE /vm_recovery_points/{uuid}',
+        ...steps.point(uuid),
         act: () => this.#dropSnapshot(uuid, signal),
       });
       if (kept !== null) notes.push(kept);
     }
     if (found.snapshots.length > 0)
       await journal.step({
-        name: 'erase the note on it',
-        native: 'DELETE /categories/{name}/{value}',
+        ...steps.forget,
         act: () => this.#snapshots.forget(nativeId, signal),
       });
-    if (found.others.length > 0)
-      notes.push(
-        `Kept recovery points that others took: ${named(found.others)}. The VM can be restored from them in Prism Central.`,
-      );
-    for (const group of found.groups) notes.push(`Kept ${group}. Volume groups are in Prism Central under Storage.`);
+    if (found.others.length > 0) notes.push(keptPoints(found.others));
+    for (const group of found.groups) notes.push(keptGroup(group));
     if (found.disks.length > 0 && fate === 'delete')
       notes.push(
         'Clones of the VM have disks of their own; blocks that they share with it stay for as long as one needs them.',
       );
     return { effect: 'changed', notes };
+  }
+
+  /** @throws ProblemError what `delete` would end with */
+  async plan(nativeId: NativeId, { disks: fate }: DeleteVm, signal: AbortSignal): Promise<Forecast> {
+    const found = await this.#inspect(nativeId, fate, signal);
+    if (!found) return {};
+    const { disks, snapshots, others, groups } = found;
+    return {
+      steps: [
+        ...(fate === 'keep' ? disks.map(({ device }) => steps.keep(device)) : []),
+        steps.delete,
+        ...snapshots.map((uuid) => steps.point(uuid)),
+        ...(snapshots.length > 0 ? [steps.forget] : []),
+      ],
+      warnings: [
+        ...(others.length > 0 ? [{ code: 'snapshots-kept', detail: keptPoints(others) }] : []),
+        ...groups.map((group) => ({ code: 'volume-groups-kept', detail: keptGroup(group) })),
+      ],
+    };
   }
 
   async #inspect(nativeId: NativeId, fate: DeleteVm['disks'], signal: AbortSignal): Promise<Belongings | undefined> {
@@ -152,8 +176,7 @@ export class Removal {
       const image = uuids[index]!;
       const title = `${[...name].slice(0, LONGEST_NAME).join('')} ${device}`;
       await this.#steps.run(context, {
-        name: `keep ${device} as an image`,
-        native: 'POST /images',
+        ...steps.keep(device),
         ask: () => this.#makeImage(image, title, uuid, signal),
         undo: (undoing) => this.#dropImage(image, undoing),
       });

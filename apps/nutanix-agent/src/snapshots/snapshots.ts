@@ -1,10 +1,18 @@
-import { ProblemError, type CreateSnapshot, type NativeId, type Snapshot } from '@polyvirt/contracts';
+import {
+  ProblemError,
+  type CreateSnapshot,
+  type DriverVm,
+  type Forecast,
+  type NativeId,
+  type Snapshot,
+} from '@polyvirt/contracts';
 import { allow, type Effect, type OperationContext, type SnapshotFacet } from '@polyvirt/hypervisor';
 import { absences } from '../capabilities.ts';
 import type { Identifiers } from '../client/identifiers.ts';
 import { isTakenId, type PrismClient } from '../client/prism-client.ts';
 import { taskOf, type Tasks } from '../client/tasks.ts';
 import { volumeGroupsOf } from '../lifecycle/copied-hardware.ts';
+import { PLANNED } from '../lifecycle/names.ts';
 import type { TaskSteps } from '../lifecycle/task-steps.ts';
 import { volumeGroupNames } from '../lifecycle/volume-groups.ts';
 import { isPending, resourcesOf, stateOf } from '../vm/vm-reader.ts';
@@ -22,6 +30,18 @@ type Doomed = {
   points: { id: string; parent: string | null; moves: { id: string; note: SnapshotNote }[] }[];
   standsOn: string | null;
 };
+
+const steps = {
+  note: { name: 'note its name and place', native: 'PUT /categories/{name}/{value}' },
+  take: { name: 'take the recovery point', native: 'POST /vms/{uuid}/snapshot' },
+  stand: { name: 'note that the VM stands on it', native: 'PUT /categories/{name}/{value}' },
+  cut: { name: 'cut the power', native: 'PUT /vms/{uuid}' },
+  revert: { name: 'revert to the recovery point', native: 'POST /vms/{uuid}/revert' },
+  delete: (id: string) => ({ name: `delete recovery point ${id}`, native: 'DELETE /vm_recovery_points/{uuid}' }),
+} as const;
+
+const leftOut = (group: string) =>
+  `It leaves out the volume group "${group}", whose contents stay as they are when the VM is reverted.`;
 
 /** Snapshots are recovery points of Prism, with notes of ours on how they hang together. */
 export class Snapshots implements SnapshotFacet {
@@ -80,29 +100,23 @@ export class Snapshots implements SnapshotFacet {
       }),
     ) as Prepared;
     await journal.step({
-      name: 'note its name and place',
-      native: 'PUT /categories/{name}/{value}',
+      ...steps.note,
       act: () => this.#notes.write(uuid, note, signal),
       undo: (undoing) => this.#notes.erase(uuid, undoing),
     });
     await this.#steps.run(context, {
-      name: 'take the recovery point',
-      native: 'POST /vms/{uuid}/snapshot',
+      ...steps.take,
       ask: () => this.#take(nativeId, uuid, note.name, signal),
       undo: (undoing) => this.#drop(uuid, undoing),
       shown: () => this.#points.settled(uuid, true, signal),
       progress: [10, 90],
     });
     await journal.step({
-      name: 'note that the VM stands on it',
-      native: 'PUT /categories/{name}/{value}',
+      ...steps.stand,
       act: () => this.#notes.stand(nativeId, uuid, signal),
       undo: (undoing) => this.#notes.stand(nativeId, before, undoing),
     });
-    const notes = groups.map(
-      (group) => `It leaves out the volume group "${group}", whose contents stay as they are when the VM is reverted.`,
-    );
-    return { snapshot: uuid, effect: 'changed', notes };
+    return { snapshot: uuid, effect: 'changed', notes: groups.map(leftOut) };
   }
 
   async revert(nativeId: NativeId, id: string, context: OperationContext): Promise<Effect> {
@@ -110,30 +124,23 @@ export class Snapshots implements SnapshotFacet {
     await journal.step({
       name: 'check the snapshot',
       native: 'GET /vm_recovery_points/{uuid}',
-      act: async () => {
-        allow('snapshot-revert', stateOf(await this.#vms.demand(nativeId, signal)));
-        const point = await this.#points.find(id, signal);
-        if (point?.vm !== nativeId) throw snapshotNotFound(id);
-      },
+      act: () => this.#checkRevert(nativeId, id, signal),
     });
     // Releases differ in whether a running VM is reverted; its present is given up either way.
     await this.#steps.run(context, {
-      name: 'cut the power',
-      native: 'PUT /vms/{uuid}',
+      ...steps.cut,
       ask: () => this.#vms.edit(nativeId, powerOff, signal),
       shown: () => this.#vms.shown(nativeId, (vm) => vm !== undefined && stateOf(vm) === 'stopped', 'is off', signal),
       holds: async () => stateOf(await this.#vms.demand(nativeId, signal)) === 'stopped',
     });
     await this.#steps.run(context, {
-      name: 'revert to the recovery point',
-      native: 'POST /vms/{uuid}/revert',
+      ...steps.revert,
       ask: async () => taskOf(await this.#vms.action(nativeId, 'revert', { vm_recovery_point_uuid: id }, signal)),
       shown: () => this.#vms.shown(nativeId, (vm) => vm !== undefined && !isPending(vm), 'is reverted', signal),
       progress: [20, 90],
     });
     await journal.step({
-      name: 'note that the VM stands on it',
-      native: 'PUT /categories/{name}/{value}',
+      ...steps.stand,
       act: () => this.#notes.stand(nativeId, id, signal),
     });
     return 'changed';
@@ -157,8 +164,7 @@ export class Snapshots implements SnapshotFacet {
     for (const [index, { id, parent, moves }] of doomed.points.entries()) {
       const share = 100 / doomed.points.length;
       await this.#steps.run(context, {
-        name: `delete recovery point ${id}`,
-        native: 'DELETE /vm_recovery_points/{uuid}',
+        ...steps.delete(id),
         ask: () => this.#points.delete(id, signal),
         shown: () => this.#points.settled(id, false, signal),
         progress: [share * index, share * (index + 1)],
@@ -178,6 +184,43 @@ export class Snapshots implements SnapshotFacet {
       standsOn = now;
     }
     return 'changed';
+  }
+
+  /** @throws ProblemError what `create` would end with */
+  async plan(
+    { state }: Pick<DriverVm, 'state'>,
+    nativeId: NativeId,
+    input: CreateSnapshot,
+    signal: AbortSignal,
+  ): Promise<Forecast> {
+    const { groups } = await this.#prepare(nativeId, PLANNED, input, signal);
+    const { name, description } = input;
+    const to = { name, ...(description !== undefined && { description }), state, memory: false };
+    return {
+      changes: [{ pointer: '/snapshots/-', to }],
+      steps: [steps.note, steps.take, steps.stand],
+      warnings: groups.map((group) => ({ code: 'volume-groups-kept', detail: leftOut(group) })),
+    };
+  }
+
+  async planRevert(nativeId: NativeId, id: string, signal: AbortSignal): Promise<Forecast> {
+    await this.#checkRevert(nativeId, id, signal);
+    return { steps: [steps.cut, steps.revert, steps.stand] };
+  }
+
+  async planDelete(
+    nativeId: NativeId,
+    { snapshot, children }: { snapshot: string; children: boolean },
+    signal: AbortSignal,
+  ): Promise<Forecast> {
+    const { points } = await this.#doom(nativeId, snapshot, children, signal);
+    return { steps: points.map(({ id }) => steps.delete(id)) };
+  }
+
+  async #checkRevert(nativeId: NativeId, id: string, signal: AbortSignal): Promise<void> {
+    allow('snapshot-revert', stateOf(await this.#vms.demand(nativeId, signal)));
+    const point = await this.#points.find(id, signal);
+    if (point?.vm !== nativeId) throw snapshotNotFound(id);
   }
 
   /** Those of a VM that we took; its others are backups by a policy or by hand, which are not ours to delete. */

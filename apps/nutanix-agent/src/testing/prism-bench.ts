@@ -74,6 +74,16 @@ export async function openPrismBench(knobs: Knobs = {}): Promise<Bench> {
       // Booting takes a while, in which it is also measured.
       await simulator.advance(SAMPLES_MS);
     },
+    watchPower: async (nativeId) => {
+      const events = async () => objectsAt(await simulator.control('GET', `/vms/${nativeId}/power`), 'events');
+      const before = (await events()).at(-1)?.['number'] ?? 0;
+      return async () => {
+        const since = (await events()).filter((event) => Number(event['number']) > Number(before));
+        const actions = since.map((event) => textAt(event, 'action') ?? '');
+        if (actions.some((action) => ['off', 'reset', 'powerCycle'].includes(action))) return 'power-cycle';
+        return actions.some((action) => action !== 'on') ? 'guest-restart' : 'none';
+      };
+    },
     files,
     otherTool: {
       ...tool,

@@ -4,7 +4,12 @@ import { isUnfinished } from '../client/tasks.ts';
 const TIME = /^\d{4}-\d{2}-\d{2}T/;
 
 /** What a look at the latest tasks tells. */
-export type TaskNews = { readonly vms: ReadonlySet<string>; readonly isComplete: boolean };
+export type TaskNews = {
+  readonly vms: ReadonlySet<string>;
+  readonly isComplete: boolean;
+  /** Whether images came, went or changed. */
+  readonly hasImages?: true;
+};
 
 /**
  * What changes on Prism is a task, whoever asks for it; so the tasks that have ended since the last look name the VMs that
@@ -20,7 +25,9 @@ export class TaskFeed {
     if (!before) return { vms: new Set(), isComplete: true };
     const news = tasks.filter((task) => !isUnfinished(task) && before.get(uuidOf(task)) !== task['status']);
     const isComplete = tasks.length < asked || before.size === 0 || tasks.some((task) => before.has(uuidOf(task)));
-    return { vms: new Set(news.flatMap(vmsOf)), isComplete };
+    const hasImages = news.some((task) => referencesOf(task, 'image').length > 0);
+    const vms = new Set(news.flatMap((task) => referencesOf(task, 'vm')));
+    return { vms, isComplete, ...(hasImages && { hasImages }) };
   }
 
   /** Whether the list is in the order that was asked for; a Prism that does not sort by it is no use as a feed. */
@@ -33,7 +40,7 @@ export class TaskFeed {
 
 const uuidOf = (task: JsonObject): string => textAt(task, 'uuid') ?? '';
 
-const vmsOf = (task: JsonObject): string[] =>
+const referencesOf = (task: JsonObject, kind: string): string[] =>
   objectsAt(task, 'entity_reference_list')
-    .filter((reference) => reference['kind'] === 'vm')
+    .filter((reference) => reference['kind'] === kind)
     .flatMap((reference) => textAt(reference, 'uuid') ?? []);

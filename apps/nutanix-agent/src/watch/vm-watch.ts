@@ -41,11 +41,19 @@ export class VmWatch implements WatchFacet {
   readonly #vms: Pick<Vms, 'columns'>;
   readonly #tasks: Pick<Tasks, 'recent'>;
   readonly #options: WatchOptions;
+  readonly #onImages: () => void;
 
-  constructor(parts: { vms: Pick<Vms, 'columns'>; tasks: Pick<Tasks, 'recent'>; options: WatchOptions }) {
+  constructor(parts: {
+    vms: Pick<Vms, 'columns'>;
+    tasks: Pick<Tasks, 'recent'>;
+    options: WatchOptions;
+    /** Told when a task has changed images. */
+    onImages?: () => void;
+  }) {
     this.#vms = parts.vms;
     this.#tasks = parts.tasks;
     this.#options = parts.options;
+    this.#onImages = parts.onImages ?? (() => undefined);
   }
 
   async *changes(signal: AbortSignal): AsyncGenerator<Change> {
@@ -92,7 +100,8 @@ export class VmWatch implements WatchFacet {
   async #readTasks(feed: TaskFeed, queue: ChangeQueue, signal: AbortSignal): Promise<void> {
     const tasks = await this.#tasks.recent(TASKS, signal);
     if (!TaskFeed.isOrdered(tasks)) throw new UselessListError('They are not in the order that was asked for.');
-    const { vms, isComplete } = feed.read(tasks, TASKS);
+    const { vms, isComplete, hasImages } = feed.read(tasks, TASKS);
+    if (hasImages || !isComplete) this.#onImages();
     if (!isComplete) queue.push('everything');
     else for (const nativeId of vms) queue.push({ nativeId });
   }

@@ -25,6 +25,15 @@ describe('the feed of tasks', () => {
     expect(feed.read([task('b'), task('a')], 50).vms.size).toBe(0);
   });
 
+  it('says when a task has changed images', () => {
+    const feed = new TaskFeed();
+    const upload = { ...task('b'), entity_reference_list: [{ kind: 'image', uuid: vm }] };
+    feed.read([task('a')], 50);
+    expect(feed.read([{ ...upload, status: 'RUNNING' }, task('a')], 50).hasImages).toBeUndefined();
+    expect(feed.read([upload, task('a')], 50)).toEqual({ vms: new Set(), isComplete: true, hasImages: true });
+    expect(feed.read([upload, task('a')], 50).hasImages).toBeUndefined();
+  });
+
   it('knows when it was too slow', () => {
     const feed = new TaskFeed();
     feed.read([task('a'), task('b')], 2);

@@ -121,6 +121,36 @@ describe('users of a disk', () => {
     expect(await namesOf(await DiskUsers.read(host, source), damaged)).toEqual(['clone.vmx']);
   });
 
+  it.each([
+    ['its configuration', 'EACCES', ['other.vmx'], { diskFiles: true }],
+    ['its snapshots', 'EIO', ['other.vmx'], { snapshots: true }],
+    ['a snapshot list that leads to itself', 'ELOOP', [], { snapshots: true }],
+    ['a configuration that is gone', 'ENOENT', [], { diskFiles: true }],
+  ])('are seen as far as they can be: not %s (%s)', async (_, code, unseen, fails) => {
+    const base = layer(join(folder, `unseen-${code}`, 'base.vmdk'));
+    const source = machineAt(join(folder, `unseen-${code}`, 'source.vmx'), 'linux');
+    const other = machineAt(join(folder, `unseen-${code}`, 'other.vmx'), 'linux');
+    const host = hostOf(
+      new Map([
+        [source, base],
+        [other, base],
+      ]),
+      'linux',
+    );
+    const failing =
+      <Answer>(method: 'diskFiles' | 'snapshots', look: (machine: Machine) => Promise<Answer>) =>
+      async (machine: Machine) => {
+        if (machine === other && method in fails) throw Object.assign(new Error(code), { code });
+        return look(machine);
+      };
+    const users = await DiskUsers.read(
+      { ...host, diskFiles: failing('diskFiles', host.diskFiles), snapshots: failing('snapshots', host.snapshots) },
+      source,
+    );
+    expect(users.unseen).toEqual(unseen);
+    expect(await namesOf(users, base)).toEqual('snapshots' in fails ? ['other.vmx'] : []);
+  });
+
   it('are found by another name of the same file', async () => {
     const base = layer(join(folder, 'hard', 'base.vmdk'));
     const name = join(folder, 'hard', 'twin', 'other.vmdk');

@@ -5,6 +5,7 @@ import { findMachine, type Machine } from '../inventory/identity.ts';
 import type { Platform } from '../vmrun/installation.ts';
 import { removeDisk } from './disk-tool.ts';
 import { fileKeyOf, FileSet } from './file-identity.ts';
+import { isMissing } from '../vmx/dictionary-file.ts';
 import { stateFilesOf } from './state-files.ts';
 import { beside, chainOf, partsOf, realPath } from './vmdk.ts';
 
@@ -17,13 +18,28 @@ export type Known = Pick<
 >;
 
 /** Real paths of the disks that a machine names itself: in its configuration, and in its snapshots. */
-export async function namedBy(machine: Machine, machines: Known): Promise<string[]> {
-  const named = [
-    ...(await machines.diskFiles(machine)).map(({ path }) => path),
-    ...(await machines.snapshots(machine)).all.flatMap(({ disks }) => disks.map((name) => beside(machine.vmx, name))),
-  ];
-  return Promise.all(named.map((path) => realPath(path)));
+export const namedBy = async (machine: Machine, machines: Known): Promise<string[]> => [
+  ...(await configuredBy(machine, machines)),
+  ...(await notedBy(machine, machines)),
+];
+
+const configuredBy = async (machine: Machine, machines: Known): Promise<string[]> =>
+  Promise.all((await machines.diskFiles(machine)).map(({ path }) => realPath(path)));
+
+async function notedBy(machine: Machine, machines: Known): Promise<string[]> {
+  const { all } = await machines.snapshots(machine);
+  return Promise.all(all.flatMap(({ disks }) => disks.map((name) => realPath(beside(machine.vmx, name)))));
 }
+
+/** Something is there and cannot be read now; what is missing, or is no file of VMware's, needs nothing. */
+const isOutOfReach = (error: unknown): boolean => {
+  const { code } = error as NodeJS.ErrnoException;
+  return code !== undefined && code !== 'ELOOP' && !isMissing(error);
+};
+
+/** The words for what cannot be seen of these. */
+export const doubtOf = (unseen: readonly string[]): string =>
+  `it cannot be seen whether ${unseen.map((name) => `"${name}"`).join(', ')} needs it. If not, delete it by hand.`;
 
 /** Every disk that a machine stands on: those of its configuration and of its snapshots, with all that is below. */
 export async function disksUsedBy(machine: Machine, machines: Known): Promise<FileSet> {
@@ -58,6 +74,7 @@ export interface DiskUser {
 export class DiskUsers {
   readonly #platform: Platform;
   readonly #users = new Map<string, DiskUser[]>();
+  readonly #unseen = new Set<string>();
 
   private constructor(platform: Platform) {
     this.#platform = platform;
@@ -84,6 +101,11 @@ export class DiskUsers {
     return found;
   }
 
+  /** Names of machines of which it cannot be seen now whether they need a file. */
+  get unseen(): readonly string[] {
+    return [...this.#unseen].sort();
+  }
+
   /** What needs a file. */
   async of(path: string): Promise<readonly DiskUser[]> {
     return this.#users.get(await fileKeyOf(path, this.#platform)) ?? [];
@@ -91,9 +113,23 @@ export class DiskUsers {
 
   /** `disks` are those it is known to stand on without being asked: one that cannot be read cannot be asked. */
   async #add(machine: Machine, machines: Known, disks: readonly string[]): Promise<void> {
-    const used = await filesUsedBy(machine, machines).catch(() => []);
     const name = await machines.nameOf(machine).catch(() => machine.vmx);
-    await this.#note({ name, path: machine.vmx }, [...used, ...(await chainsOf(disks))]);
+    const missed = (error: unknown) => {
+      if (isOutOfReach(error)) this.#unseen.add(name);
+    };
+    const asFarAsSeen = async <Part>(look: Promise<Iterable<Part>>): Promise<Iterable<Part>> =>
+      look.catch((error: unknown) => {
+        missed(error);
+        return [];
+      });
+    const named = [
+      ...(await asFarAsSeen(configuredBy(machine, machines))),
+      ...(await asFarAsSeen(notedBy(machine, machines))),
+    ];
+    const chains = await Promise.all([...named, ...disks].map((path) => chainOf(path, missed)));
+    const parts = await Promise.all(chains.flat().map((path) => partsOf(path)));
+    const state = await asFarAsSeen(stateFilesOf(machine, machines));
+    await this.#note({ name, path: machine.vmx }, [...chains.flat(), ...parts.flat(), ...state]);
   }
 
   async #note(user: DiskUser, paths: readonly string[]): Promise<void> {
@@ -111,6 +147,7 @@ export async function removeOrphanedLayers(machine: Machine, machines: Machines)
   if (layers.length === 0) return;
   const own = await disksUsedBy(machine, machines);
   const others = await DiskUsers.read(machines, machine);
+  if (others.unseen.length > 0) return;
   for (const layer of layers) {
     const path = await realPath(layer);
     if (dirname(path) === folder && !(await own.has(path)) && (await others.of(path)).length === 0)

@@ -62,15 +62,20 @@ export async function realPath(path: string): Promise<string> {
 
 /**
  * Real paths of the disk and of everything it stands on, from the top. Ends at the first layer that cannot be read, which is
- * one of them: it is there for somebody.
+ * one of them: it is there for somebody. `onEnd` is told why it cannot.
  */
-export async function chainOf(path: string): Promise<string[]> {
+export async function chainOf(path: string, onEnd: (error: unknown) => void = () => undefined): Promise<string[]> {
   const chain: string[] = [];
   for (let next: string | undefined = path; next !== undefined;) {
     const real: string = await realPath(next);
     if (chain.includes(real)) break;
     chain.push(real);
-    next = (await readVmdk(real).catch(() => undefined))?.parent;
+    try {
+      next = (await readVmdk(real)).parent;
+    } catch (error) {
+      onEnd(error);
+      break;
+    }
   }
   return chain;
 }

@@ -190,7 +190,12 @@ async function entriesOf(path: string, look: Look) {
         one.isSymbolicLink()
           ? await stat(join(path, one.name)).then(
               (target) => target.isDirectory(),
-              () => false,
+              (error: unknown) => {
+                // What leads to itself leads to no folder; a share that does not answer may hide VMs.
+                if (!isMissing(error) && (error as NodeJS.ErrnoException).code !== 'ELOOP')
+                  look.skip(join(path, one.name), error);
+                return false;
+              },
             )
           : one.isDirectory(),
       ),

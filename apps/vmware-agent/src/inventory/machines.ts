@@ -24,7 +24,7 @@ import {
 } from '../vmx/hardware-reader.ts';
 import { ownKeys } from '../vmx/hardware-writer.ts';
 import type { Platform } from '../vmrun/installation.ts';
-import { exists, isThere, type Discovery } from './discovery.ts';
+import { isThere, type Discovery } from './discovery.ts';
 import { FileCache } from './file-cache.ts';
 import type { Machine } from './identity.ts';
 import { pendingOf, readPending } from './pending-changes.ts';
@@ -151,7 +151,8 @@ export class Machines {
 
   async snapshots({ vmx }: Machine): Promise<SnapshotTree> {
     const path = vmsdOf(vmx);
-    return new SnapshotTree((await exists(path)) ? await this.#dictionaries.read(path) : undefined);
+    // One that is there and cannot be read is not taken for none.
+    return new SnapshotTree((await isThere(path)) ? await this.#dictionaries.read(path) : undefined);
   }
 
   /** Disks in the folders of VMs, but for those that are kept for what stands on them. */
@@ -198,7 +199,8 @@ export class Machines {
     for (const machine of await this.all()) {
       if (machine.nativeId === own) continue;
       const pending = await readPending(machine.vmx).catch(() => undefined);
-      const names = [await this.nameOf(machine).catch(() => undefined), pending?.name];
+      // By the name that it is shown by.
+      const names = [await this.nameOf(machine).catch(() => stemOf(machine.vmx)), pending?.name];
       if (names.some((one) => one !== undefined && nameKey(one) === wanted)) return machine;
     }
     return undefined;
@@ -247,7 +249,7 @@ export class Machines {
   async #read(machine: Machine, state: VmState): Promise<DriverVm> {
     const vmx = await this.configuration(machine);
     const isOn = state === 'running' || state === 'paused';
-    const createdAt = vmx.get(ownKeys.createdAt);
+    const createdAt = timeOf(vmx.get(ownKeys.createdAt));
     const os = guestOsOf(vmx);
     const nics = nicsOf(vmx);
     const macs = nics.map(({ mac = '' }) => mac);
@@ -296,7 +298,7 @@ export class Machines {
     if (running.has(machine)) return (await this.#running.isPaused(machine, freshness)) ? 'paused' : 'running';
     const vmx = await this.configuration(machine);
     const suspended = suspendFileOf(vmx);
-    if (suspended !== undefined && (await exists(beside(machine.vmx, suspended)))) {
+    if (suspended !== undefined && (await isThere(beside(machine.vmx, suspended)))) {
       this.#running.noteOff(machine.nativeId);
       return 'suspended';
     }
@@ -322,6 +324,10 @@ export class Machines {
     return 'crashed';
   }
 }
+
+/** What somebody has written there that is no time is not known. */
+const timeOf = (text: string | undefined): string | undefined =>
+  text !== undefined && /^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(text) && !Number.isNaN(Date.parse(text)) ? text : undefined;
 
 export const folderOf = ({ vmx }: Machine): string => dirname(vmx);
 

@@ -16,6 +16,8 @@ it('says what cannot be read and what would help, whatever the file system answe
     expect(isMissing(failure(code))).toBe(false);
     expect(whyUnreadable('/vms/x.vmx', failure(code))).toMatch(says);
   }
+  const other = Object.assign(failure('ELOOP'), { path: '/vms/x.vmsd' });
+  expect(whyUnreadable('/vms/x.vmx', other)).toMatch(/^\/vms\/x\.vmsd .*leads to itself/);
   expect(whyUnreadable('/vms/x.vmx', new SyntaxError('it is half'))).toBe('/vms/x.vmx cannot be read: it is half.');
   expect(whyUnreadable('/vms/x.vmx', new ProblemError('host-rejected', 'No.'))).toBe('No.');
 });

@@ -10,9 +10,9 @@ const byErrno: Readonly<Record<string, (path: string) => string>> = {
 /** A sentence: what cannot be read at a path, and what would help. */
 export function whyUnreadable(path: string, error: unknown): string {
   if (error instanceof ProblemError) return error.message;
-  const code = (error as NodeJS.ErrnoException).code;
+  const { code, path: at = path } = error as NodeJS.ErrnoException;
   if (code === undefined) return `${path} cannot be read: ${(error as Error).message.replace(/\.$/, '')}.`;
   return (
-    byErrno[code]?.(path) ?? `${path} cannot be read (${code}). Look at the disk or the network share that it lies on.`
+    byErrno[code]?.(at) ?? `${at} cannot be read (${code}). Look at the disk or the network share that it lies on.`
   );
 }

@@ -1,12 +1,20 @@
 import { mkdir, realpath } from 'node:fs/promises';
-import { ProblemError, type CloneVm, type NativeId, type OperationId } from '@polyvirt/contracts';
+import {
+  ProblemError,
+  type CloneVm,
+  type DriverVm,
+  type Forecast,
+  type NativeId,
+  type OperationId,
+  type Plan,
+} from '@polyvirt/contracts';
 import { allow, type CloneFacet, type Made, type OperationContext } from '@polyvirt/hypervisor';
 import { readVmdk, beside } from '../disks/vmdk.ts';
 import { removeStaleLocks } from '../host/locks.ts';
 import { exists, type Discovery } from '../inventory/discovery.ts';
 import { machineAt, type Machine } from '../inventory/identity.ts';
 import { vmsdOf, type Machines } from '../inventory/machines.ts';
-import type { Power } from '../power.ts';
+import { powerOnStep, type Power } from '../power.ts';
 import type { Snapshots } from '../snapshots/snapshots.ts';
 import { forgetClone } from '../snapshots/vmsd-edits.ts';
 import { achieve, type Patience } from '../vmrun/achieve.ts';
@@ -17,7 +25,7 @@ import { disksOf } from '../vmx/hardware-reader.ts';
 import { renewalOf } from '../vmx/host-things.ts';
 import { dropCloudInit, dropSuspended, headless, MOST_NICS, ownKeys, renewMacs } from '../vmx/hardware-writer.ts';
 import { beginAt, emptyUnfinished, finishAt, isFinished, removeFolder } from './folders.ts';
-import { macsOf, placeOf, type Place } from './place.ts';
+import { macsOf, PLANNED, placeOf, type Place } from './place.ts';
 
 export interface CopyOrder {
   readonly source: Machine;
@@ -31,6 +39,31 @@ export interface CopyOrder {
   /** What the copy is to have beside an identity of its own. */
   configure(copy: Dictionary): void;
 }
+
+const steps = {
+  base: { name: 'take a snapshot to stand on', native: 'vmrun snapshot' },
+  folder: { name: 'make its folder' },
+  copy: (isLinked: boolean) => ({
+    name: isLinked ? 'make a linked clone' : 'copy the VM',
+    native: `vmrun clone ${isLinked ? 'linked' : 'full'}`,
+  }),
+  renew: { name: 'give it an identity of its own' },
+} as const;
+
+/** The steps of `make`. */
+export const stepsOfCopy = ({
+  isLinked,
+  takesSnapshot,
+}: {
+  isLinked: boolean;
+  /** A linked clone of the present state stands on a snapshot that is made for it. */
+  takesSnapshot: boolean;
+}): Plan['steps'] => [
+  ...(takesSnapshot ? [steps.base] : []),
+  steps.folder,
+  steps.copy(isLinked),
+  steps.renew,
+];
 
 /** Copies machines by `vmrun clone`. */
 export class Cloning implements CloneFacet {
@@ -91,6 +124,23 @@ export class Cloning implements CloneFacet {
     return { nativeId: machine.nativeId, effect: 'changed', notes };
   }
 
+  /** Throws what `clone` would refuse, and says what of the host the copy will not share. */
+  async plan({ firmware }: Pick<DriverVm, 'firmware'>, nativeId: NativeId, input: CloneVm): Promise<Forecast> {
+    const { name, linked, snapshot, start } = input;
+    const source = await this.#machines.demandOpen(nativeId);
+    const place = placeOf((await orMissing(realpath(this.#vmFolder))) ?? this.#vmFolder, name, PLANNED);
+    await this.#check(source, machineAt(place.vmx, this.#vmrun.platform), input, PLANNED);
+    const { notes } = renewalOf(await this.#machines.configuration(source), place.stem);
+    const copy = stepsOfCopy({ isLinked: linked, takesSnapshot: linked && snapshot === undefined });
+    // The hardware that a snapshot holds is in a file that only Workstation reads.
+    const to = { name, ...(firmware !== undefined && { firmware }), state: start ? 'running' : 'stopped' };
+    return {
+      ...(snapshot !== undefined && { changes: [{ pointer: '', to }] }),
+      steps: [...copy, ...(start ? [powerOnStep] : [])],
+      warnings: notes.map((detail) => ({ code: 'not-copied', detail })),
+    };
+  }
+
   /** The steps from a source to a copy that is off. Answers what of the host was made anew or left out. */
   async make(order: CopyOrder): Promise<string[]> {
     const { source, place, isLinked, context } = order;
@@ -100,14 +150,13 @@ export class Cloning implements CloneFacet {
       isLinked && order.snapshot === undefined ? `Base of ${place.folder.replace(/^.*[\\/]/, '')}` : undefined;
     if (own !== undefined)
       await journal.step({
-        name: 'take a snapshot to stand on',
-        native: 'vmrun snapshot',
+        ...steps.base,
         act: async () => void (await this.#snapshots.take(source, own, signal)),
         undo: (undoSignal) => this.#snapshots.dropIfThere(source, own, undoSignal),
       });
     context.progress(15);
     await journal.step({
-      name: 'make its folder',
+      ...steps.folder,
       act: () => beginAt(place, operationId),
       undo: async (undoSignal) => {
         await this.#vmrun.quiet([place.vmx], undefined, undoSignal);
@@ -118,13 +167,12 @@ export class Cloning implements CloneFacet {
       },
     });
     await journal.step({
-      name: isLinked ? 'make a linked clone' : 'copy the VM',
-      native: `vmrun clone ${isLinked ? 'linked' : 'full'}`,
+      ...steps.copy(isLinked),
       act: () => this.#copy(order, own ?? order.snapshot),
     });
     context.progress(80);
     return journal.step({
-      name: 'give it an identity of its own',
+      ...steps.renew,
       act: async () => {
         const renewal = renewalOf(await this.#machines.configuration(source), place.stem);
         if (await isFinished(place)) return [...renewal.notes];

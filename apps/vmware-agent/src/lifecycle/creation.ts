@@ -1,12 +1,12 @@
 import { mkdir, realpath } from 'node:fs/promises';
-import { ProblemError, type CreateVm, type NicInput } from '@polyvirt/contracts';
+import { ProblemError, type CreateVm, type Forecast, type NicInput, type OperationId } from '@polyvirt/contracts';
 import { gibOf, type Made, type OperationContext } from '@polyvirt/hypervisor';
 import { LARGEST_DISK_GIB, GIB, type DiskTool } from '../disks/disk-tool.ts';
 import type { ImageLibrary } from '../disks/image-library.ts';
 import { machineAt, type Machine } from '../inventory/identity.ts';
 import type { Discovery } from '../inventory/discovery.ts';
 import type { Machines } from '../inventory/machines.ts';
-import type { Power } from '../power.ts';
+import { powerOnStep, type Power } from '../power.ts';
 import { Dictionary } from '../vmx/dictionary.ts';
 import { orMissing, writeDictionary } from '../vmx/dictionary-file.ts';
 import { isEncrypted, nicsOf } from '../vmx/hardware-reader.ts';
@@ -21,10 +21,10 @@ import {
   type NicHardware,
 } from '../vmx/hardware-writer.ts';
 import type { Vmrun } from '../vmrun/vmrun.ts';
-import type { Cloning } from './cloning.ts';
+import { stepsOfCopy, type Cloning } from './cloning.ts';
 import { beginAt, finishAt, isFinished, removeFolder } from './folders.ts';
 import type { HardwareRules } from './hardware-rules.ts';
-import { macsOf, placeOf, type Place } from './place.ts';
+import { macsOf, PLANNED, placeOf, type Place } from './place.ts';
 
 export interface NewMachineSettings {
   /** Folder that new VMs get their own folder in. */
@@ -42,6 +42,15 @@ type Plan = {
   nics: NicHardware[];
   template: { vmx: string } | null;
 };
+
+const steps = {
+  folder: { name: 'make its folder' },
+  disk: (index: number, isCopy: boolean) => ({
+    name: `make disk ${diskDevice(index)}`,
+    native: isCopy ? 'vmware-vdiskmanager -r' : 'vmware-vdiskmanager -c',
+  }),
+  write: { name: 'write the configuration' },
+} as const;
 
 /** Makes machines. The folder of a machine is named after the operation that makes it, so a repeated command finds its own. */
 export class Creation {
@@ -85,7 +94,7 @@ export class Creation {
     const plan = await journal.step({
       name: 'check name, images and networks',
       native: 'vmrun list',
-      act: () => this.#plan(input, machine, context),
+      act: () => this.#plan(input, machine, operationId),
     });
     context.progress(5);
     const notes = plan.template
@@ -97,10 +106,21 @@ export class Creation {
     return { nativeId: machine.nativeId, effect: 'changed', notes };
   }
 
+  /** Throws what `create` would refuse. */
+  async plan(input: CreateVm): Promise<Forecast> {
+    const { vmFolder, templateClone } = this.#settings;
+    const place = placeOf((await orMissing(realpath(vmFolder))) ?? vmFolder, input.name, PLANNED);
+    const { template, disks } = await this.#plan(input, machineAt(place.vmx, this.#vmrun.platform), PLANNED);
+    const making = template
+      ? stepsOfCopy({ isLinked: templateClone === 'linked', takesSnapshot: templateClone === 'linked' })
+      : [steps.folder, ...disks.map(({ image }, index) => steps.disk(index, image !== null)), steps.write];
+    return { steps: [...making, ...(input.start ? [powerOnStep] : [])] };
+  }
+
   async #fromScratch(place: Place, input: CreateVm, plan: Plan, context: OperationContext): Promise<string[]> {
     const { operationId, journal, signal } = context;
     await journal.step({
-      name: 'make its folder',
+      ...steps.folder,
       act: () => beginAt(place, operationId),
       undo: async (undoSignal) => {
         await this.#vmrun.quiet([place.vmx], undefined, undoSignal);
@@ -110,8 +130,7 @@ export class Creation {
     const files = plan.disks.map((_, index) => `${place.stem}${index === 0 ? '' : `-${index}`}.vmdk`);
     for (const [index, { image, sizeGiB }] of plan.disks.entries()) {
       await journal.step({
-        name: `make disk ${diskDevice(index)}`,
-        native: image ? 'vmware-vdiskmanager -r' : 'vmware-vdiskmanager -c',
+        ...steps.disk(index, image !== null),
         act: async () => {
           if (await isFinished(place)) return;
           const path = `${place.folder}/${files[index]}`;
@@ -122,7 +141,7 @@ export class Creation {
       context.progress(10 + (70 * (index + 1)) / plan.disks.length);
     }
     await journal.step({
-      name: 'write the configuration',
+      ...steps.write,
       act: async () => {
         if (await isFinished(place)) return;
         const entries = newVmx({
@@ -183,7 +202,7 @@ export class Creation {
     });
   }
 
-  async #plan(input: CreateVm, own: Machine, { operationId }: OperationContext): Promise<Plan> {
+  async #plan(input: CreateVm, own: Machine, operationId: OperationId): Promise<Plan> {
     this.#rules.requireFits(input);
     checkLimits(input);
     await this.#machines.demandFreeName(input.name, own.nativeId);

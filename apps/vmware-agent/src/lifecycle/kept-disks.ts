@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { exists } from '../inventory/discovery.ts';
+import { exists, isThere } from '../inventory/discovery.ts';
 import { orMissing } from '../vmx/dictionary-file.ts';
 
 /** Lies in a folder whose machine is gone, beside disks that linked clones stand on. */
@@ -16,7 +16,7 @@ export const isKeptFor = (folder: string): Promise<boolean> => exists(join(folde
 /** What a kept folder is known to be needed by, and is still there: .vmx files of machines, and disks that were kept. */
 export async function neededBy(folder: string): Promise<string[]> {
   const users = (await linesOf(folder)).filter((line) => !line.startsWith(DISK) && /\.(vmx|vmdk)$/i.test(line));
-  const living = await Promise.all(users.map(async (path) => ((await exists(path)) ? path : undefined)));
+  const living = await Promise.all(users.map(async (path) => ((await isThere(path)) ? path : undefined)));
   return living.filter((path) => path !== undefined);
 }
 

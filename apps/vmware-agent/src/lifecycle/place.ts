@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { OperationId } from '@polyvirt/contracts';
 
+/** In the place of an operation that there is none of yet. */
+export const PLANNED = 'planned';
+
 const LONGEST_SLUG = 48;
 const ID_DIGITS = 12;
 

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { DeleteVm } from '@polyvirt/contracts';
-import { disksUsedBy, DiskUsers, filesUsedBy, isLayer, namedBy, type Known } from '../disks/disk-users.ts';
+import { disksUsedBy, DiskUsers, doubtOf, filesUsedBy, isLayer, namedBy, type Known } from '../disks/disk-users.ts';
 import { FileSet } from '../disks/file-identity.ts';
 import { stateFilesOf } from '../disks/state-files.ts';
 import { chainOf, partsOf, readVmdk, realPath } from '../disks/vmdk.ts';
@@ -58,16 +58,18 @@ export async function remainsOf(machine: Machine, machines: Known, fate: DeleteV
     if (names.length > 0) {
       inherited.push(path);
       notes.push(`Kept ${path}: it is in use by ${names.join(', ')}.`);
-    } else if (fate === 'keep') kept.push(path);
-    else doomed.push(path);
+    } else if (fate === 'keep' || users.unseen.length > 0) {
+      kept.push(path);
+      notes.push(fate === 'keep' ? `Kept ${path}, as asked.` : `Kept ${path}: ${doubtOf(users.unseen)}`);
+    } else doomed.push(path);
   }
-  for (const path of kept) notes.push(`Kept ${path}, as asked.`);
   for (const { device, path } of await machines.diskFiles(machine))
     if (dirname(await realPath(path)) !== folder)
       notes.push(`Kept ${device} (${path}): it lies outside the folder of the VM.`);
   const { orphans, strays } = await strangersIn(folder, used, users, machines.platform);
-  if (fate === 'delete') doomed.push(...orphans);
-  for (const path of fate === 'delete' ? strays : [...orphans, ...strays])
+  const takesOrphans = fate === 'delete' && users.unseen.length === 0;
+  if (takesOrphans) doomed.push(...orphans);
+  for (const path of takesOrphans ? strays : [...orphans, ...strays])
     notes.push(`Left ${path}: no VM uses it. Delete it if nobody needs it.`);
   const state = await ownState(machine, machines, users);
   for (const path of state.shared) notes.push(`Kept ${path}: another VM of its folder uses it.`);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { NativeId } from '@polyvirt/contracts';
 import { TestOperation } from '@polyvirt/hypervisor/testing';
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { nativeIdOf } from '../inventory/identity.ts';
 import { SimulatedWorkstation } from '../testing/simulated-workstation.ts';
@@ -100,6 +100,25 @@ describe('the deletion of a VM that linked clones stand on', () => {
     nameParentBy(clone, '/vms/', '/link/');
     expect((await remove(source)).notes?.join()).toMatch(/it is in use by "near"/);
     await expectStarts(clone);
+  });
+
+  it('keeps what a snapshot needs whose list cannot be read, and says which file that is', async () => {
+    const vmsd = source.replace(/vmx$/, 'vmsd');
+    const whole = readFileSync(vmsd);
+    const disks = disksIn(dirname(source));
+    rmSync(vmsd);
+    symlinkSync(basename(vmsd), vmsd);
+    const listed = (await driver.list()).find(({ nativeId }) => nativeId === idOf(source));
+    expect(listed).toMatchObject({ unreadable: expect.stringContaining(`${vmsd} is a symbolic link`) });
+    await expect(remove(source)).rejects.toThrow(vmsd);
+    const change = new TestOperation().run((context) =>
+      driver.snapshots!.create(idOf(source), { name: 'more' }, context),
+    );
+    await expect(change).rejects.toThrow(vmsd);
+    expect(disksIn(dirname(source))).toEqual(disks);
+    rmSync(vmsd);
+    writeFileSync(vmsd, whole);
+    expect((await driver.get(idOf(source))).snapshots).toMatchObject([{ name: 'base' }]);
   });
 });
 

@@ -1,11 +1,11 @@
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ProblemError, type DeleteVm, type NativeId } from '@polyvirt/contracts';
+import { ProblemError, type DeleteVm, type Forecast, type NativeId } from '@polyvirt/contracts';
 import { allow, type OperationContext, type Outcome } from '@polyvirt/hypervisor';
-import { DiskUsers } from '../disks/disk-users.ts';
+import { DiskUsers, doubtOf } from '../disks/disk-users.ts';
 import { beside, realPath } from '../disks/vmdk.ts';
 import { windowOf } from '../host/locks.ts';
-import { exists } from '../inventory/discovery.ts';
+import { exists, isThere } from '../inventory/discovery.ts';
 import type { Machine } from '../inventory/identity.ts';
 import { folderOf, vmsdOf, type Machines } from '../inventory/machines.ts';
 import type { Snapshots } from '../snapshots/snapshots.ts';
@@ -15,6 +15,12 @@ import type { Vmrun } from '../vmrun/vmrun.ts';
 import { isMissing, orMissing } from '../vmx/dictionary-file.ts';
 import { isKeptFor, keepFor } from './kept-disks.ts';
 import { remainsOf, type Remains } from './remains.ts';
+
+const steps = {
+  delete: (isWhole: boolean) => ({ name: 'delete the VM', ...(isWhole && { native: 'vmrun deleteVM' }) }),
+  tidy: { name: 'tidy up its folder' },
+  release: { name: 'delete the snapshot it stood on', native: 'vmrun deleteSnapshot' },
+} as const;
 
 /** Deletes machines and what belongs to nobody else. */
 export class Removal {
@@ -42,18 +48,28 @@ export class Removal {
     const machine: Machine = { nativeId, vmx: remains.vmx };
     context.progress(20);
     await journal.step({
-      name: 'delete the VM',
-      ...(remains.isWhole && { native: 'vmrun deleteVM' }),
+      ...steps.delete(remains.isWhole),
       act: () => this.#vmrun.alone([machine.vmx], () => this.#delete(machine, remains, signal)),
     });
     context.progress(70);
     const left = await journal.step({
-      name: 'tidy up its folder',
+      ...steps.tidy,
       act: () => this.#tidyUp(machine, remains),
     });
     const notes = [...remains.notes, ...left];
     if (remains.base) notes.push(...(await this.#releaseBase(remains.base, machine, remains.heirs, context)));
     return { effect: 'changed', notes };
+  }
+
+  /** Throws what `delete` would refuse, and says which files stay although they were to go. */
+  async plan(nativeId: NativeId, input: DeleteVm): Promise<Forecast> {
+    const remains = await this.#inspect(nativeId, input);
+    if (!remains) return {};
+    const { isWhole, base, notes } = remains;
+    return {
+      steps: [steps.delete(isWhole), steps.tidy, ...(base ? [steps.release] : [])],
+      ...(input.disks === 'delete' && { warnings: notes.map((detail) => ({ code: 'disks-kept', detail })) }),
+    };
   }
 
   async #inspect(nativeId: NativeId, { disks: fate }: DeleteVm): Promise<Remains | undefined> {
@@ -70,7 +86,7 @@ export class Removal {
   }
 
   async #delete(machine: Machine, { isWhole, files, vmx }: Remains, signal: AbortSignal): Promise<void> {
-    const isGone = async () => !(await exists(vmx));
+    const isGone = async () => !(await isThere(vmx));
     if (await isGone()) return;
     if (await this.#machines.isOn(machine, 'recent'))
       throw new ProblemError('wrong-state', 'Somebody started it in the meantime. Stop it first.');
@@ -103,7 +119,7 @@ export class Removal {
     for (const below of keptBelow) if (heirs.length + kept.length > 0) await keepFor(below, [...heirs, ...kept]);
     if (heirs.length > 0) {
       const parent = cloneOf === null ? undefined : vmsdOf(cloneOf);
-      if (parent !== undefined && (await exists(parent))) await replaceClone(parent, machine.vmx, heirs.filter(isVmx));
+      if (parent !== undefined && (await isThere(parent))) await replaceClone(parent, machine.vmx, heirs.filter(isVmx));
     }
     await removeFiles(abandoned);
     for (const one of new Set(abandoned.map((path) => dirname(path)))) await removeIfDeserted(one);
@@ -127,11 +143,10 @@ export class Removal {
     { journal, signal }: Pick<OperationContext, 'journal' | 'signal'>,
   ): Promise<string[]> {
     return journal.step({
-      name: 'delete the snapshot it stood on',
-      native: 'vmrun deleteSnapshot',
+      ...steps.release,
       act: async () => {
         const source = (await this.#machines.all()).find(({ vmx }) => vmx === base.vmx);
-        if (!source || !(await exists(vmsdOf(source.vmx)))) return [];
+        if (!source || !(await isThere(vmsdOf(source.vmx)))) return [];
         try {
           await replaceClone(vmsdOf(source.vmx), clone.vmx, heirs.filter(isVmx));
           const snapshot = (await this.#machines.snapshots(source)).byName(base.snapshot);
@@ -140,6 +155,7 @@ export class Removal {
           const disks = await Promise.all(snapshot.disks.map((name) => realPath(beside(source.vmx, name))));
           const [other] = (await Promise.all(disks.map((path) => users.of(path)))).flat();
           if (other) return [`Kept the snapshot "${base.snapshot}": "${other.name}" stands on it, too.`];
+          if (users.unseen.length > 0) return [`Kept the snapshot "${base.snapshot}": ${doubtOf(users.unseen)}`];
           await this.#snapshots.drop(source, String(snapshot.uid), false, signal);
           return [];
         } catch (error) {

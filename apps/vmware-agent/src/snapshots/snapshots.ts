@@ -1,9 +1,16 @@
-import { ProblemError, type CreateSnapshot, type NativeId, type VmState } from '@polyvirt/contracts';
+import {
+  ProblemError,
+  type CreateSnapshot,
+  type DriverVm,
+  type Forecast,
+  type NativeId,
+  type VmState,
+} from '@polyvirt/contracts';
 import { allow, type Effect, type OperationContext, type SnapshotFacet } from '@polyvirt/hypervisor';
 import { DiskUsers, isLayer, removeOrphanedLayers } from '../disks/disk-users.ts';
 import { beside } from '../disks/vmdk.ts';
 import { removeStaleLocks } from '../host/locks.ts';
-import { exists } from '../inventory/discovery.ts';
+import { exists, isThere } from '../inventory/discovery.ts';
 import type { Machine } from '../inventory/identity.ts';
 import { vmsdOf, type Machines } from '../inventory/machines.ts';
 import type { Power } from '../power.ts';
@@ -21,6 +28,18 @@ const noDeletionAlone = (cause: unknown) =>
     'This release of Workstation deletes no snapshot on its own that has others below it. Delete those first, or together with it.',
     { cause },
   );
+
+const steps = {
+  take: { name: 'take the snapshot', native: 'vmrun snapshot' },
+  describe: { name: 'describe it' },
+  off: { name: 'turn it off', native: 'vmrun stop hard' },
+  revert: { name: 'revert', native: 'vmrun revertToSnapshot' },
+  resume: { name: 'let it go on from there', native: 'vmrun start nogui' },
+  delete: (children: boolean) => ({
+    name: 'delete the snapshot',
+    native: children ? 'vmrun deleteSnapshot andDeleteChildren' : 'vmrun deleteSnapshot',
+  }),
+} as const;
 
 const isOnState = (state: VmState) => state === 'running' || state === 'paused';
 
@@ -48,24 +67,17 @@ export class Snapshots implements SnapshotFacet {
     await journal.step({
       name: 'check state and name',
       native: 'vmrun listSnapshots',
-      act: async () => {
-        const state = await this.#machines.state(machine);
-        allow('snapshot-create', state);
-        if (isOnState(state) && memory === false) throw new ProblemError('capability-missing', noSnapshotWithoutMemory);
-        if ((await this.#machines.snapshots(machine)).byName(name))
-          throw new ProblemError('name-taken', `The VM already has a snapshot "${name}".`);
-      },
+      act: () => this.#checkNew(machine, { name, memory }),
     });
     context.progress(10);
     const snapshot = await journal.step({
-      name: 'take the snapshot',
-      native: 'vmrun snapshot',
+      ...steps.take,
       act: async () => String((await this.take(machine, name, signal)).uid),
       undo: (undoSignal) => this.dropIfThere(machine, name, undoSignal),
     });
     if (description !== undefined)
       await journal.step({
-        name: 'describe it',
+        ...steps.describe,
         act: async () =>
           void (await describeSnapshot(vmsdOf(machine.vmx), Number(snapshot), description, this.#vmrun.codePage)),
       });
@@ -78,26 +90,16 @@ export class Snapshots implements SnapshotFacet {
     const plan = await journal.step({
       name: 'look for the snapshot',
       native: 'vmrun listSnapshots',
-      act: async () => {
-        allow('snapshot-revert', await this.#machines.state(machine));
-        const tree = await this.#machines.snapshots(machine);
-        const snapshot = tree.byId(id);
-        if (!snapshot) throw new ProblemError('snapshot-not-found', `The VM has no snapshot ${id}.`);
-        await this.#refuseLoss(machine);
-        const name = await this.#machines.nameOf(machine);
-        return { address: tree.addressOf(snapshot), hasMemory: snapshot.hasMemory, name };
-      },
+      act: () => this.#checkRevert(machine, id),
     });
     // Workstation reverts no VM that is on.
     await journal.step({
-      name: 'turn it off',
-      native: 'vmrun stop hard',
+      ...steps.off,
       act: () => this.#power.cutPower(machine, signal),
     });
     context.progress(30);
     await journal.step({
-      name: 'revert',
-      native: 'vmrun revertToSnapshot',
+      ...steps.revert,
       act: () =>
         this.#vmrun.alone([machine.vmx], async () => {
           let isReverted = false;
@@ -119,8 +121,7 @@ export class Snapshots implements SnapshotFacet {
     });
     context.progress(80);
     await journal.step({
-      name: 'let it go on from there',
-      native: 'vmrun start nogui',
+      ...steps.resume,
       act: async () => {
         // Some builds bring the name of that time back, too.
         if (!(await this.#machines.isOn(machine, 'recent')))
@@ -141,24 +142,70 @@ export class Snapshots implements SnapshotFacet {
     const isThere = await journal.step({
       name: 'look for the snapshot',
       native: 'vmrun listSnapshots',
-      act: async () => {
-        allow('snapshot-delete', await this.#machines.state(machine));
-        const tree = await this.#machines.snapshots(machine);
-        const snapshot = tree.byId(id);
-        if (snapshot) {
-          await this.#refuseForClones(tree, snapshot, children);
-          await this.#refuseForOthers(machine, tree, snapshot, children);
-        }
-        return snapshot !== undefined;
-      },
+      act: () => this.#checkDelete(machine, id, children),
     });
     if (!isThere) return 'unchanged';
     await journal.step({
-      name: 'delete the snapshot',
-      native: children ? 'vmrun deleteSnapshot andDeleteChildren' : 'vmrun deleteSnapshot',
+      ...steps.delete(children),
       act: () => this.drop(machine, id, children, signal),
     });
     return 'changed';
+  }
+
+  /** Throws what `create` would refuse. Workstation keeps the memory of a running VM, whether it is asked for or not. */
+  async plan(
+    { state }: Pick<DriverVm, 'state'>,
+    nativeId: NativeId,
+    { name, description, memory }: CreateSnapshot,
+  ): Promise<Forecast> {
+    await this.#checkNew(await this.#machines.demandOpen(nativeId), { name, memory });
+    const to = { name, ...(description !== undefined && { description }), state, memory: isOnState(state) };
+    return {
+      changes: [{ pointer: '/snapshots/-', to }],
+      steps: [steps.take, ...(description === undefined ? [] : [steps.describe])],
+    };
+  }
+
+  async planRevert(nativeId: NativeId, id: string): Promise<Forecast> {
+    await this.#checkRevert(await this.#machines.demandOpen(nativeId), id);
+    return { steps: [steps.off, steps.revert, steps.resume] };
+  }
+
+  async planDelete(
+    nativeId: NativeId,
+    { snapshot, children }: { snapshot: string; children: boolean },
+  ): Promise<Forecast> {
+    await this.#checkDelete(await this.#machines.demandOpen(nativeId), snapshot, children);
+    return { steps: [steps.delete(children)] };
+  }
+
+  async #checkNew(machine: Machine, { name, memory }: Pick<CreateSnapshot, 'name' | 'memory'>): Promise<void> {
+    const state = await this.#machines.state(machine);
+    allow('snapshot-create', state);
+    if (isOnState(state) && memory === false) throw new ProblemError('capability-missing', noSnapshotWithoutMemory);
+    if ((await this.#machines.snapshots(machine)).byName(name))
+      throw new ProblemError('name-taken', `The VM already has a snapshot "${name}".`);
+  }
+
+  async #checkRevert(machine: Machine, id: string): Promise<{ address: string; hasMemory: boolean; name: string }> {
+    allow('snapshot-revert', await this.#machines.state(machine));
+    const tree = await this.#machines.snapshots(machine);
+    const snapshot = tree.byId(id);
+    if (!snapshot) throw new ProblemError('snapshot-not-found', `The VM has no snapshot ${id}.`);
+    await this.#refuseLoss(machine);
+    const name = await this.#machines.nameOf(machine);
+    return { address: tree.addressOf(snapshot), hasMemory: snapshot.hasMemory, name };
+  }
+
+  /** Whether it is there. */
+  async #checkDelete(machine: Machine, id: string, children: boolean): Promise<boolean> {
+    allow('snapshot-delete', await this.#machines.state(machine));
+    const tree = await this.#machines.snapshots(machine);
+    const snapshot = tree.byId(id);
+    if (!snapshot) return false;
+    await this.#refuseForClones(tree, snapshot, children);
+    await this.#refuseForOthers(machine, tree, snapshot, children);
+    return true;
   }
 
   /** Takes a snapshot unless one of this name is there. */
@@ -217,7 +264,7 @@ export class Snapshots implements SnapshotFacet {
   /** Those who deleted them by hand told nobody, and some builds refuse for them. */
   async #forgetGoneClones({ vmx }: Machine, tree: SnapshotTree): Promise<void> {
     for (const clone of tree.all.flatMap(({ clones }) => clones))
-      if (!(await exists(clone))) await forgetClone(vmsdOf(vmx), clone);
+      if (!(await isThere(clone))) await forgetClone(vmsdOf(vmx), clone);
   }
 
   /** Takes back what `take` made, also when it ended half-way. */
@@ -273,7 +320,7 @@ export class Snapshots implements SnapshotFacet {
   async #refuseForClones(tree: SnapshotTree, snapshot: VmsdSnapshot, children: boolean): Promise<void> {
     const touched = [snapshot, ...(children ? tree.descendantsOf(snapshot) : tree.childrenOf(snapshot))];
     const clones: string[] = [];
-    for (const path of touched.flatMap((one) => one.clones)) if (await exists(path)) clones.push(path);
+    for (const path of touched.flatMap((one) => one.clones)) if (await isThere(path)) clones.push(path);
     if (clones.length > 0)
       throw new ProblemError(
         'wrong-state',

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { nativeIdOf } from '../inventory/identity.ts';
 import type { WorkstationDriver } from '../workstation.driver.ts';
 import type { Knobs, SimulatedWorkstation } from './simulated-workstation.ts';
-import { untilGone } from './simulator-clock.ts';
+import { untilGone } from './until-gone.ts';
 import { TestTimer } from './test-timer.ts';
 
 const forever = new AbortController().signal;

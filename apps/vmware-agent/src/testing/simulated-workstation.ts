@@ -15,9 +15,8 @@ import { basename, delimiter, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { scaled, TestClock } from '@polyvirt/vmrun-simulator/testing';
 import { hostProcesses, isAlive, isVmOrWindow } from '../host/processes.ts';
-import { SimulatorClock } from './simulator-clock.ts';
-import { scaled } from './time-scale.ts';
 import { WorkstationDriver, type WorkstationDriverOptions } from '../workstation.driver.ts';
 
 const compiled = fileURLToPath(new URL('../../../../node_modules/.cache/simulators', import.meta.url));
@@ -42,7 +41,7 @@ const quick: Knobs = {
 export class SimulatedWorkstation {
   readonly folder = realpathSync(mkdtempSync(join(tmpdir(), 'polyvirt-vmware-')));
   readonly home = join(this.folder, 'home');
-  readonly clock = new SimulatorClock(join(this.home, 'simulator'));
+  readonly clock = new TestClock(join(this.home, 'simulator'));
   readonly vmFolder = join(this.folder, 'vms');
   readonly templateFolder = join(this.folder, 'templates');
   readonly imageFolder = join(this.folder, 'images');

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SimulatedWorkstation } from './simulated-workstation.ts';
-import { untilGone } from './simulator-clock.ts';
+import { untilGone } from './until-gone.ts';
 import type { TestTimer } from './test-timer.ts';
 
 const LOOK_MS = 10;

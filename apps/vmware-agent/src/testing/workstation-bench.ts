@@ -8,7 +8,7 @@ import { nativeIdOf } from '../inventory/identity.ts';
 import { Dictionary } from '../vmx/dictionary.ts';
 import { hostProcesses, isMonitor } from '../host/processes.ts';
 import { SimulatedWorkstation, readText } from './simulated-workstation.ts';
-import { untilGone } from './simulator-clock.ts';
+import { untilGone } from './until-gone.ts';
 
 const prefix = 'pvbench-';
 const LOOK_EVERY_MS = 50;
@@ -54,6 +54,17 @@ export async function openWorkstationBench(): Promise<Bench> {
     guestReady: async (nativeId) => {
       const vmx = await pathOf(nativeId);
       while (!/running/.test(await host.vmrun('checkToolsState', vmx))) await delay(LOOK_EVERY_MS);
+    },
+    watchPower: async (nativeId) => {
+      const folder = dirname(await pathOf(nativeId));
+      // It begins with the process and the time, and is moved on when the VM is powered on again.
+      const before = readText(join(folder, 'vmware.log'));
+      return async () => {
+        const log = logOf(folder);
+        const since = log.slice(log.indexOf(before) + before.length);
+        if (/VMAutomation_PowerOff|Trying hard reset/.test(since)) return 'power-cycle';
+        return /PM Soft Off|Trying soft reset/.test(since) ? 'guest-restart' : 'none';
+      };
     },
     otherTool: {
       make: async (name) => {
@@ -135,6 +146,13 @@ export async function openWorkstationBench(): Promise<Bench> {
     close: () => host.close(),
   };
 }
+
+/** What the product logs of a VM, its earlier runs first. */
+const logOf = (folder: string): string =>
+  ['vmware-2.log', 'vmware-1.log', 'vmware-0.log', 'vmware.log']
+    .map((name) => join(folder, name))
+    .map((path) => (existsSync(path) ? readText(path) : ''))
+    .join('');
 
 const vmxFiles = (host: SimulatedWorkstation): string[] =>
   host

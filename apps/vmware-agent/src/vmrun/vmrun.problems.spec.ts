@@ -68,6 +68,8 @@ describe('what VMware says, as a problem', () => {
     expect(problemOf(new MissingProgramError('gone')).code).toBe('host-offline');
     expect(problemOf(Object.assign(new Error('full'), { code: 'ENOSPC' })).code).toBe('insufficient-capacity');
     expect(problemOf(Object.assign(new Error('no'), { code: 'EACCES' })).message).toMatch(/same user|as the user/);
+    const named = { code: 'ELOOP', path: '/vms/a b/x.vmsd' };
+    expect(problemOf(Object.assign(new Error('no'), named)).message).toMatch(/^\/vms\/a b\/x\.vmsd is a symbolic link/);
   });
 
   it('lets bugs through', () => {

@@ -211,6 +211,11 @@ const byErrno: Readonly<Record<string, readonly [ProblemCode, string]>> = {
 };
 
 function fromFileSystem(error: unknown): unknown {
-  const known = byErrno[(error as NodeJS.ErrnoException).code ?? ''];
-  return known ? new ProblemError(known[0], known[1], { cause: error }) : error;
+  const { code, path } = error as NodeJS.ErrnoException;
+  const known = byErrno[code ?? ''];
+  if (!known) return error;
+  const [problem, sentence] = known;
+  // By its name where the file system tells it.
+  const detail = path === undefined ? sentence : sentence.replace(/a file of the VM/i, path);
+  return new ProblemError(problem, detail, { cause: error });
 }

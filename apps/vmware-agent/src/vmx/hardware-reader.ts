@@ -19,6 +19,8 @@ const RESERVED_SCSI_UNIT = 7;
 /** VMware's own defaults for keys that are absent. */
 const DEFAULT_MEMORY_MIB = 32;
 const DEFAULT_CPUS = 1;
+/** No VM has more of anything than this. */
+const MOST = 2 ** 31;
 
 export interface VmxDisk {
   /** `scsi0:0` */
@@ -57,7 +59,7 @@ export function firmwareOf(vmx: Dictionary): Firmware | undefined {
 function countOf(vmx: Dictionary, key: string, usual: number): number | undefined {
   if (vmx.get(key) === undefined) return isEncrypted(vmx) ? undefined : usual;
   const count = vmx.number(key);
-  return count !== undefined && count > 0 ? count : undefined;
+  return count !== undefined && count > 0 && count <= MOST ? count : undefined;
 }
 
 /** Whether Workstation keeps the configuration, or the whole VM, under a password. */
@@ -70,15 +72,22 @@ export const isComplete = (vmx: Dictionary): boolean =>
 
 /** Present virtual disks in the order of the file. CD-ROMs and disks of the host are none. */
 export function disksOf(vmx: Dictionary): VmxDisk[] {
+  const seen = new Set<string>();
   return vmx.keys().flatMap((key) => {
     const match = /^((ide|scsi|sata|nvme)\d+):(\d+)\.present$/i.exec(key);
     if (!match || !vmx.isTrue(key)) return [];
     const [controller, kind, unit] = [match[1]!.toLowerCase(), match[2]!.toLowerCase(), Number(match[3])];
     const device = `${controller}:${unit}`;
+    // A key that stands twice is one, with the last value.
+    if (seen.has(device)) return [];
+    seen.add(device);
     const isReserved = kind === 'scsi' && unit === RESERVED_SCSI_UNIT;
     const isThere = kind === 'ide' || vmx.isTrue(`${controller}.present`);
     const fileName = vmx.get(`${device}.fileName`) ?? '';
-    const isDisk = /\.vmdk$/i.test(fileName) && !/cdrom|passthru/i.test(vmx.get(`${device}.deviceType`) ?? '');
+    const type = vmx.get(`${device}.deviceType`) ?? '';
+    // Old products had disks of other endings, and say what they are.
+    const isDisk =
+      !/cdrom|passthru/i.test(type) && (/\.vmdk$/i.test(fileName) || (fileName !== '' && /disk$/i.test(type)));
     return isDisk && isThere && !isReserved && unit < units[kind]! ? { device, fileName } : [];
   });
 }
@@ -105,7 +114,7 @@ export function nicsOf(vmx: Dictionary): VmxNic[] {
     const number = /^ethernet(\d+)\.present$/i.exec(key)?.[1];
     return number === undefined || !vmx.isTrue(key) ? [] : Number(number);
   });
-  return numbers
+  return [...new Set(numbers)]
     .sort((one, other) => one - other)
     .map((number) => {
       const device = `ethernet${number}`;

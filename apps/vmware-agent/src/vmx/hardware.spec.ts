@@ -63,6 +63,42 @@ const hardware: NewHardware = {
 };
 
 describe('the hardware of a .vmx file', () => {
+  it('has nothing twice that stands in it twice, and the last value of that', () => {
+    const text = [
+      'scsi0.present = "TRUE"',
+      'scsi0:0.present = "TRUE"',
+      'scsi0:0.fileName = "a.vmdk"',
+      'SCSI0:0.Present = "TRUE"',
+      'scsi0:0.filename = "b.vmdk"',
+      'ethernet0.present = "TRUE"',
+      'Ethernet0.present = "TRUE"',
+      'ethernet1.present = "TRUE"',
+      'ethernet1.present = "FALSE"',
+    ].join('\n');
+    expect(disksOf(parse(text))).toEqual([{ device: 'scsi0:0', fileName: 'b.vmdk' }]);
+    expect(nicsOf(parse(text)).map(({ device }) => device)).toEqual(['ethernet0']);
+  });
+
+  it.each([
+    ['disk.dsk', 'scsi-hardDisk', true],
+    ['disk', 'disk', true],
+    ['raw.vmdk', 'rawDisk', true],
+    ['a.vmdk', undefined, true],
+    ['old.dsk', undefined, false],
+    ['tools.iso', 'cdrom-image', false],
+    ['a.vmdk', 'scsi-passthru', false],
+    ['', 'disk', false],
+  ])('takes %j of the type %s for a disk: %s', (fileName, type, isDisk) => {
+    const typed = type === undefined ? '' : `scsi1:3.deviceType = ${type}\n`;
+    const vmx = parse(`scsi1.present = TRUE\nscsi1:3.present = TRUE\nscsi1:3.fileName = "${fileName}"\n${typed}`);
+    expect(disksOf(vmx)).toHaveLength(isDisk ? 1 : 0);
+  });
+
+  it.each(['99999999999999999999', '0', '-2', '1.5', 'many', ''])('does not know the number %j', (number) => {
+    const vmx = parse(`numvcpus = "${number}"\nmemsize = "${number}"`);
+    expect([cpusOf(vmx), memoryOf(vmx)]).toEqual([undefined, undefined]);
+  });
+
   it('is read as it was written', () => {
     const vmx = Dictionary.parse(Dictionary.of(newVmx(hardware)).bytes());
     expect(nameOf(vmx)).toBe('web "1"');

@@ -83,6 +83,14 @@ export class HostKeeper {
     await this.#put();
   }
 
+  /** Lists images anew. What cannot be listed stays as it was. */
+  async refreshImages(): Promise<void> {
+    const { images } = this.driver;
+    const within = this.#within(listWithinMs);
+    this.#images = (await this.#list('images', images && (() => images.list(within)))) ?? this.#images;
+    await this.#put();
+  }
+
   /** Notes that the whole inventory has been compared. */
   async reconciled(): Promise<void> {
     this.#reconciledAt = new Date().toISOString();

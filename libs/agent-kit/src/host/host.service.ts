@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { broadcast, listen, openBucket, type Listener } from '@polyvirt/bus';
 import { eventually } from '@polyvirt/bus/testing';
-import { buckets, Heartbeat, HostRecord, keys, subjects } from '@polyvirt/contracts';
+import { buckets, Heartbeat, HostRecord, keys, subjects, type Image } from '@polyvirt/contracts';
 import { FakeDriver } from '@polyvirt/hypervisor';
 import { AgentBench, host } from '../testing/agent-bench.ts';
 import { SecondAgentError } from './only-agent.ts';
@@ -41,6 +41,30 @@ describe('a host', () => {
       networks: [{ name: 'default' }, { name: 'isolated' }],
       templates: [{ name: 'tiny-template' }],
     });
+  });
+
+  it('shows a new image when its driver says that there may be one, and not at the next beat', async () => {
+    const images: Image[] = [];
+    const driver = new FakeDriver({ images });
+    let tell: () => void = () => undefined;
+    driver.images!.changes = async function* (signal) {
+      while (!signal.aborted) {
+        await new Promise<void>((resolve) => {
+          tell = resolve;
+          signal.addEventListener('abort', () => resolve(), { once: true });
+        });
+        yield;
+      }
+    };
+    await bench.adopt({ driver, config: bench.config(), version: '0' });
+    await eventually(async () => expect((await record())?.reconciledAt).toBeDefined());
+    for (const name of ['alpine', 'debian']) {
+      images.push({ name, kind: 'iso' });
+      await eventually(async () => {
+        tell();
+        expect((await record())?.images).toEqual(images);
+      });
+    }
   });
 
   it('tells when its hypervisor ceases to be usable, and when it is again', async () => {

@@ -12,7 +12,8 @@ export function checked(vm: ListedVm): ListedVm {
   const { success, error } = DriverVm.safeParse(vm);
   if (success) return vm;
   const name = typeof vm.name === 'string' ? { name: vm.name } : {};
-  const unreadable = `What the host says of it makes no sense: ${z.prettifyError(error).replaceAll(/\s+/g, ' ')}`;
+  const members = new Set(error.issues.map(({ path }) => z.core.toDotPath(path)));
+  const unreadable = `What the host says of it makes no sense: ${[...members].join(', ')}. Look at it with the tools of its hypervisor.`;
   return { nativeId: vm.nativeId, ...name, unreadable };
 }
 

@@ -66,6 +66,8 @@ export const OwnEntry = z.object({
   revisionBefore: z.int().optional(),
   /** State of the VM when it began; absent when there was none. */
   stateBefore: VmState.optional(),
+  /** What the VM was like when a change of it began, to say what is left of one that failed. */
+  hardwareBefore: z.unknown().optional(),
   phase: z.enum(['running', 'ended']),
   progress: z.number(),
   steps: z.array(JournalStep),
@@ -116,7 +118,7 @@ export function operationOf({ command, steps, startedAt, progress, outcome }: Ow
 /** Once its end has been told, an entry only has to say so, in case the command comes again. */
 export function compacted(entry: OwnEntry): OwnEntry {
   const steps = entry.steps.map((step) => ({ ...step, result: undefined }));
-  return { ...entry, command: { ...entry.command, input: null }, steps, told: true };
+  return { ...entry, command: { ...entry.command, input: null }, hardwareBefore: undefined, steps, told: true };
 }
 
 /** The command, validated again: another version of the agent may have written it. */

@@ -596,4 +596,54 @@ describe('operations', () => {
     expect(kept.result?.notes?.join()).toContain('/fake/disks/');
     expect(JSON.stringify(bench.events)).not.toContain('correct-horse-battery');
   });
+
+  describe('that change a VM', () => {
+    const parts = async () => {
+      const { driver } = await bench.startAgent();
+      const made = bench.create('whole', { disks: [{ sizeGiB: 1 }, { sizeGiB: 1 }] });
+      await bench.carryOut(made);
+      const change = (fields: object) => bench.carryOut(bench.command('vm.reconfigure', made.operationId, fields));
+      return { driver, change, disks: (await bench.record(made.operationId))!.disks };
+    };
+
+    it('come about as a whole or not at all', async () => {
+      const { driver, change } = await parts();
+      driver.faults.add({
+        at: 'reconfigure: change the hardware',
+        moment: 'after',
+        times: 1,
+        failWith: 'host-rejected',
+      });
+      const operation = await change({ name: 'half', cpus: 4 });
+      expect(operation).toMatchObject({ status: 'failed', error: { code: 'host-rejected' } });
+      expect(operation.result?.applied).toBeUndefined();
+      expect(driver.host.machines()).toMatchObject([{ name: 'whole', cpus: 1 }]);
+    });
+
+    it('say what stays changed of one that failed where there is no way back', async () => {
+      const { driver, change, disks } = await parts();
+      driver.faults.add({ at: `reconfigure: grow ${disks[1]!.path}`, failWith: 'host-rejected' });
+      const operation = await change({ cpus: 4, disks: disks.map(({ device }) => ({ device, sizeGiB: 5 })) });
+      expect(operation).toMatchObject({
+        status: 'failed',
+        result: { applied: [{ pointer: '/disks/0/sizeGiB', from: 1, to: 5 }] },
+      });
+    });
+
+    it('say with their values what waits for the power-off', async () => {
+      const { change, driver } = await parts();
+      driver.host.powerOn(driver.host.machines()[0]!.nativeId);
+      const { result } = await change({ cpus: 3 });
+      expect(result).toEqual({ pendingChanges: [{ pointer: '/cpus', from: 1, to: 3 }] });
+    });
+
+    it('are given up when they take longer than their author would wait', async () => {
+      const { driver } = await bench.startAgent();
+      const made = bench.create('slow');
+      await bench.carryOut(made);
+      driver.faults.add({ at: 'start', hang: true });
+      const operation = await bench.carryOut(bench.command('vm.start', made.operationId, { timeoutSeconds: 1 }));
+      expect(operation).toMatchObject({ status: 'failed', error: { code: 'timed-out' } });
+    });
+  });
 });

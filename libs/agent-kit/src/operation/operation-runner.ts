@@ -3,9 +3,9 @@ import { Redeliver, RevisionConflictError, type Bucket, type Bus } from '@polyvi
 import {
   asProblemError,
   commandOfVerb,
+  hardwareOf,
   keys,
   ProblemError,
-  vmIdOf,
   type Capacity,
   type Command,
   type OperationId,
@@ -20,6 +20,7 @@ import { HostPatience, type PatienceTimes } from './host-patience.ts';
 import { compacted, isOwn, isUnfinished, type JournalEntry, type Outcome, type OwnEntry } from './journal-entry.ts';
 import { JournalRecord } from './journal-record.ts';
 import { OperationJournal } from './operation-journal.ts';
+import { doubtsOf, remainsOf, resultOf } from './operation-result.ts';
 import { RunningOperation, type Done, type Work } from './running-operation.ts';
 import { safeCause, safeProblem, safeText } from './safe-text.ts';
 import { takeBack, type Ending } from './take-back.ts';
@@ -165,6 +166,7 @@ export class OperationRunner {
       attempts: 1,
       startedAt: now(),
       ...(before && { revisionBefore: before.revision, stateBefore: before.record.state }),
+      ...(before && commandOfVerb(command.verb)?.edits && { hardwareBefore: hardwareOf(before.record) }),
       phase: outcome ? 'ended' : 'running',
       progress: 0,
       steps: [],
@@ -240,7 +242,7 @@ export class OperationRunner {
       isLeaving: () => running.stopReason === 'drain' || this.#options.signal.aborted,
       onTakenBack: () => telling.progressed(),
     });
-    return this.#failure(running, ending!, notes);
+    return this.#failure(running, record, ending!, notes);
   }
 
   #journalOf(running: RunningOperation, record: JournalRecord, telling: Telling): OperationJournal {
@@ -293,11 +295,8 @@ export class OperationRunner {
     telling: Telling,
     { effect, made, result, alsoHappened = [] }: Done,
   ): Promise<Outcome> {
-    const { host, nativeId: asked } = running.command;
+    const { nativeId: asked } = running.command;
     const nativeId = made ?? asked;
-    const doubts = entry.steps
-      .filter(({ presumed }) => presumed)
-      .map(({ name }) => `The agent died at "${name}" and nothing shows whether it was done: it was not done again.`);
     const seen = nativeId === undefined ? undefined : await this.#look(nativeId);
     const aftermath: Aftermath = {
       verb: running.command.verb,
@@ -307,7 +306,7 @@ export class OperationRunner {
     const { inventory, capacity } = this.#options;
     const casualties = casualty(aftermath);
     const following = casualties ? [] : consequences(aftermath, inventory.records(), capacity());
-    const notes = [...(result?.notes ?? []), ...doubts, ...following].map((note) =>
+    const notes = [...(result?.notes ?? []), ...doubtsOf(entry), ...following].map((note) =>
       safeText(note, running.command.input),
     );
     // A source that was cloned is told of too, and it is not the VM that was made.
@@ -325,25 +324,24 @@ export class OperationRunner {
         : { status: 'succeeded' }),
       endedAt: now(),
       changed: effect === 'changed' || hasMovedOn(entry, seen),
-      ...((made !== undefined || result || notes.length > 0) && {
-        result: {
-          ...(made !== undefined && { vmId: vmIdOf(host, made) }),
-          ...result,
-          ...(notes.length > 0 && { notes }),
-        },
-      }),
+      ...resultOf(entry, { made, result }, notes, seen?.record),
       ...(seen?.revision !== undefined && { revision: seen.revision }),
     };
   }
 
-  async #failure(running: RunningOperation, { status, problem }: Ending, notes: string[]): Promise<Outcome> {
+  async #failure(
+    running: RunningOperation,
+    { entry }: JournalRecord,
+    { status, problem }: Ending,
+    notes: string[],
+  ): Promise<Outcome> {
     const { nativeId } = running.command;
     const seen = nativeId === undefined ? undefined : await this.#look(nativeId);
     return {
       status,
       endedAt: now(),
       ...(status === 'failed' && { error: problem }),
-      ...(notes.length > 0 && { result: { notes } }),
+      ...remainsOf(entry, notes, seen?.record),
       ...(seen?.revision !== undefined && { revision: seen.revision }),
     };
   }

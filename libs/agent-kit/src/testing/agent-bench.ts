@@ -39,6 +39,7 @@ const quick: Partial<AgentTimes> = {
   probeEveryMs: 50,
   heartbeatEveryMs: 100,
   calmMs: 20,
+  imageCalmMs: 20,
   patience: { withinMs: 5 * 60_000, firstPauseMs: 5, longestPauseMs: 50 },
 };
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { AgentConfig } from '../settings.ts';
 import type { AgentProcessOptions } from './agent-process.ts';
+import { bundled } from './bundle.ts';
 import type { KillOrder } from './kill-orders.ts';
 
 const program = fileURLToPath(new URL('./agent-process.ts', import.meta.url));
@@ -38,7 +39,7 @@ export class AgentChild {
    */
   static run(program: string, options: unknown): AgentChild {
     const built = program.replace(/^(.*)\/src\/(.*)\.ts$/, '$1/dist/$2.js');
-    const child = fork(built, [JSON.stringify(options)], {
+    const child = fork(bundled(built), [JSON.stringify(options)], {
       execArgv: ['--enable-source-maps'],
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
       env: { ...process.env, NODE_OPTIONS: '', NODE_COMPILE_CACHE: compiled },

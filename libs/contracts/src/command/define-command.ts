@@ -89,6 +89,8 @@ export interface CommandDeclaration<Verb extends string, Input extends Shape> {
   readonly turnsOn?: true;
   /** Whether a VM that was on is on afterwards. */
   readonly staysOn?: true;
+  /** Whether it changes a VM field by field, so that one that failed says which it left changed. */
+  readonly edits?: true;
   /** What batches call it, where that is not the end of the verb. */
   readonly batchAs?: string;
 }
@@ -129,6 +131,7 @@ export interface CommandDefinition<Verb extends string = string, Input extends z
   readonly makes?: true;
   readonly turnsOn?: true;
   readonly staysOn?: true;
+  readonly edits?: true;
   readonly problems: readonly ProblemCode[];
   /** The message on the bus. */
   readonly message: z.ZodType<Command<Verb, z.infer<Input>>>;

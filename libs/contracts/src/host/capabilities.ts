@@ -3,7 +3,7 @@ import { z } from 'zod';
 /** The optional facets of a driver, and the features at which hosts that have a facet still differ. */
 export const capabilityFeatures = {
   suspend: ['suspend', 'pause'],
-  reconfigure: ['cpusLive', 'memoryLive', 'nicsLive', 'growWithSnapshots', 'dropPending'],
+  reconfigure: ['nameLive', 'cpusLive', 'memoryLive', 'disksLive', 'nicsLive', 'growWithSnapshots', 'dropPending'],
   clone: ['linked', 'linkedOfSnapshot', 'running'],
   snapshots: ['memory', 'runningWithoutMemory', 'uefi'],
   metrics: [],

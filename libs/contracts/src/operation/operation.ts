@@ -28,6 +28,10 @@ export const OperationResult = z
     vmId: VmId.optional(),
     snapshot: z.string().optional().describe('Id of the snapshot that was made.'),
     pendingChanges: z.array(PendingChange).optional().describe('What applies at the next power-off, with its values.'),
+    applied: z
+      .array(PendingChange)
+      .optional()
+      .describe('Of a change that failed or was cancelled: what stays changed, now or at the next power-off.'),
     notes: z.array(z.string()).optional().describe('What the caller should know: disks that were kept, and why.'),
     operations: z.array(OperationId).optional().describe('The parts of a batch.'),
     succeeded: z.int().optional(),

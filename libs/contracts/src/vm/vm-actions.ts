@@ -102,7 +102,7 @@ export const vmActions = {
   },
   console: {
     from: ['running', 'paused'],
-    needs: 'console',
+    needs: 'console.graphic',
     otherwise: { stopped: off, suspended, crashed: 'It has crashed; start it.', unknown },
   },
   metrics: {

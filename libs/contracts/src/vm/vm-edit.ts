@@ -52,6 +52,7 @@ export const reconfigureVm = defineCommand({
   },
   outline: outlineOfReconfigure,
   asksHost: true,
+  edits: true,
   staysOn: true,
   limitSeconds: 1_800,
   problems: [

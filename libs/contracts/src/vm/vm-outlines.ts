@@ -56,12 +56,12 @@ interface Reconfigured {
 /** Only what differs. A field of a running VM waits for the power-off where its host cannot change it live. */
 export function outlineOfReconfigure(input: Reconfigured, { vm, capabilities }: Known): Outline {
   const record = vm!;
-  const wait = (feature?: FeatureRef): PlanChange['when'] =>
-    isOn(record) && feature !== undefined && !hasFeature(capabilities, feature) ? 'next-power-off' : now;
-  const field = (name: 'name' | 'cpus' | 'memoryMiB', feature?: FeatureRef): PlanChange[] => {
-    const [to, from, pointer] = [input[name], record[name], `/${name}`];
+  const wait = (feature: FeatureRef): PlanChange['when'] =>
+    isOn(record) && !hasFeature(capabilities, feature) ? 'next-power-off' : now;
+  const waits = (pointer: string) => record.pendingChanges?.find((change) => change.pointer === pointer);
+  const value = (pointer: string, from: unknown, to: unknown, feature: FeatureRef): PlanChange[] => {
     if (to === undefined) return [];
-    const pending = record.pendingChanges?.find((change) => change.pointer === pointer);
+    const pending = waits(pointer);
     if (pending ? pending.to === to : from === to) return [];
     // What waited is withdrawn.
     if (pending && from === to) return [{ pointer, from: pending.to, to, when: 'next-power-off' }];
@@ -69,23 +69,32 @@ export function outlineOfReconfigure(input: Reconfigured, { vm, capabilities }: 
   };
   return {
     changes: [
-      ...field('name'),
-      ...field('cpus', 'reconfigure.cpusLive'),
-      ...field('memoryMiB', 'reconfigure.memoryLive'),
+      ...value('/name', record.name, input.name, 'reconfigure.nameLive'),
+      ...value('/cpus', record.cpus, input.cpus, 'reconfigure.cpusLive'),
+      ...value('/memoryMiB', record.memoryMiB, input.memoryMiB, 'reconfigure.memoryLive'),
       ...(input.disks ?? []).flatMap(({ device, sizeGiB }) => {
         const index = record.disks.findIndex((disk) => disk.device === device);
         const from = record.disks[index]?.sizeGiB;
-        if (from === sizeGiB) return [];
-        const pointer = `/disks/${index}/sizeGiB`;
-        return [{ pointer, ...(from !== undefined && { from }), to: sizeGiB, when: now }];
+        return value(`/disks/${index}/sizeGiB`, from, sizeGiB, 'reconfigure.disksLive');
       }),
       ...(input.removeNics ?? []).flatMap((mac) => {
         const index = record.nics.findIndex((nic) => nic.mac === mac);
         const { network } = record.nics[index] ?? {};
+        if (waits(`/nics/${index}`)) return [];
         return [{ pointer: `/nics/${index}`, from: { mac, network }, when: wait('reconfigure.nicsLive') }];
       }),
       ...(input.addNics ?? []).map((nic) => ({ pointer: '/nics/-', to: nic, when: wait('reconfigure.nicsLive') })),
     ],
+    warnings:
+      (input.removeNics ?? []).length > 0 && isOn(record) && wait('reconfigure.nicsLive') === now
+        ? [
+            warning(
+              'guest-decides',
+              'The guest has to let go of the interface. If it does not, the interface goes at the next power-off.',
+              '/removeNics',
+            ),
+          ]
+        : [],
   };
 }
 

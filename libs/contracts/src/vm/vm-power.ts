@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { defineCommand, type Known } from '../command/define-command.ts';
-import type { Outline } from '../plan/plan.ts';
-import type { Disruption } from '../plan/plan.ts';
+import type { Disruption, Outline } from '../plan/plan.ts';
 import { isOn, stateChange } from './vm-outlines.ts';
 
 /** How long a guest may take to shut down when the caller says nothing, in seconds. */
@@ -21,10 +20,6 @@ const guestInput = {
 
 /** Of verbs that do not. */
 const plainInput = {
-  force: z
-    .boolean()
-    .optional()
-    .describe('The same for every power verb. This one never asks the guest, so it changes nothing.'),
   timeoutSeconds: seconds.optional().describe('How long the host may take; it then fails with `timed-out`.'),
 } as const;
 

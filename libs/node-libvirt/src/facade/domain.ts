@@ -70,6 +70,9 @@ export interface JobStats {
   values: Record<string, ParameterValue>;
 }
 
+/** virDomainCheckpointListFlags */
+const PARENTS_FIRST = 2;
+
 /**
  * A domain of the daemon. It is found by its UUID only: `name` and `id` are what was last seen, and may be old. No
  * method looks before it acts, so that a call that is not allowed in the present state rejects with OPERATION_INVALID.
@@ -369,9 +372,9 @@ export class Domain implements Struct<'domain'> {
     return reply === null ? null : new Snapshot(this.#libvirt, reply.snap);
   }
 
-  /** Names of the checkpoints that incremental backups begin at. */
+  /** Names of the checkpoints that incremental backups begin at, parents first. */
   async checkpointNames(): Promise<string[]> {
-    const { checkpoints } = await this.#libvirt.call.domainListAllCheckpoints({ dom: this, flags: 0 });
+    const { checkpoints } = await this.#libvirt.call.domainListAllCheckpoints({ dom: this, flags: PARENTS_FIRST });
     return checkpoints.map(({ name }) => name);
   }
 

@@ -3,7 +3,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import type { CallCounter } from '../http/call-counter.ts';
 import { isObject } from '../json.ts';
 import type { Prism } from '../prism.ts';
-import { booting, touched, withoutPower, withPower } from '../vms/vm-power.ts';
+import { booting, logged, touched, withoutPower, withPower } from '../vms/vm-power.ts';
 import { clockRoutes } from './clock.routes.ts';
 import { disguiseRoutes } from './disguise.routes.ts';
 import { NoSuchFault } from './fault.ts';
@@ -67,6 +67,11 @@ export function createControl(prism: Prism, calls: CallCounter): FastifyInstance
     return {};
   });
 
+  app.get('/vms/:uuid/power', (request) => {
+    const { uuid } = request.params as { uuid: string };
+    return { uuid, events: prism.store.get('vm', uuid)?.powerLog ?? [] };
+  });
+
   // What a guest does of its own accord, which no API of Prism could bring about.
   app.post('/vms/:uuid/guest', (request) => {
     const { uuid } = request.params as { uuid: string };
@@ -80,13 +85,13 @@ export function createControl(prism: Prism, calls: CallCounter): FastifyInstance
       case undefined:
         break;
       case 'shutdown':
-        next = touched(withoutPower(next), now, 2);
+        next = touched(logged(withoutPower(next), 'guestShutdown', now), now, 2);
         break;
       case 'reboot':
-        next = touched(booting(prism.site, next, now), now);
+        next = touched(logged(booting(prism.site, next, now), 'guestReboot', now), now);
         break;
       case 'wake':
-        next = touched(withPower(prism.site, next, now), now, 2);
+        next = touched(logged(withPower(prism.site, next, now), 'on', now), now, 2);
         break;
       default:
         throw new KnobError('does must be shutdown, reboot or wake');

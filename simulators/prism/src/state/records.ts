@@ -72,6 +72,14 @@ export interface VmConfig {
   nics: NicRecord[];
 }
 
+/** One change of the power of a VM: who asked for it, the guest or nobody, decides what the guest suffered. */
+export interface PowerEvent {
+  /** Counts on, whatever is forgotten. */
+  number: number;
+  at: number;
+  action: 'on' | 'off' | 'acpiShutdown' | 'guestShutdown' | 'acpiReboot' | 'guestReboot' | 'reset' | 'powerCycle';
+}
+
 export interface VmRecord {
   uuid: string;
   name: string;
@@ -107,6 +115,8 @@ export interface VmRecord {
   learnAt?: number;
   /** When the guest obeys a shutdown request whose task did not wait for it. */
   shutdownAt?: number;
+  /** What has become of its power, oldest first; no release of Prism keeps more than its tasks and events. */
+  powerLog?: PowerEvent[];
   /** Set for one guest by the control plane; else the knob decides. */
   guestResponsive?: boolean;
   consoleUuid: string;

@@ -3,7 +3,7 @@ import { without } from '../without.ts';
 import type { Datacenter } from '../state/datacenter.ts';
 import { addressPlan } from '../state/ipam.ts';
 import type { NicRecord, VmRecord } from '../state/records.ts';
-import { touched, withoutPower } from './vm-power.ts';
+import { logged, touched, withoutPower } from './vm-power.ts';
 
 /** Lets guests do things in their own time: report addresses on subnets without IP management, and shut down when asked. */
 export class GuestClock {
@@ -39,7 +39,8 @@ export class GuestClock {
     const vm = this.site.store.get('vm', uuid);
     if (vm === undefined) return;
     const rest = without(vm, 'shutdownAt');
-    const next = vm.power === 'OFF' ? rest : touched(withoutPower(rest), this.site.clock.now(), 2);
+    const now = this.site.clock.now();
+    const next = vm.power === 'OFF' ? rest : touched(logged(withoutPower(rest), 'acpiShutdown', now), now, 2);
     this.site.store.commit([['vm', uuid, next]]);
   }
 

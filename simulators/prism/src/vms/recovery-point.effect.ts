@@ -6,7 +6,7 @@ import type { Effect } from '../tasks/task-engine.ts';
 import { TaskFailure } from '../tasks/task-failure.ts';
 import { nicList } from './nic-list.ts';
 import { specResources } from './vm-resources.ts';
-import { touched, withoutPower } from './vm-power.ts';
+import { logged, touched, withoutPower } from './vm-power.ts';
 import { vmOf } from './vm-create.effect.ts';
 import { optional } from './vm-defaults.ts';
 
@@ -70,7 +70,7 @@ export const revertVm = (site: Datacenter): Effect => ({
     const point = pointOf(site, task);
     if (vm.power !== 'OFF' && site.knobs.get('v3.revertWhileOn') === 'fail')
       throw new TaskFailure('INVALID_STATE: VM must be powered off to be reverted');
-    const off = vm.power === 'OFF' ? vm : withoutPower(vm);
+    const off = vm.power === 'OFF' ? vm : logged(withoutPower(vm), 'off', now);
     return { changes: [['vm', vm.uuid, touched({ ...off, config: revertedConfig(site, vm, point.vm.config) }, now)]] };
   },
 });

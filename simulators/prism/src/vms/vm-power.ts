@@ -2,7 +2,7 @@ import { without } from '../without.ts';
 import { objectAt, stringAt } from '../json.ts';
 import type { Datacenter } from '../state/datacenter.ts';
 import { addressPlan } from '../state/ipam.ts';
-import type { VmRecord } from '../state/records.ts';
+import type { PowerEvent, VmRecord } from '../state/records.ts';
 import { TaskFailure } from '../tasks/task-failure.ts';
 import { powerResult, type PowerAction } from './power.ts';
 
@@ -13,6 +13,14 @@ export const touched = (vm: VmRecord, now: number, versions = 1): VmRecord => ({
   specVersion: vm.specVersion + versions,
   entityVersion: vm.entityVersion + 1,
 });
+
+const KEPT_EVENTS = 50;
+
+/** The VM with one more line in the history of its power. */
+export function logged(vm: VmRecord, action: PowerEvent['action'], at: number): VmRecord {
+  const log = vm.powerLog ?? [];
+  return { ...vm, powerLog: [...log.slice(1 - KEPT_EVENTS), { number: (log.at(-1)?.number ?? 0) + 1, at, action }] };
+}
 
 export function guestHasTools(site: Datacenter, vm: VmRecord): boolean {
   const knob = site.knobs.get('guest.tools');
@@ -79,10 +87,10 @@ export function afterPower(site: Datacenter, vm: VmRecord, action: PowerAction, 
     case 'unchanged':
       return vm;
     case 'on':
-      return touched(withPower(site, vm, now), now, 2);
+      return touched(logged(withPower(site, vm, now), action, now), now, 2);
     case 'off':
-      return touched(withoutPower(vm), now, 2);
+      return touched(logged(withoutPower(vm), action, now), now, 2);
     case 'restarted':
-      return touched(booting(site, vm, now), now);
+      return touched(logged(booting(site, vm, now), action, now), now);
   }
 }

@@ -1,8 +1,10 @@
 import type { Call } from '../command-line/call.ts';
+import { noteQuickList } from '../knobs/quick-list.ts';
 import { listRuns, listRunsLagging } from '../machine/run.ts';
 
 export function list({ session }: Call): string[] {
   const { registry, settings, knobs } = session;
+  noteQuickList(session);
   const runs =
     knobs.listLagMs > 0 ? listRunsLagging(registry, knobs.listLagMs, session.clock.now()) : listRuns(registry);
   const hasHidden = settings.machines.length > 0 || knobs.questionListed === 'no';

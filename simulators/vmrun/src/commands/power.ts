@@ -9,6 +9,7 @@ import type { Machine } from '../machine/machine.ts';
 import { scheduleGuest } from '../machine/power-on.ts';
 import type { Run } from '../machine/run.ts';
 import { changeRun, endAndWait } from '../machine/signal-run.ts';
+import { VmLog } from '../machine/vm-log.ts';
 import { startGui } from '../monitor/start-gui.ts';
 import { startMonitor } from '../monitor/start-monitor.ts';
 
@@ -63,6 +64,9 @@ export async function reset(call: MachineCall): Promise<void> {
     return;
   }
   if (mode === 'soft') await machine.session.clock.pass(machine.knobs.guestShutdownMs);
+  new VmLog(machine.folder).write(
+    mode === 'soft' ? 'Vix: VMAutomation_Reset. Trying soft reset' : 'Vix: VMAutomation_Reset. Trying hard reset',
+  );
   changeRun(machine, (record) => reboot(machine, record));
 }
 

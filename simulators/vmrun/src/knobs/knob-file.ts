@@ -15,6 +15,8 @@ export interface Settings {
   /** Knobs of single VMs, by path pattern; later ones win. */
   machines: MachineKnobs[];
   faults: Fault[];
+  /** The files as they were read; undefined for one that is not there. */
+  texts: (string | undefined)[];
 }
 
 /** Thrown with every fault of the file: a knob with a typing error would otherwise silently test nothing. */
@@ -26,7 +28,7 @@ export class KnobFileFault extends Error {
 
 /** Reads the files in order, later ones over earlier ones; faults add up. Missing files are empty. */
 export function readSettings(paths: (string | undefined)[]): Settings {
-  const settings: Settings = { knobs: defaults(), machines: [], faults: [] };
+  const settings: Settings = { knobs: defaults(), machines: [], faults: [], texts: [] };
   for (const path of paths) if (path) mergeFile(settings, path);
   settings.knobs.maxHardwareVersion ||= newestHardwareOf(settings.knobs.productVersion);
   return settings;
@@ -43,8 +45,10 @@ function defaults(): Knobs {
 }
 
 function mergeFile(settings: Settings, path: string): void {
-  const content = readJson(path);
-  if (content === undefined) return;
+  const text = readText(path);
+  settings.texts.push(text);
+  if (text === undefined) return;
+  const content = parsed(text, path);
   const { latency, machines, faults, ...knobs } = content;
   const wrong: string[] = [];
   if (latency === 'realistic') Object.assign(settings.knobs, REALISTIC);
@@ -84,16 +88,18 @@ function listOf(value: unknown, name: string, wrong: string[]): unknown[] {
   return [];
 }
 
-function readJson(path: string): Record<string, unknown> | undefined {
-  let content: string;
+function readText(path: string): string | undefined {
   try {
-    content = readFileSync(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw cause;
   }
+}
+
+function parsed(text: string, path: string): Record<string, unknown> {
   try {
-    return JSON.parse(content) as Record<string, unknown>;
+    return JSON.parse(text) as Record<string, unknown>;
   } catch {
     throw new KnobFileFault(path, ['is not JSON']);
   }

@@ -19,7 +19,11 @@ export function endRun(machine: Machine, run: Run): void {
       if (!run.isBlocked) vmx.set('cleanShutdown', 'TRUE');
       if (ending.isSoft) vmx.set('softPowerOff', 'TRUE');
     });
-    log.write(ending.how === 'suspended' ? 'Checkpoint_Suspend: done' : 'VMX has left the building: 0.');
+    if (ending.how === 'suspended') log.write('Checkpoint_Suspend: done');
+    else {
+      log.write(ending.isSoft ? 'PIIX4: PM Soft Off.  Good-bye.' : 'Vix: VMAutomation_PowerOff. Powering off.');
+      log.write('VMX has left the building: 0.');
+    }
   }
   if (machine.knobs.leavesLocks === 'no') releaseAllIn(machine.folder, process.pid);
   leaveRecord(machine, run);

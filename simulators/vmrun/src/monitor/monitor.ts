@@ -69,8 +69,11 @@ export class Monitor {
   private watchGuest(run: Run): void {
     for (const cancel of this.guestTimers) cancel();
     const { clock } = this.machine.session;
+    // What is due at once is so before anybody hears that the VM runs.
     const later = (at: number | undefined, work: () => void) => {
-      if (at !== undefined) this.guestTimers.push(clock.at(at, work));
+      if (at === undefined) return;
+      if (at <= clock.now()) work();
+      else this.guestTimers.push(clock.at(at, work));
     };
     this.guestTimers = [];
     later(run.toolsAt, () => this.log.write('Tools: Changing running status: 0 => 1.'));

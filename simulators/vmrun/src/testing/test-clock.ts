@@ -5,7 +5,7 @@ import { isAlive } from '../host/processes.ts';
 
 const LOOK_MS = 10;
 
-/** A call that was struck by a fault. */
+/** A call that was struck by a fault, or that hangs by a knob. */
 export interface Struck {
   readonly pid: number;
   readonly command: string;
@@ -48,13 +48,22 @@ export class TestClock {
     while (!read<{ pid: number; command: string[] }>(join(this.folder, 'waiting')).some(isIt)) await sleep(LOOK_MS);
   }
 
+  struck(): Struck[] {
+    return read<Struck>(join(this.folder, 'struck'));
+  }
+
   /** Resolves once a call of this command is struck by a fault. */
   async untilStruck(command: string): Promise<Struck> {
     for (;;) {
-      const found = read<Struck>(join(this.folder, 'struck')).find((one) => one.command === command);
+      const found = this.struck().find((one) => one.command === command);
       if (found) return found;
       await sleep(LOOK_MS);
     }
+  }
+
+  /** Forgets which calls were struck. */
+  forget(): void {
+    for (const name of ['struck', 'fault-counts']) rmSync(join(this.folder, name), { recursive: true, force: true });
   }
 
   private stand(time: number): void {

@@ -104,25 +104,28 @@ export function describeFeatures(suite: Suite): void {
       }
     });
 
-    suite.facet('reconfigure', 'cpusLive, memoryLive, nicsLive: at once exactly if the host says so', async () => {
-      const nativeId = await shared();
-      await suite.bring(nativeId, 'stopped');
-      await apply(nativeId, { cpus: 1, memoryMiB: suite.bench.memoryMiB });
-      await suite.bring(nativeId, 'running');
-      const network = suite.bench.network;
-      const changes: [FeatureRef, ReconfigureVm][] = [
-        ['reconfigure.cpusLive', { cpus: 2 }],
-        ['reconfigure.memoryLive', { memoryMiB: suite.bench.memoryMiB * 2 }],
-        ['reconfigure.nicsLive', { addNics: [{ network, address: 'auto' }] }],
-      ];
-      for (const [ref, input] of changes) {
-        await apply(nativeId, input);
-        const { pendingChanges = [] } = await suite.get(nativeId);
-        expect({ ref, pending: pendingChanges.length > 0 }).toEqual({ ref, pending: suite.lackOf(ref) !== undefined });
-        await suite.bring(nativeId, 'stopped');
-        await suite.bring(nativeId, 'running');
-      }
-    });
+    suite.facet(
+      'reconfigure',
+      'nameLive, cpusLive, memoryLive, disksLive, nicsLive: at once exactly if the host says so',
+      () =>
+        withVm({ cpus: 1, start: true }, async (nativeId) => {
+          const { device } = (await suite.get(nativeId)).disks[0]!;
+          const { network } = suite.bench;
+          const changes: [FeatureRef, field: string, ReconfigureVm][] = [
+            ['reconfigure.nameLive', '/name', { name: suite.name('renamed') }],
+            ['reconfigure.disksLive', '/disks', { disks: [{ device, sizeGiB: 2 }] }],
+            ['reconfigure.cpusLive', '/cpus', { cpus: 2 }],
+            ['reconfigure.memoryLive', '/memoryMiB', { memoryMiB: suite.bench.memoryMiB * 2 }],
+            ['reconfigure.nicsLive', '/nics', { addNics: [{ network, address: 'auto' }] }],
+          ];
+          for (const [ref, field, input] of changes) {
+            await apply(nativeId, input);
+            const { pendingChanges = [] } = await suite.get(nativeId);
+            const waits = pendingChanges.some(({ pointer }) => pointer.startsWith(field));
+            expect({ ref, waits }).toEqual({ ref, waits: suite.lackOf(ref) !== undefined });
+          }
+        }),
+    );
 
     suite.facet('reconfigure', 'growWithSnapshots: grows a disk that snapshots hang on, or says why not', async () => {
       if (!suite.driver.snapshots) return;

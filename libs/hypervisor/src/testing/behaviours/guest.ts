@@ -32,6 +32,7 @@ export function describeGuest(suite: Suite): void {
 
     suite.facet('metrics', 'reads counters that move and percentages within their bounds', async () => {
       const nativeId = await shared();
+      await suite.bring(nativeId, 'running');
       const early = await suite.eventually('first reading', suite.timeoutMs / 2, () => reading(nativeId));
       await suite.bench.guestReady(nativeId);
       const late = await suite.eventually(
@@ -58,6 +59,7 @@ export function describeGuest(suite: Suite): void {
 
     suite.facet('networks', 'shows the address of the guest', async () => {
       const nativeId = await shared();
+      await suite.bring(nativeId, 'running');
       await suite.bench.guestReady(nativeId);
       await suite.eventually('address', suite.timeoutMs / 2, async () =>
         (await suite.get(nativeId)).nics.some(({ addresses }) => addresses.length > 0),

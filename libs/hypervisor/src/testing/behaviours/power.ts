@@ -13,6 +13,7 @@ export function describePower(suite: Suite): void {
 
     suite.behaviour('starts a VM that is off, and starting it again changes nothing', async () => {
       const nativeId = await deaf();
+      await suite.bring(nativeId, 'stopped');
       expect(await suite.run((context) => suite.driver.start(nativeId, context))).toBe('changed');
       expect(await suite.stateOf(nativeId)).toBe('running');
       expect(await suite.run((context) => suite.driver.start(nativeId, context))).toBe('unchanged');

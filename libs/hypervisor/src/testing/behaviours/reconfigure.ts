@@ -15,10 +15,15 @@ export function describeReconfigure(suite: Suite): void {
     const otherThan = ({ cpus }: DriverVm) => (cpus === 1 ? 2 : 1);
 
     suite.facet('reconfigure', 'changes CPUs and memory of a VM that is off, and again changes nothing', async () => {
-      const memoryMiB = suite.bench.memoryMiB * 2;
-      expect(await apply({ cpus: 2, memoryMiB })).toEqual({ effect: 'changed' });
-      expect(await see()).toMatchObject({ cpus: 2, memoryMiB });
-      expect(await apply({ cpus: 2, memoryMiB })).toEqual({ effect: 'unchanged' });
+      const before = await see();
+      const twice = suite.bench.memoryMiB * 2;
+      const change = {
+        cpus: otherThan(before),
+        memoryMiB: before.memoryMiB === twice ? suite.bench.memoryMiB : twice,
+      };
+      expect(await apply(change)).toEqual({ effect: 'changed' });
+      expect(await see()).toMatchObject(change);
+      expect(await apply(change)).toEqual({ effect: 'unchanged' });
     });
 
     suite.facet('reconfigure', 'changes only what is named', async () => {
@@ -29,17 +34,18 @@ export function describeReconfigure(suite: Suite): void {
     });
 
     suite.facet('reconfigure', 'grows a disk, and again changes nothing', async () => {
-      const { device } = (await see()).disks[0]!;
-      expect((await apply({ disks: [{ device, sizeGiB: 2 }] })).effect).toBe('changed');
-      expect((await see()).disks).toMatchObject([{ device, sizeGiB: 2 }]);
-      expect((await apply({ disks: [{ device, sizeGiB: 2 }] })).effect).toBe('unchanged');
+      const { device, sizeGiB: before } = (await see()).disks[0]!;
+      const grown = { device, sizeGiB: before! + 1 };
+      expect((await apply({ disks: [grown] })).effect).toBe('changed');
+      expect((await see()).disks).toMatchObject([grown]);
+      expect((await apply({ disks: [grown] })).effect).toBe('unchanged');
     });
 
     suite.facet('reconfigure', 'refuses to shrink a disk with invalid-input, and changes nothing', async () => {
-      const { device } = (await see()).disks[0]!;
-      await apply({ disks: [{ device, sizeGiB: 2 }] });
+      const { device, sizeGiB } = (await see()).disks[0]!;
+      await apply({ disks: [{ device, sizeGiB: sizeGiB! + 1 }] });
       const before = await see();
-      await expectProblem('invalid-input', apply({ cpus: otherThan(before), disks: [{ device, sizeGiB: 1 }] }));
+      await expectProblem('invalid-input', apply({ cpus: otherThan(before), disks: [{ device, sizeGiB: sizeGiB! }] }));
       expect(await see()).toEqual(before);
     });
 

@@ -23,23 +23,27 @@ export function describeSnapshots(suite: Suite): void {
       (await tree(nativeId)).filter((one) => one.current).map(({ id }) => id);
 
     suite.facet('snapshots', 'takes snapshots of a VM that is off; the list is a tree', async () => {
-      const nativeId = await shared();
-      const a = await take(nativeId, 'first "one"');
-      const b = await take(nativeId, 'second é 🚀');
-      const list = await tree(nativeId);
-      expect(list.find(({ id }) => id === a)).toMatchObject({
-        name: 'first "one"',
-        description: 'before first "one"',
-        parent: null,
-        current: false,
-        memory: false,
-        state: 'stopped',
-      });
-      expect(list.find(({ id }) => id === b)).toMatchObject({ name: 'second é 🚀', parent: a, current: true });
-      expect(await revert(nativeId, a)).toBe('changed');
-      expect(await current(nativeId)).toEqual([a]);
-      const c = await take(nativeId, 'third');
-      expect((await tree(nativeId)).find(({ id }) => id === c)).toMatchObject({ parent: a, current: true });
+      const nativeId = await suite.make({ name: suite.name('snap') });
+      try {
+        const a = await take(nativeId, 'first "one"');
+        const b = await take(nativeId, 'second é 🚀');
+        const list = await tree(nativeId);
+        expect(list.find(({ id }) => id === a)).toMatchObject({
+          name: 'first "one"',
+          description: 'before first "one"',
+          parent: null,
+          current: false,
+          memory: false,
+          state: 'stopped',
+        });
+        expect(list.find(({ id }) => id === b)).toMatchObject({ name: 'second é 🚀', parent: a, current: true });
+        expect(await revert(nativeId, a)).toBe('changed');
+        expect(await current(nativeId)).toEqual([a]);
+        const c = await take(nativeId, 'third');
+        expect((await tree(nativeId)).find(({ id }) => id === c)).toMatchObject({ parent: a, current: true });
+      } finally {
+        await suite.remove(nativeId);
+      }
     });
 
     suite.facet('snapshots', 'answers name-taken for the name of a snapshot in use on the VM', async (snapshots) => {

@@ -1,0 +1,239 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually } from '@polyvirt/bus/testing';
+import { ProblemError, type BatchPlan, type Operation, type Page, type Plan } from '@polyvirt/contracts';
+import type { FakeAgent } from '../testing/fake-agent.ts';
+import { TestHouse } from '../testing/test-house.ts';
+
+const vm = (name: string) => `/vms/kvm-a~${name}`;
+
+describe('a plan', () => {
+  let house: TestHouse;
+  let agent: FakeAgent;
+
+  beforeAll(async () => {
+    // A host that is silent is one that is waited for.
+    house = await TestHouse.start({ hosts: ['kvm-a'], times: { queryWithinMs: 300 } });
+    agent = await house.startAgent('kvm-a', { capacity: { cpus: 2, memoryMiB: 2_048 } });
+    await agent.show('off', { nics: [] });
+    await agent.show('on', { state: 'running', cpus: 2, nics: [] });
+    await agent.show('waiting', { state: 'running', nics: [], pendingChanges: [{ pointer: '/cpus', from: 1, to: 2 }] });
+    await eventually(async () => {
+      const { body } = await house.call<Page<object>>('GET', '/vms');
+      expect(body.items).toHaveLength(3);
+    });
+  });
+  afterEach(() => agent.relax());
+  afterAll(() => house.stop());
+
+  const plan = async (method: string, path: string, body?: object, headers = {}) =>
+    (await house.call<Plan>(method, `${path}${path.includes('?') ? '&' : '?'}dryRun=true`, body, headers)).body;
+
+  it.each<[string, string, object | undefined, object]>([
+    [
+      'POST',
+      `${vm('off')}/start`,
+      {},
+      { changes: [{ pointer: '/state', from: 'stopped', to: 'running', when: 'now' }], disruption: 'none' },
+    ],
+    ['POST', `${vm('on')}/start`, {}, { changes: [], disruption: 'none' }],
+    ['POST', `${vm('on')}/stop`, {}, { disruption: 'guest-restart' }],
+    ['POST', `${vm('on')}/stop`, { force: true }, { disruption: 'power-cycle' }],
+    ['POST', `${vm('on')}/reset`, {}, { disruption: 'power-cycle' }],
+    ['POST', `${vm('on')}/pause`, {}, { disruption: 'none' }],
+    [
+      'POST',
+      `${vm('waiting')}/restart`,
+      {},
+      {
+        disruption: 'guest-restart',
+        changes: [
+          { pointer: '/state', from: 'running', to: 'running', when: 'now' },
+          { pointer: '/cpus', from: 1, to: 2, when: 'now' },
+        ],
+      },
+    ],
+    [
+      'DELETE',
+      `${vm('waiting')}/pending-changes`,
+      undefined,
+      { changes: [{ pointer: '/cpus', from: 2, to: 1, when: 'next-power-off' }], disruption: 'none' },
+    ],
+    [
+      'PATCH',
+      vm('off'),
+      { cpus: 2, labels: { env: 'test' }, disks: [{ device: 'vda', sizeGiB: 20 }] },
+      {
+        changes: [
+          { pointer: '/cpus', from: 1, to: 2, when: 'now' },
+          { pointer: '/disks/0/sizeGiB', from: 10, to: 20, when: 'now' },
+          { pointer: '/labels', from: {}, to: { env: 'test' }, when: 'now' },
+        ],
+      },
+    ],
+    ['PATCH', vm('off'), { cpus: 1, notes: '' }, { changes: [] }],
+    ['PATCH', vm('off'), { notes: 'n' }, { changes: [{ pointer: '/notes', from: '', to: 'n', when: 'now' }] }],
+    ['DELETE', vm('off'), undefined, { disruption: 'data-loss' }],
+    [
+      'DELETE',
+      `${vm('off')}?disks=keep`,
+      undefined,
+      { disruption: 'none', warnings: [expect.objectContaining({ code: 'disks-kept' })] },
+    ],
+  ])('%s %s %j says what would be', async (method, path, body, expected) => {
+    expect(await plan(method, path, body)).toMatchObject({ ...expected, partial: false });
+  });
+
+  it('leaves no trace: no operation, no command, no record, no key that is used up', async () => {
+    const look = async () => ({
+      operations: (await house.call('GET', '/operations')).body,
+      audit: (await house.call('GET', '/audit')).body,
+      off: (await house.call('GET', vm('off'))).body,
+      done: [...agent.done],
+    });
+    const before = await look();
+    const key = { 'idempotency-key': 'planned first' };
+    await plan('POST', '/vms', { host: 'kvm-a', name: 'new' }, key);
+    await plan('POST', '/vms', { host: 'kvm-a', name: 'another' }, key);
+    expect(await look()).toEqual(before);
+    const refused = await house.call('POST', `${vm('off')}/pause?dryRun=true`);
+    expect(refused).toMatchObject({ status: 409, body: { code: 'wrong-state' } });
+    expect(await look()).toEqual(before);
+  });
+
+  it('warns of what would be given out twice, and of data that the guest would ignore', async () => {
+    const create = { host: 'kvm-a', name: 'new', cpus: 1, start: true, cloudInit: { userData: 'hello' } };
+    const { warnings } = await plan('POST', '/vms', create);
+    expect(warnings).toEqual([
+      expect.objectContaining({ code: 'user-data', pointer: '/cloudInit/userData' }),
+      { code: 'overcommit', detail: '4 of 2 CPUs of kvm-a would be given out.', pointer: '/cpus' },
+    ]);
+    expect((await plan('POST', '/vms', { ...create, start: false, cloudInit: undefined })).warnings).toEqual([]);
+  });
+
+  it('has what the host adds', async () => {
+    agent.forecast = {
+      changes: [{ pointer: '/cpus', when: 'next-power-off' }],
+      disruption: 'power-cycle',
+      steps: [{ name: 'set the CPUs', native: 'domain_set_vcpus_flags' }],
+      warnings: [{ code: 'slow', detail: 'It takes a while.' }],
+    };
+    expect(await plan('PATCH', vm('off'), { cpus: 2 })).toEqual({
+      changes: [{ pointer: '/cpus', from: 1, to: 2, when: 'next-power-off' }],
+      disruption: 'power-cycle',
+      steps: agent.forecast.steps,
+      warnings: agent.forecast.warnings,
+      partial: false,
+    });
+  });
+
+  it.each([
+    ['POST', '/vms', { host: 'kvm-a', name: 'new' }, 'vm.create'],
+    ['PATCH', vm('off'), { cpus: 2 }, 'vm.reconfigure'],
+    ['POST', `${vm('off')}/clone`, { name: 'copy' }, 'vm.clone'],
+    ['POST', `${vm('off')}/snapshots`, { name: 's' }, 'vm.snapshot-create'],
+  ])(
+    'is asked of the host for %s %s, and the change is refused at once in the same words',
+    async (method, path, body, verb) => {
+      const errors = [{ pointer: '/name', detail: 'No.' }];
+      agent.foreseen.set(verb, new ProblemError('insufficient-capacity', '9 GiB do not fit beside 2.', { errors }));
+      const operations = async () => (await house.call<Page<Operation>>('GET', '/operations')).body.items.length;
+      const before = await operations();
+      const answers = [await house.call(method, `${path}?dryRun=true`, body), await house.call(method, path, body)];
+      for (const answer of answers)
+        expect(answer).toMatchObject({
+          status: 507,
+          body: { code: 'insufficient-capacity', detail: '9 GiB do not fit beside 2.', errors },
+        });
+      expect(await operations()).toBe(before);
+    },
+  );
+
+  it('is not asked for before a power verb', async () => {
+    agent.foreseen.set('vm.stop', new ProblemError('host-rejected', 'Asked in vain.'));
+    const { status } = await house.ask('POST', `${vm('waiting')}/stop`, { force: true });
+    expect(status).toBe(200);
+  });
+
+  it('is partial when the host is silent, and the change goes its way', async () => {
+    agent.foreseen.set('vm.reconfigure', new ProblemError('timed-out', 'Too slow.'));
+    expect(await plan('PATCH', vm('off'), { cpus: 2 })).toMatchObject({
+      changes: [{ pointer: '/cpus', from: 1, to: 2, when: 'now' }],
+      partial: true,
+    });
+    const { status, body } = await house.ask('PATCH', vm('off'), { memoryMiB: 1_024 });
+    expect({ status, body }).toMatchObject({ status: 200, body: { status: 'succeeded' } });
+  });
+
+  it('heeds If-Match', async () => {
+    const stale = { 'if-match': '"0-0"' };
+    expect(await house.call('PATCH', `${vm('off')}?dryRun=true`, { cpus: 2 }, stale)).toMatchObject({ status: 412 });
+    expect(await house.call('PATCH', `${vm('off')}?dryRun=true`, { notes: 'n' }, stale)).toMatchObject({ status: 412 });
+  });
+
+  it('of a batch has the plan or the problem of each part, and the worst disruption', async () => {
+    const ids = ['kvm-a~on', 'kvm-a~off', 'kvm-a~nothing'];
+    const { body } = await house.call<BatchPlan>('POST', '/vms/batch?dryRun=true', {
+      ids,
+      action: 'reset',
+    });
+    expect(body).toMatchObject({
+      items: [
+        { vmId: ids[0], plan: { disruption: 'power-cycle' } },
+        { vmId: ids[1], problem: { code: 'wrong-state' } },
+        { vmId: ids[2], problem: { code: 'vm-not-found' } },
+      ],
+      disruption: 'power-cycle',
+    });
+    const { body: labelled } = await house.ask('POST', '/vms/batch', {
+      ids: ids.slice(0, 2),
+      action: 'reconfigure',
+      params: { labels: { team: 'red' } },
+    });
+    expect(labelled).toMatchObject({ status: 'succeeded', result: { succeeded: 2 } });
+    expect((await house.vm('kvm-a~on')).labels).toEqual({ team: 'red' });
+    // A part that was refused has everything that another try takes.
+    const { body: missed } = await house.ask('POST', '/vms/batch', {
+      ids: ids.slice(2),
+      action: 'reconfigure',
+      params: { labels: { team: 'blue' } },
+    });
+    expect(missed.status).toBe('failed');
+    const [part] = missed.result!.operations!;
+    await agent.show('nothing', { nics: [] });
+    await eventually(async () => expect((await house.call('GET', vm('nothing'))).status).toBe(200));
+    const { body: again } = await house.ask('POST', `/operations/${part}/retry`);
+    expect(again).toMatchObject({ status: 'succeeded', retryOf: part });
+    expect((await house.vm('kvm-a~nothing')).labels).toEqual({ team: 'blue' });
+  });
+});
+
+describe('a snapshot', () => {
+  let house: TestHouse;
+  let agent: FakeAgent;
+  const snapshot = (id: string, name: string) => ({
+    ...{ id, name, parent: null, current: false, memory: false, state: 'stopped' as const },
+    createdAt: '2026-01-01T00:00:00.000Z',
+  });
+
+  beforeAll(async () => {
+    house = await TestHouse.start({ hosts: ['kvm-a'] });
+    agent = await house.startAgent('kvm-a');
+    await agent.show('one', { snapshots: [snapshot('1', 'clean'), snapshot('2', 'twice'), snapshot('3', 'twice')] });
+    await eventually(async () => expect((await house.call('GET', vm('one'))).status).toBe(200));
+  });
+  afterAll(() => house.stop());
+
+  it.each([
+    ['POST', `${vm('one')}/snapshots/clean/revert`, undefined],
+    ['DELETE', `${vm('one')}/snapshots/clean`, undefined],
+    ['POST', `${vm('one')}/clone`, { name: 'copy', snapshot: 'clean' }],
+  ])('is known by a name of its own as well: %s %s', async (method, path, body) => {
+    await house.ask(method, path, body);
+    expect(agent.inputs.at(-1)).toMatchObject({ snapshot: '1' });
+  });
+
+  it('is not guessed from a name that several have', async () => {
+    const answer = await house.call('POST', `${vm('one')}/snapshots/twice/revert`);
+    expect(answer).toMatchObject({ status: 400, body: { code: 'invalid-input', errors: [{ pointer: 'snapshot' }] } });
+  });
+});
