@@ -32,7 +32,9 @@ it('says what was too much, in numbers', () => {
   const said = meter.exceeds({ messages: 5_000, bytes: 0 }, 1_000, quota);
   expect(said).toBe('It sent 5000 messages per second; it may send 100 for long.');
   const other = new HostMeter({ messages: 0, bytes: 0 }, 0);
-  expect(other.exceeds({ messages: 0, bytes: 500 * 1_024 * 1_024 }, 2_000, quota)).toContain('250 MiB per second; it may send 10');
+  expect(other.exceeds({ messages: 0, bytes: 500 * 1_024 * 1_024 }, 2_000, quota)).toContain(
+    '250 MiB per second; it may send 10',
+  );
 });
 
 it('does not take a server that was restarted for a flood, nor a clock that stands for none', () => {

@@ -60,8 +60,7 @@ export class HostQuotas implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async readmitAll(): Promise<void> {
     try {
-      for (const { id } of this.hosts.all())
-        await this.accounts.keeper.issueHost(id, { signal: this.stopping.signal });
+      for (const { id } of this.hosts.all()) await this.accounts.keeper.issueHost(id, { signal: this.stopping.signal });
     } catch (err) {
       if (!this.stopping.signal.aborted) this.logger.error({ err }, 'the accounts of hosts could not be issued');
     }

@@ -68,10 +68,14 @@ export class AccountKeeper {
   async sentBy(accounts: readonly string[]): Promise<Map<string, { messages: number; bytes: number }>> {
     const sent = new Map<string, { messages: number; bytes: number }>();
     if (accounts.length === 0) return sent;
-    const answers = await this.#bus.connection.requestMany('$SYS.REQ.ACCOUNT.PING.STATZ', JSON.stringify({ accounts }), {
-      strategy: 'stall',
-      maxWait: requestWithinMs,
-    });
+    const answers = await this.#bus.connection.requestMany(
+      '$SYS.REQ.ACCOUNT.PING.STATZ',
+      JSON.stringify({ accounts }),
+      {
+        strategy: 'stall',
+        maxWait: requestWithinMs,
+      },
+    );
     for await (const answer of answers) {
       const { data } = answer.json<Statistics>();
       for (const { acc, received } of data?.account_statz ?? []) {

@@ -83,21 +83,31 @@ const calls: readonly ((stream: string, host: HostName) => string)[] = [
   (stream, host) => `CONSUMER.INFO.${stream}.subscriber_r_${host}`,
   (stream, host) => `CONSUMER.MSG.NEXT.${stream}.subscriber_r_${host}`,
 ];
-const systemCalls = ['SERVER.PING', 'ACCOUNT.PING.CONNZ', 'ACCOUNT.PING.STATZ', 'CLAIMS.LIST', 'CLAIMS.PACK', 'USER.INFO'];
+const systemCalls = [
+  'SERVER.PING',
+  'ACCOUNT.PING.CONNZ',
+  'ACCOUNT.PING.STATZ',
+  'CLAIMS.LIST',
+  'CLAIMS.PACK',
+  'USER.INFO',
+];
 
 /** What may be asked of JetStream, by whom. */
 function mayAsk(actor: Actor, subject: string): boolean {
-  const hears = (consumer: string, stream: string) =>
-    [`CONSUMER.INFO.${stream}.${consumer}`, `CONSUMER.MSG.NEXT.${stream}.${consumer}`];
-  if (actor === 'organizer') return hears('organizer', streams.events.name).some((call) => subject === `$JS.API.${call}`);
+  const hears = (consumer: string, stream: string) => [
+    `CONSUMER.INFO.${stream}.${consumer}`,
+    `CONSUMER.MSG.NEXT.${stream}.${consumer}`,
+  ];
+  if (actor === 'organizer')
+    return hears('organizer', streams.events.name).some((call) => subject === `$JS.API.${call}`);
   if (actor === 'subscriber-r')
     return hears('subscriber_r_a', streams.events.name).some((call) => subject === `JS.core.API.${call}`);
   const host = actor.slice('agent-'.length);
   return (
     hears(commandConsumer(host), streams.commands.name).some((call) => subject === `JS.core.API.${call}`) ||
-    new RegExp(`^JS\\.core\\.API\\.DIRECT\\.GET\\.KV_(polyvirt_(?:inventory|journal|index))\\.\\$KV\\.\\1\\.${host}\\.v$`).test(
-      subject,
-    ) ||
+    new RegExp(
+      `^JS\\.core\\.API\\.DIRECT\\.GET\\.KV_(polyvirt_(?:inventory|journal|index))\\.\\$KV\\.\\1\\.${host}\\.v$`,
+    ).test(subject) ||
     subject === `JS.core.API.DIRECT.GET.KV_polyvirt_hosts.$KV.polyvirt_hosts.${host}`
   );
 }
@@ -182,8 +192,7 @@ describe('with every credential, on every family of subjects', () => {
     const tried = [...heard].filter((told) => /^\d+ /.test(told));
     expect(tried.filter((told) => !allowed.has(told))).toEqual([]);
 
-    for (const host of hosts)
-      for (const [of] of publications) admin.connection.publish(of(host), `loot ${of(host)}`);
+    for (const host of hosts) for (const [of] of publications) admin.connection.publish(of(host), `loot ${of(host)}`);
     await flushed();
     // Console input and questions of its own host are what an agent is sent.
     const meant = (line: string) => /^agent-(\w) loot polyvirt\.v1\.(?:console|query)\.\1\./.test(line);
