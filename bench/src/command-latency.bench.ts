@@ -3,7 +3,6 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { AckPolicy, jetstream, jetstreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream';
-import { connect } from '@nats-io/transport-node';
 import { Agent } from '@polyvirt/agent-kit';
 import { requireSuccess, type Client } from '@polyvirt/api-client';
 import type { NativeId } from '@polyvirt/contracts';
@@ -53,8 +52,7 @@ export const measureCommandLatency: Measurement = async (log) => {
     config: {
       hostId: HOST,
       natsUrl: stack.nats.url,
-      natsUser: `agent-${HOST}`,
-      natsPassword: stack.busPassword(`agent-${HOST}`),
+      natsCredentials: stack.nats.credentialsOf(`agent-${HOST}`),
       logLevel: 'silent',
       metricsSeconds: 300,
       reconcileSeconds: 3_600,
@@ -108,10 +106,9 @@ async function startOf(client: Client, driver: TellingDriver): Promise<Sample> {
 /** Sends a message through a work queue of its own, as large as a command. */
 async function rawMessage(stack: Stack, cleanup: AsyncDisposableStack): Promise<Sample> {
   const open = async () => {
-    const pass = stack.busPassword('admin');
-    const connection = await connect({ servers: stack.nats.url, user: 'admin', pass, inboxPrefix: '_INBOX.admin' });
-    cleanup.defer(() => connection.close());
-    return connection;
+    const bus = await stack.nats.connect('admin');
+    cleanup.defer(() => bus.close());
+    return bus.connection;
   };
   const [publisher, consumer] = [await open(), await open()];
   const manager = await jetstreamManager(publisher);

@@ -3,6 +3,7 @@ import { relative } from 'node:path';
 import { CommandFailed } from './machine/command.ts';
 import { PackagesMissing } from './machine/packages.ts';
 import { AlreadyRunning } from './start/instance.ts';
+import { TwoStates } from './start/migrate-bus.ts';
 import { HELP, parseOptions, UsageError, type StartOptions } from './start/options.ts';
 import { RunningStack, type Ready } from './start/stack.ts';
 
@@ -38,7 +39,10 @@ Ctrl-C stops it. Machines that run go on running.
 /** A mistake of whoever started it needs a sentence, anything else the stack as well. */
 function explain(error: unknown): void {
   const isExpected =
-    error instanceof AlreadyRunning || error instanceof PackagesMissing || error instanceof CommandFailed;
+    error instanceof AlreadyRunning ||
+    error instanceof TwoStates ||
+    error instanceof PackagesMissing ||
+    error instanceof CommandFailed;
   console.error(isExpected ? error.message : error);
 }
 

@@ -12,6 +12,7 @@ import { LiveModule } from './live/live.module.ts';
 import { MetricsModule } from './metrics/metrics.module.ts';
 import { OperationsModule } from './operations/operations.module.ts';
 import { StatsModule } from './stats/stats.module.ts';
+import { SubscribersModule } from './subscribers/subscribers.module.ts';
 import { VmsModule } from './vms/vms.module.ts';
 
 /** What the bus feeds: inventory, operations, events and what is built on them. */
@@ -27,6 +28,7 @@ export const parts: NonNullable<ModuleMetadata['imports']> = [
   ConsoleModule,
   LiveModule,
   ArchivesModule,
+  SubscribersModule,
 ];
 
 @Module({})

@@ -28,6 +28,27 @@ export const gatewayConfig = defineConfig({
     default: 'sqlite:polyvirt.db',
     secret: true,
   }),
+  natsSigningKey: setting({
+    env: 'POLYVIRT_NATS_SIGNING_KEY',
+    schema: z
+      .string()
+      .regex(/^SO[A-Z2-7]{56}$/, 'A signing key is the seed of an operator key of NATS: `SO` and 56 characters.')
+      .optional(),
+    help: 'Signing key of the operator of nats-server, with which accounts are made and cut off; the same for all gateways.',
+    secret: true,
+  }),
+  hostMessagesPerSecond: setting({
+    env: 'POLYVIRT_HOST_MESSAGES_PER_SECOND',
+    schema: z.coerce.number().int().min(1),
+    help: 'Messages per second, averaged over ten seconds, that the agent of a host may send before the host is cut off for a while.',
+    default: 5_000,
+  }),
+  hostMiBPerSecond: setting({
+    env: 'POLYVIRT_HOST_MIB_PER_SECOND',
+    schema: z.coerce.number().int().min(1),
+    help: 'The same for what it sends, in MiB per second.',
+    default: 8,
+  }),
   jwtSecret: setting({
     env: 'POLYVIRT_JWT_SECRET',
     schema: z.string().min(32, 'The secret has at least 32 characters.'),

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { AuditModule } from './audit/audit.module.ts';
 import { AuthModule } from './auth/auth.module.ts';
 import { Passwords } from './auth/passwords.ts';
+import { BUS_REALM } from './bus/bus-accounts.ts';
 import { CONFIG, type GatewayConfig } from './config.ts';
 import { DatabaseModule } from './database/database.module.ts';
 import { HealthModule } from './health/health.module.ts';
@@ -26,6 +27,8 @@ import { WebPagesModule } from './web-pages/web-pages.module.ts';
 export interface Foundation {
   readonly times?: Partial<GatewayTimes> | undefined;
   readonly passwordCost?: number | undefined;
+  /** Of the accounts on a nats-server that several tests share. */
+  readonly busRealm?: string | undefined;
 }
 
 /** What stands by itself, without a bus: HTTP, the database, identity, audit, health and the API's description. */
@@ -54,11 +57,16 @@ export interface Foundation {
   exports: [Cursors, MemoryLists, Upgrades],
 })
 export class FoundationModule {
-  static with(config: GatewayConfig, logger: Logger, { times, passwordCost }: Foundation = {}): DynamicModule {
+  static with(
+    config: GatewayConfig,
+    logger: Logger,
+    { times, passwordCost, busRealm = '' }: Foundation = {},
+  ): DynamicModule {
     const given = [
       { provide: CONFIG, useValue: config },
       { provide: LOGGER, useValue: logger },
       { provide: TIMES, useValue: { ...productionTimes, ...times } satisfies GatewayTimes },
+      { provide: BUS_REALM, useValue: busRealm },
       { provide: Passwords, useValue: new Passwords(passwordCost) },
     ];
     return { module: FoundationModule, providers: given, exports: given };

@@ -12,6 +12,9 @@ export interface GatewayTimes {
   readonly queryWithinMs: number;
   /** That somebody may still look at a console is verified so often, beside the times at which that may have changed. */
   readonly consoleVerifyMs: number;
+  /** How often it is measured what hosts send, and how long one that floods the bus is cut off the first time. */
+  readonly quotaTickMs: number;
+  readonly firstCutMs: number;
   /** What silence of hosts is measured by: milliseconds that never go back. */
   readonly now: () => number;
 }
@@ -25,5 +28,7 @@ export const productionTimes: GatewayTimes = {
   streamTickMs: 1_000,
   queryWithinMs: queryDeadlineMs,
   consoleVerifyMs: 5_000,
+  quotaTickMs: 1_000,
+  firstCutMs: 60_000,
   now: () => performance.now(),
 };

@@ -14,7 +14,7 @@ const operator: readonly Permission[] = [
   ...(['vm:create', 'vm:power', 'vm:edit', 'vm:delete'] as const),
   ...(['vm:snapshot', 'vm:console', 'operation:control'] as const),
 ];
-const admin: readonly Permission[] = [...operator, 'user:manage', 'audit:read'];
+const admin: readonly Permission[] = [...operator, 'user:manage', 'audit:read', 'subscriber:manage'];
 export const mayOf: Readonly<Record<Role, readonly Permission[]>> = { viewer, operator, admin };
 export const permissions = admin;
 
@@ -57,6 +57,7 @@ const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
   'token:manage': ['GET /tokens', 'GET /tokens/{id}', 'POST /tokens', 'DELETE /tokens/{id}'],
   'user:manage': ['GET /users', 'POST /users', 'GET /users/{id}', 'PATCH /users/{id}', 'DELETE /users/{id}'],
   'audit:read': ['GET /audit'],
+  'subscriber:manage': ['GET /subscribers', 'POST /subscribers', 'GET /subscribers/{id}', 'DELETE /subscribers/{id}'],
 };
 
 export interface Route {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
-import type { ConfigDefinition, ConfigOf, Setting } from './define.ts';
+import { goneSettings, type ConfigDefinition, type ConfigOf, type Setting } from './define.ts';
 
 /** EX_CONFIG of sysexits.h: supervisors take it to mean that a restart does not help. */
 export const invalidConfigExitCode = 78;
@@ -66,7 +66,10 @@ function unknownNames(definition: ConfigDefinition, environment: Environment): s
   return Object.keys(environment)
     .filter((name) => name.startsWith(prefix) && !known.has(name))
     .sort()
-    .map((name) => `${name} is not a setting of this service.`);
+    .map((name) => {
+      const instead = goneSettings[name.endsWith(fileSuffix) ? name.slice(0, -fileSuffix.length) : name];
+      return instead === undefined ? `${name} is not a setting of this service.` : `${name} is no more. ${instead}`;
+    });
 }
 
 /** Compose files pass an empty variable for one that is not set, so empty means absent. */

@@ -1,5 +1,6 @@
 import { archiveUpdated } from './archive/archive.ts';
-import { hostDraining, hostHealthChanged, hostOffline, hostOnline } from './host/host-events.ts';
+import type { EventDefinition } from './define.ts';
+import * as hostEvents from './host/host-events.ts';
 import {
   commandDeadLettered,
   operationCancelled,
@@ -48,12 +49,14 @@ export const events = [
   operationFailed,
   operationCancelled,
   commandDeadLettered,
-  hostOnline,
-  hostOffline,
-  hostDraining,
-  hostHealthChanged,
+  ...Object.values(hostEvents),
   archiveUpdated,
 ] as const;
+
+/** Those of them that an agent may publish, of its own host. */
+export const agentEvents: readonly EventDefinition[] = (events as readonly EventDefinition[]).filter(
+  ({ publisher }) => publisher === undefined,
+);
 
 /** Everything the live host can be asked. */
 export const queries = [

@@ -6,9 +6,10 @@ import { stopLibvirt } from '../machine/libvirt.ts';
 import { natsConfig, natsTakesClients } from '../machine/nats.ts';
 import { takesConnections } from '../machine/tcp.ts';
 import { root } from '../places.ts';
-import { makeBusUsers } from './bus-users.ts';
+import { prepareBus } from './bus.ts';
 import { Instance } from './instance.ts';
 import { layoutOf, type Layout } from './layout.ts';
+import { migrateBus } from './migrate-bus.ts';
 import type { StartOptions } from './options.ts';
 import { prepare } from './prepare.ts';
 import { gatewayIsReady, mayLogIn, Watcher } from './readiness.ts';
@@ -93,8 +94,9 @@ export class RunningStack {
     const secrets = await Secrets.open(layout.secrets);
     for (const name of this.#services.flatMap((service) => service.secrets)) await secrets.get(name);
     const password = await secrets.get('admin-password');
-    const users = await makeBusUsers(this.#services, secrets);
+    const bus = await prepareBus(this.#services, secrets, layout);
     for (const folder of [layout.nats, layout.images, layout.archives]) await mkdir(folder, { recursive: true });
+    await migrateBus(layout, bus.coreAccount, log);
 
     const [port, natsPort, prismPort] = [await freePort(wantedPort), await freePort(4222), await freePort(9440)];
     if (wantedPort !== 0 && port !== wantedPort) log(`port ${wantedPort} is taken; using ${port} instead`);
@@ -107,12 +109,12 @@ export class RunningStack {
     };
     const url = `http://127.0.0.1:${port}`;
 
-    await this.#supervisor.start(await this.#natsServer(natsPort, users.config));
-    const watcher = await Watcher.connect(stack.natsUrl, users.admin.user, users.admin.password);
+    await this.#supervisor.start(await this.#natsServer(natsPort, bus.config));
+    const watcher = await Watcher.connect(stack.natsUrl, bus.adminCredentials);
     try {
       const supervised = this.#services.map((service) => ({
         service,
-        run: this.#supervised(service, stack, environmentOf(service, stack, users.userOf(service), process.env), () =>
+        run: this.#supervised(service, stack, environmentOf(service, stack, process.env), () =>
           readiness(service, stack, url, watcher),
         ),
       }));
@@ -142,9 +144,9 @@ export class RunningStack {
     }
   }
 
-  async #natsServer(port: number, authorization: string): Promise<Supervised> {
+  async #natsServer(port: number, accounts: string): Promise<Supervised> {
     const file = join(this.#layout.nats, 'nats.conf');
-    await writeFile(file, natsConfig({ port, dataDir: this.#layout.nats, config: authorization }), { mode: 0o600 });
+    await writeFile(file, natsConfig({ port, dataDir: this.#layout.nats, config: accounts }), { mode: 0o600 });
     return {
       name: 'nats-server',
       program: 'nats-server',

@@ -12,6 +12,7 @@ import { RollupEntity } from '../metrics/rollup.entity.ts';
 import { BatchEntity } from '../operations/batch.entity.ts';
 import { OperationLockEntity } from '../operations/operation-lock.entity.ts';
 import { OperationEntity } from '../operations/operation.entity.ts';
+import { SubscriberEntity } from '../subscribers/subscriber.entity.ts';
 import { TokenEntity } from '../tokens/token.entity.ts';
 import { UserEntity } from '../users/user.entity.ts';
 
@@ -33,4 +34,5 @@ export const entities = [
   RollupEntity,
   ArchiveEntity,
   ConsoleTicketEntity,
+  SubscriberEntity,
 ];

@@ -70,6 +70,7 @@ export interface TestGatewayOptions {
   environment?: Record<string, string>;
   parts?: ModuleMetadata['imports'];
   times?: Partial<GatewayTimes> | undefined;
+  busRealm?: string | undefined;
 }
 
 /** A gateway of its own: a new SQLite file unless told otherwise, and no bus. */
@@ -77,6 +78,7 @@ export async function startTestGateway({
   environment = {},
   parts = [],
   times,
+  busRealm,
 }: TestGatewayOptions = {}): Promise<TestGateway> {
   const folder = await mkdtemp(join(tmpdir(), 'polyvirt-gateway-'));
   const databaseUrl = environment.POLYVIRT_DATABASE_URL ?? `sqlite:${join(folder, 'gateway.db')}`;
@@ -87,7 +89,7 @@ export async function startTestGateway({
     ...environment,
     POLYVIRT_DATABASE_URL: databaseUrl,
   });
-  const app = await createGateway(config, { parts, passwordCost, times: { ...quick, ...times } });
+  const app = await createGateway(config, { parts, passwordCost, busRealm, times: { ...quick, ...times } });
   await app.init();
   const server = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   await server.ready();

@@ -87,6 +87,9 @@ export type JournalEntry = z.infer<typeof JournalEntry>;
 
 export const isOwn = (entry: JournalEntry): entry is OwnEntry => !('ended' in entry);
 
+/** Whether the next agent has to go on with it. */
+export const isUnfinished = (entry: JournalEntry): boolean => isOwn(entry) && !entry.told;
+
 /** The operation as events show it. */
 export function operationOf({ command, steps, startedAt, progress, outcome }: OwnEntry): Operation {
   const { operationId, verb, host, nativeId, requestedBy, requestedAt, parent, retryOf } = command;

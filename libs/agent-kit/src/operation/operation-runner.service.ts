@@ -215,7 +215,7 @@ describe('operations', () => {
       const command = bench.create('lost');
       const begun = (name: string) => ({ name, status: 'succeeded', startedAt: now, durationMs: 1 }) as const;
       const now = new Date().toISOString();
-      await bench.journal.create(keys.journal(host, command.operationId), {
+      await bench.leave({
         command,
         incarnation: 'an earlier one',
         attempts: 1,
@@ -255,7 +255,7 @@ describe('operations', () => {
     it('fail with timed-out at the deadline of the verb, and are taken back', async () => {
       const command = bench.create('slow');
       // Begun so long ago, by a process that has died, that only a moment is left.
-      await bench.journal.create(keys.journal(host, command.operationId), {
+      await bench.leave({
         command,
         incarnation: 'an earlier one',
         attempts: 1,
@@ -275,7 +275,7 @@ describe('operations', () => {
 
     it('are given up when they have taken too many agents down', async () => {
       const command = bench.create('poison');
-      await bench.journal.create(keys.journal(host, command.operationId), {
+      await bench.leave({
         command,
         incarnation: 'an earlier one',
         attempts: 20,

@@ -17,7 +17,7 @@ import type { Inventory, Seen } from '../inventory/inventory.ts';
 import { Turns } from '../turns.ts';
 import { casualty, consequences, type Aftermath } from './aftermath.ts';
 import { HostPatience, type PatienceTimes } from './host-patience.ts';
-import { compacted, isOwn, type JournalEntry, type Outcome, type OwnEntry } from './journal-entry.ts';
+import { compacted, isOwn, isUnfinished, type JournalEntry, type Outcome, type OwnEntry } from './journal-entry.ts';
 import { JournalRecord } from './journal-record.ts';
 import { OperationJournal } from './operation-journal.ts';
 import { doubtsOf, remainsOf, resultOf } from './operation-result.ts';
@@ -90,7 +90,7 @@ export class OperationRunner {
   async unfinished(): Promise<OwnEntry[]> {
     const { journal, identity, signal } = this.#options;
     const entries = await journal.entries(keys.journalOf(identity.host), signal);
-    return entries.map(({ value }) => value).filter((entry) => isOwn(entry) && !entry.told) as OwnEntry[];
+    return entries.map(({ value }) => value).filter(isUnfinished) as OwnEntry[];
   }
 
   /**

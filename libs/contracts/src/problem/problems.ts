@@ -19,6 +19,7 @@ export const problems = {
   'metrics-not-found': { status: 404, title: 'No metrics yet', retryable: true },
   'user-not-found': { status: 404, title: 'No such user', retryable: false },
   'token-not-found': { status: 404, title: 'No such token', retryable: false },
+  'subscriber-not-found': { status: 404, title: 'No such subscriber', retryable: false },
   'console-not-found': { status: 404, title: 'No such console ticket', retryable: false },
   'route-not-found': { status: 404, title: 'No such address', retryable: false },
   'method-not-allowed': { status: 405, title: 'This address does not take that method', retryable: false },
