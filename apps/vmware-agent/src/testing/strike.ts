@@ -1,4 +1,5 @@
 import { expect } from '@jest/globals';
+import { eventually } from '@polyvirt/agent-kit/testing';
 import { CreateVm, ProblemError, type NativeId, type ProblemCode } from '@polyvirt/contracts';
 import { isReadable, type OperationContext } from '@polyvirt/hypervisor';
 import { TestOperation } from '@polyvirt/hypervisor/testing';
@@ -56,7 +57,8 @@ export class Strike {
       });
       // Nothing half-made is left, and what was there is as it was.
       expect(host.files()).toEqual(before.files);
-      expect(await host.processes()).toHaveLength(before.processes);
+      // One that has done its work may still be about to exit.
+      await eventually(async () => expect(await host.processes()).toHaveLength(before.processes));
       for (const vm of await this.#driver.list())
         expect(vm).toMatchObject({ state: act === 'stop' ? 'running' : 'stopped', snapshots: [] });
     }
