@@ -23,6 +23,7 @@ export * from './console-frame.ts';
 export { consumeEvents, consumeRollups, type Delivery } from './consume.ts';
 export { isEvent, makeEvent, publishEvent, type EventFields, type StoredEvent } from './event.ts';
 export { readEvents, type ReadEventsOptions } from './event-reader.ts';
+export { isPassing } from './faults.ts';
 export { CommandContext, OnCommand, OnQuery, Redeliver } from './handlers.ts';
 export { JetStreamServer, type DeadLetter, type JetStreamServerOptions } from './jetstream-server.ts';
 export { publishCommand, publishRollup, type PublishOptions, type Stored } from './publish.ts';

@@ -1,4 +1,5 @@
 import { Catch, HttpException, Inject, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { isPassing } from '@polyvirt/bus';
 import { asProblemError, problems, ProblemError, type ProblemCode } from '@polyvirt/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
@@ -46,6 +47,11 @@ export class ProblemFilter implements ExceptionFilter {
 /** The problem an error stands for, whoever threw it. */
 export function problemOf(error: unknown, request: FastifyRequest): ProblemError {
   if (error instanceof HttpException) return fromHttp(error, request);
+  // A connection may be lost at any point of any request; that is no fault of ours, and the client may try again.
+  if (isPassing(error))
+    return new ProblemError('unavailable', 'The message bus does not answer now. Try again in a moment.', {
+      cause: error,
+    });
   return asProblemError(error);
 }
 

@@ -39,10 +39,19 @@ export async function obeyKillOrders({ natsUrl: url, natsCredentials: credential
   const client = Object.getPrototypeOf(spare.jetstream) as { publish: Publish };
   const publish = client.publish;
   client.publish = async function (this: Bus['jetstream'], subject, ...rest) {
-    const isOrdered = order !== undefined && counts(subject) && (writes += 1) === order.write;
-    if (isOrdered && order?.moment === 'before') return die();
+    const isTime = () => writes === order?.write;
+    if (!counts(subject)) return publish.call(this, subject, ...rest);
+    if (order?.moment === 'before') {
+      writes += 1;
+      if (isTime()) return die();
+    }
     const stored = await publish.call(this, subject, ...rest);
-    return isOrdered ? die() : stored;
+    if (order?.moment === 'after') {
+      // One that the bus refuses, the journal entry of a command that came twice, is no write.
+      writes += 1;
+      if (isTime()) return die();
+    }
+    return stored;
   };
   await spare.close();
 }
