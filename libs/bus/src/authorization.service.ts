@@ -7,6 +7,7 @@ import {
   buckets,
   cancelOperation,
   hostDraining,
+  hostOffline,
   identifyAgent,
   keys,
   operationFailed,
@@ -365,6 +366,61 @@ describe('the permissions of the bus', () => {
         /rollup/i,
       );
       expect(await theirs.get(key)).toMatchObject({ value: { n: 1 }, revision });
+    });
+  });
+
+  describe('have a stream keep an event', () => {
+    const ended = (id: string, name: string) => {
+      const times = { createdAt: '2026-11-21T10:00:00Z', endedAt: '2026-11-21T10:00:01Z' };
+      const more = { status: 'failed' as const, host: 'a', progress: 0, steps: [], requestedBy: 'ada' };
+      return makeEvent(operationFailed, {
+        id: `${id}:ended`,
+        source: `/hosts/a/${name}`,
+        subject: id,
+        data: { operation: { id, verb: 'vm.start', ...more, ...times } },
+      });
+    };
+    const offline = (id: string, source = '/hosts/a/gateway') =>
+      makeEvent(hostOffline, { id, source, subject: 'a', data: { host: 'a', incarnation: id } });
+
+    it('once, whether the agent or a gateway was first to tell it, and whichever gateway', async () => {
+      const another = await nats.connect('gateway');
+      for (const order of [
+        [a, gateway, another],
+        [another, a, gateway],
+      ]) {
+        const id = randomUUID();
+        const stored = [];
+        for (const bus of order) stored.push(await publishEvent(bus, 'a', ended(id, bus === a ? 'agent' : 'gateway')));
+        expect(stored.map(({ duplicate }) => duplicate)).toEqual([false, true, true]);
+      }
+      const away = randomUUID();
+      expect(await publishEvent(gateway, 'a', offline(away))).toMatchObject({ duplicate: false });
+      expect(await publishEvent(another, 'a', offline(away))).toMatchObject({ duplicate: true });
+      await another.close();
+    });
+
+    it('however many ids another host uses up before', async () => {
+      const id = randomUUID();
+      const { id: eventId } = ended(id, 'agent');
+      const guesses = [eventId, b.messageId('a', eventId), b.messageId('b', eventId), b.ownMessageId(eventId)];
+      for (const msgID of guesses)
+        await b.jetstream.publish(subjects.event('b', 'host.draining'), JSON.stringify(draining('b')), { msgID });
+      expect(await publishEvent(a, 'a', ended(id, 'agent'))).toMatchObject({ duplicate: false });
+    });
+
+    it('that only gateways publish, whatever ids its own host uses up before', async () => {
+      const event = offline(randomUUID());
+      const guesses = [event.id, a.messageId('a', event.id), a.ownMessageId(event.id)];
+      for (const msgID of guesses)
+        await a.jetstream.publish(subjects.event('a', 'host.draining'), JSON.stringify(draining('a')), { msgID });
+      expect(await publishEvent(gateway, 'a', event)).toMatchObject({ duplicate: false });
+    });
+
+    it('of nobody whose credential cannot make ids that agents and gateways share', async () => {
+      await expect(publishEvent(organizer, 'a', ended(randomUUID(), 'organizer'))).rejects.toThrow(
+        'The credential of organizer has no key for the ids of messages. Have it issued again.',
+      );
     });
   });
 

@@ -8,14 +8,14 @@ import {
   type NodeConnectionOptions,
   type TlsOptions,
 } from '@nats-io/transport-node';
-import { queryDeadlineMs } from '@polyvirt/contracts';
+import { queryDeadlineMs, type HostId } from '@polyvirt/contracts';
 import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { guestTag } from './authority/authority.ts';
 import { coreApi, importedApi } from './authority/flows.ts';
 import { readCredentials, type Credential } from './authority/jwt.ts';
-import { keyOf } from './authority/keys.ts';
+import { hostMessageKey, keyOf } from './authority/keys.ts';
 import { inboxPrefix } from './authorization.ts';
 import { retry } from './retry.ts';
 
@@ -64,7 +64,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
   return new Bus(connection, manager, jetstream(connection, { apiPrefix: api }), {
     queryWithinMs,
     isGuest,
-    secret: identity?.seed ?? '',
+    secrets: identity ?? noSecrets,
   });
 }
 
@@ -117,8 +117,11 @@ interface BusIdentity {
   readonly queryWithinMs?: number | undefined;
   /** Of an account that takes JetStream from CORE. */
   readonly isGuest: boolean;
-  readonly secret: string;
+  readonly secrets: Pick<Credential, 'name' | 'seed' | 'messageKey'>;
 }
+
+/** On a server without accounts nobody is kept from anything. */
+const noSecrets = { name: '', seed: '', messageKey: '' };
 
 /** A connection to nats-server. Everything else in this library takes one. */
 export class Bus {
@@ -128,7 +131,7 @@ export class Bus {
   readonly queryWithinMs: number;
   /** Whether its account takes JetStream from CORE, and so may only use what it imports from there. */
   readonly isGuest: boolean;
-  readonly #secret: string;
+  readonly #secrets: BusIdentity['secrets'];
   #connected = true;
   readonly #reconnected = new Set<() => void>();
   readonly #lost = new Set<() => void>();
@@ -137,23 +140,32 @@ export class Bus {
     connection: NatsConnection,
     manager: JetStreamManager,
     client: JetStreamClient,
-    { queryWithinMs = queryDeadlineMs, isGuest, secret }: BusIdentity,
+    { queryWithinMs = queryDeadlineMs, isGuest, secrets }: BusIdentity,
   ) {
     this.connection = connection;
     this.manager = manager;
     this.jetstream = client;
     this.queryWithinMs = queryWithinMs;
     this.isGuest = isGuest;
-    this.#secret = secret;
+    this.#secrets = secrets;
     void this.#follow();
   }
 
   /**
-   * Under what a stream keeps the id of a message. It refuses a second message with it, whoever sends it, so nobody else may
-   * be able to tell what it will be: it is made with the private key of the sender, which all processes of a service share.
+   * Under what a stream keeps the id of a message about a host that its agent or a gateway may publish: the same from both, so
+   * that the stream keeps one of them. It refuses a second message with an id whoever sends it, so no other host may be able to
+   * tell what that will be: it is made with a key that only this host and the gateways have. Throws for a credential without one.
    */
-  messageId(id: string): string {
-    return createHmac('sha256', this.#secret).update(id).digest('base64url');
+  messageId(host: HostId, id: string): string {
+    const { name, messageKey } = this.#secrets;
+    if (messageKey === undefined)
+      throw new Error(`The credential of ${name} has no key for the ids of messages. Have it issued again.`);
+    return digest(this.isGuest ? messageKey : hostMessageKey(messageKey, host), id);
+  }
+
+  /** The same of a message that nobody else may publish, by the private key that all processes of a service share. */
+  ownMessageId(id: string): string {
+    return digest(this.#secrets.seed, id);
   }
 
   get isConnected(): boolean {
@@ -231,3 +243,5 @@ export class Bus {
     this.#connected = false;
   }
 }
+
+const digest = (key: string, id: string): string => createHmac('sha256', key).update(id).digest('base64url');

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { CloudEvent, foreignIdIn, subjects, type EventDefinition, type HostId } from '@polyvirt/contracts';
+import { agentEvents, CloudEvent, foreignIdIn, subjects, type EventDefinition, type HostId } from '@polyvirt/contracts';
 import type { z } from 'zod';
 import type { Bus } from './connection.ts';
 import { store, type PublishOptions, type Stored } from './publish.ts';
@@ -40,16 +40,19 @@ export function makeEvent<Name extends string, Body extends z.ZodType>(
   };
 }
 
+const ofAgents: ReadonlySet<string> = new Set(agentEvents.map(({ name }) => name));
+
 /** Publishes until the stream has it. An event that was published before under its id is not stored again. */
-export const publishEvent = (
+export async function publishEvent(
   bus: Bus,
   host: HostId,
   event: CloudEvent,
   options: PublishOptions = {},
-): Promise<Stored> => {
-  const subject = subjects.event(host, event.type);
-  return store(bus, subject, encodeJson(event), { ...options, messageId: bus.messageId(event.id) });
-};
+): Promise<Stored> {
+  // What agents may not publish, they may not keep others from publishing either.
+  const messageId = ofAgents.has(event.type) ? bus.messageId(host, event.id) : bus.ownMessageId(event.id);
+  return store(bus, subjects.event(host, event.type), encodeJson(event), { ...options, messageId });
+}
 
 /** Whether an event is one of this definition, its body included. */
 export const isEvent = <Name extends string, Body extends z.ZodType>(

@@ -37,7 +37,7 @@ export async function publishCommand(bus: Bus, command: Command, options: Publis
 export const publishRollup = (bus: Bus, rollup: MinuteRollup, options: PublishOptions = {}): Promise<Stored> =>
   store(bus, subjects.rollup(rollup.host), encodeJson(rollup), {
     ...options,
-    messageId: bus.messageId(`${rollup.host}:${rollup.minute}`),
+    messageId: bus.messageId(rollup.host, `${rollup.host}:${rollup.minute}`),
   });
 
 export interface StoreOptions extends PublishOptions {

@@ -212,6 +212,8 @@ export class Operations implements OnModuleDestroy {
   async publish(row: OperationEntity): Promise<void> {
     const operation = operationOf(row);
     if (row.command !== null && !isEnded(row.status)) await this.send(JSON.parse(row.command) as Command);
+    // An agent was asked, so the stream has the end: it is where the row has it from.
+    else if (row.notAfter !== null && isEnded(row.status)) await this.once(row.id, async () => {});
     else if (isEnded(row.status)) await this.announce(operation);
     else await this.once(row.id, () => this.events.started(operation, this.stopping.signal));
   }

@@ -7,11 +7,12 @@ import {
   deletionToken,
   newOperatorSeed,
   operatorToken,
+  type CredentialExtras,
   type Role,
   type AccountClaims,
   type KeyPair,
 } from './jwt.ts';
-import { deriveKey } from './keys.ts';
+import { deriveKey, hostMessageKey, messageKey } from './keys.ts';
 
 /** An account as nats-server takes it. */
 export interface IssuedAccount {
@@ -87,14 +88,14 @@ export class Authority {
   /** The credential of a service, in the format of a `.creds` file. */
   credentials(service: BusService): Promise<string> {
     const name = userNameOf(service);
-    const [account, tags] = this.#accountFor(service);
-    return credentialsOf(name, this.#user(name), account, this.#roleOf(service).key, tags);
+    const [account, extras] = this.#accountFor(service);
+    return credentialsOf(name, this.#user(name), account, this.#roleOf(service).key, extras);
   }
 
   /** The credential with which accounts are changed and looked at. */
   systemCredentials(): Promise<string> {
     const { name, key } = this.#keeperRole;
-    return credentialsOf(name, this.#user(name), this.#system, key, []);
+    return credentialsOf(name, this.#user(name), this.#system, key);
   }
 
   /** A request to delete accounts. */
@@ -102,10 +103,20 @@ export class Authority {
     return deletionToken(this.#seed, accounts);
   }
 
-  #accountFor(service: BusService): [account: KeyPair, tags: string[]] {
-    if (service.service === 'agent') return [this.#hostKey(service.host), [guestTag]];
-    if (service.service === 'subscriber') return [this.#subscriberKey(service.id), [guestTag]];
-    return [this.#core, []];
+  #accountFor(service: BusService): [account: KeyPair, extras: CredentialExtras] {
+    const tags = [guestTag];
+    const key = messageKey(this.#seed, this.#realm);
+    switch (service.service) {
+      case 'agent':
+        return [this.#hostKey(service.host), { tags, messageKey: hostMessageKey(key, service.host) }];
+      case 'subscriber':
+        return [this.#subscriberKey(service.id), { tags }];
+      case 'organizer':
+        // It publishes nothing that anybody else does.
+        return [this.#core, {}];
+      default:
+        return [this.#core, { messageKey: key }];
+    }
   }
 
   async #issue(account: KeyPair, claims: AccountClaims, roles: readonly Role[]): Promise<IssuedAccount> {

@@ -79,16 +79,28 @@ const scopeOf = ({ name, key, publish, subscribe, replies }: Role): SigningKey =
 export const deletionToken = (signingSeed: string, accounts: readonly string[]): Promise<string> =>
   encodeGeneric('deletion', keyOf(signingSeed), 'deletion', { accounts: [...accounts] });
 
-/** The file with which a client logs in: its token and its private key. `tags` are words that the client itself reads. */
+/** What stands around the key for the ids of messages; clients of NATS read the first two blocks of the file only. */
+const messageKeyBlock = 'POLYVIRT MESSAGE KEY';
+
+export interface CredentialExtras {
+  /** Words that the client itself reads. */
+  readonly tags?: string[];
+  /** For the ids of messages that others may publish as well. */
+  readonly messageKey?: string | undefined;
+}
+
+/** The file with which a client logs in: its token, its private key and, for our own, the key for the ids of messages. */
 export async function credentialsOf(
   name: string,
   user: KeyPair,
   account: KeyPair,
   role: KeyPair,
-  tags: string[],
+  { tags = [], messageKey }: CredentialExtras = {},
 ): Promise<string> {
   const token = await encodeUser(name, user, account, { tags } as Partial<User>, { signer: role, scopedUser: true });
-  return text.decode(fmtCreds(token, user));
+  const credentials = text.decode(fmtCreds(token, user));
+  if (messageKey === undefined) return credentials;
+  return `${credentials.trimEnd()}\n\n-----BEGIN ${messageKeyBlock}-----\n${messageKey}\n------END ${messageKeyBlock}------\n`;
 }
 
 export interface Credential {
@@ -96,16 +108,18 @@ export interface Credential {
   readonly tags: readonly string[];
   readonly token: string;
   readonly seed: string;
+  /** For the ids of messages: of gateways that of all hosts, of an agent that of its host. */
+  readonly messageKey?: string | undefined;
 }
 
 /** Who a credential is for, and its private key. Throws when it is none. */
 export function readCredentials(credentials: string): Credential {
   const blocks = [...credentials.matchAll(/-----BEGIN [^-]+-----\s+(\S+)\s+-+END [^-]+-+/g)].map(([, body]) => body);
-  const [token, seed] = blocks;
+  const [token, seed, messageKey] = blocks;
   if (token === undefined || seed === undefined)
     throw new Error(
       'This is no credential of nats-server: it has a token and a private key, between lines of hyphens.',
     );
   const { name, nats } = decode<{ tags?: string[] }>(token);
-  return { name, tags: nats.tags ?? [], token, seed };
+  return { name, tags: nats.tags ?? [], token, seed, messageKey };
 }

@@ -72,6 +72,14 @@ class Key implements KeyPair {
 export const deriveKey = (secret: string, kind: Kind, name: string): KeyPair =>
   new Key(kind, createHmac('sha512', secret).update(`${kind}:${name}`).digest().subarray(0, 32));
 
+/** With which gateways make the ids of messages: that of every host comes from it. */
+export const messageKey = (secret: string, realm: string): string =>
+  createHmac('sha256', secret).update(`messages:${realm}`).digest('base64url');
+
+/** The same of one host, for its agent. */
+export const hostMessageKey = (key: string, host: string): string =>
+  createHmac('sha256', key).update(host).digest('base64url');
+
 export const newKey = (kind: Kind): KeyPair => new Key(kind, randomBytes(32));
 
 /** Throws a RangeError for what is no seed. */
