@@ -5,6 +5,9 @@ export interface GatewayTimes {
   /** How long another gateway may go on trusting a credential that was revoked here. */
   readonly identityPollMs: number;
   readonly operationSweepMs: number;
+  /** How often agents are asked what they have at hand, and how long one has to be without an operation that is lost. */
+  readonly lostLookMs: number;
+  readonly lostAfterMs: number;
   readonly batchLookMs: number;
   /** Clients of the event stream are looked after at each tick. */
   readonly streamTickMs: number;
@@ -24,6 +27,8 @@ export const TIMES = Symbol('TIMES');
 export const productionTimes: GatewayTimes = {
   identityPollMs: 1_000,
   operationSweepMs: 2_000,
+  lostLookMs: 10_000,
+  lostAfterMs: 60_000,
   batchLookMs: 2_000,
   streamTickMs: 1_000,
   queryWithinMs: queryDeadlineMs,

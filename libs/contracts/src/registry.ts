@@ -10,7 +10,7 @@ import {
   operationSucceeded,
 } from './operation/operation-events.ts';
 import type { CommandDefinition } from './command/define-command.ts';
-import { cancelOperation, identifyAgent } from './operation/operation-queries.ts';
+import { cancelOperation, identifyAgent, listOperations } from './operation/operation-queries.ts';
 import { cloneVm } from './vm/vm-clone.ts';
 import { createVm } from './vm/vm-create.ts';
 import { deleteVm } from './vm/vm-delete.ts';
@@ -66,6 +66,7 @@ export const queries = [
   readDefinition,
   openConsole,
   cancelOperation,
+  listOperations,
   identifyAgent,
 ] as const;
 

@@ -2,8 +2,10 @@ import { Module } from '@nestjs/common';
 import { EventFeed } from '../events/event-feed.ts';
 import { EventsModule } from '../events/events.module.ts';
 import { OperationReplays } from '../idempotency/operation-replays.ts';
+import { HostsModule } from '../hosts/hosts.module.ts';
 import { InventoryModule } from '../inventory/inventory.module.ts';
 import { Arbiter } from './arbiter.ts';
+import { LostOperations } from './lost-operations.ts';
 import { OperationEndings } from './operation-endings.ts';
 import { OperationEvents } from './operation-events.ts';
 import { OperationSweeper } from './operation-sweeper.ts';
@@ -14,11 +16,12 @@ import { OperationQueries } from './operation.queries.ts';
 import { Operations } from './operations.ts';
 
 @Module({
-  imports: [InventoryModule, EventsModule],
+  imports: [InventoryModule, EventsModule, HostsModule],
   controllers: [OperationController],
   providers: [
     AnswersOperation,
     Arbiter,
+    LostOperations,
     OperationEndings,
     OperationEvents,
     OperationProjector,

@@ -79,8 +79,11 @@ export const OwnEntry = z.object({
 });
 export type OwnEntry = z.infer<typeof OwnEntry>;
 
-/** An operation that the gateway ended before any agent began it, by making the key first. */
-const GatewayEntry = z.object({ ended: z.enum(['cancelled', 'expired']) });
+/**
+ * An operation that the gateway ended: before any agent began it, by making the key first, or because no agent had it any
+ * more, in place of the agent's entry.
+ */
+const GatewayEntry = z.object({ ended: z.enum(['cancelled', 'expired', 'lost']) });
 
 export const JournalEntry = z.union([GatewayEntry, OwnEntry]);
 export type JournalEntry = z.infer<typeof JournalEntry>;

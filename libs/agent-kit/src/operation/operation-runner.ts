@@ -69,6 +69,11 @@ export class OperationRunner {
     return this.#running.size;
   }
 
+  /** Of all that it has at hand, those that wait for their turn included. */
+  get ids(): OperationId[] {
+    return [...this.#running.keys()];
+  }
+
   /**
    * Begins, joins or goes on with an operation. Resolves when its command may be acknowledged; throws `Redeliver` when the
    * command has to come again.
