@@ -1,11 +1,27 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { connectBus, consumeEvents, makeEvent, publishEvent, type Bus } from '@polyvirt/bus';
 import { eventually } from '@polyvirt/bus/testing';
-import { hostDraining, streams, type CreatedSubscriber, type Page, type Subscriber } from '@polyvirt/contracts';
+import {
+  CloudEvent,
+  hostDraining,
+  streams,
+  type CreatedSubscriber,
+  type Page,
+  type Subscriber,
+} from '@polyvirt/contracts';
 import { Database } from '../database/database.ts';
 import { problemIn } from '../testing/test-gateway.ts';
 import { TestHouse } from '../testing/test-house.ts';
 import { SubscriberEntity } from './subscriber.entity.ts';
+
+const example = fileURLToPath(new URL('../../../../examples/read-events.mjs', import.meta.url));
 
 describe('subscribers', () => {
   let house: TestHouse;
@@ -83,6 +99,33 @@ describe('subscribers', () => {
     await Promise.all([lost.close(), kept.close()]);
     expect(problemIn(await house.call('GET', `/subscribers/${doomed.id}`)).code).toBe('subscriber-not-found');
     expect(problemIn(await house.call('DELETE', `/subscribers/${doomed.id}`)).code).toBe('subscriber-not-found');
+  });
+
+  it('are programs like the example, with an ordinary client of NATS, and go on where they were', async () => {
+    const answer = join(await mkdtemp(join(tmpdir(), 'polyvirt-subscriber-')), 'answer.json');
+    await writeFile(answer, JSON.stringify(await make('example', ['kvm-a'])), { mode: 0o600 });
+    /** The ids of its lines until that one has come. */
+    const read = async (last: string): Promise<string[]> => {
+      const program = spawn(process.execPath, [example, house.nats.url, answer], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const exit = once(program, 'exit');
+      const ids: string[] = [];
+      for await (const line of createInterface(program.stdout)) {
+        const event = CloudEvent.parse(JSON.parse(line));
+        expect(event.subject).toBe('kvm-a');
+        ids.push(event.id);
+        if (event.id === last) program.kill('SIGTERM');
+      }
+      expect(await exit).toEqual([0, null]);
+      return ids;
+    };
+    await happen('first');
+    expect(await read('first')).toContain('first');
+    await happen('second');
+    await happen('third');
+    expect(await read('third')).toEqual(['second', 'third']);
+    await rm(dirname(answer), { recursive: true });
   });
 
   it('are what the table says when a gateway starts, whatever one before was killed in', async () => {
