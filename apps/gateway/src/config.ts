@@ -49,6 +49,12 @@ export const gatewayConfig = defineConfig({
     help: 'The same for what it sends, in MiB per second.',
     default: 8,
   }),
+  hostStoredMiB: setting({
+    env: 'POLYVIRT_HOST_STORED_MIB',
+    schema: z.coerce.number().int().min(1),
+    help: 'MiB that a host may have on the bus, its records and its events of the last 24 hours together, before it is cut off for a while.',
+    default: 1_024,
+  }),
   jwtSecret: setting({
     env: 'POLYVIRT_JWT_SECRET',
     schema: z.string().min(32, 'The secret has at least 32 characters.'),

@@ -15,8 +15,9 @@ export interface GatewayTimes {
   readonly queryWithinMs: number;
   /** That somebody may still look at a console is verified so often, beside the times at which that may have changed. */
   readonly consoleVerifyMs: number;
-  /** How often it is measured what hosts send, and how long one that floods the bus is cut off the first time. */
+  /** How often it is measured what hosts send and what they have stored, and how long one is cut off the first time. */
   readonly quotaTickMs: number;
+  readonly storedTickMs: number;
   readonly firstCutMs: number;
   /** What silence of hosts is measured by: milliseconds that never go back. */
   readonly now: () => number;
@@ -34,6 +35,7 @@ export const productionTimes: GatewayTimes = {
   queryWithinMs: queryDeadlineMs,
   consoleVerifyMs: 5_000,
   quotaTickMs: 1_000,
+  storedTickMs: 5_000,
   firstCutMs: 60_000,
   now: () => performance.now(),
 };

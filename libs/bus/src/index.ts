@@ -30,6 +30,7 @@ export { publishCommand, publishRollup, type PublishOptions, type Stored } from 
 export { broadcast, listen, listenToBytes, sendBytes, type Listener } from './pubsub.ts';
 export { ask, type AskOptions } from './query.ts';
 export { pause } from './retry.ts';
+export { StoredBytes } from './stored-bytes.ts';
 export { ensureSubscriber, removeSubscriber, subscriberClient } from './subscribers.ts';
 export { ensureCommandConsumer, ensureTopology, type TopologyOptions } from './topology.ts';
 export { currentTrace, runInTrace, traceparent, type TraceContext } from './trace.ts';

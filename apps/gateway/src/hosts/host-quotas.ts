@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { Bus, makeEvent, publishEvent } from '@polyvirt/bus';
+import { Bus, makeEvent, publishEvent, StoredBytes } from '@polyvirt/bus';
 import { hostCutOff, hostReadmitted, type HostId } from '@polyvirt/contracts';
 import type { Logger } from 'pino';
 import { BusAccounts } from '../bus/bus-accounts.ts';
@@ -11,14 +11,15 @@ import { HostMeter, type Quota } from './host-quota.ts';
 import { Hosts } from './hosts.ts';
 
 const longestCutMs = 15 * 60_000;
+const mebi = 1_024 * 1_024;
 
 interface Cut {
   readonly timer: NodeJS.Timeout;
 }
 
 /**
- * Cuts off a host that floods the bus, for a while that doubles each time. Every gateway measures all hosts; what one was
- * killed with, the next one undoes at its start, and a host that still floods is cut off again within seconds.
+ * Cuts off a host that floods the bus or fills it, for a while that doubles each time. Every gateway measures all hosts; what
+ * one was killed with, the next one undoes at its start, and a host that still is too much is cut off again within seconds.
  */
 @Injectable()
 export class HostQuotas implements OnApplicationBootstrap, OnModuleDestroy {
@@ -28,6 +29,9 @@ export class HostQuotas implements OnApplicationBootstrap, OnModuleDestroy {
   /** How long the next cut of a host lasts. */
   private readonly nextCutMs = new Map<HostId, number>();
   private readonly quota: Quota;
+  private readonly mostStored: number;
+  private readonly stored: StoredBytes;
+  private storedAtMs = -Infinity;
   private timer: NodeJS.Timeout | undefined;
   private measuring: Promise<void> | undefined;
 
@@ -37,9 +41,11 @@ export class HostQuotas implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly hosts: Hosts,
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(TIMES) private readonly times: GatewayTimes,
-    @Inject(CONFIG) { hostMessagesPerSecond, hostMiBPerSecond }: GatewayConfig,
+    @Inject(CONFIG) { hostMessagesPerSecond, hostMiBPerSecond, hostStoredMiB }: GatewayConfig,
   ) {
-    this.quota = { messagesPerSecond: hostMessagesPerSecond, bytesPerSecond: hostMiBPerSecond * 1_024 * 1_024 };
+    this.quota = { messagesPerSecond: hostMessagesPerSecond, bytesPerSecond: hostMiBPerSecond * mebi };
+    this.mostStored = hostStoredMiB * mebi;
+    this.stored = new StoredBytes(bus);
   }
 
   onApplicationBootstrap(): void {
@@ -68,13 +74,21 @@ export class HostQuotas implements OnApplicationBootstrap, OnModuleDestroy {
 
   private tick(): void {
     if (!this.bus.isConnected) return;
-    this.measuring ??= this.measure()
+    this.measuring ??= this.measureAll()
       .catch((err: unknown) => {
         if (!this.stopping.signal.aborted) this.logger.warn({ err }, 'what hosts send could not be measured');
       })
       .finally(() => {
         this.measuring = undefined;
       });
+  }
+
+  private async measureAll(): Promise<void> {
+    await this.measure();
+    if (this.times.now() - this.storedAtMs < this.times.storedTickMs) return;
+    this.storedAtMs = this.times.now();
+    for (const [host, bytes] of await this.stored.above(this.mostStored, this.stopping.signal))
+      if (this.hosts.get(host) && !this.cuts.has(host)) await this.cutOff(host, tooMuch(bytes, this.mostStored));
   }
 
   private async measure(): Promise<void> {
@@ -105,7 +119,7 @@ export class HostQuotas implements OnApplicationBootstrap, OnModuleDestroy {
     await this.accounts.keeper.issueHost(host, { isCutOff: true, signal });
     this.meters.delete(host);
     const until = isoTime(Date.now() + forMs);
-    this.logger.warn({ host, reason, until }, 'cut off a host that floods the bus');
+    this.logger.warn({ host, reason, until }, 'cut off a host that is too much for the bus');
     this.cuts.set(host, { timer: setTimeout(() => this.readmit(host), forMs).unref() });
     await this.tell(host, hostCutOff, { host, reason, until });
   }
@@ -137,3 +151,6 @@ export class HostQuotas implements OnApplicationBootstrap, OnModuleDestroy {
     await publishEvent(this.bus, host, event, { signal: this.stopping.signal });
   }
 }
+
+const tooMuch = (bytes: number, most: number): string =>
+  `It has ${Math.ceil(bytes / mebi)} MiB on the bus, in its records and its events of the last 24 hours; it may have ${most / mebi}. Find out what it writes, or let it have more by POLYVIRT_HOST_STORED_MIB.`;
