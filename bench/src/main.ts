@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { measureCommandLatency } from './command-latency.bench.ts';
 import { measureEventLatency } from './event-latency.bench.ts';
+import { measureFlood } from './flood.bench.ts';
 import { measureListPage } from './list-page.bench.ts';
 import { measureNutanixScale } from './nutanix-scale.bench.ts';
 import { measurePlanLatency } from './plan-latency.bench.ts';
@@ -14,6 +15,7 @@ const measurements: Readonly<Record<string, Measurement>> = {
   command: measureCommandLatency,
   plan: measurePlanLatency,
   event: measureEventLatency,
+  flood: measureFlood,
   list: measureListPage,
   nutanix: measureNutanixScale,
   vmware: measureVmwareScale,

@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { encodeUser, fmtCreds, type User } from '@nats-io/jwt';
 import { Logger } from '@nestjs/common';
 import { commandConsumer, keys, streams, subjects, subscriberConsumers } from '@polyvirt/contracts';
-import { ensureSubscriber, ensureTopology, type Bus, type BusService } from '../index.ts';
+import { connectBus, ensureSubscriber, ensureTopology, type Bus, type BusService } from '../index.ts';
 import { BusAccount, eventually } from '../testing/index.ts';
+import { guestTag } from './authority.ts';
+import { deriveKey, newKey } from './keys.ts';
 
 const hosts = ['a', 'b', 'c'] as const;
 type HostName = (typeof hosts)[number];
@@ -200,5 +203,83 @@ describe('with every credential, on every family of subjects', () => {
     expect(answered.filter((line) => !mayAsk(line.split(' ')[0] as Actor, line.split(' ')[1]!))).toEqual([]);
     expect(answered.length).toBeGreaterThan(0);
     expect(allowed.size).toBeGreaterThan(50);
+  });
+
+  describe('an account alone, without permissions for its user,', () => {
+    let fenceless: Bus[];
+    const guests = ['host/a', 'subscriber/r'] as const;
+    beforeAll(async () => {
+      fenceless = await Promise.all(
+        guests.map(async (name) => {
+          const key = deriveKey(account.signingSeed, 'account', `${account.realm}/${name}`);
+          const user = newKey('user');
+          // Signed by the account itself and not in a role: the server allows it everything.
+          const token = await encodeUser('fenceless', user, key, { tags: [guestTag] } as Partial<User>);
+          const credentials = new TextDecoder().decode(fmtCreds(token, user));
+          return connectBus({ url: account.url, credentials, name: 'fenceless' });
+        }),
+      );
+    });
+    afterAll(() => Promise.all(fenceless.map((bus) => bus.close())));
+
+    it('says nothing to CORE that is not its own, and hears nothing else', async () => {
+      const heard = new Set<string>();
+      admin.connection.subscribe('>', { callback: (_error, message) => void heard.add(message.string()) });
+      const overheard: string[] = [];
+      for (const [n, bus] of fenceless.entries())
+        bus.connection.subscribe('>', {
+          callback: (_error, message) => {
+            const text = message.string();
+            if (text.startsWith('loot')) overheard.push(`${guests[n]} ${text}`);
+          },
+        });
+      await Promise.all([...fenceless, admin].map((bus) => bus.connection.flush()));
+      const allowed: string[] = [];
+      for (const [n, { connection }] of fenceless.entries())
+        for (const host of hosts)
+          for (const [of, by] of publications) {
+            const told = `fenceless ${guests[n]} ${of(host)}`;
+            connection.publish(of(host), told);
+            if (guests[n] === `host/${host}` && by.includes('agent')) allowed.push(told);
+          }
+      for (const host of hosts) for (const [of] of publications) admin.connection.publish(of(host), `loot ${of(host)}`);
+      await Promise.all([...fenceless, admin].map((bus) => bus.connection.flush()));
+      await eventually(() => expect(allowed.filter((told) => !heard.has(told))).toEqual([]));
+      expect([...heard].filter((told) => told.startsWith('fenceless') && !allowed.includes(told))).toEqual([]);
+      await eventually(() => expect(overheard.length).toBeGreaterThan(0));
+      expect(overheard.filter((line) => !/^host\/a loot polyvirt\.v1\.(?:console|query)\.a\./.test(line))).toEqual([]);
+    });
+
+    it('is told nothing of streams, of other hosts or of the server by whatever it asks', async () => {
+      const { authority } = account;
+      const names = [authority.hostAccount('b'), authority.coreAccount, 'agent-b', 'agent_b', 'POLYVIRT', 'polyvirt_'];
+      for (const [n, { connection }] of fenceless.entries()) {
+        const questions = new Set(systemCalls.map((call) => `$SYS.REQ.${call}`));
+        for (const prefix of ['$JS.API', 'JS.core.API'])
+          for (const stream of allStreams)
+            for (const host of hosts) for (const call of calls) questions.add(`${prefix}.${call(stream, host)}`);
+        const actor = n === 0 ? 'agent-a' : 'subscriber-r';
+        const may = [...questions].filter((subject) => mayAsk(actor, subject));
+        const others = [...questions].filter((subject) => !may.includes(subject));
+        const telling = new Set<string>();
+        // Its own ones last: when they are answered, so are the others, if they are at all.
+        const asked = [...others, ...may];
+        connection.subscribe('_INBOX.fenceless.*', {
+          callback: (_error, message) => {
+            const answer = message.string();
+            const subject = asked[Number(/\d+$/.exec(message.subject)?.[0])];
+            if (subject !== undefined && names.some((name) => answer.includes(name))) telling.add(subject);
+          },
+        });
+        for (const [number, subject] of asked.entries()) {
+          const payload = subject.includes('STREAM.INFO') ? '{"subjects_filter":">"}' : '';
+          connection.publish(subject, payload, { reply: `_INBOX.fenceless.${number}` });
+        }
+        const own = may.filter((subject) => subject.includes('CONSUMER.INFO'));
+        expect(own).toHaveLength(1);
+        await eventually(() => expect([...telling]).toEqual(expect.arrayContaining(own)));
+        expect([...telling].filter((subject) => others.includes(subject))).toEqual([]);
+      }
+    });
   });
 });
