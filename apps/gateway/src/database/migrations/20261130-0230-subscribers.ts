@@ -2,8 +2,8 @@ import { Table, TableIndex, type MigrationInterface, type QueryRunner } from 'ty
 import { createTable } from '../create-table.ts';
 
 /** Programs that read events from the bus. */
-export class Subscribers1796004000000 implements MigrationInterface {
-  readonly name = 'Subscribers1796004000000';
+export class Subscribers1796005800000 implements MigrationInterface {
+  readonly name = 'Subscribers1796005800000';
 
   async up(runner: QueryRunner): Promise<void> {
     await createTable(
