@@ -13,6 +13,7 @@ import { RollupEntity } from '../metrics/rollup.entity.ts';
 import { BatchEntity } from '../operations/batch.entity.ts';
 import { OperationLockEntity } from '../operations/operation-lock.entity.ts';
 import { OperationEntity } from '../operations/operation.entity.ts';
+import { SubscriberEntity } from '../subscribers/subscriber.entity.ts';
 import { onEveryDatabase } from '../testing/on-every-database.ts';
 import { TokenEntity } from '../tokens/token.entity.ts';
 import { UserEntity } from '../users/user.entity.ts';
@@ -194,6 +195,16 @@ const cases: readonly Case[] = [
     another: { id: other, name: full(79), secretHash: '0'.repeat(64) },
     key: 'name',
   }),
+  typed<SubscriberEntity>({
+    entity: SubscriberEntity,
+    row: {
+      ...{ id, name: full(80), hosts: Array.from({ length: 1_000 }, () => 'h'.repeat(63)), createdBy: full(160) },
+      ...{ createdAt: 0, revokedAt: latest },
+    },
+    empty: { hosts: null, revokedAt: null },
+    another: { id: other, name: full(79) },
+    key: 'name',
+  }),
 ];
 
 onEveryDatabase('every table', (fresh) => {
@@ -247,7 +258,8 @@ onEveryDatabase('every table', (fresh) => {
       const spellings = ['a', 'A', 'á', 'a\u0301', ' a', 'ａ'];
       for (const [n, spelling] of spellings.entries()) {
         const apart = one.entity === TokenEntity ? { id: `${id.slice(0, -1)}${n}`, secretHash: `${n}` } : {};
-        const who = one.entity === UserEntity ? { id: `${id.slice(0, -1)}${n}` } : {};
+        const hasName = one.entity === UserEntity || one.entity === SubscriberEntity;
+        const who = hasName ? { id: `${id.slice(0, -1)}${n}` } : {};
         await insert(one, { ...one.row, ...apart, ...who, [key]: spelling });
       }
       for (const spelling of spellings)
