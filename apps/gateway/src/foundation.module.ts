@@ -3,6 +3,7 @@ import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import type { Logger } from 'pino';
 import { AuditModule } from './audit/audit.module.ts';
 import { AuthModule } from './auth/auth.module.ts';
+import { Keys } from './auth/keys.ts';
 import { Passwords } from './auth/passwords.ts';
 import { CONFIG, type GatewayConfig } from './config.ts';
 import { DatabaseModule } from './database/database.module.ts';
@@ -44,6 +45,7 @@ export interface Foundation {
   ],
   providers: [
     Cursors,
+    Keys,
     FreshConnections,
     Upgrades,
     MemoryLists,
@@ -51,7 +53,7 @@ export interface Foundation {
     { provide: APP_INTERCEPTOR, useClass: DeclaredQueryInterceptor },
     { provide: APP_PIPE, useClass: ValidationPipe },
   ],
-  exports: [Cursors, MemoryLists, Upgrades],
+  exports: [Cursors, Keys, MemoryLists, Upgrades],
 })
 export class FoundationModule {
   static with(config: GatewayConfig, logger: Logger, { times, passwordCost }: Foundation = {}): DynamicModule {

@@ -2,6 +2,7 @@ import { Body, Controller, Get, Patch } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { EditMeInput, Me, ProblemError } from '@polyvirt/contracts';
 import { Changes } from '../audit/changes.decorator.ts';
+import { isoTime } from '../database/columns.ts';
 import { Database } from '../database/database.ts';
 import { Answers } from '../openapi/answers.decorator.ts';
 import { shownUser } from '../users/shown-user.ts';
@@ -29,6 +30,7 @@ export class MeController {
       permissions: [...caller.permissions],
       preferences: await this.preferences.of(caller.userId),
       ...(caller.token && { token: caller.token }),
+      ...((caller.confirmedUntil ?? 0) > Date.now() && { confirmedUntil: isoTime(caller.confirmedUntil!) }),
     };
   }
 

@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { EntityTarget, ObjectLiteral } from 'typeorm';
 import { ArchiveEntity } from '../archives/archive.entity.ts';
+import { AuditHeadEntity, AuditLinkEntity } from '../audit/audit-chain.entity.ts';
 import { AuditEntity } from '../audit/audit.entity.ts';
+import { KnownDeviceEntity } from '../auth/known-device.entity.ts';
 import { SessionEntity } from '../auth/session.entity.ts';
 import { TicketEntity } from '../auth/ticket.entity.ts';
 import { UserPreferencesEntity } from '../auth/user-preferences.entity.ts';
@@ -57,6 +59,7 @@ const user: UserEntity = {
   disabled: true,
   createdAt: latest,
   lastLoginAt: latest,
+  unlockedAt: latest,
   revision: 2 ** 31 - 1,
 };
 
@@ -80,11 +83,13 @@ const cases: readonly Case[] = [
       publishedAt: 2 ** 32,
       rest: long,
       command: long,
+      secretFields: long,
+      secrets: long,
       annotation: long,
     },
     empty: {
       ...{ host: null, vmId: null, parent: null, retryOf: null, startedAt: null, endedAt: null, notAfter: null },
-      ...{ publishedAt: null, command: null, annotation: null, rest: '' },
+      ...{ publishedAt: null, command: null, secretFields: null, secrets: null, annotation: null, rest: '' },
     },
     another: { id: other },
     key: 'id',
@@ -154,11 +159,34 @@ const cases: readonly Case[] = [
     entity: AuditEntity,
     row: {
       ...{ id, at: latest, actor: full(160), address: full(64), action: full(64), target: full(255) },
-      ...{ outcome: 'succeeded', code: full(64), requestId: full(64), operationId: other },
+      ...{ outcome: 'succeeded', code: full(64), requestId: full(64), operationId: other, detail: long },
+      ...{ clientRequestId: full(64), sequence: latest },
     },
-    empty: { target: null, code: null, operationId: null },
+    empty: { target: null, code: null, operationId: null, detail: null, clientRequestId: null, sequence: null },
     another: { id: other },
     key: 'id',
+  }),
+  typed<AuditLinkEntity>({
+    entity: AuditLinkEntity,
+    row: { sequence: latest, recordId: id, digest: hash, hash },
+    empty: {},
+    another: { sequence: 7 },
+    key: 'recordId',
+  }),
+  typed<AuditHeadEntity>({
+    entity: AuditHeadEntity,
+    // The first row is there from the beginning.
+    row: { id: 2, sequence: latest, hash, signature: full(100) },
+    empty: { hash: '', signature: '' },
+    another: { id: 3 },
+    key: 'hash',
+  }),
+  typed<KnownDeviceEntity>({
+    entity: KnownDeviceEntity,
+    row: { hash, userId: id, lastUsedAt: latest },
+    empty: {},
+    another: { hash: '0'.repeat(64) },
+    key: 'hash',
   }),
   typed<IdempotencyEntity>({
     entity: IdempotencyEntity,
@@ -173,14 +201,17 @@ const cases: readonly Case[] = [
   typed<UserEntity>({
     entity: UserEntity,
     row: user,
-    empty: { lastLoginAt: null },
+    empty: { lastLoginAt: null, unlockedAt: null },
     another: { id: other, usernameKey: 'another' },
     key: 'usernameKey',
   }),
   typed<SessionEntity>({
     entity: SessionEntity,
-    row: { id, userId: id, tokenHash: hash, createdAt: 0, expiresAt: latest, revokedAt: 1, address: full(64) },
-    empty: { revokedAt: null },
+    row: {
+      ...{ id, userId: id, tokenHash: hash, createdAt: 0, expiresAt: latest, revokedAt: 1, address: full(64) },
+      ...{ lastUsedAt: latest, confirmedAt: latest, client: full(200) },
+    },
+    empty: { revokedAt: null, client: null },
     another: { id: other },
     key: 'id',
   }),

@@ -90,7 +90,12 @@ export class Tokens {
     try {
       await this.database.transaction(async (manager) => {
         await manager.insert(TokenEntity, token);
-        await this.audit.record(manager, caller, { action: 'token.create', outcome: 'succeeded', target: name });
+        await this.audit.record(manager, caller, {
+          action: 'token.create',
+          outcome: 'succeeded',
+          target: name,
+          detail: `scopes: ${token.scopes.join(', ')}; until ${isoTime(token.expiresAt)}`,
+        });
         await caller.idempotency?.answer(manager, {
           status: 201,
           body: created,
@@ -110,7 +115,12 @@ export class Tokens {
       const token = await manager.findOneBy(TokenEntity, { id, ...ownedBy(caller) });
       if (!token) throw noSuchToken();
       await manager.delete(TokenEntity, { id });
-      await this.audit.record(manager, caller, { action: 'token.delete', outcome: 'succeeded', target: token.name });
+      await this.audit.record(manager, caller, {
+        action: 'token.delete',
+        outcome: 'succeeded',
+        target: token.name,
+        detail: `scopes: ${token.scopes.join(', ')}; until ${isoTime(token.expiresAt)}`,
+      });
     });
   }
 

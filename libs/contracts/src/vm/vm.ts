@@ -14,6 +14,13 @@ export type VmState = z.infer<typeof VmState>;
 export const Firmware = z.enum(['bios', 'uefi']).meta({ id: 'Firmware' });
 export type Firmware = z.infer<typeof Firmware>;
 
+/**
+ * What makes two names look alike, or one look like something else: controls of direction, and characters without a width. The
+ * joiner is one of them unless it stands in an emoji that is made of several.
+ */
+const unseen =
+  /[\p{Bidi_Control}\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200c\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e0fff}]|(?<![\p{Extended_Pictographic}\ufe0f\u{1f3fb}-\u{1f3ff}])\u200d|\u200d(?!\p{Extended_Pictographic})/u;
+
 /** A name we give. Names of machines that other tools made may be anything the hypervisor allows. */
 export const VmName = z
   .string()
@@ -23,6 +30,10 @@ export const VmName = z
   .refine(
     (name) => !/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}/\\]/u.test(name),
     'A name has no slash, backslash or control character.',
+  )
+  .refine(
+    (name) => !unseen.test(name),
+    'A name has no characters that are not seen, and none that turn the direction of writing.',
   )
   .refine((name) => name !== '.' && name !== '..', 'A name is not a dot or two.')
   .describe('Up to 80 characters; spaces, quotes, accents and emoji are fine, slashes and control characters are not.')
