@@ -12,6 +12,8 @@ export interface GatewayTimes {
   readonly queryWithinMs: number;
   /** That somebody may still look at a console is verified so often, beside the times at which that may have changed. */
   readonly consoleVerifyMs: number;
+  /** Between guesses at an account from places that are new to it, once there were many. */
+  readonly guessWaitMs: number;
   /** What silence of hosts is measured by: milliseconds that never go back. */
   readonly now: () => number;
 }
@@ -25,5 +27,6 @@ export const productionTimes: GatewayTimes = {
   streamTickMs: 1_000,
   queryWithinMs: queryDeadlineMs,
   consoleVerifyMs: 5_000,
+  guessWaitMs: 1_000,
   now: () => performance.now(),
 };

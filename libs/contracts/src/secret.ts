@@ -28,7 +28,10 @@ export function mapSecrets(
   if (schema instanceof z.ZodArray && Array.isArray(value))
     return value.map((item, at) => mapSecrets(schema.element as z.ZodType, item, change, `${pointer}/${at}`));
   if (schema instanceof z.ZodUnion)
-    return (schema.options as z.ZodType[]).reduce<unknown>((now, option) => mapSecrets(option, now, change, pointer), value);
+    return (schema.options as z.ZodType[]).reduce<unknown>(
+      (now, option) => mapSecrets(option, now, change, pointer),
+      value,
+    );
   if (schema instanceof z.ZodPipe) return mapSecrets(schema.in as z.ZodType, value, change, pointer);
   const { innerType } = schema.def as unknown as { innerType?: z.ZodType };
   return innerType ? mapSecrets(innerType, value, change, pointer) : value;

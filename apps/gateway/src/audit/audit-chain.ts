@@ -69,7 +69,11 @@ export class AuditChain {
       for (const link of links) {
         if (link.sequence !== expected) faults.push(missing(expected, link.sequence - 1));
         else if (hashOf(hash, link.sequence, link.recordId, link.digest) !== link.hash)
-          faults.push({ kind: 'chain', sequence: link.sequence, detail: 'This link does not follow from the one before.' });
+          faults.push({
+            kind: 'chain',
+            sequence: link.sequence,
+            detail: 'This link does not follow from the one before.',
+          });
         [hash, expected] = [link.hash, link.sequence + 1];
         const fault = faultOf(link, records.get(link.recordId));
         if (fault) faults.push(fault);
@@ -78,13 +82,16 @@ export class AuditChain {
     }
     if (expected <= head.sequence) faults.push(missing(expected, head.sequence));
     if (!this.isSigned(head) || (expected > head.sequence && hash !== head.hash))
-      faults.push({ kind: 'head', sequence: head.sequence, detail: 'The end of the chain is not one that a gateway has signed.' });
+      faults.push({
+        kind: 'head',
+        sequence: head.sequence,
+        detail: 'The end of the chain is not one that a gateway has signed.',
+      });
     const unlinked = await this.unlinked(head.sequence);
     for (const { id } of unlinked)
       faults.push({ kind: 'unlinked', recordId: id, detail: 'No gateway wrote this record: it is not in the chain.' });
     const records = await this.database.repository(AuditEntity).countBy({});
-    // What was written since the end was read is in neither number.
-    const later = await this.database.repository(AuditEntity).countBy({ sequence: MoreThan(head.sequence) });
+    const later = await this.later(head.sequence, faults);
     if (faults.length === 0 && matched !== records - later)
       faults.push({ kind: 'unlinked', detail: `${records - later - matched} records are in no link of the chain.` });
     return {
@@ -100,6 +107,17 @@ export class AuditChain {
     const ids = [...new Set(links.map(({ recordId }) => recordId))];
     const records = await this.database.repository(AuditEntity).findBy({ id: In(ids) });
     return new Map(records.map((record) => [record.id, record]));
+  }
+
+  /** How many records were written since the end was read; one that only says so is a fault. */
+  private async later(head: number, faults: AuditFault[]): Promise<number> {
+    const records = await this.database.repository(AuditEntity).findBy({ sequence: MoreThan(head) });
+    const links = await this.database.repository(AuditLinkEntity).findBy({ sequence: MoreThan(head) });
+    const linked = new Map(links.map(({ sequence, recordId }) => [sequence, recordId]));
+    for (const { id, sequence } of records)
+      if (linked.get(sequence!) !== id)
+        faults.push({ kind: 'unlinked', recordId: id, detail: `The chain has no link ${sequence} for this record.` });
+    return records.length;
   }
 
   private unlinked(head: number): Promise<AuditEntity[]> {

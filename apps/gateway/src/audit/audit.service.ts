@@ -72,7 +72,8 @@ describe('audit', () => {
   it('names the token that acted', async () => {
     const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
     const make = async (name: string, scopes: string[]) =>
-      (await gateway.call<CreatedToken>('POST', '/api/v1/tokens', { token: admin, body: { name, scopes, expiresAt } })).body;
+      (await gateway.call<CreatedToken>('POST', '/api/v1/tokens', { token: admin, body: { name, scopes, expiresAt } }))
+        .body;
     const robot = await make('robot', ['token:manage']);
     const { id } = await make('made-for-nothing', ['vm:read']);
     await gateway.call('DELETE', `/api/v1/tokens/${id}`, { token: robot.secret });

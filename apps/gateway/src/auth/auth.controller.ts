@@ -17,7 +17,7 @@ import { Caller } from './caller.decorator.ts';
 import { deviceOf, keepDevice } from './known-devices.ts';
 import { Logins, type Visitor } from './logins.ts';
 import { OwnPassword } from './own-password.ts';
-import { Public, RequirePermission } from './permission.decorator.ts';
+import { OnlyInSession, Public, RequirePermission } from './permission.decorator.ts';
 import { dropCookie, keepInCookie, tokenInCookie } from './session-cookie.ts';
 
 @ApiTags('Identity')
@@ -104,6 +104,7 @@ export class AuthController {
   @Post('password')
   @HttpCode(204)
   @RequirePermission('logged-in')
+  @OnlyInSession()
   @ChangesByCredential('auth.password')
   @Answers({
     id: 'changePassword',
@@ -123,6 +124,7 @@ export class AuthController {
   @Post('confirm')
   @HttpCode(200)
   @RequirePermission('logged-in')
+  @OnlyInSession()
   @ChangesByCredential('auth.confirm')
   @Answers({
     id: 'confirmPassword',

@@ -8,6 +8,7 @@ import { TokenVerifier } from '../tokens/token-verifier.ts';
 import { accessTokenSeconds, jwtAlgorithm, jwtAudience, jwtIssuer } from './access-token.ts';
 import { AuthController } from './auth.controller.ts';
 import { Authentication } from './authentication.ts';
+import { CredentialTrail } from './credential-trail.ts';
 import { Door } from './door.ts';
 import { IdentityChanges } from './identity-changes.ts';
 import { JwtStrategy } from './jwt.strategy.ts';
@@ -40,6 +41,7 @@ const sweepMs = 3_600_000;
   controllers: [AuthController, MeController, SessionController],
   providers: [
     Authentication,
+    CredentialTrail,
     Door,
     IdentityChanges,
     JwtStrategy,

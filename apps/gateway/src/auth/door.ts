@@ -1,9 +1,11 @@
 import { Injectable, NotFoundException, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { ProblemError } from '@polyvirt/contracts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { RateLimits } from '../rate-limit/rate-limits.ts';
 import { Authentication } from './authentication.ts';
 import type { Principal } from './caller.decorator.ts';
+import { CredentialTrail } from './credential-trail.ts';
 import { Tickets } from './tickets.ts';
 
 const withoutBody = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -19,6 +21,7 @@ export class Door implements OnModuleInit {
     private readonly authentication: Authentication,
     private readonly limits: RateLimits,
     private readonly tickets: Tickets,
+    private readonly trail: CredentialTrail,
   ) {}
 
   onModuleInit(): void {
@@ -39,6 +42,7 @@ export class Door implements OnModuleInit {
     }
     const principal = this.authentication.recognise(request) ?? (await this.meet(request, ticketPurpose));
     await this.limits.admit(`user ${principal.userId}`);
+    if (principal.token) await this.trail.noteUse(principal, principal.token, request);
     request.principal = principal;
   }
 
@@ -48,7 +52,13 @@ export class Door implements OnModuleInit {
     const { ticket } = request.query as { ticket?: unknown };
     if (ticketPurpose !== undefined && typeof ticket === 'string' && request.headers.authorization === undefined)
       return this.tickets.redeem(ticketPurpose, ticket);
-    return this.authentication.authenticate(request);
+    try {
+      return await this.authentication.authenticate(request);
+    } catch (error) {
+      if (request.headers.authorization !== undefined && error instanceof ProblemError)
+        await this.trail.noteRefusal(error.code, request);
+      throw error;
+    }
   }
 }
 

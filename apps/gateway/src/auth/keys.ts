@@ -73,6 +73,9 @@ const derived = (secret: string, purpose: string, salt: string): Buffer =>
   Buffer.from(hkdfSync('sha256', secret, salt, `polyvirt ${purpose}`, 32));
 
 const keyOf = (secret: string): Key => ({
-  kid: createHash('sha256').update(derived(secret, 'kid', '')).digest('hex').slice(0, kidCharacters),
+  kid: createHash('sha256')
+    .update(derived(secret, 'kid', ''))
+    .digest('hex')
+    .slice(0, kidCharacters),
   secret,
 });

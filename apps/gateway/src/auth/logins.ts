@@ -59,7 +59,10 @@ export class Logins {
     const result = await this.sessions.refresh(refreshToken);
     if (result.outcome === 'unknown') await this.note(visitor, { action: 'auth.refresh', ...refusedAsUnknown });
     else if (result.outcome === 'refreshed')
-      await this.audit.note(await this.actorOf(result.userId, visitor), { action: 'auth.refresh', outcome: 'succeeded' });
+      await this.audit.note(await this.actorOf(result.userId, visitor), {
+        action: 'auth.refresh',
+        outcome: 'succeeded',
+      });
     else
       await this.audit.note(await this.actorOf(result.userId, visitor), {
         action: 'auth.refresh',
@@ -93,9 +96,7 @@ export class Logins {
   private find(username: string): Promise<UserEntity | null> {
     // A name that nobody can have is not looked for: databases have ideas of their own of what is equal.
     if (!Username.safeParse(username).success) return Promise.resolve(null);
-    return this.database
-      .repository(UserEntity)
-      .findOneBy({ usernameKey: username.toLowerCase(), disabled: false });
+    return this.database.repository(UserEntity).findOneBy({ usernameKey: username.toLowerCase(), disabled: false });
   }
 
   /** Counted by the account that was found, however its name was written; after an unlock it is counted anew. */
@@ -131,8 +132,7 @@ export class Logins {
 
   /** What nobody in particular did. Anybody can do it as often as they like, so only so much of it is kept. */
   private async note(visitor: Visitor, entry: AuditEntry): Promise<void> {
-    if (await this.limits.mayRecord(visitor.address))
-      await this.audit.note(actor(visitor, '-'), entry);
+    if (await this.limits.mayRecord(visitor.address)) await this.audit.note(actor(visitor, '-'), entry);
   }
 
   private async actorOf(userId: string, visitor: Visitor): Promise<Actor> {

@@ -8,7 +8,7 @@ import { Answers } from '../openapi/answers.decorator.ts';
 import { shownUser } from '../users/shown-user.ts';
 import { UserEntity } from '../users/user.entity.ts';
 import { Caller } from './caller.decorator.ts';
-import { RequirePermission } from './permission.decorator.ts';
+import { OnlyInSession, RequirePermission } from './permission.decorator.ts';
 import { UserPreferences } from './user-preferences.ts';
 
 @ApiTags('Identity')
@@ -35,6 +35,7 @@ export class MeController {
   }
 
   @Patch()
+  @OnlyInSession()
   @Changes('auth.edit')
   @Answers({
     id: 'editMe',
@@ -43,7 +44,6 @@ export class MeController {
     schema: Me,
   })
   async edit(@Body({ schema: EditMeInput }) { preferences }: EditMeInput, @Caller() caller: Caller): Promise<Me> {
-    if (caller.token) throw new ProblemError('forbidden', 'Preferences belong to a person; an API token has none.');
     await this.preferences.edit(caller.userId, preferences);
     return this.me(caller);
   }

@@ -28,13 +28,12 @@ export class OwnPassword {
   ) {}
 
   /**
-   * Throws `forbidden` if an API token asks, `invalid-input` for a wrong or an unchanged password, and `too-many-requests` after
+   * For who has a session. Throws `invalid-input` for a wrong or an unchanged password, and `too-many-requests` after
    * too many wrong ones, which count like those of a log-in.
    */
   async change({ current, password }: ChangePasswordInput, caller: Caller, from: Visitor): Promise<void> {
-    const { sessionId, userId, username } = caller;
-    if (sessionId === undefined)
-      throw new ProblemError('forbidden', 'An API token cannot change a password; log in with the password.');
+    const { userId, username } = caller;
+    const sessionId = caller.sessionId!;
     const user = await this.require(caller, current, from, '/current', action);
     const weakness = weaknessOf(password, username);
     if (weakness !== undefined) throw invalidInput('body', [{ pointer: '/password', detail: weakness }]);
@@ -54,11 +53,9 @@ export class OwnPassword {
       await this.audit.record(manager, caller, { action, outcome: 'succeeded', target: username });
     });
   }
-  /** Throws `forbidden` if an API token asks, `invalid-input` for a wrong password, and `too-many-requests` like a log-in. */
+  /** For who has a session. Throws `invalid-input` for a wrong password, and `too-many-requests` like a log-in. */
   async confirm(password: string, caller: Caller, from: Visitor): Promise<Confirmation> {
-    const { sessionId } = caller;
-    if (sessionId === undefined)
-      throw new ProblemError('forbidden', 'An API token has no password; log in with the password.');
+    const sessionId = caller.sessionId!;
     await this.require(caller, password, from, '/password', 'auth.confirm');
     const confirmedUntil = await this.changes.change(async (manager) => {
       await this.audit.record(manager, caller, { action: 'auth.confirm', outcome: 'succeeded' });

@@ -19,6 +19,11 @@ export const TICKET_PURPOSE = 'polyvirt:ticket-purpose';
 /** Takes a one-time ticket in the query in place of a bearer token, from a browser that cannot send one. */
 export const TakesTicket = (purpose: string) => SetMetadata(TICKET_PURPOSE, purpose);
 
+export const PERSON = 'polyvirt:person';
+
+/** Only in a session, and by no API token: it is about a person. */
+export const OnlyInSession = () => applyDecorators(SetMetadata(PERSON, true), ApiExtension('x-only-in-session', true));
+
 export const CONFIRMED = 'polyvirt:confirmed';
 
 /**

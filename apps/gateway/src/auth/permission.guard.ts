@@ -6,7 +6,7 @@ import { ACTION } from '../audit/changes.decorator.ts';
 import { LOGGER } from '../logger.ts';
 import type { Principal } from './caller.decorator.ts';
 import { Door } from './door.ts';
-import { ACCESS, CONFIRMED, TICKET_PURPOSE, type Access } from './permission.decorator.ts';
+import { ACCESS, CONFIRMED, PERSON, TICKET_PURPOSE, type Access } from './permission.decorator.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -18,6 +18,7 @@ declare module 'fastify' {
 interface Demands {
   readonly access: Access | undefined;
   readonly action: string | null;
+  readonly isForPersons: boolean;
   /** Whether the password must have been given a short while ago. */
   readonly isConfirmed: boolean;
   /** Of the tickets that stand in for a bearer token, if any do. */
@@ -39,7 +40,7 @@ export class PermissionGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const handler = context.getHandler();
-    const { access, action, isConfirmed, ticketPurpose } = this.demandsOf(handler, context.getClass());
+    const { access, action, isForPersons, isConfirmed, ticketPurpose } = this.demandsOf(handler, context.getClass());
     request.action = action;
     if (access === undefined) {
       this.logger.error({ route: request.routeOptions.url }, 'a route declares no permission');
@@ -49,6 +50,8 @@ export class PermissionGuard implements CanActivate {
     if (access === 'public') return true;
     const principal = request.principal!;
     if (access !== 'logged-in') requirePermission(principal, access);
+    if (isForPersons && principal.token)
+      throw new ProblemError('forbidden', 'This is for a person; log in with the password instead of an API token.');
     if (isConfirmed) requireConfirmation(principal);
     return true;
   }
@@ -60,7 +63,8 @@ export class PermissionGuard implements CanActivate {
     const action = (Reflect.getMetadata(ACTION, handler) as string | undefined) ?? null;
     const ticketPurpose = Reflect.getMetadata(TICKET_PURPOSE, handler) as string | undefined;
     const isConfirmed = Reflect.getMetadata(CONFIRMED, handler) === true;
-    const demands = { access: accessOf(handler, controller), action, isConfirmed, ticketPurpose };
+    const isForPersons = Reflect.getMetadata(PERSON, handler) === true;
+    const demands = { access: accessOf(handler, controller), action, isForPersons, isConfirmed, ticketPurpose };
     this.demands.set(handler, demands);
     return demands;
   }

@@ -1,17 +1,15 @@
 import { Controller, Delete, Get, HttpCode, Param, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { pageOf, PageQuery, ProblemError, Session, type Page } from '@polyvirt/contracts';
-import { z } from 'zod';
 import { Audit } from '../audit/audit.ts';
 import { Changes } from '../audit/changes.decorator.ts';
 import { Answers } from '../openapi/answers.decorator.ts';
 import { Caller } from './caller.decorator.ts';
 import { IdentityChanges } from './identity-changes.ts';
-import { RequirePermission } from './permission.decorator.ts';
-import { Sessions } from './sessions.ts';
+import { OnlyInSession, RequirePermission } from './permission.decorator.ts';
+import { SessionId, Sessions } from './sessions.ts';
 
 const SessionPage = pageOf(Session, 'SessionPage');
-const SessionId = z.uuid().meta({ id: 'SessionId' });
 
 /** Where the user who asks is logged in. Ending a session needs no fresh password: it makes nobody stronger. */
 @ApiTags('Identity')
@@ -25,6 +23,7 @@ export class SessionController {
 
   @Get()
   @RequirePermission('logged-in')
+  @OnlyInSession()
   @Answers({
     id: 'listSessions',
     summary: 'Where you are logged in: the session that was used last first.',
@@ -32,13 +31,13 @@ export class SessionController {
     schema: SessionPage,
   })
   list(@Query({ schema: PageQuery }) query: PageQuery, @Caller() caller: Caller): Promise<Page<Session>> {
-    requireSession(caller);
     return this.sessions.list(caller.userId, caller.sessionId, query);
   }
 
   @Delete()
   @HttpCode(204)
   @RequirePermission('logged-in')
+  @OnlyInSession()
   @Changes('auth.sessions-end')
   @Answers({
     id: 'endOtherSessions',
@@ -47,9 +46,8 @@ export class SessionController {
     status: 204,
   })
   async endOthers(@Caller() caller: Caller): Promise<void> {
-    const own = requireSession(caller);
     await this.changes.change(async (manager) => {
-      await this.sessions.endOthers(manager, caller.userId, own);
+      await this.sessions.endOthers(manager, caller.userId, caller.sessionId!);
       await this.audit.record(manager, caller, { action: 'auth.sessions-end', outcome: 'succeeded' });
     });
   }
@@ -57,6 +55,7 @@ export class SessionController {
   @Delete(':id')
   @HttpCode(204)
   @RequirePermission('logged-in')
+  @OnlyInSession()
   @Changes('auth.session-end')
   @Answers({
     id: 'endSession',
@@ -66,16 +65,10 @@ export class SessionController {
     problems: ['session-not-found'],
   })
   async end(@Param('id', { schema: SessionId }) id: string, @Caller() caller: Caller): Promise<void> {
-    requireSession(caller);
     await this.changes.change(async (manager) => {
       if (!(await this.sessions.end(manager, { id, userId: caller.userId })))
         throw new ProblemError('session-not-found', 'You have no such session; it may have ended.');
       await this.audit.record(manager, caller, { action: 'auth.session-end', outcome: 'succeeded', target: id });
     });
   }
-}
-
-function requireSession({ sessionId }: Caller): string {
-  if (sessionId !== undefined) return sessionId;
-  throw new ProblemError('forbidden', 'Sessions are for the person whose they are; log in with the password.');
 }

@@ -1,8 +1,16 @@
 import { createHmac, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
-import { ProblemError, rolePermissions, type Page, type PageQuery, type Session, type TokenPair } from '@polyvirt/contracts';
+import {
+  ProblemError,
+  rolePermissions,
+  type Page,
+  type PageQuery,
+  type Session,
+  type TokenPair,
+} from '@polyvirt/contracts';
 import { IsNull, LessThan, MoreThan, Not, type EntityManager } from 'typeorm';
+import { z } from 'zod';
 import { isoTime } from '../database/columns.ts';
 import { Database } from '../database/database.ts';
 import { MemoryLists } from '../http/memory-list.ts';
@@ -14,6 +22,8 @@ import { Keys } from './keys.ts';
 import { secretHash } from './secret-hash.ts';
 import { SessionEntity } from './session.entity.ts';
 
+export const SessionId = z.uuid().meta({ id: 'SessionId' });
+
 const day = 24 * 3_600_000;
 const idleMs = 7 * day;
 const longestMs = 30 * day;
@@ -23,7 +33,9 @@ const confirmedForMs = 10 * 60_000;
 const ended = () => new ProblemError('unauthenticated', 'The session has ended; log in again.');
 
 export type Refreshing =
-  { outcome: 'refreshed'; pair: TokenPair; userId: string } | { outcome: 'reused'; userId: string } | { outcome: 'unknown' };
+  | { outcome: 'refreshed'; pair: TokenPair; userId: string }
+  | { outcome: 'reused'; userId: string }
+  | { outcome: 'unknown' };
 
 /** Log-ins, and what follows from them: access tokens of 15 minutes, and refresh tokens that work once. */
 @Injectable()

@@ -44,9 +44,10 @@ export function parseInput<Output>(
 
 /** `invalid-input` with every fault; the detail repeats the first one, for those who read nothing else. */
 export function invalidInput(part: string, faults: readonly Fault[]): ProblemError {
-  const errors = faults
-    .slice(0, mostFaults)
-    .map(({ pointer, detail }) => ({ pointer: cutText(pointer, longestPointer), detail: ended(cutText(detail, longestDetail)) }));
+  const errors = faults.slice(0, mostFaults).map(({ pointer, detail }) => ({
+    pointer: cutText(pointer, longestPointer),
+    detail: ended(cutText(detail, longestDetail)),
+  }));
   const [first] = errors;
   const place = first?.pointer ? `${first.pointer}: ` : '';
   const more = faults.length > 1 ? ` And ${faults.length - 1} more.` : '';

@@ -4,6 +4,7 @@ import { EventsModule } from '../events/events.module.ts';
 import { OperationReplays } from '../idempotency/operation-replays.ts';
 import { InventoryModule } from '../inventory/inventory.module.ts';
 import { Arbiter } from './arbiter.ts';
+import { CommandSecrets } from './command-secrets.ts';
 import { OperationEndings } from './operation-endings.ts';
 import { OperationEvents } from './operation-events.ts';
 import { OperationSweeper } from './operation-sweeper.ts';
@@ -19,6 +20,7 @@ import { Operations } from './operations.ts';
   providers: [
     AnswersOperation,
     Arbiter,
+    CommandSecrets,
     OperationEndings,
     OperationEvents,
     OperationProjector,
@@ -26,7 +28,7 @@ import { Operations } from './operations.ts';
     OperationSweeper,
     Operations,
   ],
-  exports: [AnswersOperation, OperationEndings, OperationEvents, OperationQueries, Operations],
+  exports: [AnswersOperation, CommandSecrets, OperationEndings, OperationEvents, OperationQueries, Operations],
 })
 export class OperationsModule {
   constructor(feed: EventFeed, projector: OperationProjector, queries: OperationQueries, replays: OperationReplays) {

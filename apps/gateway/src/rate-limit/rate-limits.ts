@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ProblemError } from '@polyvirt/contracts';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { CONFIG, type GatewayConfig } from '../config.ts';
+import { TIMES, type GatewayTimes } from '../times.ts';
 
 /** The limit is of requests per second, but a burst may use up this many seconds of it at once. */
 const burstSeconds = 10;
@@ -15,12 +16,11 @@ const failuresPerPlace = 10;
 const failuresPerAddress = 50;
 /** For one account from all places that are new to it. Beyond that they are not refused, which would lock its owner out, but wait. */
 const failuresBeforeWaiting = 50;
-const waitMs = 1_000;
 const mostWaiting = 10;
 /** Verifying a password is slow on purpose, so good attempts are limited too. */
 const attemptsPerMinute = 120;
 /** What is nobody's act is recorded so often for each address, so that it cannot fill the audit. */
-const recordsPerMinute = 20;
+const recordsPerMinute = 60;
 
 /** Limits of this gateway, kept in its memory. */
 @Injectable()
@@ -33,7 +33,10 @@ export class RateLimits {
   private readonly queues = new Map<string, number>();
   private readonly byAddress = limiter('address', failuresPerAddress, loginWindowSeconds);
 
-  constructor(@Inject(CONFIG) { rateLimit }: GatewayConfig) {
+  private readonly guessWaitMs: number;
+
+  constructor(@Inject(CONFIG) { rateLimit }: GatewayConfig, @Inject(TIMES) { guessWaitMs }: GatewayTimes) {
+    this.guessWaitMs = guessWaitMs;
     this.requests = rateLimit === 0 ? undefined : limiter('requests', rateLimit * burstSeconds, burstSeconds);
   }
 
@@ -82,10 +85,11 @@ export class RateLimits {
   /** One after the other, at a pace that makes guessing hopeless. */
   private async wait(account: string): Promise<void> {
     const before = this.queues.get(account) ?? 0;
-    if (before >= mostWaiting) throw tooMany('Too many failed log-ins for this account.', (before + 1) * waitMs);
+    if (before >= mostWaiting)
+      throw tooMany('Too many failed log-ins for this account.', (before + 1) * this.guessWaitMs);
     this.queues.set(account, before + 1);
     try {
-      await delay((before + 1) * waitMs);
+      await delay((before + 1) * this.guessWaitMs);
     } finally {
       const now = this.queues.get(account)! - 1;
       if (now === 0) this.queues.delete(account);

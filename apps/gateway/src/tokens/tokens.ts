@@ -140,9 +140,8 @@ const ownedBy = ({ permissions, userId }: Caller) => (permissions.has('user:mana
 
 const noSuchToken = () => new ProblemError('token-not-found', 'There is no such token.');
 
-/** A token that could make tokens would never expire, whatever it says. */
-function requireWithin(scopes: CreateTokenInput['scopes'], { permissions, token }: Caller): void {
-  if (token) throw new ProblemError('forbidden', 'A token cannot make tokens; log in with a password.');
+/** Nobody gives away more than they have. */
+function requireWithin(scopes: CreateTokenInput['scopes'], { permissions }: Caller): void {
   const beyond = scopes.filter((scope) => !permissions.has(scope));
   if (beyond.length === 0) return;
   throw new ProblemError('forbidden', `Your role does not have the permission ${beyond.join(', ')}.`);

@@ -83,7 +83,12 @@ export class Users {
     try {
       await this.database.transaction(async (manager) => {
         await manager.insert(UserEntity, user);
-        await this.audit.record(manager, caller, { action: 'user.create', outcome: 'succeeded', target: username, detail: `role: ${role}` });
+        await this.audit.record(manager, caller, {
+          action: 'user.create',
+          outcome: 'succeeded',
+          target: username,
+          detail: `role: ${role}`,
+        });
         await caller.idempotency?.answer(manager, {
           status: 201,
           body: shownUser(user),

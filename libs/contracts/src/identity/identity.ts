@@ -51,9 +51,7 @@ export type LoginInput = z.infer<typeof LoginInput>;
 
 export const RefreshInput = z
   .strictObject({
-    refreshToken: secret(z.string().min(1).max(512))
-      .optional()
-      .describe('Left out when a cookie holds it.'),
+    refreshToken: secret(z.string().min(1).max(512)).optional().describe('Left out when a cookie holds it.'),
   })
   .meta({ id: 'RefreshInput' });
 export type RefreshInput = z.infer<typeof RefreshInput>;

@@ -24,13 +24,16 @@ describe('a password', () => {
     expect(Password.safeParse(password).success).toBe(false);
   });
 
-  it.each(['correct horse battery', 'another good password', 'passwords are a nuisance', 'tränen-öl-zürich', '🐎🔋📎✂🐍🦊 and so on'])(
-    'may be %j',
-    (password) => {
-      expect(weaknessOf(password, 'ada')).toBeUndefined();
-      expect(Password.safeParse(password).success).toBe(true);
-    },
-  );
+  it.each([
+    'correct horse battery',
+    'another good password',
+    'passwords are a nuisance',
+    'tränen-öl-zürich',
+    '🐎🔋📎✂🐍🦊 and so on',
+  ])('may be %j', (password) => {
+    expect(weaknessOf(password, 'ada')).toBeUndefined();
+    expect(Password.safeParse(password).success).toBe(true);
+  });
 
   it.each(['ada.lovelace', 'Ada.Lovelace1815', '1815ada.lovelace', 'ecalevol.ada', 'ada.lovelaceada.lovelace'])(
     'is not the name of its user: %j',

@@ -19,7 +19,7 @@ export type Firmware = z.infer<typeof Firmware>;
  * joiner is one of them unless it stands in an emoji that is made of several.
  */
 const unseen =
-  /[\p{Bidi_Control}\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200c\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e0fff}]|(?<![\p{Extended_Pictographic}\ufe0f\u{1f3fb}-\u{1f3ff}])\u200d|\u200d(?!\p{Extended_Pictographic})/u;
+  /(?!\u200d|\ufe0f)\p{Default_Ignorable_Code_Point}|[\p{Bidi_Control}\ufff9-\ufffb]|(?<!\p{Extended_Pictographic}|\ufe0f|\p{Emoji_Modifier})\u200d|\u200d(?!\p{Extended_Pictographic})|(?<!\p{Emoji})\ufe0f/u;
 
 /** A name we give. Names of machines that other tools made may be anything the hypervisor allows. */
 export const VmName = z
