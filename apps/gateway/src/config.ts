@@ -62,6 +62,12 @@ export const gatewayConfig = defineConfig({
     help: 'Requests per second that one caller may send, averaged over ten seconds; 0 sets no limit.',
     default: 1_000,
   }),
+  connectionsEach: setting({
+    env: 'POLYVIRT_CONNECTIONS_PER_ADDRESS',
+    schema: z.coerce.number().int().min(0),
+    help: 'Connections that one address may have open; 0 sets no limit. Without effect behind a proxy that `POLYVIRT_TRUST_PROXY` names.',
+    default: 1_000,
+  }),
   archivePath: setting({
     env: 'POLYVIRT_ARCHIVE_PATH',
     schema: z.string().min(1).optional(),

@@ -8,6 +8,7 @@ import { Passwords } from './auth/passwords.ts';
 import { CONFIG, type GatewayConfig } from './config.ts';
 import { DatabaseModule } from './database/database.module.ts';
 import { HealthModule } from './health/health.module.ts';
+import { ConnectionLimit } from './http/connection-limit.ts';
 import { Cursors } from './http/cursor.ts';
 import { DeclaredQueryInterceptor } from './http/declared-query.interceptor.ts';
 import { FreshConnections } from './http/fresh-connections.ts';
@@ -46,6 +47,7 @@ export interface Foundation {
   providers: [
     Cursors,
     Keys,
+    ConnectionLimit,
     FreshConnections,
     Upgrades,
     MemoryLists,

@@ -8,6 +8,7 @@ import { TokenVerifier } from '../tokens/token-verifier.ts';
 import { accessTokenSeconds, jwtAlgorithm, jwtAudience, jwtIssuer } from './access-token.ts';
 import { AuthController } from './auth.controller.ts';
 import { Authentication } from './authentication.ts';
+import { AuthorRights } from './author-rights.ts';
 import { CredentialTrail } from './credential-trail.ts';
 import { Door } from './door.ts';
 import { IdentityChanges } from './identity-changes.ts';
@@ -41,6 +42,7 @@ const sweepMs = 3_600_000;
   controllers: [AuthController, MeController, SessionController],
   providers: [
     Authentication,
+    AuthorRights,
     CredentialTrail,
     Door,
     IdentityChanges,
@@ -56,7 +58,7 @@ const sweepMs = 3_600_000;
     UserPreferences,
     { provide: APP_GUARD, useClass: PermissionGuard },
   ],
-  exports: [Authentication, IdentityChanges, KnownDevices, Principals, RateLimits, Sessions, Tickets],
+  exports: [Authentication, AuthorRights, IdentityChanges, KnownDevices, Principals, RateLimits, Sessions, Tickets],
 })
 export class AuthModule implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly sessions: Sessions;

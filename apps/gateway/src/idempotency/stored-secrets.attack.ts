@@ -1,3 +1,6 @@
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Database } from '../database/database.ts';
@@ -69,5 +72,26 @@ describe('somebody who reads the database', () => {
     const { refreshToken } = await gateway.login();
     const all = await Promise.all(entities.map((entity) => database.repository(entity as never).find()));
     for (const secret of [password, refreshToken, adminPassword]) expect(JSON.stringify(all)).not.toContain(secret);
+  });
+});
+
+describe('another user of the machine', () => {
+  it('reads no database, nor one that an earlier release left open', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'polyvirt-open-'));
+    const file = join(folder, 'gateway.db');
+    const umask = process.umask(0);
+    try {
+      await writeFile(file, '', { mode: 0o644 });
+      const gateway = await startTestGateway({ environment: { POLYVIRT_DATABASE_URL: `sqlite:${file}` } });
+      const modes = await Promise.all(
+        (await readdir(folder)).map(async (name) => [name, (await stat(join(folder, name))).mode & 0o777] as const),
+      );
+      await gateway.stop();
+      expect(modes.length).toBeGreaterThan(0);
+      expect(modes.filter(([, mode]) => (mode & 0o077) !== 0)).toEqual([]);
+    } finally {
+      process.umask(umask);
+      await rm(folder, { recursive: true });
+    }
   });
 });
