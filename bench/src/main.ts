@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { measureAnonymousFlood } from './anonymous-flood.bench.ts';
 import { measureCommandLatency } from './command-latency.bench.ts';
 import { measureEventLatency } from './event-latency.bench.ts';
 import { measureListPage } from './list-page.bench.ts';
@@ -15,6 +16,7 @@ const measurements: Readonly<Record<string, Measurement>> = {
   plan: measurePlanLatency,
   event: measureEventLatency,
   list: measureListPage,
+  flood: measureAnonymousFlood,
   nutanix: measureNutanixScale,
   vmware: measureVmwareScale,
 };
