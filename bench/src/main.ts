@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { measureAnonymousFlood } from './anonymous-flood.bench.ts';
 import { measureCommandLatency } from './command-latency.bench.ts';
 import { measureEventLatency } from './event-latency.bench.ts';
 import { measureFlood } from './flood.bench.ts';
@@ -17,6 +18,7 @@ const measurements: Readonly<Record<string, Measurement>> = {
   event: measureEventLatency,
   flood: measureFlood,
   list: measureListPage,
+  'anonymous-flood': measureAnonymousFlood,
   nutanix: measureNutanixScale,
   vmware: measureVmwareScale,
 };

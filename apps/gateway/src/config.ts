@@ -58,7 +58,17 @@ export const gatewayConfig = defineConfig({
   jwtSecret: setting({
     env: 'POLYVIRT_JWT_SECRET',
     schema: z.string().min(32, 'The secret has at least 32 characters.'),
-    help: 'Signs access tokens and seals stored answers; the same for all gateways of one database.',
+    help: 'Signs access tokens and seals what is kept in the database; the same for all gateways of one database.',
+    secret: true,
+  }),
+  jwtPreviousSecrets: setting({
+    env: 'POLYVIRT_JWT_PREVIOUS_SECRETS',
+    schema: z
+      .string()
+      .transform((text) => text.split(',').filter((part) => part !== ''))
+      .pipe(z.array(z.string().min(32, 'Each secret has at least 32 characters.'))),
+    help: 'Secrets that `POLYVIRT_JWT_SECRET` has replaced, the newest first, separated by commas: what they signed or sealed stays good, so that a rotation logs nobody out. Remove one after 30 days.',
+    default: [],
     secret: true,
   }),
   adminPassword: setting({
@@ -77,6 +87,12 @@ export const gatewayConfig = defineConfig({
     env: 'POLYVIRT_RATE_LIMIT',
     schema: z.coerce.number().int().min(0),
     help: 'Requests per second that one caller may send, averaged over ten seconds; 0 sets no limit.',
+    default: 1_000,
+  }),
+  connectionsEach: setting({
+    env: 'POLYVIRT_CONNECTIONS_PER_ADDRESS',
+    schema: z.coerce.number().int().min(0),
+    help: 'Connections that one address may have open; 0 sets no limit. Without effect behind a proxy that `POLYVIRT_TRUST_PROXY` names.',
     default: 1_000,
   }),
   archivePath: setting({

@@ -3,11 +3,13 @@ import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import type { Logger } from 'pino';
 import { AuditModule } from './audit/audit.module.ts';
 import { AuthModule } from './auth/auth.module.ts';
+import { Keys } from './auth/keys.ts';
 import { Passwords } from './auth/passwords.ts';
 import { BUS_REALM } from './bus/bus-accounts.ts';
 import { CONFIG, type GatewayConfig } from './config.ts';
 import { DatabaseModule } from './database/database.module.ts';
 import { HealthModule } from './health/health.module.ts';
+import { ConnectionLimit } from './http/connection-limit.ts';
 import { Cursors } from './http/cursor.ts';
 import { DeclaredQueryInterceptor } from './http/declared-query.interceptor.ts';
 import { FreshConnections } from './http/fresh-connections.ts';
@@ -47,6 +49,8 @@ export interface Foundation {
   ],
   providers: [
     Cursors,
+    Keys,
+    ConnectionLimit,
     FreshConnections,
     Upgrades,
     MemoryLists,
@@ -54,7 +58,7 @@ export interface Foundation {
     { provide: APP_INTERCEPTOR, useClass: DeclaredQueryInterceptor },
     { provide: APP_PIPE, useClass: ValidationPipe },
   ],
-  exports: [Cursors, MemoryLists, Upgrades],
+  exports: [Cursors, Keys, MemoryLists, Upgrades],
 })
 export class FoundationModule {
   static with(

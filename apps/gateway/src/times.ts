@@ -19,6 +19,8 @@ export interface GatewayTimes {
   readonly quotaTickMs: number;
   readonly storedTickMs: number;
   readonly firstCutMs: number;
+  /** Between guesses at an account from places that are new to it, once there were many. */
+  readonly guessWaitMs: number;
   /** What silence of hosts is measured by: milliseconds that never go back. */
   readonly now: () => number;
 }
@@ -37,5 +39,6 @@ export const productionTimes: GatewayTimes = {
   quotaTickMs: 1_000,
   storedTickMs: 5_000,
   firstCutMs: 60_000,
+  guessWaitMs: 1_000,
   now: () => performance.now(),
 };

@@ -21,7 +21,15 @@ export const permissions = admin;
 /** Every route of the API, and whom it is for. Nothing has these ids, so that no call changes anything. */
 const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
   public: ['POST /auth/login', 'POST /auth/logout', 'POST /auth/refresh'],
-  'logged-in': ['GET /auth/me', 'PATCH /auth/me', 'POST /auth/password'],
+  'logged-in': [
+    'GET /auth/me',
+    'PATCH /auth/me',
+    'POST /auth/password',
+    'POST /auth/confirm',
+    'GET /auth/sessions',
+    'DELETE /auth/sessions',
+    'DELETE /auth/sessions/{id}',
+  ],
   'vm:read': [
     'GET /vms',
     'GET /vms/{vmId}',
@@ -55,12 +63,27 @@ const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
   'archive:read': ['GET /archives', 'GET /archives/{vmId}', 'GET /archives/{vmId}/files/{path}'],
   'metrics:read': ['GET /vms/{vmId}/metrics', 'GET /vms/{vmId}/metrics/history', 'GET /metrics/recent'],
   'token:manage': ['GET /tokens', 'GET /tokens/{id}', 'POST /tokens', 'DELETE /tokens/{id}'],
-  'user:manage': ['GET /users', 'POST /users', 'GET /users/{id}', 'PATCH /users/{id}', 'DELETE /users/{id}'],
-  'audit:read': ['GET /audit'],
+  'user:manage': [
+    'GET /users',
+    'POST /users',
+    'GET /users/{id}',
+    'PATCH /users/{id}',
+    'DELETE /users/{id}',
+    'POST /users/{id}/unlock',
+  ],
+  'audit:read': ['GET /audit', 'GET /audit/verify', 'GET /audit/export'],
   'subscriber:manage': ['GET /subscribers', 'POST /subscribers', 'GET /subscribers/{id}', 'DELETE /subscribers/{id}'],
 };
 
+/** About a person or who may do what: for no API token, whatever its scopes. */
+const personal = new Set([
+  ...['PATCH /auth/me', 'POST /auth/password', 'POST /auth/confirm'],
+  ...['GET /auth/sessions', 'DELETE /auth/sessions', 'DELETE /auth/sessions/{id}'],
+  ...['POST /users', 'PATCH /users/{id}', 'DELETE /users/{id}', 'POST /tokens'],
+]);
+
 export interface Route {
+  readonly isPersonal: boolean;
   readonly access: Access;
   readonly method: string;
   /** As the API document has it: `/api/v1/vms/{vmId}`. */
@@ -70,7 +93,7 @@ export interface Route {
 export const routes: readonly Route[] = Object.entries(routesOf).flatMap(([access, requests]) =>
   requests.map((request) => {
     const [method, path] = request.split(' ') as [string, string];
-    return { access: access as Access, method, path: `/api/v1${path}` };
+    return { access: access as Access, method, path: `/api/v1${path}`, isPersonal: personal.has(request) };
   }),
 );
 

@@ -22,11 +22,18 @@ export class ConfigError extends Error {
   }
 }
 
-/** The configuration of the process. When it is not valid, all faults are printed and the process exits with 78. */
+/**
+ * What a service writes is its own: databases, archives and scripts hold what others have no business with. Set where every service
+ * begins, so that none can forget it.
+ */
+const ownFiles = 0o077;
+
+/** The configuration of the process, whose files nobody else can read from now on. When it is not valid, all faults are printed and the process exits with 78. */
 export function loadConfig<Definition extends ConfigDefinition>(
   definition: Definition,
   environment: Environment = process.env,
 ): ConfigOf<Definition> {
+  process.umask(ownFiles);
   try {
     return readConfig(definition, environment);
   } catch (error) {

@@ -1,6 +1,8 @@
 import { ArchiveEntity } from '../archives/archive.entity.ts';
+import { AuditHeadEntity, AuditLinkEntity } from '../audit/audit-chain.entity.ts';
 import { AuditEntity } from '../audit/audit.entity.ts';
 import { IdentityRevisionEntity } from '../auth/identity-revision.entity.ts';
+import { KnownDeviceEntity } from '../auth/known-device.entity.ts';
 import { SessionEntity } from '../auth/session.entity.ts';
 import { TicketEntity } from '../auth/ticket.entity.ts';
 import { UserPreferencesEntity } from '../auth/user-preferences.entity.ts';
@@ -20,11 +22,14 @@ import { UserEntity } from '../users/user.entity.ts';
 export const entities = [
   UserEntity,
   SessionEntity,
+  KnownDeviceEntity,
   TicketEntity,
   UserPreferencesEntity,
   TokenEntity,
   IdentityRevisionEntity,
   AuditEntity,
+  AuditLinkEntity,
+  AuditHeadEntity,
   IdempotencyEntity,
   OperationEntity,
   OperationLockEntity,

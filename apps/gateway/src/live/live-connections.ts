@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import {
   Inject,
@@ -18,7 +19,6 @@ import { EventFeed } from '../events/event-feed.ts';
 import { defaultPace, type CloseReason } from '../events/event-stream.ts';
 import { parseInput } from '../http/faults.ts';
 import { isSameOrigin } from '../http/origin.ts';
-import { requestIdFrom } from '../http/request-context.ts';
 import { Upgrades, type UpgradeEmitter } from '../http/upgrades.ts';
 import { LOGGER } from '../logger.ts';
 import { MetricsMemory } from '../metrics/metrics-memory.ts';
@@ -164,7 +164,7 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
           .then(() => work(message))
           .then(
             () => answer({ cursor: client.cursor }),
-            (error: unknown) => answer({ error: this.problem(error).toProblem(requestIdFrom(undefined)) }),
+            (error: unknown) => answer({ error: this.problem(error).toProblem(randomUUID()) }),
           );
       };
     socket.on(
@@ -258,4 +258,4 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
 
 /** Socket.IO passes `data` on to the client. */
 const refusal = (problem: ProblemError): Error =>
-  Object.assign(new Error(problem.code), { data: problem.toProblem(requestIdFrom(undefined)) });
+  Object.assign(new Error(problem.code), { data: problem.toProblem(randomUUID()) });

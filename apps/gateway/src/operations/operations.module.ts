@@ -5,6 +5,7 @@ import { OperationReplays } from '../idempotency/operation-replays.ts';
 import { HostsModule } from '../hosts/hosts.module.ts';
 import { InventoryModule } from '../inventory/inventory.module.ts';
 import { Arbiter } from './arbiter.ts';
+import { CommandSecrets } from './command-secrets.ts';
 import { LostOperations } from './lost-operations.ts';
 import { OperationEndings } from './operation-endings.ts';
 import { OperationEvents } from './operation-events.ts';
@@ -21,6 +22,7 @@ import { Operations } from './operations.ts';
   providers: [
     AnswersOperation,
     Arbiter,
+    CommandSecrets,
     LostOperations,
     OperationEndings,
     OperationEvents,
@@ -29,7 +31,7 @@ import { Operations } from './operations.ts';
     OperationSweeper,
     Operations,
   ],
-  exports: [AnswersOperation, OperationEndings, OperationEvents, OperationQueries, Operations],
+  exports: [AnswersOperation, CommandSecrets, OperationEndings, OperationEvents, OperationQueries, Operations],
 })
 export class OperationsModule {
   constructor(feed: EventFeed, projector: OperationProjector, queries: OperationQueries, replays: OperationReplays) {

@@ -22,6 +22,7 @@ const quick: Partial<GatewayTimes> = {
   batchLookMs: 100,
   streamTickMs: 50,
   queryWithinMs: 30_000,
+  guessWaitMs: 10,
 };
 /** The least that bcrypt takes: in production it is slow on purpose. */
 const passwordCost = 4;
@@ -106,7 +107,7 @@ export async function startTestGateway({
       },
       ...(raw !== undefined ? { payload: raw } : body !== undefined && { payload: JSON.stringify(body) }),
     });
-    const json = /json/.test(String(answer.headers['content-type']));
+    const json = /[/+]json/.test(String(answer.headers['content-type']));
     return {
       status: answer.statusCode,
       headers: answer.headers as Record<string, string>,

@@ -1,6 +1,6 @@
 import type { Archive as ArchiveView, CloudEvent, VmId } from '@polyvirt/contracts';
 import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, readdir, readFile, readlink, rename, rm, stat } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, readFile, readlink, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { scriptNames, scriptsOf } from '../scripts/scripts.ts';
 import { isDiskTrouble } from './disk-trouble.ts';
@@ -13,8 +13,10 @@ import { lookAtFiles } from './vm-files.ts';
 
 const metadata = 'metadata.json';
 const vmFiles = 'vm_files';
-const readable = 0o644;
-const executable = 0o755;
+/** A definition may hold what was given to the guest: archives are for the user of the organizer alone. */
+const readable = 0o600;
+const executable = 0o700;
+const folderMode = 0o700;
 /** Bytes of JSON that a view may have: the bus takes no message of more than a MiB. */
 const longestView = 768 * 1_024;
 
@@ -53,6 +55,8 @@ export class Archive {
   static async open(root: string, log: Warnings): Promise<Archive> {
     const archive = new Archive(resolve(root), log);
     await mkdir(archive.root, { recursive: true });
+    // It keeps others out of archives that an earlier release has made as well.
+    await chmod(archive.root, folderMode);
     for (const name of await readdir(archive.root)) {
       if (name.startsWith(unfinished)) await rm(join(archive.root, name), { recursive: true, force: true });
     }
@@ -108,8 +112,8 @@ export class Archive {
 
   async #build(draft: ArchiveDocument, definition: string | undefined): Promise<ArchiveDocument> {
     const building = join(this.root, unfinished + randomUUID());
-    await mkdir(building);
-    await mkdir(join(building, vmFiles));
+    await mkdir(building, folderMode);
+    await mkdir(join(building, vmFiles), folderMode);
     if (definition !== undefined && draft.definition) {
       await writeDurably(join(building, vmFiles, draft.definition.file), definition, readable);
     }
@@ -129,7 +133,7 @@ export class Archive {
 
   async #update(draft: ArchiveDocument, definition: string | undefined): Promise<ArchiveDocument> {
     const folder = join(this.root, draft.folder);
-    await mkdir(join(folder, vmFiles)).catch(unlessThere);
+    await mkdir(join(folder, vmFiles), folderMode).catch(unlessThere);
     if (definition !== undefined && draft.definition) {
       await replaceDurably(join(folder, vmFiles, draft.definition.file), definition, readable);
     }
