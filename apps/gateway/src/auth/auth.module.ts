@@ -13,6 +13,7 @@ import { IdentityChanges } from './identity-changes.ts';
 import { JwtStrategy } from './jwt.strategy.ts';
 import { Logins } from './logins.ts';
 import { MeController } from './me.controller.ts';
+import { NetworkReaders } from './network-readers.ts';
 import { OwnPassword } from './own-password.ts';
 import { PermissionGuard } from './permission.guard.ts';
 import { Principals } from './principals.ts';
@@ -44,6 +45,7 @@ const sweepMs = 3_600_000;
     IdentityChanges,
     JwtStrategy,
     Logins,
+    NetworkReaders,
     OwnPassword,
     Principals,
     RateLimits,
@@ -53,7 +55,7 @@ const sweepMs = 3_600_000;
     UserPreferences,
     { provide: APP_GUARD, useClass: PermissionGuard },
   ],
-  exports: [Authentication, IdentityChanges, Principals, RateLimits, Sessions, Tickets],
+  exports: [Authentication, IdentityChanges, NetworkReaders, Principals, RateLimits, Sessions, Tickets],
 })
 export class AuthModule implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly sessions: Sessions;

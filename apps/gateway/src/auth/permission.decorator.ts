@@ -18,5 +18,10 @@ export const TICKET_PURPOSE = 'polyvirt:ticket-purpose';
 /** Takes a one-time ticket in the query in place of a bearer token, from a browser that cannot send one. */
 export const TakesTicket = (purpose: string) => SetMetadata(TICKET_PURPOSE, purpose);
 
+export const NETWORK_READERS = 'polyvirt:network-readers';
+
+/** Machines of the networks that a setting names read this without a token. */
+export const OpenToNetworkReaders = () => SetMetadata(NETWORK_READERS, true);
+
 /** For anyone. */
 export const Public = () => demand('public');

@@ -7,7 +7,8 @@ import { LOGGER } from '../logger.ts';
 import { RateLimits } from '../rate-limit/rate-limits.ts';
 import { Authentication } from './authentication.ts';
 import type { Principal } from './caller.decorator.ts';
-import { ACCESS, TICKET_PURPOSE, type Access } from './permission.decorator.ts';
+import { NetworkReaders } from './network-readers.ts';
+import { ACCESS, NETWORK_READERS, TICKET_PURPOSE, type Access } from './permission.decorator.ts';
 import { Tickets } from './tickets.ts';
 
 declare module 'fastify' {
@@ -22,6 +23,7 @@ interface Demands {
   readonly action: string | null;
   /** Of the tickets that stand in for a bearer token, if any do. */
   readonly ticketPurpose: string | undefined;
+  readonly openToReaders: boolean;
 }
 
 /** Stands before every route. What does not say whom it is for, is for nobody. */
@@ -33,7 +35,13 @@ export class PermissionGuard implements CanActivate {
   private readonly tickets: Tickets;
   private readonly demands = new WeakMap<object, Demands>();
 
-  constructor(authentication: Authentication, limits: RateLimits, tickets: Tickets, @Inject(LOGGER) logger: Logger) {
+  constructor(
+    authentication: Authentication,
+    limits: RateLimits,
+    tickets: Tickets,
+    private readonly readers: NetworkReaders,
+    @Inject(LOGGER) logger: Logger,
+  ) {
     this.authentication = authentication;
     this.limits = limits;
     this.tickets = tickets;
@@ -43,14 +51,15 @@ export class PermissionGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const handler = context.getHandler();
-    const { access, action, ticketPurpose } = this.demandsOf(handler, context.getClass());
+    const { access, action, ticketPurpose, openToReaders } = this.demandsOf(handler, context.getClass());
     request.action = action;
     if (access === undefined) {
       this.logger.error({ route: request.routeOptions.url }, 'a route declares no permission');
       throw new ProblemError('forbidden', 'Nobody may call this.');
     }
-    if (access === 'public') {
-      await this.limits.admit(`address ${request.ip}`);
+    const { ip: address, headers } = request;
+    if (access === 'public' || (openToReaders && this.readers.includes({ address, headers }))) {
+      await this.limits.admit(`address ${address}`);
       return true;
     }
     const principal = this.authentication.recognise(request) ?? (await this.meet(request, ticketPurpose));
@@ -66,7 +75,8 @@ export class PermissionGuard implements CanActivate {
     if (known) return known;
     const action = (Reflect.getMetadata(ACTION, handler) as string | undefined) ?? null;
     const ticketPurpose = Reflect.getMetadata(TICKET_PURPOSE, handler) as string | undefined;
-    const demands = { access: accessOf(handler, controller), action, ticketPurpose };
+    const openToReaders = Reflect.hasMetadata(NETWORK_READERS, handler);
+    const demands = { access: accessOf(handler, controller), action, ticketPurpose, openToReaders };
     this.demands.set(handler, demands);
     return demands;
   }
