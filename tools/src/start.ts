@@ -1,3 +1,4 @@
+import { HypervisorConfigError } from '@polyvirt/config/hypervisor-config';
 import { constants } from 'node:os';
 import { relative } from 'node:path';
 import { CommandFailed } from './machine/command.ts';
@@ -38,12 +39,15 @@ Ctrl-C stops it. Machines that run go on running.
 /** A mistake of whoever started it needs a sentence, anything else the stack as well. */
 function explain(error: unknown): void {
   const isExpected =
-    error instanceof AlreadyRunning || error instanceof PackagesMissing || error instanceof CommandFailed;
+    error instanceof AlreadyRunning ||
+    error instanceof PackagesMissing ||
+    error instanceof CommandFailed ||
+    error instanceof HypervisorConfigError;
   console.error(isExpected ? error.message : error);
 }
 
 const options = readOptions();
-const stack = await RunningStack.take(options.dataDir, log).catch((error: unknown) => {
+const stack = await RunningStack.take(options, log).catch((error: unknown) => {
   explain(error);
   process.exit(1);
 });

@@ -1,3 +1,4 @@
+import { importedSettings, importHypervisorConfig, meetPrism } from '@polyvirt/config/hypervisor-config';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -42,9 +43,13 @@ export class RunningStack {
   readonly #stopping = new AbortController();
   #record: RunRecord | undefined;
   #starting: Promise<unknown> = Promise.resolve();
-  readonly #services = servicesFor(process.env);
+  /** Settings of whoever starts it, over those that were imported. */
+  readonly #caller: NodeJS.ProcessEnv;
+  readonly #services: readonly ServiceDefinition[];
 
-  private constructor(layout: Layout, instance: Instance, log: (line: string) => void) {
+  private constructor(layout: Layout, instance: Instance, caller: NodeJS.ProcessEnv, log: (line: string) => void) {
+    this.#caller = caller;
+    this.#services = servicesFor(caller);
     this.#layout = layout;
     this.#instance = instance;
     this.#log = log;
@@ -56,11 +61,19 @@ export class RunningStack {
   }
 
   /** Takes the data folder; nothing is started yet. */
-  static async take(dataDir: string, log: (line: string) => void): Promise<RunningStack> {
+  static async take({ dataDir, config }: StartOptions, log: (line: string) => void): Promise<RunningStack> {
     const layout = layoutOf(dataDir);
     const instance = await Instance.take(layout.instanceFile, log);
     await removeRunFile(layout.runFile);
-    return new RunningStack(layout, instance, log);
+    try {
+      if (config !== undefined) await importHypervisorConfig({ file: config, dataDir }, log);
+      else await meetPrism(dataDir, log);
+      const caller = { ...(await importedSettings(dataDir, process.env)), ...process.env };
+      return new RunningStack(layout, instance, caller, log);
+    } catch (error) {
+      await instance.release();
+      throw error;
+    }
   }
 
   /** Starts everything and resolves when it is ready. Whether that works or not, {@link stop} has to be called at the end. */
@@ -112,7 +125,7 @@ export class RunningStack {
     try {
       const supervised = this.#services.map((service) => ({
         service,
-        run: this.#supervised(service, stack, environmentOf(service, stack, users.userOf(service), process.env), () =>
+        run: this.#supervised(service, stack, environmentOf(service, stack, users.userOf(service), this.#caller), () =>
           readiness(service, stack, url, watcher),
         ),
       }));

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdtemp, open, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -26,6 +26,7 @@ const PATIENCE_MS = 120_000;
 describe('npm start', () => {
   let dataDir: string;
   let outputFile: string;
+  let configFile: string;
   let supervisor: ChildProcess | undefined;
 
   const runFile = () => join(dataDir, 'run.json');
@@ -51,7 +52,7 @@ describe('npm start', () => {
     // Other tests run what has been built, meanwhile: a build would take it away from under them.
     const child = spawn(
       process.execPath,
-      [join(root, 'tools/src/start.ts'), '--data-dir', dataDir, '--port', '0', '--no-build'],
+      [join(root, 'tools/src/start.ts'), '--config', configFile, '--data-dir', dataDir, '--port', '0', '--no-build'],
       {
         cwd: root,
         stdio: ['ignore', file.fd, file.fd],
@@ -87,6 +88,8 @@ describe('npm start', () => {
   beforeAll(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'polyvirt-start-'));
     outputFile = join(dataDir, 'output');
+    configFile = join(dataDir, 'hypervisor_config.json');
+    await writeFile(configFile, JSON.stringify({ vmware: { default_vm_directory: 'C:/VMs' }, debug: true }));
   });
   afterAll(async () => {
     await end('SIGTERM');
@@ -147,6 +150,11 @@ describe('npm start', () => {
     },
     START_TIMEOUT_MS,
   );
+
+  it('takes over a hypervisor_config.json, and says what of it means nothing here', async () => {
+    expect(await output()).toContain('debug is not known and was passed over.');
+    expect(await readFile(join(dataDir, 'vmware-on-windows.env'), 'utf8')).toBe('POLYVIRT_VM_PATH=C:\\VMs\n');
+  });
 
   it('keeps secrets and logs to the owner', async () => {
     for (const name of ['secrets', 'logs']) expect((await stat(join(dataDir, name))).mode & 0o777).toBe(0o700);
