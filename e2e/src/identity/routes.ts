@@ -59,6 +59,15 @@ const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
   'audit:read': ['GET /audit'],
 };
 
+/** Those that the earlier programs had, at their addresses. */
+const earlierRoutesOf: Partial<typeof routesOf> = {
+  public: ['GET /health'],
+  'vm:read': ['GET /vms', 'GET /vm/{name}', 'GET /stats/summary'],
+  'vm:power': ['POST /vm/{name}/start', 'POST /vm/{name}/stop', 'POST /vm/{name}/restart'],
+  'metrics:read': ['GET /vm/{name}/metrics'],
+  'host:read': ['GET /api/providers/status'],
+};
+
 export interface Route {
   readonly access: Access;
   readonly method: string;
@@ -66,16 +75,20 @@ export interface Route {
   readonly path: string;
 }
 
-export const routes: readonly Route[] = Object.entries(routesOf).flatMap(([access, requests]) =>
-  requests.map((request) => {
-    const [method, path] = request.split(' ') as [string, string];
-    return { access: access as Access, method, path: `/api/v1${path}` };
-  }),
-);
+const rowsOf = (table: Partial<typeof routesOf>, prefix: string): Route[] =>
+  Object.entries(table).flatMap(([access, requests]) =>
+    requests.map((request) => {
+      const [method, path] = request.split(' ') as [string, string];
+      return { access: access as Access, method, path: `${prefix}${path}` };
+    }),
+  );
+
+export const routes: readonly Route[] = [...rowsOf(routesOf, '/api/v1'), ...rowsOf(earlierRoutesOf, '')];
 
 const nothing: Readonly<Record<string, string>> = {
   vmId: 'fake-a~nothing',
   hostId: 'nowhere',
+  name: 'nothing',
   snapshot: 'nothing',
   operationId: '01a20173-ed2a-7034-8e94-ab5d5aad14c5',
   path: 'nothing',
