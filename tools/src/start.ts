@@ -23,7 +23,7 @@ function readOptions(): StartOptions {
   }
 }
 
-function announce({ url, username, firstPassword, layout, hosts }: Ready): void {
+function announce({ url, username, firstPassword, layout, earlierPrograms, hosts }: Ready): void {
   const here = (path: string) => relative(process.cwd(), path) || '.';
   for (const { id, simulated, health } of hosts) log(`${id}${simulated ? ' (simulated)' : ''}: ${health}`);
   console.log(`
@@ -31,7 +31,7 @@ Polyvirt is ready.
   address   ${url}
   username  ${username}
   password  ${firstPassword ?? `as before; the first one is in ${here(layout.secrets)}/admin-password`}
-  logs      ${here(layout.logs)}
+  logs      ${here(layout.logs)}${earlierPrograms === undefined ? '' : `\n  clients of earlier programs   ${earlierPrograms}`}
 Ctrl-C stops it. Machines that run go on running.
 `);
 }

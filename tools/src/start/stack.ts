@@ -30,6 +30,8 @@ export interface Ready {
   /** Given only by the first start. */
   readonly firstPassword: string | undefined;
   readonly layout: Layout;
+  /** Where clients of the earlier programs find it, when that port is opened. */
+  readonly earlierPrograms: string | undefined;
   /** What each agent says of its hypervisor. */
   readonly hosts: readonly { id: string; simulated: boolean; health: string }[];
 }
@@ -144,6 +146,7 @@ export class RunningStack {
         username: USERNAME,
         firstPassword: (await secrets.isFirstShowing('admin-password')) ? password : undefined,
         layout,
+        earlierPrograms: earlierProgramsAt(this.#caller),
         hosts: this.#services.flatMap(({ bus, settings }) => {
           if (typeof bus !== 'object') return [];
           const simulated = 'POLYVIRT_SIMULATED' in settings(stack);
@@ -205,4 +208,12 @@ async function readiness(
   if (bus === 'gateway') return await gatewayIsReady(url);
   if (bus === 'organizer') return await watcher.organizerIsReady();
   return await watcher.agentIsReady(bus.host);
+}
+
+function earlierProgramsAt(caller: NodeJS.ProcessEnv): string | undefined {
+  const [port, networks] = [caller['POLYVIRT_COMPAT_PORT'], caller['POLYVIRT_COMPAT_NETWORKS']];
+  if (!port || caller['POLYVIRT_COMPAT'] === 'off') return undefined;
+  return networks
+    ? `port ${port}, plain HTTP, also from ${networks}: whoever listens on these networks reads the tokens`
+    : `port ${port}, from this machine`;
 }

@@ -22,12 +22,14 @@ export class NetworkReaders {
   /** `address` is that of the caller where a proxy of ours tells it; of a proxy that we do not know everybody would come. */
   includes({ address, headers }: Origin): boolean {
     if (this.networks === undefined || headers.authorization !== undefined) return false;
-    const forwarded = headers['x-forwarded-for'] ?? headers.forwarded;
-    return (forwarded === undefined || this.behindProxy) && this.networks.has(address);
+    // Nobody here reads the other header that proxies have.
+    if (headers.forwarded !== undefined || (headers['x-forwarded-for'] !== undefined && !this.behindProxy))
+      return false;
+    return this.networks.has(address);
   }
 
   /** The same for a connection whose address is always that of its other end. */
-  includesDirect({ address, headers }: Origin): boolean {
-    return headers['x-forwarded-for'] === undefined && this.includes({ address, headers });
+  includesDirect(origin: Origin): boolean {
+    return origin.headers['x-forwarded-for'] === undefined && this.includes(origin);
   }
 }

@@ -221,6 +221,7 @@ describe('the surface of KVM Supervisor', () => {
       expect([path, await from('127.0.0.3', 'GET', path)]).toEqual([path, 401]);
       // Behind a proxy that nobody has told us of, everybody comes from the proxy.
       expect([path, await from('127.0.0.2', 'GET', path, { 'x-forwarded-for': '8.8.8.8' })]).toEqual([path, 401]);
+      expect([path, await from('127.0.0.2', 'GET', path, { forwarded: 'for=8.8.8.8' })]).toEqual([path, 401]);
       expect([path, await from('127.0.0.2', 'GET', path, { authorization: 'Bearer no' })]).toEqual([path, 401]);
     }
     expect(await from('127.0.0.2', 'POST', '/vm/debian-test/start')).toBe(401);
@@ -248,6 +249,25 @@ describe('the surface of KVM Supervisor', () => {
       const answer = (await ask(socket, 'request_metrics', 'vm_metrics', message as object)) as { error: Problem };
       expect([message, answer.error.code]).toEqual([message, code]);
     }
+  });
+
+  it('answers a client of such a network without a token, which may subscribe to nothing until it has one', async () => {
+    const socket = io(port, {
+      transports: ['websocket'],
+      reconnection: false,
+      forceNew: true,
+      localAddress: '127.0.0.2',
+    } as object);
+    sockets.push(socket);
+    await new Promise<void>((resolve, reject) => {
+      socket.on('connect', resolve);
+      socket.on('connect_error', reject);
+    });
+    expect(await ask(socket, 'request_vms_list', 'vms_list')).toEqual((await get('/vms')).body);
+    const subscribe = () => socket.timeout(20_000).emitWithAck('subscribe', { topics: ['vms'] });
+    expect(await subscribe()).toMatchObject({ error: { code: 'unauthenticated' } });
+    expect(await socket.timeout(20_000).emitWithAck('authenticate', { token: house.token })).toHaveProperty('cursor');
+    expect(await subscribe()).toHaveProperty('cursor');
   });
 
   it('refuses a client without a token, and tells one that begins with polling what to do', async () => {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { gatewayConfig } from '../config.ts';
 import { openDatabase } from '../database/open-database.ts';
 import { importUsers } from './import-users.ts';
+import { UserEntity } from './user.entity.ts';
 import { NoOldUsersError, readOldUsers, type OldUser } from './old-users.ts';
 
 const config = loadConfig(
@@ -31,6 +32,9 @@ try {
   const users = await oldUsers();
   const database = await openDatabase(config.databaseUrl);
   try {
+    // Else there would be users, and none of them the first admin.
+    if ((await database.repository(UserEntity).count()) === 0)
+      throw new Error('the database has no users of its own yet; start the gateway once, which makes the first admin');
     for (const user of await importUsers(database, users))
       console.log(
         'role' in user ? `${user.username}: imported as ${user.role}` : `${user.username}: left out. ${user.why}`,
