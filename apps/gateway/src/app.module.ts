@@ -4,6 +4,7 @@ import { ArchivesModule } from './archives/archives.module.ts';
 import { BusModule } from './bus/bus.module.ts';
 import type { GatewayConfig } from './config.ts';
 import { ConsoleModule } from './console/console.module.ts';
+import { EarlierProgramsModule } from './earlier-programs/earlier-programs.module.ts';
 import { EventsModule } from './events/events.module.ts';
 import { FoundationModule, type Foundation } from './foundation.module.ts';
 import { HostsModule } from './hosts/hosts.module.ts';
@@ -29,11 +30,13 @@ export const parts: NonNullable<ModuleMetadata['imports']> = [
   LiveModule,
   ArchivesModule,
   SubscribersModule,
+  EarlierProgramsModule,
 ];
 
 @Module({})
 export class AppModule {
   static with(config: GatewayConfig, logger: Logger, imports = parts, foundation?: Foundation): DynamicModule {
-    return { module: AppModule, imports: [FoundationModule.with(config, logger, foundation), ...imports] };
+    const wanted = imports.filter((part) => part !== EarlierProgramsModule || config.compat === 'on');
+    return { module: AppModule, imports: [FoundationModule.with(config, logger, foundation), ...wanted] };
   }
 }

@@ -1,6 +1,16 @@
 import { busSettings, defineConfig, setting, type ConfigOf } from '@polyvirt/config';
 import { Password } from '@polyvirt/contracts';
 import { z } from 'zod';
+import { NetworkList } from './auth/network-list.ts';
+
+const networks = z.string().transform((text, context) => {
+  try {
+    return new NetworkList(text);
+  } catch (error) {
+    context.addIssue((error as Error).message);
+    return z.NEVER;
+  }
+});
 
 export const gatewayConfig = defineConfig({
   ...busSettings,
@@ -104,6 +114,27 @@ export const gatewayConfig = defineConfig({
     env: 'POLYVIRT_WEB_ROOT',
     schema: z.string().min(1).optional(),
     help: 'Folder of a built web console to serve in place of the one that comes with the gateway.',
+  }),
+  compat: setting({
+    env: 'POLYVIRT_COMPAT',
+    schema: z.enum(['on', 'off']),
+    help: 'Whether the routes and messages of KVM Supervisor and Auto-Creation-VM are answered.',
+    default: 'on',
+  }),
+  compatPort: setting({
+    env: 'POLYVIRT_COMPAT_PORT',
+    schema: z.coerce.number().int().min(0).max(65_535).optional(),
+    help: 'A second port, which answers nothing but these: 5000 is where both programs were. Plain HTTP, on loopback only unless POLYVIRT_COMPAT_NETWORKS is set.',
+  }),
+  compatNetworks: setting({
+    env: 'POLYVIRT_COMPAT_NETWORKS',
+    schema: networks.optional(),
+    help: 'Networks whose machines may use the port of POLYVIRT_COMPAT_PORT, separated by commas: `192.168.1.0/24`. Tokens cross them unencrypted.',
+  }),
+  compatReadNetworks: setting({
+    env: 'POLYVIRT_COMPAT_READ_NETWORKS',
+    schema: networks.optional(),
+    help: 'Networks, separated by commas, whose machines may read the routes and messages of KVM Supervisor without a token.',
   }),
   trustProxy: setting({
     env: 'POLYVIRT_TRUST_PROXY',

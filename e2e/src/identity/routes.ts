@@ -82,6 +82,15 @@ const personal = new Set([
   ...['POST /users', 'PATCH /users/{id}', 'DELETE /users/{id}', 'POST /tokens'],
 ]);
 
+/** Those that the earlier programs had, at their addresses. */
+const earlierRoutesOf: Partial<typeof routesOf> = {
+  public: ['GET /health'],
+  'vm:read': ['GET /vms', 'GET /vm/{name}', 'GET /stats/summary'],
+  'vm:power': ['POST /vm/{name}/start', 'POST /vm/{name}/stop', 'POST /vm/{name}/restart'],
+  'metrics:read': ['GET /vm/{name}/metrics'],
+  'host:read': ['GET /api/providers/status'],
+};
+
 export interface Route {
   readonly isPersonal: boolean;
   readonly access: Access;
@@ -90,16 +99,20 @@ export interface Route {
   readonly path: string;
 }
 
-export const routes: readonly Route[] = Object.entries(routesOf).flatMap(([access, requests]) =>
-  requests.map((request) => {
-    const [method, path] = request.split(' ') as [string, string];
-    return { access: access as Access, method, path: `/api/v1${path}`, isPersonal: personal.has(request) };
-  }),
-);
+const rowsOf = (table: Partial<typeof routesOf>, prefix: string): Route[] =>
+  Object.entries(table).flatMap(([access, requests]) =>
+    requests.map((request) => {
+      const [method, path] = request.split(' ') as [string, string];
+      return { access: access as Access, method, path: `${prefix}${path}`, isPersonal: personal.has(request) };
+    }),
+  );
+
+export const routes: readonly Route[] = [...rowsOf(routesOf, '/api/v1'), ...rowsOf(earlierRoutesOf, '')];
 
 const nothing: Readonly<Record<string, string>> = {
   vmId: 'fake-a~nothing',
   hostId: 'nowhere',
+  name: 'nothing',
   snapshot: 'nothing',
   operationId: '01a20173-ed2a-7034-8e94-ab5d5aad14c5',
   path: 'nothing',

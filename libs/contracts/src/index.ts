@@ -12,6 +12,7 @@ export * from './identity/identity.ts';
 export { weaknessOf } from './identity/weak-passwords.ts';
 export { permissions, rolePermissions, roles } from './identity/permissions.ts';
 export * from './ids.ts';
+export * from './kvm-supervisor/kvm-supervisor.ts';
 export * from './network/ip-address.ts';
 export * from './network/mac-address.ts';
 export * from './network/nic-rules.ts';

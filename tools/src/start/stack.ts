@@ -1,3 +1,4 @@
+import { importedSettings, importHypervisorConfig, meetPrism } from '@polyvirt/config/hypervisor-config';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -30,6 +31,8 @@ export interface Ready {
   /** Given only by the first start. */
   readonly firstPassword: string | undefined;
   readonly layout: Layout;
+  /** Where clients of the earlier programs find it, when that port is opened. */
+  readonly earlierPrograms: string | undefined;
   /** What each agent says of its hypervisor. */
   readonly hosts: readonly { id: string; simulated: boolean; health: string }[];
 }
@@ -43,9 +46,13 @@ export class RunningStack {
   readonly #stopping = new AbortController();
   #record: RunRecord | undefined;
   #starting: Promise<unknown> = Promise.resolve();
-  readonly #services = servicesFor(process.env);
+  /** Settings of whoever starts it, over those that were imported. */
+  readonly #caller: NodeJS.ProcessEnv;
+  readonly #services: readonly ServiceDefinition[];
 
-  private constructor(layout: Layout, instance: Instance, log: (line: string) => void) {
+  private constructor(layout: Layout, instance: Instance, caller: NodeJS.ProcessEnv, log: (line: string) => void) {
+    this.#caller = caller;
+    this.#services = servicesFor(caller);
     this.#layout = layout;
     this.#instance = instance;
     this.#log = log;
@@ -57,11 +64,19 @@ export class RunningStack {
   }
 
   /** Takes the data folder; nothing is started yet. */
-  static async take(dataDir: string, log: (line: string) => void): Promise<RunningStack> {
+  static async take({ dataDir, config }: StartOptions, log: (line: string) => void): Promise<RunningStack> {
     const layout = layoutOf(dataDir);
     const instance = await Instance.take(layout.instanceFile, log);
     await removeRunFile(layout.runFile);
-    return new RunningStack(layout, instance, log);
+    try {
+      if (config !== undefined) await importHypervisorConfig({ file: config, dataDir }, log);
+      else await meetPrism(dataDir, log);
+      const caller = { ...(await importedSettings(dataDir, process.env)), ...process.env };
+      return new RunningStack(layout, instance, caller, log);
+    } catch (error) {
+      await instance.release();
+      throw error;
+    }
   }
 
   /** Starts everything and resolves when it is ready. Whether that works or not, {@link stop} has to be called at the end. */
@@ -114,7 +129,7 @@ export class RunningStack {
     try {
       const supervised = this.#services.map((service) => ({
         service,
-        run: this.#supervised(service, stack, environmentOf(service, stack, process.env), () =>
+        run: this.#supervised(service, stack, environmentOf(service, stack, this.#caller), () =>
           readiness(service, stack, url, watcher),
         ),
       }));
@@ -133,6 +148,7 @@ export class RunningStack {
         username: USERNAME,
         firstPassword: (await secrets.isFirstShowing('admin-password')) ? password : undefined,
         layout,
+        earlierPrograms: earlierProgramsAt(this.#caller),
         hosts: this.#services.flatMap(({ bus, settings }) => {
           if (typeof bus !== 'object') return [];
           const simulated = 'POLYVIRT_SIMULATED' in settings(stack);
@@ -194,4 +210,12 @@ async function readiness(
   if (bus === 'gateway') return await gatewayIsReady(url);
   if (bus === 'organizer') return await watcher.organizerIsReady();
   return await watcher.agentIsReady(bus.host);
+}
+
+function earlierProgramsAt(caller: NodeJS.ProcessEnv): string | undefined {
+  const [port, networks] = [caller['POLYVIRT_COMPAT_PORT'], caller['POLYVIRT_COMPAT_NETWORKS']];
+  if (!port || caller['POLYVIRT_COMPAT'] === 'off') return undefined;
+  return networks
+    ? `port ${port}, plain HTTP, also from ${networks}: whoever listens on these networks reads the tokens`
+    : `port ${port}, from this machine`;
 }

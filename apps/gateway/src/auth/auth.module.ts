@@ -16,6 +16,7 @@ import { JwtStrategy } from './jwt.strategy.ts';
 import { KnownDevices } from './known-devices.ts';
 import { Logins } from './logins.ts';
 import { MeController } from './me.controller.ts';
+import { NetworkReaders } from './network-readers.ts';
 import { OwnPassword } from './own-password.ts';
 import { PermissionGuard } from './permission.guard.ts';
 import { Principals } from './principals.ts';
@@ -49,6 +50,7 @@ const sweepMs = 3_600_000;
     JwtStrategy,
     KnownDevices,
     Logins,
+    NetworkReaders,
     OwnPassword,
     Principals,
     RateLimits,
@@ -58,7 +60,17 @@ const sweepMs = 3_600_000;
     UserPreferences,
     { provide: APP_GUARD, useClass: PermissionGuard },
   ],
-  exports: [Authentication, AuthorRights, IdentityChanges, KnownDevices, Principals, RateLimits, Sessions, Tickets],
+  exports: [
+    Authentication,
+    AuthorRights,
+    IdentityChanges,
+    KnownDevices,
+    NetworkReaders,
+    Principals,
+    RateLimits,
+    Sessions,
+    Tickets,
+  ],
 })
 export class AuthModule implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly sessions: Sessions;

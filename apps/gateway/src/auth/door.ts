@@ -35,8 +35,7 @@ export class Door implements OnModuleInit {
   async admit(request: FastifyRequest, ticketPurpose?: string): Promise<void> {
     if (request.principal || request.counted) return;
     if (request.is404 || request.routeOptions.config.isPublic) {
-      request.counted = true;
-      await this.limits.admit(`address ${request.ip}`);
+      await this.admitUnknown(request);
       if (request.is404) throw new NotFoundException();
       return;
     }
@@ -44,6 +43,12 @@ export class Door implements OnModuleInit {
     await this.limits.admit(`user ${principal.userId}`);
     if (principal.token) await this.trail.noteUse(principal, principal.token, request);
     request.principal = principal;
+  }
+
+  /** Counts a request that need not say whom it is from. Throws `too-many-requests`. */
+  async admitUnknown(request: FastifyRequest): Promise<void> {
+    request.counted = true;
+    await this.limits.admit(`address ${request.ip}`);
   }
 
   /** A credential that is not known yet costs a look into the database, so guesses count against the address. */

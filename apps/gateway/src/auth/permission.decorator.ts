@@ -33,5 +33,10 @@ export const CONFIRMED = 'polyvirt:confirmed';
 export const NeedsFreshPassword = () =>
   applyDecorators(SetMetadata(CONFIRMED, true), ApiExtension('x-fresh-password', true));
 
+export const NETWORK_READERS = 'polyvirt:network-readers';
+
+/** Machines of the networks that a setting names read this without a token. */
+export const OpenToNetworkReaders = () => SetMetadata(NETWORK_READERS, true);
+
 /** For anyone. The server itself knows it too, so that it reads the body of nobody else before it knows whose it is. */
 export const Public = () => applyDecorators(demand('public'), RouteConfig({ isPublic: true }));

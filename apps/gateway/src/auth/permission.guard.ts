@@ -6,7 +6,8 @@ import { ACTION } from '../audit/changes.decorator.ts';
 import { LOGGER } from '../logger.ts';
 import type { Principal } from './caller.decorator.ts';
 import { Door } from './door.ts';
-import { ACCESS, CONFIRMED, PERSON, TICKET_PURPOSE, type Access } from './permission.decorator.ts';
+import { NetworkReaders } from './network-readers.ts';
+import { ACCESS, CONFIRMED, NETWORK_READERS, PERSON, TICKET_PURPOSE, type Access } from './permission.decorator.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -23,6 +24,7 @@ interface Demands {
   readonly isConfirmed: boolean;
   /** Of the tickets that stand in for a bearer token, if any do. */
   readonly ticketPurpose: string | undefined;
+  readonly openToReaders: boolean;
 }
 
 /** Stands before every route. What does not say whom it is for, is for nobody. */
@@ -32,7 +34,11 @@ export class PermissionGuard implements CanActivate {
   private readonly logger: Logger;
   private readonly demands = new WeakMap<object, Demands>();
 
-  constructor(door: Door, @Inject(LOGGER) logger: Logger) {
+  constructor(
+    door: Door,
+    private readonly readers: NetworkReaders,
+    @Inject(LOGGER) logger: Logger,
+  ) {
     this.door = door;
     this.logger = logger;
   }
@@ -40,11 +46,18 @@ export class PermissionGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const handler = context.getHandler();
-    const { access, action, isForPersons, isConfirmed, ticketPurpose } = this.demandsOf(handler, context.getClass());
+    const { access, action, isForPersons, isConfirmed, ticketPurpose, openToReaders } = this.demandsOf(
+      handler,
+      context.getClass(),
+    );
     request.action = action;
     if (access === undefined) {
       this.logger.error({ route: request.routeOptions.url }, 'a route declares no permission');
       throw new ProblemError('forbidden', 'Nobody may call this.');
+    }
+    if (openToReaders && this.readers.includes({ address: request.ip, headers: request.headers })) {
+      await this.door.admitUnknown(request);
+      return true;
     }
     await this.door.admit(request, ticketPurpose);
     if (access === 'public') return true;
@@ -64,7 +77,11 @@ export class PermissionGuard implements CanActivate {
     const ticketPurpose = Reflect.getMetadata(TICKET_PURPOSE, handler) as string | undefined;
     const isConfirmed = Reflect.getMetadata(CONFIRMED, handler) === true;
     const isForPersons = Reflect.getMetadata(PERSON, handler) === true;
-    const demands = { access: accessOf(handler, controller), action, isForPersons, isConfirmed, ticketPurpose };
+    const openToReaders = Reflect.hasMetadata(NETWORK_READERS, handler);
+    const demands = {
+      ...{ access: accessOf(handler, controller), action, ticketPurpose },
+      ...{ isForPersons, isConfirmed, openToReaders },
+    };
     this.demands.set(handler, demands);
     return demands;
   }

@@ -11,6 +11,7 @@ import { OperationEndings } from './operation-endings.ts';
 import { OperationEvents } from './operation-events.ts';
 import { OperationSweeper } from './operation-sweeper.ts';
 import { OperationController } from './operation.controller.ts';
+import { OperationWaiter } from './operation-waiter.ts';
 import { AnswersOperation } from './operation.interceptor.ts';
 import { OperationProjector } from './operation.projector.ts';
 import { OperationQueries } from './operation.queries.ts';
@@ -29,9 +30,18 @@ import { Operations } from './operations.ts';
     OperationProjector,
     OperationQueries,
     OperationSweeper,
+    OperationWaiter,
     Operations,
   ],
-  exports: [AnswersOperation, CommandSecrets, OperationEndings, OperationEvents, OperationQueries, Operations],
+  exports: [
+    AnswersOperation,
+    CommandSecrets,
+    OperationEndings,
+    OperationEvents,
+    OperationQueries,
+    OperationWaiter,
+    Operations,
+  ],
 })
 export class OperationsModule {
   constructor(feed: EventFeed, projector: OperationProjector, queries: OperationQueries, replays: OperationReplays) {

@@ -28,6 +28,7 @@ export const problems = {
   'wrong-state': { status: 409, title: 'Not possible in this state', retryable: false },
   'vm-busy': { status: 409, title: 'Another operation is running', retryable: true },
   'name-taken': { status: 409, title: 'The name is in use', retryable: false },
+  'name-ambiguous': { status: 409, title: 'Several have this name', retryable: false },
   'vm-protected': { status: 409, title: 'The VM is protected', retryable: false },
   'cursor-expired': { status: 410, title: 'The events after this cursor are gone', retryable: false },
   'stale-revision': { status: 412, title: 'Somebody else changed it first', retryable: false },
