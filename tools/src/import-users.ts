@@ -26,8 +26,11 @@ if (values.help) {
 const program = join(root, 'apps/gateway/dist/users/import-users.main.js');
 const { database, secrets } = layoutOf(resolve(root, values['data-dir']));
 const { POLYVIRT_OLD_DATABASE_URL, POLYVIRT_OLD_DATABASE_URL_FILE, POLYVIRT_DATABASE_URL, PATH } = process.env;
-const { POLYVIRT_JWT_SECRET, POLYVIRT_JWT_SECRET_FILE = join(secrets, 'jwt'), POLYVIRT_JWT_PREVIOUS_SECRETS } =
-  process.env;
+const {
+  POLYVIRT_JWT_SECRET,
+  POLYVIRT_JWT_SECRET_FILE = join(secrets, 'jwt'),
+  POLYVIRT_JWT_PREVIOUS_SECRETS,
+} = process.env;
 if (positionals.length > 1 || !(positionals[0] ?? POLYVIRT_OLD_DATABASE_URL ?? POLYVIRT_OLD_DATABASE_URL_FILE)) {
   console.error(help);
   process.exit(64);

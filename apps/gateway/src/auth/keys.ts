@@ -29,7 +29,9 @@ export interface Sealed {
 export class Keys {
   readonly all: readonly [Key, ...Key[]];
 
-  constructor(@Inject(CONFIG) { jwtSecret, jwtPreviousSecrets }: Pick<GatewayConfig, 'jwtSecret' | 'jwtPreviousSecrets'>) {
+  constructor(
+    @Inject(CONFIG) { jwtSecret, jwtPreviousSecrets }: Pick<GatewayConfig, 'jwtSecret' | 'jwtPreviousSecrets'>,
+  ) {
     this.all = [keyOf(jwtSecret), ...jwtPreviousSecrets.map(keyOf)];
   }
 

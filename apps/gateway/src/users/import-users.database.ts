@@ -41,7 +41,9 @@ describe('the users of an Auto-Creation-VM database', () => {
     }
   }
   const importFrom = (statements: string[]) =>
-    withDatabase(statements, async (old) => importUsers(gateway.app.get(Database), gateway.app.get(Audit), await readOldUsers(old)));
+    withDatabase(statements, async (old) =>
+      importUsers(gateway.app.get(Database), gateway.app.get(Audit), await readOldUsers(old)),
+    );
   const hashOf = (password: string) => hashSync(password, 4);
 
   it('log in with the passwords that they had, in the roles that they had', async () => {
