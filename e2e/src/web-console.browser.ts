@@ -227,3 +227,46 @@ story('shows a viewer what they may see, and why they may not do the rest', asyn
   await deleteVm(admin, vm.id);
   await visit.end();
 });
+
+story(
+  'asks for the password once more before it makes a user, in a session that has been open for long',
+  async (stack) => {
+    const { admin, adminPassword, prefix } = stack;
+    const visit = await Visit.begin(await browser(stack), stack, { expected: /403|400/ });
+    const { page } = visit;
+    await visit.logIn('admin', undefined, '/users');
+    // What the gateway says ten minutes after a log-in.
+    const detail = 'This needs a session in which the password was given within the last 10 minutes.';
+    const problem = {
+      code: 'confirmation-required',
+      title: 'x',
+      status: 403,
+      detail,
+      retryable: false,
+      requestId: 'r',
+    };
+    const old = { status: 403, contentType: 'application/problem+json', body: JSON.stringify(problem) };
+    await page.route('**/api/v1/users', (route) =>
+      route.request().method() === 'POST' ? route.fulfill(old) : route.continue(),
+    );
+    const create = async (name: string) => {
+      await page.getByRole('button', { name: 'Create a user' }).first().click();
+      const form = page.getByRole('dialog').filter({ hasText: 'Role' });
+      await form.getByLabel('User name').fill(name);
+      await form.locator('input[autocomplete=new-password]').fill('correct horse battery');
+      await form.locator('button[type=submit]').click();
+    };
+    const question = page.getByRole('dialog').filter({ hasText: 'Your password once more' });
+    await create(`${prefix}bob`);
+    await question.getByLabel('Password', { exact: true }).fill('a wrong password');
+    await question.getByRole('button', { name: 'Confirm' }).click();
+    await page.getByText('This is not the password of your account.').waitFor();
+    await page.unroute('**/api/v1/users');
+    await question.getByLabel('Password', { exact: true }).fill(adminPassword);
+    await question.getByRole('button', { name: 'Confirm' }).click();
+    await page.getByRole('cell', { name: `${prefix}bob`, exact: true }).waitFor();
+    const users = (await admin.GET('/api/v1/users')).data.items;
+    expect(users.map(({ username }) => username)).toContain(`${prefix}bob`);
+    await visit.end();
+  },
+);

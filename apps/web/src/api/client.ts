@@ -28,10 +28,17 @@ export const onSessionEnd = (listener: () => void): void => {
   ended = listener;
 };
 
+let confirm: () => Promise<boolean> = async () => false;
+/** Calls back when a change needs the password once more; answers whether it was given. */
+export const onConfirmationNeeded = (listener: () => Promise<boolean>): void => {
+  confirm = listener;
+};
+
 /** The one client of this tab. */
 export const client = createClient({
   url: location.origin,
   cookie: exclusively,
+  confirm: () => confirm(),
   onSession: (tokens) => {
     noteSession(tokens !== undefined);
     if (!tokens) ended();
