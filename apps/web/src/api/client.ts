@@ -6,6 +6,7 @@ export type Vm = Schemas['Vm'];
 export type VmState = Schemas['VmState'];
 export type Host = Schemas['Host'];
 export type Operation = Schemas['Operation'];
+export type Plan = Schemas['Plan'];
 export type Snapshot = Schemas['Snapshot'];
 export type Metrics = Schemas['Metrics'];
 export type MetricsHistory = Schemas['MetricsHistory'];
