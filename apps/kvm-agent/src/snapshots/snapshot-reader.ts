@@ -44,7 +44,7 @@ async function currentOf(domain: Domain, snapshots: readonly LibvirtSnapshot[]):
 
 /** The tree from its roots; what was made first stands first among its like. */
 export function parentsFirst(snapshots: readonly Snapshot[]): Snapshot[] {
-  const byAge = [...snapshots].sort((one, other) => one.createdAt.localeCompare(other.createdAt));
+  const byAge = [...snapshots].sort((one, other) => (one.createdAt ?? '').localeCompare(other.createdAt ?? ''));
   const ids = new Set(byAge.map(({ id }) => id));
   const below = (parent: string | null): Snapshot[] =>
     byAge.filter((one) => one.parent === parent).flatMap((one) => [one, ...below(one.id)]);
@@ -57,6 +57,7 @@ export function readSnapshot(xml: string, current: boolean): Snapshot {
   const name = text(snapshot, 'name') ?? '';
   const description = text(snapshot, 'description');
   const memory = attribute(child(snapshot, 'memory'), 'snapshot');
+  const createdAt = Number(text(snapshot, 'creationTime') ?? 0);
   return {
     id: name,
     name,
@@ -65,7 +66,7 @@ export function readSnapshot(xml: string, current: boolean): Snapshot {
     current,
     memory: memory !== undefined && memory !== 'no',
     state: states[text(snapshot, 'state') ?? ''] ?? 'unknown',
-    createdAt: new Date(Number(text(snapshot, 'creationTime') ?? 0) * 1000).toISOString(),
+    ...(createdAt > 0 && { createdAt: new Date(createdAt * 1000).toISOString() }),
   };
 }
 

@@ -1560,8 +1560,8 @@ export interface components {
             addresses: string[];
             /** @description Lower-case, with colons; absent while it has none, as before its first power-on. */
             mac?: string;
-            /** @description Name of the network on the host. */
-            network: string;
+            /** @description Name of the network on the host; absent when it is on none, or the host does not say on which. */
+            network?: string;
         };
         NicInput: {
             /**
@@ -1892,7 +1892,8 @@ export interface components {
         };
         SessionAnswer: components["schemas"]["TokenPair"] | components["schemas"]["CookieSession"];
         Snapshot: {
-            createdAt: components["schemas"]["Timestamp"];
+            /** @description Absent when the hypervisor does not know. */
+            createdAt?: components["schemas"]["Timestamp"];
             /** @description Whether the VM runs on top of this one. */
             current: boolean;
             description?: string;
