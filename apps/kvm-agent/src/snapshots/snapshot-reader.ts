@@ -1,8 +1,9 @@
 import type { DriverVm, PlanChange, Snapshot, VmState } from '@polyvirt/contracts';
 import { LibvirtError, type Domain, type Snapshot as LibvirtSnapshot } from '@polyvirt/node-libvirt';
 import { changesOfNics, pendingChanges, readDefinition } from '../domain/domain-reader.ts';
+import type { DiskSource } from '../domain/disk-source.ts';
 import { orUndefined } from '../storage/storage-pool.ts';
-import { snapshotOwnFiles } from '../storage/file-references.ts';
+import { snapshotDiskFiles, snapshotOwnFiles } from '../storage/file-references.ts';
 import { attribute, child, parseXml, text } from '../xml.ts';
 
 /** The word of libvirt for the state a snapshot holds. https://libvirt.org/formatsnapshot.html */
@@ -86,6 +87,10 @@ export function hardwareBroughtBack(xml: string, vm: DriverVm): PlanChange[] {
     })),
   ];
 }
+
+/** What its disks have been written to since it was taken, where that is not the file of the disk itself. */
+export const ownDiskFiles = (xml: string): DiskSource[] =>
+  snapshotDiskFiles(child(parseXml(xml), 'domainsnapshot')).map(({ source }) => source);
 
 /** Whether its disks or its memory are in files of its own, and not inside the disks of the machine. */
 export const isExternalSnapshot = (xml: string): boolean =>
