@@ -6,7 +6,9 @@ import { limits } from './lifecycle/hardware-rules.ts';
 import { noGrowthWithSnapshots, noSnapshotWithoutMemory, onlyAtPowerOn } from './absent-features.ts';
 import { whyNoMetrics } from './metrics.ts';
 import { parseBanner, parseProduct } from './vmrun/output.ts';
-import { toProblem } from './vmrun/vmrun.problems.ts';
+import { MissingProgramError } from './vmrun/run-program.ts';
+import { CallDeadlineError, toProblem, VmwareError } from './vmrun/vmrun.problems.ts';
+import { orUnreadable } from './inventory/unreadable.ts';
 import type { Running } from './inventory/running.ts';
 import type { Vmrun } from './vmrun/vmrun.ts';
 
@@ -52,9 +54,20 @@ export interface Product {
   readonly hardwareVersion: number;
 }
 
+/** Undefined where the program of the product does not run or does not answer; vmrun says the rest. */
+async function productLines(vmrun: Vmrun, signal?: AbortSignal): Promise<string[] | undefined> {
+  try {
+    return await vmrun.productLines(signal);
+  } catch (error) {
+    const isSilent = [VmwareError, CallDeadlineError, MissingProgramError].some((kind) => error instanceof kind);
+    if (isSilent) return undefined;
+    throw error;
+  }
+}
+
 /** Which product answers. Throws when none does. */
 export async function readProduct(vmrun: Vmrun, signal?: AbortSignal): Promise<Product> {
-  const lines = await vmrun.productLines(signal).catch(() => undefined);
+  const lines = await productLines(vmrun, signal);
   const product = lines && parseProduct(lines);
   const banner = parseBanner(await vmrun.banner(signal));
   if (!banner)
@@ -125,7 +138,7 @@ export async function probe(parts: {
 export const fixedCapacity = (): Capacity => ({ cpus: cpus().length, memoryMiB: Math.round(totalmem() / MIB) });
 
 async function readCapacity(vmFolder: string): Promise<Capacity> {
-  const disk = await statfs(vmFolder).catch(() => undefined);
+  const disk = await orUnreadable(statfs(vmFolder));
   return {
     ...fixedCapacity(),
     memoryFreeMiB: Math.round(freemem() / MIB),

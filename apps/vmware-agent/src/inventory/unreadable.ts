@@ -7,6 +7,22 @@ const byErrno: Readonly<Record<string, (path: string) => string>> = {
   ELOOP: (path) => `${path} is a symbolic link that leads to itself. Mend or remove the link.`,
 };
 
+/** Whether a file cannot be read, or what is in it not understood. Anything else that fails is a fault of ours. */
+export const isUnreadable = (error: unknown): boolean =>
+  error instanceof ProblemError ||
+  error instanceof SyntaxError ||
+  typeof (error as NodeJS.ErrnoException).errno === 'number';
+
+/** What a look at a file answers, or undefined when it cannot be read. */
+export async function orUnreadable<Result>(look: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await look;
+  } catch (error) {
+    if (isUnreadable(error)) return undefined;
+    throw error;
+  }
+}
+
 /** A sentence: what cannot be read at a path, and what would help. */
 export function whyUnreadable(path: string, error: unknown): string {
   if (error instanceof ProblemError) return error.message;

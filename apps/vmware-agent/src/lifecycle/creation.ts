@@ -6,6 +6,7 @@ import type { ImageLibrary } from '../disks/image-library.ts';
 import { machineAt, type Machine } from '../inventory/identity.ts';
 import type { Discovery } from '../inventory/discovery.ts';
 import type { Machines } from '../inventory/machines.ts';
+import { orUnreadable } from '../inventory/unreadable.ts';
 import { powerOnStep, type Power } from '../power.ts';
 import { Dictionary } from '../vmx/dictionary.ts';
 import { orMissing, writeDictionary } from '../vmx/dictionary-file.ts';
@@ -240,9 +241,10 @@ export class Creation {
       );
     const templates = await this.#discovery.templates();
     for (const machine of templates) {
-      const vmx = await this.#machines.configuration(machine).catch(() => undefined);
-      if (!vmx || (machine.nativeId !== wanted && (await this.#machines.nameOf(machine).catch(() => '')) !== wanted))
-        continue;
+      // Of one that cannot be read only the id is known, and one that is not asked for stands in nobody's way.
+      const isWanted = machine.nativeId === wanted || (await orUnreadable(this.#machines.nameOf(machine))) === wanted;
+      if (!isWanted) continue;
+      const vmx = await this.#machines.configuration(machine);
       if (isEncrypted(vmx))
         throw new ProblemError('host-rejected', `The template "${wanted}" is encrypted. Remove its encryption first.`);
       if (await this.#machines.isOn(machine, 'recent'))
