@@ -8,6 +8,7 @@ import type { Machines } from './inventory/machines.ts';
 import type { PowerOffWork } from './inventory/power-off-work.ts';
 import type { Running } from './inventory/running.ts';
 import type { Leases } from './network/leases.ts';
+import { discardSavedMemory, savedMemoryOf } from './disks/saved-memory.ts';
 import { editDictionary } from './vmx/dictionary-file.ts';
 import { achieve, LOOK_EVERY_MS, pause, type Patience } from './vmrun/achieve.ts';
 import { CallDeadlineError, isBlocked, isNotPoweredOn, passes, VmwareError } from './vmrun/vmrun.problems.ts';
@@ -269,6 +270,7 @@ export class Power implements SuspendFacet {
     { force, timeoutSeconds }: StopVm,
     { journal, signal }: OperationContext,
   ): Promise<void> {
+    if (force && (await this.#discardSavedMemory(machine, journal))) return;
     await journal.step({
       name: force ? 'cut the power' : 'ask the guest to shut down',
       native: force ? 'vmrun stop hard' : 'vmrun stop soft',
@@ -279,6 +281,24 @@ export class Power implements SuspendFacet {
           await this.#powerOffWork.finishAlone(machine);
         }),
     });
+  }
+
+  /** Of a VM that is suspended. Which file it was is noted first, as then nothing names it any more. */
+  async #discardSavedMemory(machine: Machine, journal: Journal): Promise<boolean> {
+    const file = await journal.step({
+      name: 'look for saved memory',
+      act: async () => (await savedMemoryOf(machine.vmx)) ?? null,
+    });
+    if (file === null) return false;
+    await journal.step({
+      name: 'discard the saved memory',
+      act: () =>
+        this.#vmrun.alone([machine.vmx], async () => {
+          await discardSavedMemory(machine.vmx, file);
+          await this.#powerOffWork.finishAlone(machine);
+        }),
+    });
+    return true;
   }
 
   async #cutPower(machine: Machine, signal: AbortSignal): Promise<void> {

@@ -801,7 +801,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Shut a VM down through its guest, or by force. */
+        /** Shut a VM down through its guest, or by force. By force the saved memory of a suspended VM is discarded, too. */
         post: operations["stopVm"];
         delete?: never;
         options?: never;
@@ -8654,7 +8654,7 @@ export interface operations {
                     "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
-            /** @description Shut a VM down through its guest, or by force. */
+            /** @description Shut a VM down through its guest, or by force. By force the saved memory of a suspended VM is discarded, too. */
             202: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
