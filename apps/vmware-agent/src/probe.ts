@@ -6,8 +6,7 @@ import { limits } from './lifecycle/hardware-rules.ts';
 import { noGrowthWithSnapshots, noSnapshotWithoutMemory, onlyAtPowerOn } from './absent-features.ts';
 import { whyNoMetrics } from './metrics.ts';
 import { parseBanner, parseProduct } from './vmrun/output.ts';
-import { MissingProgramError } from './vmrun/run-program.ts';
-import { CallDeadlineError, toProblem, VmwareError } from './vmrun/vmrun.problems.ts';
+import { toProblem } from './vmrun/vmrun.problems.ts';
 import { orUnreadable } from './inventory/unreadable.ts';
 import type { Running } from './inventory/running.ts';
 import type { Vmrun } from './vmrun/vmrun.ts';
@@ -54,20 +53,9 @@ export interface Product {
   readonly hardwareVersion: number;
 }
 
-/** Undefined where the program of the product does not run or does not answer; vmrun says the rest. */
-async function productLines(vmrun: Vmrun, signal?: AbortSignal): Promise<string[] | undefined> {
-  try {
-    return await vmrun.productLines(signal);
-  } catch (error) {
-    const isSilent = [VmwareError, CallDeadlineError, MissingProgramError].some((kind) => error instanceof kind);
-    if (isSilent) return undefined;
-    throw error;
-  }
-}
-
 /** Which product answers. Throws when none does. */
 export async function readProduct(vmrun: Vmrun, signal?: AbortSignal): Promise<Product> {
-  const lines = await productLines(vmrun, signal);
+  const lines = await vmrun.productLines(signal);
   const product = lines && parseProduct(lines);
   const banner = parseBanner(await vmrun.banner(signal));
   if (!banner)

@@ -170,7 +170,7 @@ describe('a plan', () => {
   it('is partial and says why when the agent is older than the question, and the change goes its way', async () => {
     const older = await house.startAgent('kvm-b');
     try {
-      older.forget(planVm);
+      older.unlearn(planVm);
       await older.show('any', { nics: [] });
       const path = '/vms/kvm-b~any';
       await eventually(async () => expect((await house.call('GET', path)).status).toBe(200));

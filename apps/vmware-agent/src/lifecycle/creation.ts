@@ -5,7 +5,7 @@ import { LARGEST_DISK_GIB, GIB, type DiskTool } from '../disks/disk-tool.ts';
 import type { ImageLibrary } from '../disks/image-library.ts';
 import { machineAt, type Machine } from '../inventory/identity.ts';
 import type { Discovery } from '../inventory/discovery.ts';
-import type { Machines } from '../inventory/machines.ts';
+import { stemOf, type Machines } from '../inventory/machines.ts';
 import { orUnreadable } from '../inventory/unreadable.ts';
 import { powerOnStep, type Power } from '../power.ts';
 import { Dictionary } from '../vmx/dictionary.ts';
@@ -240,25 +240,28 @@ export class Creation {
         'A VM is made from a template by a clone, which VMware Player cannot make. Make it from an image, or install Workstation Pro.',
       );
     const templates = await this.#discovery.templates();
-    for (const machine of templates) {
-      // Of one that cannot be read only the id is known, and one that is not asked for stands in nobody's way.
-      const isWanted = machine.nativeId === wanted || (await orUnreadable(this.#machines.nameOf(machine))) === wanted;
-      if (!isWanted) continue;
-      const vmx = await this.#machines.configuration(machine);
-      if (isEncrypted(vmx))
-        throw new ProblemError('host-rejected', `The template "${wanted}" is encrypted. Remove its encryption first.`);
-      if (await this.#machines.isOn(machine, 'recent'))
-        throw new ProblemError(
-          'wrong-state',
-          `The template "${wanted}" is on. Stop it first: its disks change while it runs.`,
-        );
-      const nics = given.length > 0 ? [] : nicsOf(vmx);
-      return {
-        vmx: machine.vmx,
-        nics: nics.map((nic): NicInput => ({ network: networkIn(wanted, nic), address: 'auto' })),
-      };
-    }
-    throw new ProblemError('template-not-found', `There is no template "${wanted}" on this host.`);
+    const named = await Promise.all(
+      templates.map(async (machine) => ({
+        machine,
+        // One that cannot be read is known by its file.
+        name: (await orUnreadable(this.#machines.nameOf(machine))) ?? stemOf(machine.vmx),
+      })),
+    );
+    const machine = named.find(({ machine: { nativeId }, name }) => nativeId === wanted || name === wanted)?.machine;
+    if (!machine) throw new ProblemError('template-not-found', `There is no template "${wanted}" on this host.`);
+    const vmx = await this.#machines.configuration(machine);
+    if (isEncrypted(vmx))
+      throw new ProblemError('host-rejected', `The template "${wanted}" is encrypted. Remove its encryption first.`);
+    if (await this.#machines.isOn(machine, 'recent'))
+      throw new ProblemError(
+        'wrong-state',
+        `The template "${wanted}" is on. Stop it first: its disks change while it runs.`,
+      );
+    const nics = given.length > 0 ? [] : nicsOf(vmx);
+    return {
+      vmx: machine.vmx,
+      nics: nics.map((nic): NicInput => ({ network: networkIn(wanted, nic), address: 'auto' })),
+    };
   }
 
   async #placeOf(name: string, operationId: string): Promise<Place> {
