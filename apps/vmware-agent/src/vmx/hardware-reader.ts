@@ -137,7 +137,11 @@ function networkOf(vmx: Dictionary, device: string): string | undefined {
   const known = networkOfType[type];
   if (known !== undefined) return known;
   if (type === 'pvn') return `lan-segment ${vmx.get(`${device}.pvnID`) ?? ''}`.trim();
-  const network = (vmx.get(`${device}.vnet`) ?? type).replace(/^.*[\\/]/, '').toLowerCase();
+  // The name of a type is no network: one that is custom and names none is on nobody knows which.
+  const network = (vmx.get(`${device}.vnet`) ?? '')
+    .replace(/^.*[\\/]/, '')
+    .trim()
+    .toLowerCase();
   return network === '' ? undefined : network;
 }
 

@@ -160,6 +160,11 @@ describe('the hardware of a .vmx file', () => {
     const networks = (...lines: string[]) =>
       nicsOf(parse(['ethernet0.present = "TRUE"', ...lines].join('\n'))).map(({ network }) => network);
     expect(networks('ethernet0.connectionType = ""')).toEqual([undefined]);
+    for (const type of ['custom', 'CUSTOM', 'monitor_dev', 'of a newer release'])
+      expect({ type, networks: networks(`ethernet0.connectionType = "${type}"`) }).toEqual({
+        type,
+        networks: [undefined],
+      });
     expect(networks('ethernet0.connectionType = "custom"', 'ethernet0.vnet = ""')).toEqual([undefined]);
     expect(networks('ethernet0.connectionType = "custom"', 'ethernet0.vnet = "/dev/"')).toEqual([undefined]);
   });
