@@ -5,6 +5,7 @@ import { removeStaleLocks, windowOf } from './host/locks.ts';
 import { failureInLog, isLogged, questionInLog } from './host/vm-log.ts';
 import type { Machine } from './inventory/identity.ts';
 import type { Machines } from './inventory/machines.ts';
+import { orUnreadable } from './inventory/unreadable.ts';
 import type { PowerOffWork } from './inventory/power-off-work.ts';
 import type { Running } from './inventory/running.ts';
 import type { Leases } from './network/leases.ts';
@@ -233,7 +234,7 @@ export class Power implements SuspendFacet {
     if (location === undefined) return false;
     for (const other of await this.#machines.all()) {
       if (other.nativeId === machine.nativeId) continue;
-      const theirs = await this.#machines.configuration(other).catch(() => undefined);
+      const theirs = await orUnreadable(this.#machines.configuration(other));
       if (theirs?.get('uuid.location') === location) return true;
     }
     return false;

@@ -1,4 +1,5 @@
 import { ProblemError } from '@polyvirt/contracts';
+import { isMissing } from '../vmx/dictionary-file.ts';
 
 const owner = 'It must run as the user who owns the VM folder.';
 const byErrno: Readonly<Record<string, (path: string) => string>> = {
@@ -11,15 +12,21 @@ const byErrno: Readonly<Record<string, (path: string) => string>> = {
 export const isUnreadable = (error: unknown): boolean =>
   error instanceof ProblemError ||
   error instanceof SyntaxError ||
+  isMissing(error) ||
   typeof (error as NodeJS.ErrnoException).errno === 'number';
+
+/** For who handles that a file cannot be read. Throws anything else. */
+export function unlessUnreadable(error: unknown): void {
+  if (!isUnreadable(error)) throw error;
+}
 
 /** What a look at a file answers, or undefined when it cannot be read. */
 export async function orUnreadable<Result>(look: Promise<Result>): Promise<Result | undefined> {
   try {
     return await look;
   } catch (error) {
-    if (isUnreadable(error)) return undefined;
-    throw error;
+    unlessUnreadable(error);
+    return undefined;
   }
 }
 
