@@ -28,7 +28,7 @@ export { CommandContext, OnCommand, OnQuery, Redeliver } from './handlers.ts';
 export { JetStreamServer, type DeadLetter, type JetStreamServerOptions } from './jetstream-server.ts';
 export { publishCommand, publishRollup, type PublishOptions, type Stored } from './publish.ts';
 export { broadcast, listen, listenToBytes, sendBytes, type Listener } from './pubsub.ts';
-export { ask, type AskOptions } from './query.ts';
+export { ask, isUnknownQuery, type AskOptions } from './query.ts';
 export { pause } from './retry.ts';
 export { StoredBytes } from './stored-bytes.ts';
 export { ensureSubscriber, removeSubscriber, subscriberClient } from './subscribers.ts';
