@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { commands } from './commands/index.ts';
+import { commonOptions, findCommand, optionsOf } from './parse.ts';
+import { documentation } from './documentation.ts';
+
+interface Document {
+  paths: Record<string, Record<string, { operationId?: string; deprecated?: boolean }>>;
+}
+
+const root = join(import.meta.dirname, '../../..');
+const { paths } = JSON.parse(readFileSync(join(root, 'api/openapi.json'), 'utf8')) as Document;
+
+/** Routes that are for programs: renewal, tickets, probes, parts of uploads, what a joining agent calls. */
+const isForPrograms = (route: string) =>
+  [
+    /^GET \/(healthz|readyz|metrics)$/,
+    /^POST \/api\/v1\/auth\/(refresh|confirm)$/,
+    /\/ticket$/,
+    / \/api\/v1\/uploads/,
+    /^POST \/api\/v1\/hosts\/join$/,
+  ].some((pattern) => pattern.test(route));
+
+const methods = ['get', 'post', 'put', 'patch', 'delete'];
+const routes = Object.entries(paths).flatMap(([path, operations]) =>
+  Object.entries(operations)
+    .filter(([method, { deprecated }]) => methods.includes(method) && !deprecated)
+    .map(([method]) => `${method.toUpperCase()} ${path}`),
+);
+
+describe('the commands', () => {
+  const called = new Set<string>(commands.filter(({ name }) => name !== 'query').flatMap(({ calls }) => calls));
+
+  it('leave no route of the API without one', () => {
+    expect(routes.filter((route) => !isForPrograms(route) && !called.has(route))).toEqual([]);
+  });
+
+  it('call no route that the API does not have', () => {
+    expect([...called].filter((route) => !routes.includes(route))).toEqual([]);
+  });
+
+  it('have names of their own that are found', () => {
+    const names = commands.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    for (const command of commands)
+      expect(findCommand(commands, [...command.name.split(' '), 'x'])?.command).toBe(command);
+  });
+
+  it.each(commands.map((command) => [command.name, command] as const))(
+    '%s has options that do not collide',
+    (_, command) => {
+      const shorts = Object.values(optionsOf(command)).flatMap(({ short }) => short ?? []);
+      expect(shorts.filter((short, index) => shorts.indexOf(short) !== index)).toEqual([]);
+      expect(Object.keys(command.options ?? {}).filter((name) => name in commonOptions)).toEqual([]);
+      const args = command.args ?? [];
+      expect(args.slice(0, -1).filter(({ many, optional }) => many || optional)).toEqual([]);
+    },
+  );
+
+  it('are in the documentation as they are declared', () => {
+    expect(readFileSync(join(root, 'docs/cli.md'), 'utf8')).toBe(documentation());
+  });
+});
