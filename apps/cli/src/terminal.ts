@@ -79,7 +79,6 @@ export function processTerminal(): Terminal {
 /** The answer to a question on standard error. Throws `Exit` 130 at Ctrl-C and at the end of the input. */
 function ask(question: string, { hidden = false, preset }: { hidden?: boolean; preset?: string }): Promise<string> {
   const { stdin, stderr } = process;
-  stderr.write(preset === undefined ? `${question} ` : `${question} [${preset}] `);
   // What is typed is not shown by giving the line editor nowhere to write to.
   const lines = createInterface({
     input: stdin,
@@ -87,6 +86,8 @@ function ask(question: string, { hidden = false, preset }: { hidden?: boolean; p
     terminal: true,
     historySize: 0,
   });
+  // Not before the terminal has stopped to echo, or a quick answer would show.
+  stderr.write(preset === undefined ? `${question} ` : `${question} [${preset}] `);
   return new Promise((resolve, reject) => {
     let answered = false;
     lines.once('line', (line) => {

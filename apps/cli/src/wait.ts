@@ -101,6 +101,9 @@ class Progress {
   seen(operation: Operation): void {
     if (this.#isLost) this.terminal.tell('The gateway is back.');
     this.#isLost = false;
+    // A change may have no step for minutes, while a guest shuts down: that it has begun is told at least.
+    if (operation.status === 'running' && this.#operation?.status !== 'running')
+      this.terminal.tell(`${operation.verb}: running`);
     this.#operation = operation;
     operation.steps.forEach(({ name, status, durationMs }, index) => {
       const key = `${index} ${status}`;

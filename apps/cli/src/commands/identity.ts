@@ -1,5 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { createClient, type components } from '@polyvirt/api-client';
+import { createClient, type Client, type components } from '@polyvirt/api-client';
 import { call, listAll } from '../api.ts';
 import { confirm, yesOption } from '../change.ts';
 import { findPlace, readContexts, webUrl, writeContexts } from '../contexts.ts';
@@ -57,6 +58,25 @@ async function password({ given, terminal }: Invocation, option: string, questio
   if (file !== undefined) return (await readText(file)).replace(/\r?\n$/, '');
   if (!terminal.isInteractive) throw new UsageError(`${question} Say --${option}; there is nobody to ask.`);
   return terminal.ask(question, { hidden: true });
+}
+
+/** What only a person may do, and no token: with the password, in a session that ends when it is done. */
+async function asPerson<Result>(
+  invocation: Invocation,
+  secret: () => Promise<string>,
+  act: (client: Client, secret: string) => Promise<Result>,
+): Promise<Result> {
+  const client = await invocation.client();
+  const { data: me } = await call<Schemas['Me']>(client, 'GET /api/v1/auth/me');
+  const text = await secret();
+  const person = createClient({ url: client.url });
+  await person.logIn({ username: me.user.username, password: text });
+  try {
+    return await act(person, text);
+  } finally {
+    // A change of the password has ended the session already.
+    await person.logOut().catch(() => undefined);
+  }
 }
 
 export const userCommands: readonly Command[] = [
@@ -148,9 +168,11 @@ export const userCommands: readonly Command[] = [
       'current-file': { value: 'FILE', help: 'File with the present password; asked for unless said.' },
     },
     run: async (invocation) => {
-      const current = await password(invocation, 'current-file', 'Present password?');
-      const body = { current, password: await password(invocation, 'password-file', 'New password?') };
-      await call(await invocation.client(), 'POST /api/v1/auth/password', { body });
+      const present = () => password(invocation, 'current-file', 'Present password?');
+      await asPerson(invocation, present, async (client, current) => {
+        const body = { current, password: await password(invocation, 'password-file', 'New password?') };
+        await call(client, 'POST /api/v1/auth/password', { body });
+      });
     },
   },
 ];
@@ -185,18 +207,25 @@ export const tokenCommands: readonly Command[] = [
     options: {
       scopes: { value: 'SCOPES', help: 'Permissions with commas: vm:read,vm:power; all that you have unless said.' },
       expires: { value: 'DURATION', help: 'How long it is good for; 90d unless said.' },
+      ...passwordOption,
     },
     run: async (invocation) => {
-      const client = await invocation.client();
-      const lasts = seconds('expires', invocation.given.text('expires') ?? `${loginDays}d`);
-      const scopes =
-        invocation.given.text('scopes')?.split(',') ??
-        (await call<Schemas['Me']>(client, 'GET /api/v1/auth/me')).data.permissions;
-      const expiresAt = new Date(Date.now() + lasts * 1_000).toISOString();
-      const body = { name: invocation.args[0], scopes, expiresAt };
-      const { data } = await call<Schemas['CreatedToken']>(client, 'POST /api/v1/tokens', { body });
-      if (invocation.given.has('output')) printItem(invocation, tokenView as never, data);
-      else invocation.terminal.print(data.secret);
+      const { args, given, terminal } = invocation;
+      const lasts = seconds('expires', given.text('expires') ?? `${loginDays}d`);
+      const data = await asPerson(
+        invocation,
+        () => password(invocation, 'password-file', 'Your password?'),
+        async (client) => {
+          const scopes =
+            given.text('scopes')?.split(',') ??
+            (await call<Schemas['Me']>(client, 'GET /api/v1/auth/me')).data.permissions;
+          const expiresAt = new Date(Date.now() + lasts * 1_000).toISOString();
+          const body = { name: args[0], scopes, expiresAt };
+          return (await call<Schemas['CreatedToken']>(client, 'POST /api/v1/tokens', { body })).data;
+        },
+      );
+      if (given.has('output')) printItem(invocation, tokenView, data);
+      else terminal.print(data.secret);
     },
   },
   {
@@ -303,6 +332,7 @@ export const sessionCommands: readonly Command[] = [
       language: { value: 'LANGUAGE', help: 'Such as en or fr.' },
       theme: { value: 'THEME', help: 'Colours.', choices: ['light', 'dark', 'system'] },
       density: { value: 'DENSITY', help: 'Room between lines.', choices: ['comfortable', 'compact'] },
+      ...passwordOption,
     },
     run: async (invocation) => {
       const { given } = invocation;
@@ -312,9 +342,13 @@ export const sessionCommands: readonly Command[] = [
       );
       if (Object.keys(preferences).length === 0)
         throw new UsageError('What is to change? Say --language, --theme or --density.');
-      const { data } = await call<Schemas['Me']>(await invocation.client(), 'PATCH /api/v1/auth/me', {
-        body: { preferences },
-      });
+      const data = await asPerson(
+        invocation,
+        () => password(invocation, 'password-file', 'Your password?'),
+        async (client) => {
+          return (await call<Schemas['Me']>(client, 'PATCH /api/v1/auth/me', { body: { preferences } })).data;
+        },
+      );
       printItem(invocation, { columns: [], key: (me) => me.user.username }, data);
     },
   },
@@ -363,7 +397,11 @@ async function byPassword(invocation: Invocation, url: string) {
   try {
     const { data: me } = await call<Schemas['Me']>(client, 'GET /api/v1/auth/me');
     const expiresAt = new Date(Date.now() + loginDays * 86_400_000).toISOString();
-    const body = { name: `polyvirt on ${hostname()}`.slice(0, 80), scopes: me.permissions, expiresAt };
+    const body = {
+      name: `polyvirt on ${hostname().slice(0, 50)} ${randomBytes(3).toString('hex')}`,
+      scopes: me.permissions,
+      expiresAt,
+    };
     const { data } = await call<Schemas['CreatedToken']>(client, 'POST /api/v1/tokens', { body });
     return { url, username, token: data.secret, tokenId: data.id };
   } finally {

@@ -7,7 +7,7 @@ import { spawn as spawnInTerminal, type IPty } from '@lydell/node-pty';
 import { pack } from '../package/pack.ts';
 
 /** Longer than the slowest machine takes. */
-const patienceMs = 60_000;
+const patienceMs = 25_000;
 
 export interface Ended {
   readonly exitCode: number;
