@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { measureCommandLatency } from './command-latency.bench.ts';
+import { measureCommandLine } from './command-line.bench.ts';
 import { measureEventLatency } from './event-latency.bench.ts';
 import { measureListPage } from './list-page.bench.ts';
 import { measureNutanixScale } from './nutanix-scale.bench.ts';
@@ -17,6 +18,7 @@ const measurements: Readonly<Record<string, Measurement>> = {
   list: measureListPage,
   nutanix: measureNutanixScale,
   vmware: measureVmwareScale,
+  cli: measureCommandLine,
 };
 
 const { values, positionals } = parseArgs({
