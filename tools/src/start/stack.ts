@@ -11,7 +11,7 @@ import { Instance } from './instance.ts';
 import { layoutOf, type Layout } from './layout.ts';
 import type { StartOptions } from './options.ts';
 import { prepare } from './prepare.ts';
-import { gatewayIsReady, mayLogIn, Watcher } from './readiness.ts';
+import { gatewayIsReady, makeToken, revokeToken, Watcher, type StartToken } from './readiness.ts';
 import { removeRunFile, writeRunFile, type RunRecord } from './run-file.ts';
 import { Secrets } from './secrets.ts';
 import { environmentOf, servicesFor, type ServiceDefinition, type Stack } from './services.ts';
@@ -41,6 +41,7 @@ export class RunningStack {
   readonly #supervisor: Supervisor;
   readonly #stopping = new AbortController();
   #record: RunRecord | undefined;
+  #token: StartToken | undefined;
   #starting: Promise<unknown> = Promise.resolve();
   readonly #services = servicesFor(process.env);
 
@@ -73,8 +74,10 @@ export class RunningStack {
   /** Stops everything, the last one started first. Machines go on running. */
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('stopped before it was ready'));
+    const record = this.#record;
     this.#record = undefined;
     await removeRunFile(this.#layout.runFile);
+    if (record && this.#token) await revokeToken(record.url, this.#token);
     await this.#supervisor.stop();
     await this.#starting;
     if (existsSync(this.#layout.workstation)) await suspendSimulated(this.#layout.workstation);
@@ -117,11 +120,11 @@ export class RunningStack {
         ),
       }));
       for (const { run } of supervised) await this.#supervisor.start(run);
-      const isKnown = await mayLogIn(url, USERNAME, password);
+      this.#token = await makeToken(url, USERNAME, password);
       this.#record = {
         url,
         username: USERNAME,
-        ...(isKnown ? { password: password } : {}),
+        ...(this.#token ? { password, token: this.#token.secret } : {}),
         natsUrl: stack.natsUrl,
         processes: {},
       };
