@@ -43,7 +43,9 @@ export async function waitForEnd(
 }
 
 async function follow(client: Client, first: Operation, progress: Progress, signal: AbortSignal): Promise<Operation> {
-  const ended = Promise.withResolvers<Operation>();
+  let resolve!: (operation: Operation) => void;
+  let reject!: (reason: unknown) => void;
+  const end = new Promise<Operation>((...settle) => ([resolve, reject] = settle));
   let looking = false;
   let again = false;
   const look = async () => {
@@ -56,11 +58,11 @@ async function follow(client: Client, first: Operation, progress: Progress, sign
       const path = { operationId: first.id };
       const { data } = await call<Operation>(client, 'GET /api/v1/operations/{operationId}', { path, signal });
       progress.seen(data);
-      if (hasEnded(data)) ended.resolve(data);
+      if (hasEnded(data)) resolve(data);
     } catch (error) {
       if (signal.aborted) return;
       if (isLost(error) || (error instanceof ApiProblem && error.retryable)) progress.lost();
-      else ended.reject(error as Error);
+      else reject(error);
     } finally {
       looking = false;
     }
@@ -73,14 +75,14 @@ async function follow(client: Client, first: Operation, progress: Progress, sign
     const events = client.events({ types: ['operation.*'], signal, onConnected: () => void look() });
     for await (const { event } of events) if (event.subject === first.id) void look();
   };
-  signal.addEventListener('abort', () => ended.reject(signal.reason as Error), { once: true });
+  signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   const beat = setInterval(() => void look(), lookEveryMs);
   progress.seen(first);
-  if (hasEnded(first)) ended.resolve(first);
+  if (hasEnded(first)) resolve(first);
   // Whoever may not read events still sees the operation.
   else listen().catch(() => undefined);
   try {
-    return await ended.promise;
+    return await end;
   } finally {
     clearInterval(beat);
   }

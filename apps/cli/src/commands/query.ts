@@ -1,7 +1,7 @@
 import { problemIn } from '@polyvirt/api-client';
 import { UsageError, type Command } from '../declaration.ts';
 import { printItem } from '../output/print.ts';
-import { readText } from './vm-create.ts';
+import { readText } from '../read-text.ts';
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 

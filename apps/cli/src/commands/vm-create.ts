@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import type { Client, components } from '@polyvirt/api-client';
 import { parse } from 'yaml';
 import { listAll } from '../api.ts';
@@ -6,6 +5,7 @@ import { change, changeOptions } from '../change.ts';
 import { Exit, UsageError, type Command, type Invocation } from '../declaration.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { memoryMiB, pairs, sizeGiB } from '../parse.ts';
+import { readText } from '../read-text.ts';
 import { nicOf } from './vm.ts';
 
 type Schemas = components['schemas'];
@@ -63,16 +63,6 @@ async function fileBody({ given }: Invocation): Promise<Body> {
   if (typeof body !== 'object' || body === null || Array.isArray(body))
     throw new UsageError(`${file} holds no VM: fields such as name, host and disks.`);
   return body as Body;
-}
-
-export async function readText(file: string): Promise<string> {
-  if (file !== '-')
-    return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      throw new UsageError(`${file} cannot be read (${error.code}).`);
-    });
-  const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 /** Throws `UsageError`. */
