@@ -9,7 +9,7 @@ const programs = { polyvirt: 'main', vm_manager: 'vm-manager' } as const;
 
 /** Bundles each program into one file and packs them below `into`; answers the path of the tarball that `npm i -g` installs. */
 export function pack(into = join(folder, 'dist')): string {
-  const staged = join(into, 'package');
+  const staged = join(into, 'staged');
   rmSync(staged, { recursive: true, force: true });
   mkdirSync(staged, { recursive: true });
   const { version, license, description } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<
