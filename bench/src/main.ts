@@ -1,7 +1,9 @@
 import { parseArgs } from 'node:util';
+import { measureAnonymousFlood } from './anonymous-flood.bench.ts';
 import { measureCommandLatency } from './command-latency.bench.ts';
 import { measureCommandLine } from './command-line.bench.ts';
 import { measureEventLatency } from './event-latency.bench.ts';
+import { measureFlood } from './flood.bench.ts';
 import { measureListPage } from './list-page.bench.ts';
 import { measureNutanixScale } from './nutanix-scale.bench.ts';
 import { measurePlanLatency } from './plan-latency.bench.ts';
@@ -15,7 +17,9 @@ const measurements: Readonly<Record<string, Measurement>> = {
   command: measureCommandLatency,
   plan: measurePlanLatency,
   event: measureEventLatency,
+  flood: measureFlood,
   list: measureListPage,
+  'anonymous-flood': measureAnonymousFlood,
   nutanix: measureNutanixScale,
   vmware: measureVmwareScale,
   cli: measureCommandLine,
