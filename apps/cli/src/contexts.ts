@@ -5,6 +5,7 @@ import { createClient, type Client, type ClientOptions } from '@polyvirt/api-cli
 import { parse, stringify } from 'yaml';
 import { Exit, UsageError, type Given } from './declaration.ts';
 import { exitCodes } from './exit-codes.ts';
+import { version } from './version.ts';
 import type { Terminal } from './terminal.ts';
 
 /** An installation that one is logged in to. */
@@ -67,7 +68,7 @@ export async function findPlace(terminal: Terminal, given: Given): Promise<Place
     webUrl('POLYVIRT_URL', url);
     return { from: 'POLYVIRT_URL', options: { url, token } };
   }
-  const running = await findRunning(terminal.cwd);
+  const running = await findRunning(terminal.cwd, current, contexts);
   if (running) return running;
   if (current !== undefined) return placeOf(current, contexts, '');
   throw new Exit(
@@ -89,24 +90,43 @@ function placeOf(name: string, contexts: ContextFile['contexts'], why: string): 
     const known = Object.keys(contexts).join(', ') || 'none';
     throw new UsageError(`There is no context ${JSON.stringify(name)}; known: ${known}.`);
   }
-  return { from: `${why}${name}`, options: { url: found.url, token: found.token } };
+  return { from: `${why}${name}`, options: { url: found.url, token: found.token, username: found.username } };
 }
 
-/** The stack that `npm start` runs in this folder or above. */
-async function findRunning(cwd: string): Promise<Place | undefined> {
+/** The stack that `npm start` runs in this folder or above; with the log-in there, if there is one, and else as its first user. */
+async function findRunning(
+  cwd: string,
+  current: string | undefined,
+  contexts: ContextFile['contexts'],
+): Promise<Place | undefined> {
   for (let folder = cwd; ; folder = dirname(folder)) {
     const file = join(folder, '.polyvirt', 'run.json');
     if (existsSync(file)) {
       const { url, token, username, password } = JSON.parse(await readFile(file, 'utf8')) as ClientOptions;
-      return { from: file, options: token === undefined ? { url, username, password } : { url, token } };
+      const loggedIn = Object.keys(contexts).filter((name) => contexts[name]!.url === url);
+      const name = loggedIn.find((candidate) => candidate === current) ?? loggedIn[0];
+      if (name !== undefined) return placeOf(name, contexts, `${file}, logged in as `);
+      if (token === undefined && password === undefined) {
+        const why = `${file} has no credential: its password was changed since the first start.`;
+        throw new Exit(exitCodes.denied.code, `${why} Log in with: polyvirt login ${url}`);
+      }
+      return { from: file, options: { url, token, username, password } };
     }
     if (folder === dirname(folder)) return undefined;
   }
 }
 
-export function clientAt({ options }: Place, terminal: Terminal, given: Given): Client {
-  if (!given.flag('debug')) return createClient(options);
+/** What is to be done when the credential of this place is refused. */
+export const wayIn = ({ from, options }: Place): string =>
+  from === 'POLYVIRT_URL'
+    ? `POLYVIRT_TOKEN is ${options.token ? 'no token of that installation, or has expired or been revoked' : 'not set'}.`
+    : `Used was the credential from ${from}. Log in again with: polyvirt login ${options.url}`;
+
+export function clientAt({ options }: Pick<Place, 'options'>, terminal: Terminal, given: Given): Client {
+  const debugs = given.flag('debug');
   const fetch = async (request: Request) => {
+    request.headers.set('user-agent', `polyvirt/${version}`);
+    if (!debugs) return globalThis.fetch(request);
     const began = performance.now();
     const response = await globalThis.fetch(request);
     const took = Math.round(performance.now() - began);

@@ -5,7 +5,7 @@ import type { Terminal } from './terminal.ts';
 export type Route = `${'GET' | 'POST' | 'PATCH' | 'DELETE'} ${keyof paths & string}`;
 
 /** What completion offers for a value. */
-export type Completes = 'vm' | 'host' | 'operation' | 'user' | 'token' | 'context' | 'file';
+export type Completes = 'vm' | 'host' | 'operation' | 'user' | 'token' | 'subscriber' | 'context' | 'file';
 
 export interface Argument {
   readonly name: string;
@@ -41,6 +41,11 @@ export interface Command {
   readonly args?: readonly Argument[];
   readonly options?: Options;
   readonly examples?: readonly string[];
+  /**
+   * No API token may do it: its client is a session of the user, which needs the password and ends with the command.
+   * `if-asked`: where `--as-person` is given.
+   */
+  readonly asPerson?: true | 'if-asked';
   /** Left out of help and documentation. */
   readonly hidden?: boolean;
   /** Resolves with its exit code, 0 if it says nothing. */
@@ -55,6 +60,8 @@ export interface Invocation {
   readonly terminal: Terminal;
   /** Where `--context`, the environment, `run.json` or the file of contexts say. Throws `UsageError` if none does. */
   client(): Promise<Client>;
+  /** What was given as the password of the user, for a command that is done as a person. */
+  password(): Promise<string>;
 }
 
 /** Values of options. */

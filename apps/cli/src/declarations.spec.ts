@@ -3,10 +3,15 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { commands } from './commands/index.ts';
 import { commonOptions, findCommand, optionsOf } from './parse.ts';
-import { documentation } from './documentation.ts';
 
 interface Document {
-  paths: Record<string, Record<string, { operationId?: string; deprecated?: boolean }>>;
+  paths: Record<string, Record<string, Operation>>;
+}
+
+interface Operation {
+  deprecated?: boolean;
+  'x-only-in-session'?: boolean;
+  'x-fresh-password'?: boolean;
 }
 
 const root = join(import.meta.dirname, '../../..');
@@ -40,6 +45,16 @@ describe('the commands', () => {
     expect([...called].filter((route) => !routes.includes(route))).toEqual([]);
   });
 
+  it('ask for the password where no API token may do it, and nowhere else', () => {
+    const isForPersons = (route: string) => {
+      const [method, path] = route.split(' ') as [string, string];
+      const { 'x-only-in-session': inSession, 'x-fresh-password': fresh } = paths[path]![method.toLowerCase()]!;
+      return Boolean(inSession ?? fresh);
+    };
+    const wanted = commands.filter(({ calls }) => calls.some(isForPersons)).map(({ name }) => name);
+    expect(commands.filter(({ asPerson }) => asPerson === true).map(({ name }) => name)).toEqual(wanted);
+  });
+
   it('have names of their own that are found', () => {
     const names = commands.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
@@ -57,8 +72,4 @@ describe('the commands', () => {
       expect(args.slice(0, -1).filter(({ many, optional }) => many || optional)).toEqual([]);
     },
   );
-
-  it('are in the documentation as they are declared', () => {
-    expect(readFileSync(join(root, 'docs/cli.md'), 'utf8')).toBe(documentation());
-  });
 });

@@ -1,7 +1,7 @@
 import { commands } from './commands/index.ts';
 import { exitCodes } from './exit-codes.ts';
 import { optionLine, usageOf } from './help.ts';
-import { commonOptions } from './parse.ts';
+import { commonOptions, ownOptionsOf } from './parse.ts';
 import type { Options } from './declaration.ts';
 
 const introduction = `# Command line
@@ -62,7 +62,7 @@ export const documentation = (): string =>
         ...(command.examples ?? []),
         '```',
         '',
-        ...(Object.keys(command.options ?? {}).length > 0 ? optionTable(command.options!) : []),
+        ...(Object.keys(ownOptionsOf(command)).length > 0 ? optionTable(ownOptionsOf(command)) : []),
       ]),
   ]
     .join('\n')

@@ -1,6 +1,6 @@
 import { UsageError, type Argument, type Command, type Options } from './declaration.ts';
 import { exitCodes } from './exit-codes.ts';
-import { commonOptions } from './parse.ts';
+import { commonOptions, ownOptionsOf } from './parse.ts';
 
 const spell = ({ name, many, optional }: Argument) => {
   const text = many ? `${name}...` : name;
@@ -25,12 +25,12 @@ const optionRows = (options: Options) =>
   ]);
 
 export function helpOf(command: Command): string {
-  const { args = [], options = {}, examples = [] } = command;
+  const { args = [], examples = [] } = command;
   return [
     command.summary,
     `Usage: ${usageOf(command)}`,
     ...(args.length > 0 ? [columns(args.map((arg): [string, string] => [spell(arg), arg.help]))] : []),
-    `Options:\n${columns([...optionRows(options), ...optionRows(commonOptions)])}`,
+    `Options:\n${columns([...optionRows(ownOptionsOf(command)), ...optionRows(commonOptions)])}`,
     ...(examples.length > 0 ? [`Examples:\n${examples.map((line) => `  ${line}`).join('\n')}`] : []),
   ].join('\n\n');
 }

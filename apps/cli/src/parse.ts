@@ -1,5 +1,6 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { Given, UsageError, type Argument, type Command, type Options } from './declaration.ts';
+import { asPersonOption, personOptions } from './person.ts';
 
 export const commonOptions: Options = {
   output: {
@@ -15,7 +16,14 @@ export const commonOptions: Options = {
   help: { short: 'h', help: 'Show this.' },
 };
 
-export const optionsOf = (command: Command): Options => ({ ...command.options, ...commonOptions });
+/** Those of the command itself, and what it needs to be done as a person. */
+export const ownOptionsOf = ({ options, asPerson }: Command): Options => ({
+  ...options,
+  ...(asPerson === 'if-asked' && asPersonOption),
+  ...(asPerson && personOptions),
+});
+
+export const optionsOf = (command: Command): Options => ({ ...ownOptionsOf(command), ...commonOptions });
 
 export interface Parsed {
   readonly args: readonly string[];

@@ -1,9 +1,7 @@
-import { createWriteStream } from 'node:fs';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { problemIn, type components } from '@polyvirt/api-client';
+import type { components } from '@polyvirt/api-client';
 import { call } from '../api.ts';
 import type { Argument, Command } from '../declaration.ts';
+import { download } from '../download.ts';
 import { findVm } from '../names.ts';
 import { printItem, printItems } from '../output/print.ts';
 import { archiveFileView, archiveView } from '../output/views.ts';
@@ -56,12 +54,8 @@ export const archiveCommands: readonly Command[] = [
       const client = await invocation.client();
       const { id: vmId } = await findVm(client, invocation.args[0]!);
       const path = invocation.args[1]!.split('/').map(encodeURIComponent).join('/');
-      const url = `${client.url}/api/v1/archives/${encodeURIComponent(vmId)}/files/${path}`;
-      const response = await client.send(new Request(url));
-      if (!response.ok) throw await problemIn(response);
-      const to = invocation.given.text('to');
-      const body = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
-      await pipeline(body, to === undefined ? process.stdout : createWriteStream(to), { end: to !== undefined });
+      const route = `/api/v1/archives/${encodeURIComponent(vmId)}/files/${path}`;
+      await download(client, route, invocation.given.text('to'));
     },
   },
 ];

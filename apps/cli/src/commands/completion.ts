@@ -111,6 +111,7 @@ const lists: Readonly<
   operation: { route: 'GET /api/v1/operations', name: ({ id }) => id },
   user: { route: 'GET /api/v1/users', name: ({ username }) => username },
   token: { route: 'GET /api/v1/tokens', name: ({ name }) => name },
+  subscriber: { route: 'GET /api/v1/subscribers', name: ({ name }) => name },
 };
 
 /** Names that there are now; none when they cannot be had in time. */

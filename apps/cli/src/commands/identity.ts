@@ -1,12 +1,12 @@
 import type { components } from '@polyvirt/api-client';
 import { call, listAll } from '../api.ts';
 import { confirm, yesOption } from '../change.ts';
-import { Exit, UsageError, type Argument, type Command, type Invocation } from '../declaration.ts';
+import { Exit, UsageError, type Argument, type Command, type Invocation, type Option } from '../declaration.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { printItem } from '../output/print.ts';
-import { auditView, tokenView, userView } from '../output/views.ts';
+import { tokenView, userView } from '../output/views.ts';
 import { seconds } from '../parse.ts';
-import { asPerson, password, passwordOption } from '../password.ts';
+import { askSecret } from '../person.ts';
 import { listOptions, showList } from '../watch.ts';
 
 type Schemas = components['schemas'];
@@ -16,6 +16,11 @@ type Token = Schemas['ApiToken'];
 const user: Argument = { name: 'USER', help: 'User name or id.', completes: 'user' };
 const token: Argument = { name: 'TOKEN', help: 'Id of the token, or a name that no other has.', completes: 'token' };
 const roles = ['viewer', 'operator', 'admin'];
+const passwordFile: Option = {
+  value: 'FILE',
+  help: 'File with the new password, `-` for standard input.',
+  completes: 'file',
+};
 /** How long a token is good for unless said. */
 const tokenDays = 90;
 
@@ -73,13 +78,17 @@ export const userCommands: readonly Command[] = [
     summary: 'Create a user.',
     calls: ['POST /api/v1/users'],
     args: [{ name: 'USERNAME', help: 'Letters, digits, dots, dashes.' }],
-    options: { role: { value: 'ROLE', help: 'Role; viewer unless said.', choices: roles }, ...passwordOption },
+    asPerson: true,
+    options: {
+      role: { value: 'ROLE', help: 'Role; viewer unless said.', choices: roles },
+      'password-file': { ...passwordFile, help: `${passwordFile.help} Asked for unless said.` },
+    },
     run: async (invocation) => {
       const client = await invocation.client();
       const body = {
         username: invocation.args[0],
         role: invocation.given.text('role') ?? 'viewer',
-        password: await password(invocation, 'password-file', 'Password of the new user?'),
+        password: await askSecret(invocation, 'password-file', 'Password of the new user?'),
       };
       printItem(invocation, userView, (await call<User>(client, 'POST /api/v1/users', { body })).data);
     },
@@ -88,23 +97,28 @@ export const userCommands: readonly Command[] = [
     name: 'user set',
     summary: 'Change the role or password of a user, or lock it out.',
     calls: ['PATCH /api/v1/users/{id}'],
+    asPerson: true,
     args: [user],
     options: {
       role: { value: 'ROLE', help: 'Role.', choices: roles },
       disable: { help: 'Refuse it.' },
       enable: { help: 'Admit it again.' },
-      ...passwordOption,
+      password: { help: 'Ask for a new password; its sessions and API tokens end.' },
+      'password-file': passwordFile,
+      'keep-tokens': { help: 'With a new password: its API tokens continue to work.' },
     },
     run: async (invocation) => {
       const { given } = invocation;
+      const sets = given.flag('password') || given.has('password-file');
       const body = {
         ...(given.has('role') && { role: given.text('role') }),
         ...(given.flag('disable') && { disabled: true }),
         ...(given.flag('enable') && { disabled: false }),
-        ...(given.has('password-file') && { password: await password(invocation, 'password-file', '') }),
+        ...(sets && { password: await askSecret(invocation, 'password-file', 'New password?') }),
+        ...(given.flag('keep-tokens') && { tokens: 'keep' }),
       };
       if (Object.keys(body).length === 0)
-        throw new UsageError('What is to change? Say --role, --disable, --enable or --password-file.');
+        throw new UsageError('What is to change? Say --role, --disable, --enable or --password.');
       const { id } = await findUser(invocation, invocation.args[0]!);
       const client = await invocation.client();
       printItem(
@@ -118,6 +132,7 @@ export const userCommands: readonly Command[] = [
     name: 'user delete',
     summary: 'Delete a user.',
     calls: ['DELETE /api/v1/users/{id}'],
+    asPerson: true,
     args: [user],
     options: yesOption,
     run: async (invocation) => {
@@ -127,19 +142,25 @@ export const userCommands: readonly Command[] = [
     },
   },
   {
+    name: 'user unlock',
+    summary: 'Let a user log in who has to wait after too many wrong passwords.',
+    calls: ['POST /api/v1/users/{id}/unlock'],
+    args: [user],
+    run: async (invocation) => {
+      const { id } = await findUser(invocation, invocation.args[0]!);
+      await call(await invocation.client(), 'POST /api/v1/users/{id}/unlock', { path: { id } });
+    },
+  },
+  {
     name: 'user password',
     summary: 'Change your own password.',
     calls: ['POST /api/v1/auth/password'],
-    options: {
-      ...passwordOption,
-      'current-file': { value: 'FILE', help: 'File with the present password; asked for unless said.' },
-    },
+    asPerson: true,
+    options: { 'password-file': { ...passwordFile, help: `${passwordFile.help} Asked for unless said.` } },
     run: async (invocation) => {
-      const present = () => password(invocation, 'current-file', 'Present password?');
-      await asPerson(invocation, present, async (client, current) => {
-        const body = { current, password: await password(invocation, 'password-file', 'New password?') };
-        await call(client, 'POST /api/v1/auth/password', { body });
-      });
+      const current = await invocation.password();
+      const body = { current, password: await askSecret(invocation, 'password-file', 'New password?') };
+      await call(await invocation.client(), 'POST /api/v1/auth/password', { body });
     },
   },
 ];
@@ -171,26 +192,20 @@ export const tokenCommands: readonly Command[] = [
     summary: 'Create an API token; its secret is shown this once.',
     calls: ['POST /api/v1/tokens'],
     args: [{ name: 'NAME', help: 'What it is for.' }],
+    asPerson: true,
     options: {
       scopes: { value: 'SCOPES', help: 'Permissions with commas: vm:read,vm:power; all that you have unless said.' },
       expires: { value: 'DURATION', help: 'How long it is good for; 90d unless said.' },
-      ...passwordOption,
     },
     run: async (invocation) => {
       const { args, given, terminal } = invocation;
       const lasts = seconds('expires', given.text('expires') ?? `${tokenDays}d`);
-      const data = await asPerson(
-        invocation,
-        () => password(invocation, 'password-file', 'Your password?'),
-        async (client) => {
-          const scopes =
-            given.text('scopes')?.split(',') ??
-            (await call<Schemas['Me']>(client, 'GET /api/v1/auth/me')).data.permissions;
-          const expiresAt = new Date(Date.now() + lasts * 1_000).toISOString();
-          const body = { name: args[0], scopes, expiresAt };
-          return (await call<Schemas['CreatedToken']>(client, 'POST /api/v1/tokens', { body })).data;
-        },
-      );
+      const client = await invocation.client();
+      const scopes =
+        given.text('scopes')?.split(',') ?? (await call<Schemas['Me']>(client, 'GET /api/v1/auth/me')).data.permissions;
+      const expiresAt = new Date(Date.now() + lasts * 1_000).toISOString();
+      const body = { name: args[0], scopes, expiresAt };
+      const { data } = await call<Schemas['CreatedToken']>(client, 'POST /api/v1/tokens', { body });
       if (given.has('output')) printItem(invocation, tokenView, data);
       else terminal.print(data.secret);
     },
@@ -206,24 +221,3 @@ export const tokenCommands: readonly Command[] = [
     },
   },
 ];
-
-export const auditCommand: Command = {
-  name: 'audit list',
-  summary: 'Show who did what, from where, and how it ended.',
-  calls: ['GET /api/v1/audit'],
-  options: {
-    actor: { value: 'USER', help: 'By this user.' },
-    action: { value: 'ACTION', help: 'Such as vm.start.' },
-    target: { value: 'ID', help: 'To this VM, user or token.' },
-    outcome: { value: 'OUTCOME', help: 'accepted, succeeded, failed, cancelled or refused.' },
-    from: { value: 'TIME', help: 'Not before.' },
-    to: { value: 'TIME', help: 'Not after.' },
-    ...listOptions,
-  },
-  run: (invocation) => {
-    const { given } = invocation;
-    const names = ['actor', 'action', 'target', 'outcome', 'from', 'to'];
-    const query = Object.fromEntries(names.flatMap((name) => (given.has(name) ? [[name, given.text(name)]] : [])));
-    return showList(invocation, { route: 'GET /api/v1/audit', query, view: auditView });
-  },
-};

@@ -3,16 +3,19 @@ import { printItems, type View } from '../output/print.ts';
 import { optionsOf } from '../parse.ts';
 import { usageOf } from '../help.ts';
 import { archiveCommands } from './archive.ts';
+import { auditCommands } from './audit.ts';
 import { completeCommand, completionCommand } from './completion.ts';
 import { consoleCommand } from './console.ts';
 import { deviceCommands } from './device.ts';
 import { hostCommands } from './host.ts';
-import { auditCommand, tokenCommands, userCommands } from './identity.ts';
+import { tokenCommands, userCommands } from './identity.ts';
+import { loginCommands } from './login.ts';
 import { observeCommands } from './observe.ts';
 import { operationCommands } from './operation.ts';
 import { queryCommand } from './query.ts';
 import { sessionCommands } from './session.ts';
 import { snapshotCommands } from './snapshot.ts';
+import { subscriberCommands } from './subscriber.ts';
 import { versionCommand } from './version.ts';
 import { vmCommands } from './vm.ts';
 import { vmCreate } from './vm-create.ts';
@@ -57,8 +60,10 @@ export const commands: readonly Command[] = [
   consoleCommand,
   ...userCommands,
   ...tokenCommands,
-  auditCommand,
   ...sessionCommands,
+  ...subscriberCommands,
+  ...auditCommands,
+  ...loginCommands,
   queryCommand,
   listCommands,
   completionCommand,

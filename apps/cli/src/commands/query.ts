@@ -9,6 +9,7 @@ export const queryCommand: Command = {
   name: 'query',
   summary: 'Send any request with your credential: `query GET /api/v1/vms`.',
   calls: [],
+  asPerson: 'if-asked',
   args: [
     { name: 'METHOD', help: 'GET, POST, PUT, PATCH or DELETE.', choices: methods },
     { name: 'PATH', help: 'Path and query; /api/v1 is put in front of a path without it.' },

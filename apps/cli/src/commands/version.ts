@@ -1,9 +1,5 @@
 import type { Command } from '../declaration.ts';
-
-declare const POLYVIRT_CLI_VERSION: string | undefined;
-
-/** Written in when the program is bundled. */
-export const version = typeof POLYVIRT_CLI_VERSION === 'undefined' ? 'unpackaged' : POLYVIRT_CLI_VERSION;
+import { version } from '../version.ts';
 
 export const versionCommand: Command = {
   name: 'version',

@@ -182,6 +182,29 @@ export const tokenView: View<Schemas['ApiToken']> = {
   ],
 };
 
+export const sessionView: View<Schemas['Session']> = {
+  key: ({ id }) => id,
+  columns: [
+    { header: 'ID', value: ({ id }) => id },
+    { header: 'ADDRESS', value: ({ address }) => address },
+    { header: 'CLIENT', value: ({ client }) => client },
+    { header: 'SINCE', value: ({ createdAt }) => age(createdAt) },
+    { header: 'USED', value: ({ lastUsedAt }) => age(lastUsedAt) },
+    { header: 'EXPIRES', value: ({ expiresAt }) => expiresAt },
+  ],
+};
+
+export const subscriberView: View<Schemas['Subscriber']> = {
+  key: ({ id }) => id,
+  columns: [
+    { header: 'NAME', value: ({ name }) => name },
+    { header: 'HOSTS', value: ({ hosts }) => hosts?.join(' ') ?? 'all' },
+    { header: 'BY', value: ({ createdBy }) => createdBy },
+    { header: 'AGE', value: ({ createdAt }) => age(createdAt) },
+    { header: 'ID', value: ({ id }) => id },
+  ],
+};
+
 export const auditView: View<ItemOf<'AuditPage'>> = {
   key: ({ id }) => id,
   columns: [

@@ -1,10 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { bundle, folder } from './bundle.ts';
 
-/** The folder of this package, from its sources as well as from what was built. */
-const folder = join(import.meta.dirname, '../..');
 const programs = { polyvirt: 'main', vm_manager: 'vm-manager' } as const;
 
 /** Bundles each program into one file and packs them below `into`; answers the path of the tarball that `npm i -g` installs. */
@@ -17,7 +15,7 @@ export function pack(into = join(folder, 'dist')): string {
     string
   >;
   for (const [program, source] of Object.entries(programs))
-    bundle(join(folder, 'src', `${source}.ts`), join(staged, `${program}.mjs`), version!);
+    bundle(source, join(staged, `${program}.mjs`), version!);
   const manifest = {
     name: '@polyvirt/cli',
     version,
@@ -31,25 +29,4 @@ export function pack(into = join(folder, 'dist')): string {
   writeFileSync(join(staged, 'README.md'), '# polyvirt\n\nThe command line of Polyvirt: `polyvirt --help`.\n');
   const shown = execFileSync('npm', ['pack', '--json', '--pack-destination', into], { cwd: staged, encoding: 'utf8' });
   return join(into, (JSON.parse(shown) as [{ filename: string }])[0].filename);
-}
-
-function bundle(entry: string, outfile: string, version: string): void {
-  const { buildSync } = createRequire(import.meta.url)('esbuild') as typeof import('esbuild');
-  buildSync({
-    entryPoints: [entry],
-    outfile,
-    bundle: true,
-    minify: true,
-    keepNames: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    conditions: ['@polyvirt/source'],
-    // The native parts of ws are optional, and none of the tarball's.
-    external: ['bufferutil', 'utf-8-validate'],
-    define: { POLYVIRT_CLI_VERSION: JSON.stringify(version) },
-    banner: {
-      js: "#!/usr/bin/env node\nimport { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
-    },
-  });
 }
