@@ -253,13 +253,20 @@ describe('what is seen', () => {
   });
 });
 
+/** Options with which a command is done as the person that the token is of. */
+function asAdmin(): string[] {
+  const file = join(programs.folder, 'admin-password');
+  writeFileSync(file, stack.adminPassword);
+  return ['--my-password-file', file];
+}
+
 describe('people', () => {
   it('log in, use contexts and log out, and nobody else reads their token', async () => {
     const home = { XDG_CONFIG_HOME: join(programs.folder, 'ada') };
     const run = (args: string[], input = '') => programs.run('polyvirt', args, { env: home, input });
     const made = await programs.run(
       'polyvirt',
-      ['user', 'create', 'ada', '--role', 'operator', '--password-file', '-'],
+      ['user', 'create', 'ada', '--role', 'operator', '--password-file', '-', ...asAdmin()],
       { env, input: 'correct horse battery\n' },
     );
     expect([made.exitCode, made.stderr]).toEqual([0, '']);
@@ -276,12 +283,12 @@ describe('people', () => {
     expect((await run(['user', 'list'])).exitCode).toBe(4);
     const secret = 'correct horse battery';
     const preferences = await run(
-      ['preferences', 'set', '--theme', 'dark', '--password-file', '-', '-o', 'json'],
+      ['preferences', 'set', '--theme', 'dark', '--my-password-file', '-', '-o', 'json'],
       secret,
     );
     expect(JSON.parse(preferences.stdout)).toMatchObject({ preferences: { theme: 'dark' } });
     const token = await run(
-      ['token', 'create', 'ci', '--scopes', 'vm:read', '--expires', '1d', '--password-file', '-'],
+      ['token', 'create', 'ci', '--scopes', 'vm:read', '--expires', '1d', '--my-password-file', '-'],
       secret,
     );
     expect(token).toMatchObject({ exitCode: 0, stderr: '' });
@@ -293,13 +300,13 @@ describe('people', () => {
     expect((await run(['token', 'list', '-c', 'name'])).stdout).toContain('ci');
     expect((await run(['token', 'delete', 'ci'])).exitCode).toBe(0);
     const change = programs.terminal('polyvirt', ['user', 'password'], home);
-    await change.answer([/Present password\?/, secret], [/New password\?/, 'a better horse battery']);
+    await change.answer([/Your own password, ada\?/, secret], [/New password\?/, 'a better horse battery']);
     expect(await change.ended).toBe(0);
     expect((await run(['logout'])).exitCode).toBe(0);
     expect(readFileSync(file, 'utf8')).not.toContain('lab');
     expect(await done('user', 'list', '-o', 'name')).toContain('ada');
-    expect(await json('user', 'set', 'ada', '--disable')).toMatchObject({ disabled: true });
-    await done('user', 'delete', 'ada', '--yes');
+    expect(await json('user', 'set', 'ada', '--disable', ...asAdmin())).toMatchObject({ disabled: true });
+    await done('user', 'delete', 'ada', '--yes', ...asAdmin());
     expect((await polyvirt('user', 'get', 'ada')).exitCode).toBe(3);
   });
 

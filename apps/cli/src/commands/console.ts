@@ -30,6 +30,8 @@ export const consoleCommand: Command = {
       const { data } = await call<components['schemas']['ConsoleTicket']>(client, route, { path: { vmId }, body });
       const address = new URL(data.url, client.url.replace(/^http/, 'ws'));
       const socket = new WebSocket(address, 'binary');
+      // What comes along with the answer to the request waits for whoever is going to listen.
+      socket.once('open', () => socket.pause());
       await once(socket, 'open');
       return socket;
     };
@@ -53,6 +55,7 @@ async function raw(socket: WebSocket): Promise<void> {
   stdin.setRawMode(true);
   stdin.on('data', onKeys);
   socket.on('message', (data: Buffer) => stdout.write(data));
+  socket.resume();
   try {
     await once(socket, 'close');
   } finally {
@@ -85,6 +88,7 @@ async function viewer({ terminal }: Invocation, open: () => Promise<WebSocket>):
   peer.on('close', () => socket.close());
   peer.on('error', () => socket.close());
   socket.on('message', (data: Buffer) => peer.write(data));
+  socket.resume();
   await once(socket, 'close');
   peer.destroy();
 }

@@ -14,8 +14,7 @@ export function pack(into = join(folder, 'dist')): string {
     string,
     string
   >;
-  for (const [program, source] of Object.entries(programs))
-    bundle(source, join(staged, `${program}.mjs`), version!);
+  for (const [program, source] of Object.entries(programs)) bundle(source, join(staged, `${program}.mjs`), version!);
   const manifest = {
     name: '@polyvirt/cli',
     version,
