@@ -13,7 +13,7 @@ import { layoutOf, type Layout } from './layout.ts';
 import { migrateBus } from './migrate-bus.ts';
 import type { StartOptions } from './options.ts';
 import { prepare } from './prepare.ts';
-import { gatewayIsReady, mayLogIn, Watcher } from './readiness.ts';
+import { gatewayIsReady, makeToken, revokeToken, Watcher, type StartToken } from './readiness.ts';
 import { removeRunFile, writeRunFile, type RunRecord } from './run-file.ts';
 import { Secrets } from './secrets.ts';
 import { environmentOf, servicesFor, type ServiceDefinition, type Stack } from './services.ts';
@@ -45,6 +45,7 @@ export class RunningStack {
   readonly #supervisor: Supervisor;
   readonly #stopping = new AbortController();
   #record: RunRecord | undefined;
+  #token: StartToken | undefined;
   #starting: Promise<unknown> = Promise.resolve();
   /** Settings of whoever starts it, over those that were imported. */
   readonly #caller: NodeJS.ProcessEnv;
@@ -89,8 +90,10 @@ export class RunningStack {
   /** Stops everything, the last one started first. Machines go on running. */
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('stopped before it was ready'));
+    const record = this.#record;
     this.#record = undefined;
     await removeRunFile(this.#layout.runFile);
+    if (record && this.#token) await revokeToken(record.url, this.#token);
     await this.#supervisor.stop();
     await this.#starting;
     if (existsSync(this.#layout.workstation)) await suspendSimulated(this.#layout.workstation);
@@ -134,11 +137,11 @@ export class RunningStack {
         ),
       }));
       for (const { run } of supervised) await this.#supervisor.start(run);
-      const isKnown = await mayLogIn(url, USERNAME, password);
+      this.#token = await makeToken(url, USERNAME, password);
       this.#record = {
         url,
         username: USERNAME,
-        ...(isKnown ? { password: password } : {}),
+        ...(this.#token ? { password, token: this.#token.secret } : {}),
         natsUrl: stack.natsUrl,
         processes: {},
       };
