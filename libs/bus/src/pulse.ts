@@ -97,10 +97,15 @@ export class Pulse {
     this.#beating = this.#beat(options);
   }
 
+  /** Milliseconds since something was stored and read back. */
+  get silentMs(): number {
+    return performance.now() - this.#lastMs;
+  }
+
   /** A sentence about what is wrong with the bus; undefined while it stores. */
   get fault(): string | undefined {
     if (!this.bus.isConnected) return 'The message bus is away.';
-    const silentMs = performance.now() - this.#lastMs;
+    const { silentMs } = this;
     if (silentMs < this.#wellForMs) return undefined;
     return `The message bus has stored nothing for ${Math.round(silentMs / 1_000)} s. ${this.#fault?.message ?? ''}`.trimEnd();
   }
