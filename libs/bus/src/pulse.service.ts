@@ -47,7 +47,9 @@ describe('the pulse of the bus', () => {
     open.push(() => pulse.stop());
     expect(pulse.fault).toBeUndefined();
     nats.signal('SIGSTOP');
-    await eventually(() => expect(pulse.fault).toMatch(/^The message bus has stored nothing for \d+ s\. No answer within/));
+    await eventually(() =>
+      expect(pulse.fault).toMatch(/^The message bus has stored nothing for \d+ s\. No answer within/),
+    );
     nats.signal('SIGCONT');
     await eventually(() => expect(pulse.fault).toBeUndefined());
   });

@@ -51,6 +51,14 @@ export async function takePulse(
   }
 }
 
+/** Revision of the last pulse of a service; undefined when it has left none. */
+export async function lastPulse(bus: Bus, service: string): Promise<number | undefined> {
+  const { name } = buckets.pulse;
+  const query = { last_by_subj: bucketSubject(name, keys.pulse(service)) };
+  const stored = await bus.manager.direct.getMessage(bucketStream(name), query);
+  return stored?.seq;
+}
+
 const allStreams = () => [
   ...Object.values(streams).map(({ name, subjects: [all] }) => ({ name, all })),
   ...Object.values(buckets)
