@@ -226,7 +226,8 @@ describe('npm start', () => {
         PATIENCE_MS,
       );
       const said = await output();
-      for (const name of hanging) expect(said).toContain(`${name} hangs: it gave no sign of life for 15 s`);
+      // For how long depends on whether it was ready already.
+      for (const name of hanging) expect(said).toMatch(`${name} hangs: it gave no sign of life for `);
       for (const name of ['vmware-agent', 'nutanix-agent']) {
         expect(said).not.toContain(`${name} hangs`);
         expect((await runRecord()).processes[name]).toBe(before.processes[name]);
