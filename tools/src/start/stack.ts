@@ -2,15 +2,17 @@ import { importedSettings, importHypervisorConfig, meetPrism } from '@polyvirt/c
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { freePort } from '../machine/free-port.ts';
+import { freePort, holderOf } from '../machine/free-port.ts';
 import { stopLibvirt } from '../machine/libvirt.ts';
 import { natsConfig, natsTakesClients } from '../machine/nats.ts';
 import { root } from '../places.ts';
 import { prepareBus } from './bus.ts';
 import { Instance } from './instance.ts';
 import { layoutOf, type Layout } from './layout.ts';
+import { lookAtMachine } from './look.ts';
 import { migrateBus } from './migrate-bus.ts';
 import type { StartOptions } from './options.ts';
+import { chooseParts, type Lack, type Parts } from './parts.ts';
 import { prepare } from './prepare.ts';
 import { answersHttps, gatewayIsReady, makeToken, revokeToken, Watcher, type StartToken } from './readiness.ts';
 import { removeRunFile, writeRunFile, type RunRecord } from './run-file.ts';
@@ -37,6 +39,13 @@ export interface Ready {
   readonly earlierPrograms: string | undefined;
   /** What each agent says of its hypervisor. */
   readonly hosts: readonly { id: string; simulated: boolean; health: string }[];
+  /** What this machine cannot carry. */
+  readonly lacks: readonly Lack[];
+}
+
+/** This machine cannot carry what there has to be, or what was asked for. The message says what helps. */
+export class CannotCarry extends Error {
+  override readonly name = 'CannotCarry';
 }
 
 /** Everything that `npm start` runs, from the broker to the agents. */
@@ -53,11 +62,10 @@ export class RunningStack {
   #starting: Promise<unknown> = Promise.resolve();
   /** Settings of whoever starts it, over those that were imported. */
   readonly #caller: NodeJS.ProcessEnv;
-  readonly #services: readonly ServiceDefinition[];
+  #services: readonly ServiceDefinition[] = [];
 
   private constructor(layout: Layout, instance: Instance, caller: NodeJS.ProcessEnv, log: (line: string) => void) {
     this.#caller = caller;
-    this.#services = servicesFor(caller);
     this.#layout = layout;
     this.#instance = instance;
     this.#log = log;
@@ -107,12 +115,32 @@ export class RunningStack {
     await this.#instance.release();
   }
 
-  async #start({ port: wantedPort, install, build }: StartOptions): Promise<Ready> {
+  async #start(options: StartOptions): Promise<Ready> {
     const layout = this.#layout;
     const { signal } = this.#stopping;
     const log = this.#log;
-    const { libvirt } = await prepare({ layout, services: this.#services, install, build, log, signal });
-    if (libvirt.startedBy === 'us') await this.#instance.noteLibvirt();
+    const { build, hosts } = options;
+    const port = await portFor(options, log);
+    const machine = await lookAtMachine(this.#caller, options);
+    const parts = chooseParts(machine);
+    requireCarried(parts, hosts);
+    const { libvirt, lacks } = await prepare({
+      layout,
+      machine,
+      parts,
+      services: servicesFor(parts),
+      build,
+      log,
+      signal,
+    });
+    if (libvirt?.startedBy === 'us') await this.#instance.noteLibvirt();
+    const carried: Parts = {
+      ...parts,
+      hosts: parts.hosts.filter((host) => !lacks.some(({ part }) => part === host)),
+      lacks: [...parts.lacks, ...lacks],
+    };
+    requireCarried(carried, hosts);
+    this.#services = servicesFor(carried);
 
     const secrets = await Secrets.open(layout.secrets);
     for (const name of this.#services.flatMap((service) => service.secrets)) await secrets.get(name);
@@ -121,8 +149,7 @@ export class RunningStack {
     for (const folder of [layout.nats, layout.images, layout.archives]) await mkdir(folder, { recursive: true });
     await migrateBus(layout, bus.coreAccount, log);
 
-    const [port, natsPort, prismPort] = [await freePort(wantedPort), await freePort(4222), await freePort(9440)];
-    if (wantedPort !== 0 && port !== wantedPort) log(`port ${wantedPort} is taken; using ${port} instead`);
+    const [natsPort, prismPort] = [await freePort(4222), await freePort(9440)];
     const stack: Stack = {
       layout,
       port,
@@ -159,6 +186,7 @@ export class RunningStack {
         const simulated = 'POLYVIRT_SIMULATED' in settings(stack);
         return [{ id: bus.host, simulated, health: watcher.healthOf(bus.host)?.detail ?? '' }];
       }),
+      lacks: carried.lacks,
     };
   }
 
@@ -218,6 +246,30 @@ export class RunningStack {
     this.#record.processes = Object.fromEntries(running.map(({ name, pid }) => [name, pid]));
     await writeRunFile(this.#layout.runFile, this.#record);
   }
+}
+
+function requireCarried({ hosts, lacks }: Parts, wanted: StartOptions['hosts']): void {
+  const needed = lacks.filter(({ part }) => part === 'broker' || wanted?.some((host) => host === part));
+  const decisive = needed.length === 0 && hosts.length === 0 ? lacks : needed;
+  if (decisive.length === 0) return;
+  throw new CannotCarry(decisive.map(({ part, why, help }) => `${part}: ${why}\n  ${help}`).join('\n'));
+}
+
+/** One that was asked for is taken or nothing is: clients look for it there. */
+async function portFor(
+  { port: wanted, portGiven }: Pick<StartOptions, 'port' | 'portGiven'>,
+  log: (line: string) => void,
+): Promise<number> {
+  const port = await freePort(wanted);
+  if (wanted === 0 || port === wanted) return port;
+  const holder = (await holderOf(wanted)) ?? 'another program';
+  if (portGiven) {
+    throw new CannotCarry(
+      `Port ${wanted} is taken by ${holder}. End that, or choose another: npm start -- --port ${port}`,
+    );
+  }
+  log(`port ${wanted} is taken by ${holder}; using ${port} instead`);
+  return port;
 }
 
 /** How a service shows that it lives, and that it does its work. */
