@@ -24,12 +24,12 @@ function readOptions(): StartOptions {
   }
 }
 
-function announce({ url, username, firstPassword, layout, earlierPrograms, hosts }: Ready): void {
+function announce({ url, username, firstPassword, firstLogIn, layout, earlierPrograms, hosts }: Ready): void {
   const here = (path: string) => relative(process.cwd(), path) || '.';
   for (const { id, simulated, health } of hosts) log(`${id}${simulated ? ' (simulated)' : ''}: ${health}`);
   console.log(`
 Polyvirt is ready.
-  address   ${url}
+  console   ${url}${firstLogIn === undefined ? '' : `\n  first     ${firstLogIn}\n            opens the console and asks for a password of your own; good once, for a day`}
   username  ${username}
   password  ${firstPassword ?? `as before; the first one is in ${here(layout.secrets)}/admin-password`}
   logs      ${here(layout.logs)}${earlierPrograms === undefined ? '' : `\n  clients of earlier programs   ${earlierPrograms}`}

@@ -55,8 +55,15 @@ export async function gatewayIsReady(url: string): Promise<boolean> {
   return response.ok;
 }
 
-/** Are these the username and password of somebody? Leaves no session behind. */
-export async function mayLogIn(url: string, username: string, password: string): Promise<boolean> {
+/**
+ * What the first password is still good for: a link with which a browser sets another. Undefined when it is nobody's any more.
+ * Leaves no session behind.
+ */
+export async function firstLogIn(
+  url: string,
+  username: string,
+  password: string,
+): Promise<{ link: string } | undefined> {
   const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
     fetch(`${url}/api/v1${path}`, {
       method: 'POST',
@@ -65,10 +72,15 @@ export async function mayLogIn(url: string, username: string, password: string):
       signal: AbortSignal.timeout(10_000),
     });
   const response = await post('/auth/login', { username, password });
-  if (response.status === 401) return false;
+  if (response.status === 401) return undefined;
   if (!response.ok) throw new Error(`log-in as ${username} answers ${response.status}: ${await response.text()}`);
   const { accessToken, refreshToken } = (await response.json()) as { accessToken: string; refreshToken: string };
-  const bye = await post('/auth/logout', { refreshToken }, { authorization: `Bearer ${accessToken}` });
+  const authorization = `Bearer ${accessToken}`;
+  const made = await post('/auth/links', { password }, { authorization });
+  if (!made.ok) throw new Error(`a link for ${username} answers ${made.status}: ${await made.text()}`);
+  const { link } = (await made.json()) as { link: string };
+  const bye = await post('/auth/logout', { refreshToken }, { authorization });
   await bye.body?.cancel();
-  return true;
+  // Behind the sign that no browser sends on, so that no log has it.
+  return { link: `${url}/welcome#${link}` };
 }

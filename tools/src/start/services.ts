@@ -40,6 +40,9 @@ const isSimulated = {
   prism: (caller: NodeJS.ProcessEnv) => !caller['POLYVIRT_PRISM_ADDRESS'],
 };
 
+/** Name of the secret that scripts find in `run.json`; another one at each start. */
+export const runToken = 'run-token';
+
 const EVERYWHERE = ['POLYVIRT_LOG_LEVEL'];
 const OF_AGENTS = [...EVERYWHERE, 'POLYVIRT_METRICS_SECONDS', 'POLYVIRT_RECONCILE_SECONDS'];
 
@@ -67,6 +70,7 @@ const gateway: ServiceDefinition = {
     POLYVIRT_JWT_SECRET_FILE: secretFile('jwt'),
     POLYVIRT_ADMIN_PASSWORD_FILE: secretFile('admin-password'),
     POLYVIRT_NATS_SIGNING_KEY_FILE: secretFile('nats-signing-key'),
+    POLYVIRT_RUN_TOKEN_FILE: secretFile(runToken),
     POLYVIRT_ARCHIVE_PATH: layout.archives,
   }),
   passedOn: [

@@ -1,4 +1,5 @@
 import { importedSettings, importHypervisorConfig, meetPrism } from '@polyvirt/config/hypervisor-config';
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,10 +14,10 @@ import { layoutOf, type Layout } from './layout.ts';
 import { migrateBus } from './migrate-bus.ts';
 import type { StartOptions } from './options.ts';
 import { prepare } from './prepare.ts';
-import { gatewayIsReady, mayLogIn, Watcher } from './readiness.ts';
+import { firstLogIn, gatewayIsReady, Watcher } from './readiness.ts';
 import { removeRunFile, writeRunFile, type RunRecord } from './run-file.ts';
 import { Secrets } from './secrets.ts';
-import { environmentOf, servicesFor, type ServiceDefinition, type Stack } from './services.ts';
+import { environmentOf, runToken, servicesFor, type ServiceDefinition, type Stack } from './services.ts';
 import { suspendSimulated } from './simulated-workstation.ts';
 import { Supervisor, type Supervised } from './supervisor.ts';
 
@@ -30,6 +31,8 @@ export interface Ready {
   readonly username: string;
   /** Given only by the first start. */
   readonly firstPassword: string | undefined;
+  /** Where a browser sets a password, once; while the first one has not been changed. */
+  readonly firstLogIn: string | undefined;
   readonly layout: Layout;
   /** Where clients of the earlier programs find it, when that port is opened. */
   readonly earlierPrograms: string | undefined;
@@ -109,6 +112,8 @@ export class RunningStack {
     const secrets = await Secrets.open(layout.secrets);
     for (const name of this.#services.flatMap((service) => service.secrets)) await secrets.get(name);
     const password = await secrets.get('admin-password');
+    const token = `pv_${randomBytes(32).toString('base64url')}`;
+    await secrets.put(runToken, token);
     const bus = await prepareBus(this.#services, secrets, layout);
     for (const folder of [layout.nats, layout.images, layout.archives]) await mkdir(folder, { recursive: true });
     await migrateBus(layout, bus.coreAccount, log);
@@ -134,11 +139,12 @@ export class RunningStack {
         ),
       }));
       for (const { run } of supervised) await this.#supervisor.start(run);
-      const isKnown = await mayLogIn(url, USERNAME, password);
+      const first = await firstLogIn(url, USERNAME, password);
       this.#record = {
         url,
         username: USERNAME,
-        ...(isKnown ? { password: password } : {}),
+        ...(first && { password }),
+        token,
         natsUrl: stack.natsUrl,
         processes: {},
       };
@@ -147,6 +153,7 @@ export class RunningStack {
         url,
         username: USERNAME,
         firstPassword: (await secrets.isFirstShowing('admin-password')) ? password : undefined,
+        firstLogIn: first?.link,
         layout,
         earlierPrograms: earlierProgramsAt(this.#caller),
         hosts: this.#services.flatMap(({ bus, settings }) => {
