@@ -141,6 +141,26 @@ describe('hosts', () => {
     await tells('kvm-b', ...gone, 'online incarnation-2');
   });
 
+  it('take no commands while their hypervisor does not work, but those that wait for it', async () => {
+    const agent = await start('kvm-b');
+    await agent.show('patient', { state: 'stopped' });
+    await eventually(async () => expect((await house.call('GET', '/vms/kvm-b~patient')).status).toBe(200));
+    const before = agent.health;
+    try {
+      agent.health = { status: 'unhealthy', detail: 'libvirt does not answer.' };
+      await eventually(async () => expect((await host('kvm-b')).health.status).toBe('unhealthy'));
+      expect((await host('kvm-b')).state).toBe('ready');
+      const refused = await house.call<Problem>('POST', '/vms/kvm-b~patient/start');
+      expect([refused.status, refused.body.code]).toEqual([503, 'host-offline']);
+      expect(refused.body.detail).toContain('libvirt does not answer.');
+      const waiting = await house.call('POST', '/vms/kvm-b~patient/start', { whenOffline: 'queue' });
+      expect(waiting.status).toBe(202);
+    } finally {
+      agent.health = before;
+    }
+    await eventually(async () => expect((await host('kvm-b')).health.status).toBe('healthy'));
+  });
+
   it('are taken for online by a gateway that has just started, if they were', async () => {
     const agent = await start('kvm-c');
     await tells('kvm-c', 'online incarnation-1');

@@ -115,14 +115,21 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
     };
   }
 
-  /** Throws `host-offline` for a host that takes no commands now, unless the caller would rather wait for it. */
+  /**
+   * Throws `host-offline` for a host that takes no commands now, or whose hypervisor would carry none out, unless the caller
+   * would rather wait for it.
+   */
   requireTaking(id: HostId, whenOffline: CommandOptions['whenOffline']): void {
+    if (whenOffline === 'queue') return;
     const state = this.stateOf(id);
-    if (state === 'ready' || whenOffline === 'queue') return;
+    const health = this.presence.lastSign(id)?.health;
+    if (state === 'ready' && (health === undefined || health.status === 'healthy')) return;
     const why =
       state === 'draining'
         ? `The agent of host ${id} is shutting down and takes nothing new.`
-        : `The host ${id} is offline.`;
+        : state === 'offline'
+          ? `The host ${id} is offline.`
+          : `The hypervisor of host ${id} does not work: ${health?.detail ?? ''}`;
     throw new ProblemError('host-offline', `${why} Try again when it is back, or ask with "whenOffline": "queue".`, {
       retryAfterSeconds: Math.ceil(heartbeatEveryMs / 1_000),
     });

@@ -150,6 +150,8 @@ export class FakeAgent {
   readonly consoles = new Map<NativeId, FakeConsole>();
   incarnation = 'incarnation-1';
   state: Heartbeat['state'] = 'ready';
+  /** What its heartbeats say of the hypervisor. */
+  health: Health = healthy;
 
   private server: JetStreamServer | undefined;
   private beat: NodeJS.Timeout | undefined;
@@ -381,7 +383,7 @@ export class FakeAgent {
       host: this.host,
       incarnation: this.incarnation,
       state: this.state,
-      health: healthy,
+      health: this.health,
       startedAt: now(),
       sentAt: now(),
     };

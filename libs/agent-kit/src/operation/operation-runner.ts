@@ -232,8 +232,10 @@ export class OperationRunner {
     let done: Done | undefined;
     let ending = entry.takingBack;
     try {
-      // What was begun can be gone on with, or taken back, only on a host that is there.
-      if (entry.attempts > 1) await patience.await(this.#options.whenHealthy(), running.signal);
+      // What was begun can be gone on with, or taken back, only on a host that is there; what was not may wait to begin.
+      const isBegun = entry.attempts > 1 || entry.steps.length > 0;
+      const beginWithinMs = isBegun ? undefined : this.#beginWithinMs(running.command);
+      await patience.await(this.#options.whenHealthy(), running.signal, beginWithinMs);
       // Cancelled before its first step: nothing needs to be called.
       if (!ending && entry.steps.length === 0) running.signal.throwIfAborted();
       const call = () => {
@@ -241,7 +243,12 @@ export class OperationRunner {
         return work(this.#contextOf(running, record, telling, journal));
       };
       // A method that ends before it has come by all that was made leaves that to nobody.
-      done = await patience.outlast(call, () => journal.lost.length > 0);
+      done = await patience.outlast(
+        call,
+        () => journal.lost.length > 0 || this.#mayGoOn(running.command, entry),
+        // An undo that nobody has come by would be lost.
+        () => (journal.lost.length > 0 ? this.#draining.signal : running.signal),
+      );
     } catch (error) {
       if (error instanceof Redeliver || running.stopReason === 'drain' || record.isLost) throw new Redeliver();
       ending ??= this.#endingOf(running, error);
@@ -254,6 +261,17 @@ export class OperationRunner {
       onTakenBack: () => telling.progressed(),
     });
     return this.#failure(running, record, ending!, notes);
+  }
+
+  /** Whether it may be called again when the host was away: what has begun as often as there is patience, what has not in its time. */
+  #mayGoOn(command: Command, { steps }: OwnEntry): boolean {
+    if (steps.length === 0) return this.#beginWithinMs(command) > 0;
+    // One that may be done once only has failed for good.
+    return steps.every(({ problem }) => problem === undefined);
+  }
+
+  #beginWithinMs({ notAfter }: Command): number {
+    return Math.max(0, Date.parse(notAfter) - Date.now());
   }
 
   #journalOf(running: RunningOperation, record: JournalRecord, telling: Telling): OperationJournal {
