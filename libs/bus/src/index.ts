@@ -29,7 +29,7 @@ export { JetStreamServer, type DeadLetter, type JetStreamServerOptions } from '.
 export { publishCommand, publishRollup, type PublishOptions, type Stored } from './publish.ts';
 export { lastPulse, Pulse, takePulse, type PulseOptions } from './pulse.ts';
 export { broadcast, listen, listenToBytes, sendBytes, type Listener } from './pubsub.ts';
-export { ask, type AskOptions } from './query.ts';
+export { ask, isUnknownQuery, type AskOptions } from './query.ts';
 export { pause } from './retry.ts';
 export { StoredBytes } from './stored-bytes.ts';
 export { ensureSubscriber, removeSubscriber, subscriberClient } from './subscribers.ts';

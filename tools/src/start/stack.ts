@@ -14,7 +14,7 @@ import { migrateBus } from './migrate-bus.ts';
 import type { StartOptions } from './options.ts';
 import { chooseParts, type Lack, type Parts } from './parts.ts';
 import { prepare } from './prepare.ts';
-import { answersHttps, gatewayIsReady, mayLogIn, Watcher } from './readiness.ts';
+import { answersHttps, gatewayIsReady, makeToken, revokeToken, Watcher, type StartToken } from './readiness.ts';
 import { removeRunFile, writeRunFile, type RunRecord } from './run-file.ts';
 import { Secrets } from './secrets.ts';
 import { environmentOf, servicesFor, type ServiceDefinition, type Stack } from './services.ts';
@@ -56,6 +56,7 @@ export class RunningStack {
   readonly #supervisor: Supervisor;
   readonly #stopping = new AbortController();
   #record: RunRecord | undefined;
+  #token: StartToken | undefined;
   /** Watches the services from their broker on, to the end. */
   #watcher: Promise<Watcher> | undefined;
   #starting: Promise<unknown> = Promise.resolve();
@@ -101,8 +102,10 @@ export class RunningStack {
   /** Stops everything, the last one started first. Machines go on running. */
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('stopped before it was ready'));
+    const record = this.#record;
     this.#record = undefined;
     await removeRunFile(this.#layout.runFile);
+    if (record && this.#token) await revokeToken(record.url, this.#token);
     await this.#supervisor.stop();
     await this.#starting;
     await (await this.#watcher?.catch(() => undefined))?.close();
@@ -162,11 +165,11 @@ export class RunningStack {
       const env = environmentOf(service, stack, this.#caller);
       await this.#supervisor.start(this.#supervised(service, stack, env, signsOf(service, stack, url, watched)));
     }
-    const isKnown = await mayLogIn(url, USERNAME, password);
+    this.#token = await makeToken(url, USERNAME, password);
     this.#record = {
       url,
       username: USERNAME,
-      ...(isKnown ? { password: password } : {}),
+      ...(this.#token ? { password, token: this.#token.secret } : {}),
       natsUrl: stack.natsUrl,
       processes: {},
     };
