@@ -141,6 +141,18 @@ describe('hosts', () => {
     await tells('kvm-b', ...gone, 'online incarnation-2');
   });
 
+  it.each([
+    [-120_000, /^The clock of this host is 120 s ahead of that of the gateway/],
+    [90_000, /^The clock of this host is 90 s behind that of the gateway/],
+  ])('say when their clock is another one (%s ms)', async (brokerAheadMs, note) => {
+    const agent = await start('kvm-c');
+    expect((await host('kvm-c')).notes).toEqual([]);
+    agent.brokerAheadMs = brokerAheadMs;
+    await eventually(async () => expect((await host('kvm-c')).notes).toEqual([expect.stringMatching(note)]));
+    agent.brokerAheadMs = 0;
+    await eventually(async () => expect((await host('kvm-c')).notes).toEqual([]));
+  });
+
   it('take no commands while their hypervisor does not work, but those that wait for it', async () => {
     const agent = await start('kvm-b');
     await agent.show('patient', { state: 'stopped' });

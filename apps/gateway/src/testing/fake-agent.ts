@@ -152,6 +152,8 @@ export class FakeAgent {
   state: Heartbeat['state'] = 'ready';
   /** What its heartbeats say of the hypervisor. */
   health: Health = healthy;
+  /** What they say of its clock. */
+  brokerAheadMs: number | undefined;
 
   private server: JetStreamServer | undefined;
   private beat: NodeJS.Timeout | undefined;
@@ -392,6 +394,7 @@ export class FakeAgent {
       health: this.health,
       startedAt: now(),
       sentAt: now(),
+      ...(this.brokerAheadMs !== undefined && { brokerAheadMs: this.brokerAheadMs }),
     };
     broadcast(this.bus, subjects.heartbeat(this.host), heartbeat);
   }

@@ -53,6 +53,17 @@ describe('operations', () => {
       expect(bench.types()).toEqual(['operation.failed']);
     });
 
+    it.each([
+      ['begin in time, though the clock of the gateway is two minutes behind', -120_000, 30_000, 'succeeded'],
+      ['fail with expired, though the clock of the gateway is two minutes ahead', 120_000, -1_000, 'failed'],
+    ])('%s', async (_, skewMs, beginWithinMs, status) => {
+      await bench.startAgent();
+      const command = bench.create('skewed');
+      command.notAfter = new Date(Date.now() + skewMs).toISOString();
+      command.beginWithinMs = beginWithinMs;
+      expect(await bench.carryOut(command)).toMatchObject({ status });
+    });
+
     it.each(['cancelled', 'expired', 'lost'] as const)(
       'are left alone when the gateway has ended them as %s',
       async (verdict) => {
