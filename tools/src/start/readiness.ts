@@ -38,7 +38,7 @@ export class Watcher {
 
   /** The broker stores, in every stream. Rejects otherwise. */
   async busLives(): Promise<boolean> {
-    await this.#library.takePulse(this.#bus, 'supervisor', { everyStream: true });
+    await this.#library.takePulse(this.#bus, this.#contracts.keys.pulse('supervisor'), { everyStream: true });
     return true;
   }
 
@@ -74,7 +74,7 @@ export class Watcher {
 
   /** When its last pulse was new here. */
   async #pulseOf(service: string): Promise<number> {
-    const revision = await this.#library.lastPulse(this.#bus, service);
+    const revision = await this.#library.lastPulse(this.#bus, this.#contracts.keys.pulse(service));
     const known = this.#pulses.get(service);
     if (revision === undefined) return -Infinity;
     // The first one seen may be old.
