@@ -40,7 +40,7 @@ describe('the documents', () => {
   it('name tests of the earlier programs that are there, and every route that stands in for one of theirs', () => {
     const page = readFileSync(join(root, 'docs/earlier-programs.md'), 'utf8');
     const tests = new Set(
-      [...page.matchAll(/`([\w-]+\.(?:spec|service|database|e2e|browser)\.ts)`/g)].map(([, name]) => name!),
+      [...page.matchAll(/`([\w-]+\.(?:spec|service|database|e2e|browser|powershell)\.ts)`/g)].map(([, name]) => name!),
     );
     expect(tests.size).toBeGreaterThan(10);
     const missing = [...tests].filter(

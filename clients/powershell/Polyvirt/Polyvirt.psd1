@@ -10,6 +10,7 @@
     CompatiblePSEditions = 'Desktop', 'Core'
     DotNetFrameworkVersion = '4.5'
     FormatsToProcess     = 'Polyvirt.Format.ps1xml'
+    TypesToProcess       = 'Polyvirt.Types.ps1xml'
     FunctionsToExport    = @(
         'Checkpoint-PolyvirtVM',
         'Clear-PolyvirtPendingChange',

@@ -38,7 +38,7 @@ function Add-Change {
             $plan | Add-Member -NotePropertyMembers ([ordered]@{ action = $Action; target = $Target })
             $told = "$Action $Target. Disruption: $($plan.disruption)."
             foreach ($warning in @($plan.warnings)) { if ($null -ne $warning) { $told += " $($warning.detail)" } }
-            if (-not $cmdlet.ShouldProcess($told, "$told`nContinue?", $Action)) {
+            if (-not (Test-Agreed $cmdlet $told "$told`nContinue?" $Action)) {
                 if ($WhatIfPreference) { return $plan }
                 return
             }
@@ -73,6 +73,7 @@ function Complete-Change {
             return
         }
         if ($operation.changed -eq $false) { Write-Verbose "$($ended.Target): was so already" }
+        Clear-Caught $List.Cmdlet
         Write-Outcome $List.Cmdlet $operation $ended.Target
         if ($null -eq $Answer) { return }
         try {
@@ -134,5 +135,16 @@ function Confirm-Here {
     # For a change that has no plan: -WhatIf says what would be done, and a question comes where one is wanted.
     param($Cmdlet, [string]$Action, [string]$Target, [switch]$Dangerous)
     if (-not $WhatIfPreference -and -not (Test-Asks -Dangerous:$Dangerous)) { return $true }
-    $Cmdlet.ShouldProcess("$Action $Target.", "$Action ${Target}?", $Action)
+    try { return Test-Agreed $Cmdlet "$Action $Target." "$Action ${Target}?" $Action }
+    catch { $Cmdlet.ThrowTerminatingError($_) }
+}
+
+function Test-Agreed {
+    # What ShouldProcess says; where it cannot ask, an error that says how to do without.
+    param($Cmdlet, [string]$Told, [string]$Question, [string]$Action)
+    try {
+        return $Cmdlet.ShouldProcess($Told, $Question, $Action)
+    } catch {
+        throw (New-ClientError 'confirmation-needed' 'InvalidOperation' "$Told There is nobody to ask, as PowerShell is NonInteractive; with -Confirm:`$false it is done unasked. Nothing was done.")
+    }
 }

@@ -50,8 +50,8 @@ function Register-LiveNames {
     )
     $rows = @(
         @{ Kind = 'vm'; Parameter = 'Name'; Command = $vmCommands }
-        @{ Kind = 'vmId'; Parameter = 'Id'; Command = $vmCommands }
-        @{ Kind = 'vmId'; Parameter = 'VmId'; Command = 'Get-PolyvirtOperation', 'Get-PolyvirtEvent', 'Get-PolyvirtArchive', 'Save-PolyvirtArchiveFile' }
+        @{ Kind = 'vmId'; Parameter = 'Id'; Command = @($vmCommands | Where-Object { $_ -notin 'Restore-PolyvirtVM', 'Remove-PolyvirtCheckpoint' }) }
+        @{ Kind = 'vmId'; Parameter = 'VmId'; Command = 'Get-PolyvirtOperation', 'Get-PolyvirtEvent', 'Get-PolyvirtArchive', 'Save-PolyvirtArchiveFile', 'Restore-PolyvirtVM', 'Remove-PolyvirtCheckpoint' }
         @{ Kind = 'host'; Parameter = 'HostId'; Command = $hostCommands }
         @{ Kind = 'host'; Parameter = 'Id'; Command = 'Get-PolyvirtHost' }
         @{ Kind = 'image'; Parameter = 'Image'; Command = 'New-PolyvirtVM' }

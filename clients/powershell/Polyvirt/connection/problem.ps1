@@ -97,6 +97,7 @@ function Get-CodeOf {
 function Write-Problem {
     # The error of a cmdlet, which goes on with its next object.
     param($Cmdlet, $ErrorRecord, $Target)
+    Clear-Caught $Cmdlet
     $record = $ErrorRecord
     if ($null -ne $Target -and $null -eq $record.TargetObject) {
         $code = ($record.FullyQualifiedErrorId -split ',')[0]
@@ -105,6 +106,22 @@ function Write-Problem {
         if ($null -ne $details) { $record.ErrorDetails = $details }
     }
     $Cmdlet.WriteError($record)
+}
+
+function Clear-Caught {
+    # PowerShell keeps what was thrown and caught inside a command in $Error and -ErrorVariable too: one failure would
+    # be several. What a command has written has its name behind the code; what it only caught has not.
+    param($Cmdlet)
+    $lists = @(, $global:Error)
+    $name = [string]$Cmdlet.MyInvocation.BoundParameters['ErrorVariable']
+    if ($name) { $lists += , $Cmdlet.SessionState.PSVariable.GetValue($name.TrimStart('+')) }
+    foreach ($list in $lists) {
+        if ($list -isnot [System.Collections.ArrayList]) { continue }
+        foreach ($one in $list.ToArray()) {
+            $record = if ($one -is [System.Management.Automation.ErrorRecord]) { $one } else { $one.ErrorRecord }
+            if ($null -ne $record -and $record.Exception.Data['Code'] -and -not $record.FullyQualifiedErrorId.Contains(',')) { $list.Remove($one) }
+        }
+    }
 }
 
 function Set-CallerPreference {

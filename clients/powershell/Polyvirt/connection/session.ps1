@@ -58,7 +58,12 @@ function Invoke-Anonymous {
 function Get-Session {
     # The one that was given, the one of Connect-PolyvirtSession, or else the one that can be found.
     param($Given)
-    if ($null -ne $Given) { return $Given }
+    if ($null -ne $Given) {
+        if ($null -eq $Given.AccessToken) {
+            throw (New-ClientError 'unauthenticated' 'AuthenticationError' "This session with $($Given.Url) was ended. Begin one with Connect-PolyvirtSession." $Given)
+        }
+        return $Given
+    }
     if ($null -eq $script:Session) { $script:Session = Find-Session }
     $script:Session
 }
@@ -128,8 +133,7 @@ function Save-Session {
     $file = Get-SavedSessionFile
     $folder = [System.IO.Path]::GetDirectoryName($file)
     [void][System.IO.Directory]::CreateDirectory($folder)
-    $isWindows = [Environment]::OSVersion.Platform -eq 'Win32NT'
-    if (-not $isWindows) {
+    if ([Environment]::OSVersion.Platform -ne 'Win32NT') {
         [System.IO.File]::WriteAllText($file, '')
         & chmod 600 $file
     }

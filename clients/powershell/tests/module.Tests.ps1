@@ -1,0 +1,102 @@
+BeforeDiscovery {
+    Import-Module "$PSScriptRoot/../Polyvirt/Polyvirt.psd1" -Force
+    $commands = Get-Command -Module Polyvirt -CommandType Function | ForEach-Object { @{ Name = $_.Name; Command = $_ } }
+    $changes = $commands | Where-Object { $_.Command.Parameters.ContainsKey('NoWait') -and $_.Name -notlike '*Operation' }
+}
+
+Describe 'The module' {
+    BeforeAll {
+        $script:base = (Resolve-Path "$PSScriptRoot/../Polyvirt").Path
+        $script:common = [System.Management.Automation.PSCmdlet]::CommonParameters + [System.Management.Automation.PSCmdlet]::OptionalCommonParameters
+        $script:views = [xml](Get-Content -Raw "$base/Polyvirt.Format.ps1xml")
+    }
+
+    It 'has a manifest that holds' {
+        Test-ModuleManifest "$base/Polyvirt.psd1" -ErrorAction Stop | Should -Not -BeNullOrEmpty
+    }
+
+    It 'exports every command, and nothing that is private' {
+        $written = Get-ChildItem $base -Recurse -Filter *.ps1 |
+            ForEach-Object { [regex]::Matches((Get-Content -Raw $_.FullName), '(?m)^function (\w+-Polyvirt\w+)') } | ForEach-Object { $_.Groups[1].Value }
+        (Import-PowerShellDataFile "$base/Polyvirt.psd1").FunctionsToExport | Should -Be ($written | Sort-Object)
+        (Get-Command -Module Polyvirt -CommandType Function).Name | Sort-Object | Should -Be ($written | Sort-Object)
+    }
+
+    It 'has aliases that lead to a command' {
+        $aliases = (Import-PowerShellDataFile "$base/Polyvirt.psd1").AliasesToExport
+        (Get-Command -Module Polyvirt -CommandType Alias).Name | Sort-Object | Should -Be ($aliases | Sort-Object)
+        Get-Command -Module Polyvirt -CommandType Alias | ForEach-Object { $_.ResolvedCommand } | Should -Not -Contain $null
+    }
+
+    It 'has no file beyond 400 lines' {
+        Get-ChildItem $base, "$base/../scripts", $PSScriptRoot -Recurse -Include *.ps1, *.psm1 |
+            Where-Object { @(Get-Content $_.FullName).Count -gt 400 } | ForEach-Object Name | Should -BeNullOrEmpty
+    }
+
+    It '<Name> has an approved verb and a singular noun' -ForEach $commands {
+        $Command.Verb | Should -BeIn (Get-Verb).Verb
+        $Command.Noun | Should -Not -Match '[^s]s$'
+    }
+
+    It '<Name> says what it does, explains every parameter, and has examples that name nothing but what there is' -ForEach $commands {
+        $help = Get-Help $Name -Full
+        $help.Synopsis | Should -Not -Match "^\s*$Name"
+        $explained = @($help.parameters.parameter | Where-Object { $_.description.Text } | ForEach-Object name)
+        $Command.Parameters.Keys | Where-Object { $_ -notin $common -and $_ -notin $explained } | Should -BeNullOrEmpty
+        $written = [regex]::Matches($Command.Definition, '(?m)^\s*\.PARAMETER (\w+)') | ForEach-Object { $_.Groups[1].Value }
+        $written | Where-Object { -not $Command.Parameters.ContainsKey($_) } | Should -BeNullOrEmpty
+        @($help.examples.example).Count | Should -BeGreaterThan 0
+        foreach ($example in @($help.examples.example)) {
+            $ast = [System.Management.Automation.Language.Parser]::ParseInput($example.code, [ref]$null, [ref]$null)
+            foreach ($used in $ast.FindAll({ $args[0] -is [System.Management.Automation.Language.CommandAst] }, $true)) {
+                $found = Get-Command $used.GetCommandName() -ErrorAction Stop
+                foreach ($element in $used.CommandElements | Where-Object { $_ -is [System.Management.Automation.Language.CommandParameterAst] }) {
+                    { $found.ResolveParameter($element.ParameterName) } | Should -Not -Throw -Because $example.code
+                }
+            }
+        }
+    }
+
+    It '<Name> shows its plan before, waits or does not, and for how long, like every change' -ForEach $changes {
+        foreach ($parameter in 'WhatIf', 'Confirm', 'Queue', 'Wait', 'NoWait', 'WaitSeconds', 'Session') {
+            $Command.Parameters.Keys | Should -Contain $parameter
+        }
+    }
+
+    It '<Name> answers types that have a view' -ForEach ($commands | Where-Object { $_.Command.OutputType.Name -like 'Polyvirt.*' }) {
+        $plain = 'Polyvirt.Summary', 'Polyvirt.Guest', 'Polyvirt.Definition', 'Polyvirt.ConsoleTicket', 'Polyvirt.MetricHistory', 'Polyvirt.Preference', 'Polyvirt.AuditVerdict'
+        foreach ($type in $Command.OutputType.Name | Where-Object { $_ -notin $plain }) {
+            $views.Configuration.ViewDefinitions.View.ViewSelectedBy.TypeName | Should -Contain $type
+        }
+    }
+
+    It 'has a category for codes that the API has' {
+        $codes = (Get-Content -Raw "$PSScriptRoot/../../../api/openapi.json" | ConvertFrom-Json -AsHashtable).components.schemas.Problem.properties.code.enum
+        InModuleScope Polyvirt -Parameters @{ Codes = $codes } {
+            param($Codes)
+            @($script:CategoryOfCode.Keys) + @($script:AdviceOfCode.Keys) | Where-Object { $_ -notin $Codes } | Should -BeNullOrEmpty
+            foreach ($category in $script:CategoryOfCode.Values) { [System.Management.Automation.ErrorCategory]$category | Should -Not -BeNullOrEmpty }
+        }
+    }
+
+    It 'keeps an address where it is, whatever is put into it' {
+        InModuleScope Polyvirt {
+            (Get-Address 'GET /api/v1/vms/{vmId}/snapshots/{snapshot}' @{ vmId = 'a~b'; snapshot = 'x/../?#é' })[1] |
+                Should -Be '/api/v1/vms/a~b/snapshots/x%2F..%2F%3F%23%C3%A9'
+            { Get-Address 'DELETE /api/v1/vms/{vmId}/snapshots/{snapshot}' @{ vmId = 'a~b'; snapshot = '..' } } | Should -Throw '*cannot be part of an address*'
+            { Get-Address 'GET /api/v1/archives/{vmId}/files/{path}' @{ vmId = 'a~b'; path = 'x/../y' } } | Should -Throw '*cannot be part of an address*'
+            (Get-Address 'GET /api/v1/vms' @{} @{ name = @(, 'a,b\c'); fresh = $true; none = $null })[1] | Should -Be '/api/v1/vms?fresh=true&name=a%5C%2Cb%5C%5Cc'
+        }
+    }
+
+    It 'writes JSON that says the same' {
+        InModuleScope Polyvirt {
+            $value = [ordered]@{
+                one = @(, 'x'); none = @(); deep = @{ a = @{ b = @{ c = @{ d = 1.5 } } } }; text = "é`u{1F600}`"\`n`t"; yes = $true
+                at = [datetime]::new(2026, 1, 2, 3, 4, 5, [DateTimeKind]::Utc); secret = (ConvertTo-SecureString 'p"w' -AsPlainText -Force); nothing = $null
+            }
+            ConvertTo-JsonText $value | Should -BeExactly ('{"one":["x"],"none":[],"deep":{"a":{"b":{"c":{"d":1.5}}}},"text":"é' + "`u{1F600}" +
+                '\u0022\u005c\u000a\u0009","yes":true,"at":"2026-01-02T03:04:05.000Z","secret":"p\u0022w","nothing":null}')
+        }
+    }
+}
