@@ -16,7 +16,15 @@ function global:Request-Stack {
     $answer
 }
 
-function Get-Title { param($Test) (@($Test.Path) | ForEach-Object { $_ }) -join ' ' }
+function Get-Title {
+    # With the values of its case, which Pester puts in only once it has run.
+    param($Test)
+    $title = @($Test.Path) -join ' '
+    if ($Test.Data -is [System.Collections.IDictionary]) {
+        foreach ($key in $Test.Data.Keys) { $title = $title.Replace("<$key>", [string]$Test.Data[$key]) }
+    } elseif ($null -ne $Test.Data) { $title = $title.Replace('<_>', [string]$Test.Data) }
+    $title
+}
 
 $files = [object[]](Get-ChildItem -LiteralPath $PSScriptRoot -Filter *.Tests.ps1 | Sort-Object Name)
 $look = New-PesterConfiguration
@@ -28,7 +36,7 @@ $found = Invoke-Pester -Configuration $look
 foreach ($container in $found.Containers) {
     if ($container.ErrorRecord) { throw "$($container.Item): $($container.ErrorRecord)" }
 }
-Send-Line found @($found.Tests | ForEach-Object { @{ file = [System.IO.Path]::GetFileName($_.ScriptBlock.File); name = $_.ExpandedPath } })
+Send-Line found @($found.Tests | ForEach-Object { @{ file = [System.IO.Path]::GetFileName($_.ScriptBlock.File); name = Get-Title $_ } })
 
 $go = [Console]::In.ReadLine() | ConvertFrom-Json
 $global:Stack = $go
@@ -44,7 +52,7 @@ foreach ($file in $files) {
         file = $file.Name; errors = $errors
         tests = @($result.Tests | ForEach-Object {
                 @{
-                    name = $_.ExpandedPath; result = $_.Result
+                    name = Get-Title $_; result = $_.Result
                     message = (@($_.ErrorRecord | ForEach-Object { "$($_.DisplayErrorMessage)`n$($_.DisplayStackTrace)" }) -join "`n")
                 }
             })
