@@ -2,7 +2,6 @@ BeforeDiscovery {
     Import-Module "$PSScriptRoot/../Polyvirt/Polyvirt.psd1" -Force
     $commands = Get-Command -Module Polyvirt -CommandType Function | ForEach-Object { @{ Name = $_.Name; Command = $_ } }
 }
-}
 
 Describe 'The module' {
     BeforeAll {
