@@ -4,7 +4,7 @@ The actions of Auto-Creation-VM's vm_manager.ps1, done by the module Polyvirt.
 .DESCRIPTION
 With -Action create a name is enough: the VM is made on the first VMware host that is ready, else on the first host that
 is, with 1 CPU, 1024 MiB of memory and a disk of 20 GiB. All of it can be said, or preset in the environment:
-POLYVIRT_DEFAULT_HOST, POLYVIRT_DEFAULT_CPUS, POLYVIRT_DEFAULT_MEMORY (in MiB) and POLYVIRT_DEFAULT_DISK (in GiB).
+POLYVIRT_DEFAULT_HOST, _CPUS, _MEMORY (2048 in MiB, or 2G) and _DISK (20 in GiB, or 20G), as for the program vm_manager.
 .PARAMETER Action
 What to do: list, create, clone, start, stop, delete.
 .PARAMETER Name
@@ -47,6 +47,14 @@ param(
 Import-Module "$PSScriptRoot/../Polyvirt/Polyvirt.psd1"
 $ErrorActionPreference = 'Stop'
 
+function ConvertFrom-Size {
+    # A number of MiB of `2G`, `512M`, or of a number in the unit that is meant without one.
+    param([string]$Text, [string]$Unit)
+    if ($Text -notmatch '^(\d+)\s*([MGT]?)(i?B)?$') { throw "`"$Text`" is no size; those look like 2048, 512M or 2G." }
+    $factor = @{ M = 1; G = 1024; T = 1024 * 1024 }
+    [long]$Matches[1] * $factor[$(if ($Matches[2]) { $Matches[2] } else { $Unit })]
+}
+
 $needed = @{ create = 'Name'; clone = 'Source', 'Name'; start = 'Name'; stop = 'Name'; delete = 'Name' }
 if ($Other) {
     throw "vm_manager.ps1 does not know $($Other -join ' '). It takes -Action, -Name, -Source, -HostId, -Cpus, -MemoryMiB, -DiskGiB, -Image, -Start, -Force, -WhatIf."
@@ -62,7 +70,8 @@ switch ($Action) {
         Get-PolyvirtVM @only
     }
     'create' {
-        $preset = @{ HostId = $env:POLYVIRT_DEFAULT_HOST; Cpus = $env:POLYVIRT_DEFAULT_CPUS; MemoryMiB = $env:POLYVIRT_DEFAULT_MEMORY }
+        $preset = @{ HostId = $env:POLYVIRT_DEFAULT_HOST; Cpus = $env:POLYVIRT_DEFAULT_CPUS }
+        if ($env:POLYVIRT_DEFAULT_MEMORY) { $preset.MemoryMiB = ConvertFrom-Size $env:POLYVIRT_DEFAULT_MEMORY 'M' }
         $vm = @{ Name = $Name; Start = $Start }
         foreach ($parameter in 'HostId', 'Cpus', 'MemoryMiB') {
             if ($PSBoundParameters.ContainsKey($parameter)) { $vm[$parameter] = $PSBoundParameters[$parameter] }
@@ -75,7 +84,7 @@ switch ($Action) {
         }
         if ($Image) { $vm.Image = $Image }
         elseif ($DiskGiB -gt 0) { $vm.DiskGiB = $DiskGiB }
-        elseif ($env:POLYVIRT_DEFAULT_DISK) { $vm.DiskGiB = $env:POLYVIRT_DEFAULT_DISK }
+        elseif ($env:POLYVIRT_DEFAULT_DISK) { $vm.DiskGiB = [math]::Ceiling((ConvertFrom-Size $env:POLYVIRT_DEFAULT_DISK 'G') / 1024) }
         else { $vm.DiskGiB = 20 }
         $disk = if ($Image) { "image $Image" } else { "$($vm.DiskGiB) GiB disk" }
         Write-Warning "Creating $Name on $($vm.HostId), $disk. Others: -HostId, -Cpus, -MemoryMiB, -DiskGiB, -Image."

@@ -21,6 +21,14 @@ Describe 'The module' {
         (Get-Command -Module Polyvirt -CommandType Function).Name | Sort-Object | Should -Be ($written | Sort-Object)
     }
 
+    It 'is in the documentation, every command of it and no other' {
+        $page = Get-Content -Raw "$PSScriptRoot/../../../docs/powershell.md"
+        $told = [regex]::Matches($page, '`([A-Z]\w+-Polyvirt\w+)') | ForEach-Object { $_.Groups[1].Value } | Sort-Object -Unique
+        $known = (Get-Command -Module Polyvirt).Name
+        $known | Where-Object { $_ -notin $told } | Should -BeNullOrEmpty
+        $told | Where-Object { $_ -notin $known } | Should -BeNullOrEmpty
+    }
+
     It 'has aliases that lead to a command' {
         $aliases = (Import-PowerShellDataFile "$base/Polyvirt.psd1").AliasesToExport
         (Get-Command -Module Polyvirt -CommandType Alias).Name | Sort-Object | Should -Be ($aliases | Sort-Object)

@@ -8,7 +8,8 @@ Describe 'Operations' {
         $started.verb | Should -Be 'vm.start', 'vm.start'
         $ended = $started | Wait-PolyvirtOperation
         $ended.status | Should -Be 'succeeded', 'succeeded'
-        (Get-PolyvirtOperation $started[0].id).steps | Should -Not -BeNullOrEmpty
+        (Get-PolyvirtOperation $started[0].id).status | Should -Be 'succeeded'
+        ($vms[0] | Get-PolyvirtOperation -Verb vm.create).steps.name | Should -Contain 'define the machine'
         ($vms[0] | Get-PolyvirtOperation -First 1).vmId | Should -Be $vms[0].id
     }
 
@@ -24,7 +25,7 @@ Describe 'Operations' {
             }).AddArgument((Get-Module Polyvirt).Path).AddArgument($Stack.folder).AddArgument($vm.name)
         $shell.Invoke().state | Should -Be 'running'
         $told = $shell.Streams.Progress | Where-Object Activity -eq "Start $($vm.name)"
-        $told.StatusDescription | Should -BeLike '*of at most 600 s'
+        ($told | Where-Object RecordType -eq 'Processing').StatusDescription | Should -BeLike '*of at most 600 s'
         $told[-1].RecordType | Should -Be 'Completed'
         $shell.Dispose()
     }
@@ -95,6 +96,7 @@ Describe 'Operations' {
         $null = $vms | Set-PolyvirtVM -Label @{ batch = $label }
         $problem = $null
         Invoke-PolyvirtBatch delete -Filter @{ label = "batch=$label" } -Confirm:$false -ErrorVariable problem -ErrorAction SilentlyContinue | Out-Null
-        @($problem | Where-Object FullyQualifiedErrorId -like 'wrong-state,*').Count | Should -Be 3
+        $problem.FullyQualifiedErrorId | Should -Be (@('wrong-state,Invoke-PolyvirtBatch') * 3)
+        $problem.TargetObject | Sort-Object | Should -Be ($vms.id | Sort-Object)
     }
 }

@@ -3,7 +3,7 @@ Describe 'The scripts with the old names' {
         . "$PSScriptRoot/stack.ps1"
         $script:scripts = (Resolve-Path "$PSScriptRoot/../scripts").Path
     }
-    AfterEach { $env:POLYVIRT_DEFAULT_HOST = $env:POLYVIRT_DEFAULT_MEMORY = $null }
+    AfterEach { $env:POLYVIRT_DEFAULT_HOST = $env:POLYVIRT_DEFAULT_MEMORY = $env:POLYVIRT_DEFAULT_DISK = $null }
 
     It 'vm_manager.ps1 -Action list' {
         $vm = New-TestVM
@@ -21,9 +21,12 @@ Describe 'The scripts with the old names' {
     }
 
     It 'vm_manager.ps1 -Action create with what is preset, and what is said before that' {
-        $env:POLYVIRT_DEFAULT_HOST, $env:POLYVIRT_DEFAULT_MEMORY = 'lab-kvm', '256'
+        $env:POLYVIRT_DEFAULT_HOST, $env:POLYVIRT_DEFAULT_MEMORY, $env:POLYVIRT_DEFAULT_DISK = 'lab-kvm', '256', '3G'
         $vm = & "$scripts/vm_manager.ps1" -Action create -Name (Get-FreshName) -Cpus 2 -Image tiny-linux -WarningAction SilentlyContinue
         $vm.host, $vm.cpus, $vm.memoryMiB | Should -Be 'lab-kvm', 2, 256
+        $env:POLYVIRT_DEFAULT_MEMORY = '1G'
+        $vm = & "$scripts/vm_manager.ps1" -Action create -Name (Get-FreshName) -WarningAction SilentlyContinue
+        $vm.memoryMiB, $vm.disks[0].sizeGiB | Should -Be 1024, 3
     }
 
     It 'vm_manager.ps1 starts, clones, stops and deletes' {

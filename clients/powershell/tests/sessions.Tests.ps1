@@ -17,6 +17,19 @@ Describe 'Sessions' {
             $session.From | Should -BeLike '*run.json'
         }
 
+        It 'anew when npm start has been started again' {
+            $folder = New-Item -ItemType Directory (Join-Path $TestDrive 'again/.polyvirt')
+            $file = Join-Path $folder 'run.json'
+            Set-Content $file (@{ url = $Stack.url; username = 'admin'; token = 'of the start before' } | ConvertTo-Json)
+            Set-Location (Split-Path $folder)
+            { Get-PolyvirtHost -ErrorAction Stop } | Should -Throw '*unauthenticated*'
+            $token = New-PolyvirtToken (Get-FreshName) -AsPlainText -Session (Connect-PolyvirtSession $Stack.url -Credential (Get-Admin))
+            InModuleScope Polyvirt { $script:Session = $null }
+            { Get-PolyvirtHost -ErrorAction Stop } | Should -Throw '*unauthenticated*'
+            Set-Content $file (@{ url = $Stack.url; username = 'admin'; token = $token.secret } | ConvertTo-Json)
+            @(Get-PolyvirtHost).Count | Should -Be 2
+        }
+
         It 'by the environment before' {
             $token = New-PolyvirtToken (Get-FreshName) -AsPlainText
             InModuleScope Polyvirt { $script:Session = $null }

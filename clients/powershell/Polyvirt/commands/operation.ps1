@@ -255,14 +255,15 @@ function Invoke-PolyvirtBatch {
         $target = if ($Filter) { 'the VMs that fit' } else { "$($ids.Count) VMs" }
         $dangerous = $Action -in 'delete', 'reset', 'snapshot-revert', 'snapshot-delete' -or ($Parameter -and $Parameter['force'])
         Add-Change $changes 'POST /api/v1/vms/batch' -Body $body -Action $Action -Target $target -Dangerous:$dangerous
-        Complete-Change $changes {
-            param($Session, $Operation)
-            $Operation
-            if ($Operation.result.failed -gt 0) {
-                foreach ($part in @(Get-Page $Session 'GET /api/v1/operations' -Query @{ parent = $Operation.id; status = 'failed' } -As 'Polyvirt.Operation')) {
-                    Write-Problem $changes.Cmdlet (Get-OutcomeRecord $part) $part.vmId
-                }
-            }
+        if (-not $changes.Waits) { return Complete-Change $changes }
+        Wait-Change $PSCmdlet $changes.Session $changes.Running $WaitSeconds | ForEach-Object {
+            $operation = $_.Operation
+            $parts = @(if (@($operation.result.operations).Count -gt 0) {
+                    Get-Page $changes.Session 'GET /api/v1/operations' -Query @{ parent = $operation.id; status = 'failed' } -As 'Polyvirt.Operation'
+                })
+            foreach ($part in $parts) { Write-Problem $PSCmdlet (Get-OutcomeRecord $part) $part.vmId }
+            if ($parts.Count -eq 0 -and $operation.status -ne 'succeeded') { Write-Problem $PSCmdlet (Get-OutcomeRecord $operation) $operation }
+            $operation
         }
     }
 }

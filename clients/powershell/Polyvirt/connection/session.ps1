@@ -18,6 +18,7 @@ function New-Session {
         ExpiresAt    = $null
         AccessToken  = $null
         RefreshToken = $null
+        RunStamp     = $null
         Client       = (New-HttpClient -SkipCertificateCheck:$SkipCertificateCheck)
     }
 }
@@ -64,8 +65,18 @@ function Get-Session {
         }
         return $Given
     }
+    if ($null -ne $script:Session -and $null -ne $script:Session.RunStamp) {
+        # Each `npm start` writes an address and a token anew.
+        if ((Get-RunStamp $script:Session.From) -ne $script:Session.RunStamp) { $script:Session = $null }
+    }
     if ($null -eq $script:Session) { $script:Session = Find-Session }
     $script:Session
+}
+
+function Get-RunStamp {
+    param([string]$File)
+    if ([System.IO.File]::Exists($File)) { return [System.IO.File]::GetLastWriteTimeUtc($File).Ticks }
+    0
 }
 
 function Find-Session {
@@ -104,6 +115,7 @@ function Connect-RunFile {
     param([string]$File)
     $run = ConvertFrom-JsonText ([System.IO.File]::ReadAllText($File))
     $session = New-Session $run.url $File
+    $session.RunStamp = Get-RunStamp $File
     $session.Username = $run.username
     if ($run.token) {
         $session.AccessToken = ConvertTo-Secret $run.token
