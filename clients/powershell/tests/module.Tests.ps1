@@ -23,7 +23,7 @@ Describe 'The module' {
 
     It 'is in the documentation, every command of it and no other' {
         $page = Get-Content -Raw "$PSScriptRoot/../../../docs/powershell.md"
-        $told = [regex]::Matches($page, '`([A-Z]\w+-Polyvirt\w+)') | ForEach-Object { $_.Groups[1].Value } | Sort-Object -Unique
+        $told = [regex]::Matches($page, '`([A-Z]\w+-Polyvirt\w*)') | ForEach-Object { $_.Groups[1].Value } | Sort-Object -Unique
         $known = (Get-Command -Module Polyvirt).Name
         $known | Where-Object { $_ -notin $told } | Should -BeNullOrEmpty
         $told | Where-Object { $_ -notin $known } | Should -BeNullOrEmpty
