@@ -62,6 +62,7 @@ const gateway: ServiceDefinition = {
     POLYVIRT_ADMIN_PASSWORD_FILE: secretFile('admin-password'),
     POLYVIRT_NATS_SIGNING_KEY_FILE: secretFile('nats-signing-key'),
     POLYVIRT_ARCHIVE_PATH: layout.archives,
+    POLYVIRT_SPACE_PATHS: layout.nats,
   }),
   passedOn: [
     ...EVERYWHERE,
@@ -78,6 +79,8 @@ const gateway: ServiceDefinition = {
     'POLYVIRT_LISTEN',
     'POLYVIRT_METRICS_ACCESS',
     'POLYVIRT_RATE_LIMIT',
+    'POLYVIRT_SPACE_KEPT_MIB',
+    'POLYVIRT_SPACE_PATHS',
     'POLYVIRT_TRUST_PROXY',
   ],
 };
