@@ -119,6 +119,21 @@ export const gatewayConfig = defineConfig({
     schema: z.string().min(1).optional(),
     help: 'Folder of the organizer as the gateway sees it; without it no file of an archive can be read over the API.',
   }),
+  spacePaths: setting({
+    env: 'POLYVIRT_SPACE_PATHS',
+    schema: z
+      .string()
+      .transform((text) => text.split(',').filter((part) => part !== ''))
+      .pipe(z.array(z.string().min(1))),
+    help: 'More folders whose free space is watched, separated by commas, beside those of a SQLite database and the archive: that of nats-server, where it is on this machine.',
+    default: [],
+  }),
+  spaceKeptMiB: setting({
+    env: 'POLYVIRT_SPACE_KEPT_MIB',
+    schema: z.coerce.number().int().min(0),
+    help: 'With less than so many MiB free in a watched folder everything but stop, cancel and delete is refused with 507; four times as much is told in the log.',
+    default: 256,
+  }),
   webRoot: setting({
     env: 'POLYVIRT_WEB_ROOT',
     schema: z.string().min(1).optional(),

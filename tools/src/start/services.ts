@@ -66,6 +66,7 @@ const gateway: ServiceDefinition = {
     POLYVIRT_NATS_SIGNING_KEY_FILE: secretFile('nats-signing-key'),
     POLYVIRT_RUN_TOKEN_FILE: secretFile(runToken),
     POLYVIRT_ARCHIVE_PATH: layout.archives,
+    POLYVIRT_SPACE_PATHS: layout.nats,
   }),
   passedOn: [
     ...EVERYWHERE,
@@ -82,6 +83,8 @@ const gateway: ServiceDefinition = {
     'POLYVIRT_LISTEN',
     'POLYVIRT_METRICS_ACCESS',
     'POLYVIRT_RATE_LIMIT',
+    'POLYVIRT_SPACE_KEPT_MIB',
+    'POLYVIRT_SPACE_PATHS',
     'POLYVIRT_TRUST_PROXY',
   ],
 };
