@@ -48,6 +48,7 @@ export const completionCommand: Command = {
   name: 'completion',
   summary: 'Print the script that completes commands, options and live names in a shell.',
   calls: [],
+  isLocal: true,
   args: [{ name: 'SHELL', help: 'bash, zsh, fish or powershell.', choices: shells }],
   examples: Object.values(installs),
   run: async ({ args, terminal }) => terminal.print(scripts[args[0] as keyof typeof scripts]),
