@@ -20,7 +20,8 @@ Below a folder where \`npm start\` runs it needs no log-in: it reads \`.polyvirt
 
 Every change waits for its end and tells each step on standard error; \`--no-wait\` prints the operation instead, \`--dry-run\` the plan.
 Ctrl-C leaves the operation running and says how to follow it. Data is on standard output, everything else on standard error.
-\`NO_COLOR\` is honoured; \`POLYVIRT_NO_INPUT=1\` never asks.
+\`NO_COLOR\` is honoured; \`POLYVIRT_NO_INPUT=1\` never asks. Completion waits 2 seconds for the names of VMs and others, or
+\`POLYVIRT_COMPLETION_SECONDS\`, and then offers those of the last time.
 
 \`vm_manager\`, in the same package, takes the flags of Auto-Creation-VM (\`vm_manager --help\`).
 `;

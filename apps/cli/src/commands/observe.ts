@@ -156,7 +156,8 @@ async function liveTop(
   let wake: () => void = () => undefined;
   const onKey = (key: Buffer) => {
     const text = key.toString();
-    if (text === 'q' || text === '\x03' || text === '\x1b') ended = true;
+    // Several keys may come at once; those that are not letters begin with an escape.
+    if (text === '\x1b' || text.includes('q') || text.includes('\x03')) ended = true;
     if (text === 's') sort = topSorts[(topSorts.indexOf(sort) + 1) % topSorts.length]!;
     wake();
   };
