@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { commands } from './commands/index.ts';
 import { Installation, type Vm } from './testing/installation.ts';
 import { isInstalled } from './testing/program.ts';
+import { TextConsole } from './testing/text-console.ts';
 import { peopleTrials } from './testing/trials/people-trials.ts';
 import { Trial, type Trials } from './testing/trials/trial.ts';
 import { vmTrials } from './testing/trials/vm-trials.ts';
@@ -174,6 +175,26 @@ describe('what is watched', () => {
   });
 });
 
+describe('a text console', () => {
+  it('hands every key to the guest but Ctrl-], which leaves, and shows all that the guest says', async () => {
+    const gateway = await TextConsole.start();
+    try {
+      const env = { POLYVIRT_URL: gateway.url, POLYVIRT_TOKEN: 't' };
+      const terminal = cli.programs.terminal('polyvirt', ['console', 'guest'], env);
+      await terminal.until(/Connected to guest; Ctrl-\] leaves\./);
+      await terminal.until(/login: /);
+      terminal.type('root\x03\x04!');
+      await terminal.until(/root\x03\x04!/);
+      terminal.type('\x1d');
+      expect(await terminal.ended).toBe(0);
+      expect(terminal.plain).toMatch(/Disconnected\.\s*$/);
+      expect(gateway.typed).toBe('root\x03\x04!');
+    } finally {
+      gateway.stop();
+    }
+  });
+});
+
 describe('a credential', () => {
   it('is kept by a log-in where nobody else can read it, and refused elsewhere', async () => {
     const ada = await cli.person('ada');
@@ -244,15 +265,15 @@ describe('completion', () => {
     ['fish', ['--no-config', '-i'], 'polyvirt completion fish | source'],
   ] as const;
   it.each(shells.filter(([shell]) => isInstalled(shell)))('works in %s', async (shell, args, load) => {
-    await cli.vm({ name: `typed-in-${shell}` });
+    await cli.vm({ name: `${shell}-completes` });
     const own = { XDG_CONFIG_HOME: join(cli.programs.folder, `home-of-${shell}`) };
     const terminal = cli.programs.shell(shell, args, { ...cli.env, ...own });
     terminal.type(`${load}; echo loaded''-now\r`);
     await terminal.until(/loaded-now/);
     terminal.type('polyvirt vm sta\t');
     await terminal.until(/vm start/);
-    terminal.type(`typed-i\t`);
-    await terminal.until(new RegExp(`typed-in-${shell}`));
+    terminal.type(`${shell}-com\t`);
+    await terminal.until(new RegExp(`${shell}-completes`));
     terminal.close();
     await terminal.ended;
   });
