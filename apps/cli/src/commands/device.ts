@@ -18,7 +18,7 @@ const diskView: View<Vm['disks'][number]> = {
 };
 
 const nicView: View<Vm['nics'][number]> = {
-  key: ({ mac, network }) => mac ?? network,
+  key: ({ mac, network }) => mac ?? network ?? '-',
   columns: [
     { header: 'MAC', value: ({ mac }) => mac },
     { header: 'NETWORK', value: ({ network }) => network },
