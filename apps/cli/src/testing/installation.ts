@@ -42,6 +42,7 @@ export class Installation {
   #stack: Stack | undefined;
   #programs: Programs | undefined;
   #me: Person | undefined;
+  #somebody: Promise<Person> | undefined;
 
   get stack(): Stack {
     return this.#stack!;
@@ -80,6 +81,9 @@ export class Installation {
     this.#programs?.[Symbol.dispose]();
     await this.#stack?.stop();
   }
+
+  /** A user that any test may log in as, and whose password none changes. */
+  readonly somebody = (): Promise<Person> => (this.#somebody ??= this.person('somebody'));
 
   /** Makes a user, without the programs. */
   async person(username: string, role: 'viewer' | 'operator' = 'operator'): Promise<Person> {

@@ -21,7 +21,7 @@ const subscriber = async ({ cli, name }: Trial) =>
 
 /** Settings of a user, with a token for an installation that is called `lab`. */
 async function home(trial: Trial): Promise<{ env: Record<string, string>; file: string; username: string }> {
-  const { username, env: own } = await trial.cli.person(trial.name);
+  const { username, env: own } = await trial.cli.somebody();
   const env = { XDG_CONFIG_HOME: join(trial.cli.programs.folder, trial.name) };
   const file = join(env.XDG_CONFIG_HOME, 'polyvirt', 'contexts.yaml');
   const { exitCode } = await trial.cli.programs.run(
@@ -93,11 +93,11 @@ export const peopleTrials: Trials = {
     expect(await trial.done(['token', 'get', trial.name])).toContain(`id: ${id}`);
   },
   'token create': async (trial) => {
-    const as = await trial.cli.person(trial.name);
+    const as = await trial.cli.somebody();
     const text = await trial.done(['token', 'create', 'ci', '--scopes', 'vm:read', '--expires', '1d'], { as });
     const client = trial.cli.stack.client({ token: text.trim().split('\n').at(-1)! });
     expect((await client.GET('/api/v1/auth/me')).data).toMatchObject({
-      user: { username: trial.name },
+      user: { username: as.username },
       permissions: ['vm:read'],
     });
   },
@@ -108,7 +108,7 @@ export const peopleTrials: Trials = {
     await expect(gone).rejects.toMatchObject({ code: 'token-not-found' });
   },
   'session list': async (trial) => {
-    const as = await trial.cli.person(trial.name);
+    const as = await trial.cli.somebody();
     await trial.cli.stack.client().logIn({ username: as.username, password: as.password });
     const text = await trial.done(['session', 'list'], { as });
     expect(text).toMatch(/^ID +ADDRESS/m);
@@ -116,7 +116,7 @@ export const peopleTrials: Trials = {
     expect(text).toMatch(/ 127\.0\.0\.1 /);
   },
   'session end': async (trial) => {
-    const as = await trial.cli.person(trial.name);
+    const as = await trial.cli.somebody();
     const elsewhere = trial.cli.stack.client();
     await elsewhere.logIn({ username: as.username, password: as.password });
     await trial.done(['session', 'end', '--all'], { as });
@@ -159,15 +159,15 @@ export const peopleTrials: Trials = {
     expect(await done(['audit', 'verify'])).toMatch(/^intact: true$/m);
   },
   login: async (trial) => {
-    const { password, passwordFile } = await trial.cli.person(trial.name);
+    const { username, password, passwordFile } = await trial.cli.somebody();
     const env = { XDG_CONFIG_HOME: join(trial.cli.programs.folder, trial.name) };
-    const words = ['login', trial.cli.stack.url(), '-u', trial.name];
+    const words = ['login', trial.cli.stack.url(), '-u', username];
     const text = trial.inTerminal
       ? await trial.done(words, { env, dialogue: [[/Password\?/, password]] })
       : await trial.done([...words, '--password-file', passwordFile], { env });
-    expect(text).toContain(`as ${trial.name}`);
+    expect(text).toContain(`as ${username}`);
     expect(text).not.toContain(password);
-    expect(await trial.done(['whoami', '-o', 'name'], { env })).toBe(`${trial.name}\n`);
+    expect(await trial.done(['whoami', '-o', 'name'], { env })).toBe(`${username}\n`);
   },
   logout: async (trial) => {
     const { env, file } = await home(trial);
@@ -179,7 +179,7 @@ export const peopleTrials: Trials = {
     expect(await done(['whoami'])).toMatch(/^ +username: admin$/m);
   },
   'preferences set': async (trial) => {
-    const as = await trial.cli.person(trial.name);
+    const as = await trial.cli.somebody();
     expect(await trial.done(['preferences', 'set', '--theme', 'dark'], { as })).toMatch(/^ +theme: dark$/m);
   },
   context: async (trial) => {
