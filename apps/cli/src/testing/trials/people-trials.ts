@@ -94,7 +94,7 @@ export const peopleTrials: Trials = {
   },
   'token create': async (trial) => {
     const as = await trial.cli.somebody();
-    const text = await trial.done(['token', 'create', 'ci', '--scopes', 'vm:read', '--expires', '1d'], { as });
+    const text = await trial.done(['token', 'create', trial.name, '--scopes', 'vm:read', '--expires', '1d'], { as });
     const client = trial.cli.stack.client({ token: text.trim().split('\n').at(-1)! });
     expect((await client.GET('/api/v1/auth/me')).data).toMatchObject({
       user: { username: as.username },
