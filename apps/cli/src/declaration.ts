@@ -38,6 +38,8 @@ export interface Command {
   readonly summary: string;
   /** Routes that it is the command for; the API has none that no command is for. */
   readonly calls: readonly Route[];
+  /** Asks no gateway. */
+  readonly isLocal?: true;
   readonly args?: readonly Argument[];
   readonly options?: Options;
   readonly examples?: readonly string[];

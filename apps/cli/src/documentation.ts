@@ -6,21 +6,41 @@ import type { Options } from './declaration.ts';
 
 const introduction = `# Command line
 
-\`polyvirt\` does everything that the API does, from a terminal and from scripts. It is one file, for Node.js 20 and newer:
+\`polyvirt\` does everything that the API does, from a terminal and from scripts. It is one file, for Node.js 20 and newer. In a checkout:
 
 \`\`\`sh
-npm i -g polyvirt-cli-0.1.0.tgz
-polyvirt login https://polyvirt.example:8443
+npm run pack:cli                                          # prints the path of the tarball
+npm i -g ./apps/cli/dist/polyvirt-cli-*.tgz               # here, or wherever the tarball is taken
+polyvirt login https://polyvirt.example:8443              # not needed below a folder where npm start runs
+
+polyvirt vm create web-1 --host kvm-local --image tiny-linux --memory 192 --nic default --start
+polyvirt vm list --filter state=running -w                # until Ctrl-C
+polyvirt vm set web-1 --cpus 2 --dry-run                  # what it would do
+polyvirt vm stop -l env=test                              # many at once
+polyvirt vm delete web-1 --yes
 \`\`\`
 
-Below a folder where \`npm start\` runs it needs no log-in: it reads \`.polyvirt/run.json\`. Where it goes is, in this order, \`--context\`,
-\`POLYVIRT_CONTEXT\`, \`POLYVIRT_URL\` with \`POLYVIRT_TOKEN\`, \`.polyvirt/run.json\` here or above, the context that was logged in to last;
-\`polyvirt context\` says which. A VM is named by its id, by \`host/name\`, or by a name that no other has; several at once, or
-\`--filter\` and \`--label\`, make a batch.
+\`polyvirt --help\` lists the commands, \`polyvirt vm start --help\` says all of one, \`polyvirt commands -o json\` all of all. Completion of commands,
+options and the names that there are now: \`source <(polyvirt completion bash)\` in \`~/.bashrc\`; zsh, fish and PowerShell are
+[below](#completion).
 
-Every change waits for its end and tells each step on standard error; \`--no-wait\` prints the operation instead, \`--dry-run\` the plan.
-Ctrl-C leaves the operation running and says how to follow it. Data is on standard output, everything else on standard error.
-\`NO_COLOR\` is honoured; \`POLYVIRT_NO_INPUT=1\` never asks.
+## What it does
+
+**Where it goes** is, in this order, \`--context\`, \`POLYVIRT_CONTEXT\`, \`POLYVIRT_URL\` with \`POLYVIRT_TOKEN\`, the stack that \`npm start\` runs in
+this folder or above (\`.polyvirt/run.json\`; as whom one has logged in there, or as its \`admin\`), the context that was logged in to last.
+\`polyvirt context\` says which.
+
+**VMs** are named by id, by \`host/name\`, or by a name that no other has; several at once, or \`--filter\` and \`--label\`, make a batch.
+
+**Every change** waits for its end and tells each step on standard error; \`--no-wait\` prints the operation instead, \`--dry-run\` the plan.
+Ctrl-C leaves the operation running and says how to follow it. A gateway that restarts meanwhile is waited for.
+
+**Users, passwords, API tokens and sessions** are changed by a person, never by an API token. Such a command asks for your own password;
+where nobody can be asked, give \`--my-password-file\`. \`polyvirt query --as-person\` does the same for any request.
+
+**Output**: data is on standard output, everything else on standard error. \`-o json\` has every field; a table only what a line can hold.
+\`NO_COLOR\` is honoured; \`POLYVIRT_NO_INPUT=1\` never asks. Completion waits 2 seconds for names, or \`POLYVIRT_COMPLETION_SECONDS\`, and then
+offers those of the last time.
 
 \`vm_manager\`, in the same package, takes the flags of Auto-Creation-VM (\`vm_manager --help\`).
 `;

@@ -19,6 +19,6 @@ export async function download(client: Client, path: string, to: string | undefi
     const { syscall, code } = error as NodeJS.ErrnoException;
     throw syscall === undefined ? error : new UsageError(`${to} cannot be written (${code}).`);
   } finally {
-    await rm(draft, { force: true });
+    await rm(draft, { force: true }).catch(() => undefined);
   }
 }

@@ -1,5 +1,5 @@
 import { ApiProblem, type Problem } from '@polyvirt/api-client';
-import { Exit, UsageError } from './declaration.ts';
+import { Exit, UsageError, type Command } from './declaration.ts';
 
 /** Every exit code and what it means: the one table, of which the documentation has a copy. */
 export const exitCodes = {
@@ -16,6 +16,24 @@ export const exitCodes = {
 } as const;
 
 type Meaning = keyof typeof exitCodes;
+
+/** The codes with which a command may end. */
+export function exitCodesOf({ isLocal, args = [], options = {} }: Command): Record<number, string> {
+  const isPossible: Record<Meaning, boolean> = {
+    ok: true,
+    failed: true,
+    usage: true,
+    notFound: !isLocal && args.length > 0,
+    denied: !isLocal,
+    conflict: !isLocal,
+    timedOut: !isLocal,
+    partial: 'timeout' in options,
+    unreachable: !isLocal,
+    interrupted: !isLocal,
+  };
+  const possible = (Object.keys(exitCodes) as Meaning[]).filter((meaning) => isPossible[meaning]);
+  return Object.fromEntries(possible.map((meaning) => [exitCodes[meaning].code, exitCodes[meaning].means]));
+}
 
 const ofProblem: Readonly<Record<Problem['code'], Meaning>> = {
   'invalid-input': 'usage',

@@ -1,5 +1,6 @@
 import { UsageError, type Argument, type Command, type Options } from './declaration.ts';
 import { exitCodes } from './exit-codes.ts';
+import { nearest } from './nearest.ts';
 import { commonOptions, ownOptionsOf } from './parse.ts';
 
 const spell = ({ name, many, optional }: Argument) => {
@@ -40,7 +41,9 @@ export function overview(commands: readonly Command[], words: readonly string[] 
   const begin = words.map((word) => `${word} `).join('');
   const shown = commands.filter(({ name, hidden }) => !hidden && `${name} `.startsWith(begin));
   if (shown.length === 0) {
-    throw new UsageError(`There is no command ${JSON.stringify(words.join(' '))}. \`polyvirt --help\` lists them.`);
+    const meant = nearestCommand(commands, words);
+    const way = meant === undefined ? '`polyvirt --help` lists them.' : `Did you mean \`polyvirt ${meant}\`?`;
+    throw new UsageError(`There is no command ${JSON.stringify(words.join(' '))}. ${way}`);
   }
   const codes = Object.values(exitCodes).map(({ code, means }): [string, string] => [String(code), means]);
   return [
@@ -50,4 +53,18 @@ export function overview(commands: readonly Command[], words: readonly string[] 
     ...(words.length === 0 ? [`Exit codes:\n${columns(codes)}`] : []),
     '`polyvirt COMMAND --help` says more of each.',
   ].join('\n\n');
+}
+
+/** The command that was probably meant; what follows its name does not count. */
+function nearestCommand(commands: readonly Command[], words: readonly string[]): string | undefined {
+  const names = commands.filter(({ hidden }) => !hidden).map(({ name }) => name);
+  for (let length = Math.min(2, words.length); length > 0; length--) {
+    const ofLength = names.filter((name) => name.split(' ').length === length);
+    const found = nearest(words.slice(0, length).join(' '), ofLength);
+    if (found !== undefined) return found;
+  }
+  return nearest(
+    words[0] ?? '',
+    names.map((name) => name.split(' ')[0]!),
+  );
 }

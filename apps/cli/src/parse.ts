@@ -1,5 +1,6 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { Given, UsageError, type Argument, type Command, type Options } from './declaration.ts';
+import { nearest } from './nearest.ts';
 import { asPersonOption, personOptions } from './person.ts';
 
 export const commonOptions: Options = {
@@ -71,7 +72,15 @@ function parse(words: readonly string[], options: Options) {
   try {
     return parseArgs({ args: [...words], options: config, allowPositionals: true, strict: true });
   } catch (error) {
-    throw new UsageError((error as Error).message.split('. To specify')[0]!);
+    const message = (error as Error).message.split('. To specify')[0]!;
+    const unknown = /^Unknown option '(--[^']+)'/.exec(message)?.[1];
+    const meant =
+      unknown &&
+      nearest(
+        unknown,
+        Object.keys(options).map((name) => `--${name}`),
+      );
+    throw new UsageError(meant ? `${message}. Did you mean ${meant}?` : message);
   }
 }
 

@@ -8,8 +8,8 @@ import { findCommand, optionsOf } from '../parse.ts';
 
 /** Live names are kept so long, so that a second Tab costs nothing. */
 const keptMs = 5_000;
-/** Nobody waits longer for a Tab. */
-const withinMs = 2_000;
+/** Nobody waits longer for a Tab, in seconds, unless the environment says so. */
+const patienceSeconds = 2;
 
 const scripts = {
   bash: `_polyvirt() {
@@ -48,6 +48,7 @@ export const completionCommand: Command = {
   name: 'completion',
   summary: 'Print the script that completes commands, options and live names in a shell.',
   calls: [],
+  isLocal: true,
   args: [{ name: 'SHELL', help: 'bash, zsh, fish or powershell.', choices: shells }],
   examples: Object.values(installs),
   run: async ({ args, terminal }) => terminal.print(scripts[args[0] as keyof typeof scripts]),
@@ -114,7 +115,7 @@ const lists: Readonly<
   subscriber: { route: 'GET /api/v1/subscribers', name: ({ name }) => name },
 };
 
-/** Names that there are now; none when they cannot be had in time. */
+/** Names that there are now; those of the last time when they cannot be had soon. */
 async function live(invocation: Invocation, completes: Completes | undefined): Promise<readonly string[]> {
   const { terminal } = invocation;
   if (completes === 'context') return Object.keys((await readContexts(terminal)).contexts);
@@ -126,11 +127,13 @@ async function live(invocation: Invocation, completes: Completes | undefined): P
   const key = createHash('sha256').update(credential).digest('hex').slice(0, 16);
   const file = join(terminal.configFolder, 'completion', `${key}-${completes}.json`);
   const kept = await stat(file).catch(() => undefined);
-  if (kept && Date.now() - kept.mtimeMs < keptMs) return JSON.parse(await readFile(file, 'utf8')) as string[];
+  const older = async () => (kept ? (JSON.parse(await readFile(file, 'utf8')) as string[]) : []);
+  if (kept && Date.now() - kept.mtimeMs < keptMs) return older();
   const read = invocation.client().then((client) => listAll<Record<string, string>>(client, list.route, {}, 500));
+  const withinMs = (Number(terminal.env['POLYVIRT_COMPLETION_SECONDS']) || patienceSeconds) * 1_000;
   const tooLate = new Promise<undefined>((resolve) => void setTimeout(() => resolve(undefined), withinMs).unref());
   const items = await Promise.race([read.catch(() => undefined), tooLate]);
-  if (!items) return [];
+  if (!items) return older();
   const names = items.flatMap((item) => list.name(item) ?? []);
   await mkdir(join(terminal.configFolder, 'completion'), { recursive: true, mode: 0o700 });
   await writeFile(file, JSON.stringify(names), { mode: 0o600 });

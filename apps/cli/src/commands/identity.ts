@@ -110,6 +110,10 @@ export const userCommands: readonly Command[] = [
     run: async (invocation) => {
       const { given } = invocation;
       const sets = given.flag('password') || given.has('password-file');
+      const isChange = sets || ['role', 'disable', 'enable'].some((name) => given.has(name));
+      if (!isChange) throw new UsageError('What is to change? Say --role, --disable, --enable or --password.');
+      const client = await invocation.client();
+      const { id } = await findUser(invocation, invocation.args[0]!);
       const body = {
         ...(given.has('role') && { role: given.text('role') }),
         ...(given.flag('disable') && { disabled: true }),
@@ -117,10 +121,6 @@ export const userCommands: readonly Command[] = [
         ...(sets && { password: await askSecret(invocation, 'password-file', 'New password?') }),
         ...(given.flag('keep-tokens') && { tokens: 'keep' }),
       };
-      if (Object.keys(body).length === 0)
-        throw new UsageError('What is to change? Say --role, --disable, --enable or --password.');
-      const { id } = await findUser(invocation, invocation.args[0]!);
-      const client = await invocation.client();
       printItem(
         invocation,
         userView,

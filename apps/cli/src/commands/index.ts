@@ -1,4 +1,5 @@
 import type { Command } from '../declaration.ts';
+import { exitCodesOf } from '../exit-codes.ts';
 import { printItems, type View } from '../output/print.ts';
 import { optionsOf } from '../parse.ts';
 import { usageOf } from '../help.ts';
@@ -31,8 +32,9 @@ const commandView: View<Command> = {
 
 const listCommands: Command = {
   name: 'commands',
-  summary: 'List every command, with its arguments, options and the routes it calls.',
+  summary: 'List every command; in JSON with its arguments, options, exit codes and the routes it calls.',
   calls: [],
+  isLocal: true,
   run: async (invocation) => {
     const shown = commands.filter(({ hidden }) => !hidden);
     const whole = ['json', 'yaml'].includes(invocation.given.text('output') ?? '');
@@ -40,6 +42,7 @@ const listCommands: Command = {
       ...command,
       usage: usageOf(command),
       options: optionsOf(command),
+      exitCodes: exitCodesOf(command),
       run: undefined,
     }));
     printItems(invocation, commandView, whole ? (described as unknown as Command[]) : shown);

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { ApiProblem, type components } from '@polyvirt/api-client';
 import { call } from '../api.ts';
 import { clientAt, findPlace, readContexts, webUrl, writeContexts } from '../contexts.ts';
-import { UsageError, type Command, type Invocation } from '../declaration.ts';
+import { Exit, UsageError, type Command, type Invocation } from '../declaration.ts';
 import { printItem } from '../output/print.ts';
 import { askSecret } from '../person.ts';
 import { readText } from '../read-text.ts';
@@ -111,18 +111,23 @@ export const loginCommands: readonly Command[] = [
     name: 'context',
     summary: 'List the installations that are known, and say which one is used here.',
     calls: [],
+    isLocal: true,
     run: async ({ terminal, given }) => {
       const { current, contexts } = await readContexts(terminal);
       for (const [name, { url, username }] of Object.entries(contexts))
         terminal.print(`${name === current ? '*' : ' '} ${name}  ${url}  ${username ?? ''}`.trimEnd());
-      const place = await findPlace(terminal, given);
-      terminal.print(`Used here: ${place.options.url} (from ${place.from})`);
+      const place = await findPlace(terminal, given).catch((error: unknown) => {
+        if (error instanceof Exit) return terminal.tell(error.message);
+        throw error;
+      });
+      if (place) terminal.print(`Used here: ${place.options.url} (from ${place.from})`);
     },
   },
   {
     name: 'context use',
     summary: 'Make a context the current one.',
     calls: [],
+    isLocal: true,
     args: [{ name: 'NAME', help: 'Its name.', completes: 'context' }],
     run: async ({ terminal, args }) => {
       const kept = await readContexts(terminal);

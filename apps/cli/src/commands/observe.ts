@@ -27,8 +27,21 @@ const events: Command = {
     const named = given.text('vm');
     const stop = new AbortController();
     process.once('SIGINT', () => stop.abort());
+    let connection: 'first' | 'there' | 'lost' = 'first';
+    let neverCame: unknown;
     const stream = client.events<unknown>({
       signal: stop.signal,
+      onConnected: () => {
+        if (connection === 'lost') terminal.tell('The gateway is back.');
+        connection = 'there';
+      },
+      onLost: (reason) => {
+        if (connection === 'first') {
+          neverCame = reason;
+          stop.abort();
+        } else if (connection === 'there') terminal.tell('The gateway is unreachable. Trying again.');
+        if (connection === 'there') connection = 'lost';
+      },
       ...(given.has('since') && { since: given.text('since') }),
       ...(given.has('types') && { types: given.text('types')!.split(',') }),
       ...(given.has('hosts') && { hosts: given.text('hosts')!.split(',') }),
@@ -43,6 +56,7 @@ const events: Command = {
       if (left <= 0) break;
     }
     stop.abort();
+    if (neverCame !== undefined) throw neverCame;
   },
 };
 
@@ -142,7 +156,8 @@ async function liveTop(
   let wake: () => void = () => undefined;
   const onKey = (key: Buffer) => {
     const text = key.toString();
-    if (text === 'q' || text === '\x03' || text === '\x1b') ended = true;
+    // Several keys may come at once; those that are not letters begin with an escape.
+    if (text === '\x1b' || text.includes('q') || text.includes('\x03')) ended = true;
     if (text === 's') sort = topSorts[(topSorts.indexOf(sort) + 1) % topSorts.length]!;
     wake();
   };

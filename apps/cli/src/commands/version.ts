@@ -5,5 +5,6 @@ export const versionCommand: Command = {
   name: 'version',
   summary: 'Print the version of this program.',
   calls: [],
+  isLocal: true,
   run: async ({ terminal }) => terminal.print(version),
 };

@@ -1,5 +1,5 @@
 import { execFile, spawn as spawnProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -20,6 +20,7 @@ type Env = Readonly<Record<string, string>>;
 /** The programs as a user has them: packed, and installed by npm from the tarball. */
 export class Programs {
   readonly folder = mkdtempSync(join(tmpdir(), 'polyvirt-cli-'));
+  readonly #terminals: InTerminal[] = [];
 
   static async install(): Promise<Programs> {
     const programs = new Programs();
@@ -87,28 +88,61 @@ export class Programs {
 
   /** Starts a program in a pseudo-terminal. */
   terminal(program: string, args: readonly string[], env: Env = {}, cwd = this.folder): InTerminal {
-    return new InTerminal(
-      spawnInTerminal(this.path(program), [...args], { cols: 120, rows: 30, cwd, env: this.#env(env) }),
-    );
+    return this.#open(this.path(program), args, this.#env(env), cwd);
+  }
+
+  #open(file: string, args: readonly string[], env: Record<string, string>, cwd = this.folder): InTerminal {
+    const terminal = new InTerminal(spawnInTerminal(file, [...args], { cols: 120, rows: 30, cwd, env }));
+    this.#terminals.push(terminal);
+    return terminal;
+  }
+
+  /** Starts a shell in a pseudo-terminal, in which the programs are commands. */
+  shell(shell: string, args: readonly string[], env: Env = {}): InTerminal {
+    const own = this.#env(env);
+    const PATH = [join(this.folder, 'bin'), own['PATH']].join(delimiter);
+    return this.#open(shell, args, { ...own, PATH });
   }
 
   [Symbol.dispose](): void {
+    for (const terminal of this.#terminals) terminal.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
+
+/** Whether this machine has a program of that name. */
+export const isInstalled = (program: string): boolean =>
+  (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
 
 /** A program in a pseudo-terminal: what it shows, and what is typed. */
 export class InTerminal {
   readonly ended: Promise<number>;
   shown = '';
+  #runs = true;
   readonly #watchers = new Set<() => void>();
 
   constructor(private readonly pty: IPty) {
-    this.ended = new Promise((resolve) => pty.onExit(({ exitCode }) => resolve(exitCode)));
+    this.ended = new Promise((resolve) =>
+      pty.onExit(({ exitCode }) => {
+        this.#runs = false;
+        resolve(exitCode);
+      }),
+    );
     pty.onData((text) => {
       this.shown += text;
       for (const look of this.#watchers) look();
     });
+  }
+
+  /** Without what moves the cursor or colours. */
+  get plain(): string {
+    // eslint-disable-next-line no-control-regex
+    return this.shown.replaceAll(/\x1b\[[0-9;?]*[A-Za-z]/g, '').replaceAll('\r\n', '\n');
+  }
+
+  /** Ends the program, if it has not ended by itself. */
+  close(): void {
+    if (this.#runs) this.pty.kill('SIGKILL');
   }
 
   type(text: string): void {
