@@ -12,6 +12,17 @@ const networks = z.string().transform((text, context) => {
   }
 });
 
+/** As JSON, or by commas. A secret that itself begins with `[` and is no JSON is taken as it is. */
+function secretsIn(text: string): unknown {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (Array.isArray(parsed)) return parsed;
+  } catch {
+    // Not JSON.
+  }
+  return text.split(',').filter((part) => part !== '');
+}
+
 export const gatewayConfig = defineConfig({
   ...busSettings,
   port: setting({
@@ -75,9 +86,9 @@ export const gatewayConfig = defineConfig({
     env: 'POLYVIRT_JWT_PREVIOUS_SECRETS',
     schema: z
       .string()
-      .transform((text) => text.split(',').filter((part) => part !== ''))
+      .transform(secretsIn)
       .pipe(z.array(z.string().min(32, 'Each secret has at least 32 characters.'))),
-    help: 'Secrets that `POLYVIRT_JWT_SECRET` has replaced, the newest first, separated by commas: what they signed or sealed stays good, so that a rotation logs nobody out. Remove one after 30 days.',
+    help: 'Secrets that `POLYVIRT_JWT_SECRET` has replaced, the newest first: separated by commas, or as a JSON array of strings, for secrets that hold commas themselves. What they signed or sealed stays good, so that a rotation logs nobody out. Remove one after 30 days.',
     default: [],
     secret: true,
   }),

@@ -71,6 +71,8 @@ const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
     'PATCH /users/{id}',
     'DELETE /users/{id}',
     'POST /users/{id}/unlock',
+    'GET /users/{id}/sessions',
+    'DELETE /users/{id}/sessions',
   ],
   'audit:read': ['GET /audit', 'GET /audit/verify', 'GET /audit/export'],
   'subscriber:manage': ['GET /subscribers', 'POST /subscribers', 'GET /subscribers/{id}', 'DELETE /subscribers/{id}'],
