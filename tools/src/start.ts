@@ -24,13 +24,13 @@ function readOptions(): StartOptions {
   }
 }
 
-function announce({ url, username, firstPassword, layout, earlierPrograms, hosts, lacks }: Ready): void {
+function announce({ url, username, firstPassword, firstLogIn, layout, earlierPrograms, hosts, lacks }: Ready): void {
   const here = (path: string) => relative(process.cwd(), path) || '.';
   for (const { id, simulated, health } of hosts) log(`${id}${simulated ? ' (simulated)' : ''}: ${health}`);
   for (const { part, why, help } of lacks) log(`without ${part}: ${why}\n      What helps: ${help}`);
   console.log(`
 Polyvirt is ready.
-  address   ${url}
+  console   ${url}${firstLogIn === undefined ? '' : `\n  first     ${firstLogIn}\n            opens the console and asks for a password of your own; good once, for a day`}
   username  ${username}
   password  ${firstPassword ?? `as before; the first one is in ${here(layout.secrets)}/admin-password`}
   logs      ${here(layout.logs)}${earlierPrograms === undefined ? '' : `\n  clients of earlier programs   ${earlierPrograms}`}

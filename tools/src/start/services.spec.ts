@@ -28,6 +28,7 @@ describe('environmentOf', () => {
       POLYVIRT_NATS_URL: 'nats://127.0.0.1:4223',
       POLYVIRT_NATS_CREDENTIALS_FILE: '/data/secrets/nats-gateway.creds',
       POLYVIRT_NATS_SIGNING_KEY_FILE: '/data/secrets/nats-signing-key',
+      POLYVIRT_RUN_TOKEN_FILE: '/data/secrets/run-token',
     });
   });
 

@@ -35,6 +35,9 @@ export interface ServiceDefinition {
   readonly passedOn: readonly string[];
 }
 
+/** Name of the secret that scripts find in `run.json`; another one at each start. */
+export const runToken = 'run-token';
+
 const EVERYWHERE = ['POLYVIRT_LOG_LEVEL'];
 const OF_AGENTS = [...EVERYWHERE, 'POLYVIRT_METRICS_SECONDS', 'POLYVIRT_RECONCILE_SECONDS'];
 
@@ -61,6 +64,7 @@ const gateway: ServiceDefinition = {
     POLYVIRT_JWT_SECRET_FILE: secretFile('jwt'),
     POLYVIRT_ADMIN_PASSWORD_FILE: secretFile('admin-password'),
     POLYVIRT_NATS_SIGNING_KEY_FILE: secretFile('nats-signing-key'),
+    POLYVIRT_RUN_TOKEN_FILE: secretFile(runToken),
     POLYVIRT_ARCHIVE_PATH: layout.archives,
     POLYVIRT_SPACE_PATHS: layout.nats,
   }),

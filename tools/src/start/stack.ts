@@ -1,4 +1,5 @@
 import { importedSettings, importHypervisorConfig, meetPrism } from '@polyvirt/config/hypervisor-config';
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,10 +15,10 @@ import { migrateBus } from './migrate-bus.ts';
 import type { StartOptions } from './options.ts';
 import { chooseParts, type Lack, type Parts } from './parts.ts';
 import { prepare } from './prepare.ts';
-import { answersHttps, gatewayIsReady, makeToken, revokeToken, Watcher, type StartToken } from './readiness.ts';
+import { answersHttps, firstLogIn, gatewayIsReady, Watcher } from './readiness.ts';
 import { removeRunFile, writeRunFile, type RunRecord } from './run-file.ts';
 import { Secrets } from './secrets.ts';
-import { environmentOf, servicesFor, type ServiceDefinition, type Stack } from './services.ts';
+import { environmentOf, runToken, servicesFor, type ServiceDefinition, type Stack } from './services.ts';
 import { suspendSimulated } from './simulated-workstation.ts';
 import { Supervisor, type Supervised } from './supervisor.ts';
 
@@ -34,6 +35,8 @@ export interface Ready {
   readonly username: string;
   /** Given only by the first start. */
   readonly firstPassword: string | undefined;
+  /** Where a browser sets a password, once; while the first one has not been changed. */
+  readonly firstLogIn: string | undefined;
   readonly layout: Layout;
   /** Where clients of the earlier programs find it, when that port is opened. */
   readonly earlierPrograms: string | undefined;
@@ -56,7 +59,6 @@ export class RunningStack {
   readonly #supervisor: Supervisor;
   readonly #stopping = new AbortController();
   #record: RunRecord | undefined;
-  #token: StartToken | undefined;
   /** Watches the services from their broker on, to the end. */
   #watcher: Promise<Watcher> | undefined;
   #starting: Promise<unknown> = Promise.resolve();
@@ -102,10 +104,8 @@ export class RunningStack {
   /** Stops everything, the last one started first. Machines go on running. */
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('stopped before it was ready'));
-    const record = this.#record;
     this.#record = undefined;
     await removeRunFile(this.#layout.runFile);
-    if (record && this.#token) await revokeToken(record.url, this.#token);
     await this.#supervisor.stop();
     await this.#starting;
     await (await this.#watcher?.catch(() => undefined))?.close();
@@ -145,6 +145,8 @@ export class RunningStack {
     const secrets = await Secrets.open(layout.secrets);
     for (const name of this.#services.flatMap((service) => service.secrets)) await secrets.get(name);
     const password = await secrets.get('admin-password');
+    const token = `pv_${randomBytes(32).toString('base64url')}`;
+    await secrets.put(runToken, token);
     const bus = await prepareBus(this.#services, secrets, layout);
     for (const folder of [layout.nats, layout.images, layout.archives]) await mkdir(folder, { recursive: true });
     await migrateBus(layout, bus.coreAccount, log);
@@ -165,11 +167,12 @@ export class RunningStack {
       const env = environmentOf(service, stack, this.#caller);
       await this.#supervisor.start(this.#supervised(service, stack, env, signsOf(service, stack, url, watched)));
     }
-    this.#token = await makeToken(url, USERNAME, password);
+    const first = await firstLogIn(url, USERNAME, password);
     this.#record = {
       url,
       username: USERNAME,
-      ...(this.#token ? { password, token: this.#token.secret } : {}),
+      ...(first && { password }),
+      token,
       natsUrl: stack.natsUrl,
       processes: {},
     };
@@ -179,6 +182,7 @@ export class RunningStack {
       url,
       username: USERNAME,
       firstPassword: (await secrets.isFirstShowing('admin-password')) ? password : undefined,
+      firstLogIn: first?.link,
       layout,
       earlierPrograms: earlierProgramsAt(this.#caller),
       hosts: this.#services.flatMap(({ bus, settings }) => {
