@@ -45,6 +45,7 @@ export default {
     suite('simulator', 'simulator'),
     suite('e2e', 'e2e'),
     suite('browser', 'browser'),
+    suite('powershell', 'powershell'),
     suite('kill', 'kill'),
   ],
 };

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { agentSettings, runAgent } from '@polyvirt/agent-kit';
 import { defineConfig, loadConfig, setting } from '@polyvirt/config';
-import { capabilityNames, type CapabilityName } from '@polyvirt/contracts';
+import { capabilityNames, Hypervisor, type CapabilityName } from '@polyvirt/contracts';
 import { FakeDriver, type Fault } from '@polyvirt/hypervisor';
 import { z } from 'zod';
 
@@ -18,6 +18,12 @@ const config = loadConfig(
       env: 'POLYVIRT_FAKE_STATE',
       schema: z.string().startsWith('/'),
       help: 'JSON file that holds the machines of the fake host.',
+    }),
+    hypervisor: setting({
+      env: 'POLYVIRT_FAKE_HYPERVISOR',
+      schema: Hypervisor,
+      help: 'The hypervisor that the fake host says it has.',
+      default: 'kvm',
     }),
     bootMs: setting({
       env: 'POLYVIRT_FAKE_BOOT_MS',
@@ -46,6 +52,7 @@ const config = loadConfig(
 const reasons = config.without.map((name): [CapabilityName, string] => [name, `This fake host has no ${name}.`]);
 const driver = new FakeDriver({
   file: config.state,
+  hypervisor: config.hypervisor,
   bootMs: config.bootMs,
   shutdownMs: config.shutdownMs,
   without: Object.fromEntries(reasons),

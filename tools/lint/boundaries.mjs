@@ -57,9 +57,10 @@ export const boundaries = {
   },
   create(context) {
     const self = packageOf(context.filename);
-    const isTest = /\.(spec|database|conformance|simulator|libvirt|e2e|browser|kill|bench)\.ts$|\/testing\//.test(
-      context.filename,
-    );
+    const isTest =
+      /\.(spec|database|conformance|simulator|libvirt|e2e|browser|powershell|kill|bench)\.ts$|\/testing\//.test(
+        context.filename,
+      );
     const check = (node) => {
       const target = node.source?.value;
       if (typeof target !== 'string' || !self) return;

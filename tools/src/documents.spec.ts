@@ -40,13 +40,17 @@ describe('the documents', () => {
   it('name tests of the earlier programs that are there, and every route that stands in for one of theirs', () => {
     const page = readFileSync(join(root, 'docs/earlier-programs.md'), 'utf8');
     const tests = new Set(
-      [...page.matchAll(/`([\w-]+\.(?:spec|service|database|e2e|browser)\.ts)`/g)].map(([, name]) => name!),
+      [...page.matchAll(/`([\w-]+\.(?:(?:spec|service|database|e2e|browser|powershell)\.ts|Tests\.ps1))`/g)].map(
+        ([, name]) => name!,
+      ),
     );
     expect(tests.size).toBeGreaterThan(10);
     const missing = [...tests].filter(
       (name) =>
-        globSync(`{apps,libs,e2e,tools}/**/src/**/${name}`, { cwd: root, exclude: ['**/node_modules/**'] }).length ===
-        0,
+        globSync(`{apps/**/src,libs/**/src,e2e/**/src,tools/**/src,clients}/**/${name}`, {
+          cwd: root,
+          exclude: ['**/node_modules/**'],
+        }).length === 0,
     );
     expect(missing).toEqual([]);
     const { paths } = JSON.parse(readFileSync(join(root, 'api/openapi.json'), 'utf8')) as {

@@ -6,6 +6,14 @@ export { ensureLibvirt, stopLibvirt, NETWORK, POOL, type Libvirt, type LibvirtOp
 export { startMariaDb, type MariaDbOptions, type MariaDbServer } from './machine/mariadb.ts';
 export { startNats, type NatsOptions, type NatsServer } from './machine/nats.ts';
 export { ensurePackages, PackagesMissing, type PackageOptions, type Purpose } from './machine/packages.ts';
+export {
+  ensurePowerShell,
+  PESTER_VERSION,
+  POWERSHELL_VERSION,
+  PowerShellMissing,
+  quietly,
+  type PowerShell,
+} from './machine/powershell.ts';
 export { startService, type Service, type ServiceOptions } from './machine/service.ts';
 export { npmProgram } from './npm-program.ts';
 export { imageCache, root } from './places.ts';

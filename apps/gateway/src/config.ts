@@ -12,6 +12,17 @@ const networks = z.string().transform((text, context) => {
   }
 });
 
+/** As JSON, or by commas. A secret that itself begins with `[` and is no JSON is taken as it is. */
+function secretsIn(text: string): unknown {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (Array.isArray(parsed)) return parsed;
+  } catch {
+    // Not JSON.
+  }
+  return text.split(',').filter((part) => part !== '');
+}
+
 export const gatewayConfig = defineConfig({
   ...busSettings,
   port: setting({
@@ -75,9 +86,9 @@ export const gatewayConfig = defineConfig({
     env: 'POLYVIRT_JWT_PREVIOUS_SECRETS',
     schema: z
       .string()
-      .transform((text) => text.split(',').filter((part) => part !== ''))
+      .transform(secretsIn)
       .pipe(z.array(z.string().min(32, 'Each secret has at least 32 characters.'))),
-    help: 'Secrets that `POLYVIRT_JWT_SECRET` has replaced, the newest first, separated by commas: what they signed or sealed stays good, so that a rotation logs nobody out. Remove one after 30 days.',
+    help: 'Secrets that `POLYVIRT_JWT_SECRET` has replaced, the newest first: separated by commas, or as a JSON array of strings, for secrets that hold commas themselves. What they signed or sealed stays good, so that a rotation logs nobody out. Remove one after 30 days.',
     default: [],
     secret: true,
   }),
@@ -85,6 +96,15 @@ export const gatewayConfig = defineConfig({
     env: 'POLYVIRT_ADMIN_PASSWORD',
     schema: Password.optional(),
     help: 'Password of the user `admin` that the first start makes; one is generated and printed once when it is absent.',
+    secret: true,
+  }),
+  runToken: setting({
+    env: 'POLYVIRT_RUN_TOKEN',
+    schema: z
+      .string()
+      .regex(/^pv_[A-Za-z0-9_-]{43}$/, 'An API token is `pv_` and 43 characters.')
+      .optional(),
+    help: 'An API token that is good with all scopes of an administrator for as long as the gateway runs; `npm start` makes one at each start.',
     secret: true,
   }),
   metricsAccess: setting({
@@ -109,6 +129,21 @@ export const gatewayConfig = defineConfig({
     env: 'POLYVIRT_ARCHIVE_PATH',
     schema: z.string().min(1).optional(),
     help: 'Folder of the organizer as the gateway sees it; without it no file of an archive can be read over the API.',
+  }),
+  spacePaths: setting({
+    env: 'POLYVIRT_SPACE_PATHS',
+    schema: z
+      .string()
+      .transform((text) => text.split(',').filter((part) => part !== ''))
+      .pipe(z.array(z.string().min(1))),
+    help: 'More folders whose free space is watched, separated by commas, beside those of a SQLite database and the archive: that of nats-server, where it is on this machine.',
+    default: [],
+  }),
+  spaceKeptMiB: setting({
+    env: 'POLYVIRT_SPACE_KEPT_MIB',
+    schema: z.coerce.number().int().min(0),
+    help: 'With less than so many MiB free in a watched folder everything but stop, cancel and delete is refused with 507; four times as much is told in the log.',
+    default: 256,
   }),
   webRoot: setting({
     env: 'POLYVIRT_WEB_ROOT',

@@ -4,6 +4,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureLibvirt, stopLibvirt } from '../machine/libvirt.ts';
 import { ensurePackages } from '../machine/packages.ts';
+import { ensurePowerShell, PowerShellMissing } from '../machine/powershell.ts';
 import { imageCache, root } from '../places.ts';
 import { ensureTinyLinux } from '../tiny-linux/build.ts';
 import { ONLY } from './jest-messages.ts';
@@ -16,6 +17,7 @@ import type { Part, Report } from './report.ts';
 import { schedule, type Job } from './schedule.ts';
 import { Slots, type Slot } from './slots.ts';
 import { forgetReports, supportMatrix } from './support-matrix.ts';
+import type { Optional } from './suites.ts';
 import type { TestLog } from './test-log.ts';
 
 /** What else distinguishes the suites of a run. */
@@ -91,6 +93,8 @@ export async function carryOut(
     return job(name, { load: 1, seconds, after }, async (part, slot) => {
       const lacking = after.find(hasFailed);
       if (lacking !== undefined) return failure(`not run: ${lacking} failed`);
+      const absent = suite.optional && (await absence(suite.optional, (line) => log.write(name, line)));
+      if (absent !== undefined) return { passed: 0, failed: 0, skipped: 1, note: absent };
       const only = await selection(planned, temporaryFiles);
       return await runSuite(suite, {
         workers,
@@ -121,6 +125,20 @@ export async function carryOut(
     if (startedLibvirt) await stopLibvirt();
     await rm(temporaryFiles, { recursive: true, force: true });
   }
+}
+
+/** How to get what this machine does not have; undefined when it has it, or has it now. */
+async function absence(optional: Optional, log: (line: string) => void): Promise<string | undefined> {
+  try {
+    switch (optional) {
+      case 'powershell':
+        await ensurePowerShell(imageCache, log);
+    }
+  } catch (error) {
+    if (error instanceof PowerShellMissing) return error.message;
+    throw error;
+  }
+  return undefined;
 }
 
 /** What tells Jest to run only some tests of some files. */

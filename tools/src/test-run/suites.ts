@@ -2,6 +2,9 @@ import { glob } from 'node:fs/promises';
 import type { Purpose } from '../machine/packages.ts';
 import { root } from '../places.ts';
 
+/** What a machine may lack, as no part of Polyvirt needs it. */
+export type Optional = 'powershell';
+
 /** One Jest project of jest.config.mjs. */
 export interface Suite {
   name: string;
@@ -11,6 +14,8 @@ export interface Suite {
   needs: readonly Purpose[];
   /** It runs programs from `dist/`, so that everything has to be built first. */
   built?: true;
+  /** What the machine need not have: without it the suite is skipped, and says how to get it. */
+  optional?: Optional;
   /** How many cores one of its workers keeps busy while it runs, with everything that its tests start. */
   load: number;
   /** How many files may run at once; by default as many as there is room for. */
@@ -46,6 +51,16 @@ export const SUITES: readonly Suite[] = [
     load: 0.9,
     seconds: 60,
     timeoutMinutes: 30,
+  },
+  {
+    name: 'powershell',
+    ending: 'powershell',
+    needs: ['nats'],
+    built: true,
+    optional: 'powershell',
+    load: 0.8,
+    seconds: 50,
+    timeoutMinutes: 20,
   },
   { name: 'kill', ending: 'kill', needs: ['kvm', 'nats'], built: true, load: 0.75, seconds: 400, timeoutMinutes: 90 },
 ];

@@ -3,8 +3,8 @@ import { call, listAll } from '../api.ts';
 import { confirm, yesOption } from '../change.ts';
 import { Exit, UsageError, type Argument, type Command, type Invocation, type Option } from '../declaration.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { printItem } from '../output/print.ts';
-import { tokenView, userView } from '../output/views.ts';
+import { printItem, printItems } from '../output/print.ts';
+import { sessionView, tokenView, userView } from '../output/views.ts';
 import { seconds } from '../parse.ts';
 import { askSecret } from '../person.ts';
 import { listOptions, showList } from '../watch.ts';
@@ -12,6 +12,7 @@ import { listOptions, showList } from '../watch.ts';
 type Schemas = components['schemas'];
 type User = Schemas['User'];
 type Token = Schemas['ApiToken'];
+type Session = Schemas['Session'];
 
 const user: Argument = { name: 'USER', help: 'User name or id.', completes: 'user' };
 const token: Argument = { name: 'TOKEN', help: 'Id of the token, or a name that no other has.', completes: 'token' };
@@ -152,6 +153,29 @@ export const userCommands: readonly Command[] = [
     },
   },
   {
+    name: 'user sessions',
+    summary: 'List where a user is logged in.',
+    calls: ['GET /api/v1/users/{id}/sessions'],
+    args: [user],
+    run: async (invocation) => {
+      const { id } = await findUser(invocation, invocation.args[0]!);
+      const sessions = await listAll<Session>(await invocation.client(), 'GET /api/v1/users/{id}/sessions', {
+        path: { id },
+      });
+      printItems(invocation, sessionView, sessions);
+    },
+  },
+  {
+    name: 'user log-out',
+    summary: 'End all sessions of a user, who has to log in again. API tokens stay.',
+    calls: ['DELETE /api/v1/users/{id}/sessions'],
+    args: [user],
+    run: async (invocation) => {
+      const { id } = await findUser(invocation, invocation.args[0]!);
+      await call(await invocation.client(), 'DELETE /api/v1/users/{id}/sessions', { path: { id } });
+    },
+  },
+  {
     name: 'user password',
     summary: 'Change your own password.',
     calls: ['POST /api/v1/auth/password'],
@@ -161,6 +185,18 @@ export const userCommands: readonly Command[] = [
       const current = await invocation.password();
       const body = { current, password: await askSecret(invocation, 'password-file', 'New password?') };
       await call(await invocation.client(), 'POST /api/v1/auth/password', { body });
+    },
+  },
+  {
+    name: 'user link',
+    summary: 'Make a link that sets a new password for you in the web console, once, within a day.',
+    calls: ['POST /api/v1/auth/links'],
+    asPerson: true,
+    run: async (invocation) => {
+      const client = await invocation.client();
+      const body = { password: await invocation.password() };
+      const { data } = await call<Schemas['LogInLink']>(client, 'POST /api/v1/auth/links', { body });
+      invocation.terminal.print(`${client.url}/welcome#${data.link}`);
     },
   },
 ];

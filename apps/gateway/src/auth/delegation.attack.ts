@@ -69,8 +69,13 @@ describe('somebody with a credential that was meant for less', () => {
         .filter(([method, { 'x-permission': permission }]) => method !== 'get' && permission === 'user:manage')
         .map(([method, route]) => ({ method: method.toUpperCase(), path, fresh: route['x-fresh-password'] === true })),
     );
-    // An unlock makes nobody stronger.
-    expect(guarded.filter(({ fresh }) => !fresh).map(({ path }) => path)).toEqual(['/api/v1/users/{id}/unlock']);
+    // Neither makes anybody stronger.
+    expect(
+      guarded
+        .filter(({ fresh }) => !fresh)
+        .map(({ method, path }) => `${method} ${path}`)
+        .sort(),
+    ).toEqual(['DELETE /api/v1/users/{id}/sessions', 'POST /api/v1/users/{id}/unlock']);
     await age(user.id);
     const ask = ({ method, path }: { method: string; path: string }) =>
       gateway.call(method, path.replace('{id}', nobody), { token: admin, body: {} });

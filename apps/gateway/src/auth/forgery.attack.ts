@@ -7,7 +7,7 @@ import type { AuditVerdict, TokenPair } from '@polyvirt/contracts';
 import { startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
 
 const me = '/api/v1/auth/me';
-const first = 'the first secret that is long enough to be one';
+const first = 'the first secret, with a comma, that is long enough to be one';
 const second = 'the second secret that is long enough to be one';
 
 function signed(secret: string, claims: object, header: object = {}): string {
@@ -69,7 +69,7 @@ describe('a secret that was seen by others', () => {
       (await gateway.call('GET', me, { token: accessToken })).status;
     try {
       const old = await during(first, '', (gateway) => gateway.login());
-      const renewed = await during(second, first, async (gateway) => {
+      const renewed = await during(second, JSON.stringify([first]), async (gateway) => {
         expect(await statusOf(gateway, old)).toBe(200);
         const answer = await trade(gateway, old);
         expect(answer.status).toBe(200);

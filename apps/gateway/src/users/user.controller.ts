@@ -1,6 +1,6 @@
 import { Body, Controller, Delete, Get, Headers, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { CreateUserInput, EditUserInput, pageOf, PageQuery, User, type Page } from '@polyvirt/contracts';
+import { CreateUserInput, EditUserInput, pageOf, PageQuery, Session, User, type Page } from '@polyvirt/contracts';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { Changes } from '../audit/changes.decorator.ts';
@@ -12,6 +12,7 @@ import { userPath, Users } from './users.ts';
 
 const UserId = z.uuid().meta({ id: 'UserId' });
 const UserPage = pageOf(User, 'UserPage');
+const SessionPage = pageOf(Session, 'SessionPage');
 
 @ApiTags('Identity')
 @Controller('users')
@@ -89,6 +90,36 @@ export class UserController {
   })
   async unlock(@Param('id', { schema: UserId }) id: string, @Caller() caller: Caller): Promise<void> {
     await this.users.unlock(id, caller);
+  }
+
+  @Get(':id/sessions')
+  @RequirePermission('user:manage')
+  @Answers({
+    id: 'listUserSessions',
+    summary: 'Where a user is logged in: the session that was used last first.',
+    schema: SessionPage,
+    problems: ['user-not-found'],
+  })
+  listSessions(
+    @Param('id', { schema: UserId }) id: string,
+    @Query({ schema: PageQuery }) query: PageQuery,
+    @Caller() caller: Caller,
+  ): Promise<Page<Session>> {
+    return this.users.listSessions(id, query, caller);
+  }
+
+  @Delete(':id/sessions')
+  @HttpCode(204)
+  @RequirePermission('user:manage')
+  @Changes('user.sessions-end')
+  @Answers({
+    id: 'endUserSessions',
+    summary: 'End all sessions of a user, who has to log in again. API tokens stay.',
+    status: 204,
+    problems: ['user-not-found'],
+  })
+  async endSessions(@Param('id', { schema: UserId }) id: string, @Caller() caller: Caller): Promise<void> {
+    await this.users.endSessions(id, caller);
   }
 
   @Delete(':id')

@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { rolePermissions, type Page, type User } from '@polyvirt/contracts';
+import {
+  rolePermissions,
+  type AuditRecord,
+  type CreatedToken,
+  type Page,
+  type Session,
+  type User,
+} from '@polyvirt/contracts';
 import type { Caller } from '../auth/caller.decorator.ts';
 import { adminPassword, problemIn, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
 import { Users } from './users.ts';
@@ -26,6 +33,23 @@ describe('users', () => {
     expect((await gateway.login('ada')).accessToken).toBeDefined();
     const read = await gateway.call<User>('GET', answer.headers.location!, { token: admin });
     expect(read.body).toMatchObject({ username: 'ada', role: 'operator', revision: 1 });
+  });
+
+  it('shows an admin where a user is logged in, and ends that at once; tokens stay', async () => {
+    const { id, username, token } = await gateway.signUp('operator');
+    const body = { name: 'ci', scopes: ['vm:read'], expiresAt: new Date(Date.now() + 60_000).toISOString() };
+    const { secret } = (await gateway.call<CreatedToken>('POST', '/api/v1/tokens', { token, body })).body;
+    const ask = <Body>(method: string, path: string) => gateway.call<Body>(method, path, { token: admin });
+    const sessions = async () => (await ask<Page<Session>>('GET', `/api/v1/users/${id}/sessions`)).body.items;
+    expect(await sessions()).toEqual([expect.objectContaining({ address: '127.0.0.1', current: false })]);
+    expect((await ask('DELETE', `/api/v1/users/${id}/sessions`)).status).toBe(204);
+    expect(await sessions()).toEqual([]);
+    const statusOf = async (given: string) => (await gateway.call('GET', '/api/v1/auth/me', { token: given })).status;
+    expect([await statusOf(token), await statusOf(secret), await statusOf(admin)]).toEqual([401, 200, 200]);
+    const audit = await ask<Page<AuditRecord>>('GET', '/api/v1/audit?action=user.sessions-end');
+    expect(audit.body.items).toEqual([expect.objectContaining({ actor: 'admin', target: username })]);
+    const nobody = await ask('DELETE', '/api/v1/users/5f0c2b1e-8a44-4d0b-9a55-2f1d6c3e7b90/sessions');
+    expect(problemIn(nobody).code).toBe('user-not-found');
   });
 
   it('takes a name once, whatever its case, also in a race', async () => {

@@ -7,6 +7,7 @@ import {
   type EditUserInput,
   type Page,
   type PageQuery,
+  type Session,
   type User,
 } from '@polyvirt/contracts';
 import { MoreThan, Not, type EntityManager } from 'typeorm';
@@ -137,6 +138,23 @@ export class Users {
       if (!user) throw notFound();
       await manager.update(UserEntity, { id }, { unlockedAt: Date.now() });
       await this.audit.record(manager, caller, { action: 'user.unlock', outcome: 'succeeded', target: user.username });
+    });
+  }
+
+  /** The open sessions of a user, the one used last first. */
+  async listSessions(id: string, query: PageQuery, caller: Caller): Promise<Page<Session>> {
+    await this.get(id);
+    return this.sessions.list(id, caller.sessionId, query);
+  }
+
+  /** Ends them at once, for streams and consoles too. */
+  async endSessions(id: string, caller: Caller): Promise<void> {
+    await this.changes.change(async (manager) => {
+      const user = await manager.findOneBy(UserEntity, { id });
+      if (!user) throw notFound();
+      await this.sessions.end(manager, { userId: id });
+      const target = user.username;
+      await this.audit.record(manager, caller, { action: 'user.sessions-end', outcome: 'succeeded', target });
     });
   }
 

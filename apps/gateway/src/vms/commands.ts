@@ -10,6 +10,7 @@ import {
   planFrom,
   planVm,
   ProblemError,
+  stopVm,
   requireCapabilities,
   userDataNotes,
   type CloudInit,
@@ -25,6 +26,7 @@ import {
   type VmId,
 } from '@polyvirt/contracts';
 import { isDeepStrictEqual } from 'node:util';
+import { FreeSpace } from '../health/free-space.ts';
 import { Hosts } from '../hosts/hosts.ts';
 import { etagOf, requireMatch } from '../http/etag.ts';
 import type { AnnotationChange } from '../inventory/annotations.ts';
@@ -97,6 +99,7 @@ export class Commands {
     private readonly inventory: Inventory,
     private readonly hosts: Hosts,
     private readonly operations: Operations,
+    private readonly space: FreeSpace,
   ) {}
 
   async ask(definition: CommandDefinition, subject: Subject, wanted: Wanted, asking: Asking): Promise<Operation> {
@@ -173,6 +176,8 @@ export class Commands {
     const record = entry ? this.hosts.get(host) : this.hosts.require(host);
     if (entry) requireMatch(asking.ifMatch, entry.etag);
     beginBefore(asking.options, Date.now());
+    // Whoever makes room is not kept from it.
+    if (definition.method !== 'DELETE' && definition.verb !== stopVm.verb) this.space.requireRoom();
     this.hosts.requireTaking(host, asking.options.whenOffline);
     const capabilities = record?.capabilities;
     if (capabilities) requireCapabilities(definition, wanted.input, { vm: entry?.record, capabilities });

@@ -300,6 +300,20 @@ describe('scripts', () => {
       await script(workstationSnapshot('/none.vmx'), ['s'], { VMX: moved });
     });
 
+    it('on Windows, closes the folder of a backup to others before the VM is suspended and anything is copied', () => {
+      const text = windowsBackup('C:\\VMs\\web.vmx', 'web');
+      const steps = [
+        'mkdir "%WORK%"',
+        'icacls "%WORK%" /inheritance:r ',
+        ' suspend "%VMX%"',
+        'robocopy "%SOURCE%" "%WORK%"',
+      ];
+      const places = steps.map((step) => text.indexOf(step));
+      expect(places).toEqual([...places].sort((a, b) => a - b));
+      expect(places).not.toContain(-1);
+      expect(text).toContain('"%USERDOMAIN%\\%USERNAME%:(OI)(CI)F"');
+    });
+
     it('on Windows, ends lines as cmd wants and doubles percent signs', () => {
       for (const text of [
         windowsBackup('C:\\VMs\\100%\\a & b.vmx', 'web'),

@@ -45,9 +45,17 @@ set "LIST=%TEMP%\\polyvirt-%RANDOM%-%RANDOM%.txt"
 find /i "%VMX%" <"%LIST%" >nul
 set "FOUND=%ERRORLEVEL%"
 del "%LIST%"
+rem What is in the files of a VM is for whoever makes the backup: others would inherit the right to read it.
+mkdir "%WORK%" || exit /b 1
+icacls "%WORK%" /inheritance:r /grant:r "%USERDOMAIN%\\%USERNAME%:(OI)(CI)F" "*S-1-5-18:(OI)(CI)F" "*S-1-5-32-544:(OI)(CI)F" >nul || (
+  rmdir "%WORK%"
+  echo The folder of the backup could not be closed to others. 1>&2
+  exit /b 1
+)
 if not "%FOUND%"=="0" goto copy
 set "SUSPENDED=yes"
 "%VMRUN%" -T ws suspend "%VMX%" soft || (
+  rmdir "%WORK%"
   echo The VM could not be suspended. 1>&2
   exit /b 1
 )

@@ -1,0 +1,205 @@
+# Hosts and what they have to offer.
+
+function Get-PolyvirtHost {
+    <#
+    .SYNOPSIS
+    Gets hosts, with state, health, capabilities and totals.
+    .PARAMETER Id
+    Ids, or patterns such as kvm-*; all hosts unless given.
+    .PARAMETER Hypervisor
+    Only of these hypervisors.
+    .PARAMETER Session
+    A session of Connect-PolyvirtSession, instead of the present one.
+    .EXAMPLE
+    Get-PolyvirtHost | Where-Object state -ne ready
+    .EXAMPLE
+    (Get-PolyvirtHost kvm-local).capabilities.suspend
+    #>
+    [CmdletBinding()]
+    [OutputType('Polyvirt.Host')]
+    param(
+        [Parameter(Position = 0, ValueFromPipeline, ValueFromPipelineByPropertyName)] [Alias('HostId')] [SupportsWildcards()] [string[]]$Id,
+        [ValidateSet('kvm', 'vmware', 'nutanix')] [string[]]$Hypervisor,
+        [PSTypeName('Polyvirt.Session')]$Session
+    )
+    begin { Set-CallerPreference $PSCmdlet }
+    process {
+        try { $connection = Get-Session $Session } catch { $PSCmdlet.ThrowTerminatingError($_) }
+        foreach ($one in $(if ($Id) { $Id } else { '*' })) {
+            try {
+                $found = @(if ([WildcardPattern]::ContainsWildcardCharacters($one)) {
+                        Get-Page $connection 'GET /api/v1/hosts' -As 'Polyvirt.Host' | Where-Object { $_.id -like $one }
+                    } else { Invoke-Route $connection 'GET /api/v1/hosts/{hostId}' @{ hostId = $one } -As 'Polyvirt.Host' })
+            } catch { Write-Problem $PSCmdlet $_ $one; continue }
+            foreach ($item in $found) { if (-not $Hypervisor -or $item.hypervisor -in $Hypervisor) { $item } }
+        }
+    }
+}
+
+function Get-PolyvirtImage {
+    <#
+    .SYNOPSIS
+    Gets the images of hosts: what a disk or the CD-ROM drive of a new VM can take.
+    .PARAMETER HostId
+    Hosts; objects of Get-PolyvirtHost can be piped in. All hosts that are ready unless given.
+    .PARAMETER Name
+    Only with this name; patterns work.
+    .PARAMETER Session
+    A session of Connect-PolyvirtSession, instead of the present one.
+    .EXAMPLE
+    Get-PolyvirtImage kvm-local
+    #>
+    [CmdletBinding()]
+    [OutputType('Polyvirt.Image')]
+    param(
+        [Parameter(Position = 0, ValueFromPipeline, ValueFromPipelineByPropertyName)] [Alias('Id')] [string[]]$HostId,
+        [Parameter(Position = 1)] [SupportsWildcards()] [string]$Name = '*',
+        [PSTypeName('Polyvirt.Session')]$Session
+    )
+    begin { Set-CallerPreference $PSCmdlet }
+    process {
+        try {
+            $connection = Get-Session $Session
+            if (-not $HostId) { $HostId = @(Get-ReadyHostId $connection) }
+        } catch { $PSCmdlet.ThrowTerminatingError($_) }
+        foreach ($one in $HostId) {
+            try { $found = @(Get-Page $connection 'GET /api/v1/hosts/{hostId}/images' @{ hostId = $one } -As 'Polyvirt.Image') }
+            catch { Write-Problem $PSCmdlet $_ $one; continue }
+            foreach ($item in $found) {
+                if ($item.name -like $Name) { $item | Add-Member -NotePropertyName hostId -NotePropertyValue $one -PassThru }
+            }
+        }
+    }
+}
+
+function Get-PolyvirtNetwork {
+    <#
+    .SYNOPSIS
+    Gets the networks of hosts: what an interface can be on.
+    .PARAMETER HostId
+    Hosts; objects of Get-PolyvirtHost can be piped in. All hosts that are ready unless given.
+    .PARAMETER Name
+    Only with this name; patterns work.
+    .PARAMETER Session
+    A session of Connect-PolyvirtSession, instead of the present one.
+    .EXAMPLE
+    Get-PolyvirtHost | Get-PolyvirtNetwork
+    #>
+    [CmdletBinding()]
+    [OutputType('Polyvirt.Network')]
+    param(
+        [Parameter(Position = 0, ValueFromPipeline, ValueFromPipelineByPropertyName)] [Alias('Id')] [string[]]$HostId,
+        [Parameter(Position = 1)] [SupportsWildcards()] [string]$Name = '*',
+        [PSTypeName('Polyvirt.Session')]$Session
+    )
+    begin { Set-CallerPreference $PSCmdlet }
+    process {
+        try {
+            $connection = Get-Session $Session
+            if (-not $HostId) { $HostId = @(Get-ReadyHostId $connection) }
+        } catch { $PSCmdlet.ThrowTerminatingError($_) }
+        foreach ($one in $HostId) {
+            try { $found = @(Get-Page $connection 'GET /api/v1/hosts/{hostId}/networks' @{ hostId = $one } -As 'Polyvirt.Network') }
+            catch { Write-Problem $PSCmdlet $_ $one; continue }
+            foreach ($item in $found) {
+                if ($item.name -like $Name) { $item | Add-Member -NotePropertyName hostId -NotePropertyValue $one -PassThru }
+            }
+        }
+    }
+}
+
+function Get-PolyvirtTemplate {
+    <#
+    .SYNOPSIS
+    Gets the templates of hosts: what a new VM can be made from.
+    .PARAMETER HostId
+    Hosts; objects of Get-PolyvirtHost can be piped in. All hosts that are ready unless given.
+    .PARAMETER Name
+    Only with this name; patterns work.
+    .PARAMETER Session
+    A session of Connect-PolyvirtSession, instead of the present one.
+    .EXAMPLE
+    Get-PolyvirtTemplate vmware-local
+    #>
+    [CmdletBinding()]
+    [OutputType('Polyvirt.Template')]
+    param(
+        [Parameter(Position = 0, ValueFromPipeline, ValueFromPipelineByPropertyName)] [Alias('Id')] [string[]]$HostId,
+        [Parameter(Position = 1)] [SupportsWildcards()] [string]$Name = '*',
+        [PSTypeName('Polyvirt.Session')]$Session
+    )
+    begin { Set-CallerPreference $PSCmdlet }
+    process {
+        try {
+            $connection = Get-Session $Session
+            if (-not $HostId) { $HostId = @(Get-ReadyHostId $connection) }
+        } catch { $PSCmdlet.ThrowTerminatingError($_) }
+        foreach ($one in $HostId) {
+            try { $found = @(Get-Page $connection 'GET /api/v1/hosts/{hostId}/templates' @{ hostId = $one } -As 'Polyvirt.Template') }
+            catch { Write-Problem $PSCmdlet $_ $one; continue }
+            foreach ($item in $found) {
+                if ($item.name -like $Name) { $item | Add-Member -NotePropertyName hostId -NotePropertyValue $one -PassThru }
+            }
+        }
+    }
+}
+
+function Get-ReadyHostId {
+    param($Session)
+    Get-Page $Session 'GET /api/v1/hosts' -As 'Polyvirt.Host' | Where-Object { $_.state -eq 'ready' } | ForEach-Object { $_.id }
+}
+
+function Get-PolyvirtProvider {
+    <#
+    .SYNOPSIS
+    Gets the state of each hypervisor in short.
+    .PARAMETER Session
+    A session of Connect-PolyvirtSession, instead of the present one.
+    .EXAMPLE
+    Get-PolyvirtProvider
+    #>
+    [CmdletBinding()]
+    [OutputType('Polyvirt.Provider')]
+    param([PSTypeName('Polyvirt.Session')]$Session)
+    Set-CallerPreference $PSCmdlet
+    try { $found = (Invoke-Route (Get-Session $Session) 'GET /api/v1/providers/status').providers }
+    catch { $PSCmdlet.ThrowTerminatingError($_) }
+    foreach ($provider in $found) { Add-Record $provider 'Polyvirt.Provider' }
+}
+
+function Get-PolyvirtSummary {
+    <#
+    .SYNOPSIS
+    Gets the numbers of a dashboard: hosts, VMs by state, CPUs, memory and load.
+    .PARAMETER HostId
+    Only over the VMs of these hosts.
+    .PARAMETER State
+    Only over the VMs in these states.
+    .PARAMETER Hypervisor
+    Only over the VMs of these hypervisors.
+    .PARAMETER Label
+    Only over the VMs with these labels.
+    .PARAMETER Search
+    Only over the VMs with this text in a name, id, address or label.
+    .PARAMETER Session
+    A session of Connect-PolyvirtSession, instead of the present one.
+    .EXAMPLE
+    (Get-PolyvirtSummary -Label env=test).vms.byState
+    #>
+    [CmdletBinding()]
+    [OutputType('Polyvirt.Summary')]
+    param(
+        [string[]]$HostId,
+        [string[]]$State,
+        [string[]]$Hypervisor,
+        [string[]]$Label,
+        [string]$Search,
+        [PSTypeName('Polyvirt.Session')]$Session
+    )
+    Set-CallerPreference $PSCmdlet
+    $query = @{}
+    $given = Select-Given $PSBoundParameters @{ HostId = 'host'; State = 'state'; Hypervisor = 'hypervisor'; Label = 'label'; Search = 'q' }
+    foreach ($key in $given.Keys) { $query[$key] = $given[$key] }
+    try { Invoke-Route (Get-Session $Session) 'GET /api/v1/stats/summary' -Query $query -As 'Polyvirt.Summary' }
+    catch { $PSCmdlet.ThrowTerminatingError($_) }
+}
