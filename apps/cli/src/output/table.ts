@@ -14,7 +14,10 @@ export const printable = (text: string): string =>
   // eslint-disable-next-line no-control-regex
   text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, '\ufffd');
 
-const pad = (text: string, width: number) => text + ' '.repeat(Math.max(0, width - stringWidth(text)));
+/** Columns of a terminal. Nearly every text is plain, and of each of those the length is known at once. */
+const widthOf = (text: string): number => (/^[ -~]*$/.test(text) ? text.length : stringWidth(text));
+
+const pad = (text: string, width: number) => text + ' '.repeat(Math.max(0, width - widthOf(text)));
 
 export function renderTable<Item>(
   columns: readonly Column<Item>[],
@@ -24,7 +27,7 @@ export function renderTable<Item>(
   const cells = items.map((item) => columns.map((column) => printable(String(column.value(item) ?? '-'))));
   const heading = columns.map(({ header }) => header);
   const widths = heading.map((header, index) =>
-    Math.max(headers ? stringWidth(header) : 0, ...cells.map((row) => stringWidth(row[index]!))),
+    Math.max(headers ? widthOf(header) : 0, ...cells.map((row) => widthOf(row[index]!))),
   );
   const line = (row: readonly string[]) =>
     row
