@@ -166,6 +166,25 @@ export type ChangePasswordInput = z.infer<typeof ChangePasswordInput>;
 export const ConfirmInput = z.strictObject({ password: GivenPassword }).meta({ id: 'ConfirmInput' });
 export type ConfirmInput = z.infer<typeof ConfirmInput>;
 
+export const LogInLinkInput = z.strictObject({ password: GivenPassword }).meta({ id: 'LogInLinkInput' });
+export type LogInLinkInput = z.infer<typeof LogInLinkInput>;
+
+export const LogInLink = z
+  .object({
+    link: z.string().describe('To put behind `/welcome#` of the web console. Whoever has it first sets the password.'),
+    expiresAt: Timestamp,
+  })
+  .meta({ id: 'LogInLink' });
+export type LogInLink = z.infer<typeof LogInLink>;
+
+export const UseLinkInput = z
+  .strictObject({ link: secret(z.string().min(1).max(512)), password: Password.describe('The new password.') })
+  .meta({ id: 'UseLinkInput' });
+export type UseLinkInput = z.infer<typeof UseLinkInput>;
+
+export const LinkedUser = z.object({ username: Username }).meta({ id: 'LinkedUser' });
+export type LinkedUser = z.infer<typeof LinkedUser>;
+
 export const Confirmation = z
   .object({ confirmedUntil: Timestamp.describe('Until then this session may change who may do what.') })
   .meta({ id: 'Confirmation' });
