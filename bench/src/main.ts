@@ -8,6 +8,7 @@ import { measureNutanixScale } from './nutanix-scale.bench.ts';
 import { measurePlanLatency } from './plan-latency.bench.ts';
 import { measureStatisticsSweep } from './statistics-sweep.bench.ts';
 import { measureVmwareScale } from './vmware-scale.bench.ts';
+import { measureWebConsole } from './web-console.bench.ts';
 import type { Measurement, Row } from './row.ts';
 import { renderTable } from './table.ts';
 
@@ -21,6 +22,7 @@ const measurements: Readonly<Record<string, Measurement>> = {
   'anonymous-flood': measureAnonymousFlood,
   nutanix: measureNutanixScale,
   vmware: measureVmwareScale,
+  web: measureWebConsole,
 };
 
 const { values, positionals } = parseArgs({

@@ -1,9 +1,10 @@
 import { expect } from '@jest/globals';
 import { eventually } from '@polyvirt/bus/testing';
 import type { Page } from 'playwright-core';
-import { createVm, deleteVm, patienceMs, power, vmWhen } from './requests.ts';
+import { createVm, deleteVm, patienceMs, power, readVm, vmWhen, waiting } from './requests.ts';
 import { storiesOn } from './stack/story.ts';
 import { useBrowser, Visit } from './web/browser.ts';
+import { takePicture } from './web/pictures.ts';
 
 const host = 'fake-a';
 const real = 'kvm-a';
@@ -63,8 +64,9 @@ story('makes a real machine with a user of its own, waits for its address, and s
   await page.locator('[data-address=known]').getByText(nics[0]!.addresses[0]!).waitFor();
 
   await page.getByRole('tab', { name: 'Console' }).click();
-  await page.locator('[data-console=connected]').waitFor();
+  await page.locator('[data-console=connected]').waitFor({ timeout: patienceMs });
   await eventually(async () => expect(await coloursOn(page)).toBeGreaterThan(1), patienceMs);
+  await takePicture(page, 'console');
   await page.getByRole('tab', { name: 'Definition' }).click();
   const document = page.locator('pre.document');
   await document.getByText(`<name>${name}</name>`).waitFor();
@@ -80,7 +82,7 @@ story('makes a real machine with a user of its own, waits for its address, and s
 story('takes snapshots, reverts to one and deletes one, and shows the tree as it becomes', async (stack) => {
   const { admin, prefix } = stack;
   const vm = await createVm(admin, { host, name: `${prefix}tree`, start: true });
-  const visit = await Visit.begin(await browser(stack), stack);
+  const visit = await Visit.begin(await browser(stack), stack, { expected: /404/ });
   const { page } = visit;
   await visit.logIn('admin', undefined, `${addressOf(vm.id)}?tab=snapshots`);
   await page.getByText('No snapshots').waitFor();
@@ -137,7 +139,8 @@ story('renews its session by itself, and comes back to the same page when it was
 story('is used with the keyboard alone, from the log-in to a machine that is deleted', async (stack) => {
   const { admin, prefix } = stack;
   const vm = await createVm(admin, { host, name: `${prefix}keys` });
-  const visit = await Visit.begin(await browser(stack), stack);
+  // It may ask a guest that has just been stopped.
+  const visit = await Visit.begin(await browser(stack), stack, { expected: /409/ });
   const { page } = visit;
   const { keyboard } = page;
   await page.goto('/');
@@ -197,7 +200,8 @@ story('is used with the keyboard alone, from the log-in to a machine that is del
 
 story('draws what a machine does while it does it', async (stack) => {
   const vm = await createVm(stack.admin, { host, name: `${stack.prefix}chart`, start: true });
-  const visit = await Visit.begin(await browser(stack), stack);
+  // It may ask for a machine that has just been deleted.
+  const visit = await Visit.begin(await browser(stack), stack, { expected: /404/ });
   const { page } = visit;
   await visit.logIn('admin', undefined, `${addressOf(vm.id)}?tab=metrics`);
   await page.getByRole('img', { name: 'CPU' }).locator('canvas').waitFor();
@@ -207,6 +211,62 @@ story('draws what a machine does while it does it', async (stack) => {
   await eventually(async () => expect(await latest()).not.toBe(first), patienceMs);
   await deleteWhenStopped(stack.admin, vm.id);
   await visit.end();
+});
+
+story('is what the pictures of the tour show', async (stack) => {
+  const { admin } = stack;
+  const names = ['web-1', 'web-2', 'db-1', 'ci-runner', 'windows-test'];
+  const vms = await Promise.all(
+    names.map((name, n) =>
+      createVm(admin, {
+        host,
+        name,
+        cpus: 1 + (n % 2),
+        memoryMiB: 1024 * (1 + n),
+        disks: [{ sizeGiB: 10 + 5 * n }],
+        labels: { env: n < 3 ? 'production' : 'test' },
+        start: n % 3 !== 1,
+      }),
+    ),
+  );
+  const first = vms[0]!;
+  for (const name of ['installed', 'before the upgrade'])
+    await admin.POST('/api/v1/vms/{vmId}/snapshots', {
+      body: { name },
+      params: { path: { vmId: first.id }, header: waiting },
+    });
+  const visit = await Visit.begin(await browser(stack), stack);
+  const { page } = visit;
+  await visit.logIn();
+  await page.getByText('web-1').first().waitFor();
+  await takePicture(page, 'overview');
+  await page.goto('/machines');
+  await page.locator('[data-vm]').nth(4).waitFor();
+  await page.getByRole('checkbox', { name: 'Select web-1' }).click();
+  await page.getByRole('checkbox', { name: 'Select web-2' }).click();
+  await page.getByText('2 selected').waitFor();
+  await takePicture(page, 'machines');
+  await page.goto(`${addressOf(first.id)}?tab=snapshots`);
+  await page.getByRole('treeitem').nth(1).waitFor();
+  await takePicture(page, 'snapshots');
+  await page.goto(addressOf(first.id));
+  await page.getByRole('button', { name: 'Edit', exact: true }).click();
+  const edit = page.getByRole('dialog').filter({ hasText: 'Edit web-1' });
+  await edit.getByLabel('CPUs').fill('4');
+  await edit.getByRole('button', { name: 'Show the plan' }).click();
+  await edit.getByRole('region', { name: 'Plan' }).waitFor();
+  await takePicture(page, 'plan');
+  await visit.end();
+
+  const dark = await Visit.begin(await browser(stack), stack, { dark: true, language: 'fr' });
+  await dark.logIn('admin', undefined, `${addressOf(first.id)}?tab=metrics`);
+  await dark.page.locator('.chart canvas').first().waitFor();
+  await takePicture(dark.page, 'metrics-dark-fr');
+  await dark.end();
+  for (const { id } of vms) {
+    const { state } = await readVm(admin, id);
+    await (state === 'running' ? deleteWhenStopped(admin, id) : deleteVm(admin, id));
+  }
 });
 
 async function deleteWhenStopped(admin: Parameters<typeof power>[0], vmId: string): Promise<void> {
