@@ -167,6 +167,7 @@ export class Agent {
         operations: this.operations,
         consoles: this.#consoles,
         capabilities: () => this.#keeper.capabilities,
+        volumesChanged: () => this.#keeper.volumesChanged(),
       }),
       { strategy: this.#server, bufferLogs: false },
     );

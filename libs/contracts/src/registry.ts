@@ -13,8 +13,11 @@ import { cancelOperation, identifyAgent } from './operation/operation-queries.ts
 import { cloneVm } from './vm/vm-clone.ts';
 import { createVm } from './vm/vm-create.ts';
 import { deleteVm } from './vm/vm-delete.ts';
+import { setCdrom } from './vm/vm-cdrom.ts';
+import { addDisk, detachDisk, growDisk } from './vm/vm-disk.ts';
 import { dropPendingChanges, reconfigureVm } from './vm/vm-edit.ts';
 import * as vmEvents from './vm/vm-events.ts';
+import { addNic, changeNic, removeNic } from './vm/vm-nic.ts';
 import { pauseVm, resetVm, restartVm, resumeVm, startVm, stopVm, suspendVm } from './vm/vm-power.ts';
 import { openConsole, readDefinition, readGuest, readVm } from './vm/vm-queries.ts';
 import { planVm } from './plan/plan-query.ts';
@@ -32,6 +35,13 @@ export const commands = [
   pauseVm,
   resumeVm,
   reconfigureVm,
+  addDisk,
+  growDisk,
+  detachDisk,
+  addNic,
+  changeNic,
+  removeNic,
+  setCdrom,
   dropPendingChanges,
   cloneVm,
   createSnapshot,

@@ -1,4 +1,4 @@
-import type { ReconfigureVm } from '@polyvirt/contracts';
+import type { HardwareChange } from '@polyvirt/contracts';
 import { MemoryStatTag, type Domain } from '@polyvirt/node-libvirt';
 import { readDefinition, type DomainDefinition } from '../domain/domain-reader.ts';
 import type { Machines } from '../domain/machines.ts';
@@ -38,7 +38,7 @@ export class LiveChanges {
     this.#machines = machines;
   }
 
-  async decide(domain: Domain, input: ReconfigureVm): Promise<Waits> {
+  async decide(domain: Domain, input: HardwareChange): Promise<Waits> {
     const { addNics = [], removeNics = [] } = input;
     const all = (reason: string | null): Waits => ({
       name: reason,
@@ -112,7 +112,7 @@ function whyNicStays(running: Running, mac: string): string | null {
 
 function whyNicsWait(
   { xml }: Running,
-  nics: NonNullable<ReconfigureVm['addNics']>,
+  nics: NonNullable<HardwareChange['addNics']>,
   leaves: Waits['removeNics'],
 ): (string | null)[] {
   let free = freePorts(xml) + Object.values(leaves).filter((stays) => stays === null).length;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { ProblemError, type Forecast, type NativeId, type ReconfigureVm } from '@polyvirt/contracts';
+import { ProblemError, type Forecast, type NativeId, type HardwareChange } from '@polyvirt/contracts';
 import type { Effect, OperationContext, Outcome, PlanRequest, ReconfigureFacet } from '@polyvirt/hypervisor';
 import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
 import { readDomain } from '../domain/domain-reader.ts';
@@ -64,7 +64,7 @@ export class Reconfiguration implements ReconfigureFacet {
     this.#withdrawal = new Withdrawal(parts);
   }
 
-  async apply(nativeId: NativeId, input: ReconfigureVm, context: OperationContext): Promise<Outcome> {
+  async apply(nativeId: NativeId, input: HardwareChange, context: OperationContext): Promise<Outcome> {
     const { journal, operationId } = context;
     const domain = await this.#machines.domain(nativeId);
     // All of the input is checked before any of it is done, so that bad input changes nothing.
@@ -113,7 +113,7 @@ export class Reconfiguration implements ReconfigureFacet {
   }
 
   /** The check of the act, and when each change comes about. */
-  async plan({ nativeId, vm, input }: PlanRequest<ReconfigureVm>): Promise<Forecast> {
+  async plan({ nativeId, vm, input }: PlanRequest<HardwareChange>): Promise<Forecast> {
     const domain = await this.#machines.domain(nativeId);
     await this.#check.run(domain, input, randomUUID());
     const waits = await this.#live.decide(domain, input);
@@ -124,7 +124,7 @@ export class Reconfiguration implements ReconfigureFacet {
   /** What can be taken back comes first. */
   #plan(
     domain: Domain,
-    input: ReconfigureVm,
+    input: HardwareChange,
     { before, waits }: { before: Before; waits: Waits },
     { signal, operationId }: OperationContext,
   ): Planned[] {
@@ -184,7 +184,7 @@ export class Reconfiguration implements ReconfigureFacet {
   /** Last of all: a disk that has grown stays so, whatever fails after it. */
   async #grow(
     domain: Domain,
-    { disks = [] }: ReconfigureVm,
+    { disks = [] }: HardwareChange,
     carryOut: (planned: Planned) => Promise<void>,
   ): Promise<void> {
     const grown: string[] = [];
@@ -206,7 +206,7 @@ export class Reconfiguration implements ReconfigureFacet {
     }
   }
 
-  async #before(domain: Domain, { removeNics = [] }: ReconfigureVm): Promise<Before> {
+  async #before(domain: Domain, { removeNics = [] }: HardwareChange): Promise<Before> {
     const xml = await domain.xml({ inactive: true });
     const { name, cpus, maximumCpus, memoryMiB, maximumMemoryMiB, nics } = readDomain(xml);
     const live = await this.#machines.liveDefinition(domain);

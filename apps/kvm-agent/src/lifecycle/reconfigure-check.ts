@@ -1,4 +1,4 @@
-import { ProblemError, requireFits, type ReconfigureVm } from '@polyvirt/contracts';
+import { ProblemError, requireFits, type HardwareChange } from '@polyvirt/contracts';
 import { allow, derivedMac, gibOf } from '@polyvirt/hypervisor';
 import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
 import { isDisk, type DomainDefinition } from '../domain/domain-reader.ts';
@@ -18,7 +18,7 @@ export interface NewNic {
 }
 
 /** The interfaces to add; one without a MAC address gets that of its owner, the operation. */
-export const newNics = ({ addNics = [] }: ReconfigureVm, owner: string): NewNic[] =>
+export const newNics = ({ addNics = [] }: HardwareChange, owner: string): NewNic[] =>
   addNics.map(({ network, mac, address }, index) => ({ network, address, mac: mac ?? derivedMac(owner, index) }));
 
 /** Everything that can be found out before anything is changed. */
@@ -44,7 +44,7 @@ export class ReconfigureCheck {
   }
 
   /** Throws what would make one of the changes fail. Devices are those that the machine shows: of one that is on, the present. */
-  async run(domain: Domain, input: ReconfigureVm, owner: string): Promise<void> {
+  async run(domain: Domain, input: HardwareChange, owner: string): Promise<void> {
     allow('reconfigure', await this.#machines.state(domain));
     await refuseTransient(domain, 'change');
     const [present, definition] = await Promise.all([
@@ -94,7 +94,7 @@ export class ReconfigureCheck {
   async #checkDisks(
     domain: Domain,
     definition: DomainDefinition,
-    growths: NonNullable<ReconfigureVm['disks']>,
+    growths: NonNullable<HardwareChange['disks']>,
   ): Promise<void> {
     const disks = definition.disks.filter(isDisk);
     for (const [index, { device, sizeGiB }] of growths.entries()) {
@@ -134,7 +134,7 @@ export class ReconfigureCheck {
   async #checkAdding(
     domain: Domain,
     { name, nics }: Pick<DomainDefinition, 'name' | 'nics'>,
-    input: ReconfigureVm,
+    input: HardwareChange,
     owner: string,
   ): Promise<void> {
     const removed = new Set(input.removeNics);

@@ -5,7 +5,7 @@ import {
   type Plan,
   type PlanChange,
   type PlanWarning,
-  type ReconfigureVm,
+  type HardwareChange,
 } from '@polyvirt/contracts';
 import { capabilitiesWithout } from '@polyvirt/hypervisor';
 import type { Waits } from './live-changes.ts';
@@ -26,7 +26,7 @@ export const reconfigureSteps = {
   }),
 } as const;
 
-export function stepsOf({ name, memoryMiB, removeNics, addNics, cpus, disks }: ReconfigureVm): Plan['steps'] {
+export function stepsOf({ name, memoryMiB, removeNics, addNics, cpus, disks }: HardwareChange): Plan['steps'] {
   const steps = reconfigureSteps;
   return [
     ...(name === undefined ? [] : [steps.rename]),
@@ -42,7 +42,7 @@ const everything = capabilitiesWithout({});
 
 /** When each change comes about, and why not at once. */
 export function forecastOf(
-  input: ReconfigureVm,
+  input: HardwareChange,
   vm: DriverVm,
   waits: Waits,
 ): Required<Pick<Forecast, 'warnings'>> & { changes: PlanChange[] } {
@@ -64,7 +64,7 @@ export function forecastOf(
 }
 
 /** What has been waiting, and comes about now that it is asked for again. */
-function atLast(input: ReconfigureVm, vm: DriverVm, waits: Waits, outlined: readonly PlanChange[]): PlanChange[] {
+function atLast(input: HardwareChange, vm: DriverVm, waits: Waits, outlined: readonly PlanChange[]): PlanChange[] {
   return (vm.pendingChanges ?? []).flatMap((pending): PlanChange[] => {
     const { pointer, from, to } = pending;
     if (outlined.some((change) => change.pointer === pointer)) return [];
@@ -83,12 +83,12 @@ function atLast(input: ReconfigureVm, vm: DriverVm, waits: Waits, outlined: read
 }
 
 /** Of a change, into the body of the request. */
-function placeOf({ removeNics = [] }: ReconfigureVm, { pointer, from }: PlanChange): string {
+function placeOf({ removeNics = [] }: HardwareChange, { pointer, from }: PlanChange): string {
   const { mac } = (from ?? {}) as { mac?: string };
   return pointer.startsWith('/nics/') && mac !== undefined ? `/removeNics/${removeNics.indexOf(mac)}` : pointer;
 }
 
-function reasonFor(waits: Waits, at: string, { removeNics = [] }: ReconfigureVm): string | null {
+function reasonFor(waits: Waits, at: string, { removeNics = [] }: HardwareChange): string | null {
   const [, field, index] = at.split('/');
   if (field === 'name' || field === 'cpus' || field === 'memoryMiB') return waits[field];
   if (field === 'addNics') return waits.addNics[Number(index)] ?? null;

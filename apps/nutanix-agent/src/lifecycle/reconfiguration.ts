@@ -1,4 +1,4 @@
-import type { Forecast, NativeId, ReconfigureVm } from '@polyvirt/contracts';
+import type { Forecast, NativeId, HardwareChange } from '@polyvirt/contracts';
 import { allow, derivedMac, type OperationContext, type Outcome, type ReconfigureFacet } from '@polyvirt/hypervisor';
 import type { Tasks } from '../client/tasks.ts';
 import { applyChanges, demandPossible, growthsOf, isSo, type Changes } from '../vm/vm-edits.ts';
@@ -31,7 +31,7 @@ export class Reconfiguration implements ReconfigureFacet {
     this.#steps = parts.steps;
   }
 
-  async apply(nativeId: NativeId, input: ReconfigureVm, context: OperationContext): Promise<Outcome> {
+  async apply(nativeId: NativeId, input: HardwareChange, context: OperationContext): Promise<Outcome> {
     const { operationId, journal, signal } = context;
     const { changes, former } = JSON.parse(
       await journal.step({
@@ -58,7 +58,7 @@ export class Reconfiguration implements ReconfigureFacet {
   }
 
   /** @throws ProblemError what `apply` would end with */
-  async plan(nativeId: NativeId, input: ReconfigureVm, signal: AbortSignal): Promise<Forecast> {
+  async plan(nativeId: NativeId, input: HardwareChange, signal: AbortSignal): Promise<Forecast> {
     const { former } = await this.#decide(nativeId, input, PLANNED, signal);
     return { steps: former ? [changeIt] : [] };
   }
@@ -72,7 +72,7 @@ export class Reconfiguration implements ReconfigureFacet {
     await this.#vms.shown(nativeId, (vm) => vm === undefined || !isPending(vm), 'is as it was', signal);
   }
 
-  async #decide(nativeId: NativeId, input: ReconfigureVm, operationId: string, signal: AbortSignal): Promise<Decision> {
+  async #decide(nativeId: NativeId, input: HardwareChange, operationId: string, signal: AbortSignal): Promise<Decision> {
     const vm = await this.#vms.demand(nativeId, signal);
     const state = stateOf(vm);
     allow('reconfigure', state);

@@ -1,4 +1,4 @@
-import { ProblemError, type OperationId, type ReconfigureVm } from '@polyvirt/contracts';
+import { ProblemError, type OperationId, type HardwareChange } from '@polyvirt/contracts';
 import { allow, gibOf } from '@polyvirt/hypervisor';
 import { noGrowthWithSnapshots } from '../absent-features.ts';
 import { GIB } from '../disks/disk-tool.ts';
@@ -29,7 +29,7 @@ export class ChangeRules {
   /** Throws what a change would end with. Changes nothing. */
   async check(
     machine: Machine,
-    input: ReconfigureVm,
+    input: HardwareChange,
     operationId: OperationId,
   ): Promise<{ isOn: boolean; nics: NewNic[] }> {
     this.#hardware.requireFits(input);
@@ -49,7 +49,7 @@ export class ChangeRules {
     return { isOn, nics: await this.#checkNics(machine, input, operationId) };
   }
 
-  async #checkDisks(machine: Machine, { disks = [] }: ReconfigureVm): Promise<void> {
+  async #checkDisks(machine: Machine, { disks = [] }: HardwareChange): Promise<void> {
     const files = await this.#machines.diskFiles(machine);
     for (const [index, { device, sizeGiB }] of disks.entries()) {
       const file = files.find((disk) => disk.device === device);
@@ -70,7 +70,7 @@ export class ChangeRules {
   }
 
   /** vmware-vdiskmanager grows no disk that others stand on, and none that stands on another. */
-  async #checkGrowth(machine: Machine, { disks = [] }: ReconfigureVm): Promise<void> {
+  async #checkGrowth(machine: Machine, { disks = [] }: HardwareChange): Promise<void> {
     if (disks.length === 0) return;
     if ((await this.#machines.snapshots(machine)).all.length > 0)
       throw new ProblemError('capability-missing', noGrowthWithSnapshots);
@@ -92,7 +92,7 @@ export class ChangeRules {
 
   async #checkNics(
     machine: Machine,
-    { addNics = [], removeNics = [] }: ReconfigureVm,
+    { addNics = [], removeNics = [] }: HardwareChange,
     operationId: string,
   ): Promise<NewNic[]> {
     const vmx = await this.#machines.configuration(machine);

@@ -4,7 +4,7 @@ import {
   type Forecast,
   type NativeId,
   type Plan,
-  type ReconfigureVm,
+  type HardwareChange,
 } from '@polyvirt/contracts';
 import type { Effect, OperationContext, Outcome, ReconfigureFacet } from '@polyvirt/hypervisor';
 import { GIB, type DiskTool } from '../disks/disk-tool.ts';
@@ -78,7 +78,7 @@ export class Reconfiguration implements ReconfigureFacet {
     this.#powerOffWork = parts.powerOffWork;
   }
 
-  async apply(nativeId: NativeId, input: ReconfigureVm, context: OperationContext): Promise<Outcome> {
+  async apply(nativeId: NativeId, input: HardwareChange, context: OperationContext): Promise<Outcome> {
     const { operationId, journal, signal } = context;
     const machine = await this.#machines.demandOpen(nativeId);
     // All of the input is checked before any of it is done, so that bad input changes nothing.
@@ -147,7 +147,7 @@ export class Reconfiguration implements ReconfigureFacet {
   }
 
   /** Throws what `apply` would refuse. */
-  async plan(nativeId: NativeId, input: ReconfigureVm): Promise<Forecast> {
+  async plan(nativeId: NativeId, input: HardwareChange): Promise<Forecast> {
     const { isOn, writes, grow } = await this.#decide(await this.#machines.demandOpen(nativeId), input, PLANNED);
     if (isOn) return { steps: [steps.note] };
     return { steps: [...(writes ? [steps.write] : []), ...grow.map((growth) => steps.grow(growth))] };
@@ -157,7 +157,7 @@ export class Reconfiguration implements ReconfigureFacet {
     return { steps: pendingChanges.length > 0 ? [steps.drop] : [] };
   }
 
-  async #decide(machine: Machine, input: ReconfigureVm, operationId: string): Promise<Decision> {
+  async #decide(machine: Machine, input: HardwareChange, operationId: string): Promise<Decision> {
     const { isOn, nics } = await this.#rules.check(machine, input, operationId);
     const vmx = await this.#machines.configuration(machine);
     const draft = vmx.copy();
@@ -181,7 +181,7 @@ export class Reconfiguration implements ReconfigureFacet {
   }
 
   /** What is asked over what waits already; what the machine has anyway does not wait. */
-  async #note(machine: Machine, input: ReconfigureVm, { nics, grow, waiting: before }: Decision): Promise<boolean> {
+  async #note(machine: Machine, input: HardwareChange, { nics, grow, waiting: before }: Decision): Promise<boolean> {
     const vmx = await this.#machines.configuration(machine);
     const unless = <Value>(asked: Value | undefined, waiting: Value | undefined, present: Value | undefined) =>
       asked === undefined ? waiting : asked === present ? undefined : asked;
@@ -205,7 +205,7 @@ export class Reconfiguration implements ReconfigureFacet {
   }
 
   /** Looks at no other disk: one that cannot be read keeps nobody from a change of anything else. */
-  async #growths(machine: Machine, { disks = [] }: ReconfigureVm): Promise<Decision['grow']> {
+  async #growths(machine: Machine, { disks = [] }: HardwareChange): Promise<Decision['grow']> {
     const files = await this.#machines.diskFiles(machine);
     const grow: Decision['grow'] = [];
     for (const { device, sizeGiB } of disks) {
@@ -216,7 +216,7 @@ export class Reconfiguration implements ReconfigureFacet {
   }
 }
 
-function change(vmx: Dictionary, { name, cpus, memoryMiB, removeNics = [] }: ReconfigureVm, addNics: NewNic[]): void {
+function change(vmx: Dictionary, { name, cpus, memoryMiB, removeNics = [] }: HardwareChange, addNics: NewNic[]): void {
   applyTo(vmx, {
     ...noChanges,
     removeNics,

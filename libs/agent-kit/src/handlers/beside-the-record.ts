@@ -1,6 +1,9 @@
 import {
+  addDisk,
   cloneVm,
   createVm,
+  deleteVm,
+  detachDisk,
   resetVm,
   restartVm,
   revertSnapshot,
@@ -42,3 +45,7 @@ export function alsoHappenedIn(command: Command, { made }: Done): readonly AlsoH
 /** What the author should know by the input alone. */
 export const moreNotesOf = (command: Command): string[] =>
   command.verb === createVm.verb ? userDataNotes((command as CommandOf<typeof createVm>).input.cloudInit) : [];
+
+/** Whether disks may have become volumes of the host by it, or the other way round. */
+export const mayChangeVolumes = ({ verb }: Command): boolean =>
+  [addDisk.verb, detachDisk.verb, deleteVm.verb].some((one) => one === verb);

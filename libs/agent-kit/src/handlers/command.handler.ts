@@ -4,8 +4,8 @@ import { OnCommand } from '@polyvirt/bus';
 import { commands, ProblemError, type Command, type Verb } from '@polyvirt/contracts';
 import { acts, type Asked, type Done, type HypervisorDriver } from '@polyvirt/hypervisor';
 import { OperationRunner } from '../operation/operation-runner.ts';
-import { alsoHappenedIn, moreNotesOf } from './beside-the-record.ts';
-import { DRIVER } from './tokens.ts';
+import { alsoHappenedIn, mayChangeVolumes, moreNotesOf } from './beside-the-record.ts';
+import { DRIVER, VOLUMES_CHANGED } from './tokens.ts';
 
 /** Has the driver carry out every command of the registry. */
 @Controller()
@@ -13,6 +13,7 @@ export class CommandHandler {
   constructor(
     @Inject(DRIVER) private readonly driver: HypervisorDriver,
     private readonly operations: OperationRunner,
+    @Inject(VOLUMES_CHANGED) private readonly volumesChanged: () => void,
   ) {}
 
   carryOut(command: Command): Promise<void> {
@@ -20,6 +21,7 @@ export class CommandHandler {
     return this.operations.run(command, async (context) => {
       const { driver } = this;
       const done = await act({ driver, nativeId: vmOf(command), input: command.input, context });
+      if (mayChangeVolumes(command)) this.volumesChanged();
       const { effect, made, snapshot } = done;
       const notes = [...(done.notes ?? []), ...moreNotesOf(command)];
       return {

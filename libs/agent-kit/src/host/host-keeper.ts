@@ -12,6 +12,7 @@ import {
   type Image,
   type Network,
   type Template,
+  type Volume,
 } from '@polyvirt/contracts';
 import type { HypervisorDriver } from '@polyvirt/hypervisor';
 import { isDeepStrictEqual } from 'node:util';
@@ -28,6 +29,9 @@ export class HostKeeper {
   #images: Image[] = [];
   #templates: Template[] = [];
   #networks: Network[] = [];
+  #volumes: Volume[] = [];
+  #looking: Promise<void> | undefined;
+  #isStale = false;
   #reconciledAt: string | undefined;
   #healthChanges = 0;
   #wakeHealthy: (() => void)[] = [];
@@ -73,13 +77,14 @@ export class HostKeeper {
     return before !== 'healthy' && status.health.status === 'healthy';
   }
 
-  /** Lists images, templates and networks anew. What cannot be listed stays as it was. */
+  /** Lists images, templates, networks and volumes anew. What cannot be listed stays as it was. */
   async refresh(): Promise<void> {
-    const { images, networks } = this.driver;
+    const { images, networks, volumes } = this.driver;
     const within = this.#within(listWithinMs);
     this.#images = (await this.#list('images', images && (() => images.list(within)))) ?? this.#images;
     this.#templates = (await this.#list('templates', images && (() => images.templates(within)))) ?? this.#templates;
     this.#networks = (await this.#list('networks', networks && (() => networks.list(within)))) ?? this.#networks;
+    this.#volumes = (await this.#list('volumes', volumes && (() => volumes.list(within)))) ?? this.#volumes;
     await this.#put();
   }
 
@@ -89,6 +94,23 @@ export class HostKeeper {
     const within = this.#within(listWithinMs);
     this.#images = (await this.#list('images', images && (() => images.list(within)))) ?? this.#images;
     await this.#put();
+  }
+
+  /** Lists volumes anew, soon: after many changes at once as well as after one. */
+  volumesChanged(): void {
+    this.#isStale = true;
+    this.#looking ??= this.#refreshVolumes().finally(() => (this.#looking = undefined));
+  }
+
+  async #refreshVolumes(): Promise<void> {
+    const { volumes } = this.driver;
+    while (this.#isStale && volumes && !this.signal.aborted) {
+      this.#isStale = false;
+      const listed = await this.#list('volumes', () => volumes.list(this.#within(listWithinMs)));
+      this.#volumes = listed ?? this.#volumes;
+      // What the bus does not take now, the beat of the reconciliation brings.
+      await this.#put().catch((error: unknown) => log.warn(`Cannot publish volumes: ${(error as Error).message}`));
+    }
   }
 
   /** Notes that the whole inventory has been compared. */
@@ -149,6 +171,7 @@ export class HostKeeper {
       images: this.#images,
       networks: this.#networks,
       templates: this.#templates,
+      volumes: this.#volumes,
       ...(this.#reconciledAt !== undefined && { reconciledAt: this.#reconciledAt }),
       observedAt: this.#record?.observedAt ?? '',
     };

@@ -26,30 +26,3 @@ export function requireFreeSnapshotName({ name: vm, snapshots }: DriverVm, name:
     errors: [{ pointer: '/name', detail: 'It is in use on this VM.' }],
   });
 }
-
-export function requireDisksToGrow(
-  { name, disks }: DriverVm,
-  growths: readonly { readonly device: string; readonly sizeGiB: number }[] = [],
-): void {
-  for (const [n, { device, sizeGiB }] of growths.entries()) {
-    const disk = disks.find((one) => one.device === device);
-    if (!disk) {
-      throw new ProblemError('device-not-found', `"${name}" has no disk ${device}.`, {
-        errors: [{ pointer: `/disks/${n}/device`, detail: 'There is no such disk.' }],
-      });
-    }
-    // The host knows better when the size is not known here.
-    if (disk.sizeGiB === undefined || sizeGiB >= disk.sizeGiB) continue;
-    const fault = `The disk ${device} has ${disk.sizeGiB} GiB; a disk only grows.`;
-    throw new ProblemError('invalid-input', fault, { errors: [{ pointer: `/disks/${n}/sizeGiB`, detail: fault }] });
-  }
-}
-
-export function requireInterfaces({ name, nics }: DriverVm, macs: readonly string[] = []): void {
-  for (const [n, mac] of macs.entries()) {
-    if (nics.some((nic) => nic.mac === mac)) continue;
-    throw new ProblemError('device-not-found', `"${name}" has no interface ${mac}.`, {
-      errors: [{ pointer: `/removeNics/${n}`, detail: 'There is no such interface.' }],
-    });
-  }
-}

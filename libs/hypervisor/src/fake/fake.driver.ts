@@ -26,6 +26,7 @@ import type {
   ReconfigureFacet,
   SnapshotFacet,
   SuspendFacet,
+  VolumeFacet,
   WatchFacet,
 } from '../driver.ts';
 import type { Plans } from '../plan.ts';
@@ -33,6 +34,7 @@ import { FakeCalls } from './fake-calls.ts';
 import { FakeConsole } from './fake-console.ts';
 import { FakeCreation } from './fake-creation.ts';
 import { definitionOf } from './fake-definition.ts';
+import { FakeDisks } from './fake-disks.ts';
 import { FakeFaults, type Fault } from './fake-faults.ts';
 import { FakeHost, type FakeHostOptions } from './fake-host.ts';
 import { FakeMetrics } from './fake-metrics.ts';
@@ -75,6 +77,7 @@ export class FakeDriver implements HypervisorDriver {
   readonly watch?: WatchFacet;
   readonly console?: ConsoleFacet;
   readonly images?: ImageFacet;
+  readonly volumes?: VolumeFacet;
   readonly networks?: NetworkFacet;
   readonly guest?: GuestFacet;
   readonly export?: ExportFacet;
@@ -127,6 +130,9 @@ export class FakeDriver implements HypervisorDriver {
         templates: (signal) => calls.call('images.templates', undefined, signal, () => [...host.templates]),
       };
     }
+    const disks = new FakeDisks(calls);
+    if (!without.volumes)
+      this.volumes = { list: (signal) => calls.call('volumes', undefined, signal, () => disks.list()) };
     if (!without.networks)
       this.networks = { list: (signal) => calls.call('networks', undefined, signal, () => host.networks) };
     if (!without.guest) {

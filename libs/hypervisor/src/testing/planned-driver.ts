@@ -11,6 +11,7 @@ import {
   type ProblemCode,
   type Verb,
 } from '@polyvirt/contracts';
+import { isDeepStrictEqual } from 'node:util';
 import type { Effect, HypervisorDriver, OperationContext } from '../driver.ts';
 import { planOf } from '../plan.ts';
 import type { Bench } from './bench.ts';
@@ -29,6 +30,8 @@ const foreseeable: readonly ProblemCode[] = [
   'network-not-found',
   'template-not-found',
   'device-not-found',
+  'volume-not-found',
+  'volume-in-use',
 ];
 
 type Settled<Value> = { readonly value: Value } | { readonly error: unknown };
@@ -180,7 +183,7 @@ export class PlannedDriver {
     before: DriverVm | undefined,
     after: DriverVm | undefined,
   ): Promise<void> {
-    const come = (list: 'nics' | 'snapshots', when: PlanChange['when']) => {
+    const come = (list: CountedList, when: PlanChange['when']) => {
       const of = changes.filter((change) => change.pointer.startsWith(`/${list}/`) && change.when === when);
       const added = of.filter(({ pointer }) => pointer.endsWith('/-')).length;
       return added - of.filter(({ pointer, to }) => /\/\d+$/.test(pointer) && to === undefined).length;
@@ -195,24 +198,25 @@ export class PlannedDriver {
       if (when === 'next-power-off' && isPlain(pointer)) {
         const waits = after?.pendingChanges?.find((change) => change.pointer === pointer);
         // What was withdrawn waits no longer.
-        const isWithdrawn = before !== undefined && valueAt(before, pointer) === to;
+        const isWithdrawn = before !== undefined && isDeepStrictEqual(valueAt(before, pointer), to);
         expect({ ...at, waits }).toEqual({ ...at, waits: isWithdrawn ? undefined : { pointer, from, to } });
       }
       if (when === 'now' && isPlain(pointer) && after)
         expect({ ...at, value: valueAt(after, pointer) }).toEqual({ ...at, value: to });
     }
     if (!before || !after) return;
-    // A running guest may not let go of an interface, and the plan says so.
+    // A running guest may not let go of an interface or a disk, and the plan says so.
     const isKept = ({ pointer, to, when }: PlanChange) =>
       when === 'now' && to === undefined && after.pendingChanges?.some((change) => change.pointer === pointer) === true;
-    const kept = changes.filter((change) => change.pointer.startsWith('/nics/') && isKept(change));
-    for (const list of ['nics', 'snapshots'] as const) {
+    const kept = changes.filter((change) => /^\/(?:nics|disks)\/\d+$/.test(change.pointer) && isKept(change));
+    for (const list of ['nics', 'disks', 'snapshots'] as const) {
+      const stay = kept.filter(({ pointer }) => rootOf(pointer) === list).length;
       const count = after[list].length - before[list].length;
       if (changes.some(({ pointer }) => pointer.startsWith(`/${list}/`)))
         expect({ ...what, list, count }).toEqual({
           ...what,
           list,
-          count: come(list, 'now') + (list === 'nics' ? kept.length : 0),
+          count: come(list, 'now') + stay,
         });
     }
     const was = (before.pendingChanges ?? []).map(({ pointer }) => pointer);
@@ -256,7 +260,10 @@ function refusal(settled: Settled<unknown>): unknown {
   return { code: error.code, ...(at && { at }) };
 }
 
-const isPlain = (pointer: string): boolean => /^\/(?:\w+|disks\/\d+\/sizeGiB)$/.test(pointer);
+type CountedList = 'nics' | 'disks' | 'snapshots';
+
+const isPlain = (pointer: string): boolean =>
+  /^\/(?:\w+|disks\/\d+\/sizeGiB|nics\/\d+\/(?:network|connected))$/.test(pointer);
 const rootOf = (pointer: string): string => pointer.split('/')[1] ?? '';
 
 const valueAt = (vm: DriverVm, pointer: string): unknown =>
