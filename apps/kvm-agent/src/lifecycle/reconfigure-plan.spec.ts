@@ -18,7 +18,17 @@ const vm: DriverVm = {
   ],
   snapshots: [],
 };
-const none: Waits = { name: null, cpus: null, memoryMiB: null, addNics: [], removeNics: {} };
+const none: Waits = {
+  name: null,
+  cpus: null,
+  memoryMiB: null,
+  addNics: [],
+  removeNics: {},
+  addDisks: [],
+  removeDisks: {},
+  cdrom: null,
+  bootOrder: null,
+};
 const capabilities = capabilitiesWithout({});
 
 /** Each change of the whole plan, as `pointer when`. */
