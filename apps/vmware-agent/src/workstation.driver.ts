@@ -14,6 +14,7 @@ import {
 import { VncConsole, VncPorts } from './console.ts';
 import { DiskTool } from './disks/disk-tool.ts';
 import { filesUsedBy } from './disks/disk-users.ts';
+import { HostVolumes } from './disks/host-volumes.ts';
 import { ImageLibrary } from './disks/image-library.ts';
 import { GuestTools } from './guest.ts';
 import { Discovery } from './inventory/discovery.ts';
@@ -92,6 +93,7 @@ export class WorkstationDriver implements HypervisorDriver {
   readonly watch;
   readonly console;
   readonly images;
+  readonly volumes;
   readonly networks;
   readonly guest;
   readonly export;
@@ -137,9 +139,13 @@ export class WorkstationDriver implements HypervisorDriver {
       templates: options.templateFolder,
       inventoryFile: places.inventory,
     });
-    const powerOffWork = new PowerOffWork(vmrun, disks);
+    // It is asked when machines are off, which somebody has listed then.
+    const powerOffWork = new PowerOffWork(vmrun, disks, (path, machine): Promise<unknown> =>
+      volumes.delete(path, machine),
+    );
     const { codePage } = vmrun;
     const machines = new Machines({ discovery, running, leases, powerOffWork, codePage, imageFolder });
+    const volumes = new HostVolumes(machines);
     const networks = new Networks(vmrun);
     const images = new ImageLibrary(imageFolder, disks);
     const rules = new HardwareRules({ machines, networks, capacity: fixedCapacity });
@@ -170,8 +176,10 @@ export class WorkstationDriver implements HypervisorDriver {
     this.#removal = guard.facet(new Removal({ vmrun, machines, snapshots, patience }));
 
     this.suspend = this.#power;
-    const changeRules = new ChangeRules(machines, rules);
-    this.reconfigure = guard.facet(new Reconfiguration({ vmrun, machines, rules: changeRules, disks, powerOffWork }));
+    const changeRules = new ChangeRules({ machines, rules, images, volumes });
+    this.reconfigure = guard.facet(
+      new Reconfiguration({ vmrun, machines, rules: changeRules, disks, volumes, powerOffWork }),
+    );
     const [clone, trees] = [guard.facet(cloning), guard.facet(snapshots)];
     this.clone = capabilities.clone.available ? clone : undefined;
     this.snapshots = capabilities.snapshots.available ? trees : undefined;
@@ -208,6 +216,7 @@ export class WorkstationDriver implements HypervisorDriver {
       templates: () => guard.run(() => this.#templates(discovery)),
       changes: (signal: AbortSignal) => folderChanges(imageFolder, signal),
     };
+    this.volumes = { list: () => guard.run(() => volumes.list()) };
     this.export = {
       definition: (nativeId: NativeId) =>
         guard.run(async () => {

@@ -67,7 +67,7 @@ export interface DiskUser {
 }
 
 /**
- * Who needs which file, by the file itself and not by a path to it, over everything but one machine: the machines that are
+ * Who needs which file, by the file itself and not by a path to it, over everything, or all but one machine: the machines that are
  * known here, the linked clones that this one notes, and disks in the folders of VMs that belong to none. The last are what
  * is left of a VM, or what a VM that cannot be read has.
  */
@@ -80,12 +80,12 @@ export class DiskUsers {
     this.#platform = platform;
   }
 
-  static async read(machines: Known, except: Machine): Promise<DiskUsers> {
+  static async read(machines: Known, except?: Machine): Promise<DiskUsers> {
     const found = new DiskUsers(machines.platform);
     const known = [...(await machines.all()), ...(await machines.templates())];
-    for (const machine of known) if (machine.nativeId !== except.nativeId) await found.#add(machine, machines, []);
-    for (const snapshot of (await machines.snapshots(except)).all) {
-      const disks = await Promise.all(snapshot.disks.map((name) => realPath(beside(except.vmx, name))));
+    for (const machine of known) if (machine.nativeId !== except?.nativeId) await found.#add(machine, machines, []);
+    for (const snapshot of except ? (await machines.snapshots(except)).all : []) {
+      const disks = await Promise.all(snapshot.disks.map((name) => realPath(beside(except!.vmx, name))));
       for (const path of snapshot.clones) {
         // Wherever it lies: one that nobody told us of breaks just the same.
         const clone = await findMachine(path, machines.platform).catch(() => 'out of reach' as const);
@@ -95,7 +95,7 @@ export class DiskUsers {
       }
     }
     for (const path of await machines.looseDisks()) {
-      const isOwn = dirname(path) === folderOf(except) || (await found.of(path)).length > 0;
+      const isOwn = (except && dirname(path) === folderOf(except)) || (await found.of(path)).length > 0;
       if (!isOwn) await found.#note({ name: path, path }, await chainOf(path));
     }
     return found;

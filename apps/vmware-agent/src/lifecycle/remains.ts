@@ -4,11 +4,12 @@ import type { DeleteVm } from '@polyvirt/contracts';
 import { disksUsedBy, DiskUsers, doubtOf, filesUsedBy, isLayer, namedBy, type Known } from '../disks/disk-users.ts';
 import { FileSet } from '../disks/file-identity.ts';
 import { stateFilesOf } from '../disks/state-files.ts';
-import { chainOf, partsOf, readVmdk, realPath } from '../disks/vmdk.ts';
+import { beside, chainOf, partsOf, readVmdk, realPath } from '../disks/vmdk.ts';
 import { findMachine, type Machine } from '../inventory/identity.ts';
 import { folderOf, stemOf } from '../inventory/machines.ts';
 import { pendingFileOf } from '../inventory/pending-changes.ts';
 import type { Platform } from '../vmrun/installation.ts';
+import { adoptedDisksOf } from '../vmx/devices.ts';
 import { ownKeys } from '../vmx/hardware-writer.ts';
 import { isKeptFor, keptIn, neededBy } from './kept-disks.ts';
 
@@ -45,18 +46,21 @@ export async function remainsOf(machine: Machine, machines: Known, fate: DeleteV
   const folder = folderOf(machine);
   const users = await DiskUsers.read(machines, machine);
   const used = await disksUsedBy(machine, machines);
-  const own = [...used].filter((path) => dirname(path) === folder);
+  const adopted = await adoptedBy(machine, machines);
+  const own = [...used].filter((path) => dirname(path) === folder || adopted.includes(path));
   const notes: string[] = [];
   const doomed: string[] = [];
   const kept: string[] = [];
   const heirs = new Set<string>();
   const inherited: string[] = [];
   for (const path of own) {
-    const others = (await Promise.all((await partsOf(path)).map((part) => users.of(part)))).flat();
-    for (const other of others) heirs.add(other.path);
+    const needed = (await Promise.all((await partsOf(path)).map((part) => users.of(part)))).flat();
+    // Without its machine a disk that lies elsewhere is a loose one, which needs itself.
+    const others = needed.filter((user) => user.path !== path);
+    if (!adopted.includes(path)) for (const other of others) heirs.add(other.path);
     const names = [...new Set(others.map(({ name }) => `"${name}"`))];
     if (names.length > 0) {
-      inherited.push(path);
+      if (!adopted.includes(path)) inherited.push(path);
       notes.push(`Kept ${path}: it is in use by ${names.join(', ')}.`);
     } else if (fate === 'keep' || users.unseen.length > 0) {
       kept.push(path);
@@ -64,7 +68,7 @@ export async function remainsOf(machine: Machine, machines: Known, fate: DeleteV
     } else doomed.push(path);
   }
   for (const { device, path } of await machines.diskFiles(machine))
-    if (dirname(await realPath(path)) !== folder)
+    if (dirname(await realPath(path)) !== folder && !adopted.includes(await realPath(path)))
       notes.push(`Kept ${device} (${path}): it lies outside the folder of the VM.`);
   const { orphans, strays } = await strangersIn(folder, used, users, machines.platform);
   const takesOrphans = fate === 'delete' && users.unseen.length === 0;
@@ -94,6 +98,12 @@ export async function remainsOf(machine: Machine, machines: Known, fate: DeleteV
         : { vmx: baseVmx, snapshot: baseSnapshot },
     notes,
   };
+}
+
+/** Real paths of disks that lie elsewhere and are the machine's own: volumes of the host that it was given. */
+async function adoptedBy(machine: Machine, machines: Known): Promise<string[]> {
+  const disks = adoptedDisksOf(await machines.configuration(machine));
+  return Promise.all(disks.map(({ fileName }) => realPath(beside(machine.vmx, fileName))));
 }
 
 /** Disks of the folder that this machine does not use: layers over its own that a call left behind, and others. */

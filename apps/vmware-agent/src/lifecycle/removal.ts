@@ -122,6 +122,8 @@ export class Removal {
       if (parent !== undefined && (await isThere(parent))) await replaceClone(parent, machine.vmx, heirs.filter(isVmx));
     }
     await removeFiles(abandoned);
+    // A volume that it was given lay in the folder of another VM, which may be gone.
+    for (const one of new Set(files.map((path) => dirname(path)))) if (one !== folder) await removeIfEmpty(one);
     for (const one of new Set(abandoned.map((path) => dirname(path)))) await removeIfDeserted(one);
     const names = (await orMissing(readdir(folder))) ?? [];
     if (heirs.length > 0) {

@@ -17,13 +17,15 @@ export function describeDisks(suite: Suite): void {
   ) => {
     const before = await suite.bench.leftovers();
     const made: NativeId[] = [];
+    let result: Result;
     try {
       for (const body of bodies) made.push(await suite.make(body));
-      return await test(...made);
+      result = await test(...made);
     } finally {
       for (const id of made.reverse()) await suite.remove(id);
-      expect(await suite.bench.leftovers()).toEqual(before);
     }
+    expect(await suite.bench.leftovers()).toEqual(before);
+    return result;
   };
 
   suite.area('disks', () => {

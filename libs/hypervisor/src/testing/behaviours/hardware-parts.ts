@@ -1,5 +1,12 @@
 import { expect } from '@jest/globals';
-import type { BootDevice, DriverVm, FeatureRef, HardwareChange, NativeId } from '@polyvirt/contracts';
+import {
+  ProblemError,
+  type BootDevice,
+  type DriverVm,
+  type FeatureRef,
+  type HardwareChange,
+  type NativeId,
+} from '@polyvirt/contracts';
 import { freeAddressOn } from '../free-address.ts';
 import { expectProblem, type Suite } from '../suite.ts';
 
@@ -81,7 +88,14 @@ export function describeHardwareParts(suite: Suite): void {
         expect(await apply(nativeId, { bootOrder: order })).toBe('unchanged');
         await suite.bring(nativeId, 'running');
         const other: BootDevice[] = ['network', 'disk', 'cdrom'];
-        expect(await apply(nativeId, { bootOrder: other })).toBe('changed');
+        const outcome = await apply(nativeId, { bootOrder: other }).catch((error: unknown) => error);
+        // A product may take no order from a VM that is on, and says that it has to be stopped.
+        if (outcome instanceof ProblemError) {
+          expect(outcome.code).toBe('wrong-state');
+          expect((await suite.get(nativeId)).bootOrder).toEqual(order);
+          return;
+        }
+        expect(outcome).toBe('changed');
         await comesAbout(nativeId, '/bootOrder', undefined, ({ bootOrder }) => bootOrder, other);
       });
     });
@@ -124,11 +138,17 @@ export function describeHardwareParts(suite: Suite): void {
           expect(await suite.get(nativeId)).toEqual(before);
           if (!network || address === undefined) return;
           expect(await apply(nativeId, { changeNics: [{ mac: mac!, address }] })).toBe('changed');
-          const holders = async () => (await suite.network()).reserved?.filter((one) => one.address === address) ?? [];
-          expect((await holders()).map((one) => one.mac ?? mac)).toEqual([mac]);
+          // A network keeps it for the interface, or the product shows it there already.
+          const holders = async () => {
+            const kept = ((await suite.network()).reserved ?? []).filter((one) => one.address === address);
+            const isShown = (await suite.get(nativeId)).nics[0]!.addresses.includes(address);
+            return new Set([...kept.map((one) => one.mac ?? mac), ...(isShown ? [mac] : [])]);
+          };
+          expect(await holders()).toEqual(new Set([mac]));
           expect(await apply(nativeId, { changeNics: [{ mac: mac!, address }] })).toBe('unchanged');
-          expect(await apply(nativeId, { changeNics: [{ mac: mac!, address: 'auto' }] })).toBe('changed');
-          expect(await holders()).toEqual([]);
+          // Where the network gives out all addresses itself, the interface keeps the one that it has.
+          const outcome = await apply(nativeId, { changeNics: [{ mac: mac!, address: 'auto' }] });
+          expect((await holders()).size).toBe(outcome === 'unchanged' ? 1 : 0);
           expect((await suite.get(nativeId)).nics.map((one) => one.mac)).toEqual([mac]);
         });
       },

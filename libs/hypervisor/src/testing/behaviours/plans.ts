@@ -106,7 +106,7 @@ export function describePlans(suite: Suite): void {
       const can = (ref: FeatureRef) => suite.lackOf(ref) === undefined;
       const blank = { sizeGiB: 1, copy: 'cow' as const };
       const kept = { mac: suite.mac(), connected: false };
-      const nativeId = await suite.make({ disks: [blank], cpus: 1, nics: [nic, { ...nic, mac: kept.mac }] });
+      const nativeId = await suite.make({ disks: [blank], cpus: 1, nics: [{ ...nic, mac: kept.mac }, nic] });
       const before = await suite.get(nativeId);
       const leftovers = await suite.bench.leftovers();
       const input = {
@@ -114,7 +114,7 @@ export function describePlans(suite: Suite): void {
         cpus: 2,
         memoryMiB: suite.bench.memoryMiB * 2,
         addNics: [{ ...nic, mac: suite.mac() }],
-        removeNics: [before.nics[0]!.mac!],
+        removeNics: [before.nics[1]!.mac!],
         addDisks: [blank],
         ...(can('reconfigure.nicLink') && { changeNics: [kept] }),
         ...(can('reconfigure.cdrom') && { cdrom: suite.bench.iso }),
