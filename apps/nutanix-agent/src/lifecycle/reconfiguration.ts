@@ -79,8 +79,6 @@ export class Reconfiguration implements ReconfigureFacet {
     const { former, changes, addresses } = await this.#decide(nativeId, input, PLANNED, signal);
     return {
       changes: addresses,
-      // Nothing waits on AHV: the order is that of the next boot anyway.
-      ...(changes.bootOrder && { changes: [...addresses, { pointer: '/bootOrder', when: 'now' }] }),
       disruption: changes.removeDisks.length > 0 ? 'data-loss' : 'none',
       steps: former ? [changeIt] : [],
     };

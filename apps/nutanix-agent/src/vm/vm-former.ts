@@ -53,7 +53,7 @@ export function putBack(spec: JsonObject, former: Former, changes: Changes): boo
     if (there) return [isChanged ? { ...nic, uuid: there['uuid'] } : there];
     return changes.removeNics.includes(macOf(nic)) ? [nic] : [];
   });
-  const others = now.filter((nic) => !own.includes(nic));
+  const others = now.filter((nic) => !former.nics.some((one) => macOf(one) === macOf(nic)));
   if (added.length + changes.removeNics.length + changes.changeNics.length > 0)
     resources['nic_list'] = [...own, ...others];
   if (changes.cdrom !== undefined) {

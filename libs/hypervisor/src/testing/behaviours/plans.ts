@@ -129,7 +129,11 @@ export function describePlans(suite: Suite): void {
             .run((context) => facet.apply(nativeId, input, context))
             .then(
               () => false,
-              () => true,
+              (error: unknown) => {
+                // Anything else is an undo that failed.
+                expect(String(error)).toMatch(/was made to fail/);
+                return true;
+              },
             );
           if (!failed) break;
           expect({ after: operation.steps, vm: await suite.get(nativeId) }).toEqual({
