@@ -38,6 +38,7 @@ export default {
   projects: [
     suite('unit', 'spec', { setupFiles: ['<rootDir>/tools/src/test-run/pure-unit.ts'] }),
     suite('service', 'service'),
+    suite('attack', 'attack'),
     suite('libvirt', 'libvirt'),
     suite('database', 'database'),
     suite('conformance', 'conformance'),

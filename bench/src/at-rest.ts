@@ -46,13 +46,7 @@ export interface Comparison {
 /** Measures the agent until it knows all VMs and then at rest, and after it the poller. */
 export async function measureAtRest(host: HostAtRest, log: (line: string) => void): Promise<Comparison> {
   await using cleanup = new AsyncDisposableStack();
-  const password = 'bench';
-  const nats = await NatsServer.start({
-    services: [
-      { service: 'gateway', password },
-      { service: 'agent', host: host.id, password },
-    ],
-  });
+  const nats = await NatsServer.start({ services: [{ service: 'gateway' }, { service: 'agent', host: host.id }] });
   cleanup.defer(() => nats[Symbol.asyncDispose]());
   const bus = await nats.connect('gateway');
   cleanup.defer(() => bus.close());
@@ -65,8 +59,7 @@ export async function measureAtRest(host: HostAtRest, log: (line: string) => voi
     env: {
       POLYVIRT_HOST_ID: host.id,
       POLYVIRT_NATS_URL: nats.url,
-      POLYVIRT_NATS_USER: `agent-${host.id}`,
-      POLYVIRT_NATS_PASSWORD: password,
+      POLYVIRT_NATS_CREDENTIALS: nats.credentialsOf(`agent-${host.id}`),
       POLYVIRT_LOG_LEVEL: 'error',
       ...host.agent.env,
     },

@@ -3,13 +3,9 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { AckPolicy, jetstream, jetstreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream';
-import { connect } from '@nats-io/transport-node';
-import { Agent } from '@polyvirt/agent-kit';
-import { requireSuccess, type Client } from '@polyvirt/api-client';
-import type { NativeId } from '@polyvirt/contracts';
 import { Stack } from '@polyvirt/e2e/stack';
-import { FakeDriver, type Effect, type OperationContext } from '@polyvirt/hypervisor';
 import type { Measurement } from './row.ts';
+import { startOn, type Sample } from './start-sample.ts';
 import { ms, p95 } from './statistics.ts';
 
 const HOST = 'bench';
@@ -22,19 +18,6 @@ const WARM_UP = 20;
 /** Before every sample, so that nothing of the one before is still at work. */
 const PAUSE_MS = 100;
 
-/** Tells when the driver is called to start a VM. */
-class TellingDriver extends FakeDriver {
-  onStart: (atMs: number) => void = () => undefined;
-
-  override start(nativeId: NativeId, context: OperationContext): Promise<Effect> {
-    this.onStart(performance.now());
-    return super.start(nativeId, context);
-  }
-}
-
-/** A sample of one way. */
-type Sample = () => Promise<number>;
-
 /**
  * From sending `POST …/start` until the driver is called, beside a message through a JetStream work queue. Both take turns,
  * so that a machine that is asleep or busy is so for both.
@@ -44,25 +27,7 @@ export const measureCommandLatency: Measurement = async (log) => {
   await using cleanup = new AsyncDisposableStack();
   const stack = await Stack.start({ agents: [{ kind: 'fake', id: HOST }] });
   cleanup.defer(() => stack.stop());
-  // The agent moves into this process, so that both ends read the same clock.
-  await stack.kill(`agent-${HOST}`, 'SIGTERM');
-  const driver = new TellingDriver({});
-  const agent = await Agent.start({
-    driver,
-    version: 'bench',
-    config: {
-      hostId: HOST,
-      natsUrl: stack.nats.url,
-      natsUser: `agent-${HOST}`,
-      natsPassword: stack.busPassword(`agent-${HOST}`),
-      logLevel: 'silent',
-      metricsSeconds: 300,
-      reconcileSeconds: 3_600,
-      drainSeconds: 1,
-    },
-  });
-  cleanup.defer(() => agent.stop());
-  const start = await startOf(stack.admin, driver);
+  const start = await startOn(stack, HOST, cleanup);
   const raw = await rawMessage(stack, cleanup);
 
   const ours: number[] = [];
@@ -88,30 +53,12 @@ export const measureCommandLatency: Measurement = async (log) => {
   ];
 };
 
-/** Starts a VM, which is stopped again afterwards. */
-async function startOf(client: Client, driver: TellingDriver): Promise<Sample> {
-  const wait = { Prefer: 'wait=30' };
-  const body = { host: HOST, name: 'bench', disks: [{ sizeGiB: 1 }] };
-  const { data: made } = await client.POST('/api/v1/vms', { body, params: { header: wait } });
-  const path = { vmId: requireSuccess(made).vmId! };
-  return async () => {
-    const called = new Promise<number>((resolve) => (driver.onStart = resolve));
-    const sent = performance.now();
-    const { data } = await client.POST('/api/v1/vms/{vmId}/start', { body: {}, params: { path } });
-    const took = (await called) - sent;
-    requireSuccess(await client.waitForOperation(data.id));
-    await client.POST('/api/v1/vms/{vmId}/stop', { body: { force: true }, params: { path, header: wait } });
-    return took;
-  };
-}
-
 /** Sends a message through a work queue of its own, as large as a command. */
 async function rawMessage(stack: Stack, cleanup: AsyncDisposableStack): Promise<Sample> {
   const open = async () => {
-    const pass = stack.busPassword('admin');
-    const connection = await connect({ servers: stack.nats.url, user: 'admin', pass, inboxPrefix: '_INBOX.admin' });
-    cleanup.defer(() => connection.close());
-    return connection;
+    const bus = await stack.nats.connect('admin');
+    cleanup.defer(() => bus.close());
+    return bus.connection;
   };
   const [publisher, consumer] = [await open(), await open()];
   const manager = await jetstreamManager(publisher);

@@ -1,6 +1,5 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import { connect } from '@nats-io/transport-node';
 import type { Client } from '@polyvirt/api-client';
 import { Stack } from '@polyvirt/e2e/stack';
 import { Libvirt } from '@polyvirt/node-libvirt';
@@ -25,12 +24,8 @@ const domainXml = (name: string) => `<domain type='qemu'>
 export const measureEventLatency: Measurement = async (log) => {
   const stack = await Stack.start({ agents: [{ kind: 'kvm', id: HOST }] });
   const libvirt = await Libvirt.connect();
-  const raw = await connect({
-    servers: stack.nats.url,
-    user: 'admin',
-    pass: stack.busPassword('admin'),
-    inboxPrefix: '_INBOX.admin',
-  });
+  const bus = await stack.nats.connect('admin');
+  const raw = bus.connection;
   const stop = new AbortController();
   try {
     const domain = await libvirt.domains.define(domainXml(`${stack.prefix}bench`));
@@ -85,7 +80,7 @@ export const measureEventLatency: Measurement = async (log) => {
     ];
   } finally {
     stop.abort();
-    await raw.close();
+    await bus.close();
     await libvirt.close();
     await stack.stop();
   }

@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util';
+import { measureAnonymousFlood } from './anonymous-flood.bench.ts';
 import { measureCommandLatency } from './command-latency.bench.ts';
 import { measureEventLatency } from './event-latency.bench.ts';
+import { measureFlood } from './flood.bench.ts';
 import { measureListPage } from './list-page.bench.ts';
 import { measureNutanixScale } from './nutanix-scale.bench.ts';
 import { measurePlanLatency } from './plan-latency.bench.ts';
@@ -14,7 +16,9 @@ const measurements: Readonly<Record<string, Measurement>> = {
   command: measureCommandLatency,
   plan: measurePlanLatency,
   event: measureEventLatency,
+  flood: measureFlood,
   list: measureListPage,
+  'anonymous-flood': measureAnonymousFlood,
   nutanix: measureNutanixScale,
   vmware: measureVmwareScale,
 };

@@ -1,5 +1,4 @@
 import { performance } from 'node:perf_hooks';
-import { connect } from '@nats-io/transport-node';
 import { Stack } from '@polyvirt/e2e/stack';
 import type { Measurement } from './row.ts';
 import { ms, p95 } from './statistics.ts';
@@ -38,10 +37,9 @@ export const measurePlanLatency: Measurement = async (log) => {
   };
 
   const open = async () => {
-    const pass = stack.busPassword('admin');
-    const connection = await connect({ servers: stack.nats.url, user: 'admin', pass, inboxPrefix: '_INBOX.admin' });
-    cleanup.defer(() => connection.close());
-    return connection;
+    const bus = await stack.nats.connect('admin');
+    cleanup.defer(() => bus.close());
+    return bus.connection;
   };
   const [asker, answerer] = [await open(), await open()];
   const [question, answer] = ['x'.repeat(JSON.stringify(body).length), 'x'.repeat((await plan()).bytes)];

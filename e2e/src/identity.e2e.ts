@@ -1,15 +1,7 @@
 import { expect } from '@jest/globals';
 import type { Client, components } from '@polyvirt/api-client';
 import { eventually } from '@polyvirt/bus/testing';
-import {
-  emptyRequest,
-  mayOf,
-  permissions,
-  routes,
-  type Access,
-  type Permission,
-  type Role,
-} from './identity/routes.ts';
+import { emptyRequest, mayOf, permissions, routes, type Permission, type Role, type Route } from './identity/routes.ts';
 import { createVm, deleteVm, operationWhen, patienceMs, power, readVm, waiting } from './requests.ts';
 import type { Stack } from './stack/stack.ts';
 import { storiesOn } from './stack/story.ts';
@@ -71,9 +63,10 @@ async function answerTo(client: Client, request: Request): Promise<string> {
   return [401, 403].includes(response.status) ? `${response.status} ${code}` : 'let through';
 }
 
-const dueTo = (access: Access, may: readonly Permission[] | undefined): string => {
+const dueTo = ({ access, isPersonal }: Route, { name, may }: Somebody): string => {
   if (access === 'public') return 'let through';
   if (may === undefined) return '401 unauthenticated';
+  if (isPersonal && name.startsWith('token')) return '403 forbidden';
   return access === 'logged-in' || may.includes(access) ? 'let through' : '403 forbidden';
 };
 
@@ -114,7 +107,7 @@ for (const route of routes) {
     const answers = await Promise.all(
       everybody.map(async ({ name, client }) => [name, await answerTo(client, emptyRequest(stack.url(), route))]),
     );
-    expect(answers).toEqual(everybody.map(({ name, may }) => [name, dueTo(route.access, may)]));
+    expect(answers).toEqual(everybody.map((somebody) => [somebody.name, dueTo(route, somebody)]));
   });
 }
 
@@ -158,14 +151,14 @@ story('makes users who can do what their role allows, at once another role, and 
     code: 'user-not-found',
   });
   const actions = (await audited(stack, { actor: 'admin' })).filter(({ target }) => target?.startsWith('Ada'));
-  expect(actions.map(({ action, target }) => `${action} ${target}`)).toEqual([
-    'user.create Ada',
-    'user.edit Ada: role',
-    'user.edit Ada: role',
-    'user.edit Ada: password',
-    'user.edit Ada: disabled',
-    'user.edit Ada: disabled',
-    'user.delete Ada',
+  expect(actions.map(({ action, target, detail }) => `${action} ${target} ${detail ?? ''}`)).toEqual([
+    'user.create Ada role: viewer',
+    'user.edit Ada role: viewer → operator',
+    'user.edit Ada role: operator → viewer',
+    'user.edit Ada password: new, 0 API tokens ended',
+    'user.edit Ada disabled: false → true',
+    'user.edit Ada disabled: true → false',
+    'user.delete Ada ',
   ]);
 });
 
@@ -256,7 +249,7 @@ story('ends a session whose refresh token is used twice', async (stack) => {
   await expect(trade(first.refreshToken)).rejects.toMatchObject(unauthenticated);
   await expect(look(bearer)).rejects.toMatchObject(unauthenticated);
   await expect(trade(second.refreshToken)).rejects.toMatchObject(unauthenticated);
-  const [theft] = await audited(stack, { action: 'auth.refresh' });
+  const [theft] = await audited(stack, { action: 'auth.refresh', outcome: 'refused', actor: 'operator' });
   expect(theft).toMatchObject({ actor: 'operator', outcome: 'refused', address: '127.0.0.1' });
 });
 
@@ -331,5 +324,8 @@ story('stops listening to guesses of a password, and says for how long', async (
   expect([response.status, Number(response.headers.get('retry-after')) > 0]).toEqual([429, true]);
   await look(await loggedIn(stack, 'viewer'));
   const refused = await audited(stack, { action: 'auth.login', outcome: 'refused', target: 'mallory' });
-  expect(refused.map(({ actor, code }) => `${actor} ${code}`)).toEqual(Array(10).fill('- unauthenticated'));
+  expect(refused.map(({ actor, code }) => `${actor} ${code}`)).toEqual([
+    ...Array<string>(10).fill('- unauthenticated'),
+    ...Array<string>(3).fill('- too-many-requests'),
+  ]);
 });

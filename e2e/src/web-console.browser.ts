@@ -66,7 +66,9 @@ story('creates a machine, shows what becomes of it without a reload, and deletes
   await page.getByLabel('Image', { exact: true }).first().click();
   await page.getByRole('option').first().click();
   for (let step = 0; step < 4; step++) await page.getByRole('button', { name: 'Next' }).click();
-  await page.getByText(`"name": "${name}"`).waitFor();
+  const plan = page.getByRole('region', { name: 'Plan' });
+  await plan.getByText('The machine is not interrupted.').waitFor();
+  await plan.getByText(name, { exact: true }).waitFor();
   await page.getByRole('button', { name: 'Create a machine' }).click();
   await page.getByRole('heading', { name }).waitFor();
   await page.locator('main [data-state=running]').waitFor();
@@ -85,6 +87,51 @@ story('creates a machine, shows what becomes of it without a reload, and deletes
   await page.getByText('This machine does not exist any more').waitFor();
   await visit.end();
 });
+
+story(
+  'shows the plan before a machine is edited, cloned or created, and what is refused at its field',
+  async (stack) => {
+    const { admin, prefix } = stack;
+    const vm = await createVm(admin, { host, name: `${prefix}edited`, cpus: 1, start: true });
+    const visit = await Visit.begin(await browser(stack), stack, { expected: /40[09]|422/ });
+    const { page } = visit;
+    await visit.logIn('admin', undefined, `/machines/${encodeURIComponent(vm.id)}`);
+    const waiting = page.getByRole('region', { name: 'Waits for the next power-off' });
+
+    await page.getByRole('button', { name: 'Edit', exact: true }).click();
+    const dialog = page.getByRole('dialog').filter({ hasText: 'Edit ' });
+    await dialog.getByLabel('CPUs').fill('2');
+    await dialog.getByRole('button', { name: 'Show the plan' }).click();
+    await dialog.getByRole('row', { name: '/cpus 1 2 At the next power-off' }).waitFor();
+    expect(await readVm(admin, vm.id)).not.toHaveProperty('pendingChanges');
+    // The plan is of what was asked, and goes with the next edit.
+    await dialog.getByLabel('CPUs').fill('3');
+    await dialog.getByRole('region', { name: 'Plan' }).waitFor({ state: 'detached' });
+    await dialog.getByRole('button', { name: 'Show the plan' }).click();
+    await dialog.getByRole('row', { name: '/cpus 1 3 At the next power-off' }).waitFor();
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await waiting.getByRole('row', { name: '/cpus 1 3' }).waitFor();
+    await waiting.getByRole('button', { name: 'Discard these changes' }).click();
+    await waiting.waitFor({ state: 'detached' });
+
+    await power(admin, vm.id, 'stop', { force: true });
+    await page.locator('main [data-state=stopped]').waitFor();
+    await page.getByRole('button', { name: 'Clone', exact: true }).click();
+    const clone = page.getByRole('dialog').filter({ hasText: 'Clone ' });
+    await clone.getByRole('textbox', { name: 'Name' }).fill(vm.name);
+    await clone.getByRole('button', { name: 'Show the plan' }).click();
+    await clone.locator('[aria-invalid=true]').waitFor();
+    expect(await clone.getByRole('button', { name: 'Clone', exact: true }).count()).toBe(0);
+
+    await page.goto(`/create?host=${host}`);
+    await page.getByRole('textbox', { name: 'Name' }).fill(vm.name);
+    await page.getByRole('button', { name: /Review/ }).click();
+    await page.locator('input[aria-invalid=true]').waitFor();
+    expect(await page.locator('input[aria-invalid=true]').inputValue()).toBe(vm.name);
+    await deleteVm(admin, vm.id);
+    await visit.end();
+  },
+);
 
 story('shows what others do, and resumes when the gateway was away', async (stack) => {
   const { admin, prefix } = stack;
@@ -227,3 +274,46 @@ story('shows a viewer what they may see, and why they may not do the rest', asyn
   await deleteVm(admin, vm.id);
   await visit.end();
 });
+
+story(
+  'asks for the password once more before it makes a user, in a session that has been open for long',
+  async (stack) => {
+    const { admin, adminPassword, prefix } = stack;
+    const visit = await Visit.begin(await browser(stack), stack, { expected: /403|400/ });
+    const { page } = visit;
+    await visit.logIn('admin', undefined, '/users');
+    // What the gateway says ten minutes after a log-in.
+    const detail = 'This needs a session in which the password was given within the last 10 minutes.';
+    const problem = {
+      code: 'confirmation-required',
+      title: 'x',
+      status: 403,
+      detail,
+      retryable: false,
+      requestId: 'r',
+    };
+    const old = { status: 403, contentType: 'application/problem+json', body: JSON.stringify(problem) };
+    await page.route('**/api/v1/users', (route) =>
+      route.request().method() === 'POST' ? route.fulfill(old) : route.continue(),
+    );
+    const create = async (name: string) => {
+      await page.getByRole('button', { name: 'Create a user' }).first().click();
+      const form = page.getByRole('dialog').filter({ hasText: 'Role' });
+      await form.getByLabel('User name').fill(name);
+      await form.locator('input[autocomplete=new-password]').fill('correct horse battery');
+      await form.locator('button[type=submit]').click();
+    };
+    const question = page.getByRole('dialog').filter({ hasText: 'Your password once more' });
+    await create(`${prefix}bob`);
+    await question.getByLabel('Password', { exact: true }).fill('a wrong password');
+    await question.getByRole('button', { name: 'Confirm' }).click();
+    await page.getByText('This is not the password of your account.').waitFor();
+    await page.unroute('**/api/v1/users');
+    await question.getByLabel('Password', { exact: true }).fill(adminPassword);
+    await question.getByRole('button', { name: 'Confirm' }).click();
+    await page.getByRole('cell', { name: `${prefix}bob`, exact: true }).waitFor();
+    const users = (await admin.GET('/api/v1/users')).data.items;
+    expect(users.map(({ username }) => username)).toContain(`${prefix}bob`);
+    await visit.end();
+  },
+);

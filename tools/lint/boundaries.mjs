@@ -11,8 +11,8 @@ const mayImport = {
   'agent-kit': ['contracts', 'config', 'bus', 'hypervisor'],
   agent: ['contracts', 'config', 'hypervisor', 'agent-kit', 'client'],
   app: ['contracts', 'config', 'bus'],
-  // What runs at the user's knows the public API and nothing else.
-  'client-app': ['api-client'],
+  // What runs at the user's knows the public API, and what of the configuration it writes.
+  'client-app': ['api-client', 'config'],
   check: ['contracts', 'config', 'bus', 'hypervisor', 'agent-kit', 'client', 'api-client', 'check'],
 };
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { existsSync, globSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { root } from './places.ts';
 
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
@@ -35,5 +35,38 @@ describe('the documents', () => {
     );
     expect(spelt.length).toBeGreaterThan(2);
     expect(spelt.filter((file) => !paths.some((path) => file.startsWith(path)))).toEqual([]);
+  });
+
+  it('name tests of the earlier programs that are there, and every route that stands in for one of theirs', () => {
+    const page = readFileSync(join(root, 'docs/earlier-programs.md'), 'utf8');
+    const tests = new Set(
+      [...page.matchAll(/`([\w-]+\.(?:spec|service|database|e2e|browser)\.ts)`/g)].map(([, name]) => name!),
+    );
+    expect(tests.size).toBeGreaterThan(10);
+    const missing = [...tests].filter(
+      (name) =>
+        globSync(`{apps,libs,e2e,tools}/**/src/**/${name}`, { cwd: root, exclude: ['**/node_modules/**'] }).length ===
+        0,
+    );
+    expect(missing).toEqual([]);
+    const { paths } = JSON.parse(readFileSync(join(root, 'api/openapi.json'), 'utf8')) as {
+      paths: Record<string, Record<string, { tags: string[] }>>;
+    };
+    const theirs = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.values(methods).some(({ tags }) => tags.includes('Earlier programs'))
+        ? [path.replace('{name}', '<name>')]
+        : [],
+    );
+    expect(theirs.length).toBeGreaterThan(7);
+    expect(theirs.filter((path) => !page.includes(path))).toEqual([]);
+  });
+
+  it('lead from one to the other by links that end somewhere', () => {
+    const ends = documents.flatMap((file) =>
+      [...readFileSync(join(root, file), 'utf8').matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)]
+        .filter(([, target]) => !existsSync(join(root, dirname(file), target!)))
+        .map(([, target]) => `${file}: ${target}`),
+    );
+    expect(ends).toEqual([]);
   });
 });

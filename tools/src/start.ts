@@ -1,8 +1,10 @@
+import { HypervisorConfigError } from '@polyvirt/config/hypervisor-config';
 import { constants } from 'node:os';
 import { relative } from 'node:path';
 import { CommandFailed } from './machine/command.ts';
 import { PackagesMissing } from './machine/packages.ts';
 import { AlreadyRunning } from './start/instance.ts';
+import { TwoStates } from './start/migrate-bus.ts';
 import { HELP, parseOptions, UsageError, type StartOptions } from './start/options.ts';
 import { RunningStack, type Ready } from './start/stack.ts';
 
@@ -22,7 +24,7 @@ function readOptions(): StartOptions {
   }
 }
 
-function announce({ url, username, firstPassword, layout, hosts }: Ready): void {
+function announce({ url, username, firstPassword, layout, earlierPrograms, hosts }: Ready): void {
   const here = (path: string) => relative(process.cwd(), path) || '.';
   for (const { id, simulated, health } of hosts) log(`${id}${simulated ? ' (simulated)' : ''}: ${health}`);
   console.log(`
@@ -30,7 +32,7 @@ Polyvirt is ready.
   address   ${url}
   username  ${username}
   password  ${firstPassword ?? `as before; the first one is in ${here(layout.secrets)}/admin-password`}
-  logs      ${here(layout.logs)}
+  logs      ${here(layout.logs)}${earlierPrograms === undefined ? '' : `\n  clients of earlier programs   ${earlierPrograms}`}
 Ctrl-C stops it. Machines that run go on running.
 `);
 }
@@ -38,12 +40,16 @@ Ctrl-C stops it. Machines that run go on running.
 /** A mistake of whoever started it needs a sentence, anything else the stack as well. */
 function explain(error: unknown): void {
   const isExpected =
-    error instanceof AlreadyRunning || error instanceof PackagesMissing || error instanceof CommandFailed;
+    error instanceof AlreadyRunning ||
+    error instanceof TwoStates ||
+    error instanceof PackagesMissing ||
+    error instanceof CommandFailed ||
+    error instanceof HypervisorConfigError;
   console.error(isExpected ? error.message : error);
 }
 
 const options = readOptions();
-const stack = await RunningStack.take(options.dataDir, log).catch((error: unknown) => {
+const stack = await RunningStack.take(options, log).catch((error: unknown) => {
   explain(error);
   process.exit(1);
 });

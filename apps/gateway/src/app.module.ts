@@ -4,6 +4,7 @@ import { ArchivesModule } from './archives/archives.module.ts';
 import { BusModule } from './bus/bus.module.ts';
 import type { GatewayConfig } from './config.ts';
 import { ConsoleModule } from './console/console.module.ts';
+import { EarlierProgramsModule } from './earlier-programs/earlier-programs.module.ts';
 import { EventsModule } from './events/events.module.ts';
 import { FoundationModule, type Foundation } from './foundation.module.ts';
 import { HostsModule } from './hosts/hosts.module.ts';
@@ -12,6 +13,7 @@ import { LiveModule } from './live/live.module.ts';
 import { MetricsModule } from './metrics/metrics.module.ts';
 import { OperationsModule } from './operations/operations.module.ts';
 import { StatsModule } from './stats/stats.module.ts';
+import { SubscribersModule } from './subscribers/subscribers.module.ts';
 import { VmsModule } from './vms/vms.module.ts';
 
 /** What the bus feeds: inventory, operations, events and what is built on them. */
@@ -27,11 +29,14 @@ export const parts: NonNullable<ModuleMetadata['imports']> = [
   ConsoleModule,
   LiveModule,
   ArchivesModule,
+  SubscribersModule,
+  EarlierProgramsModule,
 ];
 
 @Module({})
 export class AppModule {
   static with(config: GatewayConfig, logger: Logger, imports = parts, foundation?: Foundation): DynamicModule {
-    return { module: AppModule, imports: [FoundationModule.with(config, logger, foundation), ...imports] };
+    const wanted = imports.filter((part) => part !== EarlierProgramsModule || config.compat === 'on');
+    return { module: AppModule, imports: [FoundationModule.with(config, logger, foundation), ...wanted] };
   }
 }

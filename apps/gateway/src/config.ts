@@ -1,6 +1,16 @@
 import { busSettings, defineConfig, setting, type ConfigOf } from '@polyvirt/config';
 import { Password } from '@polyvirt/contracts';
 import { z } from 'zod';
+import { NetworkList } from './auth/network-list.ts';
+
+const networks = z.string().transform((text, context) => {
+  try {
+    return new NetworkList(text);
+  } catch (error) {
+    context.addIssue((error as Error).message);
+    return z.NEVER;
+  }
+});
 
 export const gatewayConfig = defineConfig({
   ...busSettings,
@@ -28,10 +38,47 @@ export const gatewayConfig = defineConfig({
     default: 'sqlite:polyvirt.db',
     secret: true,
   }),
+  natsSigningKey: setting({
+    env: 'POLYVIRT_NATS_SIGNING_KEY',
+    schema: z
+      .string()
+      .regex(/^SO[A-Z2-7]{56}$/, 'A signing key is the seed of an operator key of NATS: `SO` and 56 characters.')
+      .optional(),
+    help: 'Signing key of the operator of nats-server, with which accounts are made and cut off; the same for all gateways.',
+    secret: true,
+  }),
+  hostMessagesPerSecond: setting({
+    env: 'POLYVIRT_HOST_MESSAGES_PER_SECOND',
+    schema: z.coerce.number().int().min(1),
+    help: 'Messages per second, averaged over ten seconds, that the agent of a host may send before the host is cut off for a while.',
+    default: 5_000,
+  }),
+  hostMiBPerSecond: setting({
+    env: 'POLYVIRT_HOST_MIB_PER_SECOND',
+    schema: z.coerce.number().int().min(1),
+    help: 'The same for what it sends, in MiB per second.',
+    default: 8,
+  }),
+  hostStoredMiB: setting({
+    env: 'POLYVIRT_HOST_STORED_MIB',
+    schema: z.coerce.number().int().min(1),
+    help: 'MiB that a host may have on the bus, its records and its events of the last 24 hours together, before it is cut off for a while.',
+    default: 1_024,
+  }),
   jwtSecret: setting({
     env: 'POLYVIRT_JWT_SECRET',
     schema: z.string().min(32, 'The secret has at least 32 characters.'),
-    help: 'Signs access tokens and seals stored answers; the same for all gateways of one database.',
+    help: 'Signs access tokens and seals what is kept in the database; the same for all gateways of one database.',
+    secret: true,
+  }),
+  jwtPreviousSecrets: setting({
+    env: 'POLYVIRT_JWT_PREVIOUS_SECRETS',
+    schema: z
+      .string()
+      .transform((text) => text.split(',').filter((part) => part !== ''))
+      .pipe(z.array(z.string().min(32, 'Each secret has at least 32 characters.'))),
+    help: 'Secrets that `POLYVIRT_JWT_SECRET` has replaced, the newest first, separated by commas: what they signed or sealed stays good, so that a rotation logs nobody out. Remove one after 30 days.',
+    default: [],
     secret: true,
   }),
   adminPassword: setting({
@@ -52,6 +99,12 @@ export const gatewayConfig = defineConfig({
     help: 'Requests per second that one caller may send, averaged over ten seconds; 0 sets no limit.',
     default: 1_000,
   }),
+  connectionsEach: setting({
+    env: 'POLYVIRT_CONNECTIONS_PER_ADDRESS',
+    schema: z.coerce.number().int().min(0),
+    help: 'Connections that one address may have open; 0 sets no limit. Without effect behind a proxy that `POLYVIRT_TRUST_PROXY` names.',
+    default: 1_000,
+  }),
   archivePath: setting({
     env: 'POLYVIRT_ARCHIVE_PATH',
     schema: z.string().min(1).optional(),
@@ -61,6 +114,27 @@ export const gatewayConfig = defineConfig({
     env: 'POLYVIRT_WEB_ROOT',
     schema: z.string().min(1).optional(),
     help: 'Folder of a built web console to serve in place of the one that comes with the gateway.',
+  }),
+  compat: setting({
+    env: 'POLYVIRT_COMPAT',
+    schema: z.enum(['on', 'off']),
+    help: 'Whether the routes and messages of KVM Supervisor and Auto-Creation-VM are answered.',
+    default: 'on',
+  }),
+  compatPort: setting({
+    env: 'POLYVIRT_COMPAT_PORT',
+    schema: z.coerce.number().int().min(0).max(65_535).optional(),
+    help: 'A second port, which answers nothing but these: 5000 is where both programs were. Plain HTTP, on loopback only unless POLYVIRT_COMPAT_NETWORKS is set.',
+  }),
+  compatNetworks: setting({
+    env: 'POLYVIRT_COMPAT_NETWORKS',
+    schema: networks.optional(),
+    help: 'Networks whose machines may use the port of POLYVIRT_COMPAT_PORT, separated by commas: `192.168.1.0/24`. Tokens cross them unencrypted.',
+  }),
+  compatReadNetworks: setting({
+    env: 'POLYVIRT_COMPAT_READ_NETWORKS',
+    schema: networks.optional(),
+    help: 'Networks, separated by commas, whose machines may read the routes and messages of KVM Supervisor without a token.',
   }),
   trustProxy: setting({
     env: 'POLYVIRT_TRUST_PROXY',

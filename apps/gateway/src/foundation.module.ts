@@ -3,10 +3,13 @@ import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import type { Logger } from 'pino';
 import { AuditModule } from './audit/audit.module.ts';
 import { AuthModule } from './auth/auth.module.ts';
+import { Keys } from './auth/keys.ts';
 import { Passwords } from './auth/passwords.ts';
+import { BUS_REALM } from './bus/bus-accounts.ts';
 import { CONFIG, type GatewayConfig } from './config.ts';
 import { DatabaseModule } from './database/database.module.ts';
 import { HealthModule } from './health/health.module.ts';
+import { ConnectionLimit } from './http/connection-limit.ts';
 import { Cursors } from './http/cursor.ts';
 import { DeclaredQueryInterceptor } from './http/declared-query.interceptor.ts';
 import { FreshConnections } from './http/fresh-connections.ts';
@@ -26,6 +29,8 @@ import { WebPagesModule } from './web-pages/web-pages.module.ts';
 export interface Foundation {
   readonly times?: Partial<GatewayTimes> | undefined;
   readonly passwordCost?: number | undefined;
+  /** Of the accounts on a nats-server that several tests share. */
+  readonly busRealm?: string | undefined;
 }
 
 /** What stands by itself, without a bus: HTTP, the database, identity, audit, health and the API's description. */
@@ -44,6 +49,8 @@ export interface Foundation {
   ],
   providers: [
     Cursors,
+    Keys,
+    ConnectionLimit,
     FreshConnections,
     Upgrades,
     MemoryLists,
@@ -51,14 +58,19 @@ export interface Foundation {
     { provide: APP_INTERCEPTOR, useClass: DeclaredQueryInterceptor },
     { provide: APP_PIPE, useClass: ValidationPipe },
   ],
-  exports: [Cursors, MemoryLists, Upgrades],
+  exports: [Cursors, Keys, MemoryLists, Upgrades],
 })
 export class FoundationModule {
-  static with(config: GatewayConfig, logger: Logger, { times, passwordCost }: Foundation = {}): DynamicModule {
+  static with(
+    config: GatewayConfig,
+    logger: Logger,
+    { times, passwordCost, busRealm = '' }: Foundation = {},
+  ): DynamicModule {
     const given = [
       { provide: CONFIG, useValue: config },
       { provide: LOGGER, useValue: logger },
       { provide: TIMES, useValue: { ...productionTimes, ...times } satisfies GatewayTimes },
+      { provide: BUS_REALM, useValue: busRealm },
       { provide: Passwords, useValue: new Passwords(passwordCost) },
     ];
     return { module: FoundationModule, providers: given, exports: given };

@@ -1,4 +1,4 @@
-import type { ModuleMetadata } from '@nestjs/common';
+import { VersioningType, type ModuleMetadata } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.ts';
@@ -27,7 +27,8 @@ export async function createGateway(
     createAdapter(config, logger),
     { logger: new NestLogger(logger), bodyParser: false, abortOnError: false, preview },
   );
-  app.setGlobalPrefix('api/v1', { exclude: ['/', 'healthz', 'readyz', 'metrics', 'docs', 'docs/*path'] });
+  // A route is below /api/v1 unless it says otherwise.
+  app.enableVersioning({ type: VersioningType.URI, prefix: 'api/v', defaultVersion: '1' });
   if (!preview) app.get(ApiDocument).offer(() => createApiDocument(app));
   return app;
 }

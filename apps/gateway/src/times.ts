@@ -5,6 +5,9 @@ export interface GatewayTimes {
   /** How long another gateway may go on trusting a credential that was revoked here. */
   readonly identityPollMs: number;
   readonly operationSweepMs: number;
+  /** How often agents are asked what they have at hand, and how long one has to be without an operation that is lost. */
+  readonly lostLookMs: number;
+  readonly lostAfterMs: number;
   readonly batchLookMs: number;
   /** Clients of the event stream are looked after at each tick. */
   readonly streamTickMs: number;
@@ -12,6 +15,12 @@ export interface GatewayTimes {
   readonly queryWithinMs: number;
   /** That somebody may still look at a console is verified so often, beside the times at which that may have changed. */
   readonly consoleVerifyMs: number;
+  /** How often it is measured what hosts send and what they have stored, and how long one is cut off the first time. */
+  readonly quotaTickMs: number;
+  readonly storedTickMs: number;
+  readonly firstCutMs: number;
+  /** Between guesses at an account from places that are new to it, once there were many. */
+  readonly guessWaitMs: number;
   /** What silence of hosts is measured by: milliseconds that never go back. */
   readonly now: () => number;
 }
@@ -21,9 +30,15 @@ export const TIMES = Symbol('TIMES');
 export const productionTimes: GatewayTimes = {
   identityPollMs: 1_000,
   operationSweepMs: 2_000,
+  lostLookMs: 10_000,
+  lostAfterMs: 60_000,
   batchLookMs: 2_000,
   streamTickMs: 1_000,
   queryWithinMs: queryDeadlineMs,
   consoleVerifyMs: 5_000,
+  quotaTickMs: 1_000,
+  storedTickMs: 5_000,
+  firstCutMs: 60_000,
+  guessWaitMs: 1_000,
   now: () => performance.now(),
 };

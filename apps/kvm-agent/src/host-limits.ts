@@ -1,5 +1,5 @@
 import type { HostLimits as Limits } from '@polyvirt/contracts';
-import type { Libvirt } from '@polyvirt/node-libvirt';
+import { LibvirtError, type Libvirt } from '@polyvirt/node-libvirt';
 import type { Accelerator } from './acceleration.ts';
 import type { MachineType } from './domain/domain-reader.ts';
 import { NEW_MACHINE } from './domain/domain-xml.ts';
@@ -46,7 +46,11 @@ export class HostLimits {
         ...(type === undefined ? {} : { machine: type }),
         ...(emulator === undefined ? {} : { emulator }),
       })
-      .catch(() => undefined);
+      .catch((error: unknown) => {
+        // What it refuses it does not know; that it cannot be asked is no answer.
+        if (!(error instanceof LibvirtError)) throw error;
+        return undefined;
+      });
     const most = xml === undefined ? undefined : readMostCpus(xml);
     if (most !== undefined) this.#mostCpus.set(key, most);
     return most;

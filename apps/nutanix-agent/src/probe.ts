@@ -4,6 +4,8 @@ import { capabilities } from './capabilities.ts';
 import { amount, groupRows } from './client/groups.ts';
 import { isObject, textAt } from './client/json.ts';
 import { isNotFound, type PrismClient } from './client/prism-client.ts';
+import { PrismCertificateError } from './client/prism-error.ts';
+import { shownFingerprint } from './client/tls.ts';
 import type { Clusters } from './clusters.ts';
 import { capacityOf, sumOf, type Hosts } from './hosts.ts';
 import { toProblem } from './prism.problems.ts';
@@ -47,7 +49,12 @@ export class Probe {
         ],
       };
     } catch (error) {
-      return { health: healthOf(error), capabilities, capacity: this.#capacity?.capacity ?? {}, notes: [] };
+      return {
+        health: await this.#healthOf(error, signal),
+        capabilities,
+        capacity: this.#capacity?.capacity ?? {},
+        notes: [],
+      };
     }
   }
 
@@ -75,6 +82,18 @@ export class Probe {
       return total === undefined ? undefined : gibOf(total);
     };
     return { storageGiB: sum(all), storageFreeGiB: sum(free) };
+  }
+
+  /** A certificate that is not trusted is shown: who compares it with Prism's own page can pin it. */
+  async #healthOf(error: unknown, signal: AbortSignal): Promise<HostStatus['health']> {
+    const health = healthOf(error);
+    if (!(error instanceof PrismCertificateError)) return health;
+    const shown = await shownFingerprint(this.#client.url, signal).catch(() => undefined);
+    if (shown === undefined || health.detail.includes(shown)) return health;
+    return {
+      ...health,
+      detail: `${health.detail} It shows the fingerprint ${shown}; compare it with Prism's own first.`,
+    };
   }
 }
 

@@ -359,6 +359,7 @@ it('says which certificate it was shown when it is not the trusted one, and send
       const { health } = await stranger.probe(forever);
       expect(health.status).toBe('unhealthy');
       expect(health.detail).toMatch(/POLYVIRT_PRISM_FINGERPRINT/);
+      expect(health.detail).toContain(simulator.fingerprint);
       await expect(stranger.list(forever)).rejects.toThrow(ProblemError);
     }
     expect(await calls()).toBe(heard);

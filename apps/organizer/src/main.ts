@@ -16,8 +16,7 @@ NestLog.overrideLogger(nestLogger);
 const archive = await Archive.open(config.archivePath, logger);
 const bus = await connectBus({
   url: config.natsUrl,
-  user: config.natsUser,
-  password: config.natsPassword,
+  credentials: config.natsCredentials,
   tls: config.natsCa === undefined ? undefined : { caFile: config.natsCa },
   name: 'organizer',
 });

@@ -15,9 +15,9 @@ import { defaultPatience, Organizer } from './organizer.ts';
 import { History, record, tree } from './testing/events.ts';
 
 const services: BusService[] = [
-  { service: 'gateway', password: 'g' },
-  { service: 'organizer', password: 'o' },
-  { service: 'agent', host: 'kvm-lab1', password: 'a' },
+  { service: 'gateway' },
+  { service: 'organizer' },
+  { service: 'agent', host: 'kvm-lab1' },
 ];
 
 /** As in production, only sooner. */

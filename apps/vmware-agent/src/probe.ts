@@ -59,7 +59,7 @@ export interface Product {
 
 /** Which product answers. Throws when none does. */
 export async function readProduct(vmrun: Vmrun, signal?: AbortSignal): Promise<Product> {
-  const lines = await vmrun.productLines(signal).catch(() => undefined);
+  const lines = await vmrun.productLines(signal);
   const product = lines && parseProduct(lines);
   const banner = parseBanner(await vmrun.banner(signal));
   if (!banner)

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { expect, it } from '@jest/globals';
 import { CreateVm } from '@polyvirt/contracts';
 import { TestOperation } from '@polyvirt/hypervisor/testing';
@@ -35,6 +36,23 @@ it('shows a template without a size when one of its disks is not there', async (
     const [broken, whole] = await driver.images.templates();
     expect(broken).toEqual({ nativeId: expect.any(String), name: 'broken' });
     expect(whole).toMatchObject({ name: 'whole', sizeGiB: 64 / 1_024 });
+  } finally {
+    await host.close();
+  }
+});
+
+it('says of a template that cannot be read why, and not that there is none', async () => {
+  const host = new SimulatedWorkstation();
+  try {
+    const driver = await host.open();
+    const vmx = await host.foreignVm(host.templateFolder, 'odd', {}, true);
+    writeFileSync(vmx, Buffer.from([0x7f, 0x45, 0x4c, 0x46, 0, 10, 0x22, 0xff]));
+    const make = (template: string) => {
+      const body = CreateVm.parse({ name: 'web', memoryMiB: 32, template });
+      return new TestOperation().run((context) => driver.create(body, context));
+    };
+    await expect(make('foreign-odd')).rejects.toMatchObject({ code: 'host-rejected' });
+    await expect(make('none')).rejects.toMatchObject({ code: 'template-not-found' });
   } finally {
     await host.close();
   }

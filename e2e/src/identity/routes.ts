@@ -14,14 +14,22 @@ const operator: readonly Permission[] = [
   ...(['vm:create', 'vm:power', 'vm:edit', 'vm:delete'] as const),
   ...(['vm:snapshot', 'vm:console', 'operation:control'] as const),
 ];
-const admin: readonly Permission[] = [...operator, 'user:manage', 'audit:read'];
+const admin: readonly Permission[] = [...operator, 'user:manage', 'audit:read', 'subscriber:manage'];
 export const mayOf: Readonly<Record<Role, readonly Permission[]>> = { viewer, operator, admin };
 export const permissions = admin;
 
 /** Every route of the API, and whom it is for. Nothing has these ids, so that no call changes anything. */
 const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
   public: ['POST /auth/login', 'POST /auth/logout', 'POST /auth/refresh'],
-  'logged-in': ['GET /auth/me', 'PATCH /auth/me', 'POST /auth/password'],
+  'logged-in': [
+    'GET /auth/me',
+    'PATCH /auth/me',
+    'POST /auth/password',
+    'POST /auth/confirm',
+    'GET /auth/sessions',
+    'DELETE /auth/sessions',
+    'DELETE /auth/sessions/{id}',
+  ],
   'vm:read': [
     'GET /vms',
     'GET /vms/{vmId}',
@@ -55,27 +63,56 @@ const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
   'archive:read': ['GET /archives', 'GET /archives/{vmId}', 'GET /archives/{vmId}/files/{path}'],
   'metrics:read': ['GET /vms/{vmId}/metrics', 'GET /vms/{vmId}/metrics/history', 'GET /metrics/recent'],
   'token:manage': ['GET /tokens', 'GET /tokens/{id}', 'POST /tokens', 'DELETE /tokens/{id}'],
-  'user:manage': ['GET /users', 'POST /users', 'GET /users/{id}', 'PATCH /users/{id}', 'DELETE /users/{id}'],
-  'audit:read': ['GET /audit'],
+  'user:manage': [
+    'GET /users',
+    'POST /users',
+    'GET /users/{id}',
+    'PATCH /users/{id}',
+    'DELETE /users/{id}',
+    'POST /users/{id}/unlock',
+  ],
+  'audit:read': ['GET /audit', 'GET /audit/verify', 'GET /audit/export'],
+  'subscriber:manage': ['GET /subscribers', 'POST /subscribers', 'GET /subscribers/{id}', 'DELETE /subscribers/{id}'],
+};
+
+/** About a person or who may do what: for no API token, whatever its scopes. */
+const personal = new Set([
+  ...['PATCH /auth/me', 'POST /auth/password', 'POST /auth/confirm'],
+  ...['GET /auth/sessions', 'DELETE /auth/sessions', 'DELETE /auth/sessions/{id}'],
+  ...['POST /users', 'PATCH /users/{id}', 'DELETE /users/{id}', 'POST /tokens'],
+]);
+
+/** Those that the earlier programs had, at their addresses. */
+const earlierRoutesOf: Partial<typeof routesOf> = {
+  public: ['GET /health'],
+  'vm:read': ['GET /vms', 'GET /vm/{name}', 'GET /stats/summary'],
+  'vm:power': ['POST /vm/{name}/start', 'POST /vm/{name}/stop', 'POST /vm/{name}/restart'],
+  'metrics:read': ['GET /vm/{name}/metrics'],
+  'host:read': ['GET /api/providers/status'],
 };
 
 export interface Route {
+  readonly isPersonal: boolean;
   readonly access: Access;
   readonly method: string;
   /** As the API document has it: `/api/v1/vms/{vmId}`. */
   readonly path: string;
 }
 
-export const routes: readonly Route[] = Object.entries(routesOf).flatMap(([access, requests]) =>
-  requests.map((request) => {
-    const [method, path] = request.split(' ') as [string, string];
-    return { access: access as Access, method, path: `/api/v1${path}` };
-  }),
-);
+const rowsOf = (table: Partial<typeof routesOf>, prefix: string): Route[] =>
+  Object.entries(table).flatMap(([access, requests]) =>
+    requests.map((request) => {
+      const [method, path] = request.split(' ') as [string, string];
+      return { access: access as Access, method, path: `${prefix}${path}`, isPersonal: personal.has(request) };
+    }),
+  );
+
+export const routes: readonly Route[] = [...rowsOf(routesOf, '/api/v1'), ...rowsOf(earlierRoutesOf, '')];
 
 const nothing: Readonly<Record<string, string>> = {
   vmId: 'fake-a~nothing',
   hostId: 'nowhere',
+  name: 'nothing',
   snapshot: 'nothing',
   operationId: '01a20173-ed2a-7034-8e94-ab5d5aad14c5',
   path: 'nothing',

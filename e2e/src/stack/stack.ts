@@ -45,7 +45,6 @@ export class Stack {
   readonly #services = new Map<ServiceName, ServiceProcess>();
   readonly #urls: string[] = [];
   readonly #logs: EventLog[] = [];
-  readonly #passwords = new Map<string, string>();
   /** The last heartbeat of each host. */
   readonly #heartbeats = new Map<string, Heartbeat>();
 
@@ -101,13 +100,6 @@ export class Stack {
     const log = await EventLog.open(client, options);
     this.#logs.push(log);
     return log;
-  }
-
-  /** Password of a user of the bus: `agent-kvm-a`, `gateway`. */
-  busPassword(user: string): string {
-    const found = this.#passwords.get(user);
-    if (found === undefined) throw new RangeError(`no user ${user} on the bus`);
-    return found;
   }
 
   service(name: ServiceName): ServiceProcess {
@@ -234,7 +226,10 @@ export class Stack {
       await mkdir(images);
       await ensureTinyLinux({ cacheDir: imageCache, target: join(images, 'tiny-linux.qcow2'), log: () => undefined });
     }
-    const services = this.#busServices();
+    const services: BusService[] = [
+      ...(['admin', 'gateway', 'organizer'] as const).map((service) => ({ service })),
+      ...agents.map(({ id }) => ({ service: 'agent' as const, host: id })),
+    ];
     this.#nats = await NatsServer.start({ services });
     this.#bus = await this.nats.connect('admin');
     await ensureTopology(this.bus, { hosts: agents.map(({ id }) => id) });
@@ -249,6 +244,7 @@ export class Stack {
         POLYVIRT_JWT_SECRET: this.jwtSecret,
         POLYVIRT_ADMIN_PASSWORD: this.adminPassword,
         POLYVIRT_RATE_LIMIT: '0',
+        POLYVIRT_NATS_SIGNING_KEY: this.nats.signingSeed,
         POLYVIRT_ARCHIVE_PATH: this.archives,
         ...gatewaySettings,
       });
@@ -263,16 +259,6 @@ export class Stack {
     await this.ready();
   }
 
-  #busServices(): BusService[] {
-    const users: BusService[] = [
-      ...(['admin', 'gateway', 'organizer'] as const).map((service) => ({ service, password: password() })),
-      ...this.options.agents.map(({ id }) => ({ service: 'agent' as const, host: id, password: password() })),
-    ];
-    for (const user of users)
-      this.#passwords.set(user.service === 'agent' ? agentUser(user.host) : user.service, user.password);
-    return users;
-  }
-
   #add(name: ServiceName, entry: string, user: string, settings: Record<string, string>): void {
     const inherited = Object.entries(process.env).filter(
       ([key]) => !key.startsWith('POLYVIRT_') && key !== 'NODE_OPTIONS',
@@ -280,8 +266,7 @@ export class Stack {
     const env = {
       ...Object.fromEntries(inherited),
       POLYVIRT_NATS_URL: this.nats.url,
-      POLYVIRT_NATS_USER: user,
-      POLYVIRT_NATS_PASSWORD: this.busPassword(user),
+      POLYVIRT_NATS_CREDENTIALS: this.nats.credentialsOf(user),
       POLYVIRT_LOG_LEVEL: 'info',
       ...settings,
     };

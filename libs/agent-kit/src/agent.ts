@@ -28,7 +28,7 @@ import { Inventory } from './inventory/inventory.ts';
 import { unreadableNotes } from './inventory/unreadable.ts';
 import { Watcher } from './inventory/watcher.ts';
 import { MetricsSweeper } from './metrics/metrics-sweeper.ts';
-import { commandOf, JournalEntry } from './operation/journal-entry.ts';
+import { commandOf, isUnfinished, JournalEntry } from './operation/journal-entry.ts';
 import { OperationRunner } from './operation/operation-runner.ts';
 import type { AgentConfig } from './settings.ts';
 import { timesOf, type AgentTimes } from './times.ts';
@@ -74,8 +74,7 @@ export class Agent {
     const identity = newIdentity(config.hostId, version);
     const bus = await connectBus({
       url: config.natsUrl,
-      user: config.natsUser,
-      password: config.natsPassword,
+      credentials: config.natsCredentials,
       tls: config.natsCa === undefined ? undefined : { caFile: config.natsCa },
       name: `agent of ${config.hostId}`,
       signal,
@@ -83,9 +82,9 @@ export class Agent {
     try {
       await requireOnlyAgent(bus, identity, signal);
       const agent = new Agent(options, identity, bus, {
-        inventory: openBucket(bus, buckets.inventory, VmRecord),
+        inventory: openBucket(bus, buckets.inventory, VmRecord, { host: identity.host }),
         hosts: openBucket(bus, buckets.hosts, HostRecord),
-        journal: openBucket(bus, buckets.journal, JournalEntry),
+        journal: openBucket(bus, buckets.journal, JournalEntry, { host: identity.host, isListed: isUnfinished }),
       });
       await agent.#begin();
       return agent;

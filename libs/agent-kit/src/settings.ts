@@ -33,8 +33,7 @@ export const agentSettings = {
 export interface AgentConfig {
   readonly hostId: HostId;
   readonly natsUrl: string;
-  readonly natsUser?: string | undefined;
-  readonly natsPassword?: string | undefined;
+  readonly natsCredentials?: string | undefined;
   readonly natsCa?: string | undefined;
   readonly logLevel: string;
   readonly metricsSeconds: number;

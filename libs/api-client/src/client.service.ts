@@ -67,6 +67,35 @@ describe('a client', () => {
     ]);
   });
 
+  it('confirms what needs the password once more, and sends it again with its body', async () => {
+    let isConfirmed = false;
+    const bodies: string[] = [];
+    handler = ({ url: path }, response, body) => {
+      if (path === '/api/v1/auth/login')
+        return json(response, 200, { accessToken: 'a1', refreshToken: 'r1', expiresIn: 900 });
+      if (path === '/api/v1/auth/confirm') {
+        isConfirmed = (JSON.parse(body) as { password: string }).password === 'right';
+        return isConfirmed
+          ? json(response, 200, { confirmedUntil: new Date().toISOString() })
+          : json(response, 400, problem('invalid-input', 400));
+      }
+      bodies.push(body);
+      return isConfirmed
+        ? json(response, 201, { id: 'u1' })
+        : json(response, 403, problem('confirmation-required', 403));
+    };
+    const create = (options: { password?: string; confirm?: () => Promise<boolean> }) =>
+      createClient({ url, username: 'ada', password: 'right', ...options }).POST('/api/v1/users', {
+        body: { username: 'bob', password: 'correct horse battery', role: 'viewer' },
+      });
+    await expect(create({ confirm: async () => false })).rejects.toMatchObject({ code: 'confirmation-required' });
+    await expect(create({ password: 'wrong' })).rejects.toMatchObject({ code: 'invalid-input' });
+    expect(bodies).toHaveLength(2);
+    expect((await create({})).data).toEqual({ id: 'u1' });
+    expect(bodies).toHaveLength(4);
+    expect(new Set(bodies).size).toBe(1);
+  });
+
   it('makes a problem of what a proxy says', async () => {
     handler = (_, response) => response.writeHead(502).end('<h1>Bad Gateway</h1>');
     await expect(createClient({ url, token: 'pv_x' }).GET('/api/v1/hosts')).rejects.toMatchObject({

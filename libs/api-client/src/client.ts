@@ -23,6 +23,11 @@ export interface ClientOptions {
   readonly cookie?: Exclusively | undefined;
   /** Told whenever the tokens of the session change, so that they can be kept; undefined when it has ended. */
   readonly onSession?: (tokens: SessionTokens | undefined) => void;
+  /**
+   * Asked when a request needs that the password was given a short while ago: sends it to `POST /auth/confirm`, and says whether
+   * that was done. Then the request is sent once more. By default it is sent when `password` is known.
+   */
+  readonly confirm?: (() => Promise<boolean>) | undefined;
   /** In place of the global one. */
   readonly fetch?: (request: Request) => Promise<Response>;
 }
@@ -121,10 +126,20 @@ export function createClient(options: ClientOptions): Client {
     await response.body?.cancel();
     return fetch(bearing(request, another));
   };
+  const confirmByPassword = async (known: string) => {
+    await client.POST('/api/v1/auth/confirm', { body: { password: known } });
+    return true;
+  };
+  const confirm = options.confirm ?? (password === undefined ? undefined : () => confirmByPassword(password));
   const succeed = async (request: Request): Promise<Response> => {
-    const response = await send(request);
-    if (!response.ok) throw await problemIn(response);
-    return response;
+    const response = await send(request.clone());
+    if (response.ok) return response;
+    const problem = await problemIn(response);
+    const isForConfirmation = problem instanceof ApiProblem && problem.code === 'confirmation-required';
+    if (!isForConfirmation || !(await confirm?.())) throw problem;
+    const again = await send(request);
+    if (!again.ok) throw await problemIn(again);
+    return again;
   };
   const api = createFetchClient<paths>({ baseUrl: url, fetch: succeed });
 

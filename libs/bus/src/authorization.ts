@@ -1,28 +1,22 @@
 import {
   buckets,
-  commandConsumer,
   consumers,
   identifyAgent,
-  keys,
   streams,
   subjects,
+  type EventReader,
   type HostId,
 } from '@polyvirt/contracts';
-import { inboxPrefix } from './connection.ts';
-import { bucketStream, bucketSubject } from './topology.ts';
+import { agentFeeds, agentFlows, coreApi as api, subscriberFlows } from './authority/flows.ts';
+import { bucketStream, bucketSubject } from './bucket-names.ts';
 
 /** Somebody who may use the bus. */
 export type BusService =
-  | { readonly service: 'admin' | 'gateway' | 'organizer'; readonly password: string }
-  | { readonly service: 'agent'; readonly host: HostId; readonly password: string };
+  | { readonly service: 'admin' | 'gateway' | 'organizer' }
+  | { readonly service: 'agent'; readonly host: HostId }
+  | ({ readonly service: 'subscriber' } & EventReader);
 
-export interface BusUser {
-  readonly user: string;
-  readonly password: string;
-  readonly permissions: Permissions;
-}
-
-/** Subjects with wildcards; what is not listed is refused. */
+/** Subjects with wildcards, in the account of the user; what is not listed is refused. */
 export interface Permissions {
   readonly publish: readonly string[];
   readonly subscribe: readonly string[];
@@ -33,42 +27,19 @@ export interface Permissions {
 /** User name of an agent on the bus. */
 export const agentUser = (host: HostId) => `agent-${host}`;
 
-/** `prefix` goes in front of every user name: those of a server are unique, also over its accounts. */
-export const authorizationFor = (services: readonly BusService[], prefix = ''): BusUser[] =>
-  services.map((service) => {
-    const user = prefix + (service.service === 'agent' ? agentUser(service.host) : service.service);
-    return { user, password: service.password, permissions: permissionsOf(service, user) };
-  });
-
-/** The `authorization` block of a nats-server configuration file. Passwords are in it: mode 0600. */
-export const renderAuthorization = (users: readonly BusUser[]): string =>
-  ['authorization {', renderUsers(users), '}', ''].join('\n');
-
-/** The users of such a block, or of an account. */
-export function renderUsers(users: readonly BusUser[]): string {
-  const lines = users.map(({ user, password, permissions: { publish, subscribe, replies } }) => {
-    const fields = [
-      `publish: { allow: ${list(publish)} }`,
-      `subscribe: { allow: ${list(subscribe)} }`,
-      ...(replies ? ['allow_responses: { max: 1, expires: "1m" }'] : []),
-    ];
-    return [
-      '    {',
-      `      user: ${quote(user)}`,
-      `      password: ${quote(password)}`,
-      '      permissions: {',
-      ...fields.map((field) => `        ${field}`),
-      '      }',
-      '    }',
-    ].join('\n');
-  });
-  return ['  users: [', ...lines, '  ]'].join('\n');
+export function userNameOf(service: BusService): string {
+  if (service.service === 'agent') return agentUser(service.host);
+  return service.service === 'subscriber' ? `subscriber-${service.id}` : service.service;
 }
 
-const quote = (text: string) => JSON.stringify(text);
-const list = (subjects: readonly string[]) => `[${subjects.map(quote).join(', ')}]`;
+/** Replies come back below a prefix of the user's own, so that nobody else may listen to them. */
+export const inboxPrefix = (user: string) => `_INBOX.${user}`;
 
-function permissionsOf(service: BusService, user: string): Permissions {
+/**
+ * What the user of a service may do within its account. What an account may say to another its imports decide; for agents and
+ * subscribers this is the second fence.
+ */
+export function permissionsOf(service: BusService, user: string): Permissions {
   const inbox = `${inboxPrefix(user)}.>`;
   switch (service.service) {
     case 'admin':
@@ -82,11 +53,18 @@ function permissionsOf(service: BusService, user: string): Permissions {
         replies: false,
       };
     case 'agent':
-      return agentPermissions(service.host, inbox);
+      return {
+        publish: [
+          ...agentFlows(service.host).map(({ local }) => local),
+          subjects.query(service.host, identifyAgent.name),
+        ],
+        subscribe: [inbox, ...agentFeeds(service.host), subjects.heartbeat(service.host)],
+        replies: true,
+      };
+    case 'subscriber':
+      return { publish: subscriberFlows(service).map(({ local }) => local), subscribe: [inbox], replies: false };
   }
 }
-
-const api = '$JS.API';
 
 /** What the user of a durable consumer that exists needs; it may neither make nor change one. */
 const durable = (stream: string, consumer: string) => [
@@ -94,36 +72,6 @@ const durable = (stream: string, consumer: string) => [
   `${api}.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
   `$JS.ACK.${stream}.${consumer}.>`,
 ];
-
-/**
- * An agent may not make consumers: in the request stands the subject that the server delivers to, which nobody checks.
- * It reads its own keys one by one, by a subject that permissions can hold it to.
- */
-function agentPermissions(host: HostId, inbox: string): Permissions {
-  const ownKeys = [
-    { bucket: buckets.inventory.name, key: keys.vmsOf(host) },
-    { bucket: buckets.hosts.name, key: keys.host(host) },
-    { bucket: buckets.journal.name, key: keys.journalOf(host) },
-  ];
-  return {
-    publish: [
-      ...durable(streams.commands.name, commandConsumer(host)),
-      subjects.eventsOf(host),
-      subjects.metrics(host),
-      subjects.rollup(host),
-      subjects.heartbeat(host),
-      subjects.consoleDown(host, '*'),
-      subjects.query(host, identifyAgent.name),
-      ...ownKeys.flatMap(({ bucket, key }) => [
-        bucketSubject(bucket, key),
-        `${api}.DIRECT.GET.${bucketStream(bucket)}.${bucketSubject(bucket, key)}`,
-        `${api}.STREAM.INFO.${bucketStream(bucket)}`,
-      ]),
-    ],
-    subscribe: [inbox, subjects.queriesOf(host), subjects.heartbeat(host), subjects.consoleUp(host, '*')],
-    replies: true,
-  };
-}
 
 const ownStreams = [
   ...Object.values(streams).map(({ name }) => name),
@@ -153,6 +101,12 @@ const gatewayPublishes = [
   subjects.consoleUp('*', '*'),
   // The gateway ends an operation that no agent has begun by making its key first.
   bucketSubject(buckets.journal.name, '>'),
+  bucketSubject(buckets.index.name, '>'),
 ];
 
-const gatewayHears = [subjects.metrics('*'), subjects.heartbeat('*'), subjects.consoleDown('*', '*')];
+const gatewayHears = [
+  subjects.metrics('*'),
+  subjects.heartbeat('*'),
+  subjects.consoleDown('*', '*'),
+  subjects.answer('*', '*'),
+];

@@ -1,15 +1,17 @@
 import { Logger } from '@nestjs/common';
 import { JetStreamApiError, type StoredMsg } from '@nats-io/jetstream';
+import { buckets, type HostId } from '@polyvirt/contracts';
 import { randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import type { Bus } from './connection.ts';
 import { operationHeader } from './deleted-keys.ts';
 import { isMissing, isPassing } from './faults.ts';
+import { KeyIndex, Keys } from './key-index.ts';
 import { readOrdered, type OrderedItem } from './ordered.ts';
 import { store, type PublishOptions } from './publish.ts';
 import { backoffMs, pause } from './retry.ts';
 import { served } from './served.ts';
-import { bucketStream, bucketSubject } from './topology.ts';
+import { bucketStream, bucketSubject } from './bucket-names.ts';
 import { decodeJson, echoes, encodeJson } from './wire.ts';
 
 const log = new Logger('Bus');
@@ -49,23 +51,35 @@ export class RevisionConflictError extends Error {
   }
 }
 
+export interface BucketOptions<Value> {
+  /** Whose keys alone are read and written, by its one agent. Their names are noted beside, as an agent may not ask for them. */
+  readonly host?: HostId;
+  /** Values that `entries` need not find again; for a bucket of one host. */
+  readonly isListed?: (value: Value) => boolean;
+}
+
 /** A bucket of values of one kind. It is made by `ensureTopology`. */
 export const openBucket = <Schema extends z.ZodType>(
   bus: Bus,
   { name }: { readonly name: string },
   schema: Schema,
-): Bucket<z.output<Schema>> => new Bucket(bus, name, schema as unknown as z.ZodType<z.output<Schema>>);
+  options: BucketOptions<z.output<Schema>> = {},
+): Bucket<z.output<Schema>> => new Bucket(bus, name, schema as unknown as z.ZodType<z.output<Schema>>, options);
 
 /** Writes are tried until the server has them, the signal aborts, or they cannot succeed. */
 export class Bucket<Value> {
   readonly name: string;
   readonly #bus: Bus;
   readonly #schema: z.ZodType<Value>;
+  readonly #index: KeyIndex | undefined;
+  readonly #isListed: (value: Value) => boolean;
 
-  constructor(bus: Bus, name: string, schema: z.ZodType<Value>) {
+  constructor(bus: Bus, name: string, schema: z.ZodType<Value>, { host, isListed }: BucketOptions<Value> = {}) {
     this.name = name;
     this.#bus = bus;
     this.#schema = schema;
+    this.#index = host === undefined ? undefined : new KeyIndex(new Bucket(bus, buckets.index.name, Keys), host, name);
+    this.#isListed = isListed ?? (() => true);
   }
 
   /** Undefined when there is no such key. Throws when its value is not valid. */
@@ -90,20 +104,21 @@ export class Bucket<Value> {
   }
 
   /**
-   * Everything under a key with wildcards. Needs no consumer, so that an agent may do it for its own keys.
-   * Values that are not valid are left out, with a line in the log.
+   * Everything under a key with wildcards; in a bucket of one host, all that is listed of it. Values that are not valid are
+   * left out, with a line in the log.
    */
   async entries(filter: string, signal?: AbortSignal): Promise<Entry<Value>[]> {
-    const { state } = await this.#served(signal, () =>
-      this.#bus.manager.streams.info(bucketStream(this.name), { subjects_filter: bucketSubject(this.name, filter) }),
-    );
-    const prefix = bucketSubject(this.name, '');
-    const keys = Object.keys(state.subjects ?? {}).map((subject) => subject.slice(prefix.length));
+    const index = this.#index;
+    const keys = index ? await index.keys(signal) : await this.#keys(filter, signal);
     const found: Entry<Value>[] = [];
     const readNext = async () => {
       for (let key = keys.pop(); key !== undefined; key = keys.pop()) {
         const stored = await this.#last(key, signal);
-        if (stored && !isDeletion(stored)) this.#take(key, () => found.push(this.#decode(key!, stored)));
+        if (!stored) continue;
+        const entry = isDeletion(stored) ? undefined : this.#take(key, () => this.#decode(key!, stored));
+        if (entry) found.push(entry);
+        // Told before it had been taken off the list, or noted by a version that had none.
+        if (isDeletion(stored) || (entry && !this.#isListed(entry.value))) index?.remove(key);
       }
     };
     await Promise.all(Array.from({ length: parallelReads }, readNext));
@@ -112,19 +127,19 @@ export class Bucket<Value> {
 
   /** Writes whatever was there before. Returns the revision. */
   put(key: string, value: Value, options: PublishOptions = {}): Promise<number> {
-    return this.#write(key, encodeJson(value), undefined, options);
+    return this.#listed(key, value, () => this.#write(key, encodeJson(value), undefined, options));
   }
 
   /** Writes if the key still has that revision, else throws a `RevisionConflictError`. Returns the new revision. */
   update(key: string, value: Value, revision: number, options: PublishOptions = {}): Promise<number> {
-    return this.#write(key, encodeJson(value), revision, options);
+    return this.#listed(key, value, () => this.#write(key, encodeJson(value), revision, options));
   }
 
   /** Makes a key that does not exist or was deleted, else throws a `RevisionConflictError`. Of several, one succeeds. */
   async create(key: string, value: Value, options: PublishOptions = {}): Promise<number> {
     const data = encodeJson(value);
     try {
-      return await this.#write(key, data, 0, options);
+      return await this.#listed(key, value, () => this.#write(key, data, 0, options));
     } catch (error) {
       if (!(error instanceof RevisionConflictError)) throw error;
       const stored = await this.#last(key, options.signal);
@@ -137,8 +152,10 @@ export class Bucket<Value> {
    * A key that is gone already is no error. With a revision, deletes only if the key still has it. Returns the revision of
    * the deletion.
    */
-  delete(key: string, { revision, ...options }: PublishOptions & { revision?: number } = {}): Promise<number> {
-    return this.#write(key, new Uint8Array(), revision, options, { [operationHeader]: 'DEL' });
+  async delete(key: string, { revision, ...options }: PublishOptions & { revision?: number } = {}): Promise<number> {
+    const deletion = await this.#write(key, new Uint8Array(), revision, options, { [operationHeader]: 'DEL' });
+    this.#index?.remove(key);
+    return deletion;
   }
 
   /**
@@ -212,6 +229,29 @@ export class Bucket<Value> {
     });
   }
 
+  async #keys(filter: string, signal: AbortSignal | undefined): Promise<string[]> {
+    const { state } = await this.#served(signal, () =>
+      this.#bus.manager.streams.info(bucketStream(this.name), { subjects_filter: bucketSubject(this.name, filter) }),
+    );
+    const prefix = bucketSubject(this.name, '');
+    return Object.keys(state.subjects ?? {}).map((subject) => subject.slice(prefix.length));
+  }
+
+  /** The name is on its way to the bus before the value is, so that whoever dies in between leaves a name too many. */
+  async #listed(key: string, value: Value, write: () => Promise<number>): Promise<number> {
+    const index = this.#index;
+    if (!index) return write();
+    if (!this.#isListed(value)) {
+      const revision = await write();
+      index.remove(key);
+      return revision;
+    }
+    const added = index.add(key);
+    if (!index.isOnItsWay(key)) await added;
+    const [revision] = await Promise.all([write(), added]);
+    return revision;
+  }
+
   /** What was written to the key last, a deletion as well. */
   #last(key: string, signal: AbortSignal | undefined): Promise<StoredMsg | null> {
     const query = { last_by_subj: bucketSubject(this.name, key) };
@@ -248,7 +288,7 @@ export class Bucket<Value> {
       const { sequence } = await store(this.#bus, bucketSubject(this.name, key), data, {
         signal: options.signal,
         // A write whose answer was lost is repeated under its id, and then answered as it was, not as a conflict.
-        id: randomUUID(),
+        messageId: randomUUID(),
         ...(headers && { headers }),
         ...(revision !== undefined && { expect: { lastSubjectSequence: revision } }),
       });

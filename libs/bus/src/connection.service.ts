@@ -7,7 +7,7 @@ import { createConnection, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { connectBus } from './index.ts';
+import { Authority, connectBus } from './index.ts';
 import { eventually, freePort, NatsServer } from './testing/index.ts';
 
 describe('connectBus', () => {
@@ -31,7 +31,7 @@ describe('connectBus', () => {
   });
 
   it('is not put off by a server that has not waited for its credential', async () => {
-    await using nats = await NatsServer.start({ services: [{ service: 'gateway', password: 'g' }] });
+    await using nats = await NatsServer.start({ services: [{ service: 'gateway' }] });
     const greeting = 'INFO {"server_id":"x","version":"2.9.10","proto":1,"headers":true,"max_payload":1048576}\r\n';
     let refusals = 0;
     const busy = createServer((socket) => {
@@ -48,11 +48,12 @@ describe('connectBus', () => {
     await once(busy, 'listening');
     const url = `nats://127.0.0.1:${(busy.address() as AddressInfo).port}`;
     try {
-      const bus = await connectBus({ url, name: 'test', user: 'gateway', password: 'g' });
+      const bus = await connectBus({ url, name: 'test', credentials: nats.credentialsOf('gateway') });
       expect(refusals).toBe(2);
       await bus.connection.flush();
       await bus.close();
-      const refused = connectBus({ url, name: 'test', user: 'gateway', password: 'wrong' });
+      const credentials = await new Authority(Authority.newSeed()).credentials({ service: 'gateway' });
+      const refused = connectBus({ url, name: 'test', credentials });
       await expect(refused).rejects.toThrow(/authorization violation/i);
     } finally {
       busy.close();

@@ -3,20 +3,27 @@ import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManage
 import {
   connect,
   errors,
+  type Authenticator,
   type NatsConnection,
   type NodeConnectionOptions,
   type TlsOptions,
 } from '@nats-io/transport-node';
-import { queryDeadlineMs } from '@polyvirt/contracts';
+import { queryDeadlineMs, type HostId } from '@polyvirt/contracts';
+import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { guestTag } from './authority/authority.ts';
+import { coreApi, importedApi } from './authority/flows.ts';
+import { readCredentials, type Credential } from './authority/jwt.ts';
+import { hostMessageKey, keyOf } from './authority/keys.ts';
+import { inboxPrefix } from './authorization.ts';
 import { retry } from './retry.ts';
 
 export interface BusOptions {
   /** `nats://host:port` or `tls://host:port`; several of one cluster are separated by commas. */
   readonly url: string;
-  readonly user?: string | undefined;
-  readonly password?: string | undefined;
+  /** In the format of a `.creds` file; without one, as a server without accounts takes clients. */
+  readonly credentials?: string | undefined;
   readonly tls?: BusTls | undefined;
   /** What the monitoring of nats-server calls this client. */
   readonly name: string;
@@ -40,8 +47,9 @@ const log = new Logger('Bus');
  * refuses, or whose certificate is not good, is an error at once.
  */
 export async function connectBus(options: BusOptions): Promise<Bus> {
-  const { signal, url, queryWithinMs } = options;
-  const settings = connectionOptions(options);
+  const { signal, url, queryWithinMs, credentials } = options;
+  const identity = credentials === undefined ? undefined : readCredentials(credentials);
+  const settings = connectionOptions(options, identity);
   const connection = await retry(() => connect(settings), {
     signal,
     retryable: (error) => !isRefusal(error) && !isCertificateFault(error),
@@ -50,7 +58,14 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     },
     maxDelayMs: 2_000,
   });
-  return new Bus(connection, await jetstreamManager(connection, { checkAPI: false }), queryWithinMs);
+  const isGuest = identity?.tags.includes(guestTag) ?? false;
+  const api = isGuest ? importedApi : coreApi;
+  const manager = await jetstreamManager(connection, { checkAPI: false, apiPrefix: api });
+  return new Bus(connection, manager, jetstream(connection, { apiPrefix: api }), {
+    queryWithinMs,
+    isGuest,
+    secrets: identity ?? noSecrets,
+  });
 }
 
 /** A credential that came too late for the server, as this process or its machine was busy, was not looked at. */
@@ -61,13 +76,13 @@ const isRefusal = (error: unknown): boolean =>
 const isCertificateFault = (error: unknown): boolean =>
   /^(?:ERR_TLS|CERT_|DEPTH_|SELF_SIGNED|UNABLE_TO_)/.test(String((error as { code?: unknown }).code ?? ''));
 
-function connectionOptions({ url, user, password, tls, name }: BusOptions): NodeConnectionOptions {
+function connectionOptions({ url, tls, name }: BusOptions, credential: Credential | undefined): NodeConnectionOptions {
   const servers = url.split(',').map((server) => new URL(server.trim()));
   const secure = tls ?? (servers.some(({ protocol }) => protocol === 'tls:') ? {} : undefined);
   return {
     servers: servers.map(({ host }) => host),
     name,
-    ...(user === undefined ? {} : { user, pass: password ?? '', inboxPrefix: inboxPrefix(user) }),
+    ...(credential && { authenticator: authenticatorOf(credential), inboxPrefix: inboxPrefix(credential.name) }),
     ...(secure && { tls: tlsOptions(secure, servers[0]!.hostname) }),
     maxReconnectAttempts: -1,
     reconnectDelayHandler: () => 100 + Math.random() * 400,
@@ -80,6 +95,16 @@ function connectionOptions({ url, user, password, tls, name }: BusOptions): Node
   };
 }
 
+/** Shows the token, and signs what the server wants signed. */
+function authenticatorOf({ token, seed }: Credential): Authenticator {
+  const key = keyOf(seed);
+  return (nonce = '') => ({
+    jwt: token,
+    nkey: '',
+    sig: Buffer.from(key.sign(new TextEncoder().encode(nonce))).toString('base64url'),
+  });
+}
+
 const tlsOptions = ({ caFile, certFile, keyFile }: BusTls, host: string): TlsOptions => ({
   ...(caFile && { ca: readFileSync(caFile, 'utf8') }),
   ...(certFile && { cert: readFileSync(certFile, 'utf8') }),
@@ -88,14 +113,25 @@ const tlsOptions = ({ caFile, certFile, keyFile }: BusTls, host: string): TlsOpt
   ...(isIP(host) && { host }),
 });
 
-/** Replies come back below a prefix of the user's own, so that nobody else may listen to them. */
-export const inboxPrefix = (user: string) => `_INBOX.${user}`;
+interface BusIdentity {
+  readonly queryWithinMs?: number | undefined;
+  /** Of an account that takes JetStream from CORE. */
+  readonly isGuest: boolean;
+  readonly secrets: Pick<Credential, 'name' | 'seed' | 'messageKey'>;
+}
+
+/** On a server without accounts nobody is kept from anything. */
+const noSecrets = { name: '', seed: '', messageKey: '' };
 
 /** A connection to nats-server. Everything else in this library takes one. */
 export class Bus {
   readonly connection: NatsConnection;
   readonly jetstream: JetStreamClient;
   readonly manager: JetStreamManager;
+  readonly queryWithinMs: number;
+  /** Whether its account takes JetStream from CORE, and so may only use what it imports from there. */
+  readonly isGuest: boolean;
+  readonly #secrets: BusIdentity['secrets'];
   #connected = true;
   readonly #reconnected = new Set<() => void>();
   readonly #lost = new Set<() => void>();
@@ -103,12 +139,33 @@ export class Bus {
   constructor(
     connection: NatsConnection,
     manager: JetStreamManager,
-    readonly queryWithinMs = queryDeadlineMs,
+    client: JetStreamClient,
+    { queryWithinMs = queryDeadlineMs, isGuest, secrets }: BusIdentity,
   ) {
     this.connection = connection;
     this.manager = manager;
-    this.jetstream = jetstream(connection);
+    this.jetstream = client;
+    this.queryWithinMs = queryWithinMs;
+    this.isGuest = isGuest;
+    this.#secrets = secrets;
     void this.#follow();
+  }
+
+  /**
+   * Under what a stream keeps the id of a message about a host that its agent or a gateway may publish: the same from both, so
+   * that the stream keeps one of them. It refuses a second message with an id whoever sends it, so no other host may be able to
+   * tell what that will be: it is made with a key that only this host and the gateways have. Throws for a credential without one.
+   */
+  messageId(host: HostId, id: string): string {
+    const { name, messageKey } = this.#secrets;
+    if (messageKey === undefined)
+      throw new Error(`The credential of ${name} has no key for the ids of messages. Have it issued again.`);
+    return digest(this.isGuest ? messageKey : hostMessageKey(messageKey, host), id);
+  }
+
+  /** The same of a message that nobody else may publish, by the private key that all processes of a service share. */
+  ownMessageId(id: string): string {
+    return digest(this.#secrets.seed, id);
   }
 
   get isConnected(): boolean {
@@ -186,3 +243,5 @@ export class Bus {
     this.#connected = false;
   }
 }
+
+const digest = (key: string, id: string): string => createHmac('sha256', key).update(id).digest('base64url');

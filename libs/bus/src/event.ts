@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { CloudEvent, subjects, type EventDefinition, type HostId } from '@polyvirt/contracts';
+import { agentEvents, CloudEvent, foreignIdIn, subjects, type EventDefinition, type HostId } from '@polyvirt/contracts';
 import type { z } from 'zod';
 import type { Bus } from './connection.ts';
 import { store, type PublishOptions, type Stored } from './publish.ts';
@@ -40,13 +40,19 @@ export function makeEvent<Name extends string, Body extends z.ZodType>(
   };
 }
 
+const ofAgents: ReadonlySet<string> = new Set(agentEvents.map(({ name }) => name));
+
 /** Publishes until the stream has it. An event that was published before under its id is not stored again. */
-export const publishEvent = (
+export async function publishEvent(
   bus: Bus,
   host: HostId,
   event: CloudEvent,
   options: PublishOptions = {},
-): Promise<Stored> => store(bus, subjects.event(host, event.type), encodeJson(event), { ...options, id: event.id });
+): Promise<Stored> {
+  // What agents may not publish, they may not keep others from publishing either.
+  const messageId = ofAgents.has(event.type) ? bus.messageId(host, event.id) : bus.ownMessageId(event.id);
+  return store(bus, subjects.event(host, event.type), encodeJson(event), { ...options, messageId });
+}
 
 /** Whether an event is one of this definition, its body included. */
 export const isEvent = <Name extends string, Body extends z.ZodType>(
@@ -76,6 +82,8 @@ export function decodeEvent(message: {
     const event = CloudEvent.parse(decodeJson(message.data)) as CloudEvent;
     if (isEcho(message.headers)) throw new Error('it was not published by a service');
     if (subjects.event(host, event.type) !== message.subject) throw new Error(`its type is ${event.type}`);
+    const foreign = foreignIdIn(event, host);
+    if (foreign !== undefined) throw new Error(foreign);
     return { sequence: message.seq, host, event };
   } catch (error) {
     log.error(`Passed over message ${message.seq} on ${message.subject}: ${(error as Error).message}`);

@@ -18,8 +18,8 @@ import { BusAccount, eventually, NatsServer, type Broker } from './testing/index
 
 const host = 'kvm-a';
 
-const online = (id: string) =>
-  makeEvent(hostOnline, { id, source: `/hosts/${host}/agent`, subject: host, data: { host, incarnation: id } });
+const online = (id: string, of = host) =>
+  makeEvent(hostOnline, { id, source: `/hosts/${of}/agent`, subject: of, data: { host: of, incarnation: id } });
 
 describe('events', () => {
   let nats: Broker;
@@ -132,7 +132,7 @@ describe('events', () => {
 
     it('reads only what the filter lets through', async () => {
       await publish('a');
-      await publishEvent(bus, 'kvm-b', { ...online('b') });
+      await publishEvent(bus, 'kvm-b', online('b', 'kvm-b'));
       expect(ids(await take(1, { filter: subjects.eventsOf('kvm-b') }))).toEqual(['b']);
     });
 
@@ -144,11 +144,12 @@ describe('events', () => {
       await done;
     });
 
-    it('passes over what is no event', async () => {
+    it('passes over what is no event, and what speaks of another host', async () => {
+      await publishEvent(bus, host, online('foreign', 'kvm-b'));
       await bus.jetstream.publish(subjects.event(host, 'host.online'), 'nonsense');
       await bus.jetstream.publish(subjects.event(host, 'host.offline'), JSON.stringify(online('wrong type')));
       await publish('a');
-      expect(await take(1)).toEqual([expect.objectContaining({ sequence: 3 })]);
+      expect(await take(1)).toEqual([expect.objectContaining({ sequence: 4 })]);
     });
 
     it('passes over a stored value that the server was made to send to the subject of an event', async () => {

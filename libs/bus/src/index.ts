@@ -1,13 +1,24 @@
-export * from './authorization.ts';
+export { AccountKeeper } from './authority/account-keeper.ts';
+export { Authority, type IssuedAccount } from './authority/authority.ts';
+export { renderAccounts, type ServerAccounts } from './authority/configuration.ts';
+export {
+  agentUser,
+  inboxPrefix,
+  permissionsOf,
+  userNameOf,
+  type BusService,
+  type Permissions,
+} from './authorization.ts';
 export {
   Bucket,
   openBucket,
   RevisionConflictError,
   type BucketChange,
+  type BucketOptions,
   type Entry,
   type WrittenChange,
 } from './bucket.ts';
-export { Bus, connectBus, inboxPrefix, type BusOptions, type BusTls } from './connection.ts';
+export { Bus, connectBus, type BusOptions, type BusTls } from './connection.ts';
 export * from './console-frame.ts';
 export { consumeEvents, consumeRollups, type Delivery } from './consume.ts';
 export { isEvent, makeEvent, publishEvent, type EventFields, type StoredEvent } from './event.ts';
@@ -19,6 +30,8 @@ export { publishCommand, publishRollup, type PublishOptions, type Stored } from 
 export { broadcast, listen, listenToBytes, sendBytes, type Listener } from './pubsub.ts';
 export { ask, type AskOptions } from './query.ts';
 export { pause } from './retry.ts';
+export { StoredBytes } from './stored-bytes.ts';
+export { ensureSubscriber, removeSubscriber, subscriberClient } from './subscribers.ts';
 export { ensureCommandConsumer, ensureTopology, type TopologyOptions } from './topology.ts';
 export { currentTrace, runInTrace, traceparent, type TraceContext } from './trace.ts';
 export { unlessAborted } from './unless-aborted.ts';

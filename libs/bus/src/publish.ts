@@ -28,17 +28,21 @@ export async function publishCommand(bus: Bus, command: Command, options: Publis
   await ensureCommandConsumer(bus, command.host, options.signal);
   return store(bus, subjects.command(command.host, command.verb), encodeJson(command), {
     ...options,
-    id: command.operationId,
+    // Nobody but gateways publishes commands.
+    messageId: command.operationId,
   });
 }
 
 /** Sends one minute of a host to whoever keeps the charts. */
 export const publishRollup = (bus: Bus, rollup: MinuteRollup, options: PublishOptions = {}): Promise<Stored> =>
-  store(bus, subjects.rollup(rollup.host), encodeJson(rollup), { ...options, id: `${rollup.host}:${rollup.minute}` });
+  store(bus, subjects.rollup(rollup.host), encodeJson(rollup), {
+    ...options,
+    messageId: bus.messageId(rollup.host, `${rollup.host}:${rollup.minute}`),
+  });
 
 export interface StoreOptions extends PublishOptions {
   /** The server stores a message once per id within the duplicate window. */
-  readonly id: string;
+  readonly messageId: string;
   readonly expect?: JetStreamPublishOptions['expect'];
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -48,13 +52,13 @@ export async function store(
   bus: Bus,
   subject: string,
   payload: Uint8Array,
-  { signal, id, expect, headers }: StoreOptions,
+  { signal, messageId, expect, headers }: StoreOptions,
 ): Promise<Stored> {
   return served(
     bus,
     async () => {
       const { seq, duplicate } = await bus.jetstream.publish(subject, payload, {
-        msgID: id,
+        msgID: messageId,
         timeout: ackTimeoutMs,
         headers: messageHeaders(headers),
         ...(expect && { expect }),

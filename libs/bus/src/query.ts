@@ -1,4 +1,4 @@
-import { errors, RequestError } from '@nats-io/transport-node';
+import { errors, nuid, RequestError } from '@nats-io/transport-node';
 import { Problem, ProblemError, subjects, type HostId, type QueryDefinition } from '@polyvirt/contracts';
 import type { z } from 'zod';
 import type { Bus } from './connection.ts';
@@ -28,6 +28,8 @@ export async function ask<Name extends string, Input extends z.ZodType, Output e
   const request = bus.connection.request(subjects.query(host, definition.name), encodeJson(input), {
     timeout: deadlineMs,
     headers: messageHeaders({ [requestIdHeader]: requestId }),
+    // An agent asks another one of its own account. From CORE there is one subject by which answers of a host come back.
+    ...(!bus.isGuest && { noMux: true, reply: subjects.answer(host, nuid.next()) }),
   });
   const reply = await unlessAborted(request, signal).catch((error: unknown) => {
     signal?.throwIfAborted();

@@ -19,8 +19,10 @@ import {
   subjects,
   type HostId,
 } from '@polyvirt/contracts';
+import { bucketStream, bucketSubject } from './bucket-names.ts';
 import type { Bus } from './connection.ts';
 import { forgetDeletedKeys } from './deleted-keys.ts';
+import { ensureIndex } from './make-index.ts';
 import { served } from './served.ts';
 
 const log = new Logger('Bus');
@@ -73,6 +75,7 @@ export async function ensureTopology(
     for (const host of hosts) await ensureConsumer(bus, streams.commands.name, commandConsumerConfig(host));
   };
   await served(bus, make, { signal, what: 'making the streams' });
+  await ensureIndex(bus, signal);
   await tidy(bus, signal);
   for (const host of hosts) hostsWithConsumer(bus).add(host);
 }
@@ -150,9 +153,6 @@ function streamConfigs(replicas: number): Array<Partial<StreamConfig> & { name: 
 /** Longer than any attempt to write a key goes on being repeated after its answer was lost. */
 const bucketDuplicateWindowMs = 120_000;
 
-export const bucketStream = (bucket: string) => `KV_${bucket}`;
-export const bucketSubject = (bucket: string, key: string) => `$KV.${bucket}.${key}`;
-
 async function ensureStream(bus: Bus, config: Partial<StreamConfig> & { name: string }): Promise<void> {
   try {
     await bus.manager.streams.add(config);
@@ -164,7 +164,7 @@ async function ensureStream(bus: Bus, config: Partial<StreamConfig> & { name: st
 
 type Durable = Partial<ConsumerConfig> & { durable_name: string };
 
-async function ensureConsumer(bus: Bus, stream: string, config: Durable): Promise<void> {
+export async function ensureConsumer(bus: Bus, stream: string, config: Durable): Promise<void> {
   try {
     await bus.manager.consumers.add(stream, {
       ack_policy: AckPolicy.Explicit,

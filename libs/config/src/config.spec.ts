@@ -55,7 +55,7 @@ describe('readConfig', () => {
     });
     const port: number = config.port;
     const level: string = config.logLevel;
-    expect([port, level, config.trustProxy, config.natsPassword]).toEqual([0, 'info', true, undefined]);
+    expect([port, level, config.trustProxy, config.natsCredentials]).toEqual([0, 'info', true, undefined]);
   });
 
   it('tells all faults together', () => {
@@ -72,6 +72,14 @@ describe('readConfig', () => {
       expect.stringMatching(/^POLYVIRT_LOG_LEVEL: /),
       expect.stringMatching(/^POLYVIRT_PORT: /),
       'POLYVIRT_JWT_SECRET is missing. Signs tokens.',
+    ]);
+  });
+
+  it('names what has come in the place of a setting that is no more', () => {
+    const POLYVIRT_JWT_SECRET = 'long enough';
+    expect(faultsOf({ POLYVIRT_JWT_SECRET, POLYVIRT_NATS_USER: 'x', POLYVIRT_NATS_PASSWORD_FILE: '/y' })).toEqual([
+      expect.stringMatching(/^POLYVIRT_NATS_PASSWORD_FILE is no more\. Give POLYVIRT_NATS_CREDENTIALS_FILE/),
+      expect.stringMatching(/^POLYVIRT_NATS_USER is no more\. Give POLYVIRT_NATS_CREDENTIALS_FILE/),
     ]);
   });
 

@@ -37,6 +37,12 @@ export function defineConfig<const Definition extends ConfigDefinition>(definiti
   return Object.freeze(definition);
 }
 
+/** Settings that are no more, and what to do instead. */
+export const goneSettings: Readonly<Record<string, string>> = {
+  POLYVIRT_NATS_USER: 'Give POLYVIRT_NATS_CREDENTIALS_FILE, the file with the credential of the service, instead.',
+  POLYVIRT_NATS_PASSWORD: 'Give POLYVIRT_NATS_CREDENTIALS_FILE, the file with the credential of the service, instead.',
+};
+
 /** What every service that talks to the bus takes. */
 export const busSettings = {
   natsUrl: setting({
@@ -45,15 +51,10 @@ export const busSettings = {
     help: 'Address of nats-server; several of one cluster are separated by commas.',
     default: 'nats://127.0.0.1:4222',
   }),
-  natsUser: setting({
-    env: 'POLYVIRT_NATS_USER',
+  natsCredentials: setting({
+    env: 'POLYVIRT_NATS_CREDENTIALS',
     schema: z.string().min(1).optional(),
-    help: 'User of the service on the bus: `gateway`, `organizer`, `agent-<host>`.',
-  }),
-  natsPassword: setting({
-    env: 'POLYVIRT_NATS_PASSWORD',
-    schema: z.string().min(1).optional(),
-    help: 'Password of that user.',
+    help: 'Credential of the service on the bus, in the format of a `.creds` file of NATS. All gateways have the same one.',
     secret: true,
   }),
   natsCa: setting({

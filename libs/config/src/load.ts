@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
-import type { ConfigDefinition, ConfigOf, Setting } from './define.ts';
+import { goneSettings, type ConfigDefinition, type ConfigOf, type Setting } from './define.ts';
 
 /** EX_CONFIG of sysexits.h: supervisors take it to mean that a restart does not help. */
 export const invalidConfigExitCode = 78;
@@ -22,11 +22,18 @@ export class ConfigError extends Error {
   }
 }
 
-/** The configuration of the process. When it is not valid, all faults are printed and the process exits with 78. */
+/**
+ * What a service writes is its own: databases, archives and scripts hold what others have no business with. Set where every service
+ * begins, so that none can forget it.
+ */
+const ownFiles = 0o077;
+
+/** The configuration of the process, whose files nobody else can read from now on. When it is not valid, all faults are printed and the process exits with 78. */
 export function loadConfig<Definition extends ConfigDefinition>(
   definition: Definition,
   environment: Environment = process.env,
 ): ConfigOf<Definition> {
+  process.umask(ownFiles);
   try {
     return readConfig(definition, environment);
   } catch (error) {
@@ -66,7 +73,10 @@ function unknownNames(definition: ConfigDefinition, environment: Environment): s
   return Object.keys(environment)
     .filter((name) => name.startsWith(prefix) && !known.has(name))
     .sort()
-    .map((name) => `${name} is not a setting of this service.`);
+    .map((name) => {
+      const instead = goneSettings[name.endsWith(fileSuffix) ? name.slice(0, -fileSuffix.length) : name];
+      return instead === undefined ? `${name} is not a setting of this service.` : `${name} is no more. ${instead}`;
+    });
 }
 
 /** Compose files pass an empty variable for one that is not set, so empty means absent. */

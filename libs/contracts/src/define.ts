@@ -5,6 +5,8 @@ export interface EventDefinition<Name extends string = string, Body extends z.Zo
   readonly name: Name;
   readonly summary: string;
   readonly body: Body;
+  /** The one service that publishes it; agents and gateways do unless given. The bus refuses it from others. */
+  readonly publisher?: 'gateway' | 'organizer';
 }
 
 /** Something that has happened. */

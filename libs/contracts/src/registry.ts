@@ -1,5 +1,6 @@
 import { archiveUpdated } from './archive/archive.ts';
-import { hostDraining, hostHealthChanged, hostOffline, hostOnline } from './host/host-events.ts';
+import type { EventDefinition } from './define.ts';
+import * as hostEvents from './host/host-events.ts';
 import {
   commandDeadLettered,
   operationCancelled,
@@ -9,7 +10,7 @@ import {
   operationSucceeded,
 } from './operation/operation-events.ts';
 import type { CommandDefinition } from './command/define-command.ts';
-import { cancelOperation, identifyAgent } from './operation/operation-queries.ts';
+import { cancelOperation, identifyAgent, listOperations } from './operation/operation-queries.ts';
 import { cloneVm } from './vm/vm-clone.ts';
 import { createVm } from './vm/vm-create.ts';
 import { deleteVm } from './vm/vm-delete.ts';
@@ -58,12 +59,14 @@ export const events = [
   operationFailed,
   operationCancelled,
   commandDeadLettered,
-  hostOnline,
-  hostOffline,
-  hostDraining,
-  hostHealthChanged,
+  ...Object.values(hostEvents),
   archiveUpdated,
 ] as const;
+
+/** Those of them that an agent may publish, of its own host. */
+export const agentEvents: readonly EventDefinition[] = (events as readonly EventDefinition[]).filter(
+  ({ publisher }) => publisher === undefined,
+);
 
 /** Everything the live host can be asked. */
 export const queries = [
@@ -73,6 +76,7 @@ export const queries = [
   readDefinition,
   openConsole,
   cancelOperation,
+  listOperations,
   identifyAgent,
 ] as const;
 

@@ -1,3 +1,4 @@
+import type { HostId } from './ids.ts';
 import { subjects } from './subjects.ts';
 
 const hour = 3_600;
@@ -15,6 +16,8 @@ export const buckets = {
   inventory: { name: 'polyvirt_inventory', history: 1 },
   hosts: { name: 'polyvirt_hosts', history: 1 },
   journal: { name: 'polyvirt_journal', history: 1, maxAgeSeconds: 7 * day },
+  /** Which keys a host has in the others. An agent reads it, as it may not ask what a bucket holds of all hosts. */
+  index: { name: 'polyvirt_index', history: 1 },
 } as const;
 
 /**
@@ -28,3 +31,15 @@ export const commandConsumer = (host: string) => `agent_${host}`;
 
 /** Durable consumers that several processes of one service share. */
 export const consumers = { organizer: 'organizer', rollups: 'gateway_rollups' } as const;
+
+/** A program that reads events: all of them, or those of some hosts. */
+export interface EventReader {
+  readonly id: string;
+  readonly hosts?: readonly HostId[] | undefined;
+}
+
+/** The durable consumers of such a program, one for each host if it is limited to some, and what each is given. */
+export const subscriberConsumers = ({ id, hosts }: EventReader): { name: string; filter: string }[] =>
+  hosts === undefined
+    ? [{ name: `subscriber_${id}`, filter: subjects.events }]
+    : hosts.map((host) => ({ name: `subscriber_${id}_${host}`, filter: subjects.eventsOf(host) }));

@@ -25,6 +25,9 @@ export const subjects = {
   /** polyvirt.v1.query.kvm-lab1.> */
   queriesOf: (host: HostId | '*') => `${root}.query.${host}.>`,
 
+  /** polyvirt.v1.answer.kvm-lab1.<id>: the answer to a question of CORE, which nobody but the host can give */
+  answer: (host: HostId, id: string) => `${root}.answer.${host}.${id}`,
+
   /** polyvirt.v1.metrics.kvm-lab1 */
   metrics: (host: HostId | '*') => `${root}.metrics.${host}`,
   /** polyvirt.v1.rollup.kvm-lab1 */
@@ -54,6 +57,12 @@ export const keys = {
   journal: (host: HostId, operationId: OperationId) => `${host}.${operationId}`,
   /** polyvirt_journal: every operation of a host */
   journalOf: (host: HostId) => `${host}.*`,
+  /** polyvirt_index: the keys that a host has in a bucket, or a part of them */
+  index: (host: HostId, part: string) => `${host}.${part}`,
+  /** polyvirt_index: every part of a host */
+  indexesOf: (host: HostId) => `${host}.*`,
+  /** polyvirt_index: there as soon as the keys of before are in it; no slug has an underscore */
+  indexed: '_.indexed',
 } as const;
 
 /** `<host>.<native id>` of the inventory, or `<host>.<operation id>` of the journal, taken apart. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { root } from '../places.ts';
 import { parseOptions, UsageError } from './options.ts';
 
@@ -17,6 +17,12 @@ describe('parseOptions', () => {
     });
   });
 
+  it('takes a hypervisor_config.json by its path from where the caller is', () => {
+    expect(parseOptions(['--config', 'hypervisor_config.json'])).toMatchObject({
+      config: resolve('hypervisor_config.json'),
+    });
+  });
+
   it('gives nothing when help is asked for', () => {
     expect(parseOptions(['--help'])).toBeUndefined();
   });
@@ -27,6 +33,7 @@ describe('parseOptions', () => {
     ['--port', '-1'],
     ['--port', ''],
     ['--data-dir', ''],
+    ['--config', ''],
     ['--nonsense'],
     ['word'],
   ])('refuses %s %s', (...args) => {

@@ -2,10 +2,11 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '../places.ts';
 
-export const HELP = `usage: npm start [-- [--data-dir <folder>] [--port <number>] [--no-install] [--no-build]]
+export const HELP = `usage: npm start [-- [--config <file>] [--data-dir <folder>] [--port <number>] [--no-install] [--no-build]]
 
 Starts Polyvirt on this machine and keeps it running until Ctrl-C.
 
+  --config <file>      takes over a hypervisor_config.json of Auto-Creation-VM, for this start and all later ones
   --data-dir <folder>  where everything is kept; default .polyvirt
   --port <number>      port of the API and the web pages, 0 for a free one; default 8080
   --no-install         say what is missing and how to install it, and stop
@@ -19,6 +20,8 @@ Virtual machines that run when Polyvirt stops go on running, and are there again
 
 export interface StartOptions {
   readonly dataDir: string;
+  /** A `hypervisor_config.json` to take over. */
+  readonly config?: string | undefined;
   readonly port: number;
   readonly install: boolean;
   readonly build: boolean;
@@ -37,7 +40,9 @@ export function parseOptions(args: readonly string[]): StartOptions | undefined 
   if (!/^\d+$/.test(values.port) || port > 65_535)
     throw new UsageError(`--port takes a number from 0 to 65535, not "${values.port}"`);
   if (values['data-dir'] === '') throw new UsageError('--data-dir takes the path of a folder');
+  if (values.config === '') throw new UsageError('--config takes the path of a hypervisor_config.json');
   return {
+    ...(values.config !== undefined && { config: resolve(values.config) }),
     dataDir: resolve(root, values['data-dir']),
     port,
     install: !values['no-install'],
@@ -50,6 +55,7 @@ function parse(args: readonly string[]) {
     return parseArgs({
       args: [...args],
       options: {
+        config: { type: 'string' },
         'data-dir': { type: 'string', default: '.polyvirt' },
         port: { type: 'string', default: '8080' },
         'no-install': { type: 'boolean', default: false },

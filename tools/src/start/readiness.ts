@@ -13,12 +13,12 @@ export class Watcher {
   }
 
   /** Needs libs/bus and libs/contracts to be built. */
-  static async connect(url: string, user: string, password: string): Promise<Watcher> {
+  static async connect(url: string, credentials: string): Promise<Watcher> {
     const [{ connectBus, listen }, contracts] = await Promise.all([
       import('@polyvirt/bus'),
       import('@polyvirt/contracts'),
     ]);
-    const bus = await connectBus({ url, user, password, name: 'supervisor' });
+    const bus = await connectBus({ url, credentials, name: 'supervisor' });
     const watcher = new Watcher(bus, contracts);
     listen(bus, contracts.subjects.heartbeat('*'), contracts.Heartbeat, (heartbeat) => {
       watcher.#heartbeats.set(heartbeat.host, heartbeat);

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Generated passwords and keys, one file of mode 0600 each. */
@@ -20,10 +20,10 @@ export class Secrets {
     return join(this.#folder, name);
   }
 
-  /** The secret of that name; made when there is none yet. */
-  async get(name: string): Promise<string> {
+  /** The secret of that name; made when there is none yet, as a password unless told otherwise. */
+  async get(name: string, make = () => randomBytes(24).toString('base64url')): Promise<string> {
     const file = this.fileOf(name);
-    const made = randomBytes(24).toString('base64url');
+    const made = make();
     try {
       await writeFile(file, `${made}\n`, { mode: 0o600, flag: 'wx' });
       return made;
@@ -33,6 +33,13 @@ export class Secrets {
     const value = (await readFile(file, 'utf8')).trim();
     if (value === '') throw new Error(`${file} is empty; delete it to have a new secret made`);
     return value;
+  }
+
+  /** Replaces the secret of that name by one that is made of others. */
+  async put(name: string, value: string): Promise<void> {
+    const temporary = this.fileOf(`${name}.${randomBytes(4).toString('hex')}`);
+    await writeFile(temporary, `${value.trimEnd()}\n`, { mode: 0o600 });
+    await rename(temporary, this.fileOf(name));
   }
 
   /** True once for each secret: whoever has been shown it is not shown it again. */

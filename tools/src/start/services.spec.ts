@@ -15,7 +15,7 @@ const gateway = serviceFor({}, 'gateway');
 
 describe('environmentOf', () => {
   it('gives a service its settings and its place on the bus, and no secret by value', () => {
-    expect(environmentOf(gateway, stack, 'gateway', { PATH: '/bin' })).toEqual({
+    expect(environmentOf(gateway, stack, { PATH: '/bin' })).toEqual({
       PATH: '/bin',
       POLYVIRT_PORT: '8081',
       POLYVIRT_DATABASE_URL: 'sqlite:/data/polyvirt.db',
@@ -23,13 +23,13 @@ describe('environmentOf', () => {
       POLYVIRT_ADMIN_PASSWORD_FILE: '/data/secrets/admin-password',
       POLYVIRT_ARCHIVE_PATH: stack.layout.archives,
       POLYVIRT_NATS_URL: 'nats://127.0.0.1:4223',
-      POLYVIRT_NATS_USER: 'gateway',
-      POLYVIRT_NATS_PASSWORD_FILE: '/data/secrets/nats-gateway',
+      POLYVIRT_NATS_CREDENTIALS_FILE: '/data/secrets/nats-gateway.creds',
+      POLYVIRT_NATS_SIGNING_KEY_FILE: '/data/secrets/nats-signing-key',
     });
   });
 
   it('passes on only what the service knows', () => {
-    const environment = environmentOf(gateway, stack, 'gateway', {
+    const environment = environmentOf(gateway, stack, {
       POLYVIRT_DATABASE_URL: 'mysql://u:p@h:1/n',
       POLYVIRT_ACCELERATION: 'kvm',
       NODE_OPTIONS: '--inspect',
@@ -40,13 +40,13 @@ describe('environmentOf', () => {
   });
 
   it('lets a file of the caller take the place of our value', () => {
-    const environment = environmentOf(gateway, stack, 'gateway', { POLYVIRT_DATABASE_URL_FILE: '/run/url' });
+    const environment = environmentOf(gateway, stack, { POLYVIRT_DATABASE_URL_FILE: '/run/url' });
     expect(environment['POLYVIRT_DATABASE_URL_FILE']).toBe('/run/url');
     expect(Object.keys(environment)).not.toContain('POLYVIRT_DATABASE_URL');
   });
 
   it('tells a simulator nothing of the bus', () => {
-    const environment = environmentOf(serviceFor({}, 'prism-simulator'), stack, undefined, { PATH: '/bin' });
+    const environment = environmentOf(serviceFor({}, 'prism-simulator'), stack, { PATH: '/bin' });
     expect(environment).toEqual({ PATH: '/bin' });
   });
 });
@@ -71,10 +71,10 @@ describe('servicesFor', () => {
     const caller = { POLYVIRT_VMRUN_PATH: '/usr/bin/vmrun', POLYVIRT_PRISM_ADDRESS: 'prism.example' };
     expect(names(caller)).not.toContain('prism-simulator');
     for (const name of ['vmware-agent', 'nutanix-agent']) {
-      const environment = environmentOf(serviceFor(caller, name), stack, 'agent', caller);
+      const environment = environmentOf(serviceFor(caller, name), stack, caller);
       expect(Object.keys(environment)).not.toContain('POLYVIRT_SIMULATED');
     }
-    const vmware = environmentOf(serviceFor(caller, 'vmware-agent'), stack, 'agent', caller);
+    const vmware = environmentOf(serviceFor(caller, 'vmware-agent'), stack, caller);
     expect(vmware['POLYVIRT_VMRUN_PATH']).toBe('/usr/bin/vmrun');
   });
 });

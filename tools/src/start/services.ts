@@ -26,7 +26,7 @@ export interface ServiceDefinition {
   readonly nodeOptions?: readonly string[];
   /** Who it is on the bus. An agent is known by its host; a simulator is not on the bus. */
   readonly bus: 'gateway' | 'organizer' | { readonly host: string } | undefined;
-  /** Secrets that are its own, beside its password for the bus. */
+  /** Secrets that are its own, beside its credential for the bus. */
   readonly secrets: readonly string[];
   /** Its settings, beyond those of the bus. */
   settings(stack: Stack): Record<string, string>;
@@ -66,13 +66,21 @@ const gateway: ServiceDefinition = {
     POLYVIRT_DATABASE_URL: `sqlite:${layout.database}`,
     POLYVIRT_JWT_SECRET_FILE: secretFile('jwt'),
     POLYVIRT_ADMIN_PASSWORD_FILE: secretFile('admin-password'),
+    POLYVIRT_NATS_SIGNING_KEY_FILE: secretFile('nats-signing-key'),
     POLYVIRT_ARCHIVE_PATH: layout.archives,
   }),
   passedOn: [
     ...EVERYWHERE,
     'POLYVIRT_ARCHIVE_PATH',
+    'POLYVIRT_COMPAT',
+    'POLYVIRT_COMPAT_NETWORKS',
+    'POLYVIRT_COMPAT_PORT',
+    'POLYVIRT_COMPAT_READ_NETWORKS',
     'POLYVIRT_DATABASE_URL',
     'POLYVIRT_DATABASE_URL_FILE',
+    'POLYVIRT_HOST_MESSAGES_PER_SECOND',
+    'POLYVIRT_HOST_MIB_PER_SECOND',
+    'POLYVIRT_HOST_STORED_MIB',
     'POLYVIRT_LISTEN',
     'POLYVIRT_METRICS_ACCESS',
     'POLYVIRT_RATE_LIMIT',
@@ -189,16 +197,11 @@ const nutanixAgent = (simulated: boolean): ServiceDefinition => ({
 
 /** Name of the secret with which a service is known on the bus. */
 export function busSecretOf({ name }: ServiceDefinition): string {
-  return `nats-${name}`;
+  return `nats-${name}.creds`;
 }
 
 /** The whole environment of a service: of the caller's, only what every program needs and what the service passes on. */
-export function environmentOf(
-  service: ServiceDefinition,
-  stack: Stack,
-  busUser: string | undefined,
-  caller: NodeJS.ProcessEnv,
-): NodeJS.ProcessEnv {
+export function environmentOf(service: ServiceDefinition, stack: Stack, caller: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const inherited = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'SystemRoot', ...service.passedOn];
   const given = Object.fromEntries(inherited.filter((name) => caller[name]).map((name) => [name, caller[name]]));
   const settings = service.settings(stack);
@@ -206,10 +209,9 @@ export function environmentOf(
   for (const name of Object.keys(given)) if (name.endsWith('_FILE')) delete settings[name.slice(0, -'_FILE'.length)];
   return {
     ...settings,
-    ...(busUser !== undefined && {
+    ...(service.bus !== undefined && {
       POLYVIRT_NATS_URL: stack.natsUrl,
-      POLYVIRT_NATS_USER: busUser,
-      POLYVIRT_NATS_PASSWORD_FILE: stack.secretFile(busSecretOf(service)),
+      POLYVIRT_NATS_CREDENTIALS_FILE: stack.secretFile(busSecretOf(service)),
     }),
     ...given,
   };

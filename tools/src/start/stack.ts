@@ -1,3 +1,4 @@
+import { importedSettings, importHypervisorConfig, meetPrism } from '@polyvirt/config/hypervisor-config';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,9 +7,10 @@ import { stopLibvirt } from '../machine/libvirt.ts';
 import { natsConfig, natsTakesClients } from '../machine/nats.ts';
 import { takesConnections } from '../machine/tcp.ts';
 import { root } from '../places.ts';
-import { makeBusUsers } from './bus-users.ts';
+import { prepareBus } from './bus.ts';
 import { Instance } from './instance.ts';
 import { layoutOf, type Layout } from './layout.ts';
+import { migrateBus } from './migrate-bus.ts';
 import type { StartOptions } from './options.ts';
 import { prepare } from './prepare.ts';
 import { gatewayIsReady, mayLogIn, Watcher } from './readiness.ts';
@@ -29,6 +31,8 @@ export interface Ready {
   /** Given only by the first start. */
   readonly firstPassword: string | undefined;
   readonly layout: Layout;
+  /** Where clients of the earlier programs find it, when that port is opened. */
+  readonly earlierPrograms: string | undefined;
   /** What each agent says of its hypervisor. */
   readonly hosts: readonly { id: string; simulated: boolean; health: string }[];
 }
@@ -42,9 +46,13 @@ export class RunningStack {
   readonly #stopping = new AbortController();
   #record: RunRecord | undefined;
   #starting: Promise<unknown> = Promise.resolve();
-  readonly #services = servicesFor(process.env);
+  /** Settings of whoever starts it, over those that were imported. */
+  readonly #caller: NodeJS.ProcessEnv;
+  readonly #services: readonly ServiceDefinition[];
 
-  private constructor(layout: Layout, instance: Instance, log: (line: string) => void) {
+  private constructor(layout: Layout, instance: Instance, caller: NodeJS.ProcessEnv, log: (line: string) => void) {
+    this.#caller = caller;
+    this.#services = servicesFor(caller);
     this.#layout = layout;
     this.#instance = instance;
     this.#log = log;
@@ -56,11 +64,19 @@ export class RunningStack {
   }
 
   /** Takes the data folder; nothing is started yet. */
-  static async take(dataDir: string, log: (line: string) => void): Promise<RunningStack> {
+  static async take({ dataDir, config }: StartOptions, log: (line: string) => void): Promise<RunningStack> {
     const layout = layoutOf(dataDir);
     const instance = await Instance.take(layout.instanceFile, log);
     await removeRunFile(layout.runFile);
-    return new RunningStack(layout, instance, log);
+    try {
+      if (config !== undefined) await importHypervisorConfig({ file: config, dataDir }, log);
+      else await meetPrism(dataDir, log);
+      const caller = { ...(await importedSettings(dataDir, process.env)), ...process.env };
+      return new RunningStack(layout, instance, caller, log);
+    } catch (error) {
+      await instance.release();
+      throw error;
+    }
   }
 
   /** Starts everything and resolves when it is ready. Whether that works or not, {@link stop} has to be called at the end. */
@@ -93,8 +109,9 @@ export class RunningStack {
     const secrets = await Secrets.open(layout.secrets);
     for (const name of this.#services.flatMap((service) => service.secrets)) await secrets.get(name);
     const password = await secrets.get('admin-password');
-    const users = await makeBusUsers(this.#services, secrets);
+    const bus = await prepareBus(this.#services, secrets, layout);
     for (const folder of [layout.nats, layout.images, layout.archives]) await mkdir(folder, { recursive: true });
+    await migrateBus(layout, bus.coreAccount, log);
 
     const [port, natsPort, prismPort] = [await freePort(wantedPort), await freePort(4222), await freePort(9440)];
     if (wantedPort !== 0 && port !== wantedPort) log(`port ${wantedPort} is taken; using ${port} instead`);
@@ -107,12 +124,12 @@ export class RunningStack {
     };
     const url = `http://127.0.0.1:${port}`;
 
-    await this.#supervisor.start(await this.#natsServer(natsPort, users.config));
-    const watcher = await Watcher.connect(stack.natsUrl, users.admin.user, users.admin.password);
+    await this.#supervisor.start(await this.#natsServer(natsPort, bus.config));
+    const watcher = await Watcher.connect(stack.natsUrl, bus.adminCredentials);
     try {
       const supervised = this.#services.map((service) => ({
         service,
-        run: this.#supervised(service, stack, environmentOf(service, stack, users.userOf(service), process.env), () =>
+        run: this.#supervised(service, stack, environmentOf(service, stack, this.#caller), () =>
           readiness(service, stack, url, watcher),
         ),
       }));
@@ -131,6 +148,7 @@ export class RunningStack {
         username: USERNAME,
         firstPassword: (await secrets.isFirstShowing('admin-password')) ? password : undefined,
         layout,
+        earlierPrograms: earlierProgramsAt(this.#caller),
         hosts: this.#services.flatMap(({ bus, settings }) => {
           if (typeof bus !== 'object') return [];
           const simulated = 'POLYVIRT_SIMULATED' in settings(stack);
@@ -142,9 +160,9 @@ export class RunningStack {
     }
   }
 
-  async #natsServer(port: number, authorization: string): Promise<Supervised> {
+  async #natsServer(port: number, accounts: string): Promise<Supervised> {
     const file = join(this.#layout.nats, 'nats.conf');
-    await writeFile(file, natsConfig({ port, dataDir: this.#layout.nats, config: authorization }), { mode: 0o600 });
+    await writeFile(file, natsConfig({ port, dataDir: this.#layout.nats, config: accounts }), { mode: 0o600 });
     return {
       name: 'nats-server',
       program: 'nats-server',
@@ -192,4 +210,12 @@ async function readiness(
   if (bus === 'gateway') return await gatewayIsReady(url);
   if (bus === 'organizer') return await watcher.organizerIsReady();
   return await watcher.agentIsReady(bus.host);
+}
+
+function earlierProgramsAt(caller: NodeJS.ProcessEnv): string | undefined {
+  const [port, networks] = [caller['POLYVIRT_COMPAT_PORT'], caller['POLYVIRT_COMPAT_NETWORKS']];
+  if (!port || caller['POLYVIRT_COMPAT'] === 'off') return undefined;
+  return networks
+    ? `port ${port}, plain HTTP, also from ${networks}: whoever listens on these networks reads the tokens`
+    : `port ${port}, from this machine`;
 }

@@ -2,10 +2,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdtemp, open, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../machine/free-port.ts';
 import { identityOf } from '../machine/process-identity.ts';
 import { root } from '../places.ts';
 import type { RunRecord } from './run-file.ts';
@@ -26,6 +27,8 @@ const PATIENCE_MS = 120_000;
 describe('npm start', () => {
   let dataDir: string;
   let outputFile: string;
+  let configFile: string;
+  let compatPort: number;
   let supervisor: ChildProcess | undefined;
 
   const runFile = () => join(dataDir, 'run.json');
@@ -51,9 +54,10 @@ describe('npm start', () => {
     // Other tests run what has been built, meanwhile: a build would take it away from under them.
     const child = spawn(
       process.execPath,
-      [join(root, 'tools/src/start.ts'), '--data-dir', dataDir, '--port', '0', '--no-build'],
+      [join(root, 'tools/src/start.ts'), '--config', configFile, '--data-dir', dataDir, '--port', '0', '--no-build'],
       {
         cwd: root,
+        env: { ...process.env, POLYVIRT_COMPAT_PORT: String(compatPort) },
         stdio: ['ignore', file.fd, file.fd],
       },
     );
@@ -87,6 +91,9 @@ describe('npm start', () => {
   beforeAll(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'polyvirt-start-'));
     outputFile = join(dataDir, 'output');
+    compatPort = await freePort();
+    configFile = join(dataDir, 'hypervisor_config.json');
+    await writeFile(configFile, JSON.stringify({ vmware: { default_vm_directory: 'C:/VMs' }, debug: true }));
   });
   afterAll(async () => {
     await end('SIGTERM');
@@ -147,6 +154,17 @@ describe('npm start', () => {
     },
     START_TIMEOUT_MS,
   );
+
+  it('takes over a hypervisor_config.json, and says what of it means nothing here', async () => {
+    expect(await output()).toContain('debug is not known and was passed over.');
+    expect(await readFile(join(dataDir, 'vmware-on-windows.env'), 'utf8')).toBe('POLYVIRT_VM_PATH=C:\\VMs\n');
+  });
+
+  it('opens the port of the earlier programs where it is told to, and says so', async () => {
+    expect(await output()).toContain(`port ${compatPort}, from this machine`);
+    const answer = await fetch(`http://127.0.0.1:${compatPort}/health`);
+    expect(await answer.json()).toEqual({ status: 'healthy', libvirt: 'connected' });
+  });
 
   it('keeps secrets and logs to the owner', async () => {
     for (const name of ['secrets', 'logs']) expect((await stat(join(dataDir, name))).mode & 0o777).toBe(0o700);

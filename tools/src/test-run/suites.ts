@@ -25,6 +25,7 @@ export const SUITES: readonly Suite[] = [
   { name: 'unit', ending: 'spec', needs: [], load: 1, seconds: 25, timeoutMinutes: 20 },
   { name: 'service', ending: 'service', needs: ['nats'], load: 0.8, seconds: 75, timeoutMinutes: 30 },
   { name: 'simulator', ending: 'simulator', needs: ['kvm'], built: true, load: 0.8, seconds: 200, timeoutMinutes: 40 },
+  { name: 'attack', ending: 'attack', needs: ['nats'], load: 0.8, seconds: 30, timeoutMinutes: 20 },
   { name: 'database', ending: 'database', needs: ['database', 'nats'], load: 0.8, seconds: 28, timeoutMinutes: 20 },
   { name: 'libvirt', ending: 'libvirt', needs: ['kvm', 'iso'], load: 0.35, seconds: 80, timeoutMinutes: 30 },
   {

@@ -1,6 +1,6 @@
 import type { AuditRecord } from '@polyvirt/contracts';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import { time } from '../database/columns.ts';
+import { bigInteger, time } from '../database/columns.ts';
 
 @Entity({ name: 'audit' })
 export class AuditEntity {
@@ -23,6 +23,10 @@ export class AuditEntity {
   @Column({ type: 'varchar', length: 255, nullable: true })
   target!: string | null;
 
+  /** What changed. */
+  @Column({ type: 'text', nullable: true })
+  detail!: string | null;
+
   @Column({ type: 'varchar', length: 16 })
   outcome!: AuditRecord['outcome'];
 
@@ -32,6 +36,13 @@ export class AuditEntity {
   @Column({ type: 'varchar', length: 64 })
   requestId!: string;
 
+  @Column({ type: 'varchar', length: 64, nullable: true })
+  clientRequestId!: string | null;
+
   @Column({ type: 'varchar', length: 36, nullable: true })
   operationId!: string | null;
+
+  /** Its latest link in the chain. */
+  @Column({ ...bigInteger, nullable: true })
+  sequence!: number | null;
 }

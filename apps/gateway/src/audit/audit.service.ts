@@ -22,7 +22,7 @@ describe('audit', () => {
       body: { username: 'ada', role: 'viewer', password: adminPassword },
       headers: { 'x-request-id': 'make-ada' },
     });
-    const { items } = await read('?requestId=make-ada');
+    const { items } = await read('?clientRequestId=make-ada');
     expect(items).toEqual([
       expect.objectContaining({
         actor: 'admin',
@@ -30,7 +30,8 @@ describe('audit', () => {
         action: 'user.create',
         target: 'ada',
         outcome: 'succeeded',
-        requestId: 'make-ada',
+        clientRequestId: 'make-ada',
+        detail: 'role: viewer',
       }),
     ]);
   });
@@ -38,7 +39,11 @@ describe('audit', () => {
   it('records log-ins that failed and those that did not', async () => {
     await gateway.call('POST', '/api/v1/auth/login', { body: { username: 'mallory', password: 'guess' } });
     const { items } = await read('?action=auth.login&outcome=refused');
-    expect(items[0]).toMatchObject({ actor: '-', target: 'mallory', code: 'unauthenticated' });
+    // What was typed as a name may be a password.
+    expect(items[0]).toMatchObject({ actor: '-', code: 'unauthenticated' });
+    expect(JSON.stringify(items)).not.toContain('mallory');
+    await gateway.call('POST', '/api/v1/auth/login', { body: { username: 'admin', password: 'guess' } });
+    expect((await read('?action=auth.login&outcome=refused')).items[0]).toMatchObject({ actor: '-', target: 'admin' });
     await gateway.login();
     expect((await read('?action=auth.login&outcome=succeeded')).items[0]).toMatchObject({ actor: 'admin' });
     expect(JSON.stringify(await read())).not.toContain('guess');
@@ -65,13 +70,15 @@ describe('audit', () => {
   });
 
   it('names the token that acted', async () => {
-    const body = { name: 'robot', scopes: ['user:manage'], expiresAt: new Date(Date.now() + 3_600_000).toISOString() };
-    const { secret } = (await gateway.call<CreatedToken>('POST', '/api/v1/tokens', { token: admin, body })).body;
-    await gateway.call('POST', '/api/v1/users', {
-      token: secret,
-      body: { username: 'made-by-robot', role: 'viewer', password: adminPassword },
-    });
-    expect((await read('?target=made-by-robot')).items[0]).toMatchObject({ actor: 'admin/robot' });
+    const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
+    const make = async (name: string, scopes: string[]) =>
+      (await gateway.call<CreatedToken>('POST', '/api/v1/tokens', { token: admin, body: { name, scopes, expiresAt } }))
+        .body;
+    const robot = await make('robot', ['token:manage']);
+    const { id } = await make('made-for-nothing', ['vm:read']);
+    await gateway.call('DELETE', `/api/v1/tokens/${id}`, { token: robot.secret });
+    const { items } = await read('?target=made-for-nothing&action=token.delete');
+    expect(items[0]).toMatchObject({ actor: 'admin/robot', detail: expect.stringContaining('vm:read') });
   });
 
   it('completes the record of an operation once, with how it ended', async () => {

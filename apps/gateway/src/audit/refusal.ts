@@ -24,7 +24,12 @@ export function refusalOf(
   if (action === null && problem.code !== 'forbidden') return undefined;
   const target = Object.values((request.params ?? {}) as Record<string, string>).join('/');
   return {
-    actor: { actor: principal.actor, address: request.ip, requestId: request.id },
+    actor: {
+      actor: principal.actor,
+      address: request.ip,
+      requestId: request.id,
+      ...(request.clientRequestId !== undefined && { clientRequestId: request.clientRequestId }),
+    },
     entry: {
       action: action ?? `${request.method} ${request.routeOptions.url}`.slice(0, longestAction),
       outcome: problem.code === 'internal' ? 'failed' : 'refused',

@@ -1,13 +1,23 @@
 import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { ChangePasswordInput, LoginInput, ProblemError, RefreshInput, SessionAnswer } from '@polyvirt/contracts';
+import {
+  ChangePasswordInput,
+  Confirmation,
+  ConfirmInput,
+  foreignText,
+  LoginInput,
+  ProblemError,
+  RefreshInput,
+  SessionAnswer,
+} from '@polyvirt/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Changes } from '../audit/changes.decorator.ts';
+import { ChangesByCredential } from '../audit/changes.decorator.ts';
 import { Answers } from '../openapi/answers.decorator.ts';
 import { Caller } from './caller.decorator.ts';
+import { deviceOf, keepDevice } from './known-devices.ts';
 import { Logins, type Visitor } from './logins.ts';
 import { OwnPassword } from './own-password.ts';
-import { Public, RequirePermission } from './permission.decorator.ts';
+import { OnlyInSession, Public, RequirePermission } from './permission.decorator.ts';
 import { dropCookie, keepInCookie, tokenInCookie } from './session-cookie.ts';
 
 @ApiTags('Identity')
@@ -21,7 +31,7 @@ export class AuthController {
   @Post('login')
   @HttpCode(200)
   @Public()
-  @Changes('auth.login')
+  @ChangesByCredential('auth.login')
   @Answers({
     id: 'login',
     summary: 'Log in with a user name and a password.',
@@ -29,18 +39,21 @@ export class AuthController {
     problems: ['unauthenticated'],
   })
   async login(
-    @Body({ schema: LoginInput }) { session, ...credentials }: LoginInput,
+    @Body({ schema: LoginInput }) input: LoginInput,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SessionAnswer> {
-    const pair = await this.logins.login(credentials, visitorOf(request));
-    return session === 'cookie' ? keepInCookie(pair, request, reply) : pair;
+    const { pair, device } = await this.logins.login(input, visitorOf(request));
+    if (input.session !== 'cookie') return pair;
+    const answer = keepInCookie(pair, request, reply);
+    keepDevice(device, request, reply);
+    return answer;
   }
 
   @Post('refresh')
   @HttpCode(200)
   @Public()
-  @Changes('auth.refresh')
+  @ChangesByCredential('auth.refresh')
   @Answers({
     id: 'refresh',
     summary: 'Trade a refresh token for a new pair.',
@@ -70,7 +83,7 @@ export class AuthController {
   @Post('logout')
   @HttpCode(204)
   @Public()
-  @Changes('auth.logout')
+  @ChangesByCredential('auth.logout')
   @Answers({
     id: 'logout',
     summary: 'End the session of a refresh token, or of the cookie.',
@@ -85,13 +98,14 @@ export class AuthController {
     const kept = refreshToken === undefined ? tokenInCookie(request) : undefined;
     if (kept !== undefined) dropCookie(request, reply);
     const token = refreshToken ?? kept;
-    if (token !== undefined) await this.logins.logout(token);
+    if (token !== undefined) await this.logins.logout(token, visitorOf(request));
   }
 
   @Post('password')
   @HttpCode(204)
   @RequirePermission('logged-in')
-  @Changes('auth.password')
+  @OnlyInSession()
+  @ChangesByCredential('auth.password')
   @Answers({
     id: 'changePassword',
     summary: 'Change the password of the user who asks.',
@@ -102,9 +116,37 @@ export class AuthController {
   async changePassword(
     @Body({ schema: ChangePasswordInput }) input: ChangePasswordInput,
     @Caller() caller: Caller,
+    @Req() request: FastifyRequest,
   ): Promise<void> {
-    await this.passwords.change(input, caller);
+    await this.passwords.change(input, caller, visitorOf(request));
+  }
+
+  @Post('confirm')
+  @HttpCode(200)
+  @RequirePermission('logged-in')
+  @OnlyInSession()
+  @ChangesByCredential('auth.confirm')
+  @Answers({
+    id: 'confirmPassword',
+    summary: 'Give the password again, before users, tokens or sessions are changed.',
+    description: 'It is good for 10 minutes, as it is after a log-in. An API token cannot do this.',
+    schema: Confirmation,
+  })
+  confirm(
+    @Body({ schema: ConfirmInput }) { password }: ConfirmInput,
+    @Caller() caller: Caller,
+    @Req() request: FastifyRequest,
+  ): Promise<Confirmation> {
+    return this.passwords.confirm(password, caller, visitorOf(request));
   }
 }
 
-const visitorOf = ({ ip, id }: FastifyRequest): Visitor => ({ address: ip, requestId: id });
+const longestClient = 200;
+
+const visitorOf = (request: FastifyRequest): Visitor => ({
+  address: request.ip,
+  requestId: request.id,
+  clientRequestId: request.clientRequestId,
+  client: foreignText(request.headers['user-agent'] ?? '', { most: longestClient }) || null,
+  device: deviceOf(request),
+});

@@ -57,16 +57,6 @@ describe('sessions', () => {
     expect(await statusOf(answers.find(({ status }) => status === 200)!.body.accessToken)).toBe(401);
   });
 
-  it('trades again under the same Idempotency-Key after an answer that was lost', async () => {
-    const { refreshToken } = await gateway.login();
-    const options = { body: { refreshToken }, headers: { 'idempotency-key': 'lost-1' } };
-    const first = await gateway.call<TokenPair>('POST', refresh, options);
-    const again = await gateway.call<TokenPair>('POST', refresh, options);
-    expect(again.headers['idempotency-replayed']).toBe('true');
-    expect(again.body).toEqual(first.body);
-    expect(await statusOf(again.body.accessToken)).toBe(200);
-  });
-
   it('is not impressed by a guessed refresh token of a known session', async () => {
     const { accessToken, refreshToken } = await gateway.login();
     const [session] = refreshToken.split('.');

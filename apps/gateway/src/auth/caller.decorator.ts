@@ -13,6 +13,8 @@ export interface Principal {
   /** As the audit and `requestedBy` name it: `ada`, or `ada/ci` for her token `ci`. */
   readonly actor: string;
   readonly sessionId?: string;
+  /** Of a session: until when its user counts as having given the password a short while ago; ms since the epoch. */
+  readonly confirmedUntil?: number;
   readonly token?: { readonly id: string; readonly name: string };
 }
 
@@ -32,6 +34,8 @@ export const credentialIdOf = ({ userId, sessionId, token }: Principal): Credent
 /** Who asks, in which request. */
 export interface Caller extends Principal {
   readonly requestId: string;
+  /** What the client calls the request. */
+  readonly clientRequestId?: string;
   readonly traceparent: string;
   /** IP address the request came from. */
   readonly address: string;
@@ -54,6 +58,7 @@ export function callerOf(request: FastifyRequest): Caller {
   return {
     ...request.principal,
     requestId: request.id,
+    ...(request.clientRequestId !== undefined && { clientRequestId: request.clientRequestId }),
     traceparent: request.traceparent,
     address: request.ip,
     ...(request.idempotency && { idempotency: request.idempotency }),

@@ -1,8 +1,8 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { ProblemError } from '@polyvirt/contracts';
 import { ExtractJwt, Strategy } from 'passport-jwt';
-import { CONFIG, type GatewayConfig } from '../config.ts';
-import { jwtAlgorithm, jwtAudience, jwtIssuer, type AccessClaims, type Bearing } from './access-token.ts';
+import { jwtAlgorithm, jwtAudience, jwtIssuer, kidOf, type AccessClaims, type Bearing } from './access-token.ts';
+import { Keys } from './keys.ts';
 import type { VerifiedCredential } from './principals.ts';
 import { Sessions } from './sessions.ts';
 
@@ -22,16 +22,23 @@ interface Attempt {
 export class JwtStrategy {
   private readonly strategy: Strategy;
 
-  constructor(@Inject(CONFIG) config: GatewayConfig, sessions: Sessions) {
+  constructor(keys: Keys, sessions: Sessions) {
     this.strategy = new Strategy(
       {
         jwtFromRequest: ExtractJwt.fromAuthHeaderAsBearerToken(),
-        secretOrKey: config.jwtSecret,
+        secretOrKeyProvider: (_request, token: string, done) => {
+          const key = keys.find(kidOf(token));
+          if (key) done(null, key.secret);
+          else done(new Error('no key of that name'));
+        },
         algorithms: [jwtAlgorithm],
         issuer: jwtIssuer,
         audience: jwtAudience,
       },
-      ({ sub, sid, exp }: AccessClaims, done) => {
+      ({ sub, sid, exp }: Partial<AccessClaims>, done) => {
+        // Signed by us, and yet not one of ours: whoever else uses the secret made it.
+        if (typeof sub !== 'string' || typeof sid !== 'string' || typeof exp !== 'number')
+          return done(new ProblemError('unauthenticated', 'The bearer token is not valid.'), false);
         sessions.principalOf(sub, sid).then(
           (principal) => done(null, { principal, goodUntil: exp * 1_000 }),
           (error: unknown) => done(error, false),

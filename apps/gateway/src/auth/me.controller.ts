@@ -2,12 +2,13 @@ import { Body, Controller, Get, Patch } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { EditMeInput, Me, ProblemError } from '@polyvirt/contracts';
 import { Changes } from '../audit/changes.decorator.ts';
+import { isoTime } from '../database/columns.ts';
 import { Database } from '../database/database.ts';
 import { Answers } from '../openapi/answers.decorator.ts';
 import { shownUser } from '../users/shown-user.ts';
 import { UserEntity } from '../users/user.entity.ts';
 import { Caller } from './caller.decorator.ts';
-import { RequirePermission } from './permission.decorator.ts';
+import { OnlyInSession, RequirePermission } from './permission.decorator.ts';
 import { UserPreferences } from './user-preferences.ts';
 
 @ApiTags('Identity')
@@ -29,10 +30,12 @@ export class MeController {
       permissions: [...caller.permissions],
       preferences: await this.preferences.of(caller.userId),
       ...(caller.token && { token: caller.token }),
+      ...((caller.confirmedUntil ?? 0) > Date.now() && { confirmedUntil: isoTime(caller.confirmedUntil!) }),
     };
   }
 
   @Patch()
+  @OnlyInSession()
   @Changes('auth.edit')
   @Answers({
     id: 'editMe',
@@ -41,7 +44,6 @@ export class MeController {
     schema: Me,
   })
   async edit(@Body({ schema: EditMeInput }) { preferences }: EditMeInput, @Caller() caller: Caller): Promise<Me> {
-    if (caller.token) throw new ProblemError('forbidden', 'Preferences belong to a person; an API token has none.');
     await this.preferences.edit(caller.userId, preferences);
     return this.me(caller);
   }

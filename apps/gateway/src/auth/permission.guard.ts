@@ -4,11 +4,10 @@ import type { FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { ACTION } from '../audit/changes.decorator.ts';
 import { LOGGER } from '../logger.ts';
-import { RateLimits } from '../rate-limit/rate-limits.ts';
-import { Authentication } from './authentication.ts';
 import type { Principal } from './caller.decorator.ts';
-import { ACCESS, TICKET_PURPOSE, type Access } from './permission.decorator.ts';
-import { Tickets } from './tickets.ts';
+import { Door } from './door.ts';
+import { NetworkReaders } from './network-readers.ts';
+import { ACCESS, CONFIRMED, NETWORK_READERS, PERSON, TICKET_PURPOSE, type Access } from './permission.decorator.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -20,43 +19,53 @@ declare module 'fastify' {
 interface Demands {
   readonly access: Access | undefined;
   readonly action: string | null;
+  readonly isForPersons: boolean;
+  /** Whether the password must have been given a short while ago. */
+  readonly isConfirmed: boolean;
   /** Of the tickets that stand in for a bearer token, if any do. */
   readonly ticketPurpose: string | undefined;
+  readonly openToReaders: boolean;
 }
 
 /** Stands before every route. What does not say whom it is for, is for nobody. */
 @Injectable()
 export class PermissionGuard implements CanActivate {
-  private readonly authentication: Authentication;
-  private readonly limits: RateLimits;
+  private readonly door: Door;
   private readonly logger: Logger;
-  private readonly tickets: Tickets;
   private readonly demands = new WeakMap<object, Demands>();
 
-  constructor(authentication: Authentication, limits: RateLimits, tickets: Tickets, @Inject(LOGGER) logger: Logger) {
-    this.authentication = authentication;
-    this.limits = limits;
-    this.tickets = tickets;
+  constructor(
+    door: Door,
+    private readonly readers: NetworkReaders,
+    @Inject(LOGGER) logger: Logger,
+  ) {
+    this.door = door;
     this.logger = logger;
   }
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const handler = context.getHandler();
-    const { access, action, ticketPurpose } = this.demandsOf(handler, context.getClass());
+    const { access, action, isForPersons, isConfirmed, ticketPurpose, openToReaders } = this.demandsOf(
+      handler,
+      context.getClass(),
+    );
     request.action = action;
     if (access === undefined) {
       this.logger.error({ route: request.routeOptions.url }, 'a route declares no permission');
       throw new ProblemError('forbidden', 'Nobody may call this.');
     }
-    if (access === 'public') {
-      await this.limits.admit(`address ${request.ip}`);
+    if (openToReaders && this.readers.includes({ address: request.ip, headers: request.headers })) {
+      await this.door.admitUnknown(request);
       return true;
     }
-    const principal = this.authentication.recognise(request) ?? (await this.meet(request, ticketPurpose));
-    request.principal = principal;
-    await this.limits.admit(`user ${principal.userId}`);
+    await this.door.admit(request, ticketPurpose);
+    if (access === 'public') return true;
+    const principal = request.principal!;
     if (access !== 'logged-in') requirePermission(principal, access);
+    if (isForPersons && principal.token)
+      throw new ProblemError('forbidden', 'This is for a person; log in with the password instead of an API token.');
+    if (isConfirmed) requireConfirmation(principal);
     return true;
   }
 
@@ -66,18 +75,15 @@ export class PermissionGuard implements CanActivate {
     if (known) return known;
     const action = (Reflect.getMetadata(ACTION, handler) as string | undefined) ?? null;
     const ticketPurpose = Reflect.getMetadata(TICKET_PURPOSE, handler) as string | undefined;
-    const demands = { access: accessOf(handler, controller), action, ticketPurpose };
+    const isConfirmed = Reflect.getMetadata(CONFIRMED, handler) === true;
+    const isForPersons = Reflect.getMetadata(PERSON, handler) === true;
+    const openToReaders = Reflect.hasMetadata(NETWORK_READERS, handler);
+    const demands = {
+      ...{ access: accessOf(handler, controller), action, ticketPurpose },
+      ...{ isForPersons, isConfirmed, openToReaders },
+    };
     this.demands.set(handler, demands);
     return demands;
-  }
-
-  /** A credential that is not known yet costs a look into the database, so guesses count against the address. */
-  private async meet(request: FastifyRequest, ticketPurpose: string | undefined): Promise<Principal> {
-    await this.limits.admit(`address ${request.ip}`);
-    const { ticket } = request.query as { ticket?: unknown };
-    if (ticketPurpose !== undefined && typeof ticket === 'string' && request.headers.authorization === undefined)
-      return this.tickets.redeem(ticketPurpose, ticket);
-    return this.authentication.authenticate(request);
   }
 }
 
@@ -89,4 +95,15 @@ function requirePermission({ permissions, role, token }: Principal, permission: 
   if (permissions.has(permission)) return;
   const who = token ? `The token ${token.name}` : `The role ${role}`;
   throw new ProblemError('forbidden', `${who} does not have the permission ${permission}.`);
+}
+
+/** A credential that was given to a program, or left open on a desk, must not be able to make a stronger one. */
+function requireConfirmation({ token, confirmedUntil }: Principal): void {
+  if (token)
+    throw new ProblemError('forbidden', 'An API token cannot change who may do what; log in with a password for that.');
+  if (confirmedUntil !== undefined && confirmedUntil > Date.now()) return;
+  throw new ProblemError(
+    'confirmation-required',
+    'This needs a session in which the password was given within the last 10 minutes. Send it to POST /api/v1/auth/confirm, then ask again.',
+  );
 }

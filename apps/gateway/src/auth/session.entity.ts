@@ -17,6 +17,14 @@ export class SessionEntity {
   @Column(time)
   createdAt!: number;
 
+  /** When it was begun or last renewed. */
+  @Column(time)
+  lastUsedAt!: number;
+
+  /** When its user last gave the password. */
+  @Column(time)
+  confirmedAt!: number;
+
   /** Moves ahead with every refresh, up to the longest life of a session. */
   @Column(time)
   expiresAt!: number;
@@ -26,4 +34,8 @@ export class SessionEntity {
 
   @Column({ type: 'varchar', length: 64 })
   address!: string;
+
+  /** What the program that logged in calls itself. */
+  @Column({ type: 'varchar', length: 200, nullable: true })
+  client!: string | null;
 }

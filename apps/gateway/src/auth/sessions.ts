@@ -1,25 +1,41 @@
-import { createHmac, hkdfSync, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
+import { createHmac, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
 import { JwtService } from '@nestjs/jwt';
-import { ProblemError, rolePermissions, type TokenPair } from '@polyvirt/contracts';
+import {
+  ProblemError,
+  rolePermissions,
+  type Page,
+  type PageQuery,
+  type Session,
+  type TokenPair,
+} from '@polyvirt/contracts';
 import { IsNull, LessThan, MoreThan, Not, type EntityManager } from 'typeorm';
-import { CONFIG, type GatewayConfig } from '../config.ts';
+import { z } from 'zod';
+import { isoTime } from '../database/columns.ts';
 import { Database } from '../database/database.ts';
+import { MemoryLists } from '../http/memory-list.ts';
 import { UserEntity } from '../users/user.entity.ts';
 import { accessTokenSeconds } from './access-token.ts';
 import type { Principal } from './caller.decorator.ts';
 import { IdentityChanges } from './identity-changes.ts';
+import { Keys } from './keys.ts';
 import { secretHash } from './secret-hash.ts';
 import { SessionEntity } from './session.entity.ts';
+
+export const SessionId = z.uuid().meta({ id: 'SessionId' });
 
 const day = 24 * 3_600_000;
 const idleMs = 7 * day;
 const longestMs = 30 * day;
+/** A password counts as given a short while ago for so long. */
+const confirmedForMs = 10 * 60_000;
 
 const ended = () => new ProblemError('unauthenticated', 'The session has ended; log in again.');
 
 export type Refreshing =
-  { outcome: 'refreshed'; pair: TokenPair } | { outcome: 'reused'; userId: string } | { outcome: 'unknown' };
+  | { outcome: 'refreshed'; pair: TokenPair; userId: string }
+  | { outcome: 'reused'; userId: string }
+  | { outcome: 'unknown' };
 
 /** Log-ins, and what follows from them: access tokens of 15 minutes, and refresh tokens that work once. */
 @Injectable()
@@ -27,17 +43,25 @@ export class Sessions {
   private readonly database: Database;
   private readonly changes: IdentityChanges;
   private readonly jwt: JwtService;
-  private readonly refreshKey: Buffer;
+  private readonly keys: Keys;
+  private readonly lists: MemoryLists;
+  private readonly refreshKeys: [Buffer, ...Buffer[]];
 
-  constructor(database: Database, changes: IdentityChanges, jwt: JwtService, @Inject(CONFIG) config: GatewayConfig) {
+  constructor(database: Database, changes: IdentityChanges, jwt: JwtService, keys: Keys, lists: MemoryLists) {
     this.database = database;
     this.changes = changes;
     this.jwt = jwt;
-    this.refreshKey = Buffer.from(hkdfSync('sha256', config.jwtSecret, '', 'polyvirt refresh token', 32));
+    this.keys = keys;
+    this.lists = lists;
+    this.refreshKeys = keys.derive('refresh token');
   }
 
   /** Opens a session in the transaction of the log-in. */
-  async open(manager: EntityManager, userId: string, address: string): Promise<TokenPair> {
+  async open(
+    manager: EntityManager,
+    userId: string,
+    { address, client }: { address: string; client: string | null },
+  ): Promise<TokenPair> {
     const id = randomUUID();
     const now = Date.now();
     const refreshToken = this.newRefreshToken(id);
@@ -46,9 +70,12 @@ export class Sessions {
       userId,
       tokenHash: secretHash(refreshToken),
       createdAt: now,
+      lastUsedAt: now,
+      confirmedAt: now,
       expiresAt: now + idleMs,
       revokedAt: null,
       address,
+      client,
     });
     return this.pair(userId, id, refreshToken);
   }
@@ -70,27 +97,68 @@ export class Sessions {
       const { affected } = await manager.update(
         SessionEntity,
         { id: sessionId, tokenHash: secretHash(token), revokedAt: IsNull() },
-        { tokenHash: secretHash(successor), expiresAt: Math.min(now + idleMs, session.createdAt + longestMs) },
+        {
+          tokenHash: secretHash(successor),
+          lastUsedAt: now,
+          expiresAt: Math.min(now + idleMs, session.createdAt + longestMs),
+        },
       );
       return { outcome: affected === 1 ? 'refreshed' : 'reused', userId: session.userId } as const;
     });
     if (result.outcome === 'unknown') return result;
     if (result.outcome === 'refreshed') {
-      return { outcome: 'refreshed', pair: this.pair(result.userId, sessionId, successor) };
+      return { ...result, outcome: 'refreshed', pair: this.pair(result.userId, sessionId, successor) };
     }
     await this.changes.change((manager) => this.end(manager, { id: sessionId }));
     return { outcome: 'reused', userId: result.userId };
   }
 
-  /** Ends the session that a refresh token belongs to, whichever of its tokens that is. */
-  async endByRefreshToken(token: string): Promise<boolean> {
+  /**
+   * Ends the session that a refresh token belongs to, whichever of its tokens that is. Answers whose it was, if it was still open;
+   * `then` runs in the same transaction.
+   */
+  async endByRefreshToken(
+    token: string,
+    then: (manager: EntityManager, username: string) => Promise<void>,
+  ): Promise<void> {
     const id = this.sessionOf(token);
-    if (id === undefined) return false;
-    return this.changes.change((manager) => this.end(manager, { id }));
+    if (id === undefined) return;
+    await this.changes.change(async (manager) => {
+      if (!(await this.end(manager, { id }))) return;
+      const { userId } = await manager.findOneByOrFail(SessionEntity, { id });
+      const user = await manager.findOneBy(UserEntity, { id: userId });
+      await then(manager, user?.username ?? '-');
+    });
+  }
+
+  /** The open sessions of a user, the one used last first. */
+  async list(userId: string, currentId: string | undefined, query: PageQuery): Promise<Page<Session>> {
+    const open = await this.database
+      .repository(SessionEntity)
+      .findBy({ userId, revokedAt: IsNull(), expiresAt: MoreThan(Date.now()) });
+    const newestFirst = ({ lastUsedAt, id }: SessionEntity) =>
+      `${String(Number.MAX_SAFE_INTEGER - lastUsedAt).padStart(16, '0')} ${id}`;
+    const page = this.lists.page('sessions', open, newestFirst, query);
+    return { ...page, items: page.items.map((session) => shownSession(session, currentId)) };
+  }
+
+  /** Notes, inside `IdentityChanges.change`, that the user of a session has just given the password. */
+  async confirm(manager: EntityManager, id: string): Promise<number> {
+    const now = Date.now();
+    await manager.update(SessionEntity, { id, revokedAt: IsNull() }, { confirmedAt: now });
+    return now + confirmedForMs;
+  }
+
+  /** Whether a user has logged in from an address before. */
+  async wasAt(userId: string, address: string): Promise<boolean> {
+    return this.database.repository(SessionEntity).existsBy({ userId, address });
   }
 
   /** Ends sessions, inside `IdentityChanges.change`. Says whether one was still open. */
-  async end(manager: EntityManager, which: { id: string } | { userId: string }): Promise<boolean> {
+  async end(
+    manager: EntityManager,
+    which: { id: string } | { userId: string } | { id: string; userId: string },
+  ): Promise<boolean> {
     const { affected } = await manager.update(
       SessionEntity,
       { ...which, revokedAt: IsNull() },
@@ -112,7 +180,8 @@ export class Sessions {
     const user = session && (await this.database.repository(UserEntity).findOneBy({ id: userId, disabled: false }));
     if (!user) throw ended();
     const { username, role } = user;
-    return { userId, username, role, permissions: rolePermissions[role], actor: username, sessionId };
+    const confirmedUntil = session.confirmedAt + confirmedForMs;
+    return { userId, username, role, permissions: rolePermissions[role], actor: username, sessionId, confirmedUntil };
   }
 
   async forgetEnded(): Promise<void> {
@@ -124,7 +193,8 @@ export class Sessions {
   }
 
   private pair(userId: string, sessionId: string, refreshToken: string): TokenPair {
-    const accessToken = this.jwt.sign({ sub: userId, sid: sessionId });
+    const { kid, secret } = this.keys.current;
+    const accessToken = this.jwt.sign({ sub: userId, sid: sessionId }, { secret, keyid: kid });
     return { accessToken, refreshToken, expiresIn: accessTokenSeconds };
   }
 
@@ -134,18 +204,28 @@ export class Sessions {
    */
   private newRefreshToken(sessionId: string): string {
     const body = `${sessionId}.${randomBytes(24).toString('base64url')}`;
-    return `${body}.${this.mac(body)}`;
+    return `${body}.${mac(this.refreshKeys[0], body)}`;
   }
 
   private sessionOf(token: string): string | undefined {
-    const [id, random, mac, ...rest] = token.split('.');
-    if (!id || !random || !mac || rest.length > 0) return undefined;
-    const expected = Buffer.from(this.mac(`${id}.${random}`));
-    const given = Buffer.from(mac);
-    return expected.length === given.length && timingSafeEqual(expected, given) ? id : undefined;
-  }
-
-  private mac(body: string): string {
-    return createHmac('sha256', this.refreshKey).update(body).digest('base64url');
+    const [id, random, given, ...rest] = token.split('.');
+    if (!id || !random || !given || rest.length > 0) return undefined;
+    const isOurs = (key: Buffer) => {
+      const [expected, found] = [Buffer.from(mac(key, `${id}.${random}`)), Buffer.from(given)];
+      return expected.length === found.length && timingSafeEqual(expected, found);
+    };
+    return this.refreshKeys.some(isOurs) ? id : undefined;
   }
 }
+
+const mac = (key: Buffer, body: string): string => createHmac('sha256', key).update(body).digest('base64url');
+
+const shownSession = (session: SessionEntity, currentId: string | undefined): Session => ({
+  id: session.id,
+  createdAt: isoTime(session.createdAt),
+  lastUsedAt: isoTime(session.lastUsedAt || session.createdAt),
+  expiresAt: isoTime(session.expiresAt),
+  address: session.address,
+  ...(session.client !== null && { client: session.client }),
+  current: session.id === currentId,
+});

@@ -4,19 +4,19 @@ import { ProblemError } from '@polyvirt/contracts';
 import { CONFIG, type GatewayConfig } from '../config.ts';
 import { Readiness } from '../health/readiness.ts';
 import { TIMES, type GatewayTimes } from '../times.ts';
+import { BUS_REALM, BusAccounts } from './bus-accounts.ts';
 
 const log = new Logger('Bus');
 
 /** Connects, waiting for nats-server if need be, and makes what is missing on it. */
 async function openBus(
-  { natsUrl, natsUser, natsPassword, natsCa }: GatewayConfig,
+  { natsUrl, natsCredentials, natsCa }: GatewayConfig,
   { queryWithinMs }: GatewayTimes,
 ): Promise<Bus> {
   const bus = await connectBus({
     name: 'gateway',
     url: natsUrl,
-    user: natsUser,
-    password: natsPassword,
+    credentials: natsCredentials,
     queryWithinMs,
     ...(natsCa !== undefined && { tls: { caFile: natsCa } }),
   });
@@ -34,6 +34,7 @@ async function openBus(
 class BusLife implements OnApplicationShutdown {
   constructor(
     private readonly bus: Bus,
+    private readonly accounts: BusAccounts,
     readiness: Readiness,
   ) {
     readiness.add('bus', () => {
@@ -42,13 +43,22 @@ class BusLife implements OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
+    await this.accounts.close();
     await this.bus.close();
   }
 }
 
 @Global()
 @Module({
-  providers: [{ provide: Bus, inject: [CONFIG, TIMES], useFactory: openBus }, BusLife],
-  exports: [Bus],
+  providers: [
+    { provide: Bus, inject: [CONFIG, TIMES], useFactory: openBus },
+    {
+      provide: BusAccounts,
+      inject: [CONFIG, BUS_REALM],
+      useFactory: (config: GatewayConfig, realm: string) => BusAccounts.open(config, realm),
+    },
+    BusLife,
+  ],
+  exports: [Bus, BusAccounts],
 })
 export class BusModule {}

@@ -52,7 +52,8 @@ export class ConsoleSocket implements OnModuleInit {
     try {
       const { ticket } = request.query as { ticket?: unknown };
       const { vmId, actor, owner } = await this.tickets.redeem(typeof ticket === 'string' ? ticket : '');
-      this.relays.set(request, await this.consoles.open(vmId, owner, request.id));
+      const by = { actor, address: request.ip, requestId: request.id };
+      this.relays.set(request, await this.consoles.open(vmId, owner, by));
       this.logger.info({ vmId, actor, requestId: request.id }, 'a console was opened');
     } catch (error) {
       const problem = problemOf(error, request);

@@ -2,7 +2,14 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { initialCreditBytes } from '@polyvirt/bus';
 import { eventually } from '@polyvirt/bus/testing';
-import { ConsoleTicket, type CreatedToken, type Host, type Problem } from '@polyvirt/contracts';
+import {
+  ConsoleTicket,
+  type AuditRecord,
+  type CreatedToken,
+  type Host,
+  type Page,
+  type Problem,
+} from '@polyvirt/contracts';
 import { WebSocket } from 'ws';
 import { SessionEntity } from '../auth/session.entity.ts';
 import { Database } from '../database/database.ts';
@@ -95,6 +102,18 @@ describe('the console of a VM', () => {
     await eventually(() => expect(Buffer.concat(session.heard).toString()).toBe('RFB 003.008\n'));
     viewer.close();
     await eventually(() => expect(session.ended).toBe('The viewer has left.'));
+  });
+
+  it('is an act that the audit has, from its opening to its end', async () => {
+    const { viewer } = await open();
+    await leave(viewer);
+    await eventually(async () => {
+      const { items } = (await house.call<Page<AuditRecord>>('GET', `/audit?target=kvm-a~${nativeId}&limit=2`)).body;
+      expect(items.map(({ actor, action, address }) => `${actor} ${action} ${address}`)).toEqual([
+        'admin console.close 127.0.0.1',
+        'admin console.open 127.0.0.1',
+      ]);
+    });
   });
 
   it('goes no faster than the slower side', async () => {

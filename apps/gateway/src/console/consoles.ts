@@ -3,6 +3,7 @@ import { Inject, Injectable, type BeforeApplicationShutdown, type OnModuleInit }
 import { ask, Bus } from '@polyvirt/bus';
 import { openConsole, parseVmId, ProblemError, verdictOn, type VmId } from '@polyvirt/contracts';
 import type { Logger } from 'pino';
+import { Audit, type Actor } from '../audit/audit.ts';
 import { Authentication } from '../auth/authentication.ts';
 import type { CredentialId } from '../auth/caller.decorator.ts';
 import { requirePermission } from '../auth/require-permission.ts';
@@ -32,6 +33,7 @@ export class Consoles implements OnModuleInit, BeforeApplicationShutdown {
     private readonly commands: Commands,
     private readonly authentication: Authentication,
     private readonly changes: IdentityChanges,
+    private readonly audit: Audit,
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(TIMES) private readonly times: GatewayTimes,
   ) {}
@@ -59,21 +61,33 @@ export class Consoles implements OnModuleInit, BeforeApplicationShutdown {
    * Has the agent open a session for who owns the credential. Throws `unauthenticated` or `forbidden` when they may no
    * longer, and what the state of the VM, its host or the agent say against it.
    */
-  async open(vmId: VmId, owner: CredentialId, requestId: string): Promise<ConsoleRelay> {
+  async open(vmId: VmId, owner: CredentialId, by: Actor): Promise<ConsoleRelay> {
     const { host, nativeId } = parseVmId(vmId);
+    let isOpen = false;
     const session = randomBytes(24).toString('base64url');
-    const relay: ConsoleRelay = new ConsoleRelay(this.bus, host, session, () => this.relays.delete(relay));
+    const relay: ConsoleRelay = new ConsoleRelay(this.bus, host, session, () => {
+      this.relays.delete(relay);
+      if (isOpen) void this.note(by, 'console.close', vmId);
+    });
     // Before the owner is looked at, so that no change after the look is missed.
     this.relays.set(relay, { vmId, owner });
     try {
       await this.requireRight(owner);
       this.commands.requireAction(vmId, 'console');
-      await ask(this.bus, openConsole, host, { nativeId, session }, { requestId });
+      await ask(this.bus, openConsole, host, { nativeId, session }, { requestId: by.requestId });
+      await this.audit.note(by, { action: 'console.open', outcome: 'succeeded', target: vmId });
+      isOpen = true;
       return relay;
     } catch (error) {
       relay.end('The console could not be opened.');
       throw error;
     }
+  }
+
+  private async note(by: Actor, action: string, vmId: VmId): Promise<void> {
+    await this.audit
+      .note(by, { action, outcome: 'succeeded', target: vmId })
+      .catch((err: unknown) => this.logger.error({ err, vmId }, 'the end of a console was not recorded'));
   }
 
   private verifyAll(): void {

@@ -1,7 +1,7 @@
 import type { ColumnOptions, ValueTransformer } from 'typeorm';
 
 /** MySQL hands a bigint out as a string. Ours stay far below 2^53. */
-const safeInteger: ValueTransformer = {
+export const safeInteger: ValueTransformer = {
   to: (value: unknown) => value,
   from: (value: string | number | null) => (value === null ? null : Number(value)),
 };

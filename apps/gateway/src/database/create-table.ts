@@ -9,12 +9,19 @@ const textTypes = new Set(['varchar', 'text']);
 export async function createTable(runner: QueryRunner, table: Table): Promise<void> {
   if (runner.dataSource.options.type === 'mysql') {
     table.engine = 'InnoDB';
+    const collation = await textCollation(runner);
     for (const column of table.columns) {
       if (!textTypes.has(column.type)) continue;
       column.charset = 'utf8mb4';
-      column.collation = 'utf8mb4_bin';
+      column.collation = collation;
       if (column.type === 'text') column.type = 'mediumtext';
     }
   }
   await runner.createTable(table, false, true, true);
+}
+
+/** Compares every byte, those of spaces at the end too, which `utf8mb4_bin` takes for nothing. MySQL has another name for it. */
+export async function textCollation(runner: QueryRunner): Promise<string> {
+  const [{ version }] = (await runner.query('SELECT VERSION() AS version')) as [{ version: string }];
+  return /mariadb/i.test(version) ? 'utf8mb4_nopad_bin' : 'utf8mb4_0900_bin';
 }

@@ -23,6 +23,7 @@ const user = (overrides: Partial<UserEntity> = {}): UserEntity => ({
   disabled: false,
   createdAt: 1_795_309_200_123,
   lastLoginAt: null,
+  unlockedAt: null,
   revision: 1,
   ...overrides,
 });
@@ -36,8 +37,11 @@ const audit = (target: string): AuditEntity => ({
   target,
   outcome: 'succeeded',
   code: null,
+  detail: null,
   requestId: 'r',
+  clientRequestId: null,
   operationId: null,
+  sequence: null,
 });
 
 const answer = (id: string, text = ''): IdempotencyEntity => ({

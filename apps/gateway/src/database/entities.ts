@@ -1,6 +1,8 @@
 import { ArchiveEntity } from '../archives/archive.entity.ts';
+import { AuditHeadEntity, AuditLinkEntity } from '../audit/audit-chain.entity.ts';
 import { AuditEntity } from '../audit/audit.entity.ts';
 import { IdentityRevisionEntity } from '../auth/identity-revision.entity.ts';
+import { KnownDeviceEntity } from '../auth/known-device.entity.ts';
 import { SessionEntity } from '../auth/session.entity.ts';
 import { TicketEntity } from '../auth/ticket.entity.ts';
 import { UserPreferencesEntity } from '../auth/user-preferences.entity.ts';
@@ -12,6 +14,7 @@ import { RollupEntity } from '../metrics/rollup.entity.ts';
 import { BatchEntity } from '../operations/batch.entity.ts';
 import { OperationLockEntity } from '../operations/operation-lock.entity.ts';
 import { OperationEntity } from '../operations/operation.entity.ts';
+import { SubscriberEntity } from '../subscribers/subscriber.entity.ts';
 import { TokenEntity } from '../tokens/token.entity.ts';
 import { UserEntity } from '../users/user.entity.ts';
 
@@ -19,11 +22,14 @@ import { UserEntity } from '../users/user.entity.ts';
 export const entities = [
   UserEntity,
   SessionEntity,
+  KnownDeviceEntity,
   TicketEntity,
   UserPreferencesEntity,
   TokenEntity,
   IdentityRevisionEntity,
   AuditEntity,
+  AuditLinkEntity,
+  AuditHeadEntity,
   IdempotencyEntity,
   OperationEntity,
   OperationLockEntity,
@@ -33,4 +39,5 @@ export const entities = [
   RollupEntity,
   ArchiveEntity,
   ConsoleTicketEntity,
+  SubscriberEntity,
 ];

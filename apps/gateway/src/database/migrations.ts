@@ -4,6 +4,8 @@ import { AuditAndIdempotency1795309800000 } from './migrations/20261122-0110-aud
 import { Operations1795312800000 } from './migrations/20261122-0200-operations.ts';
 import { ConsoleOwners1795316400000 } from './migrations/20261122-0300-console-owners.ts';
 import { BrowserSessions1796000400000 } from './migrations/20261130-0100-browser-sessions.ts';
+import { Door1796004000000 } from './migrations/20261130-0200-door.ts';
+import { Subscribers1796005800000 } from './migrations/20261130-0230-subscribers.ts';
 
 /** In the order in which they run, which is that of the times in their names. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -12,4 +14,6 @@ export const migrations: (new () => MigrationInterface)[] = [
   Operations1795312800000,
   ConsoleOwners1795316400000,
   BrowserSessions1796000400000,
+  Door1796004000000,
+  Subscribers1796005800000,
 ];

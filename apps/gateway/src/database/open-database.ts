@@ -1,3 +1,4 @@
+import { chmod } from 'node:fs/promises';
 import SqliteDriver from 'better-sqlite3';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { Database } from './database.ts';
@@ -56,12 +57,23 @@ export const dataSourceOptions = (url: string): DataSourceOptions =>
 export async function openDatabase(url: string): Promise<Database> {
   const writes = await new DataSource(dataSourceOptions(url)).initialize();
   try {
+    await closeToOthers(url);
     await migrate(writes);
     return new Database(await readsOf(url, writes), writes);
   } catch (error) {
     await writes.destroy();
     throw error;
   }
+}
+
+/** The file of an earlier release, which anybody on the machine could read; those beside it take over its mode. */
+async function closeToOthers(url: string): Promise<void> {
+  if (!url.startsWith(sqliteScheme)) return;
+  const path = url.slice(sqliteScheme.length);
+  for (const file of [path, `${path}-wal`, `${path}-shm`])
+    await chmod(file, 0o600).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
 }
 
 async function readsOf(url: string, writes: DataSource): Promise<DataSource> {

@@ -38,7 +38,7 @@ onEveryDatabase('what has had its time', (fresh) => {
       ...{ id: uuidV7(atMs), verb: 'vm.start', status: 'succeeded', host: 'kvm-a', vmId: 'kvm-a~1' },
       ...{ requestedBy: 'ada', requestId: 'r', parent: null, retryOf: null, createdAt: atMs, startedAt: atMs },
       ...{ endedAt: atMs, notAfter: null, publishedAt: atMs, rest: '{"progress":100,"steps":[]}', command: null },
-      annotation: null,
+      ...{ secretFields: null, secrets: null, annotation: null },
       ...change,
     };
   };
@@ -114,7 +114,7 @@ onEveryDatabase('what has had its time', (fresh) => {
     const nowMs = Date.now();
     const session = (address: string, change: Partial<SessionEntity>): SessionEntity => ({
       ...{ id: randomUUID(), userId, tokenHash: 'h', createdAt: nowMs - 2 * dayMs, expiresAt: nowMs + dayMs },
-      ...{ revokedAt: null, address },
+      ...{ revokedAt: null, address, lastUsedAt: 0, confirmedAt: 0, client: null },
       ...change,
     });
     await database.transaction((manager) =>

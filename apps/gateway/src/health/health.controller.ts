@@ -1,4 +1,4 @@
-import { Controller, Get } from '@nestjs/common';
+import { Controller, Get, VERSION_NEUTRAL } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { ProblemError } from '@polyvirt/contracts';
 import { z } from 'zod';
@@ -10,7 +10,7 @@ const Alive = z.object({ status: z.literal('alive') }).meta({ id: 'Alive' });
 const Ready = z.object({ status: z.literal('ready'), checks: z.record(z.string(), z.string()) }).meta({ id: 'Ready' });
 
 @ApiTags('Health')
-@Controller()
+@Controller({ version: VERSION_NEUTRAL })
 export class HealthController {
   private readonly readiness: Readiness;
 

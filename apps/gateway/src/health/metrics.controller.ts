@@ -1,4 +1,4 @@
-import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
+import { Controller, Get, Inject, Req, Res, VERSION_NEUTRAL } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { ProblemError } from '@polyvirt/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -11,7 +11,7 @@ import { MetricsRegistry } from './metrics-registry.ts';
 const loopback = /^(?:127\.|::1$|::ffff:127\.)/;
 
 @ApiTags('Health')
-@Controller()
+@Controller({ version: VERSION_NEUTRAL })
 export class MetricsController {
   private readonly metrics: MetricsRegistry;
   private readonly authentication: Authentication;

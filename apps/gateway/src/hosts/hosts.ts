@@ -92,6 +92,12 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
     return this.presence.stateOf(id, this.clock());
   }
 
+  /** The incarnation of an agent that takes commands and whose hypervisor works; undefined while there is none. */
+  healthyAgent(id: HostId): string | undefined {
+    const sign = this.presence.lastSign(id);
+    return this.stateOf(id) === 'ready' && sign?.health.status === 'healthy' ? sign.incarnation : undefined;
+  }
+
   /** As the API shows it. */
   view(record: HostRecord): Host {
     const { incarnation: _, images: __, networks: ___, templates: ____, volumes: _____, ...shown } = record;

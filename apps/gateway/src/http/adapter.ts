@@ -1,4 +1,5 @@
-import { STATUS_CODES, type IncomingMessage } from 'node:http';
+import { randomUUID } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { ProblemError, problems } from '@polyvirt/contracts';
 import {
@@ -14,13 +15,17 @@ import { compressAnswers } from './compression.ts';
 import { answerConditionally } from './conditional-reads.ts';
 import { parseJsonBody } from './json-body.ts';
 import { sendProblem } from './problem.filter.ts';
-import { requestIdFrom, traceparentFrom } from './request-context.ts';
+import { clientRequestIdFrom, traceparentFrom } from './request-context.ts';
 import { collectRoutes } from './routes.ts';
 import { securityHeaders } from './security-headers.ts';
 
 /** Where a request keeps its trace context once somebody has asked for it; most reads never do. */
 const trace = Symbol('trace');
 const bodyLimit = 1024 * 1024;
+/** Of what anybody may send: a name, a password, a token. */
+const publicBodyLimit = 16 * 1024;
+/** How often connections are looked at for those whose time is over. */
+const connectionsCheckingInterval = 5_000;
 /** Longer than any id that we give out or take. */
 const maxParamLength = 512;
 
@@ -36,9 +41,11 @@ export function createAdapter(config: GatewayConfig, logger: Logger): FastifyAda
     bodyLimit,
     // Whoever sends a request one byte at a time holds a connection for no longer than this.
     requestTimeout: 60_000,
+    http: { connectionsCheckingInterval },
     trustProxy: config.trustProxy ?? false,
     requestIdHeader: false,
-    genReqId: (request: IncomingMessage) => requestIdFrom(request.headers['x-request-id']),
+    // Ours alone: an id that a client chose would let it pass its requests off as those of others.
+    genReqId: () => randomUUID(),
     routerOptions: { maxParamLength, ignoreTrailingSlash: false },
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
       reply.headers(headers).header('X-Request-Id', request.id);
@@ -54,6 +61,9 @@ export function createAdapter(config: GatewayConfig, logger: Logger): FastifyAda
   });
   const server = adapter.getInstance();
 
+  server.addHook('onRoute', (route) => {
+    if (route.config?.isPublic) route.bodyLimit = publicBodyLimit;
+  });
   collectRoutes(server);
   // An ETag is of what an answer says, so it is made before that is compressed.
   answerConditionally(server);
@@ -61,6 +71,12 @@ export function createAdapter(config: GatewayConfig, logger: Logger): FastifyAda
   server.decorateRequest('principal', null);
   server.decorateRequest('idempotency', null);
   server.decorateRequest('action', null);
+  server.decorateRequest('counted', false);
+  server.decorateRequest('clientRequestId', {
+    getter(this: FastifyRequest) {
+      return clientRequestIdFrom(this.headers['x-request-id']);
+    },
+  });
   server.decorateRequest('traceparent', {
     getter(this: FastifyRequest & { [trace]?: string }) {
       return (this[trace] ??= traceparentFrom(this.headers.traceparent));
@@ -69,7 +85,7 @@ export function createAdapter(config: GatewayConfig, logger: Logger): FastifyAda
   server.addHook('onRequest', (request, reply, done) => {
     reply.headers(headers).header('X-Request-Id', request.id);
     if (request.url.startsWith('/api/')) reply.header('Cache-Control', 'no-store');
-    done();
+    done(hasOneHost(request) ? undefined : new ProblemError('invalid-input', 'A request names one Host.'));
   });
 
   server.removeAllContentTypeParsers();
@@ -84,6 +100,14 @@ export function createAdapter(config: GatewayConfig, logger: Logger): FastifyAda
   return adapter;
 }
 
+/** Two would let a proxy and us see two requests in one. Node shows the first alone. */
+function hasOneHost({ raw }: FastifyRequest): boolean {
+  let count = 0;
+  for (let at = 0; at < raw.rawHeaders.length; at += 2)
+    if (raw.rawHeaders[at]!.length === 4 && raw.rawHeaders[at]!.toLowerCase() === 'host') count += 1;
+  return count <= 1;
+}
+
 /** Answer to bytes that are not HTTP; there is neither a request nor a reply for them. */
 function malformed(status: number): string {
   const { code, title } = { code: 'invalid-input', title: problems['invalid-input'].title };
@@ -94,7 +118,7 @@ function malformed(status: number): string {
     detail: 'This is not a valid HTTP request.',
     code,
     retryable: false,
-    requestId: requestIdFrom(undefined),
+    requestId: randomUUID(),
   });
   return [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,

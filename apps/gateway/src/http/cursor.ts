@@ -1,8 +1,8 @@
-import { createHmac, createSecretKey, hkdfSync, timingSafeEqual, type KeyObject } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
+import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
 import { ProblemError } from '@polyvirt/contracts';
 import type { z } from 'zod';
-import { CONFIG, type GatewayConfig } from '../config.ts';
+import { Keys } from '../auth/keys.ts';
 
 const macBytes = 12;
 
@@ -10,16 +10,17 @@ const macBytes = 12;
 @Injectable()
 export class Cursors {
   /** An object, because Node makes one of plain bytes for each use, and that takes longer than the rest. */
-  private readonly key: KeyObject;
+  private readonly keys: readonly [KeyObject, ...KeyObject[]];
 
-  constructor(@Inject(CONFIG) config: GatewayConfig) {
-    this.key = createSecretKey(Buffer.from(hkdfSync('sha256', config.jwtSecret, '', 'polyvirt cursor', 32)));
+  constructor(keys: Keys) {
+    const [current, ...previous] = keys.derive('cursor');
+    this.keys = [createSecretKey(current), ...previous.map((key) => createSecretKey(key))];
   }
 
   /** `list` names the list it belongs to; a cursor of another list does not open. */
   seal(list: string, position: unknown): string {
     const text = Buffer.from(JSON.stringify(position));
-    return Buffer.concat([this.mac(list, text), text]).toString('base64url');
+    return Buffer.concat([mac(this.keys[0], list, text), text]).toString('base64url');
   }
 
   /** Throws `invalid-input` for anything that `seal` has not made for this list. */
@@ -29,15 +30,14 @@ export class Cursors {
     const intact =
       bytes.length > macBytes &&
       bytes.toString('base64url') === cursor &&
-      timingSafeEqual(this.mac(list, text), bytes.subarray(0, macBytes));
+      this.keys.some((key) => timingSafeEqual(mac(key, list, text), bytes.subarray(0, macBytes)));
     const parsed = intact ? schema.safeParse(JSON.parse(text.toString())) : undefined;
     if (parsed?.success) return parsed.data;
     throw new ProblemError('invalid-input', 'The cursor is not one of this list; begin without one.', {
       errors: [{ pointer: 'cursor', detail: 'Not a cursor of this list.' }],
     });
   }
-
-  private mac(list: string, text: Buffer): Buffer {
-    return createHmac('sha256', this.key).update(list).update('\0').update(text).digest().subarray(0, macBytes);
-  }
 }
+
+const mac = (key: KeyObject, list: string, text: Buffer): Buffer =>
+  createHmac('sha256', key).update(list).update('\0').update(text).digest().subarray(0, macBytes);

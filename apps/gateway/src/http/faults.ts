@@ -1,4 +1,4 @@
-import { ProblemError } from '@polyvirt/contracts';
+import { cutText, ProblemError } from '@polyvirt/contracts';
 import { z } from 'zod';
 import { pointerTo } from './json-body.ts';
 
@@ -15,6 +15,9 @@ export interface Fault {
 
 /** A body can hold thousands of faults; a reader has use for the first ones. */
 const mostFaults = 100;
+/** Of a pointer, which repeats what was sent, and of a sentence, which may. */
+const longestPointer = 200;
+const longestDetail = 500;
 /** A reader wants to know what can be had, but not by the hundred. */
 const mostChoices = 24;
 
@@ -41,7 +44,10 @@ export function parseInput<Output>(
 
 /** `invalid-input` with every fault; the detail repeats the first one, for those who read nothing else. */
 export function invalidInput(part: string, faults: readonly Fault[]): ProblemError {
-  const errors = faults.slice(0, mostFaults).map(({ pointer, detail }) => ({ pointer, detail: ended(detail) }));
+  const errors = faults.slice(0, mostFaults).map(({ pointer, detail }) => ({
+    pointer: cutText(pointer, longestPointer),
+    detail: ended(cutText(detail, longestDetail)),
+  }));
   const [first] = errors;
   const place = first?.pointer ? `${first.pointer}: ` : '';
   const more = faults.length > 1 ? ` And ${faults.length - 1} more.` : '';

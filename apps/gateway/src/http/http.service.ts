@@ -85,7 +85,8 @@ describe('HTTP', () => {
       '/username',
     ],
     ['a key with a slash', 'POST', login, { raw: '{"a/b~c": 1}' }, 'invalid-input', '/a~1b~0c'],
-    ['100,000 nested lists', 'POST', login, { raw: '['.repeat(100_000) + ']'.repeat(100_000) }, 'invalid-input', ''],
+    ['nested lists', 'POST', login, { raw: '['.repeat(8_000) + ']'.repeat(8_000) }, 'invalid-input', ''],
+    ['more than a name and a password', 'POST', login, { raw: `"${'a'.repeat(20_000)}"` }, 'body-too-large'],
   ];
 
   it.each(refusals.map((row) => ({ row, what: row[0] })))('answers $what with a problem', async ({ row }) => {
@@ -117,11 +118,9 @@ describe('HTTP', () => {
     expect(answer.headers.allow).toBe('GET, HEAD, POST');
   });
 
-  it('keeps a request id that is fit for a log, and replaces any other', async () => {
-    const kept = await gateway.call('GET', '/healthz', { headers: { 'x-request-id': 'build-7.4_a' } });
-    expect(kept.headers['x-request-id']).toBe('build-7.4_a');
-    for (const unfit of ['a b', 'x'.repeat(65), '<script>', 'é']) {
-      const answer = await gateway.call('GET', '/healthz', { headers: { 'x-request-id': unfit } });
+  it('gives every request an id of its own, whatever the client calls it', async () => {
+    for (const given of ['build-7.4_a', 'a b', 'x'.repeat(65), '<script>', 'é']) {
+      const answer = await gateway.call('GET', '/healthz', { headers: { 'x-request-id': given } });
       expect(answer.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
     }
   });

@@ -5,6 +5,11 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 /** Keys that reach a prototype when an object is copied carelessly. */
 const reservedKeys = new Set(['__proto__', 'constructor', 'prototype']);
 const mayHoldReservedKey = /"(?:__proto__|constructor|prototype)"|\\u00/i;
+/** Deeper than anything that a route takes, and far from what recursion over it could not bear. */
+const mostLevels = 32;
+const [quote, backslash, openBracket, closeBracket, openBrace, closeBrace] = [...'"\\[]{}'].map((character) =>
+  character.charCodeAt(0),
+) as [number, number, number, number, number, number];
 const mayHoldLoneSurrogate = /\\ud[89a-f]/i;
 
 /**
@@ -14,6 +19,7 @@ const mayHoldLoneSurrogate = /\\ud[89a-f]/i;
 export function parseJsonBody(bytes: Buffer): unknown {
   if (bytes.length === 0) return undefined;
   const text = decode(bytes);
+  if (isDeeperThan(text, mostLevels)) throw bodyFault('', `It nests deeper than ${mostLevels} levels.`);
   const value = parse(text);
   if (mayHoldReservedKey.test(text)) forbidReservedKeys(value, '');
   if (mayHoldLoneSurrogate.test(text)) forbidLoneSurrogates(value, '');
@@ -26,6 +32,23 @@ export const bodyFault = (pointer: string, detail: string): ProblemError =>
 
 export const pointerTo = (path: readonly PropertyKey[]): string =>
   path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+
+/** Looked at before the text is parsed, which makes an object of each level. */
+function isDeeperThan(text: string, most: number): boolean {
+  let [depth, quoted] = [0, false];
+  for (let at = 0; at < text.length; at++) {
+    const character = text.charCodeAt(at);
+    if (quoted) {
+      if (character === backslash) at += 1;
+      else if (character === quote) quoted = false;
+    } else if (character === quote) quoted = true;
+    else if (character === openBracket || character === openBrace) {
+      depth += 1;
+      if (depth > most) return true;
+    } else if (character === closeBracket || character === closeBrace) depth -= 1;
+  }
+  return false;
+}
 
 function decode(bytes: Buffer): string {
   try {

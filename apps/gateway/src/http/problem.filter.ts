@@ -12,7 +12,6 @@ import { allowedMethods } from './routes.ts';
 const byStatus: Readonly<Record<number, { code: ProblemCode; detail: string }>> = {
   401: { code: 'unauthenticated', detail: 'This needs a bearer token.' },
   403: { code: 'forbidden', detail: 'Your role does not allow this.' },
-  413: { code: 'body-too-large', detail: 'A body has at most 1 MiB.' },
   415: { code: 'unsupported-media-type', detail: 'Send the body as `application/json`.' },
   429: { code: 'too-many-requests', detail: 'Too many requests; wait a little.' },
 };
@@ -58,6 +57,10 @@ export function problemOf(error: unknown, request: FastifyRequest): ProblemError
 function fromHttp(error: HttpException, request: FastifyRequest): ProblemError {
   const status = error.getStatus();
   if (status === 404) return notFound(request);
+  if (status === 413)
+    return new ProblemError('body-too-large', `A body has at most ${request.routeOptions.bodyLimit / 1024} KiB here.`, {
+      cause: error,
+    });
   const known = byStatus[status];
   if (known) return new ProblemError(known.code, known.detail, { cause: error });
   if (status >= 500) return asProblemError(error);

@@ -3,9 +3,15 @@ import { randomUUID } from 'node:crypto';
 const requestIdPattern = /^[A-Za-z0-9._-]{1,64}$/;
 const traceparentPattern = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/;
 
-/** The id a client chose, when it is fit for logs and headers; else one of ours. */
-export function requestIdFrom(header: string | string[] | undefined): string {
-  return typeof header === 'string' && requestIdPattern.test(header) ? header : randomUUID();
+declare module 'fastify' {
+  interface FastifyRequest {
+    readonly clientRequestId: string | undefined;
+  }
+}
+
+/** What a client calls its request, when that is fit for logs and the audit. */
+export function clientRequestIdFrom(header: string | string[] | undefined): string | undefined {
+  return typeof header === 'string' && requestIdPattern.test(header) ? header : undefined;
 }
 
 /** W3C trace context: our span within the trace of the caller, or a trace of our own. */

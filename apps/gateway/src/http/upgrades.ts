@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
@@ -22,11 +22,13 @@ export class Upgrades {
 
   /** Exactly this path goes to this emitter. */
   assign(path: string, emitter: UpgradeEmitter): void {
-    if (this.byPath.size === 0) {
-      const { server } = this.host.httpAdapter.getInstance<FastifyInstance>();
-      server.on('upgrade', (...upgrade: Upgrade) => this.handle(upgrade));
-    }
+    if (this.byPath.size === 0) this.serve(this.host.httpAdapter.getInstance<FastifyInstance>().server);
     this.byPath.set(path, emitter);
+  }
+
+  /** Takes the requests of a server, for the same paths. */
+  serve(server: Server): void {
+    server.on('upgrade', (...upgrade: Upgrade) => this.handle(upgrade));
   }
 
   private handle(upgrade: Upgrade): void {

@@ -8,7 +8,7 @@ export class IdempotencyEntity {
   @PrimaryColumn({ type: 'varchar', length: 64 })
   id!: string;
 
-  /** SHA-256 of method, address and body. */
+  /** HMAC of method, address and body. */
   @Column({ type: 'varchar', length: 64 })
   fingerprint!: string;
 

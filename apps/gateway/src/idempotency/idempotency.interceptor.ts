@@ -3,7 +3,9 @@ import { ProblemError } from '@polyvirt/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { catchError, from, mergeMap, of, throwError, type Observable } from 'rxjs';
+import { bodySchemaOf } from '../http/body-schema.ts';
 import { isDryRun } from '../http/dry-run.ts';
+import { parseInput } from '../http/faults.ts';
 import { LOGGER } from '../logger.ts';
 import { Idempotency, type HeldClaim } from './idempotency.ts';
 import { OperationReplays } from './operation-replays.ts';
@@ -29,13 +31,16 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const key = request.headers['idempotency-key'];
     if (request.method !== 'POST' || key === undefined || isDryRun(request)) return next.handle();
+    // Before the key is taken: what is not valid is no request, and the fingerprint is of what is understood.
+    const schema = bodySchemaOf(context.getClass(), context.getHandler().name);
+    const body = schema ? parseInput(schema, request.body ?? {}, 'body') : request.body;
     const reply = context.switchToHttp().getResponse<FastifyReply>();
     const opening = await this.idempotency.open({
       caller: request.principal?.userId ?? 'anyone',
       key: validKey(key),
       method: request.method,
       url: request.url,
-      body: request.body,
+      body,
     });
     if (opening.kind === 'repeat') {
       const answer = await this.replays.refresh(opening.answer, request);

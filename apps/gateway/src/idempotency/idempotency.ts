@@ -1,10 +1,10 @@
-import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes, randomUUID } from 'node:crypto';
+import { createHash, createHmac, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { ProblemError } from '@polyvirt/contracts';
 import { IsNull, LessThan, type EntityManager } from 'typeorm';
 import type { Logger } from 'pino';
-import { CONFIG, type GatewayConfig } from '../config.ts';
+import { Keys, type Sealed } from '../auth/keys.ts';
 import { isDuplicate } from '../database/database-errors.ts';
 import { Database } from '../database/database.ts';
 import { LOGGER } from '../logger.ts';
@@ -18,8 +18,6 @@ const heldMs = 10_000;
 /** A repeat waits for the first request this long: until its hold runs out, and a little. */
 const waitMs = heldMs + 2_000;
 const pollMs = 50;
-const ivBytes = 12;
-const tagBytes = 16;
 
 export interface KeyedRequest {
   /** Whose key it is: keys of different callers never meet. */
@@ -27,6 +25,7 @@ export interface KeyedRequest {
   key: string;
   method: string;
   url: string;
+  /** As the route's schema has it. */
   body: unknown;
 }
 
@@ -36,14 +35,14 @@ export type Opening = { kind: 'first'; claim: HeldClaim } | { kind: 'repeat'; an
 @Injectable()
 export class Idempotency implements OnModuleInit, OnApplicationShutdown {
   private readonly database: Database;
-  private readonly secret: string;
+  private readonly keys: Keys;
   private readonly logger: Logger;
   private sweep: NodeJS.Timeout | undefined;
 
-  constructor(database: Database, @Inject(CONFIG) config: GatewayConfig, @Inject(LOGGER) logger: Logger) {
+  constructor(database: Database, keys: Keys, @Inject(LOGGER) logger: Logger) {
     this.database = database;
     this.logger = logger;
-    this.secret = config.jwtSecret;
+    this.keys = keys;
   }
 
   onModuleInit(): void {
@@ -60,12 +59,12 @@ export class Idempotency implements OnModuleInit, OnApplicationShutdown {
    */
   async open(request: KeyedRequest): Promise<Opening> {
     const id = sha256(`${request.caller}\0${request.key}`);
-    const fingerprint = sha256(`${request.method}\0${request.url}\0${JSON.stringify(request.body) ?? ''}`);
+    const [fingerprint, ...former] = this.fingerprintsOf(request);
     const deadline = Date.now() + waitMs;
     for (;;) {
       const row = await this.database.repository(IdempotencyEntity).findOneBy({ id });
       const known = row && row.expiresAt > Date.now() ? row : undefined;
-      if (known && known.fingerprint !== fingerprint) {
+      if (known && ![fingerprint, ...former].includes(known.fingerprint)) {
         throw new ProblemError(
           'idempotency-key-reused',
           'This Idempotency-Key was used for another request within the last 24 hours; take a new one.',
@@ -73,7 +72,7 @@ export class Idempotency implements OnModuleInit, OnApplicationShutdown {
       }
       if (known?.status) return { kind: 'repeat', answer: this.unseal(known, request.key) };
       if (!known || known.heldUntil < Date.now()) {
-        const owner = await this.take(id, fingerprint, row);
+        const owner = await this.take(id, fingerprint!, row);
         if (owner)
           return { kind: 'first', claim: new HeldClaim(this.database, id, owner, this.sealer(id, request.key)) };
       }
@@ -120,23 +119,12 @@ export class Idempotency implements OnModuleInit, OnApplicationShutdown {
   }
 
   private sealer(id: string, key: string) {
-    return (answer: StoredAnswer): string => {
-      const iv = randomBytes(ivBytes);
-      const cipher = createCipheriv('aes-256-gcm', this.sealKey(key), iv).setAAD(Buffer.from(id));
-      const text = Buffer.concat([
-        cipher.update(JSON.stringify({ body: answer.body, headers: answer.headers })),
-        cipher.final(),
-      ]);
-      return Buffer.concat([iv, cipher.getAuthTag(), text]).toString('base64');
-    };
+    return ({ body, headers }: StoredAnswer): string =>
+      this.keys.seal(JSON.stringify({ body, headers }), sealedUnder(id, key));
   }
 
   private unseal(row: IdempotencyEntity, key: string): StoredAnswer {
-    const bytes = Buffer.from(row.answer!, 'base64');
-    const decipher = createDecipheriv('aes-256-gcm', this.sealKey(key), bytes.subarray(0, ivBytes))
-      .setAAD(Buffer.from(row.id))
-      .setAuthTag(bytes.subarray(ivBytes, ivBytes + tagBytes));
-    const text = Buffer.concat([decipher.update(bytes.subarray(ivBytes + tagBytes)), decipher.final()]).toString();
+    const text = this.keys.unseal(row.answer!, sealedUnder(row.id, key));
     const { body, headers } = JSON.parse(text) as Pick<StoredAnswer, 'body' | 'headers'>;
     return {
       status: row.status!,
@@ -146,11 +134,15 @@ export class Idempotency implements OnModuleInit, OnApplicationShutdown {
     };
   }
 
-  /** Takes both our secret and the caller's key, of which the database has only a hash. */
-  private sealKey(key: string): Buffer {
-    return Buffer.from(hkdfSync('sha256', this.secret, key, 'polyvirt idempotency', 32));
+  /** Keyed, because a body can hold a password, and whoever reads the database could try passwords on a plain digest. */
+  private fingerprintsOf({ method, url, body }: KeyedRequest): string[] {
+    const text = `${method}\0${url}\0${JSON.stringify(body) ?? ''}`;
+    return this.keys.derive('fingerprint').map((key) => createHmac('sha256', key).update(text).digest('hex'));
   }
 }
+
+/** Takes both our secret and the caller's key, of which the database has only a hash. */
+const sealedUnder = (id: string, key: string): Sealed => ({ purpose: 'idempotency', salt: key, context: id });
 
 export class HeldClaim implements IdempotencyClaim {
   private readonly database: Database;

@@ -20,7 +20,8 @@ export interface ClientMessages {
 /** Who has come, and with what. */
 export interface Admission {
   principal: Principal;
-  token: string;
+  /** Absent for a machine of a network that may read without. */
+  token?: string;
 }
 export type LiveSocket = Socket<ClientMessages, ServerMessages, DefaultEventsMap, Admission>;
 
@@ -60,12 +61,17 @@ export class LiveClient {
     return this.socket.data.principal.userId;
   }
 
-  get token(): string {
+  get token(): string | undefined {
     return this.socket.data.token;
   }
 
-  set token(token: string) {
-    this.socket.data.token = token;
+  get principal(): Principal {
+    return this.socket.data.principal;
+  }
+
+  /** Is from now on who this token is of. */
+  become(principal: Principal, token: string): void {
+    this.socket.data = { principal, token };
   }
 
   get topicCount(): number {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import {
   Inject,
@@ -6,19 +7,22 @@ import {
   type OnApplicationBootstrap,
   type OnModuleInit,
 } from '@nestjs/common';
-import { asProblemError, ProblemError } from '@polyvirt/contracts';
+import { asProblemError, ProblemError, type Permission, type Problem } from '@polyvirt/contracts';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { Server, type DefaultEventsMap } from 'socket.io';
+import { Server, type DefaultEventsMap, type Socket } from 'socket.io';
 import { z } from 'zod';
 import { Authentication } from '../auth/authentication.ts';
 import type { Principal } from '../auth/caller.decorator.ts';
 import { IdentityChanges } from '../auth/identity-changes.ts';
+import { NetworkReaders } from '../auth/network-readers.ts';
 import { CONFIG, type GatewayConfig } from '../config.ts';
 import { EventFeed } from '../events/event-feed.ts';
 import { defaultPace, type CloseReason } from '../events/event-stream.ts';
 import { parseInput } from '../http/faults.ts';
 import { isSameOrigin } from '../http/origin.ts';
-import { requestIdFrom } from '../http/request-context.ts';
+import { sendProblem } from '../http/problem.filter.ts';
 import { Upgrades, type UpgradeEmitter } from '../http/upgrades.ts';
 import { LOGGER } from '../logger.ts';
 import { MetricsMemory } from '../metrics/metrics-memory.ts';
@@ -44,7 +48,18 @@ const verifyEvery = 5;
 const flushMs = 250;
 /** A connection that has not said by then who it is, is cut off. */
 const connectWithinMs = 10_000;
+const pollingAdvice =
+  "Live connections are WebSockets. Give your Socket.IO client the option `transports: ['websocket']`.";
 const longestMessage = 128 * 1_024;
+
+/** A message that asks for something which comes back as another message. */
+export interface Question {
+  readonly permission: Permission;
+  /** Name of the message that answers. */
+  readonly reply: string;
+  /** Throws a problem; the message then has it as `error`. */
+  answer(message: unknown): unknown;
+}
 
 const Topics = z.array(z.string().max(256)).min(1).max(mostTopicsEach);
 const Subscribe = z.strictObject({
@@ -64,14 +79,17 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
   pace = defaultPace;
   private readonly clients = new Map<LiveSocket, LiveClient>();
   private readonly server: Server<ClientMessages, ServerMessages, DefaultEventsMap, Admission>;
+  private readonly questions = new Map<string, Question>();
   private ticking: NodeJS.Timeout | undefined;
   private flushing: NodeJS.Timeout | undefined;
   private ticks = 0;
 
   constructor(
+    private readonly host: HttpAdapterHost,
     private readonly upgrades: Upgrades,
     private readonly authentication: Authentication,
     private readonly changes: IdentityChanges,
+    private readonly readers: NetworkReaders,
     private readonly limits: RateLimits,
     private readonly feed: EventFeed,
     private readonly metrics: MetricsMemory,
@@ -96,11 +114,21 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
     return this.clients.size;
   }
 
+  /** Clients that connect from now on may ask it. */
+  addQuestion(name: string, question: Question): void {
+    this.questions.set(name, question);
+  }
+
   onModuleInit(): void {
     // Never listens: it only stands between, as Socket.IO insists on a server of its own.
     const door = createServer();
     this.server.attach(door);
     this.upgrades.assign(livePath, door as unknown as UpgradeEmitter);
+    this.host.httpAdapter.getInstance<FastifyInstance>().route({
+      method: ['GET', 'POST'],
+      url: livePath,
+      handler: (request, reply) => sendProblem(reply, new ProblemError('invalid-input', pollingAdvice), request),
+    });
     this.server.use((socket, next) => {
       this.admit(socket).then(
         () => next(),
@@ -139,15 +167,17 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
 
   /** Throws `unauthenticated`, or `too-many-requests`. */
   private async admit(socket: LiveSocket): Promise<void> {
-    await this.limits.admit(`address ${socket.handshake.address}`);
+    const { address, headers } = socket.handshake;
+    await this.limits.admit(`address ${address}`);
     const { token } = socket.handshake.auth as { token?: unknown };
-    if (typeof token !== 'string')
+    const isReader = token === undefined && this.readers.includesDirect({ address, headers });
+    if (typeof token !== 'string' && !isReader)
       throw new ProblemError('unauthenticated', 'A live connection needs `auth.token`; log in first.');
-    const principal = await this.whoIs(token);
+    const principal = typeof token === 'string' ? await this.whoIs(token) : readerAt(address);
     const open = [...this.clients.values()].filter(({ userId }) => userId === principal.userId).length;
     if (open >= mostConnectionsEach)
       throw new ProblemError('too-many-requests', `You have ${open} live connections open; close one first.`);
-    socket.data = { principal, token };
+    socket.data = { principal, ...(typeof token === 'string' && { token }) };
   }
 
   private meet(socket: LiveSocket): void {
@@ -164,7 +194,7 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
           .then(() => work(message))
           .then(
             () => answer({ cursor: client.cursor }),
-            (error: unknown) => answer({ error: this.problem(error).toProblem(requestIdFrom(undefined)) }),
+            (error: unknown) => answer({ error: this.toProblem(error) }),
           );
       };
     socket.on(
@@ -179,11 +209,29 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
       'authenticate',
       answering((message) => this.renew(client, message)),
     );
+    for (const [name, question] of this.questions) {
+      const reply = (message: object) => (socket as unknown as Socket).emit(question.reply, message);
+      (socket as unknown as Socket).on(name, (message: unknown) => {
+        this.answer(client, question, message).then(reply, (error: unknown) => reply({ error: this.toProblem(error) }));
+      });
+    }
+  }
+
+  private async answer(client: LiveClient, { permission, answer }: Question, message: unknown): Promise<object> {
+    await this.limits.admit(`user ${client.userId}`);
+    const { permissions, role } = client.token === undefined ? client.principal : await this.whoIs(client.token);
+    if (permissions.has(permission)) return answer(message) as object;
+    throw new ProblemError(
+      'forbidden',
+      `This needs the permission ${permission}, which your role ${role} does not have.`,
+    );
   }
 
   /** All of the topics, or none. */
   private async subscribe(client: LiveClient, message: unknown): Promise<void> {
     const { topics, since } = parseInput(Subscribe, message, 'message');
+    if (client.token === undefined)
+      throw new ProblemError('unauthenticated', 'To subscribe needs a token; send `authenticate` with one first.');
     const { permissions, role } = await this.whoIs(client.token);
     const found = new Map<string, Topic>();
     for (const name of topics) {
@@ -209,9 +257,9 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
   private async renew(client: LiveClient, message: unknown): Promise<void> {
     const { token } = parseInput(Authenticate, message, 'message');
     const principal = await this.whoIs(token);
-    if (principal.userId !== client.userId)
+    if (client.token !== undefined && principal.userId !== client.userId)
       throw new ProblemError('forbidden', 'A live connection stays with its user; open another one.');
-    client.token = token;
+    client.become(principal, token);
     await this.verify(client);
   }
 
@@ -236,6 +284,7 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
 
   /** A connection must not outlive the right to what it hears. */
   private async verify(client: LiveClient): Promise<void> {
+    if (client.token === undefined) return;
     try {
       const { permissions } = await this.whoIs(client.token);
       for (const { permission } of client.topicList) if (!permissions.has(permission)) client.close('token-expired');
@@ -249,6 +298,10 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
     for (const client of this.clients.values()) client.close(reason);
   }
 
+  private toProblem(error: unknown): Problem {
+    return this.problem(error).toProblem(randomUUID());
+  }
+
   private problem(error: unknown): ProblemError {
     const problem = asProblemError(error);
     if (problem.code === 'internal') this.logger.error({ err: problem.cause ?? error }, 'a live message failed');
@@ -256,6 +309,16 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
   }
 }
 
+/** Each address counts as a user of its own. */
+const readerAt = (address: string): Principal => ({
+  userId: `reader ${address}`,
+  username: '-',
+  role: 'viewer',
+  permissions: readerPermissions,
+  actor: '-',
+});
+const readerPermissions: ReadonlySet<Permission> = new Set(['vm:read', 'metrics:read']);
+
 /** Socket.IO passes `data` on to the client. */
 const refusal = (problem: ProblemError): Error =>
-  Object.assign(new Error(problem.code), { data: problem.toProblem(requestIdFrom(undefined)) });
+  Object.assign(new Error(problem.code), { data: problem.toProblem(randomUUID()) });

@@ -16,17 +16,29 @@ export interface Answer {
   schema?: z.ZodType;
   /** Of the success when it is no JSON: `text/event-stream`. */
   mediaType?: string;
+  /** Kept for clients of before; new ones have something better. */
+  deprecated?: boolean;
   /** Codes beside those that follow from the permission, the input and the limits. */
   problems?: readonly ProblemCode[];
 }
 
 /** What a route answers, for OpenAPI. */
-export const Answers = ({ id, summary, description, status = 200, schema, mediaType, problems = [] }: Answer) =>
+export const Answers = ({
+  id,
+  summary,
+  description,
+  status = 200,
+  schema,
+  mediaType,
+  deprecated,
+  problems = [],
+}: Answer) =>
   applyDecorators(
     ApiOperation({
       operationId: id,
       summary,
       ...(description !== undefined && { description }),
+      ...(deprecated && { deprecated }),
       [PROBLEMS]: problems,
     } as Parameters<typeof ApiOperation>[0]),
     SetMetadata(PROBLEMS, problems),

@@ -1,4 +1,4 @@
-import { Controller, Get, Header, Res } from '@nestjs/common';
+import { Controller, Get, Header, Res, VERSION_NEUTRAL } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Public } from '../auth/permission.decorator.ts';
@@ -8,7 +8,7 @@ import { docsPage, docsScript, problemsPage } from './pages.ts';
 
 /** The API to read and to try, without a byte from elsewhere. */
 @ApiExcludeController()
-@Controller()
+@Controller({ version: VERSION_NEUTRAL })
 export class DocsController {
   private readonly document: ApiDocument;
 
@@ -16,7 +16,7 @@ export class DocsController {
     this.document = document;
   }
 
-  @Get('openapi.json')
+  @Get('api/v1/openapi.json')
   @Public()
   @Header('Content-Type', 'application/json; charset=utf-8')
   openApi(): string {

@@ -1,6 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { Problem, problemCodes, ProblemError, problems, type ProblemCode } from '@polyvirt/contracts';
+import { REPEATABLE } from '../audit/changes.decorator.ts';
 import { examples, tagDescriptions } from './examples.ts';
 import { PROBLEMS } from './answers.decorator.ts';
 import { createConverter } from './schema-converter.ts';
@@ -13,6 +14,7 @@ interface Operation {
   responses: Record<string, Response>;
   security?: object[];
   [PROBLEMS]?: ProblemCode[];
+  [REPEATABLE]?: true;
 }
 
 interface Response {
@@ -144,7 +146,7 @@ function addConditions(operation: Operation): void {
 function complete(method: string, operation: Operation, schemas: Components[string]): void {
   // The rest of a path, which the route describes under the name that it has in the document.
   operation.parameters = operation.parameters?.filter(({ name }) => name !== '*');
-  if (method === 'post') {
+  if (isRepeatable(method, operation)) {
     operation.parameters = [
       ...(operation.parameters ?? []),
       { $ref: '#/components/parameters/Idempotency-Key' } as never,
@@ -154,9 +156,13 @@ function complete(method: string, operation: Operation, schemas: Components[stri
   addExamples(operation);
   addProblems(operation, problemsOf(method, operation));
   delete operation[PROBLEMS];
+  delete operation[REPEATABLE];
   // Says that it is meant: a route without security of its own would have that of the document.
   operation.security ??= [];
 }
+
+const isRepeatable = (method: string, operation: Operation): boolean =>
+  method === 'post' && operation[REPEATABLE] === true;
 
 /** A body whose every field is optional may be left out. */
 function needsBody({ content }: NonNullable<Operation['requestBody']>, schemas: Components[string]): boolean {
@@ -181,7 +187,7 @@ function problemsOf(method: string, operation: Operation): ProblemCode[] {
     ...(takesInput ? (['invalid-input'] as const) : []),
     ...(operation.security ? (['unauthenticated', 'forbidden'] as const) : []),
     ...(operation.requestBody ? (['body-too-large', 'unsupported-media-type'] as const) : []),
-    ...(method === 'post' ? (['idempotency-key-reused'] as const) : []),
+    ...(isRepeatable(method, operation) ? (['idempotency-key-reused'] as const) : []),
     ...(takesIfMatch(operation) ? (['stale-revision'] as const) : []),
     ...(operation[PROBLEMS] ?? []),
     'too-many-requests',

@@ -57,6 +57,8 @@ export const examples: Readonly<Record<string, unknown>> = {
 export const tagDescriptions: Readonly<Record<string, string>> = {
   Archives: 'The permanent folder of each VM: its definition, its history and the files beside them.',
   Audit: 'Who did what, from where, and how it ended.',
+  'Earlier programs':
+    'The routes of KVM Supervisor and Auto-Creation-VM, for their clients. New ones use the rest of this API.',
   Events: 'What happens, as it happens and again from any place of the last 30 days.',
   Health: 'Whether the gateway works, for load balancers and Prometheus.',
   Hosts: 'Hypervisor endpoints with their images, networks and templates.',

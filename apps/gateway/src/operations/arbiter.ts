@@ -1,15 +1,39 @@
 import { Injectable } from '@nestjs/common';
 import { Bus, openBucket, RevisionConflictError, type Bucket } from '@polyvirt/bus';
-import { buckets, keys, type HostId, type OperationId } from '@polyvirt/contracts';
+import { buckets, keys, OperationResult, Problem, Timestamp, type HostId, type OperationId } from '@polyvirt/contracts';
 import { z } from 'zod';
 
+/** How an operation went, as its agent has written it down. */
+const Outcome = z.object({
+  status: z.enum(['succeeded', 'failed', 'cancelled']),
+  endedAt: Timestamp,
+  changed: z.boolean().optional(),
+  result: OperationResult.optional(),
+  error: Problem.optional(),
+  revision: z.int().optional(),
+});
+export type Outcome = z.infer<typeof Outcome>;
+
 /** What the gateway leaves in the journal in the place of an agent. An entry of an agent has no `ended`. */
-const Verdict = z.object({ ended: z.enum(['cancelled', 'expired']) });
-export type Verdict = z.infer<typeof Verdict>['ended'];
+const Verdict = z.object({
+  ended: z.enum(['cancelled', 'expired', 'lost']),
+  /** Of one that is lost: how it went, if its agent knew before it was. */
+  outcome: Outcome.optional(),
+});
+export type Verdict = z.infer<typeof Verdict>;
+
+/** What the journal has of an operation. */
+export interface Journalled {
+  /** Changes whenever it is written; 0 when there is nothing. */
+  readonly revision: number;
+  readonly verdict?: Verdict | undefined;
+  readonly outcome?: Outcome | undefined;
+}
 
 /**
- * Decides between the agent that begins an operation and the gateway that ends it before it has begun: whoever makes
- * its key in the journal first. The agent makes it before it does anything.
+ * Decides between the agent that has an operation and the gateway that ends it, by the key of the operation in the journal.
+ * Before it has begun, whoever makes the key first has it; afterwards the agent has, as long as it writes what the gateway has
+ * not written over: an agent whose entry is gone lets go of the operation.
  */
 @Injectable()
 export class Arbiter {
@@ -23,15 +47,45 @@ export class Arbiter {
    * Ends an operation that no agent has begun; answers how it was ended, which a gateway may have decided before, or
    * nothing when an agent has it.
    */
-  async end(host: HostId, id: OperationId, verdict: Verdict, signal: AbortSignal): Promise<Verdict | undefined> {
-    const key = keys.journal(host, id);
+  async end(
+    host: HostId,
+    id: OperationId,
+    ended: 'cancelled' | 'expired',
+    signal: AbortSignal,
+  ): Promise<Verdict | undefined> {
     try {
-      await this.journal.create(key, { ended: verdict } satisfies z.infer<typeof Verdict>, { signal });
-      return verdict;
+      await this.journal.create(keys.journal(host, id), { ended } satisfies Verdict, { signal });
+      return { ended };
     } catch (error) {
       if (!(error instanceof RevisionConflictError)) throw error;
-      const entry = Verdict.safeParse((await this.journal.get(key, signal))?.value);
-      return entry.data?.ended;
+      return (await this.read(host, id, signal)).verdict;
+    }
+  }
+
+  async read(host: HostId, id: OperationId, signal: AbortSignal): Promise<Journalled> {
+    const written = await this.journal.latest(keys.journal(host, id), signal);
+    if (!written) return { revision: 0 };
+    if (written.type === 'delete') return { revision: written.revision };
+    const { value, revision } = written;
+    const ended = z.object({ phase: z.literal('ended'), outcome: Outcome }).safeParse(value);
+    return { revision, verdict: Verdict.safeParse(value).data, outcome: ended.data?.outcome };
+  }
+
+  /** Ends an operation that its agent has not got, as it was read; undefined when somebody has written it since. */
+  async takeFrom(
+    host: HostId,
+    id: OperationId,
+    { revision, verdict, outcome }: Journalled,
+    signal: AbortSignal,
+  ): Promise<Verdict | undefined> {
+    if (verdict) return verdict;
+    const lost: Verdict = { ended: 'lost', ...(outcome && { outcome }) };
+    try {
+      await this.journal.update(keys.journal(host, id), lost, revision, { signal });
+      return lost;
+    } catch (error) {
+      if (error instanceof RevisionConflictError) return undefined;
+      throw error;
     }
   }
 }

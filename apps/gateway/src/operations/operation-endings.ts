@@ -13,7 +13,7 @@ import { Audit } from '../audit/audit.ts';
 import { isoTime } from '../database/columns.ts';
 import { Database } from '../database/database.ts';
 import { LOGGER } from '../logger.ts';
-import { Arbiter, type Verdict } from './arbiter.ts';
+import { Arbiter, type Journalled, type Outcome, type Verdict } from './arbiter.ts';
 import { BatchEntity } from './batch.entity.ts';
 import { OperationEvents } from './operation-events.ts';
 import { OperationEntity, operationOf } from './operation.entity.ts';
@@ -23,7 +23,7 @@ import type { Author } from './operations.ts';
 /** How long a request may take to decide who has an operation. */
 const decideWithinMs = 5_000;
 
-/** Ends operations from outside: because somebody cancels them, or nobody began them in time. */
+/** Ends operations from outside: because somebody cancels them, nobody began them in time, or nobody has them any more. */
 @Injectable()
 export class OperationEndings {
   private readonly listeners = new Set<(batch: OperationId) => void>();
@@ -60,22 +60,25 @@ export class OperationEndings {
     await this.decide(row, 'expired', signal);
   }
 
-  private async decide(row: OperationEntity, wanted: Verdict, signal: AbortSignal): Promise<boolean> {
+  /** Ends an operation that its agent has not got any more. Nothing happens when it has ended, or somebody has it after all. */
+  async endLost(id: OperationId, journalled: Journalled, signal: AbortSignal): Promise<void> {
+    const row = await this.queries.requireRow(id);
+    if (isEnded(row.status)) return;
+    const verdict = await this.arbiter.takeFrom(row.host!, id, journalled, signal);
+    if (verdict) await this.carryOut(row, verdict, signal);
+  }
+
+  private async decide(row: OperationEntity, wanted: 'cancelled' | 'expired', signal: AbortSignal): Promise<boolean> {
     const verdict = await this.arbiter.end(row.host!, row.id, wanted, signal);
     if (verdict === undefined) return false;
-    const operation = operationOf(row);
-    const endedAt = isoTime(Date.now());
-    if (verdict === 'cancelled') await this.events.ended({ ...operation, status: 'cancelled', endedAt }, signal);
-    else {
-      const error = new ProblemError(
-        'expired',
-        `No agent began this before ${isoTime(row.notAfter ?? row.createdAt)}. Ask again when the host is back.`,
-        { operationId: row.id },
-      ).toProblem(row.requestId);
-      await this.events.ended({ ...operation, status: 'failed', endedAt, error }, signal);
-    }
-    this.logger.info({ operationId: row.id, verdict }, 'ended an operation that no agent had begun');
+    await this.carryOut(row, verdict, signal);
     return true;
+  }
+
+  private async carryOut(row: OperationEntity, verdict: Verdict, signal: AbortSignal): Promise<void> {
+    const { revision, ...outcome } = verdict.outcome ?? outcomeOf(row, verdict.ended);
+    await this.events.ended({ ...operationOf(row), ...outcome }, signal, revision);
+    this.logger.info({ operationId: row.id, verdict: verdict.ended }, 'ended an operation that no agent has');
   }
 
   private async cancelAtAgent({ id, host }: OperationEntity, { requestId }: Author): Promise<void> {
@@ -92,6 +95,39 @@ export class OperationEndings {
   private async cancelBatch(id: OperationId, { actor }: Author): Promise<void> {
     await this.database.transaction((manager) => manager.update(BatchEntity, { id }, { cancelledBy: actor }));
     for (const listener of this.listeners) listener(id);
+  }
+}
+
+function outcomeOf(
+  { id, host, createdAt, startedAt, notAfter, requestId }: OperationEntity,
+  ended: Verdict['ended'],
+): Outcome {
+  const endedAt = isoTime(Date.now());
+  const failed = (problem: ProblemError): Outcome => ({
+    status: 'failed',
+    endedAt,
+    error: problem.toProblem(requestId),
+  });
+  const about = { operationId: id };
+  switch (ended) {
+    case 'cancelled':
+      return { status: 'cancelled', endedAt };
+    case 'expired': {
+      const before = isoTime(notAfter ?? createdAt);
+      return failed(
+        new ProblemError('expired', `No agent began this before ${before}. Ask again when the host is back.`, about),
+      );
+    }
+    case 'lost': {
+      const since = startedAt === null ? '' : `, which began at ${isoTime(startedAt)}`;
+      return failed(
+        new ProblemError(
+          'internal',
+          `The agent of ${host} is back and no longer has this operation${since}: nobody goes on with it. What it had done by then stays. Look at what is there, then ask again for what is missing.`,
+          about,
+        ),
+      );
+    }
   }
 }
 

@@ -17,7 +17,7 @@ export const severalHosts = '_';
 
 const ends = { succeeded: operationSucceeded, failed: operationFailed, cancelled: operationCancelled } as const;
 
-/** What the gateway itself tells of operations: of those that no agent carries out, or none has begun. */
+/** What the gateway itself tells of operations: of those that no agent carries out, none has begun, or none has any more. */
 @Injectable()
 export class OperationEvents {
   constructor(
@@ -26,8 +26,13 @@ export class OperationEvents {
   ) {}
 
   /** An end has one id, whoever tells it and however it ended, so the stream keeps the first. */
-  async ended(operation: Operation & { status: keyof typeof ends }, signal: AbortSignal): Promise<void> {
-    await this.publish(ends[operation.status], `${operation.id}:ended`, operation, signal);
+  async ended(
+    operation: Operation & { status: keyof typeof ends },
+    signal: AbortSignal,
+    /** Of the inventory that shows the effect. */
+    revision?: number,
+  ): Promise<void> {
+    await this.publish(ends[operation.status], `${operation.id}:ended`, operation, signal, revision);
   }
 
   async started(operation: Operation, signal: AbortSignal): Promise<void> {
@@ -60,13 +65,14 @@ export class OperationEvents {
     id: string,
     operation: Operation,
     signal: AbortSignal,
+    revision?: number,
   ): Promise<void> {
     const host = operation.host ?? severalHosts;
     const event = makeEvent(definition, {
       id,
       source: sourceOf(host),
       subject: operation.id,
-      data: { operation },
+      data: { operation, ...(revision !== undefined && { revision }) },
     });
     await publishEvent(this.bus, host, event, { signal });
   }

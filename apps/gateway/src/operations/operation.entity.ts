@@ -61,6 +61,14 @@ export class OperationEntity {
   @Column({ type: 'text', nullable: true })
   command!: string | null;
 
+  /** JSON of pointers into the input of the command: the secrets that were given, and that `command` lacks. */
+  @Column({ type: 'text', nullable: true })
+  secretFields!: string | null;
+
+  /** Those secrets, sealed, until the operation has ended. */
+  @Column({ type: 'text', nullable: true })
+  secrets!: string | null;
+
   /** JSON of the labels, notes and protection that the VM gets when it succeeds. */
   @Column({ type: 'text', nullable: true })
   annotation!: string | null;

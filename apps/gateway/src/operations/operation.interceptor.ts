@@ -2,8 +2,8 @@ import { Injectable, type CallHandler, type ExecutionContext, type NestIntercept
 import { isEnded, type BatchPlan, type Operation, type Plan } from '@polyvirt/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { mergeMap, type Observable } from 'rxjs';
-import { OperationQueries } from './operation.queries.ts';
-import { locationOf, Operations } from './operations.ts';
+import { OperationWaiter } from './operation-waiter.ts';
+import { locationOf } from './operations.ts';
 import { waitSecondsOf } from './prefer.ts';
 
 type Answer = Operation | Plan | BatchPlan;
@@ -12,10 +12,7 @@ const isOperation = (answer: Answer): answer is Operation => 'verb' in answer;
 /** Answers with an operation: 202 and where it is; with `Prefer: wait`, 200 when it has ended in time. A plan is 200. */
 @Injectable()
 export class AnswersOperation implements NestInterceptor {
-  constructor(
-    private readonly operations: Operations,
-    private readonly queries: OperationQueries,
-  ) {}
+  constructor(private readonly waiter: OperationWaiter) {}
 
   intercept(context: ExecutionContext, next: CallHandler<Answer>): Observable<Answer> {
     const http = context.switchToHttp();
@@ -41,16 +38,13 @@ export class AnswersOperation implements NestInterceptor {
   }
 
   private async end(operation: Operation, timeoutMs: number, reply: FastifyReply): Promise<Operation> {
-    if (isEnded(operation.status)) return operation;
     const left = new AbortController();
     const leave = () => left.abort();
     reply.raw.once('close', leave);
-    // Listen first, then look: it may have ended in between.
-    const ended = this.operations.ends.wait(operation.id, timeoutMs, left.signal);
-    const now = await this.queries.find(operation.id);
-    if (now && !isEnded(now.status)) await ended;
-    else leave();
-    reply.raw.off('close', leave);
-    return (await this.queries.find(operation.id)) ?? operation;
+    try {
+      return await this.waiter.wait(operation, timeoutMs, left.signal);
+    } finally {
+      reply.raw.off('close', leave);
+    }
   }
 }

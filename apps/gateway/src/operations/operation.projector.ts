@@ -105,13 +105,16 @@ export class OperationProjector implements Projection {
   private async write(manager: EntityManager, operation: Operation, known: Operation | undefined): Promise<void> {
     const columns = columnsOf(operation);
     if (known) {
-      await manager.update(OperationEntity, { id: operation.id }, columns);
+      // What ended needs its secrets no more.
+      const forgotten = isEnded(operation.status) ? { secrets: null } : {};
+      await manager.update(OperationEntity, { id: operation.id }, { ...columns, ...forgotten });
       return;
     }
     // Of a database before this one; the events still know it.
     await manager.insert(OperationEntity, {
       ...columns,
       ...{ requestId: operation.error?.requestId ?? '', notAfter: null, command: null, annotation: null },
+      ...{ secretFields: null, secrets: null },
       publishedAt: columns.createdAt,
     });
   }

@@ -1,11 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { makeEvent, openBucket, publishEvent } from '@polyvirt/bus';
+import { Bus, makeEvent, openBucket, publishEvent, readEvents } from '@polyvirt/bus';
 import { eventually, type NatsServer } from '@polyvirt/bus/testing';
 import {
   buckets,
+  hostDraining,
   keys,
   operationSucceeded,
   ProblemError,
+  streams,
   type Host,
   type Operation,
   type Page,
@@ -213,6 +215,26 @@ describe('operations of a gateway', () => {
       left.command = JSON.stringify({ ...command, operationId: left.id, notAfter: soon(3_600_000) });
       await rows().transaction((manager) => manager.insert(OperationEntity, left));
       await eventually(async () => expect((await operation(left.id)).status).toBe('succeeded'));
+    });
+
+    it('between the publication and its note are not ended a second time when their agent has ended them', async () => {
+      const id = await newVm();
+      const { body } = await house.ask('POST', `/vms/${id}/start`);
+      const row = await rows().repository(OperationEntity).findOneByOrFail({ id: body.id });
+      // Of another id, so that no memory for ids hides an end that is published again.
+      const left = { ...row, id: '01938f5e-0000-7000-8000-00000000000c', publishedAt: null, createdAt: 1_000 };
+      const { last_seq: before } = (await house.gateway.app.get(Bus).manager.streams.info(streams.events.name)).state;
+      await rows().transaction((manager) => manager.insert(OperationEntity, left));
+      await eventually(async () => {
+        const { publishedAt } = await rows().repository(OperationEntity).findOneByOrFail({ id: left.id });
+        expect(publishedAt).not.toBeNull();
+      });
+      const end = AbortSignal.timeout(10_000);
+      await agent.tell(hostDraining, 'mark', 'kvm-a', { host: 'kvm-a', incarnation: 'x' });
+      for await (const { event } of readEvents(house.gateway.app.get(Bus), { fromSequence: before + 1, signal: end })) {
+        if (event.id === 'mark') break;
+        expect(event.subject).not.toBe(left.id);
+      }
     });
 
     it('between the verdict and the event are ended as the verdict says', async () => {

@@ -27,6 +27,7 @@ import type { Annotation } from '../inventory/vm-entry.ts';
 import { LOGGER } from '../logger.ts';
 import { ActiveOperations } from './active-operations.ts';
 import { beginBefore } from './begin-before.ts';
+import { CommandSecrets } from './command-secrets.ts';
 import { OperationEnds } from './operation-ends.ts';
 import { OperationEvents } from './operation-events.ts';
 import { OperationLockEntity } from './operation-lock.entity.ts';
@@ -102,6 +103,7 @@ export class Operations implements OnModuleDestroy {
     private readonly inventory: Inventory,
     private readonly annotations: Annotations,
     private readonly feed: EventFeed,
+    private readonly secrets: CommandSecrets,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
     this.active = new ActiveOperations((vmId, operation) => inventory.vms.occupy(vmId, operation));
@@ -140,7 +142,7 @@ export class Operations implements OnModuleDestroy {
     await this.locked(asked.locks, async (manager) => {
       await this.insert(manager, operation, author, {
         notAfter,
-        command: JSON.stringify(command),
+        ...this.secrets.columnsOf(command),
         annotation: asked.annotation ? JSON.stringify(asked.annotation) : null,
       });
       const keys = asked.locks.map((lock) => ({ key: lockKey(lock), operationId: id }));
@@ -197,9 +199,10 @@ export class Operations implements OnModuleDestroy {
     };
     await this.database.transaction(async (manager) => {
       if (change) operation.changed = await change(manager);
-      const command = input === undefined ? null : JSON.stringify(commandOf(operation, input, author, nowMs));
+      const command =
+        input === undefined ? {} : this.secrets.columnsOf(commandOf(operation, input, author, nowMs), { isSent: true });
       const kept = annotation === undefined ? null : JSON.stringify(annotation);
-      await this.insert(manager, operation, author, { command, annotation: kept });
+      await this.insert(manager, operation, author, { ...command, annotation: kept });
       await this.accept(manager, operation, author, vmId);
       await this.audit.ended(manager, operation.id, failed ? 'failed' : 'succeeded', operation.error?.code);
     });
@@ -211,7 +214,9 @@ export class Operations implements OnModuleDestroy {
   /** Publishes what a row still has to publish. Harmless when it has been published before. */
   async publish(row: OperationEntity): Promise<void> {
     const operation = operationOf(row);
-    if (row.command !== null && !isEnded(row.status)) await this.send(JSON.parse(row.command) as Command);
+    if (row.command !== null && !isEnded(row.status)) await this.send(this.secrets.commandOf(row));
+    // An agent was asked, so the stream has the end: it is where the row has it from.
+    else if (row.notAfter !== null && isEnded(row.status)) await this.once(row.id, async () => {});
     else if (isEnded(row.status)) await this.announce(operation);
     else await this.once(row.id, () => this.events.started(operation, this.stopping.signal));
   }
@@ -255,13 +260,15 @@ export class Operations implements OnModuleDestroy {
     manager: EntityManager,
     operation: Operation,
     author: Author,
-    columns: Partial<Pick<OperationEntity, 'notAfter' | 'command' | 'annotation'>>,
+    columns: Partial<Pick<OperationEntity, 'notAfter' | 'command' | 'secretFields' | 'secrets' | 'annotation'>>,
   ): Promise<void> {
     await manager.insert(OperationEntity, {
       ...columnsOf(operation),
       requestId: author.requestId,
       notAfter: null,
       command: null,
+      secretFields: null,
+      secrets: null,
       annotation: null,
       publishedAt: null,
       ...columns,

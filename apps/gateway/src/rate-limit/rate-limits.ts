@@ -1,26 +1,42 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { ProblemError } from '@polyvirt/contracts';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { CONFIG, type GatewayConfig } from '../config.ts';
+import { TIMES, type GatewayTimes } from '../times.ts';
 
 /** The limit is of requests per second, but a burst may use up this many seconds of it at once. */
 const burstSeconds = 10;
 const loginWindowSeconds = 15 * 60;
-/** Attempts within the window that are not known to be good: for one account, and from one address. */
-const failuresPerAccount = 10;
+/**
+ * Attempts within the window that are not known to be good: for one account from one place, and from one address for all of
+ * them. A place is an address, or a browser in which the user has logged in before.
+ */
+const failuresPerPlace = 10;
 const failuresPerAddress = 50;
+/** For one account from all places that are new to it. Beyond that they are not refused, which would lock its owner out, but wait. */
+const failuresBeforeWaiting = 50;
+const mostWaiting = 10;
 /** Verifying a password is slow on purpose, so good attempts are limited too. */
 const attemptsPerMinute = 120;
+/** What is nobody's act is recorded so often for each address, so that it cannot fill the audit. */
+const recordsPerMinute = 60;
 
 /** Limits of this gateway, kept in its memory. */
 @Injectable()
 export class RateLimits {
   private readonly requests: RateLimiterMemory | undefined;
   private readonly attempts = limiter('attempts', attemptsPerMinute, 60);
-  private readonly byAccount = limiter('account', failuresPerAccount, loginWindowSeconds);
+  private readonly records = limiter('records', recordsPerMinute, 60);
+  private readonly byPlace = limiter('place', failuresPerPlace, loginWindowSeconds);
+  private readonly byAccount = limiter('account', failuresBeforeWaiting, loginWindowSeconds);
+  private readonly queues = new Map<string, number>();
   private readonly byAddress = limiter('address', failuresPerAddress, loginWindowSeconds);
 
-  constructor(@Inject(CONFIG) { rateLimit }: GatewayConfig) {
+  private readonly guessWaitMs: number;
+
+  constructor(@Inject(CONFIG) { rateLimit }: GatewayConfig, @Inject(TIMES) { guessWaitMs }: GatewayTimes) {
+    this.guessWaitMs = guessWaitMs;
     this.requests = rateLimit === 0 ? undefined : limiter('requests', rateLimit * burstSeconds, burstSeconds);
   }
 
@@ -29,26 +45,71 @@ export class RateLimits {
     if (this.requests) await take(this.requests, caller, 'You send more requests than the limit allows.');
   }
 
-  /**
-   * Before a password is looked at. Throws `too-many-requests` after too many wrong ones. An attempt counts as a wrong
-   * one until it has turned out well, so that many at once get no further than many in a row.
-   */
-  async admitLogin(username: string, address: string): Promise<void> {
+  /** One more who wants a password looked at, which is slow on purpose. Throws `too-many-requests`. */
+  async admitAttempt(address: string): Promise<void> {
     await take(this.attempts, address, 'Too many log-ins from this address.');
-    await take(this.byAddress, address, 'Too many failed log-ins from this address.');
-    await take(this.byAccount, accountKey(username), 'Too many failed log-ins for this account.');
   }
 
-  async loginSucceeded(username: string, address: string): Promise<void> {
-    await this.byAccount.delete(accountKey(username));
-    await this.byAddress.reward(address);
+  /**
+   * Before a password is looked at. Throws `too-many-requests` after too many wrong ones from the same place: guesses lock out who
+   * makes them and nobody else. An attempt counts as a wrong one until it has turned out well, so that many at once get no further
+   * than many in a row.
+   */
+  async admitGuess({ account, place, address, isKnown }: Guess): Promise<void> {
+    await take(this.byPlace, `${account}\0${place}`, 'Too many failed log-ins for this account from here.');
+    if (isKnown) return;
+    await take(this.byAddress, address, 'Too many failed log-ins from this address.');
+    try {
+      await this.byAccount.consume(account);
+    } catch (refusal) {
+      if (!(refusal instanceof RateLimiterRes)) throw refusal;
+      await this.wait(account);
+    }
   }
+
+  async guessWasRight({ account, place, address, isKnown }: Guess): Promise<void> {
+    await this.byPlace.delete(`${account}\0${place}`);
+    if (isKnown) return;
+    await this.byAddress.reward(address);
+    await this.byAccount.reward(account);
+  }
+
+  /** Whether there is room for one more record of something that anybody can make happen. */
+  async mayRecord(address: string): Promise<boolean> {
+    return this.records.consume(address).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** One after the other, at a pace that makes guessing hopeless. */
+  private async wait(account: string): Promise<void> {
+    const before = this.queues.get(account) ?? 0;
+    if (before >= mostWaiting)
+      throw tooMany('Too many failed log-ins for this account.', (before + 1) * this.guessWaitMs);
+    this.queues.set(account, before + 1);
+    try {
+      await delay((before + 1) * this.guessWaitMs);
+    } finally {
+      const now = this.queues.get(account)! - 1;
+      if (now === 0) this.queues.delete(account);
+      else this.queues.set(account, now);
+    }
+  }
+}
+
+/** An attempt to log in to an account. */
+export interface Guess {
+  /** Of the user that was found, or the name for which there is none. */
+  readonly account: string;
+  readonly place: string;
+  readonly address: string;
+  /** Whether the user has logged in from that place before. */
+  readonly isKnown: boolean;
 }
 
 const limiter = (keyPrefix: string, points: number, duration: number) =>
   new RateLimiterMemory({ keyPrefix, points, duration });
-
-const accountKey = (username: string) => username.toLowerCase();
 
 async function take(limiter: RateLimiterMemory, key: string, detail: string): Promise<void> {
   try {

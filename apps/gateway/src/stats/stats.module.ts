@@ -12,5 +12,6 @@ import { Stats } from './stats.ts';
   imports: [InventoryModule, HostsModule, EventsModule, OperationsModule, MetricsModule],
   controllers: [StatsController],
   providers: [HouseSeries, Stats],
+  exports: [Stats],
 })
 export class StatsModule {}

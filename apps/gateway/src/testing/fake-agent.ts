@@ -27,6 +27,7 @@ import {
   identifyAgent,
   isAlready,
   keys,
+  listOperations,
   openConsole,
   operationCancelled,
   operationFailed,
@@ -190,6 +191,7 @@ export class FakeAgent {
     }));
     this.answer(planVm, (question) => this.plan(question));
     this.answer(identifyAgent, () => ({ incarnation: this.incarnation, startedAt: now() }));
+    this.answer(listOperations, () => ({ incarnation: this.incarnation, operationIds: [...this.cancels.keys()] }));
     this.answer(cancelOperation, ({ operationId }) => {
       const cancel = this.cancels.get(operationId);
       cancel?.();
@@ -240,6 +242,11 @@ export class FakeAgent {
     this.vms.set(nativeId, record);
     await this.tell(definition, `${record.id}:${definition.name}:${Math.random()}`, record.id, { vm: record });
     return this.inventory.put(keys.vm(this.host, nativeId), record);
+  }
+
+  /** Has an operation at hand no more, as after the loss of what it remembers; it may come back to it all the same. */
+  forget(operationId: string): void {
+    this.cancels.delete(operationId);
   }
 
   async vanish(nativeId: NativeId): Promise<number> {

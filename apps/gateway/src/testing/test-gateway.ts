@@ -22,6 +22,7 @@ const quick: Partial<GatewayTimes> = {
   batchLookMs: 100,
   streamTickMs: 50,
   queryWithinMs: 30_000,
+  guessWaitMs: 10,
 };
 /** The least that bcrypt takes: in production it is slow on purpose. */
 const passwordCost = 4;
@@ -70,6 +71,7 @@ export interface TestGatewayOptions {
   environment?: Record<string, string>;
   parts?: ModuleMetadata['imports'];
   times?: Partial<GatewayTimes> | undefined;
+  busRealm?: string | undefined;
 }
 
 /** A gateway of its own: a new SQLite file unless told otherwise, and no bus. */
@@ -77,6 +79,7 @@ export async function startTestGateway({
   environment = {},
   parts = [],
   times,
+  busRealm,
 }: TestGatewayOptions = {}): Promise<TestGateway> {
   const folder = await mkdtemp(join(tmpdir(), 'polyvirt-gateway-'));
   const databaseUrl = environment.POLYVIRT_DATABASE_URL ?? `sqlite:${join(folder, 'gateway.db')}`;
@@ -87,7 +90,7 @@ export async function startTestGateway({
     ...environment,
     POLYVIRT_DATABASE_URL: databaseUrl,
   });
-  const app = await createGateway(config, { parts, passwordCost, times: { ...quick, ...times } });
+  const app = await createGateway(config, { parts, passwordCost, busRealm, times: { ...quick, ...times } });
   await app.init();
   const server = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   await server.ready();
@@ -104,7 +107,7 @@ export async function startTestGateway({
       },
       ...(raw !== undefined ? { payload: raw } : body !== undefined && { payload: JSON.stringify(body) }),
     });
-    const json = /json/.test(String(answer.headers['content-type']));
+    const json = /[/+]json/.test(String(answer.headers['content-type']));
     return {
       status: answer.statusCode,
       headers: answer.headers as Record<string, string>,

@@ -6,8 +6,6 @@ import type { GatewayTimes } from '../times.ts';
 import { FakeAgent } from './fake-agent.ts';
 import { startTestGateway, type Answer, type TestGateway } from './test-gateway.ts';
 
-const password = 'password of a test';
-
 export interface HouseOptions {
   readonly hosts?: readonly HostId[];
   /** A SQLite file of its own unless told otherwise. */
@@ -112,18 +110,18 @@ export class TestHouse<Nats extends Broker = Broker> {
   private makeGateway(databaseUrl = this.gateways[0]?.databaseUrl, times = this.times): Promise<TestGateway> {
     const environment = {
       POLYVIRT_NATS_URL: this.nats.url,
-      POLYVIRT_NATS_USER: this.nats.userOf('gateway'),
-      POLYVIRT_NATS_PASSWORD: password,
+      POLYVIRT_NATS_CREDENTIALS: this.nats.credentialsOf('gateway'),
+      POLYVIRT_NATS_SIGNING_KEY: this.nats.signingSeed,
       POLYVIRT_METRICS_ACCESS: 'open',
       ...this.settings,
       ...(databaseUrl !== undefined && { POLYVIRT_DATABASE_URL: databaseUrl }),
     };
-    return startTestGateway({ environment, parts, times });
+    return startTestGateway({ environment, parts, times, busRealm: this.nats.realm });
   }
 }
 
 const servicesOf = ({ hosts = ['kvm-a'] }: HouseOptions): BusService[] => [
-  { service: 'admin', password },
-  { service: 'gateway', password },
-  ...hosts.map((host): BusService => ({ service: 'agent', host, password })),
+  { service: 'admin' },
+  { service: 'gateway' },
+  ...hosts.map((host): BusService => ({ service: 'agent', host })),
 ];

@@ -4,7 +4,7 @@ import { ApiToken, CreatedToken, CreateTokenInput, pageOf, PageQuery, type Page 
 import type { FastifyReply } from 'fastify';
 import { Changes } from '../audit/changes.decorator.ts';
 import { Caller } from '../auth/caller.decorator.ts';
-import { RequirePermission } from '../auth/permission.decorator.ts';
+import { NeedsFreshPassword, RequirePermission } from '../auth/permission.decorator.ts';
 import { Answers } from '../openapi/answers.decorator.ts';
 import { TokenId, tokenPath, Tokens } from './tokens.ts';
 
@@ -44,6 +44,7 @@ export class TokenController {
 
   @Post()
   @RequirePermission('token:manage')
+  @NeedsFreshPassword()
   @Changes('token.create')
   @Answers({
     id: 'createToken',

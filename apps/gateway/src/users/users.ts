@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import {
   ProblemError,
+  weaknessOf,
   type CreateUserInput,
   type EditUserInput,
   type Page,
@@ -16,10 +17,13 @@ import { IdentityChanges } from '../auth/identity-changes.ts';
 import { Passwords } from '../auth/passwords.ts';
 import { Sessions } from '../auth/sessions.ts';
 import { UserPreferencesEntity } from '../auth/user-preferences.entity.ts';
+import { KnownDevices } from '../auth/known-devices.ts';
 import { isDuplicate } from '../database/database-errors.ts';
 import { Database } from '../database/database.ts';
 import { Cursors } from '../http/cursor.ts';
 import { etagOf, requireMatch } from '../http/etag.ts';
+import { invalidInput } from '../http/faults.ts';
+import { TokenEntity } from '../tokens/token.entity.ts';
 import { shownUser } from './shown-user.ts';
 import { UserEntity } from './user.entity.ts';
 
@@ -34,6 +38,7 @@ export class Users {
   private readonly audit: Audit;
   private readonly cursors: Cursors;
   private readonly passwords: Passwords;
+  private readonly devices: KnownDevices;
 
   constructor(
     database: Database,
@@ -42,6 +47,7 @@ export class Users {
     audit: Audit,
     cursors: Cursors,
     passwords: Passwords,
+    devices: KnownDevices,
   ) {
     this.database = database;
     this.changes = changes;
@@ -49,6 +55,7 @@ export class Users {
     this.audit = audit;
     this.cursors = cursors;
     this.passwords = passwords;
+    this.devices = devices;
   }
 
   /** By name. */
@@ -76,7 +83,12 @@ export class Users {
     try {
       await this.database.transaction(async (manager) => {
         await manager.insert(UserEntity, user);
-        await this.audit.record(manager, caller, { action: 'user.create', outcome: 'succeeded', target: username });
+        await this.audit.record(manager, caller, {
+          action: 'user.create',
+          outcome: 'succeeded',
+          target: username,
+          detail: `role: ${role}`,
+        });
         await caller.idempotency?.answer(manager, {
           status: 201,
           body: shownUser(user),
@@ -97,17 +109,34 @@ export class Users {
       const user = await manager.findOneBy(UserEntity, { id });
       if (!user) throw notFound();
       requireMatch(ifMatch, etagOf(user.revision));
-      const { role = user.role, disabled = user.disabled } = input;
+      requireStrong(input.password, user.username);
+      const { role = user.role, disabled = user.disabled, tokens = 'end' } = input;
       if (role !== 'admin' || disabled) await this.requireAnotherAdmin(manager, user);
       const edited = { role, disabled, revision: user.revision + 1, ...(passwordHash && { passwordHash }) };
       await manager.update(UserEntity, { id }, edited);
-      if (passwordHash || disabled) await this.sessions.end(manager, { userId: id });
+      if (passwordHash || disabled) {
+        await this.sessions.end(manager, { userId: id });
+        await this.devices.forget(manager, id);
+      }
+      const endsTokens = passwordHash !== undefined && tokens === 'end';
+      const ended = endsTokens ? ((await manager.delete(TokenEntity, { userId: id })).affected ?? 0) : 0;
       await this.audit.record(manager, caller, {
         action: 'user.edit',
         outcome: 'succeeded',
-        target: `${user.username}: ${Object.keys(input).join(', ')}`,
+        target: user.username,
+        detail: changesOf(user, edited, endsTokens ? `, ${ended} API tokens ended` : ', API tokens kept'),
       });
       return shownUser({ ...user, ...edited });
+    });
+  }
+
+  /** Failed log-ins up to now count no more, at any gateway. */
+  async unlock(id: string, caller: Caller): Promise<void> {
+    await this.changes.change(async (manager) => {
+      const user = await manager.findOneBy(UserEntity, { id });
+      if (!user) throw notFound();
+      await manager.update(UserEntity, { id }, { unlockedAt: Date.now() });
+      await this.audit.record(manager, caller, { action: 'user.unlock', outcome: 'succeeded', target: user.username });
     });
   }
 
@@ -119,6 +148,7 @@ export class Users {
       requireMatch(ifMatch, etagOf(user.revision));
       await this.requireAnotherAdmin(manager, user);
       await manager.delete(UserPreferencesEntity, { userId: id });
+      await this.devices.forget(manager, id);
       await manager.delete(UserEntity, { id });
       await this.audit.record(manager, caller, {
         action: 'user.delete',
@@ -137,6 +167,24 @@ export class Users {
   }
 }
 
+function requireStrong(password: string | undefined, username: string): void {
+  const weakness = password === undefined ? undefined : weaknessOf(password, username);
+  if (weakness !== undefined) throw invalidInput('body', [{ pointer: '/password', detail: weakness }]);
+}
+
+/** What was and what is, in the words of the API. */
+function changesOf(
+  before: UserEntity,
+  after: Pick<UserEntity, 'role' | 'disabled'> & { passwordHash?: string },
+  tokens: string,
+): string {
+  return [
+    ...(before.role === after.role ? [] : [`role: ${before.role} → ${after.role}`]),
+    ...(before.disabled === after.disabled ? [] : [`disabled: ${before.disabled} → ${after.disabled}`]),
+    ...(after.passwordHash === undefined ? [] : [`password: new${tokens}`]),
+  ].join('; ');
+}
+
 export const userPath = (id: string): string => `/api/v1/users/${id}`;
 
 export function newUser(username: string, passwordHash: string, role: User['role']): UserEntity {
@@ -149,6 +197,7 @@ export function newUser(username: string, passwordHash: string, role: User['role
     disabled: false,
     createdAt: Date.now(),
     lastLoginAt: null,
+    unlockedAt: null,
     revision: 1,
   };
 }

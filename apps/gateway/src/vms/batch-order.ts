@@ -1,3 +1,4 @@
+import type { CredentialId } from '../auth/caller.decorator.ts';
 import {
   commands,
   isEnded,
@@ -34,6 +35,8 @@ export interface BatchOrder {
   readonly onError: BatchInput['onError'];
   readonly whenOffline: BatchInput['whenOffline'];
   readonly author: Omit<Author, 'idempotency'>;
+  /** By what the author asked; absent in orders of an earlier release. */
+  readonly credential?: Pick<CredentialId, 'userId' | 'tokenId'>;
 }
 
 export interface BatchEnd {

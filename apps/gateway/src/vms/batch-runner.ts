@@ -5,6 +5,7 @@ import { Bus } from '@polyvirt/bus';
 import { parseVmId, ProblemError, type Operation, type OperationId, type VmId } from '@polyvirt/contracts';
 import type { Logger } from 'pino';
 import { In, LessThan } from 'typeorm';
+import { AuthorRights } from '../auth/author-rights.ts';
 import { isoTime } from '../database/columns.ts';
 import { isDuplicate } from '../database/database-errors.ts';
 import { Database } from '../database/database.ts';
@@ -37,6 +38,7 @@ export class BatchRunner implements OnApplicationBootstrap, OnModuleDestroy {
   private stopListening: (() => void)[] = [];
 
   constructor(
+    private readonly rights: AuthorRights,
     private readonly bus: Bus,
     private readonly database: Database,
     private readonly operations: Operations,
@@ -120,14 +122,18 @@ export class BatchRunner implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** A VM that cannot be asked is a part that has failed. */
   private async ask(batch: OperationId, order: BatchOrder, vmId: VmId): Promise<void> {
-    const { action, input, annotation, whenOffline, author } = order;
+    const { action, input, annotation, whenOffline, author, credential } = order;
     const definition = batchCommand(action);
     const { verb } = definition;
     const { host } = parseVmId(vmId);
     const kinship = { id: partIdOf(batch, vmId), parent: batch };
     const asking = { ...kinship, author, options: { whenOffline } };
     try {
-      await this.commands.ask(definition, { vmId }, { input, annotation }, asking).catch(async (error: unknown) => {
+      const asked = async () => {
+        if (credential) await this.rights.require(credential, definition.permission);
+        await this.commands.ask(definition, { vmId }, { input, annotation }, asking);
+      };
+      await asked().catch(async (error: unknown) => {
         if (!(error instanceof ProblemError) || error.extras.operationId === kinship.id) throw error;
         await this.operations.settle({ ...kinship, verb, host, vmId, author, input, annotation, outcome: { error } });
       });

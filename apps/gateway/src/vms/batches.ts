@@ -68,7 +68,7 @@ export class Batches {
     requirePermission(caller, definition.permission);
     const wanted = wantedOf(definition, parseInput(definition.params, params, 'body', ['params']));
     const vmIds = ids ? [...new Set(ids)] : this.matching(filter ?? {});
-    return { ...rest, ...wanted, vmIds, author: authorOf(caller) };
+    return { ...rest, ...wanted, vmIds, author: authorOf(caller), credential: credentialOf(caller) };
   }
 
   /** The same again for the VMs that it did not succeed with. */
@@ -79,7 +79,7 @@ export class Batches {
     const parts = await this.queries.partsOf(id);
     const succeeded = new Set(parts.filter(({ status }) => status === 'succeeded').map(({ vmId }) => vmId));
     const vmIds = plan.vmIds.filter((vmId) => !succeeded.has(vmId));
-    return this.begin({ ...plan, vmIds, author: authorOf(caller) }, caller, id);
+    return this.begin({ ...plan, vmIds, author: authorOf(caller), credential: credentialOf(caller) }, caller, id);
   }
 
   private matching(filter: NonNullable<BatchInput['filter']>): VmId[] {
@@ -126,4 +126,9 @@ const authorOf = ({ actor, address, requestId, traceparent }: Caller): BatchOrde
   address,
   requestId,
   traceparent,
+});
+
+const credentialOf = ({ userId, token }: Caller): NonNullable<BatchOrder['credential']> => ({
+  userId,
+  tokenId: token?.id ?? null,
 });

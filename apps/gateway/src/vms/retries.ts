@@ -11,6 +11,7 @@ import {
 import type { Caller } from '../auth/caller.decorator.ts';
 import { requirePermission } from '../auth/require-permission.ts';
 import type { AnnotationChange } from '../inventory/annotations.ts';
+import { CommandSecrets } from '../operations/command-secrets.ts';
 import { OperationQueries } from '../operations/operation.queries.ts';
 import { batchVerb } from './batch-order.ts';
 import { Batches } from './batches.ts';
@@ -23,6 +24,7 @@ export class Retries {
     private readonly queries: OperationQueries,
     private readonly commands: Commands,
     private readonly batches: Batches,
+    private readonly secrets: CommandSecrets,
   ) {}
 
   async retry(id: OperationId, caller: Caller): Promise<Operation> {
@@ -34,6 +36,7 @@ export class Retries {
       });
     }
     if (row.verb === batchVerb) return this.batches.retry(id, caller);
+    this.secrets.requireWhole(row);
     const definition = commandOfVerb(row.verb);
     const input =
       row.command === null ? undefined : definition?.input.safeParse((JSON.parse(row.command) as Command).input);

@@ -1,4 +1,4 @@
-import { Controller, Get, Req, Res } from '@nestjs/common';
+import { Controller, Get, Req, Res, VERSION_NEUTRAL } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from '../auth/permission.decorator.ts';
@@ -8,7 +8,7 @@ import { WebPages, wantsPage } from './web-pages.ts';
 const signpost = { name: 'Polyvirt', status: 'ok', api: '/api/v1', documentation: '/docs', health: '/healthz' };
 
 @ApiExcludeController()
-@Controller()
+@Controller({ version: VERSION_NEUTRAL })
 export class RootController {
   constructor(private readonly pages: WebPages) {}
 

@@ -71,3 +71,13 @@ export async function connectTrusted(url: URL, trust: TlsTrust, signal: AbortSig
     signal.removeEventListener('abort', giveUp);
   }
 }
+
+/** SHA-256 fingerprint of the certificate that is shown there, to be looked at by a person; nothing is sent. */
+export async function shownFingerprint(url: URL, signal: AbortSignal): Promise<string | undefined> {
+  const socket = await connectTrusted(url, { insecure: true }, signal);
+  try {
+    return socket.getPeerCertificate().fingerprint256;
+  } finally {
+    socket.destroy();
+  }
+}

@@ -48,9 +48,9 @@ describe('Archive', () => {
       'vm_files/domain.xml',
       'vm_files/web-1.qcow2',
     ]);
-    expect(files['vm_files/domain.xml']).toBe('644 <domain/>\n');
+    expect(files['vm_files/domain.xml']).toBe('600 <domain/>\n');
     expect(files['vm_files/web-1.qcow2']).toBe(`-> ${disk}`);
-    expect(files['backup_script.sh']).toMatch(/^755 #!\/bin\/sh\n/);
+    expect(files['backup_script.sh']).toMatch(/^700 #!\/bin\/sh\n/);
     expect(await metadata('2026-11-21_web-1')).toMatchObject({
       vmId: `kvm-lab1~${nativeId}`,
       host: 'kvm-lab1',

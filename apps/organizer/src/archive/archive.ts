@@ -1,8 +1,9 @@
-import type { Archive as ArchiveView, CloudEvent, VmId } from '@polyvirt/contracts';
+import type { Archive as ArchiveView, CloudEvent, VmId, VmRecord } from '@polyvirt/contracts';
 import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, readdir, readFile, readlink, rename, rm, stat } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readdir, readFile, readlink, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { scriptNames, scriptsOf } from '../scripts/scripts.ts';
+import { adoptableFolder, keepEarlierFiles } from './adoption.ts';
 import { isDiskTrouble } from './disk-trouble.ts';
 import { afterEvent, ArchiveDocument, isApplied, VmEventBody, type VmFile } from './document.ts';
 import { linkDurably, replaceDurably, syncFolder, unfinished, writeDurably } from './durable-files.ts';
@@ -13,8 +14,10 @@ import { lookAtFiles } from './vm-files.ts';
 
 const metadata = 'metadata.json';
 const vmFiles = 'vm_files';
-const readable = 0o644;
-const executable = 0o755;
+/** A definition may hold what was given to the guest: archives are for the user of the organizer alone. */
+const readable = 0o600;
+const executable = 0o700;
+const folderMode = 0o700;
 /** Bytes of JSON that a view may have: the bus takes no message of more than a MiB. */
 const longestView = 768 * 1_024;
 
@@ -53,6 +56,8 @@ export class Archive {
   static async open(root: string, log: Warnings): Promise<Archive> {
     const archive = new Archive(resolve(root), log);
     await mkdir(archive.root, { recursive: true });
+    // It keeps others out of archives that an earlier release has made as well.
+    await chmod(archive.root, folderMode);
     for (const name of await readdir(archive.root)) {
       if (name.startsWith(unfinished)) await rm(join(archive.root, name), { recursive: true, force: true });
     }
@@ -69,11 +74,12 @@ export class Archive {
     const body = parsed.data;
     const before = await this.#find(body.vm.id);
     if (before && isApplied(before, placed)) return before;
-    const folder = before?.folder ?? (await this.#freeFolder(folderName(body.vm.createdAt, body.vm.name)));
+    const adopted = before ? undefined : await this.#adopt(body.vm, body.definition?.files ?? []);
+    const folder = before?.folder ?? adopted ?? (await this.#freeFolder(folderName(body.vm.createdAt, body.vm.name)));
     const draft = afterEvent(before, placed, body, folder);
     const document = { ...draft, files: await lookAtFiles(draft, this.#foreignFiles) };
     const definition = body.definition?.text;
-    return before ? this.#update(document, definition) : this.#build(document, definition);
+    return before || adopted !== undefined ? this.#update(document, definition) : this.#build(document, definition);
   }
 
   /** Whether the root takes files at all. What it answers `false` to, is no fault of one VM. */
@@ -108,8 +114,8 @@ export class Archive {
 
   async #build(draft: ArchiveDocument, definition: string | undefined): Promise<ArchiveDocument> {
     const building = join(this.root, unfinished + randomUUID());
-    await mkdir(building);
-    await mkdir(join(building, vmFiles));
+    await mkdir(building, folderMode);
+    await mkdir(join(building, vmFiles), folderMode);
     if (definition !== undefined && draft.definition) {
       await writeDurably(join(building, vmFiles, draft.definition.file), definition, readable);
     }
@@ -127,11 +133,21 @@ export class Archive {
     return document;
   }
 
+  /** A folder that Auto-Creation-VM made for the VM, ready to be written anew. Its metadata are replaced last, as always. */
+  async #adopt(vm: VmRecord, files: readonly string[]): Promise<string | undefined> {
+    const taken = new Set(this.#folders.values());
+    const folder = await adoptableFolder(this.root, vm, files, (name) => taken.has(name));
+    if (folder !== undefined) await keepEarlierFiles(join(this.root, folder));
+    return folder;
+  }
+
   async #update(draft: ArchiveDocument, definition: string | undefined): Promise<ArchiveDocument> {
     const folder = join(this.root, draft.folder);
-    await mkdir(join(folder, vmFiles)).catch(unlessThere);
+    await mkdir(join(folder, vmFiles), folderMode).catch(unlessThere);
     if (definition !== undefined && draft.definition) {
-      await replaceDurably(join(folder, vmFiles, draft.definition.file), definition, readable);
+      const path = join(folder, vmFiles, draft.definition.file);
+      // A VM may live in its folder, and its own file is no copy of ours.
+      if (!draft.definition.files.includes(path)) await replaceDurably(path, definition, readable);
     }
     const document = await this.#relink(join(folder, vmFiles), draft);
     const scripts = scriptsOf(document);
@@ -142,6 +158,7 @@ export class Archive {
     }
     await replaceDurably(join(folder, 'README.md'), readmeOf(document), readable);
     await replaceDurably(join(folder, metadata), asJson(document), readable);
+    this.#note(document.vmId, document.folder);
     return document;
   }
 
@@ -255,7 +272,8 @@ async function withLinks(document: ArchiveDocument, folder: string): Promise<Arc
 
 async function linked(file: VmFile, folder: string): Promise<VmFile> {
   const { path, link } = file;
-  if (link === undefined) return file;
+  // A VM of an adopted folder lives there.
+  if (link === undefined || join(folder, link) === path) return file;
   try {
     await linkDurably(join(folder, link), path);
     return file;

@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 export const unfinished = '.unfinished-';
 
 /** Writes a file that is not there yet, through to the disk. */
-export async function writeDurably(path: string, content: string, mode: number): Promise<void> {
+export async function writeDurably(path: string, content: string | Buffer, mode: number): Promise<void> {
   const file = await open(path, 'wx', mode);
   try {
     await file.writeFile(content);
@@ -27,16 +27,24 @@ export async function replaceDurably(path: string, content: string, mode: number
   await syncFolder(dirname(path));
 }
 
-/** The same for a symbolic link. */
+/** The same for a symbolic link. Throws `EEXIST` if something that is no link is in its place: that may be the only copy. */
 export async function linkDurably(path: string, target: string): Promise<void> {
   const present = await readlink(path).catch(() => undefined);
   if (present === target) return;
+  if (present === undefined && (await exists(path)))
+    throw Object.assign(new Error(`${path} is no link`), { code: 'EEXIST' });
   const next = join(dirname(path), unfinished + basename(path));
   await rm(next, { force: true });
   await symlink(target, next);
   await rename(next, path);
   await syncFolder(dirname(path));
 }
+
+const exists = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    () => true,
+    () => false,
+  );
 
 /** Makes the names in a folder durable. */
 export async function syncFolder(path: string): Promise<void> {

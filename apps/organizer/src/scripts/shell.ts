@@ -6,8 +6,9 @@ export const fail = `fail() {
   exit 1
 }`;
 
-/** Makes the folder $work, to be renamed to $final when the backup is whole; $stamp is the time in both. Needs `fail`. */
-export const makeBackupFolder = (label: string): string => `label=${shellWord(label)}
+/** Makes the folder $work, to be renamed to $final when the backup is whole; $stamp is the time in both. Needs `fail`. What is copied is for nobody else. */
+export const makeBackupFolder = (label: string): string => `umask 077
+label=${shellWord(label)}
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 target=\${1:-$here/backups}
 mkdir -p -- "$target"

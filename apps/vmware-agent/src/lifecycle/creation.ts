@@ -5,7 +5,7 @@ import { LARGEST_DISK_GIB, GIB, type DiskTool } from '../disks/disk-tool.ts';
 import type { ImageLibrary } from '../disks/image-library.ts';
 import { machineAt, type Machine } from '../inventory/identity.ts';
 import type { Discovery } from '../inventory/discovery.ts';
-import type { Machines } from '../inventory/machines.ts';
+import { stemOf, type Machines } from '../inventory/machines.ts';
 import { powerOnStep, type Power } from '../power.ts';
 import { Dictionary } from '../vmx/dictionary.ts';
 import { orMissing, writeDictionary } from '../vmx/dictionary-file.ts';
@@ -239,21 +239,25 @@ export class Creation {
         'A VM is made from a template by a clone, which VMware Player cannot make. Make it from an image, or install Workstation Pro.',
       );
     const templates = await this.#discovery.templates();
-    for (const machine of templates) {
-      const vmx = await this.#machines.configuration(machine).catch(() => undefined);
-      if (!vmx || (machine.nativeId !== wanted && (await this.#machines.nameOf(machine).catch(() => '')) !== wanted))
-        continue;
-      if (isEncrypted(vmx))
-        throw new ProblemError('host-rejected', `The template "${wanted}" is encrypted. Remove its encryption first.`);
-      if (await this.#machines.isOn(machine, 'recent'))
-        throw new ProblemError(
-          'wrong-state',
-          `The template "${wanted}" is on. Stop it first: its disks change while it runs.`,
-        );
-      const nics = nicsOf(vmx).map(({ network }): NicInput => ({ network, address: 'auto' }));
-      return { vmx: machine.vmx, nics };
-    }
-    throw new ProblemError('template-not-found', `There is no template "${wanted}" on this host.`);
+    // One that cannot be read is known by its file.
+    const named = await Promise.all(
+      templates.map(async (machine) => ({
+        machine,
+        name: await this.#machines.nameOf(machine).catch(() => stemOf(machine.vmx)),
+      })),
+    );
+    const machine = named.find(({ machine: { nativeId }, name }) => nativeId === wanted || name === wanted)?.machine;
+    if (!machine) throw new ProblemError('template-not-found', `There is no template "${wanted}" on this host.`);
+    const vmx = await this.#machines.configuration(machine);
+    if (isEncrypted(vmx))
+      throw new ProblemError('host-rejected', `The template "${wanted}" is encrypted. Remove its encryption first.`);
+    if (await this.#machines.isOn(machine, 'recent'))
+      throw new ProblemError(
+        'wrong-state',
+        `The template "${wanted}" is on. Stop it first: its disks change while it runs.`,
+      );
+    const nics = nicsOf(vmx).map(({ network }): NicInput => ({ network, address: 'auto' }));
+    return { vmx: machine.vmx, nics };
   }
 
   async #placeOf(name: string, operationId: string): Promise<Place> {

@@ -134,7 +134,9 @@ export class Vmrun {
   /** The line in which the product says its version, or undefined where it has no such program. */
   async productLines(signal?: AbortSignal): Promise<string[] | undefined> {
     const { vmware } = await this.programs();
-    return vmware === undefined ? undefined : this.#call(vmware, ['-v'], 'look', { signal });
+    if (vmware === undefined) return undefined;
+    const { stdout } = await this.#run(vmware, ['-v'], 'look', { signal });
+    return linesOf(stdout, this.#options.codePage);
   }
 
   /** The help text; the exit code of bare vmrun is a failure's. */

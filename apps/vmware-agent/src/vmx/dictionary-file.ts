@@ -25,7 +25,7 @@ export async function replaceFile(path: string, content: Buffer | string): Promi
   const mode = (await orMissing(stat(path)))?.mode;
   const beside = `${path}.${randomBytes(4).toString('hex')}.tmp`;
   try {
-    const file = await open(beside, 'wx', mode ?? 0o644);
+    const file = await open(beside, 'wx', mode ?? 0o600);
     try {
       await file.writeFile(content);
       await file.sync();

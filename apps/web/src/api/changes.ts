@@ -1,4 +1,4 @@
-import { client, type BatchInput, type CreateVmInput, type EditVmInput, type Operation, type Preferences } from './client.ts';
+import { client, type BatchInput, type CreateVmInput, type EditVmInput, type Operation, type Plan, type Preferences } from './client.ts';
 
 export const powerVerbs = ['start', 'stop', 'restart', 'suspend', 'resume', 'pause', 'reset'] as const;
 export type PowerVerb = (typeof powerVerbs)[number];
@@ -21,6 +21,7 @@ export const calls = {
   }),
   create: (body: CreateVmInput): Call => ({ method: 'POST', path: '/api/v1/vms', body }),
   edit: (id: string, body: EditVmInput): Call => ({ method: 'PATCH', path: vmPath(id), body }),
+  dropPending: (id: string): Call => ({ method: 'DELETE', path: vmPath(id, '/pending-changes') }),
   remove: (id: string, disks: 'delete' | 'keep'): Call => ({ method: 'DELETE', path: vmPath(id, `?disks=${disks}`) }),
   clone: (id: string, body: { name: string; linked?: boolean; snapshot?: string; start?: boolean }): Call => ({
     method: 'POST',
@@ -47,9 +48,15 @@ export const calls = {
 };
 
 /** Sends a change. Throws an `ApiProblem`. */
-export async function send({ method, path, body }: Call, ifMatch?: string): Promise<Operation> {
+export const send = (call: Call, ifMatch?: string): Promise<Operation> => request<Operation>(call, ifMatch);
+
+/** What a change would do; nothing is changed. Throws the `ApiProblem` that the change would end with. */
+export const planOf = ({ path, ...call }: Call, ifMatch?: string): Promise<Plan> =>
+  request<Plan>({ ...call, path: `${path}${path.includes('?') ? '&' : '?'}dryRun=true` }, ifMatch);
+
+async function request<Answer>({ method, path, body }: Call, ifMatch?: string): Promise<Answer> {
   // The paths are those of the client; only here are they put together, so that a call can be shown before it is made.
-  const call = client[method] as unknown as (path: string, init: object) => Promise<{ data: Operation }>;
+  const call = client[method] as unknown as (path: string, init: object) => Promise<{ data: Answer }>;
   const { data } = await call(path, {
     ...(body !== undefined && { body }),
     ...(ifMatch !== undefined && { headers: { 'If-Match': ifMatch } }),

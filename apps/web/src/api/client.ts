@@ -6,6 +6,7 @@ export type Vm = Schemas['Vm'];
 export type VmState = Schemas['VmState'];
 export type Host = Schemas['Host'];
 export type Operation = Schemas['Operation'];
+export type Plan = Schemas['Plan'];
 export type Snapshot = Schemas['Snapshot'];
 export type Metrics = Schemas['Metrics'];
 export type MetricsHistory = Schemas['MetricsHistory'];
@@ -28,10 +29,17 @@ export const onSessionEnd = (listener: () => void): void => {
   ended = listener;
 };
 
+let confirm: () => Promise<boolean> = async () => false;
+/** Calls back when a change needs the password once more; answers whether it was given. */
+export const onConfirmationNeeded = (listener: () => Promise<boolean>): void => {
+  confirm = listener;
+};
+
 /** The one client of this tab. */
 export const client = createClient({
   url: location.origin,
   cookie: exclusively,
+  confirm: () => confirm(),
   onSession: (tokens) => {
     noteSession(tokens !== undefined);
     if (!tokens) ended();

@@ -31,6 +31,16 @@ export const queries = {
       queryKey: ['vm', vmId],
       queryFn: async () => (await client.GET('/api/v1/vms/{vmId}', { params: { path: { vmId } } })).data,
     }),
+  /** As it is on the host, with the tag that says whether it still is when a change comes. */
+  vmToEdit: (vmId: string) =>
+    queryOptions({
+      queryKey: ['edit', vmId],
+      queryFn: async () => {
+        const { data, response } = await client.GET('/api/v1/vms/{vmId}', { params: { path: { vmId } } });
+        return { vm: data, etag: response.headers.get('etag') ?? undefined };
+      },
+      gcTime: 0,
+    }),
   snapshots: (vmId: string) =>
     queryOptions({
       queryKey: ['vm', vmId, 'snapshots'],

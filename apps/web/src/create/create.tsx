@@ -1,15 +1,15 @@
 import { ApiProblem } from '@polyvirt/api-client';
-import { Button, Code, Group, Stack, Stepper, Text } from '@mantine/core';
+import { Button, Group, Stack, Stepper, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { asCurl, calls } from '../api/changes.ts';
+import { calls } from '../api/changes.ts';
 import { queries } from '../api/queries.ts';
 import { OperationList } from '../operations/operation-list.tsx';
 import { createRouteOfMachine } from '../routes/router.tsx';
 import { useChange } from '../ui/change.ts';
-import { CopyButton } from '../ui/copy.tsx';
+import { faultsOf, PlanView, useReview } from '../ui/plan.tsx';
 import { Empty, Guarded, PageTitle, ProblemAlert, QueryView } from '../ui/states.tsx';
 import { bodyOf, emptyDraft, keptDraft, keepDraft, stepOfPointer, steps, type Draft } from './draft.ts';
 import { GuestStep, NetworkStep, SizeStep, SourceStep, WhereStep } from './steps.tsx';
@@ -43,11 +43,11 @@ function Wizard() {
     setDraft((was) => ({ ...was, ...next }));
     if (change.isError) change.reset();
   };
-  const problem = change.error instanceof ApiProblem ? change.error.problem : undefined;
-  const faults = problem?.errors ?? [];
-  const fault = (...pointers: string[]) =>
-    faults.find(({ pointer }) => pointers.some((one) => pointer === one || pointer.startsWith(`${one}/`)))?.detail;
   const call = calls.create(bodyOf(draft));
+  const review = useReview(call);
+  const refusal = change.error ?? review.error;
+  const problem = refusal instanceof ApiProblem ? refusal.problem : undefined;
+  const fault = faultsOf(refusal);
   const missing =
     draft.host === '' ? t('create.needsHost') : draft.name.trim() === '' ? t('create.needsName') : undefined;
   const last = step === steps.length - 1;
@@ -59,14 +59,25 @@ function Wizard() {
           keepDraft(undefined);
           setBegun(id);
         },
-        onError: (error) => {
-          const pointer = error instanceof ApiProblem ? error.problem.errors?.[0]?.pointer : undefined;
-          if (error instanceof ApiProblem && error.code === 'name-taken') setStep(0);
-          else if (pointer !== undefined) setStep(stepOfPointer(pointer));
-        },
       },
     );
-  const next = () => (last ? missing === undefined && submit() : setStep(step + 1));
+  const goTo = (index: number) => {
+    setStep(index);
+    if (index === steps.length - 1 && missing === undefined) review.ask();
+  };
+  const next = () => {
+    if (!last) goTo(step + 1);
+    else if (missing === undefined) {
+      if (review.plan) submit();
+      else review.ask();
+    }
+  };
+  // What is refused is shown at its field; only from the last step does it take somebody there.
+  useEffect(() => {
+    if (!(refusal instanceof ApiProblem)) return;
+    const pointer = refusal.code === 'name-taken' ? '/name' : refusal.problem.errors?.[0]?.pointer;
+    if (pointer !== undefined) setStep(stepOfPointer(pointer));
+  }, [refusal]);
 
   if (begun !== undefined) return <Begun operationId={begun} onBack={() => setBegun(undefined)} />;
   return (
@@ -90,7 +101,7 @@ function Wizard() {
             }}
           >
             <Stack maw={820}>
-              <Stepper active={step} onStepClick={setStep} size="sm">
+              <Stepper active={step} onStepClick={goTo} size="sm">
                 {steps.map((name) => (
                   <Stepper.Step key={name} label={t(`create.${name}`)} />
                 ))}
@@ -109,17 +120,8 @@ function Wizard() {
               {step === 2 && <SizeStep draft={draft} hosts={list} edit={edit} fault={fault} />}
               {step === 3 && <NetworkStep draft={draft} hosts={list} edit={edit} fault={fault} />}
               {step === 4 && <GuestStep draft={draft} hosts={list} edit={edit} fault={fault} />}
-              {last && (
-                <Stack>
-                  <Text>{t('create.review')}</Text>
-                  <Code block>{JSON.stringify(call.body, undefined, 2)}</Code>
-                  <Group gap="xs">
-                    <Text size="sm">{t('common.copyCurl')}</Text>
-                    <CopyButton value={asCurl(call)} label={t('common.copyCurl')} />
-                  </Group>
-                </Stack>
-              )}
-              {change.isError && <ProblemAlert error={change.error} />}
+              {last && <PlanView review={review} call={call} />}
+              {refusal && <ProblemAlert error={refusal} />}
               {last && missing !== undefined && <Text role="alert">{missing}</Text>}
               <Group>
                 {step > 0 && (
@@ -129,7 +131,7 @@ function Wizard() {
                 )}
                 <Button
                   type="submit"
-                  loading={change.isPending}
+                  loading={change.isPending || review.isPending}
                   {...(last && missing !== undefined && { 'data-disabled': true, 'aria-disabled': true })}
                 >
                   {last ? t('machines.create') : t('create.next')}

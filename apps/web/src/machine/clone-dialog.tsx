@@ -1,3 +1,4 @@
+import { ApiProblem } from '@polyvirt/api-client';
 import { Button, Group, Modal, Stack, Switch, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -5,6 +6,7 @@ import { calls } from '../api/changes.ts';
 import type { Vm } from '../api/client.ts';
 import { useHosts } from '../machines/use-obstacle.ts';
 import { useChange } from '../ui/change.ts';
+import { faultsOf, PlanView, useReview } from '../ui/plan.tsx';
 import { ProblemAlert } from '../ui/states.tsx';
 
 export function CloneDialog({ vm, onClose }: { vm: Vm; onClose: () => void }) {
@@ -16,8 +18,19 @@ export function CloneDialog({ vm, onClose }: { vm: Vm; onClose: () => void }) {
   const [linked, setLinked] = useState(false);
   const [start, setStart] = useState(false);
   const ready = name.trim() !== '';
-  const clone = () =>
-    ready && change.mutate({ call: calls.clone(vm.id, { name: name.trim(), linked, start }) }, { onSuccess: onClose });
+  const call = calls.clone(vm.id, { name: name.trim(), linked, start });
+  const review = useReview(call);
+  const refusal = change.error ?? review.error;
+  const taken = refusal instanceof ApiProblem && refusal.code === 'name-taken' ? refusal.problem.detail : undefined;
+  const nameFault = taken ?? faultsOf(refusal)('/name');
+  const clone = () => {
+    if (!ready) return;
+    if (review.plan) change.mutate({ call }, { onSuccess: onClose });
+    else {
+      change.reset();
+      review.ask();
+    }
+  };
   return (
     <Modal
       opened
@@ -35,6 +48,7 @@ export function CloneDialog({ vm, onClose }: { vm: Vm; onClose: () => void }) {
           <TextInput
             label={t('column.name')}
             value={name}
+            error={nameFault}
             onChange={({ currentTarget }) => setName(currentTarget.value)}
             data-autofocus
           />
@@ -50,17 +64,18 @@ export function CloneDialog({ vm, onClose }: { vm: Vm; onClose: () => void }) {
             checked={start}
             onChange={({ currentTarget }) => setStart(currentTarget.checked)}
           />
-          {change.isError && <ProblemAlert error={change.error} />}
+          <PlanView review={review} call={call} />
+          {refusal && nameFault === undefined && <ProblemAlert error={refusal} />}
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               {t('common.cancel')}
             </Button>
             <Button
               type="submit"
-              loading={change.isPending}
+              loading={change.isPending || review.isPending}
               {...(!ready && { 'data-disabled': true, 'aria-disabled': true })}
             >
-              {t('machine.clone')}
+              {review.plan ? t('machine.clone') : t('plan.review')}
             </Button>
           </Group>
         </Stack>

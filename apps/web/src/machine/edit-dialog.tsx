@@ -1,13 +1,14 @@
 import { ApiProblem } from '@polyvirt/api-client';
 import { Button, Group, Modal, NumberInput, Stack, Switch, Text, Textarea, TextInput } from '@mantine/core';
-import { useQueryClient } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { calls } from '../api/changes.ts';
 import type { EditVmInput, Vm } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import { useChange } from '../ui/change.ts';
-import { ProblemAlert } from '../ui/states.tsx';
+import { faultsOf, PlanView, useReview } from '../ui/plan.tsx';
+import { ProblemAlert, QueryView } from '../ui/states.tsx';
 
 const written = (labels: Vm['labels']) =>
   Object.entries(labels)
@@ -22,18 +23,38 @@ const read = (text: string): Vm['labels'] =>
       .map((part) => [part.split('=', 1)[0]!.trim(), part.slice(part.indexOf('=') + 1).trim()]),
   );
 
-/** Sends only what was changed, and only if nobody else has changed the machine meanwhile. */
+interface Base {
+  readonly vm: Vm;
+  readonly etag: string | undefined;
+}
+
 export function EditDialog({ vm, onClose }: { vm: Vm; onClose: () => void }) {
+  const { t } = useTranslation();
+  const base = useQuery(queries.vmToEdit(vm.id));
+  return (
+    <Modal
+      opened
+      onClose={onClose}
+      title={t('edit.title', { name: vm.name })}
+      closeButtonProps={{ 'aria-label': t('common.close') }}
+    >
+      <QueryView of={base}>{(read) => <EditForm vm={vm} read={read} onClose={onClose} />}</QueryView>
+    </Modal>
+  );
+}
+
+/** Sends only what was changed, and only if nobody else has changed the machine since it was read. */
+function EditForm({ vm, read: first, onClose }: { vm: Vm; read: Base; onClose: () => void }) {
   const { t } = useTranslation();
   const cache = useQueryClient();
   const change = useChange();
-  const [base, setBase] = useState(vm);
-  const [name, setName] = useState(vm.name);
-  const [cpus, setCpus] = useState<number | string>(vm.cpus ?? '');
-  const [memoryMiB, setMemoryMiB] = useState<number | string>(vm.memoryMiB ?? '');
-  const [labels, setLabels] = useState(written(vm.labels));
-  const [notes, setNotes] = useState(vm.notes);
-  const [isProtected, setProtected] = useState(vm.protected);
+  const [{ vm: base, etag: ifMatch }, setBase] = useState(first);
+  const [name, setName] = useState(first.vm.name);
+  const [cpus, setCpus] = useState<number | string>(first.vm.cpus ?? '');
+  const [memoryMiB, setMemoryMiB] = useState<number | string>(first.vm.memoryMiB ?? '');
+  const [labels, setLabels] = useState(written(first.vm.labels));
+  const [notes, setNotes] = useState(first.vm.notes);
+  const [isProtected, setProtected] = useState(first.vm.protected);
 
   const body: EditVmInput = {
     ...(name !== base.name && { name }),
@@ -44,97 +65,94 @@ export function EditDialog({ vm, onClose }: { vm: Vm; onClose: () => void }) {
     ...(isProtected !== base.protected && { protected: isProtected }),
   };
   const empty = Object.keys(body).length === 0;
-  const problem = change.error instanceof ApiProblem ? change.error.problem : undefined;
+  const call = calls.edit(vm.id, body);
+  const review = useReview(call, ifMatch);
+  const refusal = change.error ?? review.error;
+  const problem = refusal instanceof ApiProblem ? refusal.problem : undefined;
   const stale = problem?.code === 'stale-revision';
-  const fault = (pointer: string) => problem?.errors?.find((error) => error.pointer === pointer)?.detail;
+  const fault = faultsOf(refusal);
   const placed = problem?.errors?.some(({ pointer }) =>
     ['/name', '/cpus', '/memoryMiB', '/labels', '/notes'].includes(pointer),
   );
   const save = () => {
-    if (!empty) change.mutate({ call: calls.edit(vm.id, body), ifMatch: `"${base.revision}"` }, { onSuccess: onClose });
+    if (empty) return;
+    if (review.plan) change.mutate({ call, ...(ifMatch !== undefined && { ifMatch }) }, { onSuccess: onClose });
+    else {
+      change.reset();
+      review.ask();
+    }
   };
   const renew = async () => {
-    setBase(await cache.fetchQuery({ ...queries.vm(vm.id), staleTime: 0 }));
+    setBase(await cache.fetchQuery({ ...queries.vmToEdit(vm.id), staleTime: 0 }));
     change.reset();
   };
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={t('edit.title', { name: vm.name })}
-      closeButtonProps={{ 'aria-label': t('common.close') }}
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        save();
+      }}
     >
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          save();
-        }}
-      >
-        <Stack>
-          <TextInput
-            label={t('column.name')}
-            value={name}
-            error={fault('/name')}
-            onChange={({ currentTarget }) => setName(currentTarget.value)}
-            data-autofocus
-          />
-          <NumberInput label={t('column.cpus')} min={1} value={cpus} error={fault('/cpus')} onChange={setCpus} />
-          <NumberInput
-            label={t('edit.memory')}
-            min={1}
-            value={memoryMiB}
-            error={fault('/memoryMiB')}
-            onChange={setMemoryMiB}
-            suffix=" MiB"
-          />
-          <TextInput
-            label={t('edit.labels')}
-            value={labels}
-            error={fault('/labels')}
-            onChange={({ currentTarget }) => setLabels(currentTarget.value)}
-          />
-          <Textarea
-            label={t('machine.notes')}
-            autosize
-            minRows={2}
-            value={notes}
-            error={fault('/notes')}
-            onChange={({ currentTarget }) => setNotes(currentTarget.value)}
-          />
-          <Switch
-            label={t('machine.protected')}
-            checked={isProtected}
-            onChange={({ currentTarget }) => setProtected(currentTarget.checked)}
-          />
-          {vm.state === 'running' && (body.cpus !== undefined || body.memoryMiB !== undefined) && (
-            <Text size="sm">{t('edit.mayWait')}</Text>
-          )}
-          {stale && (
-            <Stack gap="xs" role="alert">
-              <Text>{t('edit.stale')}</Text>
-              <Text size="sm">
-                {t('edit.now', { name: vm.name, cpus: vm.cpus ?? '–', memory: vm.memoryMiB ?? '–' })}
-              </Text>
-              <Button variant="default" onClick={() => void renew()}>
-                {t('edit.renew')}
-              </Button>
-            </Stack>
-          )}
-          {change.isError && !stale && !placed && <ProblemAlert error={change.error} />}
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              {t('common.cancel')}
+      <Stack>
+        <TextInput
+          label={t('column.name')}
+          value={name}
+          error={fault('/name')}
+          onChange={({ currentTarget }) => setName(currentTarget.value)}
+          data-autofocus
+        />
+        <NumberInput label={t('column.cpus')} min={1} value={cpus} error={fault('/cpus')} onChange={setCpus} />
+        <NumberInput
+          label={t('edit.memory')}
+          min={1}
+          value={memoryMiB}
+          error={fault('/memoryMiB')}
+          onChange={setMemoryMiB}
+          suffix=" MiB"
+        />
+        <TextInput
+          label={t('edit.labels')}
+          value={labels}
+          error={fault('/labels')}
+          onChange={({ currentTarget }) => setLabels(currentTarget.value)}
+        />
+        <Textarea
+          label={t('machine.notes')}
+          autosize
+          minRows={2}
+          value={notes}
+          error={fault('/notes')}
+          onChange={({ currentTarget }) => setNotes(currentTarget.value)}
+        />
+        <Switch
+          label={t('machine.protected')}
+          checked={isProtected}
+          onChange={({ currentTarget }) => setProtected(currentTarget.checked)}
+        />
+        <PlanView review={review} call={call} />
+        {stale && (
+          <Stack gap="xs" role="alert">
+            <Text>{t('edit.stale')}</Text>
+            <Text size="sm">{t('edit.now', { name: vm.name, cpus: vm.cpus ?? '–', memory: vm.memoryMiB ?? '–' })}</Text>
+            <Button variant="default" onClick={() => void renew()}>
+              {t('edit.renew')}
             </Button>
-            <Button
-              type="submit"
-              loading={change.isPending}
-              {...(empty && { 'data-disabled': true, 'aria-disabled': true })}
-            >
-              {t('common.save')}
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+          </Stack>
+        )}
+        {refusal && !stale && !placed && <ProblemAlert error={refusal} />}
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose}>
+            {t('common.cancel')}
+          </Button>
+          <Button
+            type="submit"
+            loading={change.isPending || review.isPending}
+            {...(empty && { 'data-disabled': true, 'aria-disabled': true })}
+          >
+            {review.plan ? t('common.save') : t('plan.review')}
+          </Button>
+        </Group>
+      </Stack>
+    </form>
   );
 }

@@ -1,12 +1,15 @@
 import { Card, Group, SimpleGrid, Stack, Table, Text, Title } from '@mantine/core';
 import { useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
+import { calls } from '../api/changes.ts';
 import type { Vm } from '../api/client.ts';
 import { formatGiB, formatMiB, formatNumber, unknown } from '../i18n/format.ts';
 import { useObstacle } from '../machines/use-obstacle.ts';
 import { Ago } from '../ui/ago.tsx';
+import { useQuickChange } from '../ui/change.ts';
 import { CopyButton } from '../ui/copy.tsx';
 import { useKeys } from '../ui/keys.ts';
+import { Changes } from '../ui/plan.tsx';
 import { ReasonedButton } from '../ui/reasoned.tsx';
 import { CloneDialog } from './clone-dialog.tsx';
 import { EditDialog } from './edit-dialog.tsx';
@@ -17,11 +20,30 @@ export function MachineOverview({ vm }: { vm: Vm }) {
   const obstacle = useObstacle();
   const [editing, setEditing] = useState(false);
   const [cloning, setCloning] = useState(false);
+  const quickly = useQuickChange();
   const edit = obstacle('edit', vm);
   useKeys({ e: () => edit === undefined && setEditing(true) });
   return (
     <Stack>
       {vm.unreadable !== undefined && <Text role="alert">{vm.unreadable}</Text>}
+      {vm.pendingChanges !== undefined && vm.pendingChanges.length > 0 && (
+        <Card withBorder component="section" aria-label={t('plan.pending')}>
+          <Group justify="space-between" mb="xs">
+            <Title order={2} size="h4">
+              {t('plan.pending')}
+            </Title>
+            <ReasonedButton
+              size="xs"
+              variant="default"
+              reason={obstacle('dropPending', vm)}
+              onClick={() => quickly(calls.dropPending(vm.id))}
+            >
+              {t('plan.drop')}
+            </ReasonedButton>
+          </Group>
+          <Changes changes={vm.pendingChanges} />
+        </Card>
+      )}
       <SimpleGrid cols={{ base: 1, md: 2 }}>
         <Facts
           title={t('machine.hardware')}

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { vmActions, verdictOn, type VmAction, type VmState } from '@polyvirt/contracts';
-import type { Vm } from '../api/client.ts';
+import type { Host, Vm } from '../api/client.ts';
 import { obstacleTo, type MachineAction } from './actions.ts';
 
 const states: readonly VmState[] = ['running', 'stopped', 'paused', 'suspended', 'crashed', 'unknown'];
-const named: Record<MachineAction, VmAction> = {
+const named: Record<Exclude<MachineAction, 'dropPending'>, VmAction> = {
   ...({
     start: 'start',
     stop: 'stop',
@@ -29,6 +29,19 @@ describe('an action of a machine', () => {
         isChange,
       ]);
     }
+  });
+
+  it('that only some hosts can do is not offered by the others, in the words of the host', () => {
+    const host = (dropPending: object) =>
+      ({
+        state: 'ready',
+        capabilities: { reconfigure: { available: true, features: { dropPending } } },
+      }) as unknown as Host;
+    expect(obstacleTo('dropPending', vm('running'), host({ available: true }))).toBeUndefined();
+    expect(obstacleTo('dropPending', vm('running'), host({ available: false, reason: 'Not here.' }))).toEqual({
+      sentence: 'Not here.',
+    });
+    expect(obstacleTo('edit', vm('running'), host({ available: false, reason: 'Not here.' }))).toBeUndefined();
   });
 
   it('waits for the one that runs, and a protected machine is not deleted', () => {

@@ -1,12 +1,16 @@
 import type { PowerVerb } from '../api/changes.ts';
 import type { Host, Vm, VmState } from '../api/client.ts';
 
-export type MachineAction = PowerVerb | 'delete' | 'console' | 'snapshot' | 'edit' | 'clone';
+export type MachineAction = PowerVerb | 'delete' | 'console' | 'snapshot' | 'edit' | 'clone' | 'dropPending';
 
 interface Rule {
   readonly from: readonly VmState[];
   readonly needs?: keyof Host['capabilities'];
+  /** Of the capability, when not every host that has it can do this. */
+  readonly feature?: string;
 }
+
+const vmStates: readonly VmState[] = ['running', 'stopped', 'paused', 'suspended', 'crashed', 'unknown'];
 
 /** In which states an action makes sense. The API has the last word; this is what greys a button out before it is asked. */
 const rules: Record<MachineAction, Rule> = {
@@ -20,6 +24,7 @@ const rules: Record<MachineAction, Rule> = {
   console: { from: ['running', 'paused'], needs: 'console' },
   snapshot: { from: ['running', 'stopped', 'paused'], needs: 'snapshots' },
   edit: { from: ['running', 'stopped', 'paused', 'crashed'], needs: 'reconfigure' },
+  dropPending: { from: vmStates, needs: 'reconfigure', feature: 'dropPending' },
   clone: { from: ['stopped', 'crashed'], needs: 'clone' },
   delete: { from: ['stopped', 'suspended', 'crashed'] },
 };
@@ -31,7 +36,7 @@ export const permissionOf = (action: MachineAction) =>
       ? 'vm:console'
       : action === 'snapshot'
         ? 'vm:snapshot'
-        : action === 'edit'
+        : action === 'edit' || action === 'dropPending'
           ? 'vm:edit'
           : action === 'clone'
             ? 'vm:create'
@@ -42,11 +47,11 @@ export type Obstacle = { readonly key: 'offline' | 'busy' | 'protected' | 'state
 
 /** The first thing that stands against an action, or undefined. */
 export function obstacleTo(action: MachineAction, vm: Vm, host: Host | undefined): Obstacle | undefined {
-  const { from, needs } = rules[action];
+  const { from, needs, feature } = rules[action];
   if (host?.state === 'offline') return { key: 'offline' };
   const capability = needs && host?.capabilities[needs];
-  if (capability && !capability.available)
-    return capability.reason ? { sentence: capability.reason } : { key: 'state' };
+  for (const one of [capability, feature && capability?.features?.[feature]])
+    if (one && !one.available) return one.reason ? { sentence: one.reason } : { key: 'state' };
   if (!from.includes(vm.state)) return { key: 'state' };
   if (vm.operation !== undefined && action !== 'console') return { key: 'busy' };
   if (action === 'delete' && vm.protected) return { key: 'protected' };

@@ -39,6 +39,7 @@ import { queries } from '../api/queries.ts';
 import { useLink } from '../live/live.tsx';
 import { OperationsDrawer } from '../operations/drawer.tsx';
 import { onOperationsState, operationsState, toggleOperations } from '../operations/drawer-state.ts';
+import { ConfirmDialog } from '../session/confirm-dialog.tsx';
 import { useMay, useMe, useSession } from '../session/session.tsx';
 import { Ago } from './ago.tsx';
 import { useKeys } from './keys.ts';
@@ -145,6 +146,7 @@ export function Frame() {
         {open && <OperationsDrawer />}
       </AppShell.Aside>
       <KeysHelp opened={helpOpen} onClose={help.close} />
+      <ConfirmDialog />
       <Spotlight
         shortcut={['mod + K']}
         nothingFound={t('palette.nothing')}

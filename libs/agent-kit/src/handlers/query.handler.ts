@@ -5,6 +5,7 @@ import {
   cancelOperation,
   commandOfVerb,
   identifyAgent,
+  listOperations,
   openConsole,
   planVm,
   ProblemError,
@@ -76,6 +77,11 @@ export class QueryHandler {
   @OnQuery(cancelOperation)
   cancelOperation(@Payload() { operationId }: { operationId: OperationId }) {
     return { accepted: this.operations.cancel(operationId) };
+  }
+
+  @OnQuery(listOperations)
+  listOperations() {
+    return { incarnation: this.identity.incarnation, operationIds: this.operations.ids };
   }
 
   @OnQuery(identifyAgent)

@@ -133,6 +133,36 @@ describe('the inventory', () => {
     await eventually(() => expect(typesOf('vm-00001')).toEqual(['vm.created', 'vm.started', 'vm.stopped']));
   });
 
+  it('brings no VM back that was deleted while a list was on its way', async () => {
+    fake.populate(3);
+    const { agent, driver } = await bench.startAgent({ host: fake, without: { watch: 'It is silent.' } });
+    await hasKeys(3);
+    const list = driver.list.bind(driver);
+    driver.list = async (signal) => {
+      const old = await list(signal);
+      fake.undefine('vm-00001');
+      await agent.inventory.look('vm-00001');
+      // Looked at twice: also when nothing is known of it any more.
+      fake.undefine('vm-00002');
+      await agent.inventory.look('vm-00002');
+      await agent.inventory.look('vm-00002');
+      // Made and gone again, and the list has never seen it.
+      fake.define({ ...structuredClone(fake.find('vm-00003')!), nativeId: 'short', name: 'short' });
+      await agent.inventory.look('short');
+      fake.undefine('short');
+      await agent.inventory.look('short');
+      return old;
+    };
+    await agent.inventory.reconcile();
+    await bench.caughtUp();
+    for (const id of ['vm-00001', 'vm-00002', 'short']) {
+      expect(typesOf(id).filter((type) => type === 'vm.created')).toHaveLength(1);
+      expect(typesOf(id).at(-1)).toBe('vm.deleted');
+      expect(await bench.record(id)).toBeUndefined();
+    }
+    expect(await bench.record('vm-00003')).toBeDefined();
+  });
+
   it('gives a VM that comes again under the same id events of its own', async () => {
     fake.populate(1);
     const machine = structuredClone(fake.find('vm-00001')!);

@@ -53,7 +53,7 @@ export class Inventory {
   readonly #known = new Map<NativeId, Known>();
   /** Last revision of VMs that were deleted lately: one that comes again gives other events than the first time. */
   readonly #deleted = new Map<NativeId, number>();
-  /** When the last look at a VM ended, by `performance.now()`. */
+  /** When the last look at a VM ended since the last list began, by `performance.now()`; also at one that is gone since. */
   readonly #lookedAt = new Map<NativeId, number>();
   readonly #turns = new Turns();
   #reconciling: Promise<void> | undefined;
@@ -128,6 +128,8 @@ export class Inventory {
 
   async #reconcileOnce(): Promise<void> {
     const listedAt = performance.now();
+    // What is looked at from now on may be news to this list; what was looked at before is in it.
+    this.#lookedAt.clear();
     const vms = await this.driver.list(this.#within(listWithinMs));
     const found = new Map(vms.filter(hasKey).map((vm) => [vm.nativeId, vm]));
     const missing = [...this.#known.keys()].filter((nativeId) => !found.has(nativeId));
@@ -192,10 +194,7 @@ export class Inventory {
     const after = vm && this.#recordOf(vm, before?.record);
     if (before && after && isDeepStrictEqual(before.record, after))
       return { record: before.record, revision: before.revision };
-    if (!before && !after) {
-      this.#lookedAt.delete(nativeId);
-      return { record: undefined, revision: undefined };
-    }
+    if (!before && !after) return { record: undefined, revision: undefined };
     // What was not read now was seen when it was last read.
     const isOld = after?.unreadable !== undefined && before !== undefined;
     const record = after && { ...after, ...(!isOld && { observedAt: new Date().toISOString() }) };
@@ -213,7 +212,6 @@ export class Inventory {
 
   #forget(nativeId: NativeId, revision: number): void {
     this.#known.delete(nativeId);
-    this.#lookedAt.delete(nativeId);
     this.#deleted.set(nativeId, revision);
     const [oldest] = this.#deleted.keys();
     if (this.#deleted.size > rememberedDeletions && oldest !== undefined) this.#deleted.delete(oldest);

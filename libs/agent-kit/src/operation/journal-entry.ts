@@ -79,13 +79,19 @@ export const OwnEntry = z.object({
 });
 export type OwnEntry = z.infer<typeof OwnEntry>;
 
-/** An operation that the gateway ended before any agent began it, by making the key first. */
-const GatewayEntry = z.object({ ended: z.enum(['cancelled', 'expired']) });
+/**
+ * An operation that the gateway ended: before any agent began it, by making the key first, or because no agent had it any
+ * more, in place of the agent's entry.
+ */
+const GatewayEntry = z.object({ ended: z.enum(['cancelled', 'expired', 'lost']) });
 
 export const JournalEntry = z.union([GatewayEntry, OwnEntry]);
 export type JournalEntry = z.infer<typeof JournalEntry>;
 
 export const isOwn = (entry: JournalEntry): entry is OwnEntry => !('ended' in entry);
+
+/** Whether the next agent has to go on with it. */
+export const isUnfinished = (entry: JournalEntry): boolean => isOwn(entry) && !entry.told;
 
 /** The operation as events show it. */
 export function operationOf({ command, steps, startedAt, progress, outcome }: OwnEntry): Operation {

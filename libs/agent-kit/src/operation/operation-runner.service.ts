@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { ask, publishCommand } from '@polyvirt/bus';
 import { eventually } from '@polyvirt/bus/testing';
-import { cancelOperation, keys, ProblemError, subjects, type Command } from '@polyvirt/contracts';
+import { cancelOperation, keys, listOperations, ProblemError, subjects, type Command } from '@polyvirt/contracts';
 import { FakeHost } from '@polyvirt/hypervisor';
 import { randomUUID } from 'node:crypto';
 import { AgentBench, host } from '../testing/agent-bench.ts';
@@ -44,16 +44,19 @@ describe('operations', () => {
       expect(bench.types()).toEqual(['operation.failed']);
     });
 
-    it('are left alone when the gateway has ended them', async () => {
-      const ended = bench.create('ended');
-      await bench.journal.create(keys.journal(host, ended.operationId), { ended: 'cancelled' });
-      await bench.send(ended);
-      const { driver } = await bench.startAgent();
-      await bench.queueEmpty();
-      await bench.caughtUp();
-      expect(bench.events).toEqual([]);
-      expect(driver.host.acts).toEqual([]);
-    });
+    it.each(['cancelled', 'expired', 'lost'] as const)(
+      'are left alone when the gateway has ended them as %s',
+      async (verdict) => {
+        const ended = bench.create('ended');
+        await bench.journal.create(keys.journal(host, ended.operationId), { ended: verdict });
+        await bench.send(ended);
+        const { driver } = await bench.startAgent();
+        await bench.queueEmpty();
+        await bench.caughtUp();
+        expect(bench.events).toEqual([]);
+        expect(driver.host.acts).toEqual([]);
+      },
+    );
 
     it('cannot be ended by the gateway once an agent has them', async () => {
       const { driver } = await bench.startAgent();
@@ -63,8 +66,12 @@ describe('operations', () => {
       await expect(bench.journal.create(keys.journal(host, command.operationId), { ended: 'expired' })).rejects.toThrow(
         'revision',
       );
+      expect(await ask(bench.gateway, listOperations, host, {})).toMatchObject({ operationIds: [command.operationId] });
       await cancel(command);
       await bench.ended(command);
+      await eventually(async () =>
+        expect(await ask(bench.gateway, listOperations, host, {})).toMatchObject({ operationIds: [] }),
+      );
     });
 
     it('wait for the operation on the same VM, and expire in their turn', async () => {
@@ -215,7 +222,7 @@ describe('operations', () => {
       const command = bench.create('lost');
       const begun = (name: string) => ({ name, status: 'succeeded', startedAt: now, durationMs: 1 }) as const;
       const now = new Date().toISOString();
-      await bench.journal.create(keys.journal(host, command.operationId), {
+      await bench.leave({
         command,
         incarnation: 'an earlier one',
         attempts: 1,
@@ -255,7 +262,7 @@ describe('operations', () => {
     it('fail with timed-out at the deadline of the verb, and are taken back', async () => {
       const command = bench.create('slow');
       // Begun so long ago, by a process that has died, that only a moment is left.
-      await bench.journal.create(keys.journal(host, command.operationId), {
+      await bench.leave({
         command,
         incarnation: 'an earlier one',
         attempts: 1,
@@ -275,7 +282,7 @@ describe('operations', () => {
 
     it('are given up when they have taken too many agents down', async () => {
       const command = bench.create('poison');
-      await bench.journal.create(keys.journal(host, command.operationId), {
+      await bench.leave({
         command,
         incarnation: 'an earlier one',
         attempts: 20,

@@ -17,7 +17,7 @@ import type { Inventory, Seen } from '../inventory/inventory.ts';
 import { Turns } from '../turns.ts';
 import { casualty, consequences, type Aftermath } from './aftermath.ts';
 import { HostPatience, type PatienceTimes } from './host-patience.ts';
-import { compacted, isOwn, type JournalEntry, type Outcome, type OwnEntry } from './journal-entry.ts';
+import { compacted, isOwn, isUnfinished, type JournalEntry, type Outcome, type OwnEntry } from './journal-entry.ts';
 import { JournalRecord } from './journal-record.ts';
 import { OperationJournal } from './operation-journal.ts';
 import { doubtsOf, remainsOf, resultOf } from './operation-result.ts';
@@ -69,6 +69,11 @@ export class OperationRunner {
     return this.#running.size;
   }
 
+  /** Of all that it has at hand, those that wait for their turn included. */
+  get ids(): OperationId[] {
+    return [...this.#running.keys()];
+  }
+
   /**
    * Begins, joins or goes on with an operation. Resolves when its command may be acknowledged; throws `Redeliver` when the
    * command has to come again.
@@ -90,7 +95,7 @@ export class OperationRunner {
   async unfinished(): Promise<OwnEntry[]> {
     const { journal, identity, signal } = this.#options;
     const entries = await journal.entries(keys.journalOf(identity.host), signal);
-    return entries.map(({ value }) => value).filter((entry) => isOwn(entry) && !entry.told) as OwnEntry[];
+    return entries.map(({ value }) => value).filter(isUnfinished) as OwnEntry[];
   }
 
   /**

@@ -26,17 +26,13 @@ import { VmRecord as VmRecordSchema } from '@polyvirt/contracts';
 import { FakeDriver, type FakeDriverOptions } from '@polyvirt/hypervisor';
 import { randomUUID } from 'node:crypto';
 import { Agent } from '../agent.ts';
-import { JournalEntry } from '../operation/journal-entry.ts';
+import { JournalEntry, type OwnEntry } from '../operation/journal-entry.ts';
 import type { AgentConfig } from '../settings.ts';
 import type { AgentTimes } from '../times.ts';
 
 export const host = 'fake-a';
 
-const password = 'secret';
-const services: BusService[] = [
-  { service: 'gateway', password },
-  { service: 'agent', host, password },
-];
+const services: BusService[] = [{ service: 'gateway' }, { service: 'agent', host }];
 
 /** What goes by the clock in production goes by it here as well, only sooner. */
 const quick: Partial<AgentTimes> = {
@@ -84,8 +80,7 @@ export class AgentBench<Nats extends Broker = Broker> {
     return {
       hostId: host,
       natsUrl: this.nats.url,
-      natsUser: this.nats.userOf(`agent-${host}`),
-      natsPassword: password,
+      natsCredentials: this.nats.credentialsOf(`agent-${host}`),
       logLevel: 'silent',
       metricsSeconds: 300,
       reconcileSeconds: 3_600,
@@ -129,6 +124,12 @@ export class AgentBench<Nats extends Broker = Broker> {
   create(name: string, input: object = {}): Command {
     const machine = { name, cpus: 1, memoryMiB: 64, firmware: 'bios', disks: [{ sizeGiB: 1, copy: 'cow' }] };
     return this.command('vm.create', undefined, { ...machine, cdrom: null, nics: [], start: false, ...input });
+  }
+
+  /** Has the journal as an agent that died has left it. */
+  async leave(entry: OwnEntry): Promise<void> {
+    const journal = openBucket(this.gateway, buckets.journal, JournalEntry, { host });
+    await journal.create(keys.journal(host, entry.command.operationId), entry);
   }
 
   async send(command: Command): Promise<Command> {

@@ -26,11 +26,7 @@ const die = () => {
 };
 
 /** Has this process obey the kill orders that its parent sends it. To be called before the agent of the process begins. */
-export async function obeyKillOrders({
-  natsUrl: url,
-  natsUser: user,
-  natsPassword: password,
-}: AgentConfig): Promise<void> {
+export async function obeyKillOrders({ natsUrl: url, natsCredentials: credentials }: AgentConfig): Promise<void> {
   // Who is killed writes down nothing at its end, and the next one would compile everything anew.
   flushCompileCache();
   process.on('message', (message: KillOrder) => {
@@ -39,7 +35,7 @@ export async function obeyKillOrders({
     process.send?.('ordered');
   });
   // Everything that an agent stores goes through this one method of the client.
-  const spare = await connectBus({ url, user, password, name: 'spare' });
+  const spare = await connectBus({ url, credentials, name: 'spare' });
   const client = Object.getPrototypeOf(spare.jetstream) as { publish: Publish };
   const publish = client.publish;
   client.publish = async function (this: Bus['jetstream'], subject, ...rest) {

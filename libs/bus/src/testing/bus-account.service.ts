@@ -5,10 +5,7 @@ import { z } from 'zod';
 import { ensureTopology, openBucket, type BusService } from '../index.ts';
 import { BusAccount } from './index.ts';
 
-const services: BusService[] = [
-  { service: 'gateway', password: 'g' },
-  { service: 'agent', host: 'a', password: 'a' },
-];
+const services: BusService[] = [{ service: 'gateway' }, { service: 'agent', host: 'a' }];
 
 describe('an account of a test', () => {
   beforeAll(() => Logger.overrideLogger(false));
@@ -44,7 +41,7 @@ describe('an account of a test', () => {
 
   it('has the users that were asked for, with their rights, and an admin', async () => {
     await using account = await BusAccount.open(services);
-    expect(() => account.userOf('organizer')).toThrow('organizer');
+    expect(() => account.credentialsOf('organizer')).toThrow('organizer');
     const agent = await account.connect('agent-a');
     const closed = agent.connection.closed();
     agent.connection.subscribe('polyvirt.v1.command.b.>', { callback: () => undefined });

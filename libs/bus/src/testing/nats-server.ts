@@ -3,14 +3,25 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { authorizationFor, renderAuthorization, type BusService } from '../authorization.ts';
+import { AccountKeeper } from '../authority/account-keeper.ts';
+import { Authority } from '../authority/authority.ts';
+import { renderAccounts } from '../authority/configuration.ts';
+import type { BusService } from '../authorization.ts';
 import type { Bus } from '../connection.ts';
-import { connectAs, loginOf, type Broker, type ConnectOptions, type Login } from './broker.ts';
+import {
+  connectAs,
+  credentialsIn,
+  issueAccounts,
+  issueCredentials,
+  type Broker,
+  type ConnectOptions,
+  type Credentials,
+} from './broker.ts';
 import { freePort } from './free-port.ts';
 import { basicConfiguration, startNats, writeConfiguration } from './nats-process.ts';
 
 export interface NatsServerOptions {
-  /** Users and their rights; without any, everybody may do everything. */
+  /** Who may use it, each in its account; without any, there are no accounts and everybody may do everything. */
   readonly services?: readonly BusService[];
   /** More lines of the configuration file. */
   readonly config?: string;
@@ -23,7 +34,13 @@ export interface NatsServerOptions {
 export class NatsServer implements Broker {
   readonly port: number;
   readonly folder: string;
+  /** With which the accounts are signed. */
+  readonly signingSeed = Authority.newSeed();
+  readonly realm = '';
+  readonly authority = new Authority(this.signingSeed);
+  readonly #operatorSeed = Authority.newSeed();
   #services: readonly BusService[];
+  #credentials: Credentials = new Map();
   readonly #config: string;
   #process: ChildProcess | undefined;
 
@@ -71,20 +88,35 @@ export class NatsServer implements Broker {
     await rm(join(this.folder, 'store'), { recursive: true, force: true });
   }
 
-  /** Replaces the users of a running server, as `polyvirt host add` does. */
-  async reload(services: readonly BusService[]): Promise<void> {
-    this.#services = services;
-    await this.#configure();
-    this.#process?.kill('SIGHUP');
+  /** Lets more in while it runs. */
+  async add(services: readonly BusService[]): Promise<void> {
+    this.#services = [...this.#services, ...services];
+    const keeper = await this.keeper();
+    try {
+      for (const account of await issueAccounts(this.authority, services)) await keeper.push(account);
+    } finally {
+      await keeper.close();
+    }
+    this.#credentials = await issueCredentials(this.authority, this.#services);
   }
 
-  userOf(service: string): string {
-    return this.#login(service).user;
+  /** With the right to change accounts. Close it at the end. */
+  keeper(): Promise<AccountKeeper> {
+    return AccountKeeper.connect(this.authority, { url: this.url, name: 'keeper of accounts' });
+  }
+
+  credentialsOf(service: string): string {
+    return credentialsIn(this.#credentials, service);
   }
 
   /** Connects as one of the services it was started with; without a name, as nobody in particular. */
   connect(service?: string, options?: ConnectOptions): Promise<Bus> {
-    return connectAs(this.url, service === undefined ? undefined : this.#login(service), options);
+    return connectAs(
+      this.url,
+      service ?? 'test',
+      service === undefined ? undefined : this.credentialsOf(service),
+      options,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -92,20 +124,22 @@ export class NatsServer implements Broker {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  #login(service: string): Login {
-    const users = authorizationFor(this.#services);
-    return loginOf(
-      users.map(({ user, password }) => ({ service: user, user, password })),
-      service,
-    );
-  }
-
-  #configure(): Promise<void> {
-    return writeConfiguration(this.folder, [
+  async #configure(): Promise<void> {
+    this.#credentials = await issueCredentials(this.authority, this.#services);
+    await writeConfiguration(this.folder, [
       ...basicConfiguration(this.port, this.folder),
-      this.#services.length > 0 ? renderAuthorization(authorizationFor(this.#services)) : '',
+      this.#services.length > 0 ? await this.#accounts() : '',
       this.#config,
     ]);
+  }
+
+  async #accounts(): Promise<string> {
+    return renderAccounts({
+      operator: await this.authority.operator(this.#operatorSeed),
+      system: await this.authority.system(),
+      others: await issueAccounts(this.authority, this.#services),
+      folder: this.folder,
+    });
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {

@@ -1,14 +1,15 @@
-import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { authorizationFor, renderUsers, type BusService } from '../authorization.ts';
+import { AccountKeeper } from '../authority/account-keeper.ts';
+import { Authority } from '../authority/authority.ts';
+import { renderAccounts } from '../authority/configuration.ts';
+import type { BusService } from '../authorization.ts';
+import { connectAs, issueAccounts } from './broker.ts';
 import { freePort } from './free-port.ts';
-import { eventually } from './eventually.ts';
-import { basicConfiguration, logFileOf, startNats, writeConfiguration } from './nats-process.ts';
+import { basicConfiguration, startNats, writeConfiguration } from './nats-process.ts';
 
-/** An account of the server, and whether a test has it now. */
-export interface Account {
+/** An installation on the server, with accounts of its own, and whether a test has it now. */
+export interface Realm {
   readonly name: string;
   readonly services: readonly BusService[];
   isTaken: boolean;
@@ -18,16 +19,9 @@ export interface Account {
 interface State {
   readonly pid: number;
   readonly port: number;
-  readonly systemPassword: string;
-  readonly accounts: Account[];
+  readonly signingSeed: string;
+  readonly realms: Realm[];
 }
-
-/** The user who may look at every account. */
-export const systemUser = 'system';
-
-/** `gateway` of `t3` logs in as `t3-gateway`: a server has no two users of one name, whatever their accounts. */
-export const usersOf = ({ name, services }: Account) =>
-  authorizationFor(services, `${name}-`).map((user) => ({ ...user, service: user.user.slice(name.length + 1) }));
 
 /**
  * The nats-server that all test files of one Jest worker share. The first one that needs it starts it; the teardown of the
@@ -35,8 +29,6 @@ export const usersOf = ({ name, services }: Account) =>
  */
 export class WorkerServer {
   static #found: Promise<WorkerServer> | undefined;
-  /** One reload after another: signals that wait together are one. */
-  #reloading: Promise<void> = Promise.resolve();
 
   private constructor(
     private readonly folder: string,
@@ -55,11 +47,14 @@ export class WorkerServer {
     const file = stateFile(folder);
     if (existsSync(file)) return new WorkerServer(folder, JSON.parse(readFileSync(file, 'utf8')) as State);
     mkdirSync(folder);
-    const [port, systemPassword] = [await freePort(), randomBytes(16).toString('hex')];
-    await writeConfiguration(folder, configuration(folder, { port, systemPassword, accounts: [] }));
+    const [port, signingSeed] = [await freePort(), Authority.newSeed()];
+    await writeConfiguration(folder, [
+      ...basicConfiguration(port, folder),
+      await accountsOf(folder, new Authority(signingSeed)),
+    ]);
     const child = await startNats(folder, port);
     child.unref();
-    const server = new WorkerServer(folder, { pid: child.pid!, port, systemPassword, accounts: [] });
+    const server = new WorkerServer(folder, { pid: child.pid!, port, signingSeed, realms: [] });
     server.#save();
     return server;
   }
@@ -68,40 +63,47 @@ export class WorkerServer {
     return `nats://127.0.0.1:${this.state.port}`;
   }
 
-  get systemPassword(): string {
-    return this.state.systemPassword;
+  get signingSeed(): string {
+    return this.state.signingSeed;
   }
 
-  /** An account with these services that nobody has: one that was given back, or a new one. */
-  async take(services: readonly BusService[]): Promise<Account> {
+  authorityOf({ name }: Realm): Authority {
+    return new Authority(this.state.signingSeed, name);
+  }
+
+  /** With the right to change the accounts of a realm. */
+  keeperOf(realm: Realm): Promise<AccountKeeper> {
+    return AccountKeeper.connect(this.authorityOf(realm), { url: this.url, name: 'keeper of accounts' });
+  }
+
+  /** A realm with these services that nobody has: one that was given back, or a new one. */
+  async take(services: readonly BusService[]): Promise<Realm> {
     const wanted = JSON.stringify(services);
-    const { accounts } = this.state;
-    const free = accounts.find((account) => !account.isTaken && JSON.stringify(account.services) === wanted);
-    const account = free ?? { name: `t${accounts.length + 1}`, services, isTaken: true };
-    account.isTaken = true;
-    if (!free) accounts.push(account);
+    const { realms } = this.state;
+    const free = realms.find((realm) => !realm.isTaken && JSON.stringify(realm.services) === wanted);
+    const realm = free ?? { name: `t${realms.length + 1}`, services, isTaken: true };
+    realm.isTaken = true;
+    if (!free) realms.push(realm);
     this.#save();
-    if (!free) await (this.#reloading = this.#reloading.then(() => this.#reload()));
-    return account;
+    if (!free) await this.#push(realm);
+    return realm;
   }
 
-  /** Until it is done, the server may close connections that use what is new. */
-  async #reload(): Promise<void> {
-    const done = await this.#reloads();
-    await writeConfiguration(this.folder, configuration(this.folder, this.state));
-    process.kill(this.state.pid, 'SIGHUP');
-    await eventually(async () => {
-      if ((await this.#reloads()) === done) throw new Error('nats-server has not read its configuration again');
-    });
-  }
-
-  async #reloads(): Promise<number> {
-    return (await readFile(logFileOf(this.folder), 'utf8')).split('Reloaded server configuration').length - 1;
+  async #push(realm: Realm): Promise<void> {
+    const keeper = await this.keeperOf(realm);
+    try {
+      for (const account of await issueAccounts(keeper.authority, realm.services)) await keeper.push(account);
+      // See `systemClaims`: CORE is to be loaded before several clients come at once.
+      const credentials = await keeper.authority.credentials({ service: 'admin' });
+      await (await connectAs(this.url, 'first', credentials)).close();
+    } finally {
+      await keeper.close();
+    }
   }
 
   /** To be called when nothing is left in it. */
-  giveBack(account: Account): void {
-    account.isTaken = false;
+  giveBack(realm: Realm): void {
+    realm.isTaken = false;
     this.#save();
   }
 
@@ -112,13 +114,10 @@ export class WorkerServer {
 
 const stateFile = (folder: string) => join(folder, 'state.json');
 
-function configuration(folder: string, { port, systemPassword, accounts }: Omit<State, 'pid'>): string[] {
-  return [
-    ...basicConfiguration(port, folder),
-    'system_account: SYS',
-    'accounts {',
-    `  SYS { users: [{ user: ${systemUser}, password: "${systemPassword}" }] }`,
-    ...accounts.map((account) => `  ${account.name} { jetstream: enabled\n${renderUsers(usersOf(account))}\n  }`),
-    '}',
-  ];
-}
+const accountsOf = async (folder: string, authority: Authority): Promise<string> =>
+  renderAccounts({
+    operator: await authority.operator(Authority.newSeed()),
+    system: await authority.system(),
+    others: [],
+    folder,
+  });

@@ -30,4 +30,5 @@ export const archiveUpdated = defineEvent({
   name: 'archive.updated',
   summary: 'The archive folder of a VM was written.',
   body: z.object({ archive: Archive }),
+  publisher: 'organizer',
 });

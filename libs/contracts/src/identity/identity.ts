@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { Timestamp } from '../ids.ts';
+import { secret } from '../secret.ts';
 import { permissions, roles } from './permissions.ts';
+import { weaknessOf } from './weak-passwords.ts';
 
 export const Role = z.enum(roles).meta({ id: 'Role' });
 export type Role = z.infer<typeof Role>;
@@ -16,16 +18,27 @@ export const Username = z
   .meta({ id: 'Username' });
 
 /** bcrypt reads no more than 72 bytes, so a longer one would be cut in silence. */
-export const Password = z
-  .string()
-  .min(12, 'A password has at least 12 characters.')
-  .refine((password) => new TextEncoder().encode(password).length <= 72, 'A password has at most 72 bytes.')
-  .meta({ id: 'Password', format: 'password' });
+export const Password = secret(
+  z
+    .string()
+    .min(12, { error: 'A password has at least 12 characters.', abort: true })
+    .refine((password) => new TextEncoder().encode(password).length <= 72, {
+      error: 'A password has at most 72 bytes.',
+      abort: true,
+    })
+    .superRefine((password, { addIssue }) => {
+      const weakness = weaknessOf(password);
+      if (weakness !== undefined) addIssue(weakness);
+    }),
+).meta({ id: 'Password', format: 'password' });
+
+/** Any password, strong or not: what somebody says that theirs is. */
+const GivenPassword = secret(z.string().min(1).max(1_024));
 
 export const LoginInput = z
   .strictObject({
     username: z.string().min(1).max(64),
-    password: z.string().min(1).max(1_024),
+    password: GivenPassword,
     session: z
       .enum(['token', 'cookie'])
       .optional()
@@ -38,7 +51,7 @@ export type LoginInput = z.infer<typeof LoginInput>;
 
 export const RefreshInput = z
   .strictObject({
-    refreshToken: z.string().min(1).max(512).optional().describe('Left out when a cookie holds it.'),
+    refreshToken: secret(z.string().min(1).max(512)).optional().describe('Left out when a cookie holds it.'),
   })
   .meta({ id: 'RefreshInput' });
 export type RefreshInput = z.infer<typeof RefreshInput>;
@@ -74,12 +87,32 @@ export type User = z.infer<typeof User>;
 
 export const CreateUserInput = z
   .strictObject({ username: Username, password: Password, role: Role })
+  .superRefine(({ username, password }, { addIssue }) => {
+    const weakness = weaknessOf(password, username);
+    if (weakness !== undefined) addIssue({ code: 'custom', path: ['password'], message: weakness });
+  })
   .meta({ id: 'CreateUserInput' });
 export type CreateUserInput = z.infer<typeof CreateUserInput>;
 
 export const EditUserInput = z
-  .strictObject({ password: Password.optional(), role: Role.optional(), disabled: z.boolean().optional() })
-  .refine((input) => Object.keys(input).length > 0, 'Nothing to change.')
+  .strictObject({
+    password: Password.optional(),
+    role: Role.optional(),
+    disabled: z.boolean().optional(),
+    tokens: z
+      .enum(['end', 'keep'])
+      .optional()
+      .describe(
+        'With a new password: whether the API tokens of the user end with its sessions (`end`, the default) or go on working (`keep`).',
+      ),
+  })
+  .refine(({ password, role, disabled }) => [password, role, disabled].some((field) => field !== undefined), {
+    error: 'Nothing to change.',
+  })
+  .refine(({ password, tokens }) => tokens === undefined || password !== undefined, {
+    path: ['tokens'],
+    error: 'This goes with a new password.',
+  })
   .meta({ id: 'EditUserInput' });
 export type EditUserInput = z.infer<typeof EditUserInput>;
 
@@ -126,9 +159,31 @@ export const EditMeInput = z
 export type EditMeInput = z.infer<typeof EditMeInput>;
 
 export const ChangePasswordInput = z
-  .strictObject({ current: z.string().min(1).max(1_024), password: Password })
+  .strictObject({ current: GivenPassword, password: Password })
   .meta({ id: 'ChangePasswordInput' });
 export type ChangePasswordInput = z.infer<typeof ChangePasswordInput>;
+
+export const ConfirmInput = z.strictObject({ password: GivenPassword }).meta({ id: 'ConfirmInput' });
+export type ConfirmInput = z.infer<typeof ConfirmInput>;
+
+export const Confirmation = z
+  .object({ confirmedUntil: Timestamp.describe('Until then this session may change who may do what.') })
+  .meta({ id: 'Confirmation' });
+export type Confirmation = z.infer<typeof Confirmation>;
+
+/** One log-in of the user who asks. */
+export const Session = z
+  .object({
+    id: z.uuid(),
+    createdAt: Timestamp,
+    lastUsedAt: Timestamp.describe('When it was last renewed, which happens every 15 minutes while it is in use.'),
+    expiresAt: Timestamp.describe('When it ends if it is not renewed before.'),
+    address: z.string().describe('IP address of the log-in.'),
+    client: z.string().optional().describe('What the program that logged in calls itself.'),
+    current: z.boolean().describe('Whether it is the one that asks.'),
+  })
+  .meta({ id: 'Session' });
+export type Session = z.infer<typeof Session>;
 
 /** Who is asking. */
 export const Me = z
@@ -137,6 +192,9 @@ export const Me = z
     permissions: z.array(Permission),
     preferences: Preferences,
     token: z.object({ id: z.uuid(), name: z.string() }).optional().describe('Present when an API token asks.'),
+    confirmedUntil: Timestamp.optional().describe(
+      'Until then this session may change users and tokens; `POST /auth/confirm` renews it. Absent when the password has to be given first.',
+    ),
   })
   .meta({ id: 'Me' });
 export type Me = z.infer<typeof Me>;
@@ -177,10 +235,35 @@ export const AuditRecord = z
     address: z.string().describe('IP address the request came from.'),
     action: z.string().describe('Verb of the operation or of the change: `vm.start`, `user.created`, `auth.login`.'),
     target: z.string().optional(),
+    detail: z.string().optional().describe('What changed: `role: viewer → operator`.'),
     outcome: z.enum(['accepted', 'succeeded', 'failed', 'cancelled', 'refused']),
     code: z.string().optional().describe('Code of the problem, when there was one.'),
-    requestId: z.string(),
+    requestId: z.string().describe('Id that the gateway gave the request.'),
+    clientRequestId: z.string().optional().describe('What the client called it in `X-Request-Id`.'),
     operationId: z.string().optional(),
+    sequence: z.int().optional().describe('Its latest link in the chain that `GET /audit/verify` follows.'),
   })
   .meta({ id: 'AuditRecord' });
 export type AuditRecord = z.infer<typeof AuditRecord>;
+
+/** What is wrong with the audit. */
+export const AuditFault = z
+  .object({
+    kind: z.enum(['changed', 'removed', 'unlinked', 'chain', 'head']),
+    sequence: z.int().optional(),
+    recordId: z.string().optional(),
+    detail: z.string(),
+  })
+  .meta({ id: 'AuditFault' });
+export type AuditFault = z.infer<typeof AuditFault>;
+
+export const AuditVerdict = z
+  .object({
+    intact: z.boolean(),
+    records: z.int().describe('Records that there are.'),
+    links: z.int().describe('Links of the chain: one for each record, and one more for each that was completed later.'),
+    head: z.string().describe('Hash of the last link. Kept elsewhere, it proves what was there today.'),
+    faults: z.array(AuditFault).describe('The first hundred.'),
+  })
+  .meta({ id: 'AuditVerdict' });
+export type AuditVerdict = z.infer<typeof AuditVerdict>;

@@ -16,6 +16,7 @@ export const permissions = [
   'token:manage',
   'user:manage',
   'audit:read',
+  'subscriber:manage',
 ] as const;
 export type Permission = (typeof permissions)[number];
 

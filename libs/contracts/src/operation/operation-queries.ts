@@ -9,6 +9,13 @@ export const cancelOperation = defineQuery({
   output: z.object({ accepted: z.boolean().describe('False when the agent runs no such operation.') }),
 });
 
+export const listOperations = defineQuery({
+  name: 'operation-list',
+  summary: 'The operations that the agent has at hand: those that run, and those that wait for their turn.',
+  input: z.object({}),
+  output: z.object({ incarnation: z.string(), operationIds: z.array(OperationId) }),
+});
+
 export const identifyAgent = defineQuery({
   name: 'agent-identify',
   summary: 'Who looks after this host. An agent that gets an answer before it has begun is one too many.',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineCommand } from '../command/define-command.ts';
+import { secret } from '../secret.ts';
 import { formatIp, parseIp } from '../network/ip-address.ts';
 import { unique } from '../unique.ts';
 import { outlineOfNew } from './vm-outlines.ts';
@@ -60,17 +61,19 @@ export const bytesOf = (text: string): number => new TextEncoder().encode(text).
 
 export const CloudInit = z
   .strictObject({
-    userData: z
-      .string()
-      .min(1)
-      .max(maxUserDataBytes)
-      .refine((text) => bytesOf(text) <= maxUserDataBytes, {
-        error: `User data has at most ${maxUserDataBytes.toLocaleString('en-US')} bytes in UTF-8.`,
-      })
-      .describe(
-        '`#cloud-config`, a script, or another form that cloud-init knows by its first line. At most 65,536 bytes in UTF-8; the limits of a host may be lower.',
-      ),
-    networkConfig: z.string().min(1).max(16_384).optional(),
+    userData: secret(
+      z
+        .string()
+        .min(1)
+        .max(maxUserDataBytes)
+        .refine((text) => bytesOf(text) <= maxUserDataBytes, {
+          error: `User data has at most ${maxUserDataBytes.toLocaleString('en-US')} bytes in UTF-8.`,
+        })
+        .describe(
+          '`#cloud-config`, a script, or another form that cloud-init knows by its first line. At most 65,536 bytes in UTF-8; the limits of a host may be lower. It may hold passwords, so it is kept only until the operation has ended.',
+        ),
+    ),
+    networkConfig: secret(z.string().min(1).max(16_384)).optional(),
   })
   .meta({ id: 'CloudInit' });
 export type CloudInit = z.infer<typeof CloudInit>;

@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { AuditRecord, Page, TokenPair } from '@polyvirt/contracts';
+import { adminPassword, problemIn, startTestGateway, type Answer, type TestGateway } from '../testing/test-gateway.ts';
+
+const login = '/api/v1/auth/login';
+const guessWaitMs = 30;
+
+/** Addresses of the documentation networks, which the gateway believes a proxy to have seen. */
+describe('somebody who guesses the password of somebody else', () => {
+  let gateway: TestGateway;
+  let admin: string;
+  beforeAll(async () => {
+    gateway = await startTestGateway({ environment: { POLYVIRT_TRUST_PROXY: '127.0.0.1' }, times: { guessWaitMs } });
+    admin = (await gateway.login()).accessToken;
+  });
+  afterAll(() => gateway.stop());
+
+  const attempt = (
+    username: string,
+    password: string,
+    from: string,
+    { session, cookie }: { session?: 'cookie'; cookie?: string } = {},
+  ): Promise<Answer<TokenPair>> =>
+    gateway.call<TokenPair>('POST', login, {
+      body: { username, password, ...(session && { session }) },
+      headers: { 'x-forwarded-for': from, ...(cookie !== undefined && { cookie }) },
+    });
+  /** From each address as often as it takes to be refused there. */
+  async function exhaust(username: string, addresses: readonly string[]): Promise<void> {
+    for (const address of addresses) {
+      for (let count = 0; count < 10; count++) await attempt(username, 'wrong', address);
+      expect((await attempt(username, 'wrong', address)).status).toBe(429);
+    }
+  }
+  const addressesOf = (network: string, count: number) =>
+    Array.from({ length: count }, (_, n) => `${network}.${n + 1}`);
+
+  it('locks out where they guess from, and not the one whose account it is', async () => {
+    const { username } = await gateway.signUp('viewer');
+    await exhaust(username, ['192.0.2.1']);
+    expect((await attempt(username, adminPassword, '192.0.2.1')).status).toBe(429);
+    expect((await attempt(username, adminPassword, '198.51.100.7')).status).toBe(200);
+  });
+
+  it('keeps nobody out who has logged in from there, or in that browser, before', async () => {
+    const { username } = await gateway.signUp('viewer');
+    const first = await attempt(username, adminPassword, '198.51.100.8', { session: 'cookie' });
+    const device = [first.headers['set-cookie']].flat().find((cookie) => cookie?.startsWith('polyvirt_device='))!;
+    expect(device).toMatch(/HttpOnly/i);
+    await exhaust(username, addressesOf('203.0.113', 6));
+    // At an address that has been guessed from as well, which is what a shared way out of an office is.
+    const cookie = device.split(';', 1)[0]!;
+    expect((await attempt(username, adminPassword, '203.0.113.1', { cookie })).status).toBe(200);
+    expect((await attempt(username, adminPassword, '198.51.100.8')).status).toBe(200);
+  });
+
+  it('gains nothing by the cookie of another account, or one that was made up', async () => {
+    const { username } = await gateway.signUp('viewer');
+    const stranger = await gateway.signUp('viewer');
+    const own = await attempt(stranger.username, adminPassword, '192.0.2.3', { session: 'cookie' });
+    const theirs = [own.headers['set-cookie']].flat().find((cookie) => cookie?.startsWith('polyvirt_device='))!;
+    await exhaust(username, ['192.0.2.4']);
+    for (const cookie of [theirs.split(';', 1)[0]!, 'polyvirt_device=made-up'])
+      expect((await attempt(username, 'wrong', '192.0.2.4', { cookie })).status).toBe(429);
+  });
+
+  it('is slowed down and not refused once many places guess, so that the owner comes in from a new one', async () => {
+    const { username } = await gateway.signUp('viewer');
+    await exhaust(
+      username,
+      addressesOf('192.0.2', 6).map((address) => address.replace('192.0.2', '203.0.114')),
+    );
+    const begun = performance.now();
+    expect((await attempt(username, adminPassword, '198.51.100.99')).status).toBe(200);
+    expect(performance.now() - begun).toBeGreaterThanOrEqual(guessWaitMs - 1);
+  });
+
+  it('is let go by an admin', async () => {
+    const { id, username, token } = await gateway.signUp('operator');
+    await exhaust(username, ['127.0.0.1']);
+    const unlock = (bearer: string) => gateway.call('POST', `/api/v1/users/${id}/unlock`, { token: bearer });
+    expect(problemIn(await unlock(token)).code).toBe('forbidden');
+    expect((await unlock(admin)).status).toBe(204);
+    expect((await attempt(username, adminPassword, '127.0.0.1')).status).toBe(200);
+  });
+
+  it('is counted by the account, however its name is written', async () => {
+    const { username } = await gateway.signUp('viewer');
+    const spellings = [
+      username,
+      username.toUpperCase(),
+      `${username} `,
+      ` ${username}`,
+      `${username}\u0000`,
+      `${username}\u200b`,
+    ];
+    for (const spelling of spellings.slice(2))
+      expect([spelling, (await attempt(spelling, adminPassword, '192.0.2.9')).status]).toEqual([spelling, 401]);
+    let heard = 0;
+    for (let count = 0; count < 30; count++)
+      if ((await attempt(spellings[count % 2]!, 'wrong', '192.0.2.10')).status === 401) heard += 1;
+    expect(heard).toBe(10);
+  });
+
+  it('leaves a trace of what was refused by the limit, and nothing of what was typed as a name', async () => {
+    const { username } = await gateway.signUp('viewer');
+    await exhaust(username, ['192.0.2.20']);
+    await attempt('my secret password', 'x', '192.0.2.21');
+    const { items } = (
+      await gateway.call<Page<AuditRecord>>('GET', '/api/v1/audit?action=auth.login&outcome=refused&limit=200', {
+        token: admin,
+      })
+    ).body;
+    expect(items).toContainEqual(
+      expect.objectContaining({ target: username, code: 'too-many-requests', address: '192.0.2.20' }),
+    );
+    expect(items).toContainEqual(expect.objectContaining({ code: 'unauthenticated', address: '192.0.2.21' }));
+    expect(JSON.stringify(items)).not.toContain('my secret password');
+  });
+});

@@ -1,0 +1,57 @@
+import { defineConfig, loadConfig, setting } from '@polyvirt/config';
+import { createConnection } from 'mysql2/promise';
+import { z } from 'zod';
+import { AuditChain } from '../audit/audit-chain.ts';
+import { Audit } from '../audit/audit.ts';
+import { Keys } from '../auth/keys.ts';
+import { gatewayConfig } from '../config.ts';
+import { openDatabase } from '../database/open-database.ts';
+import { importUsers } from './import-users.ts';
+import { UserEntity } from './user.entity.ts';
+import { NoOldUsersError, readOldUsers, type OldUser } from './old-users.ts';
+
+const config = loadConfig(
+  defineConfig({
+    databaseUrl: gatewayConfig.databaseUrl,
+    jwtSecret: gatewayConfig.jwtSecret,
+    jwtPreviousSecrets: gatewayConfig.jwtPreviousSecrets,
+    oldDatabaseUrl: setting({
+      env: 'POLYVIRT_OLD_DATABASE_URL',
+      schema: z.string().regex(/^mysql:\/\/.+\/.+$/, 'It is `mysql://user:password@host:port/name`.'),
+      help: 'Database of Auto-Creation-VM whose users are imported: `mysql://user:password@host:port/autocreationvm`.',
+      secret: true,
+    }),
+  }),
+);
+
+async function oldUsers(): Promise<OldUser[]> {
+  const connection = await createConnection(config.oldDatabaseUrl);
+  try {
+    return await readOldUsers(connection);
+  } finally {
+    await connection.end();
+  }
+}
+
+try {
+  const users = await oldUsers();
+  const database = await openDatabase(config.databaseUrl);
+  try {
+    // Else there would be users, and none of them the first admin.
+    if ((await database.repository(UserEntity).count()) === 0)
+      throw new Error('the database has no users of its own yet; start the gateway once, which makes the first admin');
+    const audit = new Audit(database, new AuditChain(database, new Keys(config)));
+    for (const user of await importUsers(database, audit, users))
+      console.log(
+        'role' in user ? `${user.username}: imported as ${user.role}` : `${user.username}: left out. ${user.why}`,
+      );
+  } finally {
+    await database.close();
+  }
+} catch (error) {
+  // What a database answers names the host and the user, and never the password.
+  console.error(
+    error instanceof NoOldUsersError ? error.message : `The users cannot be imported: ${(error as Error).message}`,
+  );
+  process.exitCode = 1;
+}
