@@ -125,6 +125,7 @@ export class LibvirtDriver implements HypervisorDriver {
       'vm.reconfigure': (request) => this.reconfigure.plan(request),
       'vm.pending-changes-drop': (request) => this.reconfigure.planDrop(request),
       'vm.clone': (request) => this.clone.plan(request),
+      'volume.delete': ({ input }) => volumes.planDelete(input.volume),
       'vm.snapshot-create': (request) => this.snapshots.plan(request),
       'vm.snapshot-revert': (request) => this.snapshots.planRevert(request),
       'vm.snapshot-delete': (request) => this.snapshots.planDelete(request),
@@ -132,7 +133,7 @@ export class LibvirtDriver implements HypervisorDriver {
     this.metrics = guard.facet(new MetricsSweep(libvirt));
     this.watch = new DomainWatch({ libvirt, machines, networks, powerOffWork });
     this.console = isLocal ? guard.facet(new VncConsole(machines)) : undefined;
-    this.volumes = { list: () => guard.run(() => volumes.list()) };
+    this.volumes = guard.facet(volumes);
     this.networks = guard.facet(networks);
     this.guest = guard.facet(new GuestAgent(machines, networks));
     this.images = {

@@ -141,7 +141,7 @@ export class WorkstationDriver implements HypervisorDriver {
     });
     // It is asked when machines are off, which somebody has listed then.
     const powerOffWork = new PowerOffWork(vmrun, disks, (path, machine): Promise<unknown> =>
-      volumes.delete(path, machine),
+      volumes.deleteGivenUp(path, machine),
     );
     const { codePage } = vmrun;
     const machines = new Machines({ discovery, running, leases, powerOffWork, codePage, imageFolder });
@@ -197,6 +197,7 @@ export class WorkstationDriver implements HypervisorDriver {
       'vm.reconfigure': ({ nativeId, input }) => this.reconfigure.plan(nativeId, input),
       'vm.pending-changes-drop': async ({ vm }) => this.reconfigure.planDrop(vm),
       'vm.clone': ({ vm, nativeId, input }) => clone.plan(vm, nativeId, input),
+      'volume.delete': ({ input }) => volumes.planDelete(input.volume),
       'vm.snapshot-create': ({ vm, nativeId, input }) => trees.plan(vm, nativeId, input),
       'vm.snapshot-revert': ({ nativeId, input }) => trees.planRevert(nativeId, input.snapshot),
       'vm.snapshot-delete': ({ nativeId, input }) => trees.planDelete(nativeId, input),
@@ -216,7 +217,7 @@ export class WorkstationDriver implements HypervisorDriver {
       templates: () => guard.run(() => this.#templates(discovery)),
       changes: (signal: AbortSignal) => folderChanges(imageFolder, signal),
     };
-    this.volumes = { list: () => guard.run(() => volumes.list()) };
+    this.volumes = guard.facet(volumes);
     this.export = {
       definition: (nativeId: NativeId) =>
         guard.run(async () => {

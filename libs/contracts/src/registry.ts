@@ -9,6 +9,7 @@ import {
   operationStarted,
   operationSucceeded,
 } from './operation/operation-events.ts';
+import { deleteVolume } from './host/volume-delete.ts';
 import type { CommandDefinition } from './command/define-command.ts';
 import { cancelOperation, identifyAgent, listOperations } from './operation/operation-queries.ts';
 import { cloneVm } from './vm/vm-clone.ts';
@@ -45,6 +46,7 @@ export const commands = [
   setCdrom,
   dropPendingChanges,
   cloneVm,
+  deleteVolume,
   createSnapshot,
   revertSnapshot,
   deleteSnapshot,

@@ -78,6 +78,8 @@ export const acts: Acts = {
   },
   'vm.clone': async ({ driver, nativeId, input, context }) =>
     made((await requireFacet(driver, 'clone')).clone(nativeId, input, context)),
+  'volume.delete': async ({ driver, input, context }) =>
+    effect((await requireFacet(driver, 'volumes')).delete(input.volume, context)),
   'vm.snapshot-create': async ({ driver, nativeId, input, context }) =>
     (await requireFacet(driver, 'snapshots')).create(nativeId, input, context),
   'vm.snapshot-revert': async ({ driver, nativeId, input, context }) =>

@@ -232,6 +232,8 @@ export interface ImageFacet {
 export interface VolumeFacet {
   /** Disks that no VM needs, not even for a snapshot or as a base. Images, seeds and firmware variables are none. */
   list(signal: AbortSignal): Promise<Volume[]>;
+  /** Deletes one by its id. Throws `volume-not-found`, or `volume-in-use` if a VM needs it. */
+  delete(volume: string, context: OperationContext): Promise<Effect>;
 }
 
 export interface NetworkFacet {

@@ -31,7 +31,7 @@ export interface PlanRequest<Input = unknown> {
 export type Plans = {
   /** That of `vm.reconfigure` plans every command that changes the hardware of a VM. */
   readonly [V in Verb]?: (
-    request: V extends 'vm.create'
+    request: V extends 'vm.create' | 'volume.delete'
       ? Pick<PlanRequest<CommandOf<Definition<V>>['input']>, 'input'>
       : PlanRequest<V extends 'vm.reconfigure' ? HardwareChange : CommandOf<Definition<V>>['input']>,
     signal: AbortSignal,

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
-import { ProblemError, type Volume } from '@polyvirt/contracts';
-import { gibOf, volumeIdOf } from '@polyvirt/hypervisor';
+import { ProblemError, type Forecast, type Volume } from '@polyvirt/contracts';
+import { gibOf, volumeIdOf, type Effect, type OperationContext, type VolumeFacet } from '@polyvirt/hypervisor';
 import type { Libvirt, Volume as LibvirtVolume } from '@polyvirt/node-libvirt';
 import { isDerivedDisk, ownerInName } from '../lifecycle/derived-ids.ts';
 import { attribute, child, parseXml, text } from '../xml.ts';
@@ -13,13 +13,15 @@ const fileBased: ReadonlySet<string> = new Set(['dir', 'fs', 'netfs']);
 /** What a disk is called; a raw file that is called otherwise may be anything. */
 const diskName = /\.(?:qcow2?|qed|vmdk|vdi|vhdx?|img|raw)$/i;
 
+const deleteIt = { name: 'delete the volume', native: 'storage_vol_delete' } as const;
+
 interface Candidate {
   readonly volume: LibvirtVolume;
   readonly path: string;
 }
 
 /** Disks in the storage pools of libvirt that no machine needs. */
-export class HostVolumes {
+export class HostVolumes implements VolumeFacet {
   readonly #libvirt: Libvirt;
   readonly #storage: StoragePool;
   readonly #imageFolder: string;
@@ -75,6 +77,22 @@ export class HostVolumes {
       );
     await this.#requireWhole(id, path, pointer);
     return { path, format: await this.#formatOf(volume) };
+  }
+
+  async delete(id: string, { journal }: OperationContext): Promise<Effect> {
+    const { path } = await journal.step({
+      name: 'look for the volume',
+      native: 'storage_pool_list_all_volumes',
+      act: async () => ({ ...(await this.require(id, 'volume')) }),
+    });
+    await journal.step({ ...deleteIt, act: () => this.#storage.delete(path) });
+    return 'changed';
+  }
+
+  /** Throws what a deletion would end with. */
+  async planDelete(id: string): Promise<Forecast> {
+    await this.require(id, 'volume');
+    return { steps: [deleteIt] };
   }
 
   /** Volumes that no machine has and that stand on a file, beside some that are about to go. */

@@ -1,18 +1,20 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { ProblemError, type Volume } from '@polyvirt/contracts';
-import { gibOf, volumeIdOf } from '@polyvirt/hypervisor';
+import { ProblemError, type Forecast, type Volume } from '@polyvirt/contracts';
+import { gibOf, volumeIdOf, type Effect, type OperationContext, type VolumeFacet } from '@polyvirt/hypervisor';
 import type { Machine } from '../inventory/identity.ts';
 import type { Machines } from '../inventory/machines.ts';
 import { removeDisk } from './disk-tool.ts';
 import { disksUsedBy, DiskUsers, doubtOf, isLayer } from './disk-users.ts';
 import { partsOf, readVmdk, realPath } from './vmdk.ts';
 
+const deleteIt = { name: 'delete the volume' } as const;
+
 /** Parts of a disk are none by themselves. */
 const isExtent = (path: string) => /-(s\d{3}|f\d{3}|flat|delta)\.vmdk$/i.test(path);
 
 /** Disks in the folders of VMs that no VM needs. */
-export class HostVolumes {
+export class HostVolumes implements VolumeFacet {
   constructor(private readonly machines: Machines) {}
 
   async list(): Promise<Volume[]> {
@@ -65,6 +67,18 @@ export class HostVolumes {
     return path;
   }
 
+  async delete(id: string, { journal }: OperationContext): Promise<Effect> {
+    const path = await journal.step({ name: 'look for the volume', act: () => this.require(id, 'volume') });
+    await journal.step({ ...deleteIt, act: () => removeDisk(path) });
+    return 'changed';
+  }
+
+  /** Throws what a deletion would end with. */
+  async planDelete(id: string): Promise<Forecast> {
+    await this.require(id, 'volume');
+    return { steps: [deleteIt] };
+  }
+
   /** Why a disk that a machine has given up has to stay; undefined when nobody needs it. */
   async neededBy(path: string, machine: Machine): Promise<string | undefined> {
     const real = await realPath(path);
@@ -76,7 +90,7 @@ export class HostVolumes {
   }
 
   /** Deletes a disk that a machine has given up, unless it is needed. Answers why it stays. */
-  async delete(path: string, machine: Machine): Promise<string | undefined> {
+  async deleteGivenUp(path: string, machine: Machine): Promise<string | undefined> {
     const reason = await this.neededBy(path, machine);
     if (reason === undefined) await removeDisk(path);
     return reason;

@@ -232,7 +232,8 @@ export class Reconfiguration implements ReconfigureFacet {
     for (const path of removed.flatMap(({ doomed }) => doomed)) {
       const reason = await journal.step({
         ...steps.delete(path),
-        act: async () => (await this.#vmrun.alone([machine.vmx], () => this.#volumes.delete(path, machine))) ?? null,
+        act: async () =>
+          (await this.#vmrun.alone([machine.vmx], () => this.#volumes.deleteGivenUp(path, machine))) ?? null,
       });
       if (reason !== null) kept.push(`Kept ${path}: ${reason}`);
     }

@@ -3,6 +3,7 @@ import {
   cloneVm,
   createVm,
   deleteVm,
+  deleteVolume,
   detachDisk,
   resetVm,
   restartVm,
@@ -48,4 +49,4 @@ export const moreNotesOf = (command: Command): string[] =>
 
 /** Whether disks may have become volumes of the host by it, or the other way round. */
 export const mayChangeVolumes = ({ verb }: Command): boolean =>
-  [addDisk.verb, detachDisk.verb, deleteVm.verb].some((one) => one === verb);
+  [addDisk.verb, detachDisk.verb, deleteVm.verb, deleteVolume.verb].some((one) => one === verb);

@@ -30,8 +30,8 @@ export class HostKeeper {
   #templates: Template[] = [];
   #networks: Network[] = [];
   #volumes: Volume[] = [];
-  #looking: Promise<void> | undefined;
   #isStale = false;
+  #isLooking = false;
   #reconciledAt: string | undefined;
   #healthChanges = 0;
   #wakeHealthy: (() => void)[] = [];
@@ -99,7 +99,9 @@ export class HostKeeper {
   /** Lists volumes anew, soon: after many changes at once as well as after one. */
   volumesChanged(): void {
     this.#isStale = true;
-    this.#looking ??= this.#refreshVolumes().finally(() => (this.#looking = undefined));
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    void this.#refreshVolumes().finally(() => (this.#isLooking = false));
   }
 
   async #refreshVolumes(): Promise<void> {

@@ -58,7 +58,7 @@ export interface CommandDeclaration<Verb extends string, Input extends Shape> {
   readonly verb: Verb;
   /** A sentence for the users of the API. */
   readonly summary: string;
-  /** Below `/api/v1`. A name in braces other than `vmId` is a field of the input. A command on no VM makes one. */
+  /** Below `/api/v1`. A name in braces other than `vmId` and `hostId` is a field of the input. A command on neither makes a VM. */
   readonly route: `${CommandMethod} /${string}`;
   readonly permission: Permission;
   /** What goes to the agent. */
@@ -175,10 +175,12 @@ export function defineCommand<const Verb extends string, Fields extends Shape>(
   const ruled = <Schema extends z.ZodType>(schema: Schema): Schema =>
     rule ? (schema.refine(rule[0] as (input: unknown) => boolean, rule[1]) as Schema) : schema;
   const input = ruled(z.strictObject(declaration.input));
-  const body = { ...(!isOfVm && { host: HostId }), ...bodyFields, ...kept, ...commandOptions } as Record<
-    string,
-    z.ZodType
-  >;
+  const body = {
+    ...(!isOfVm && !names.includes('hostId') && { host: HostId }),
+    ...bodyFields,
+    ...kept,
+    ...commandOptions,
+  } as Record<string, z.ZodType>;
   const isQuery = method === 'DELETE';
   const message = z.object({ ...envelope, verb: z.literal(verb), input });
   return {

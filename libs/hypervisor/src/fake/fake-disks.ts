@@ -1,4 +1,5 @@
-import { ProblemError, type DiskAddition, type HardwareChange, type Volume } from '@polyvirt/contracts';
+import { ProblemError, type DiskAddition, type Forecast, type HardwareChange, type Volume } from '@polyvirt/contracts';
+import type { Effect, OperationContext } from '../driver.ts';
 import { volumeIdOf } from '../volume-id.ts';
 import type { FakeCalls } from './fake-calls.ts';
 import type { FakeMachine, FakeVolume } from './fake-machine.ts';
@@ -60,6 +61,32 @@ export class FakeDisks {
         path,
         ...(madeFor !== undefined && { lastVm: madeFor }),
       }));
+  }
+
+  delete(volume: string, context: OperationContext): Promise<Effect> {
+    const { host } = this.calls;
+    return this.calls.call<Effect>('volumes.delete', undefined, context.signal, async () => {
+      const path = await this.calls.step('volumes.delete', '', context, {
+        name: 'look for the volume',
+        act: () => this.#free(volume, 'volume'),
+      });
+      await this.calls.step('volumes.delete', '', context, {
+        name: `delete ${path}`,
+        native: 'delete-volume',
+        act: () => {
+          if (host.volume(path)) host.deleteVolume(path);
+        },
+      });
+      return 'changed' as const;
+    });
+  }
+
+  /** Throws what a deletion would end with. */
+  planDelete(volume: string, signal: AbortSignal): Promise<Forecast> {
+    return this.calls.call('plan', undefined, signal, () => {
+      const path = this.#free(volume, 'volume');
+      return { steps: [{ name: `delete ${path}`, native: 'delete-volume' }] };
+    });
   }
 
   decide(machine: FakeMachine, input: HardwareChange, operationId: string): DiskDecision {

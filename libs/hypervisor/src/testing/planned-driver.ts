@@ -70,12 +70,12 @@ export class PlannedDriver {
         inputOf: (args: Args) => object,
       ) =>
       (...args: Args): Promise<Value> => {
-        const nativeId = verb === 'vm.create' ? undefined : (args[0] as NativeId);
+        const nativeId = ['vm.create', 'volume.delete'].includes(verb) ? undefined : (args[0] as NativeId);
         return this.#hold(verb, nativeId, inputOf(args), args.at(-1) as OperationContext, () => call(...args));
       };
     const none = () => ({});
     const second = ([, input]: readonly unknown[]) => input as object;
-    const { suspend, reconfigure, clone, snapshots } = real;
+    const { suspend, reconfigure, clone, snapshots, volumes } = real;
     const acts = {
       create: act('vm.create', real.create.bind(real), ([input]) => input),
       delete: act('vm.delete', real.delete.bind(real), second),
@@ -91,6 +91,10 @@ export class PlannedDriver {
       reconfigure: reconfigure && {
         apply: act('vm.reconfigure', reconfigure.apply.bind(reconfigure), second),
         drop: reconfigure.drop && act('vm.pending-changes-drop', reconfigure.drop.bind(reconfigure), none),
+      },
+      volumes: volumes && {
+        list: volumes.list.bind(volumes),
+        delete: act('volume.delete', volumes.delete.bind(volumes), ([volume]) => ({ volume })),
       },
       clone: clone && { clone: act('vm.clone', clone.clone.bind(clone), second) },
       snapshots: snapshots && {
@@ -172,7 +176,7 @@ export class PlannedDriver {
     if (steps.length > 0) expect(context.steps).toEqual(expect.arrayContaining(steps.map(({ name }) => name)));
     if (watch && disruption !== 'data-loss' && effect === 'changed')
       expect({ ...what, disruption }).toEqual({ ...what, disruption: await watch() });
-    if (changes.length === 0) return;
+    if (changes.length === 0 || verb === 'volume.delete') return;
     const id = typeof done === 'object' && done.nativeId !== undefined ? done.nativeId : nativeId!;
     await this.#compareChanges(what, changes, before, await this.#find(id));
   }

@@ -110,8 +110,28 @@ export function describeDisks(suite: Suite): void {
           expect((await volumes()).map(({ id }) => id)).toContain(volume);
           // What is left of it goes with the third.
           expect((await attach(third)).effect).toBe('changed');
+          const doomed = suite.run((context) => suite.driver.volumes!.delete(volume, context));
+          await expectProblem('volume-in-use', doomed);
           return undefined;
         }),
+    );
+
+    suite.facet('volumes', 'deletes a volume, and no other', (facet) =>
+      withVms([{ disks: [blank, blank] }], async (nativeId) => {
+        const left = await suite.bench.leftovers();
+        const { device, path } = (await disksOf(nativeId))[1]!;
+        await apply(nativeId, { removeDisks: [{ device, keep: true }] });
+        const kept = (await volumes()).find((volume) => volume.path === path)!;
+        expect(await suite.run((context) => facet.delete(kept.id, context))).toBe('changed');
+        expect((await volumes()).map(({ id }) => id)).not.toContain(kept.id);
+        expect((await suite.bench.leftovers()).length).toBeLessThan(left.length);
+        expect(await missing()).toEqual([]);
+        for (const id of [kept.id, 'nope'])
+          await expectProblem(
+            'volume-not-found',
+            suite.run((context) => facet.delete(id, context)),
+          );
+      }),
     );
 
     suite.feature('clone.linked', 'loses no disk that another VM stands on', () => {

@@ -55,6 +55,7 @@ export function describePlans(suite: Suite): void {
         'vm.nic-change': { mac: nics[0]!.mac, connected: false },
         'vm.nic-remove': { mac: nics[0]!.mac },
         'vm.cdrom-set': { image: suite.bench.iso },
+        'volume.delete': { volume: 'planned' },
         'vm.pending-changes-drop': {},
         'vm.clone': { name: suite.name('planned') },
         'vm.snapshot-create': { name: 'planned' },
@@ -66,7 +67,7 @@ export function describePlans(suite: Suite): void {
           await suite.bring(nativeId, state);
           const [before, leftovers] = [await suite.get(nativeId), await suite.bench.leftovers()];
           for (const [verb, input] of Object.entries(inputs) as [Verb, object][])
-            await plan(verb, verb === 'vm.create' ? undefined : nativeId, input);
+            await plan(verb, ['vm.create', 'volume.delete'].includes(verb) ? undefined : nativeId, input);
           expect(await suite.get(nativeId)).toEqual(before);
           expect(await suite.bench.leftovers()).toEqual(leftovers);
         }
