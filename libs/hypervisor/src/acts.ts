@@ -83,7 +83,7 @@ export const acts: Acts = {
   'vm.snapshot-create': async ({ driver, nativeId, input, context }) =>
     (await requireFacet(driver, 'snapshots')).create(nativeId, input, context),
   'vm.snapshot-revert': async ({ driver, nativeId, input, context }) =>
-    effect((await requireFacet(driver, 'snapshots')).revert(nativeId, input.snapshot, context)),
+    (await requireFacet(driver, 'snapshots')).revert(nativeId, input.snapshot, context),
   'vm.snapshot-delete': async ({ driver, nativeId, input, context }) =>
-    effect((await requireFacet(driver, 'snapshots')).delete(nativeId, input, context)),
+    (await requireFacet(driver, 'snapshots')).delete(nativeId, input, context),
 };

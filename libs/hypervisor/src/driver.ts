@@ -194,13 +194,14 @@ export interface SnapshotFacet {
     input: CreateSnapshot,
     context: OperationContext,
   ): Promise<{ snapshot: string; effect: Effect; notes?: readonly string[] }>;
-  revert(nativeId: NativeId, snapshot: string, context: OperationContext): Promise<Effect>;
-  /** A snapshot that is gone already is `unchanged`. */
+  /** Notes the disks that the VM has no more and that stay on the host. */
+  revert(nativeId: NativeId, snapshot: string, context: OperationContext): Promise<Outcome>;
+  /** A snapshot that is gone already is `unchanged`. Notes the disks that it alone held and that stay on the host. */
   delete(
     nativeId: NativeId,
     input: { snapshot: string; children: boolean },
     context: OperationContext,
-  ): Promise<Effect>;
+  ): Promise<Outcome>;
 }
 
 export interface MetricsFacet {

@@ -1,13 +1,21 @@
 import { ProblemError, type CreateSnapshot, type Forecast, type NativeId } from '@polyvirt/contracts';
-import { allow, type Effect, type OperationContext, type PlanRequest, type SnapshotFacet } from '@polyvirt/hypervisor';
+import {
+  allow,
+  type Effect,
+  type OperationContext,
+  type Outcome,
+  type PlanRequest,
+  type SnapshotFacet,
+} from '@polyvirt/hypervisor';
 import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
 import { isDisk, type DomainDisk } from '../domain/domain-reader.ts';
 import { isOn } from '../domain/states.ts';
 import type { Machines } from '../domain/machines.ts';
 import type { StateFiles } from '../lifecycle/state-files.ts';
-import { orUndefined } from '../storage/storage-pool.ts';
+import { orUndefined, type StoragePool } from '../storage/storage-pool.ts';
 import { buildXml } from '../xml.ts';
 import type { Checkpoints } from './checkpoints.ts';
+import { OwnDisks } from './own-disks.ts';
 import { hardwareBroughtBack, isExternalSnapshot } from './snapshot-reader.ts';
 
 const steps = {
@@ -27,8 +35,16 @@ export class Snapshots implements SnapshotFacet {
   readonly #machines: Machines;
   readonly #stateFiles: StateFiles;
   readonly #checkpoints: Checkpoints;
+  readonly #files: OwnDisks;
 
-  constructor(parts: { libvirt: Libvirt; machines: Machines; stateFiles: StateFiles; checkpoints: Checkpoints }) {
+  constructor(parts: {
+    libvirt: Libvirt;
+    machines: Machines;
+    stateFiles: StateFiles;
+    checkpoints: Checkpoints;
+    storage: StoragePool;
+  }) {
+    this.#files = new OwnDisks(parts.storage);
     this.#libvirt = parts.libvirt;
     this.#machines = parts.machines;
     this.#stateFiles = parts.stateFiles;
@@ -92,15 +108,18 @@ export class Snapshots implements SnapshotFacet {
     };
   }
 
-  async revert(nativeId: NativeId, id: string, { journal }: OperationContext): Promise<Effect> {
+  async revert(nativeId: NativeId, id: string, { journal }: OperationContext): Promise<Outcome> {
     const domain = await this.#machines.domain(nativeId);
     allow('snapshot-revert', await this.#machines.state(domain));
     const snapshot = await orUndefined(domain.snapshot(id));
     if (!snapshot) throw snapshotNotFound(id);
-    await journal.step({
+    const before = await journal.step({
       name: 'look for what keeps QEMU from it',
       native: 'domain_list_all_checkpoints',
-      act: async () => this.#requireRevertible(domain, await snapshot.xml()),
+      act: async () => {
+        await this.#requireRevertible(domain, await snapshot.xml());
+        return this.#files.of(domain);
+      },
     });
     await journal.step({
       ...steps.revert,
@@ -117,22 +136,22 @@ export class Snapshots implements SnapshotFacet {
         if (isExternal) await discard();
       },
     });
-    return 'changed';
+    return { effect: 'changed', ...(await this.#files.givenUp(domain, before)) };
   }
 
   async delete(
     nativeId: NativeId,
     { snapshot: id, children }: { snapshot: string; children: boolean },
     { journal }: OperationContext,
-  ): Promise<Effect> {
+  ): Promise<Outcome> {
     const domain = await this.#machines.domain(nativeId);
     allow('snapshot-delete', await this.#machines.state(domain));
-    const existed = await journal.step({
+    const before = await journal.step({
       name: 'look for the snapshot',
       native: 'domain_snapshot_lookup_by_name',
-      act: async () => (await orUndefined(domain.snapshot(id))) !== undefined,
+      act: async () => ((await orUndefined(domain.snapshot(id))) ? this.#files.of(domain) : null),
     });
-    if (!existed) return 'unchanged';
+    if (!before) return { effect: 'unchanged' };
     await journal.step({
       ...steps.forget,
       act: async () => {
@@ -140,7 +159,7 @@ export class Snapshots implements SnapshotFacet {
         if (snapshot) await orUndefined(snapshot.delete({ children }));
       },
     });
-    return 'changed';
+    return { effect: 'changed', ...(await this.#files.givenUp(domain, before)) };
   }
 
   /** What the snapshot brings back of the hardware. */

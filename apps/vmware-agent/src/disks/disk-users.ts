@@ -111,7 +111,7 @@ export class DiskUsers {
     return this.#users.get(await fileKeyOf(path, this.#platform)) ?? [];
   }
 
-  /** `disks` are those it is known to stand on without being asked: one that cannot be read cannot be asked. */
+  /** `disks` are those it was made on: one that cannot be read cannot be asked whether it stands on them still. */
   async #add(machine: Machine, machines: Known, disks: readonly string[]): Promise<void> {
     const name = await machines.nameOf(machine).catch(() => machine.vmx);
     const missed = (error: unknown) => {
@@ -122,11 +122,9 @@ export class DiskUsers {
         missed(error);
         return [];
       });
-    const named = [
-      ...(await asFarAsSeen(configuredBy(machine, machines))),
-      ...(await asFarAsSeen(notedBy(machine, machines))),
-    ];
-    const chains = await Promise.all([...named, ...disks].map((path) => chainOf(path, missed)));
+    const configured = await configuredBy(machine, machines).catch((error: unknown) => missed(error));
+    const named = [...(configured ?? disks), ...(await asFarAsSeen(notedBy(machine, machines)))];
+    const chains = await Promise.all(named.map((path) => chainOf(path, missed)));
     const parts = await Promise.all(chains.flat().map((path) => partsOf(path)));
     const state = await asFarAsSeen(stateFilesOf(machine, machines));
     await this.#note({ name, path: machine.vmx }, [...chains.flat(), ...parts.flat(), ...state]);

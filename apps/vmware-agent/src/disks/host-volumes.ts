@@ -1,12 +1,14 @@
-import { stat } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { rm, stat } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { ProblemError, type Forecast, type Volume } from '@polyvirt/contracts';
 import { gibOf, volumeIdOf, type Effect, type OperationContext, type VolumeFacet } from '@polyvirt/hypervisor';
 import type { Machine } from '../inventory/identity.ts';
 import type { Machines } from '../inventory/machines.ts';
 import { removeDisk } from './disk-tool.ts';
 import { disksUsedBy, DiskUsers, doubtOf, isLayer } from './disk-users.ts';
-import { partsOf, readVmdk, realPath } from './vmdk.ts';
+import { removeIfDeserted } from '../lifecycle/kept-disks.ts';
+import { abandonedBases } from '../lifecycle/remains.ts';
+import { chainOf, partsOf, readVmdk, realPath } from './vmdk.ts';
 
 const deleteIt = { name: 'delete the volume' } as const;
 
@@ -69,7 +71,7 @@ export class HostVolumes implements VolumeFacet {
 
   async delete(id: string, { journal }: OperationContext): Promise<Effect> {
     const path = await journal.step({ name: 'look for the volume', act: () => this.require(id, 'volume') });
-    await journal.step({ ...deleteIt, act: () => removeDisk(path) });
+    await journal.step({ ...deleteIt, act: () => this.#remove(path) });
     return 'changed';
   }
 
@@ -92,8 +94,17 @@ export class HostVolumes implements VolumeFacet {
   /** Deletes a disk that a machine has given up, unless it is needed. Answers why it stays. */
   async deleteGivenUp(path: string, machine: Machine): Promise<string | undefined> {
     const reason = await this.neededBy(path, machine);
-    if (reason === undefined) await removeDisk(path);
+    if (reason === undefined) await this.#remove(path);
     return reason;
+  }
+
+  /** With the bases that were kept for it alone. */
+  async #remove(path: string): Promise<void> {
+    const chain = await chainOf(path);
+    await removeDisk(path);
+    const bases = await abandonedBases(chain, this.machines);
+    for (const file of bases) await rm(file, { force: true });
+    for (const folder of new Set(bases.map((file) => dirname(file)))) await removeIfDeserted(folder);
   }
 
   /** Of a loose disk, it itself is told as what needs it. */

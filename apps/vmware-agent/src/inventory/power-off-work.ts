@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { beside } from '../disks/vmdk.ts';
 import type { DiskTool } from '../disks/disk-tool.ts';
+import { dropSentinels } from '../snapshots/vmsd-edits.ts';
 import { editDictionary, readDictionary } from '../vmx/dictionary-file.ts';
 import { disksOf } from '../vmx/hardware-reader.ts';
 import type { Vmrun } from '../vmrun/vmrun.ts';
@@ -41,6 +42,8 @@ export class PowerOffWork {
     const pending = await readPending(vmx);
     if (isEmpty(pending)) return;
     await editDictionary(vmx, (dictionary) => applyTo(dictionary, pending), this.#vmrun.codePage);
+    if (pending.removeDisks.length > 0)
+      await dropSentinels(vmx.replace(/\.vmx$/i, '.vmsd'), (await readDictionary(vmx))!);
     const waiting = [...pending.disks];
     const doomed = pending.removeDisks.flatMap((disk) => disk.doomed);
     try {

@@ -12,7 +12,7 @@ import type { HostVolumes } from '../disks/host-volumes.ts';
 import { beside } from '../disks/vmdk.ts';
 import { exists } from '../inventory/discovery.ts';
 import type { Machine } from '../inventory/identity.ts';
-import type { Machines } from '../inventory/machines.ts';
+import { vmsdOf, type Machines } from '../inventory/machines.ts';
 import {
   applyTo,
   hasPending,
@@ -23,6 +23,7 @@ import {
   type PendingChanges,
 } from '../inventory/pending-changes.ts';
 import type { PowerOffWork } from '../inventory/power-off-work.ts';
+import { dropSentinels, sentinelsOf, writeSentinels } from '../snapshots/vmsd-edits.ts';
 import type { Vmrun } from '../vmrun/vmrun.ts';
 import type { Dictionary } from '../vmx/dictionary.ts';
 import { editDictionary } from '../vmx/dictionary-file.ts';
@@ -40,6 +41,8 @@ type Decision = {
   writes: boolean;
   /** The lines of it that can change, as they are now. */
   before: Record<string, string>;
+  /** Of a linked clone, the disks that Workstation watches over. */
+  sentinels: string[];
   /** What waits already. */
   waiting: PendingChanges;
   grow: { device: string; sizeGiB: number }[];
@@ -132,7 +135,9 @@ export class Reconfiguration implements ReconfigureFacet {
         ...steps.write,
         act: () => this.#edit(machine, (vmx) => change(vmx, input, decision.checked)),
         undo: async () => {
-          if (await exists(machine.vmx)) await this.#edit(machine, (vmx) => restore(vmx, decision.before));
+          if (!(await exists(machine.vmx))) return;
+          await this.#edit(machine, (vmx) => restore(vmx, decision.before));
+          if (removed.length > 0) await writeSentinels(vmsdOf(machine.vmx), decision.sentinels);
         },
       });
     // Last, as no disk can be made smaller again.
@@ -205,6 +210,7 @@ export class Reconfiguration implements ReconfigureFacet {
       checked,
       writes: !draft.bytes().equals(vmx.bytes()),
       before: changeableOf(vmx),
+      sentinels: checked.removed.length > 0 ? await sentinelsOf(vmsdOf(machine.vmx)) : [],
       waiting: await readPending(machine.vmx),
       grow: await this.#growths(machine, input),
     };
@@ -245,6 +251,7 @@ export class Reconfiguration implements ReconfigureFacet {
       if (await this.#machines.isOn(machine, 'recent'))
         throw new ProblemError('wrong-state', 'Somebody started it in the meantime. Try again.');
       await editDictionary(machine.vmx, edit, this.#vmrun.codePage);
+      await dropSentinels(vmsdOf(machine.vmx), await this.#machines.configuration(machine));
     });
   }
 

@@ -176,11 +176,32 @@ async function abandonedBy(
   return files;
 }
 
-/** What those need for whom a folder was kept, without one machine; undefined when that cannot be found out. */
-async function neededIn(place: string, except: Machine, machines: Known): Promise<FileSet | undefined> {
+/** Files of bases that were kept for a disk which is about to go, or has gone, and that nobody else needs. `chain` begins with it. */
+export async function abandonedBases(chain: readonly string[], machines: Known): Promise<string[]> {
+  const [top, ...below] = chain;
+  const files: string[] = [];
+  for (const path of below) {
+    const place = dirname(path);
+    if (!(await isKeptFor(place))) continue;
+    const needed = await neededIn(place, undefined, machines, top);
+    const users = await DiskUsers.read(machines);
+    const others = (await users.of(path)).filter((user) => !chain.includes(user.path));
+    if (!needed || users.unseen.length > 0 || others.length > 0 || (await needed.has(path))) break;
+    files.push(...(await filesOfDisks([path])));
+  }
+  return files;
+}
+
+/** What those need for whom a folder was kept, without one machine or disk; undefined when that cannot be found out. */
+async function neededIn(
+  place: string,
+  except: Machine | undefined,
+  machines: Known,
+  gone?: string,
+): Promise<FileSet | undefined> {
   const paths: string[] = [];
   for (const user of await neededBy(place)) {
-    if (user === except.vmx) continue;
+    if (user === except?.vmx || user === gone) continue;
     try {
       const other = /\.vmx$/i.test(user) ? await findMachine(user, machines.platform) : undefined;
       const disks = other ? [...(await filesUsedBy(other, machines))] : await chainOf(user);

@@ -2,6 +2,7 @@ import { ProblemError, type DiskAddition, type Forecast, type HardwareChange, ty
 import type { Effect, OperationContext } from '../driver.ts';
 import { volumeIdOf } from '../volume-id.ts';
 import type { FakeCalls } from './fake-calls.ts';
+import { abandonedBases } from './fake-files.ts';
 import type { FakeMachine, FakeVolume } from './fake-machine.ts';
 
 /** What becomes of the disks of a machine; decided once, kept by the journal. */
@@ -20,6 +21,7 @@ export type DiskDecision = {
 };
 
 const folder = '/fake/disks/';
+const deleteIt = { name: 'delete the volume', native: 'delete-volume' } as const;
 
 export function deviceOf(index: number): string {
   return `vd${index < 26 ? '' : 'a'}${String.fromCharCode(97 + (index % 26))}`;
@@ -66,15 +68,14 @@ export class FakeDisks {
   delete(volume: string, context: OperationContext): Promise<Effect> {
     const { host } = this.calls;
     return this.calls.call<Effect>('volumes.delete', undefined, context.signal, async () => {
-      const path = await this.calls.step('volumes.delete', '', context, {
+      const paths = await this.calls.step('volumes.delete', '', context, {
         name: 'look for the volume',
-        act: () => this.#free(volume, 'volume'),
+        act: () => this.#doomedWith(volume),
       });
       await this.calls.step('volumes.delete', '', context, {
-        name: `delete ${path}`,
-        native: 'delete-volume',
+        ...deleteIt,
         act: () => {
-          if (host.volume(path)) host.deleteVolume(path);
+          for (const path of paths) if (host.volume(path)) host.deleteVolume(path);
         },
       });
       return 'changed' as const;
@@ -84,15 +85,22 @@ export class FakeDisks {
   /** Throws what a deletion would end with. */
   planDelete(volume: string, signal: AbortSignal): Promise<Forecast> {
     return this.calls.call('plan', undefined, signal, () => {
-      const path = this.#free(volume, 'volume');
-      return { steps: [{ name: `delete ${path}`, native: 'delete-volume' }] };
+      this.#free(volume, 'volume');
+      return { steps: [deleteIt] };
     });
+  }
+
+  #doomedWith(volume: string): string[] {
+    const path = this.#free(volume, 'volume');
+    return [path, ...abandonedBases(this.calls.host, new Set([path]), undefined)];
   }
 
   decide(machine: FakeMachine, input: HardwareChange, operationId: string): DiskDecision {
     const { addDisks = [], removeDisks = [] } = input;
     const decision: DiskDecision = { made: [], added: [], removed: [], doomed: [], orphans: [], notes: [] };
     for (const { device, keep } of removeDisks) this.#remove(machine, device, keep, decision);
+    const gone = new Set(decision.doomed);
+    decision.doomed.push(...abandonedBases(this.calls.host, gone, machine.name));
     const taken = new Set(machine.disks.map(({ device }) => device));
     for (const [index, disk] of addDisks.entries()) {
       const device = Array.from({ length: 52 }, (_, at) => deviceOf(at)).find((one) => !taken.has(one))!;

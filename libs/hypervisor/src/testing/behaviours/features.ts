@@ -57,7 +57,8 @@ export function describeFeatures(suite: Suite): void {
       withVm({ firmware: 'uefi' }, (nativeId) =>
         holds('snapshots.uefi', async () => {
           const { snapshot } = await snap(nativeId, { memory: false });
-          expect(await suite.run((context) => snapshots.revert(nativeId, snapshot, context))).toBe('changed');
+          const reverted = await suite.run((context) => snapshots.revert(nativeId, snapshot, context));
+          expect(reverted.effect).toBe('changed');
           await suite.bring(nativeId, 'running');
         }),
       ),
