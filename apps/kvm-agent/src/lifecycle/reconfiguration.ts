@@ -2,8 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { ProblemError, type Forecast, type HardwareChange, type NativeId } from '@polyvirt/contracts';
 import type { Effect, OperationContext, Outcome, PlanRequest, ReconfigureFacet } from '@polyvirt/hypervisor';
 import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
-import type { BootWords } from '../domain/boot-order.ts';
-import { readDomain, type DomainNic } from '../domain/domain-reader.ts';
 import type { Machines } from '../domain/machines.ts';
 import type { HostLimits } from '../host-limits.ts';
 import type { Networks } from '../networks.ts';
@@ -13,34 +11,17 @@ import type { HostVolumes } from '../storage/host-volumes.ts';
 import type { ImageLibrary } from '../storage/image-library.ts';
 import type { StoragePool } from '../storage/storage-pool.ts';
 import type { Change } from './change.ts';
-import { Devices, type DriveBefore } from './devices.ts';
+import { Devices } from './devices.ts';
 import { DiskChanges, keptNote, xmlOf, type DiskDecision } from './disk-changes.ts';
+import { addressChanges, FormerHardware, type Before } from './former-hardware.ts';
 import { Hardware } from './hardware.ts';
 import { LiveChanges, type Waits } from './live-changes.ts';
-import { interfaceXml } from './nic-xml.ts';
 import { newNics, ReconfigureCheck } from './reconfigure-check.ts';
 import { forecastOf, reconfigureSteps as steps, stepsOf } from './reconfigure-plan.ts';
 import { RemainsReader } from './remains.ts';
 import type { StateFiles } from './state-files.ts';
 import { Unplugging } from './unplugging.ts';
 import { Withdrawal } from './withdrawal.ts';
-
-/** What a machine had before, for the way back; written into the journal before anything is changed. */
-type Before = {
-  wasOn: boolean;
-  name: string;
-  pendingName: string | null;
-  cpus: number;
-  maximumCpus: number;
-  memoryMiB: number;
-  maximumMemoryMiB: number;
-  /** The interfaces that are removed, and the addresses that are kept for them; without a definition where one is to go already. */
-  removed: { mac: string; network: string; xml: string | null; address: string | null }[];
-  /** Those that are changed. */
-  changed: { mac: string; network: string; connected: boolean; address: string | null }[];
-  drive: DriveBefore | null;
-  boot: BootWords | null;
-};
 
 interface Planned {
   readonly name: string;
@@ -67,6 +48,7 @@ export class Reconfiguration implements ReconfigureFacet {
   readonly #disks: DiskChanges;
   readonly #live: LiveChanges;
   readonly #withdrawal: Withdrawal;
+  readonly #former: FormerHardware;
 
   constructor(parts: {
     libvirt: Libvirt;
@@ -91,6 +73,7 @@ export class Reconfiguration implements ReconfigureFacet {
     this.#devices = new Devices({ ...parts, unplugging });
     this.#live = new LiveChanges(parts.machines);
     this.#withdrawal = new Withdrawal(parts);
+    this.#former = new FormerHardware(parts.machines, parts.networks, this.#devices);
   }
 
   async apply(nativeId: NativeId, input: HardwareChange, context: OperationContext): Promise<Outcome> {
@@ -102,7 +85,7 @@ export class Reconfiguration implements ReconfigureFacet {
       native: 'domain_get_xml_desc',
       act: async () => {
         const disks = await this.#check.run(domain, input, operationId);
-        return { disks, before: await this.#before(domain, input), waits: await this.#live.decide(domain, input) };
+        return { disks, before: await this.#former.read(domain, input), waits: await this.#live.decide(domain, input) };
       },
     });
     const { before, disks } = decided;
@@ -152,7 +135,7 @@ export class Reconfiguration implements ReconfigureFacet {
     const disks = await this.#check.run(domain, input, randomUUID());
     const waits = await this.#live.decide(domain, input);
     const { changes, warnings } = forecastOf(input, vm, waits);
-    const { changed } = await this.#before(domain, input);
+    const { changed } = await this.#former.read(domain, input);
     const addresses = addressChanges(input, vm.nics, changed);
     const { doomed, kept } = await this.#disks.keptOf(domain, disks);
     const notes = [...disks.removed.flatMap((removed) => removed.notes), ...kept];
@@ -371,43 +354,6 @@ export class Reconfiguration implements ReconfigureFacet {
     return kept;
   }
 
-  async #before(domain: Domain, input: HardwareChange): Promise<Before> {
-    const { removeNics = [], changeNics = [], cdrom, bootOrder } = input;
-    const xml = await domain.xml({ inactive: true });
-    const { name, cpus, maximumCpus, memoryMiB, maximumMemoryMiB, nics } = readDomain(xml);
-    const live = await this.#machines.liveDefinition(domain);
-    const { pendingName } = live;
-    const find = (mac: string): DomainNic => [...nics, ...live.nics].find((one) => one.mac === mac)!;
-    const addressOf = async (nic: DomainNic) => (await this.#networks.reservationOf(nic)) ?? null;
-    const removed = await Promise.all(
-      removeNics.map(async (mac) => ({
-        mac,
-        network: find(mac).network,
-        xml: interfaceXml(xml, mac)[0] ?? null,
-        address: await addressOf(find(mac)),
-      })),
-    );
-    const changed = await Promise.all(
-      changeNics.map(async ({ mac }) => {
-        const { network, connected } = find(mac);
-        return { mac, network, connected, address: await addressOf(find(mac)) };
-      }),
-    );
-    return {
-      wasOn: await this.#machines.isOn(domain),
-      name,
-      pendingName: pendingName ?? null,
-      cpus,
-      maximumCpus,
-      memoryMiB,
-      maximumMemoryMiB,
-      removed,
-      changed,
-      drive: cdrom === undefined ? null : await this.#devices.driveBefore(domain),
-      boot: bootOrder === undefined ? null : await this.#devices.bootWords(domain),
-    };
-  }
-
   /** A change that libvirt calls done is none when QEMU did not survive it. */
   async #refuseCrashed(domain: Domain, step: string): Promise<void> {
     if ((await this.#machines.state(domain)) !== 'crashed') return;
@@ -427,19 +373,4 @@ export class Reconfiguration implements ReconfigureFacet {
     await this.#powerOffWork.apply(domain);
     return true;
   }
-}
-
-/** What the record of a VM does not show: the addresses that its network keeps for it. */
-function addressChanges(
-  { changeNics = [] }: HardwareChange,
-  nics: readonly { readonly mac?: string | undefined }[],
-  before: Before['changed'],
-) {
-  return changeNics.flatMap(({ mac, network, address }, index) => {
-    const was = before[index]!;
-    const wanted = address ?? (network === undefined || network === was.network ? (was.address ?? 'auto') : 'auto');
-    if (wanted === (was.address ?? 'auto')) return [];
-    const pointer = `/nics/${nics.findIndex((nic) => nic.mac === mac)}/addresses`;
-    return [{ pointer, to: wanted === 'auto' ? [] : [wanted], when: 'now' as const }];
-  });
 }
