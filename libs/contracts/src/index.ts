@@ -19,6 +19,7 @@ export * from './network/mac-address.ts';
 export * from './network/nic-rules.ts';
 export * from './operation/command-options.ts';
 export * from './operation/operation-events.ts';
+export * from './operation/operation-outcome.ts';
 export * from './operation/operation-queries.ts';
 export * from './operation/operation.ts';
 export * from './page.ts';

@@ -1,33 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { Bus, openBucket, RevisionConflictError, type Bucket } from '@polyvirt/bus';
-import { buckets, keys, OperationResult, Problem, Timestamp, type HostId, type OperationId } from '@polyvirt/contracts';
+import { buckets, keys, OperationOutcome, OperationVerdict, type HostId, type OperationId } from '@polyvirt/contracts';
 import { z } from 'zod';
-
-/** How an operation went, as its agent has written it down. */
-const Outcome = z.object({
-  status: z.enum(['succeeded', 'failed', 'cancelled']),
-  endedAt: Timestamp,
-  changed: z.boolean().optional(),
-  result: OperationResult.optional(),
-  error: Problem.optional(),
-  revision: z.int().optional(),
-});
-export type Outcome = z.infer<typeof Outcome>;
-
-/** What the gateway leaves in the journal in the place of an agent. An entry of an agent has no `ended`. */
-const Verdict = z.object({
-  ended: z.enum(['cancelled', 'expired', 'lost']),
-  /** Of one that is lost: how it went, if its agent knew before it was. */
-  outcome: Outcome.optional(),
-});
-export type Verdict = z.infer<typeof Verdict>;
 
 /** What the journal has of an operation. */
 export interface Journalled {
   /** Changes whenever it is written; 0 when there is nothing. */
   readonly revision: number;
-  readonly verdict?: Verdict | undefined;
-  readonly outcome?: Outcome | undefined;
+  readonly verdict?: OperationVerdict | undefined;
+  readonly outcome?: OperationOutcome | undefined;
 }
 
 /**
@@ -52,9 +33,9 @@ export class Arbiter {
     id: OperationId,
     ended: 'cancelled' | 'expired',
     signal: AbortSignal,
-  ): Promise<Verdict | undefined> {
+  ): Promise<OperationVerdict | undefined> {
     try {
-      await this.journal.create(keys.journal(host, id), { ended } satisfies Verdict, { signal });
+      await this.journal.create(keys.journal(host, id), { ended } satisfies OperationVerdict, { signal });
       return { ended };
     } catch (error) {
       if (!(error instanceof RevisionConflictError)) throw error;
@@ -67,8 +48,8 @@ export class Arbiter {
     if (!written) return { revision: 0 };
     if (written.type === 'delete') return { revision: written.revision };
     const { value, revision } = written;
-    const ended = z.object({ phase: z.literal('ended'), outcome: Outcome }).safeParse(value);
-    return { revision, verdict: Verdict.safeParse(value).data, outcome: ended.data?.outcome };
+    const ended = z.object({ phase: z.literal('ended'), outcome: OperationOutcome }).safeParse(value);
+    return { revision, verdict: OperationVerdict.safeParse(value).data, outcome: ended.data?.outcome };
   }
 
   /** Ends an operation that its agent has not got, as it was read; undefined when somebody has written it since. */
@@ -77,9 +58,9 @@ export class Arbiter {
     id: OperationId,
     { revision, verdict, outcome }: Journalled,
     signal: AbortSignal,
-  ): Promise<Verdict | undefined> {
+  ): Promise<OperationVerdict | undefined> {
     if (verdict) return verdict;
-    const lost: Verdict = { ended: 'lost', ...(outcome && { outcome }) };
+    const lost: OperationVerdict = { ended: 'lost', ...(outcome && { outcome }) };
     try {
       await this.journal.update(keys.journal(host, id), lost, revision, { signal });
       return lost;

@@ -7,13 +7,15 @@ import {
   problems,
   type Operation,
   type OperationId,
+  type OperationOutcome,
+  type OperationVerdict,
 } from '@polyvirt/contracts';
 import type { Logger } from 'pino';
 import { Audit } from '../audit/audit.ts';
 import { isoTime } from '../database/columns.ts';
 import { Database } from '../database/database.ts';
 import { LOGGER } from '../logger.ts';
-import { Arbiter, type Journalled, type Outcome, type Verdict } from './arbiter.ts';
+import { Arbiter, type Journalled } from './arbiter.ts';
 import { BatchEntity } from './batch.entity.ts';
 import { OperationEvents } from './operation-events.ts';
 import { OperationEntity, operationOf } from './operation.entity.ts';
@@ -75,7 +77,7 @@ export class OperationEndings {
     return true;
   }
 
-  private async carryOut(row: OperationEntity, verdict: Verdict, signal: AbortSignal): Promise<void> {
+  private async carryOut(row: OperationEntity, verdict: OperationVerdict, signal: AbortSignal): Promise<void> {
     const { revision, ...outcome } = verdict.outcome ?? outcomeOf(row, verdict.ended);
     await this.events.ended({ ...operationOf(row), ...outcome }, signal, revision);
     this.logger.info({ operationId: row.id, verdict: verdict.ended }, 'ended an operation that no agent has');
@@ -100,10 +102,10 @@ export class OperationEndings {
 
 function outcomeOf(
   { id, host, createdAt, startedAt, notAfter, requestId }: OperationEntity,
-  ended: Verdict['ended'],
-): Outcome {
+  ended: OperationVerdict['ended'],
+): OperationOutcome {
   const endedAt = isoTime(Date.now());
-  const failed = (problem: ProblemError): Outcome => ({
+  const failed = (problem: ProblemError): OperationOutcome => ({
     status: 'failed',
     endedAt,
     error: problem.toProblem(requestId),

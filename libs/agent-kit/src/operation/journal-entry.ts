@@ -3,8 +3,9 @@ import {
   HostId,
   NativeId,
   OperationId,
-  OperationResult,
+  OperationOutcome,
   OperationStep,
+  OperationVerdict,
   Problem,
   Timestamp,
   vmIdOf,
@@ -43,17 +44,6 @@ export const JournalStep = OperationStep.extend({
 });
 export type JournalStep = z.infer<typeof JournalStep>;
 
-const Outcome = z.object({
-  status: z.enum(['succeeded', 'failed', 'cancelled']),
-  endedAt: Timestamp,
-  changed: z.boolean().optional(),
-  result: OperationResult.optional(),
-  error: Problem.optional(),
-  /** Revision of the inventory that shows the effect. */
-  revision: z.int().optional(),
-});
-export type Outcome = z.infer<typeof Outcome>;
-
 /** An operation that an agent has begun: everything it needs to go on after a crash. */
 export const OwnEntry = z.object({
   command: JournalledCommand,
@@ -73,19 +63,17 @@ export const OwnEntry = z.object({
   steps: z.array(JournalStep),
   /** Set once it has been decided that the operation is to be taken back. */
   takingBack: z.object({ status: z.enum(['failed', 'cancelled']), problem: Problem }).optional(),
-  outcome: Outcome.optional(),
+  outcome: OperationOutcome.optional(),
   /** Whether its end has been told. */
   told: z.boolean(),
 });
 export type OwnEntry = z.infer<typeof OwnEntry>;
 
 /**
- * An operation that the gateway ended: before any agent began it, by making the key first, or because no agent had it any
- * more, in place of the agent's entry.
+ * Beside entries of agents there are those of operations that a gateway ended: before any agent began it, by making the key
+ * first, or because no agent had it any more, in place of the agent's entry.
  */
-const GatewayEntry = z.object({ ended: z.enum(['cancelled', 'expired', 'lost']) });
-
-export const JournalEntry = z.union([GatewayEntry, OwnEntry]);
+export const JournalEntry = z.union([OperationVerdict, OwnEntry]);
 export type JournalEntry = z.infer<typeof JournalEntry>;
 
 export const isOwn = (entry: JournalEntry): entry is OwnEntry => !('ended' in entry);

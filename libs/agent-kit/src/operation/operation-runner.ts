@@ -9,6 +9,7 @@ import {
   type Capacity,
   type Command,
   type OperationId,
+  type OperationOutcome,
   type Problem,
 } from '@polyvirt/contracts';
 import type { OperationContext } from '@polyvirt/hypervisor';
@@ -17,7 +18,7 @@ import type { Inventory, Seen } from '../inventory/inventory.ts';
 import { Turns } from '../turns.ts';
 import { casualty, consequences, type Aftermath } from './aftermath.ts';
 import { HostPatience, type PatienceTimes } from './host-patience.ts';
-import { compacted, isOwn, isUnfinished, type JournalEntry, type Outcome, type OwnEntry } from './journal-entry.ts';
+import { compacted, isOwn, isUnfinished, type JournalEntry, type OwnEntry } from './journal-entry.ts';
 import { JournalRecord } from './journal-record.ts';
 import { OperationJournal } from './operation-journal.ts';
 import { doubtsOf, remainsOf, resultOf } from './operation-result.ts';
@@ -161,7 +162,7 @@ export class OperationRunner {
    * The record of an operation that is ours to go on with. Undefined when the gateway ended it before it began, or when it
    * has ended here and that was told.
    */
-  async #claim(command: Command, outcome: Outcome | undefined): Promise<JournalRecord | undefined> {
+  async #claim(command: Command, outcome: OperationOutcome | undefined): Promise<JournalRecord | undefined> {
     const { journal, identity, inventory, signal } = this.#options;
     const key = keys.journal(identity.host, command.operationId);
     const before = command.nativeId === undefined ? undefined : inventory.find(command.nativeId);
@@ -215,7 +216,12 @@ export class OperationRunner {
     }
   }
 
-  async #outcomeOf(running: RunningOperation, record: JournalRecord, telling: Telling, work: Work): Promise<Outcome> {
+  async #outcomeOf(
+    running: RunningOperation,
+    record: JournalRecord,
+    telling: Telling,
+    work: Work,
+  ): Promise<OperationOutcome> {
     const { entry } = record;
     if (entry.attempts > maxAttempts) {
       const detail = `It was begun ${maxAttempts} times and the agent ended each time. What it made may be there still.`;
@@ -299,7 +305,7 @@ export class OperationRunner {
     { entry }: JournalRecord,
     telling: Telling,
     { effect, made, result, alsoHappened = [] }: Done,
-  ): Promise<Outcome> {
+  ): Promise<OperationOutcome> {
     const { nativeId: asked } = running.command;
     const nativeId = made ?? asked;
     const seen = nativeId === undefined ? undefined : await this.#look(nativeId);
@@ -339,7 +345,7 @@ export class OperationRunner {
     { entry }: JournalRecord,
     { status, problem }: Ending,
     notes: string[],
-  ): Promise<Outcome> {
+  ): Promise<OperationOutcome> {
     const { nativeId } = running.command;
     const seen = nativeId === undefined ? undefined : await this.#look(nativeId);
     return {
@@ -383,9 +389,9 @@ export class OperationRunner {
 
 const now = () => new Date().toISOString();
 
-const failure = (error: Problem): Outcome => ({ status: 'failed', endedAt: now(), error });
+const failure = (error: Problem): OperationOutcome => ({ status: 'failed', endedAt: now(), error });
 
-const expired = ({ requestId, operationId, notAfter }: Command): Outcome =>
+const expired = ({ requestId, operationId, notAfter }: Command): OperationOutcome =>
   failure({
     ...new ProblemError('expired', `It was to begin before ${notAfter} and had not by then. Ask again.`).toProblem(
       requestId,
