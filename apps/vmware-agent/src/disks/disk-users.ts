@@ -83,7 +83,7 @@ export class DiskUsers {
   static async read(machines: Known, except?: Machine): Promise<DiskUsers> {
     const found = new DiskUsers(machines.platform);
     const known = [...(await machines.all()), ...(await machines.templates())];
-    for (const machine of known) if (machine.nativeId !== except?.nativeId) await found.#add(machine, machines, []);
+    for (const machine of known) if (machine.nativeId !== except?.nativeId) await found.#add(machine, machines);
     for (const snapshot of except ? (await machines.snapshots(except)).all : []) {
       const disks = await Promise.all(snapshot.disks.map((name) => realPath(beside(except!.vmx, name))));
       for (const path of snapshot.clones) {
@@ -91,7 +91,7 @@ export class DiskUsers {
         const clone = await findMachine(path, machines.platform).catch(() => 'out of reach' as const);
         // A share that does not answer, say: that it stands on these disks is known all the same.
         if (clone === 'out of reach') await found.#note({ name: path, path }, await chainsOf(disks));
-        else if (clone) await found.#add(clone, machines, disks);
+        else if (clone) await found.#add(clone, machines, disks, !known.some((one) => one.nativeId === clone.nativeId));
       }
     }
     for (const path of await machines.looseDisks()) {
@@ -111,8 +111,11 @@ export class DiskUsers {
     return this.#users.get(await fileKeyOf(path, this.#platform)) ?? [];
   }
 
-  /** `disks` are those it was made on: one that cannot be read cannot be asked whether it stands on them still. */
-  async #add(machine: Machine, machines: Known, disks: readonly string[]): Promise<void> {
+  /**
+   * `disks` are those it was made on. One that cannot be read cannot be asked whether it stands on them still, and of a
+   * `stranger` nobody sees which of its disks it has kept.
+   */
+  async #add(machine: Machine, machines: Known, disks: readonly string[] = [], stranger = false): Promise<void> {
     const name = await machines.nameOf(machine).catch(() => machine.vmx);
     const missed = (error: unknown) => {
       if (isOutOfReach(error)) this.#unseen.add(name);
@@ -123,7 +126,8 @@ export class DiskUsers {
         return [];
       });
     const configured = await configuredBy(machine, machines).catch((error: unknown) => missed(error));
-    const named = [...(configured ?? disks), ...(await asFarAsSeen(notedBy(machine, machines)))];
+    const madeOn = configured && !stranger ? [] : disks;
+    const named = [...(configured ?? []), ...madeOn, ...(await asFarAsSeen(notedBy(machine, machines)))];
     const chains = await Promise.all(named.map((path) => chainOf(path, missed)));
     const parts = await Promise.all(chains.flat().map((path) => partsOf(path)));
     const state = await asFarAsSeen(stateFilesOf(machine, machines));
