@@ -195,7 +195,7 @@ export class WorkstationDriver implements HypervisorDriver {
       'vm.create': ({ input }) => this.#creation.plan(input),
       'vm.delete': ({ nativeId, input }) => this.#removal.plan(nativeId, input),
       'vm.reconfigure': ({ nativeId, input }) => this.reconfigure.plan(nativeId, input),
-      'vm.pending-changes-drop': async ({ vm }) => this.reconfigure.planDrop(vm),
+      'vm.pending-changes-drop': ({ nativeId }) => this.reconfigure.planDrop(nativeId),
       'vm.clone': ({ vm, nativeId, input }) => clone.plan(vm, nativeId, input),
       'volume.delete': ({ input }) => volumes.planDelete(input.volume),
       'vm.snapshot-create': ({ vm, nativeId, input }) => trees.plan(vm, nativeId, input),

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { folderOf, type Machines } from '../inventory/machines.ts';
 import { findMachine, type Machine } from '../inventory/identity.ts';
+import { readPending } from '../inventory/pending-changes.ts';
 import type { Platform } from '../vmrun/installation.ts';
 import { removeDisk } from './disk-tool.ts';
 import { fileKeyOf, FileSet } from './file-identity.ts';
@@ -17,7 +18,7 @@ export type Known = Pick<
   'all' | 'templates' | 'diskFiles' | 'snapshots' | 'nameOf' | 'platform' | 'configuration' | 'looseDisks'
 >;
 
-/** Real paths of the disks that a machine names itself: in its configuration, and in its snapshots. */
+/** Real paths of the disks that a machine names itself: in its configuration, in its snapshots, and for its power-off. */
 export const namedBy = async (machine: Machine, machines: Known): Promise<string[]> => [
   ...(await configuredBy(machine, machines)),
   ...(await notedBy(machine, machines)),
@@ -28,7 +29,9 @@ const configuredBy = async (machine: Machine, machines: Known): Promise<string[]
 
 async function notedBy(machine: Machine, machines: Known): Promise<string[]> {
   const { all } = await machines.snapshots(machine);
-  return Promise.all(all.flatMap(({ disks }) => disks.map((name) => realPath(beside(machine.vmx, name)))));
+  const { addDisks } = await readPending(machine.vmx);
+  const names = [...all.flatMap(({ disks }) => disks), ...addDisks.map(({ fileName }) => fileName)];
+  return Promise.all(names.map((name) => realPath(beside(machine.vmx, name))));
 }
 
 /** Something is there and cannot be read now; what is missing, or is no file of VMware's, needs nothing. */

@@ -1,9 +1,10 @@
 import { rm, stat } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { ProblemError, type Forecast, type Volume } from '@polyvirt/contracts';
 import { gibOf, volumeIdOf, type Effect, type OperationContext, type VolumeFacet } from '@polyvirt/hypervisor';
+import { exists, MAKING_MARK } from '../inventory/discovery.ts';
 import type { Machine } from '../inventory/identity.ts';
-import type { Machines } from '../inventory/machines.ts';
+import { folderOf, type Machines } from '../inventory/machines.ts';
 import { removeDisk } from './disk-tool.ts';
 import { disksUsedBy, DiskUsers, doubtOf, isLayer } from './disk-users.ts';
 import { removeIfDeserted } from '../lifecycle/kept-disks.ts';
@@ -22,12 +23,14 @@ export class HostVolumes implements VolumeFacet {
   async list(): Promise<Volume[]> {
     const users = await DiskUsers.read(this.machines);
     if (users.unseen.length > 0) return [];
+    const owners = new Map((await this.machines.all()).map((machine) => [folderOf(machine), machine.nativeId]));
     const volumes: Volume[] = [];
     for (const path of await this.#candidates()) {
       if (isLayer(path) || (await this.#othersThan(path, users)).length > 0) continue;
       const disk = await readVmdk(path).catch(() => undefined);
       const seen = disk && (await Promise.all(disk.files.map((file) => stat(file)))).flat();
       if (!disk || !seen) continue;
+      const owner = owners.get(dirname(path));
       volumes.push({
         id: volumeIdOf(path),
         name: basename(path),
@@ -36,6 +39,7 @@ export class HostVolumes implements VolumeFacet {
         format: 'vmdk',
         path,
         modifiedAt: new Date(Math.max(...seen.map(({ mtimeMs }) => mtimeMs))).toISOString(),
+        ...(owner !== undefined && { lastVm: owner }),
       });
     }
     return volumes.sort((one, other) => (one.name < other.name ? -1 : 1));
@@ -115,7 +119,10 @@ export class HostVolumes implements VolumeFacet {
   }
 
   async #candidates(): Promise<string[]> {
-    const loose = await Promise.all((await this.machines.looseDisks()).map((path) => realPath(path)));
+    const loose: string[] = [];
+    for (const path of await this.machines.looseDisks())
+      // A machine that is being made has them soon.
+      if (!(await exists(join(dirname(path), MAKING_MARK)))) loose.push(await realPath(path));
     return [...new Set(loose)].filter((path) => !isExtent(path));
   }
 

@@ -18,7 +18,17 @@ const PendingChanges = z.object({
   /** The image of the drive: its name for people, and its path. */
   cdrom: z.object({ image: z.string().nullable(), path: z.string().nullable() }).optional(),
   disks: z.array(z.object({ device: z.string(), sizeGiB: z.int() })).default([]),
-  addDisks: z.array(z.object({ device: z.string(), fileName: z.string(), isVolume: z.boolean() })).default([]),
+  /** A disk that was made for it goes with it when it is withdrawn. */
+  addDisks: z
+    .array(
+      z.object({
+        device: z.string(),
+        fileName: z.string(),
+        isVolume: z.boolean(),
+        isMade: z.boolean().default(false),
+      }),
+    )
+    .default([]),
   /** With the files that go along. */
   removeDisks: z.array(z.object({ device: z.string(), doomed: z.array(z.string()) })).default([]),
   addNics: z.array(Nic).default([]),

@@ -1,6 +1,5 @@
 import {
   ProblemError,
-  type DriverVm,
   type Forecast,
   type NativeId,
   type Plan,
@@ -171,6 +170,11 @@ export class Reconfiguration implements ReconfigureFacet {
       act: () => this.#vmrun.alone([machine.vmx], () => writePending(machine.vmx, noChanges)),
       undo: () => this.#vmrun.alone([machine.vmx], () => writePending(machine.vmx, waiting)),
     });
+    for (const path of madeFor(machine, waiting))
+      await journal.step({
+        ...steps.delete(path),
+        act: () => this.#vmrun.alone([machine.vmx], async () => void (await this.#volumes.deleteGivenUp(path, machine))),
+      });
     return 'changed';
   }
 
@@ -195,8 +199,11 @@ export class Reconfiguration implements ReconfigureFacet {
     };
   }
 
-  planDrop({ pendingChanges = [] }: Pick<DriverVm, 'pendingChanges'>): Pick<Plan, 'steps'> {
-    return { steps: pendingChanges.length > 0 ? [steps.drop] : [] };
+  async planDrop(nativeId: NativeId): Promise<Pick<Plan, 'steps'>> {
+    const machine = await this.#machines.demandOpen(nativeId);
+    const waiting = await readPending(machine.vmx);
+    if (isEmpty(waiting)) return { steps: [] };
+    return { steps: [steps.drop, ...madeFor(machine, waiting).map((path) => steps.delete(path))] };
   }
 
   async #decide(machine: Machine, input: HardwareChange, operationId: string): Promise<Decision> {
@@ -274,7 +281,10 @@ export class Reconfiguration implements ReconfigureFacet {
       disks: [...before.disks.filter(({ device }) => !grown.includes(device)), ...grow],
       addDisks: [
         ...before.addDisks,
-        ...added.map(({ device, fileName, isVolume }) => ({ device, fileName, isVolume })),
+        ...added.map((disk) => {
+          const { device, fileName, isVolume } = disk;
+          return { device, fileName, isVolume, isMade: isMade(disk) };
+        }),
       ],
       removeDisks: [
         ...before.removeDisks.filter(({ device }) => !checked.removed.some((one) => one.device === device)),
@@ -313,7 +323,7 @@ function change(vmx: Dictionary, input: HardwareChange, checked: Checked): void 
     addNics: nics,
     changeNics,
     cdrom: cdrom ?? undefined,
-    addDisks: added,
+    addDisks: added.map((disk) => ({ ...disk, isMade: isMade(disk) })),
     removeDisks: removed,
     bootOrder: unlessSame(bootOrder, undefined, bootOrderOf(vmx, firmwareOf(vmx))),
     name: name === nameOf(vmx) ? undefined : name,
@@ -323,6 +333,10 @@ function change(vmx: Dictionary, input: HardwareChange, checked: Checked): void 
 }
 
 const isMade = ({ image, sizeGiB }: NewDisk): boolean => image !== null || sizeGiB !== null;
+
+/** Paths of the disks that were made for what waits. */
+const madeFor = ({ vmx }: Machine, { addDisks }: PendingChanges): string[] =>
+  addDisks.flatMap((disk) => (disk.isMade ? [beside(vmx, disk.fileName)] : []));
 
 /** What is asked for beside what waits already; nothing where the machine is so anyway. */
 function unlessSame<Value>(asked: Value | undefined, waiting: Value | undefined, present: unknown): Value | undefined {

@@ -183,7 +183,18 @@ export function describeDisks(suite: Suite): void {
         const left = await suite.bench.leftovers();
         const [root] = await disksOf(nativeId);
         await suite.bench.guestReady(nativeId);
-        await apply(nativeId, { addDisks: [blank] });
+        const others = await volumes();
+        const add = async () => {
+          await apply(nativeId, { addDisks: [blank] });
+          // One that waits is nobody else's, either.
+          expect(await volumes()).toEqual(others);
+        };
+        await add();
+        if (suite.lackOf('reconfigure.addDisksLive') !== undefined && suite.driver.reconfigure!.drop) {
+          await suite.run((context) => suite.driver.reconfigure!.drop!(nativeId, context));
+          expect(await suite.bench.leftovers()).toEqual(left);
+          await add();
+        }
         const { disks, pendingChanges = [] } = await suite.get(nativeId);
         const waits = pendingChanges.some(({ pointer }) => pointer === '/disks/-');
         expect(waits).toBe(suite.lackOf('reconfigure.addDisksLive') !== undefined);
