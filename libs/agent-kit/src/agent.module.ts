@@ -4,8 +4,9 @@ import type { HypervisorDriver } from '@polyvirt/hypervisor';
 import { Consoles } from './console/consoles.ts';
 import { CommandHandler } from './handlers/command.handler.ts';
 import { QueryHandler } from './handlers/query.handler.ts';
-import { CAPABILITIES, DRIVER, IDENTITY, VOLUMES_CHANGED } from './handlers/tokens.ts';
+import { CAPABILITIES, DRIVER, IDENTITY } from './handlers/tokens.ts';
 import type { AgentIdentity } from './host/identity.ts';
+import { VolumeList } from './host/volume-list.ts';
 import { Inventory } from './inventory/inventory.ts';
 import { OperationRunner } from './operation/operation-runner.ts';
 
@@ -17,8 +18,7 @@ export interface AgentParts {
   readonly consoles: Consoles;
   /** What the host can, as far as the last probe knew. */
   readonly capabilities: () => Capabilities;
-  /** Volumes may have come or gone. */
-  readonly volumesChanged: () => void;
+  readonly volumes: VolumeList;
 }
 
 /** What answers on the bus; everything it stands on exists before Nest does. */
@@ -32,7 +32,7 @@ export class AgentModule {
         { provide: DRIVER, useValue: driver },
         { provide: IDENTITY, useValue: identity },
         { provide: CAPABILITIES, useValue: rest.capabilities },
-        { provide: VOLUMES_CHANGED, useValue: rest.volumesChanged },
+        { provide: VolumeList, useValue: rest.volumes },
         { provide: Inventory, useValue: inventory },
         { provide: OperationRunner, useValue: operations },
         { provide: Consoles, useValue: consoles },

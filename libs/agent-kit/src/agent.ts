@@ -113,7 +113,8 @@ export class Agent {
     const times = { ...timesOf(config), ...options.times };
     this.inventory = new Inventory(bus, stores.inventory, driver, identity, signal);
     const notes = () => unreadableNotes(this.inventory.records().filter(({ unreadable }) => unreadable !== undefined));
-    this.#keeper = new HostKeeper(bus, stores.hosts, driver, identity, signal, times.probeWithinMs, notes);
+    const running = () => this.operations.commands;
+    this.#keeper = new HostKeeper(bus, stores.hosts, driver, identity, signal, times.probeWithinMs, running, notes);
     this.operations = new OperationRunner({
       bus,
       journal: stores.journal,
@@ -166,7 +167,7 @@ export class Agent {
         operations: this.operations,
         consoles: this.#consoles,
         capabilities: () => this.#keeper.capabilities,
-        volumesChanged: () => this.#keeper.volumesChanged(),
+        volumes: this.#keeper.volumes,
       }),
       { strategy: this.#server, bufferLogs: false },
     );

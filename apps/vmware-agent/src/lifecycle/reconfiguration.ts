@@ -1,10 +1,4 @@
-import {
-  ProblemError,
-  type Forecast,
-  type NativeId,
-  type Plan,
-  type HardwareChange,
-} from '@polyvirt/contracts';
+import { ProblemError, type Forecast, type NativeId, type Plan, type HardwareChange } from '@polyvirt/contracts';
 import type { Effect, OperationContext, Outcome, ReconfigureFacet } from '@polyvirt/hypervisor';
 import { GIB, removeDisk, type DiskTool } from '../disks/disk-tool.ts';
 import type { HostVolumes } from '../disks/host-volumes.ts';
@@ -173,7 +167,8 @@ export class Reconfiguration implements ReconfigureFacet {
     for (const path of madeFor(machine, waiting))
       await journal.step({
         ...steps.delete(path),
-        act: () => this.#vmrun.alone([machine.vmx], async () => void (await this.#volumes.deleteGivenUp(path, machine))),
+        act: () =>
+          this.#vmrun.alone([machine.vmx], async () => void (await this.#volumes.deleteGivenUp(path, machine))),
       });
     return 'changed';
   }

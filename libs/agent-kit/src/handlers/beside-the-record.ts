@@ -1,10 +1,6 @@
 import {
-  addDisk,
   cloneVm,
   createVm,
-  deleteVm,
-  deleteVolume,
-  detachDisk,
   resetVm,
   restartVm,
   revertSnapshot,
@@ -46,7 +42,3 @@ export function alsoHappenedIn(command: Command, { made }: Done): readonly AlsoH
 /** What the author should know by the input alone. */
 export const moreNotesOf = (command: Command): string[] =>
   command.verb === createVm.verb ? userDataNotes((command as CommandOf<typeof createVm>).input.cloudInit) : [];
-
-/** Whether disks may have become volumes of the host by it, or the other way round. */
-export const mayChangeVolumes = ({ verb }: Command): boolean =>
-  [addDisk.verb, detachDisk.verb, deleteVm.verb, deleteVolume.verb].some((one) => one === verb);

@@ -4,8 +4,9 @@ import { OnCommand } from '@polyvirt/bus';
 import { commands, ProblemError, type Command, type Verb } from '@polyvirt/contracts';
 import { acts, type Asked, type Done, type HypervisorDriver } from '@polyvirt/hypervisor';
 import { OperationRunner } from '../operation/operation-runner.ts';
-import { alsoHappenedIn, mayChangeVolumes, moreNotesOf } from './beside-the-record.ts';
-import { DRIVER, VOLUMES_CHANGED } from './tokens.ts';
+import { VolumeList } from '../host/volume-list.ts';
+import { alsoHappenedIn, moreNotesOf } from './beside-the-record.ts';
+import { DRIVER } from './tokens.ts';
 
 /** Has the driver carry out every command of the registry. */
 @Controller()
@@ -13,15 +14,15 @@ export class CommandHandler {
   constructor(
     @Inject(DRIVER) private readonly driver: HypervisorDriver,
     private readonly operations: OperationRunner,
-    @Inject(VOLUMES_CHANGED) private readonly volumesChanged: () => void,
+    private readonly volumes: VolumeList,
   ) {}
 
   carryOut(command: Command): Promise<void> {
     const act = acts[command.verb as Verb] as (asked: Asked<unknown>) => Promise<Done>;
-    return this.operations.run(command, async (context) => {
+    const running = this.operations.run(command, async (context) => {
       const { driver } = this;
+      this.volumes.requireFree(command);
       const done = await act({ driver, nativeId: vmOf(command), input: command.input, context });
-      if (mayChangeVolumes(command)) this.volumesChanged();
       const { effect, made, snapshot } = done;
       const notes = [...(done.notes ?? []), ...moreNotesOf(command)];
       return {
@@ -33,6 +34,7 @@ export class CommandHandler {
         alsoHappened: alsoHappenedIn(command, done),
       };
     });
+    return running.finally(() => this.volumes.ended(command));
   }
 }
 

@@ -6,17 +6,18 @@ import {
   keys,
   type Capabilities,
   type Capacity,
+  type Command,
   type Health,
   type HostRecord,
   type HostStatus,
   type Image,
   type Network,
   type Template,
-  type Volume,
 } from '@polyvirt/contracts';
 import type { HypervisorDriver } from '@polyvirt/hypervisor';
 import { isDeepStrictEqual } from 'node:util';
 import type { AgentIdentity } from './identity.ts';
+import { VolumeList } from './volume-list.ts';
 
 const listWithinMs = 20_000;
 
@@ -24,14 +25,12 @@ const log = new Logger('Host');
 
 /** Keeps the record of the host: what the probe says, and what a VM can be made of. */
 export class HostKeeper {
+  readonly volumes: VolumeList;
   #status: HostStatus | undefined;
   #record: HostRecord | undefined;
   #images: Image[] = [];
   #templates: Template[] = [];
   #networks: Network[] = [];
-  #volumes: Volume[] = [];
-  #isStale = false;
-  #isLooking = false;
   #reconciledAt: string | undefined;
   #healthChanges = 0;
   #wakeHealthy: (() => void)[] = [];
@@ -43,9 +42,13 @@ export class HostKeeper {
     private readonly identity: AgentIdentity,
     private readonly signal: AbortSignal,
     private readonly probeWithinMs: number,
+    /** Commands that are carried out now. */
+    running: () => readonly Command[] = () => [],
     /** What the operator should know beside what the probe says. */
     private readonly moreNotes: () => readonly string[] = () => [],
-  ) {}
+  ) {
+    this.volumes = new VolumeList(driver, running, () => this.#put(), signal);
+  }
 
   get health(): Health {
     return this.#status?.health ?? { status: 'undetected', detail: 'The host has not been probed yet.' };
@@ -79,12 +82,12 @@ export class HostKeeper {
 
   /** Lists images, templates, networks and volumes anew. What cannot be listed stays as it was. */
   async refresh(): Promise<void> {
-    const { images, networks, volumes } = this.driver;
+    const { images, networks } = this.driver;
     const within = this.#within(listWithinMs);
     this.#images = (await this.#list('images', images && (() => images.list(within)))) ?? this.#images;
     this.#templates = (await this.#list('templates', images && (() => images.templates(within)))) ?? this.#templates;
     this.#networks = (await this.#list('networks', networks && (() => networks.list(within)))) ?? this.#networks;
-    this.#volumes = (await this.#list('volumes', volumes && (() => volumes.list(within)))) ?? this.#volumes;
+    await this.volumes.refresh();
     await this.#put();
   }
 
@@ -94,25 +97,6 @@ export class HostKeeper {
     const within = this.#within(listWithinMs);
     this.#images = (await this.#list('images', images && (() => images.list(within)))) ?? this.#images;
     await this.#put();
-  }
-
-  /** Lists volumes anew, soon: after many changes at once as well as after one. */
-  volumesChanged(): void {
-    this.#isStale = true;
-    if (this.#isLooking) return;
-    this.#isLooking = true;
-    void this.#refreshVolumes().finally(() => (this.#isLooking = false));
-  }
-
-  async #refreshVolumes(): Promise<void> {
-    const { volumes } = this.driver;
-    while (this.#isStale && volumes && !this.signal.aborted) {
-      this.#isStale = false;
-      const listed = await this.#list('volumes', () => volumes.list(this.#within(listWithinMs)));
-      this.#volumes = listed ?? this.#volumes;
-      // What the bus does not take now, the beat of the reconciliation brings.
-      await this.#put().catch((error: unknown) => log.warn(`Cannot publish volumes: ${(error as Error).message}`));
-    }
   }
 
   /** Notes that the whole inventory has been compared. */
@@ -173,7 +157,7 @@ export class HostKeeper {
       images: this.#images,
       networks: this.#networks,
       templates: this.#templates,
-      volumes: this.#volumes,
+      volumes: this.volumes.free,
       ...(this.#reconciledAt !== undefined && { reconciledAt: this.#reconciledAt }),
       observedAt: this.#record?.observedAt ?? '',
     };
