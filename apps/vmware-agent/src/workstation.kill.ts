@@ -87,13 +87,17 @@ const existing = async (name: string): Promise<NativeId> => {
 };
 const pathOf = (nativeId: NativeId) => vmxFiles().find((vmx) => nativeIdOf(vmx, 'linux') === nativeId)!;
 
-/** Removes all VMs, and waits until the agent has told so: its writes would count as those of the next operation. */
-async function forget(): Promise<void> {
-  const known = vmxFiles().map((vmx) => nativeIdOf(vmx, 'linux'));
-  // An operation that got by with fewer writes leaves an order behind that the next write would obey.
+/** An operation that got by with fewer writes leaves an order behind that the next write would obey. */
+async function withdrawOrder(): Promise<void> {
   const child = await agent.alive();
   await Promise.race([child.order({ write: 0, moment: 'before' }), child.exited]);
   await agent.alive();
+}
+
+/** Removes all VMs, and waits until the agent has told so: its writes would count as those of the next operation. */
+async function forget(): Promise<void> {
+  const known = vmxFiles().map((vmx) => nativeIdOf(vmx, 'linux'));
+  await withdrawOrder();
   await host.endProcesses();
   host.clear();
   for (const nativeId of known)
@@ -181,6 +185,7 @@ const scenarios: readonly KillScenario[] = [
     check: async ({ nativeId }) => {
       const vmx = pathOf(nativeId!);
       expect((await readPending(vmx)).addDisks).toHaveLength(1);
+      await withdrawOrder();
       await bench.carryOut(bench.command('vm.stop', nativeId, { force: true, timeoutSeconds: 5 }));
       expect(disksIn(vmx)).toHaveLength(2);
       expect(diskNamesOf(vmx).sort()).toEqual(disksIn(vmx).sort());
