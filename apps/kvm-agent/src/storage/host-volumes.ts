@@ -25,6 +25,8 @@ export class HostVolumes implements VolumeFacet {
   readonly #libvirt: Libvirt;
   readonly #storage: StoragePool;
   readonly #imageFolder: string;
+  /** By identity of a file, the loose volumes that stand on it; read once beside its users, for all the files of a machine. */
+  readonly #layers = new WeakMap<DiskUsers, Promise<Map<string, string[]>>>();
 
   constructor(parts: { libvirt: Libvirt; storage: StoragePool; imageFolder: string }) {
     this.#libvirt = parts.libvirt;
@@ -97,12 +99,16 @@ export class HostVolumes implements VolumeFacet {
 
   /** Volumes that no machine has and that stand on a file, beside some that are about to go. */
   async layersOver(path: string, users: DiskUsers, besides: readonly string[]): Promise<string[]> {
-    const identity = await this.#storage.files.identity(path);
-    const layers: string[] = [];
-    for (const candidate of await this.#free(users)) {
-      if (besides.includes(candidate.path) || candidate.path === path) continue;
-      if ((await this.#below(candidate.path)).includes(identity)) layers.push(candidate.path);
-    }
+    let reading = this.#layers.get(users);
+    if (!reading) this.#layers.set(users, (reading = this.#readLayers(users)));
+    const layers = (await reading).get(await this.#storage.files.identity(path)) ?? [];
+    return layers.filter((layer) => layer !== path && !besides.includes(layer));
+  }
+
+  async #readLayers(users: DiskUsers): Promise<Map<string, string[]>> {
+    const layers = new Map<string, string[]>();
+    for (const { path } of await this.#free(users))
+      for (const identity of await this.#below(path)) layers.set(identity, [...(layers.get(identity) ?? []), path]);
     return layers;
   }
 
