@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { measureAnonymousFlood } from './anonymous-flood.bench.ts';
 import { measureCommandLatency } from './command-latency.bench.ts';
+import { measureCommandLine } from './command-line.bench.ts';
 import { measureEventLatency } from './event-latency.bench.ts';
 import { measureFlood } from './flood.bench.ts';
 import { measureListPage } from './list-page.bench.ts';
@@ -21,6 +22,7 @@ const measurements: Readonly<Record<string, Measurement>> = {
   'anonymous-flood': measureAnonymousFlood,
   nutanix: measureNutanixScale,
   vmware: measureVmwareScale,
+  cli: measureCommandLine,
 };
 
 const { values, positionals } = parseArgs({

@@ -1,3 +1,4 @@
+import type { PulseOptions } from '@polyvirt/bus';
 import { queryDeadlineMs } from '@polyvirt/contracts';
 
 /** How often the gateway looks for what nobody tells it, and how long it waits. Only tests give others than these. */
@@ -21,6 +22,8 @@ export interface GatewayTimes {
   readonly firstCutMs: number;
   /** Between guesses at an account from places that are new to it, once there were many. */
   readonly guessWaitMs: number;
+  /** How often the pulse of the bus is taken, and how long one without is called well; by default as the bus has it. */
+  readonly pulse: PulseOptions;
   /** What silence of hosts is measured by: milliseconds that never go back. */
   readonly now: () => number;
 }
@@ -40,5 +43,6 @@ export const productionTimes: GatewayTimes = {
   storedTickMs: 5_000,
   firstCutMs: 60_000,
   guessWaitMs: 1_000,
+  pulse: {},
   now: () => performance.now(),
 };

@@ -117,7 +117,7 @@ export class LibvirtDriver implements HypervisorDriver {
     );
     this.clone = guard.facet(new Cloning({ libvirt, machines, storage, stateFiles }));
     this.snapshots = guard.facet(
-      new Snapshots({ libvirt, machines, stateFiles, checkpoints: new Checkpoints(libvirt, storage), storage }),
+      new Snapshots({ libvirt, machines, stateFiles, storage, checkpoints: new Checkpoints(libvirt, storage) }),
     );
     this.plans = {
       'vm.create': ({ input }) => this.#creation.plan(input),

@@ -5,9 +5,11 @@ import { removeStaleLocks, windowOf } from './host/locks.ts';
 import { failureInLog, isLogged, questionInLog } from './host/vm-log.ts';
 import type { Machine } from './inventory/identity.ts';
 import type { Machines } from './inventory/machines.ts';
+import { orUnreadable } from './inventory/unreadable.ts';
 import type { PowerOffWork } from './inventory/power-off-work.ts';
 import type { Running } from './inventory/running.ts';
 import type { Leases } from './network/leases.ts';
+import { discardSavedMemory, savedMemoryOf } from './disks/saved-memory.ts';
 import { editDictionary } from './vmx/dictionary-file.ts';
 import { achieve, LOOK_EVERY_MS, pause, type Patience } from './vmrun/achieve.ts';
 import { CallDeadlineError, isBlocked, isNotPoweredOn, passes, VmwareError } from './vmrun/vmrun.problems.ts';
@@ -232,7 +234,7 @@ export class Power implements SuspendFacet {
     if (location === undefined) return false;
     for (const other of await this.#machines.all()) {
       if (other.nativeId === machine.nativeId) continue;
-      const theirs = await this.#machines.configuration(other).catch(() => undefined);
+      const theirs = await orUnreadable(this.#machines.configuration(other));
       if (theirs?.get('uuid.location') === location) return true;
     }
     return false;
@@ -269,6 +271,7 @@ export class Power implements SuspendFacet {
     { force, timeoutSeconds }: StopVm,
     { journal, signal }: OperationContext,
   ): Promise<void> {
+    if (force && (await this.#discardSavedMemory(machine, journal))) return;
     await journal.step({
       name: force ? 'cut the power' : 'ask the guest to shut down',
       native: force ? 'vmrun stop hard' : 'vmrun stop soft',
@@ -279,6 +282,24 @@ export class Power implements SuspendFacet {
           await this.#powerOffWork.finishAlone(machine);
         }),
     });
+  }
+
+  /** Of a VM that is suspended. Which file it was is noted first, as then nothing names it any more. */
+  async #discardSavedMemory(machine: Machine, journal: Journal): Promise<boolean> {
+    const file = await journal.step({
+      name: 'look for saved memory',
+      act: async () => (await savedMemoryOf(machine.vmx)) ?? null,
+    });
+    if (file === null) return false;
+    await journal.step({
+      name: 'discard the saved memory',
+      act: () =>
+        this.#vmrun.alone([machine.vmx], async () => {
+          await discardSavedMemory(machine.vmx, file);
+          await this.#powerOffWork.finishAlone(machine);
+        }),
+    });
+    return true;
   }
 
   async #cutPower(machine: Machine, signal: AbortSignal): Promise<void> {

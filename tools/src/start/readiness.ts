@@ -1,34 +1,56 @@
-import type { Bus } from '@polyvirt/bus';
+import type * as BusLibrary from '@polyvirt/bus';
 import type * as Contracts from '@polyvirt/contracts';
+import { get } from 'node:https';
 
-/** Looks from outside whether services do their work. */
+/** Looks from outside whether services live and do their work. */
 export class Watcher {
-  readonly #bus: Bus;
+  readonly #bus: BusLibrary.Bus;
   readonly #contracts: typeof Contracts;
-  readonly #heartbeats = new Map<string, Contracts.Heartbeat>();
+  readonly #library: typeof BusLibrary;
+  readonly #heartbeats = new Map<string, Contracts.Heartbeat & { heardAtMs: number }>();
+  /** The last pulse of a service, and when it was seen to be a new one. */
+  readonly #pulses = new Map<string, { revision: number; newAtMs: number }>();
 
-  private constructor(bus: Bus, contracts: typeof Contracts) {
+  private constructor(bus: BusLibrary.Bus, contracts: typeof Contracts, library: typeof BusLibrary) {
     this.#bus = bus;
     this.#contracts = contracts;
+    this.#library = library;
   }
 
-  /** Needs libs/bus and libs/contracts to be built. */
+  /** Needs libs/bus and libs/contracts to be built. Gives up when it is not connected soon. */
   static async connect(url: string, credentials: string): Promise<Watcher> {
-    const [{ connectBus, listen }, contracts] = await Promise.all([
-      import('@polyvirt/bus'),
-      import('@polyvirt/contracts'),
-    ]);
-    const bus = await connectBus({ url, credentials, name: 'supervisor' });
-    const watcher = new Watcher(bus, contracts);
-    listen(bus, contracts.subjects.heartbeat('*'), contracts.Heartbeat, (heartbeat) => {
-      watcher.#heartbeats.set(heartbeat.host, heartbeat);
+    const [library, contracts] = await Promise.all([import('@polyvirt/bus'), import('@polyvirt/contracts')]);
+    const signal = AbortSignal.timeout(5_000);
+    const bus = await library.connectBus({ url, credentials, name: 'supervisor', signal });
+    try {
+      // Before the gateway that makes everything else.
+      await library.ensurePulse(bus, signal);
+    } catch (error) {
+      await bus.close();
+      throw error;
+    }
+    const watcher = new Watcher(bus, contracts, library);
+    library.listen(bus, contracts.subjects.heartbeat('*'), contracts.Heartbeat, (heartbeat) => {
+      watcher.#heartbeats.set(heartbeat.host, { ...heartbeat, heardAtMs: performance.now() });
     });
     return watcher;
   }
 
-  /** The agent of a host works: it has sent a heartbeat since this watcher listens. */
-  async agentIsReady(host: string): Promise<boolean> {
-    return this.#heartbeats.get(host)?.state === 'ready';
+  /** The broker stores, in every stream. Rejects otherwise. */
+  async busLives(): Promise<boolean> {
+    await this.#library.takePulse(this.#bus, 'supervisor', { everyStream: true });
+    return true;
+  }
+
+  /** The agent of a host works: it has said so since then. */
+  agentIsReady(host: string, sinceMs: number): boolean {
+    const last = this.#heartbeats.get(host);
+    return last !== undefined && last.heardAtMs > sinceMs && last.state === 'ready';
+  }
+
+  /** The agent of a host has been heard lately, whatever it said. */
+  agentLives(host: string): boolean {
+    return this.#isRecent(this.#heartbeats.get(host)?.heardAtMs);
   }
 
   /** What the agent says of its hypervisor. */
@@ -36,16 +58,46 @@ export class Watcher {
     return this.#heartbeats.get(host)?.health;
   }
 
-  /** The organizer works: it waits for events, or has some in hand. */
-  async organizerIsReady(): Promise<boolean> {
-    const { streams, consumers } = this.#contracts;
-    const info = await this.#bus.manager.consumers.info(streams.events.name, consumers.organizer);
-    return info.num_waiting > 0 || info.num_ack_pending > 0;
+  /** A service has stored its pulse lately. */
+  async serviceLives(service: 'gateway' | 'organizer'): Promise<boolean> {
+    return this.#isRecent(await this.#pulseOf(service));
+  }
+
+  /** The organizer works: it has stored its pulse since then. */
+  async organizerIsReady(sinceMs: number): Promise<boolean> {
+    return (await this.#pulseOf('organizer')) > sinceMs;
   }
 
   async close(): Promise<void> {
     await this.#bus.close();
   }
+
+  /** When its last pulse was new here. */
+  async #pulseOf(service: string): Promise<number> {
+    const revision = await this.#library.lastPulse(this.#bus, service);
+    const known = this.#pulses.get(service);
+    if (revision === undefined) return -Infinity;
+    // The first one seen may be old.
+    const newAtMs = known === undefined ? -Infinity : known.revision === revision ? known.newAtMs : performance.now();
+    this.#pulses.set(service, { revision, newAtMs });
+    return newAtMs;
+  }
+
+  #isRecent(atMs: number | undefined): boolean {
+    return atMs !== undefined && performance.now() - atMs < 2 * this.#contracts.heartbeatEveryMs;
+  }
+}
+
+/** A server of HTTPS on this machine answers a request, whatever it says. */
+export function answersHttps(port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const request = get({ host: '127.0.0.1', port, rejectUnauthorized: false, timeout: 5_000 }, (response) => {
+      response.resume();
+      resolve(true);
+    });
+    request.once('timeout', () => request.destroy(new Error(`no answer on port ${port}`)));
+    request.once('error', reject);
+  });
 }
 
 /** The gateway takes requests. */
@@ -55,20 +107,62 @@ export async function gatewayIsReady(url: string): Promise<boolean> {
   return response.ok;
 }
 
-/** Are these the username and password of somebody? Leaves no session behind. */
-export async function mayLogIn(url: string, username: string, password: string): Promise<boolean> {
-  const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
-    fetch(`${url}/api/v1${path}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body: JSON.stringify(body),
-      signal: AbortSignal.timeout(10_000),
-    });
-  const response = await post('/auth/login', { username, password });
-  if (response.status === 401) return false;
-  if (!response.ok) throw new Error(`log-in as ${username} answers ${response.status}: ${await response.text()}`);
-  const { accessToken, refreshToken } = (await response.json()) as { accessToken: string; refreshToken: string };
-  const bye = await post('/auth/logout', { refreshToken }, { authorization: `Bearer ${accessToken}` });
-  await bye.body?.cancel();
-  return true;
+/** An API token of `npm start`, in `run.json` while it runs. */
+export interface StartToken {
+  readonly id: string;
+  readonly secret: string;
 }
+
+const tokenName = 'npm start';
+/** The most that a token may last; it is revoked when the stack stops. */
+const tokenLastsMs = 364 * 86_400_000;
+
+/**
+ * A token of the user, in place of the one that a start before may have left; undefined if these are not the username
+ * and password of anybody. Leaves no session behind.
+ */
+export async function makeToken(url: string, username: string, password: string): Promise<StartToken | undefined> {
+  const login = await request(url, 'POST', '/auth/login', undefined, { username, password });
+  if (login.status === 401) return undefined;
+  if (!login.ok) throw new Error(`log-in as ${username} answers ${login.status}: ${await login.text()}`);
+  const { accessToken, refreshToken } = (await login.json()) as { accessToken: string; refreshToken: string };
+  const ask = async <Answer>(method: string, path: string, body?: unknown): Promise<Answer> => {
+    const response = await request(url, method, path, accessToken, body);
+    if (!response.ok) throw new Error(`${method} ${path} answers ${response.status}: ${await response.text()}`);
+    return (response.status === 204 ? undefined : await response.json()) as Answer;
+  };
+  try {
+    type Tokens = { items: { id: string; name: string; owner: string }[]; nextCursor?: string };
+    let cursor: string | undefined;
+    do {
+      const more = cursor === undefined ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+      const { items, nextCursor } = await ask<Tokens>('GET', `/tokens?limit=500${more}`);
+      for (const { id, name, owner } of items)
+        if (name === tokenName && owner === username) await ask('DELETE', `/tokens/${id}`);
+      cursor = nextCursor;
+    } while (cursor !== undefined);
+    const { permissions } = await ask<{ permissions: string[] }>('GET', '/auth/me');
+    const expiresAt = new Date(Date.now() + tokenLastsMs).toISOString();
+    return await ask<StartToken>('POST', '/tokens', { name: tokenName, scopes: permissions, expiresAt });
+  } finally {
+    const bye = await request(url, 'POST', '/auth/logout', accessToken, { refreshToken });
+    await bye.body?.cancel();
+  }
+}
+
+/** A gateway that is gone already revokes nothing: the next start does. */
+export async function revokeToken(url: string, { id, secret }: StartToken): Promise<void> {
+  const response = await request(url, 'DELETE', `/tokens/${id}`, secret).catch(() => undefined);
+  await response?.body?.cancel();
+}
+
+const request = (url: string, method: string, path: string, bearer?: string, body?: unknown) =>
+  fetch(`${url}/api/v1${path}`, {
+    method,
+    headers: {
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(10_000),
+  });

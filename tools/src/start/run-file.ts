@@ -7,6 +7,8 @@ export interface RunRecord {
   username: string;
   /** Absent when somebody has changed the password since the first start. */
   password?: string;
+  /** API token, good until the stack stops; absent with the password. */
+  token?: string;
   natsUrl: string;
   /** Process id by service. */
   processes: Record<string, number>;

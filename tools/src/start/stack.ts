@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { freePort } from '../machine/free-port.ts';
 import { stopLibvirt } from '../machine/libvirt.ts';
 import { natsConfig, natsTakesClients } from '../machine/nats.ts';
-import { takesConnections } from '../machine/tcp.ts';
 import { root } from '../places.ts';
 import { prepareBus } from './bus.ts';
 import { Instance } from './instance.ts';
@@ -13,7 +12,7 @@ import { layoutOf, type Layout } from './layout.ts';
 import { migrateBus } from './migrate-bus.ts';
 import type { StartOptions } from './options.ts';
 import { prepare } from './prepare.ts';
-import { gatewayIsReady, mayLogIn, Watcher } from './readiness.ts';
+import { answersHttps, gatewayIsReady, makeToken, revokeToken, Watcher, type StartToken } from './readiness.ts';
 import { removeRunFile, writeRunFile, type RunRecord } from './run-file.ts';
 import { Secrets } from './secrets.ts';
 import { environmentOf, servicesFor, type ServiceDefinition, type Stack } from './services.ts';
@@ -23,6 +22,9 @@ import { Supervisor, type Supervised } from './supervisor.ts';
 const USERNAME = 'admin';
 /** Beyond the twenty seconds that an agent gives the operations it has begun. */
 const STOP_TIMEOUT_MS = 30_000;
+const BROKER = 'nats-server';
+/** Longest pause before something is started again that all the others wait for. */
+const OTHERS_WAIT_MS = 5_000;
 
 /** What whoever has started the stack is told. */
 export interface Ready {
@@ -45,6 +47,9 @@ export class RunningStack {
   readonly #supervisor: Supervisor;
   readonly #stopping = new AbortController();
   #record: RunRecord | undefined;
+  #token: StartToken | undefined;
+  /** Watches the services from their broker on, to the end. */
+  #watcher: Promise<Watcher> | undefined;
   #starting: Promise<unknown> = Promise.resolve();
   /** Settings of whoever starts it, over those that were imported. */
   readonly #caller: NodeJS.ProcessEnv;
@@ -89,10 +94,13 @@ export class RunningStack {
   /** Stops everything, the last one started first. Machines go on running. */
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('stopped before it was ready'));
+    const record = this.#record;
     this.#record = undefined;
     await removeRunFile(this.#layout.runFile);
+    if (record && this.#token) await revokeToken(record.url, this.#token);
     await this.#supervisor.stop();
     await this.#starting;
+    await (await this.#watcher?.catch(() => undefined))?.close();
     if (existsSync(this.#layout.workstation)) await suspendSimulated(this.#layout.workstation);
     // Machines do not need the daemon: the next start finds them running. A daemon of the system's is not ours to stop.
     if (this.#instance.ownsLibvirt) await stopLibvirt();
@@ -124,53 +132,64 @@ export class RunningStack {
     };
     const url = `http://127.0.0.1:${port}`;
 
-    await this.#supervisor.start(await this.#natsServer(natsPort, bus.config));
-    const watcher = await Watcher.connect(stack.natsUrl, bus.adminCredentials);
+    const watched = () => this.#watch(stack.natsUrl, bus.adminCredentials);
+    await this.#supervisor.start(await this.#natsServer(natsPort, bus.config, watched));
+    for (const service of this.#services) {
+      const env = environmentOf(service, stack, this.#caller);
+      await this.#supervisor.start(this.#supervised(service, stack, env, signsOf(service, stack, url, watched)));
+    }
+    this.#token = await makeToken(url, USERNAME, password);
+    this.#record = {
+      url,
+      username: USERNAME,
+      ...(this.#token ? { password, token: this.#token.secret } : {}),
+      natsUrl: stack.natsUrl,
+      processes: {},
+    };
+    await this.#note(this.#supervisor.running);
+    const watcher = await watched();
+    return {
+      url,
+      username: USERNAME,
+      firstPassword: (await secrets.isFirstShowing('admin-password')) ? password : undefined,
+      layout,
+      earlierPrograms: earlierProgramsAt(this.#caller),
+      hosts: this.#services.flatMap(({ bus, settings }) => {
+        if (typeof bus !== 'object') return [];
+        const simulated = 'POLYVIRT_SIMULATED' in settings(stack);
+        return [{ id: bus.host, simulated, health: watcher.healthOf(bus.host)?.detail ?? '' }];
+      }),
+    };
+  }
+
+  /** One connection for all who look; tried again when it could not be made. */
+  async #watch(url: string, credentials: string): Promise<Watcher> {
+    this.#watcher ??= Watcher.connect(url, credentials);
+    const watcher = this.#watcher;
     try {
-      const supervised = this.#services.map((service) => ({
-        service,
-        run: this.#supervised(service, stack, environmentOf(service, stack, this.#caller), () =>
-          readiness(service, stack, url, watcher),
-        ),
-      }));
-      for (const { run } of supervised) await this.#supervisor.start(run);
-      const isKnown = await mayLogIn(url, USERNAME, password);
-      this.#record = {
-        url,
-        username: USERNAME,
-        ...(isKnown ? { password: password } : {}),
-        natsUrl: stack.natsUrl,
-        processes: {},
-      };
-      await this.#note(this.#supervisor.running);
-      return {
-        url,
-        username: USERNAME,
-        firstPassword: (await secrets.isFirstShowing('admin-password')) ? password : undefined,
-        layout,
-        earlierPrograms: earlierProgramsAt(this.#caller),
-        hosts: this.#services.flatMap(({ bus, settings }) => {
-          if (typeof bus !== 'object') return [];
-          const simulated = 'POLYVIRT_SIMULATED' in settings(stack);
-          return [{ id: bus.host, simulated, health: watcher.healthOf(bus.host)?.detail ?? '' }];
-        }),
-      };
-    } finally {
-      await watcher.close();
+      return await watcher;
+    } catch (error) {
+      if (this.#watcher === watcher) this.#watcher = undefined;
+      throw error;
     }
   }
 
-  async #natsServer(port: number, accounts: string): Promise<Supervised> {
+  async #natsServer(port: number, accounts: string, watched: () => Promise<Watcher>): Promise<Supervised> {
     const file = join(this.#layout.nats, 'nats.conf');
     await writeFile(file, natsConfig({ port, dataDir: this.#layout.nats, config: accounts }), { mode: 0o600 });
+    const stores = async () => (await watched()).busLives();
     return {
-      name: 'nats-server',
+      name: BROKER,
       program: 'nats-server',
       args: ['-c', file],
       env: { PATH: process.env['PATH'] },
       cwd: this.#layout.nats,
-      logFile: this.#layout.logOf('nats-server'),
-      ready: () => natsTakesClients(port),
+      logFile: this.#layout.logOf(BROKER),
+      ready: async () => (await natsTakesClients(port)) && (await stores()),
+      alive: stores,
+      // One whose storage is stuck still talks to its clients; one that recovers its storage wants all it can get.
+      idleShare: 0.2,
+      longestPauseMs: OTHERS_WAIT_MS,
     };
   }
 
@@ -178,7 +197,7 @@ export class RunningStack {
     { name, entry, args, nodeOptions = [] }: ServiceDefinition,
     stack: Stack,
     env: NodeJS.ProcessEnv,
-    ready: () => Promise<boolean>,
+    signs: Pick<Supervised, 'ready' | 'alive' | 'through'>,
   ): Supervised {
     return {
       name,
@@ -187,7 +206,8 @@ export class RunningStack {
       env,
       cwd: this.#layout.dataDir,
       logFile: this.#layout.logOf(name),
-      ready,
+      ...signs,
+      ...(name === 'gateway' && { longestPauseMs: OTHERS_WAIT_MS }),
     };
   }
 
@@ -200,16 +220,27 @@ export class RunningStack {
   }
 }
 
-async function readiness(
+/** How a service shows that it lives, and that it does its work. */
+function signsOf(
   { bus }: ServiceDefinition,
   { prismPort }: Stack,
   url: string,
-  watcher: Watcher,
-): Promise<boolean> {
-  if (bus === undefined) return await takesConnections(prismPort);
-  if (bus === 'gateway') return await gatewayIsReady(url);
-  if (bus === 'organizer') return await watcher.organizerIsReady();
-  return await watcher.agentIsReady(bus.host);
+  watched: () => Promise<Watcher>,
+): Pick<Supervised, 'ready' | 'alive' | 'through'> {
+  if (bus === undefined) return { ready: () => answersHttps(prismPort), alive: () => answersHttps(prismPort) };
+  if (typeof bus === 'object') {
+    return {
+      ready: async (sinceMs) => (await watched()).agentIsReady(bus.host, sinceMs),
+      alive: async () => (await watched()).agentLives(bus.host),
+      through: BROKER,
+    };
+  }
+  return {
+    ready:
+      bus === 'gateway' ? () => gatewayIsReady(url) : async (sinceMs) => (await watched()).organizerIsReady(sinceMs),
+    alive: async () => (await watched()).serviceLives(bus),
+    through: BROKER,
+  };
 }
 
 function earlierProgramsAt(caller: NodeJS.ProcessEnv): string | undefined {

@@ -40,6 +40,10 @@ describe('npm start', () => {
       .map(([name]) => name)
       .sort();
 
+  /** Status with which the API answers to a token. */
+  const answerTo = async (url: string, token: string | undefined) =>
+    (await fetch(`${url}/api/v1/hosts`, { headers: { authorization: `Bearer ${token}` } })).status;
+
   async function until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs: number): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     while (!(await holds())) {
@@ -114,6 +118,7 @@ describe('npm start', () => {
       body: JSON.stringify({ username: record.username, password: record.password }),
     });
     expect(login.status).toBe(200);
+    expect(await answerTo(record.url, record.token)).toBe(200);
   });
 
   it(
@@ -207,6 +212,33 @@ describe('npm start', () => {
   );
 
   it(
+    'ends what hangs and starts it again: first the broker, then those that are seen through it',
+    async () => {
+      const hanging = ['nats-server', 'gateway', 'organizer', 'kvm-agent', 'prism-simulator'];
+      const before = await runRecord();
+      for (const name of hanging) process.kill(before.processes[name]!, 'SIGSTOP');
+      await until(
+        'all of them again',
+        async () => {
+          const { processes } = await runRecord();
+          return hanging.every((name) => processes[name] !== undefined && processes[name] !== before.processes[name]);
+        },
+        PATIENCE_MS,
+      );
+      const said = await output();
+      // For how long depends on whether it was ready already.
+      for (const name of hanging) expect(said).toMatch(`${name} hangs: it gave no sign of life for `);
+      for (const name of ['vmware-agent', 'nutanix-agent']) {
+        expect(said).not.toContain(`${name} hangs`);
+        expect((await runRecord()).processes[name]).toBe(before.processes[name]);
+      }
+      const isReady = async () => (await fetch(`${before.url}/readyz`).catch(() => undefined))?.ok === true;
+      await until('ready', isReady, PATIENCE_MS);
+    },
+    3 * PATIENCE_MS,
+  );
+
+  it(
     'clears away what a killed supervisor has left, and goes on with the same data',
     async () => {
       const before = await runRecord();
@@ -217,6 +249,8 @@ describe('npm start', () => {
       expect(living(before)).toEqual([]);
       expect(living(after)).toEqual(SERVICES.toSorted());
       expect(after.password).toBe(before.password);
+      expect(await answerTo(after.url, before.token)).toBe(401);
+      expect(await answerTo(after.url, after.token)).toBe(200);
     },
     START_TIMEOUT_MS,
   );

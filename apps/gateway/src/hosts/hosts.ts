@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { Bus, ensureCommandConsumer, listen, openBucket, type Listener } from '@polyvirt/bus';
+import { Bus, ensureCommandConsumer, listen, openBucket, Pulse, type Listener } from '@polyvirt/bus';
 import {
   buckets,
   Heartbeat,
@@ -22,6 +22,8 @@ import { HostEvents } from './host-events.ts';
 import { Presence, type Transition } from './presence.ts';
 
 const lookEveryMs = 1_000;
+/** A bus that has stored nothing for so long may not deliver heartbeats either; at rest it stores something every two seconds. */
+const deafAfterMs = 5_000;
 
 /** Told when a host has gone or has come back. */
 export type HostListener = (transition: Transition) => void;
@@ -41,6 +43,7 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
 
   constructor(
     private readonly bus: Bus,
+    private readonly pulse: Pulse,
     private readonly inventory: Inventory,
     private readonly events: HostEvents,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -169,7 +172,8 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
     const now = this.times.now();
     const sinceLookMs = now - this.lookedAtMs;
     this.lookedAtMs = now;
-    if (!this.bus.isConnected || sinceLookMs > 3 * lookEveryMs) this.deafMs += sinceLookMs;
+    const isDeaf = !this.bus.isConnected || this.pulse.silentMs > deafAfterMs;
+    if (isDeaf || sinceLookMs > 3 * lookEveryMs) this.deafMs += sinceLookMs;
     for (const transition of this.presence.lapsed(this.clock())) this.tell(transition);
   }
 

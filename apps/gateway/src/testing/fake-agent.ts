@@ -356,6 +356,12 @@ export class FakeAgent {
     return { vm: record, revision: await this.show(nativeId) };
   }
 
+  /** Becomes an agent of a release that did not know the question. */
+  unlearn(query: QueryDefinition): void {
+    // A handler that says of no question that it answers it is none.
+    this.server!.addHandler(query.name, () => Promise.resolve(), false, {});
+  }
+
   private plan({ verb, nativeId, input }: z.infer<typeof planVm.input>) {
     this.planned.push(verb);
     const foreseen = this.foreseen.get(verb);

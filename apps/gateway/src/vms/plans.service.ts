@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '@polyvirt/bus/testing';
-import { ProblemError, type BatchPlan, type Operation, type Page, type Plan } from '@polyvirt/contracts';
+import { planVm, ProblemError, type BatchPlan, type Operation, type Page, type Plan } from '@polyvirt/contracts';
 import type { FakeAgent } from '../testing/fake-agent.ts';
 import { TestHouse } from '../testing/test-house.ts';
 
@@ -11,7 +11,7 @@ describe('a plan', () => {
   let agent: FakeAgent;
 
   beforeAll(async () => {
-    house = await TestHouse.start();
+    house = await TestHouse.start({ hosts: ['kvm-a', 'kvm-b'] });
     agent = await house.startAgent('kvm-a', { capacity: { cpus: 2, memoryMiB: 2_048 } });
     await agent.show('off', { nics: [] });
     await agent.show('on', { state: 'running', cpus: 2, nics: [] });
@@ -189,6 +189,25 @@ describe('a plan', () => {
     });
     const { status, body } = await house.ask('PATCH', vm('changing'), { memoryMiB: 1_024 });
     expect({ status, body }).toMatchObject({ status: 200, body: { status: 'succeeded' } });
+  });
+
+  it('is partial and says why when the agent is older than the question, and the change goes its way', async () => {
+    const older = await house.startAgent('kvm-b');
+    try {
+      older.unlearn(planVm);
+      await older.show('any', { nics: [] });
+      const path = '/vms/kvm-b~any';
+      await eventually(async () => expect((await house.call('GET', path)).status).toBe(200));
+      expect(await plan('PATCH', path, { cpus: 2 })).toMatchObject({
+        changes: [{ pointer: '/cpus', from: 1, to: 2, when: 'now' }],
+        warnings: [{ code: 'agent-older', detail: expect.stringContaining('Update the agent') }],
+        partial: true,
+      });
+      const { status, body } = await house.ask('PATCH', path, { cpus: 2 });
+      expect({ status, body }).toMatchObject({ status: 200, body: { status: 'succeeded' } });
+    } finally {
+      await older.end();
+    }
   });
 
   it('of a batch waits once for a host that is silent', async () => {

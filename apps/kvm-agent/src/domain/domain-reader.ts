@@ -70,7 +70,7 @@ export interface DomainDisk {
 
 export interface DomainNic {
   readonly mac: string;
-  readonly network: Nic['network'];
+  readonly network: string;
   /** Whether its cable is plugged in. */
   readonly connected: boolean;
   /** The device on the host, while it runs: `vnet0`. */

@@ -242,12 +242,12 @@ export function timeAt(holder: JsonObject, key: string): string | undefined {
 
 function readNic(nic: JsonObject, networkName: (subnetUuid: string) => string | undefined): Nic {
   const subnet = subnetOf(nic);
-  const network = textAt(objectAt(nic, 'subnet_reference'), 'name') ?? networkName(subnet ?? '') ?? subnet ?? '';
+  const network = textAt(objectAt(nic, 'subnet_reference'), 'name') ?? (subnet && networkName(subnet)) ?? subnet;
   const mac = normalMac(textAt(nic, 'mac_address') ?? '');
   const connected = nic['is_connected'];
   return {
     ...(mac === undefined ? {} : { mac }),
-    network,
+    ...(network === undefined || network === '' ? {} : { network }),
     addresses: addressesOf(nic),
     ...(typeof connected === 'boolean' ? { connected } : {}),
   };

@@ -207,7 +207,7 @@ export class ChangeRules {
           errors: [{ pointer: `/changeNics/${index}/mac`, detail: 'Not there.' }],
         });
       const isMoved = network !== undefined || address !== 'auto';
-      const asked = { mac, address, network: network ?? nic.network };
+      const asked = { mac, address, network: network ?? nic.network ?? '' };
       const [resolved] = isMoved
         ? await this.#hardware.requireNics([asked], '/changeNics', machine, undefined)
         : [undefined];

@@ -75,7 +75,7 @@ export function MachineOverview({ vm }: { vm: Vm }) {
         <Facts
           title={t('machine.network')}
           rows={vm.nics.map(({ mac, network, addresses }, index): [string, ReactNode] => [
-            `${network} ${mac ?? ''}`,
+            `${network ?? unknown} ${mac ?? ''}`,
             <Group key={index} gap={4}>
               {addresses.length === 0
                 ? t('machine.noAddress')

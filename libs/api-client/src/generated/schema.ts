@@ -1096,7 +1096,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Shut a VM down through its guest, or by force. */
+        /** Shut a VM down through its guest, or by force. By force the saved memory of a suspended VM is discarded, too. */
         post: operations["stopVm"];
         delete?: never;
         options?: never;
@@ -2163,8 +2163,8 @@ export interface components {
             connected?: boolean;
             /** @description Lower-case, with colons; absent while it has none, as before its first power-on. */
             mac?: string;
-            /** @description Name of the network on the host. */
-            network: string;
+            /** @description Name of the network on the host; absent when it is on none, or the host does not say on which. */
+            network?: string;
         };
         NicInput: {
             /**
@@ -2525,7 +2525,8 @@ export interface components {
             whenOffline?: "fail" | "queue";
         };
         Snapshot: {
-            createdAt: components["schemas"]["Timestamp"];
+            /** @description Absent when the hypervisor does not know. */
+            createdAt?: components["schemas"]["Timestamp"];
             /** @description Whether the VM runs on top of this one. */
             current: boolean;
             description?: string;
@@ -11812,7 +11813,7 @@ export interface operations {
                     "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
-            /** @description Shut a VM down through its guest, or by force. */
+            /** @description Shut a VM down through its guest, or by force. By force the saved memory of a suspended VM is discarded, too. */
             202: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];

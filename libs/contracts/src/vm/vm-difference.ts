@@ -19,7 +19,7 @@ export const hardwareOf = (vm: DriverVm): Hardware => {
     disks: disks.map(({ device, sizeGiB }) => ({ device, ...(sizeGiB !== undefined && { sizeGiB }) })),
     nics: nics.map(({ mac, network, connected }) => ({
       ...(mac !== undefined && { mac }),
-      network,
+      ...(network !== undefined && { network }),
       ...(connected !== undefined && { connected }),
     })),
     ...(pendingChanges && { pendingChanges }),

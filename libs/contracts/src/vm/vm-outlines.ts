@@ -20,6 +20,9 @@ export const outlineOfNew = (vm: Readonly<Record<string, unknown>>, start: boole
   changes: [{ pointer: '', to: { ...vm, state: start ? 'running' : 'stopped' }, when: now }],
 });
 
+export const savedMemoryLost = (fate: string): PlanWarning =>
+  warning('saved-memory-lost', `Its saved memory will be ${fate}.`);
+
 export function outlineOfDelete({ disks: fate }: { disks: 'delete' | 'keep' }, { vm }: Known): Outline {
   const { name, disks, snapshots, state } = vm!;
   const doomed = fate === 'delete' ? disks : [];
@@ -34,7 +37,7 @@ export function outlineOfDelete({ disks: fate }: { disks: 'delete' | 'keep' }, {
       ...(snapshots.length > 0
         ? [warning('snapshots-lost', `Its ${counted(snapshots.length, 'snapshot')} will be deleted with it.`)]
         : []),
-      ...(state === 'suspended' ? [warning('saved-memory-lost', 'Its saved memory will be deleted with it.')] : []),
+      ...(state === 'suspended' ? [savedMemoryLost('deleted with it')] : []),
       ...(fate === 'keep' && disks.length > 0
         ? [warning('disks-kept', `Its ${counted(disks.length, 'disk')} will stay on the host.`, '/disks')]
         : []),

@@ -11,8 +11,6 @@ import { planOf } from '../../plan.ts';
 import type { Suite } from '../suite.ts';
 import { TestOperation } from '../test-operation.ts';
 
-const unplanned = { absent: 'This driver has no plans.' };
-
 /** That a plan is what the act does, every act of the suite shows; here is the rest. */
 export function describePlans(suite: Suite): void {
   suite.area('plans', () => {
@@ -102,7 +100,6 @@ export function describePlans(suite: Suite): void {
     );
 
     suite.facet('reconfigure', 'come about as a whole, or not at all, wherever a change fails', async (facet) => {
-      if (suite.driver.plans === undefined) return unplanned;
       const nic = { network: suite.bench.network, address: 'auto' as const };
       const can = (ref: FeatureRef) => suite.lackOf(ref) === undefined;
       const blank = { sizeGiB: 1, copy: 'cow' as const };
