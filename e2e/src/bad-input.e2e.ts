@@ -3,6 +3,7 @@ import { problems, type Problem, type ProblemCode } from '@polyvirt/contracts';
 import { asPlan, isPlannable, send, type BadRequest } from './bad-input/bad-request.ts';
 import { creating } from './bad-input/creating.ts';
 import { identity } from './bad-input/identity.ts';
+import { devices } from './bad-input/devices.ts';
 import { machines } from './bad-input/machines.ts';
 import { planning } from './bad-input/planning.ts';
 import { protocol } from './bad-input/protocol.ts';
@@ -13,7 +14,7 @@ import { access } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { eventually } from '@polyvirt/bus/testing';
 
-const table: readonly BadRequest[] = [...identity, ...creating, ...machines, ...planning, ...protocol];
+const table: readonly BadRequest[] = [...identity, ...creating, ...machines, ...devices, ...planning, ...protocol];
 /** What design section 6 allows to be refused with a 5xx. */
 const allowedServerErrors = [501, 503, 504, 507];
 

@@ -33,6 +33,7 @@ async function askForEverything({ admin }: Stack, vmId: string): Promise<[string
     ['suspend', () => power(admin, vmId, 'suspend')],
     ['suspend', () => power(admin, vmId, 'pause')],
     ['reconfigure', () => editVm(admin, vmId, { cpus: 2 })],
+    ['reconfigure', () => admin.POST('/api/v1/vms/{vmId}/disks', { body: { sizeGiB: 1 }, params })],
     ['snapshots', () => admin.POST('/api/v1/vms/{vmId}/snapshots', { body: { name: 'one' }, params })],
     ['console', () => admin.POST('/api/v1/vms/{vmId}/console', { params: { path: { vmId } } })],
     ['images', () => createVm(admin, { host, name: 'from image', disks: [{ image: 'tiny' }] })],

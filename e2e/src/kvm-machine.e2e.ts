@@ -141,7 +141,11 @@ story('changes, copies and removes a machine whose name a shell would stumble ov
   const name = nastyName(prefix);
   const blank = { host, memoryMiB: 32, disks: [{ sizeGiB: 1 }] };
   const { id: vmId } = await createVm(admin, { ...blank, name: `${prefix}plain` });
-  await editVm(admin, vmId, { name, cpus: 2, memoryMiB: 48, disks: [{ device: 'vda', sizeGiB: 2 }], notes: 'n' });
+  await editVm(admin, vmId, { name, cpus: 2, memoryMiB: 48, notes: 'n' });
+  const ofDisk = { path: { vmId, device: 'vda' }, header: { Prefer: 'wait=60' } };
+  requireSuccess(
+    (await admin.PATCH('/api/v1/vms/{vmId}/disks/{device}', { body: { sizeGiB: 2 }, params: ofDisk })).data,
+  );
   expect(await readVm(admin, vmId)).toMatchObject({ name, cpus: 2, memoryMiB: 48, disks: [{ sizeGiB: 2 }] });
   expect((await virsh('list', '--all', '--name')).split('\n')).toContain(name);
   await power(admin, vmId, 'start');

@@ -17,7 +17,7 @@ export async function call<Data>(
   route: Route,
   { path, query, header, body, signal }: Call = {},
 ): Promise<{ data: Data; response: Response }> {
-  const [method, template] = route.split(' ') as ['GET' | 'POST' | 'PATCH' | 'DELETE', string];
+  const [method, template] = route.split(' ') as ['GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', string];
   const answer = await (client[method] as unknown as Untyped)(template, {
     params: { path, query, header },
     ...(body !== undefined && { body }),

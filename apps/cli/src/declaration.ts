@@ -2,7 +2,7 @@ import type { Client, paths } from '@polyvirt/api-client';
 import type { Terminal } from './terminal.ts';
 
 /** A route of the API, as the OpenAPI document spells it. */
-export type Route = `${'GET' | 'POST' | 'PATCH' | 'DELETE'} ${keyof paths & string}`;
+export type Route = `${'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'} ${keyof paths & string}`;
 
 /** What completion offers for a value. */
 export type Completes = 'vm' | 'host' | 'operation' | 'user' | 'token' | 'subscriber' | 'context' | 'file';

@@ -34,6 +34,7 @@ import { SnapshotReader } from './snapshots/snapshot-reader.ts';
 import { Snapshots } from './snapshots/snapshots.ts';
 import { StateWaiter } from './state-waiter.ts';
 import { HostFiles } from './storage/host-files.ts';
+import { HostVolumes } from './storage/host-volumes.ts';
 import { ImageLibrary } from './storage/image-library.ts';
 import { StoragePool, type StoragePoolSettings } from './storage/storage-pool.ts';
 import { DomainWatch } from './watch.ts';
@@ -64,6 +65,7 @@ export class LibvirtDriver implements HypervisorDriver {
   readonly watch;
   readonly console: ConsoleFacet | undefined;
   readonly images;
+  readonly volumes;
   readonly networks;
   readonly guest;
   readonly export;
@@ -87,7 +89,8 @@ export class LibvirtDriver implements HypervisorDriver {
     const machines = new Machines({ libvirt, networks, snapshots: new SnapshotReader(), storage, images });
     const accelerator = new Accelerator(libvirt, options.acceleration);
     const limits = new HostLimits(libvirt, accelerator);
-    const powerOffWork = new PowerOffWork(stateFiles, networks);
+    const volumes = new HostVolumes({ libvirt, storage, imageFolder: options.imageFolder });
+    const powerOffWork = new PowerOffWork({ libvirt, stateFiles, networks, storage, volumes });
     const waiter = new StateWaiter(libvirt);
 
     this.#libvirt = libvirt;
@@ -95,11 +98,22 @@ export class LibvirtDriver implements HypervisorDriver {
     this.#probe = { libvirt, storage, accelerator, limits, isLocal };
     this.#power = guard.facet(new Power({ libvirt, machines, powerOffWork, waiter }));
     this.#creation = guard.facet(new Creation({ libvirt, machines, storage, images, networks, accelerator, limits }));
-    this.#removal = guard.facet(new Removal({ libvirt, machines, storage, networks, stateFiles }));
+    this.#removal = guard.facet(new Removal({ libvirt, machines, storage, networks, stateFiles, volumes }));
 
     this.suspend = this.#power;
     this.reconfigure = guard.facet(
-      new Reconfiguration({ libvirt, machines, storage, networks, powerOffWork, waiter, limits }),
+      new Reconfiguration({
+        libvirt,
+        machines,
+        storage,
+        images,
+        volumes,
+        stateFiles,
+        networks,
+        powerOffWork,
+        waiter,
+        limits,
+      }),
     );
     this.clone = guard.facet(new Cloning({ libvirt, machines, storage, stateFiles }));
     this.snapshots = guard.facet(
@@ -111,6 +125,7 @@ export class LibvirtDriver implements HypervisorDriver {
       'vm.reconfigure': (request) => this.reconfigure.plan(request),
       'vm.pending-changes-drop': (request) => this.reconfigure.planDrop(request),
       'vm.clone': (request) => this.clone.plan(request),
+      'volume.delete': ({ input }) => volumes.planDelete(input.volume),
       'vm.snapshot-create': (request) => this.snapshots.plan(request),
       'vm.snapshot-revert': (request) => this.snapshots.planRevert(request),
       'vm.snapshot-delete': (request) => this.snapshots.planDelete(request),
@@ -118,6 +133,7 @@ export class LibvirtDriver implements HypervisorDriver {
     this.metrics = guard.facet(new MetricsSweep(libvirt));
     this.watch = new DomainWatch({ libvirt, machines, networks, powerOffWork });
     this.console = isLocal ? guard.facet(new VncConsole(machines)) : undefined;
+    this.volumes = guard.facet(volumes);
     this.networks = guard.facet(networks);
     this.guest = guard.facet(new GuestAgent(machines, networks));
     this.images = {

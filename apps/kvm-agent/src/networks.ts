@@ -3,6 +3,7 @@ import {
   formatIp,
   parseIp,
   ProblemError,
+  requireNicChanges,
   requireNics,
   type NativeId,
   type Network,
@@ -46,14 +47,14 @@ export class Networks {
    */
   async check(
     nics: readonly (NicInput & { mac: string })[],
-    at: '/nics' | '/addNics',
+    at: '/nics' | '/addNics' | '/changeNics',
     of?: { readonly nativeId: NativeId; readonly keeps: NicsOfVm },
   ): Promise<void> {
     if (nics.length === 0) return;
     const networks = await this.list();
     for (const [index, { network: name, address }] of nics.entries()) {
       const network = networks.find((candidate) => candidate.name === name);
-      if (!network) throw networkNotFound(name, networks);
+      if (!network) throw networkNotFound(name, networks, `${at}/${index}/network`);
       if (!network.active)
         throw new ProblemError(
           'wrong-state',
@@ -67,7 +68,9 @@ export class Networks {
     }
     const leases = await this.leases();
     const others = await nicsOfOthers(this.#libvirt, leases, of?.nativeId);
-    requireNics(nics, at, { networks, others: of ? [...others, of.keeps] : others });
+    const surroundings = { networks, others: of ? [...others, of.keeps] : others };
+    if (at === '/changeNics') requireNicChanges(nics, nics, surroundings);
+    else requireNics(nics, at, surroundings);
     await this.#refuseLeased(nics, at);
   }
 
@@ -161,11 +164,12 @@ function faultOf(definition: NetworkDefinition, mac: string | undefined, address
     : undefined;
 }
 
-function networkNotFound(name: string, networks: readonly Network[]): ProblemError {
+function networkNotFound(name: string, networks: readonly Network[], pointer: string): ProblemError {
   const names = networks.map((network) => network.name);
   return new ProblemError(
     'network-not-found',
     `There is no network "${name}" on this host. ${names.length > 0 ? `It has: ${names.join(', ')}.` : 'It has none.'}`,
+    { errors: [{ pointer, detail: 'There is no such network.' }] },
   );
 }
 

@@ -61,16 +61,23 @@ export class Images implements ImageFacet {
     }
   }
 
-  async demand(name: string, kind: Image['kind'], signal: AbortSignal): Promise<ImageFacts> {
+  async demand(name: string, kind: Image['kind'], signal: AbortSignal, pointer?: string): Promise<ImageFacts> {
     const [image, ...others] = (await this.#read(signal)).filter(
       (candidate) => candidate.kind === kind && (candidate.name === name || (isUuid(name) && candidate.uuid === name)),
     );
     const what = kind === 'iso' ? 'ISO image' : 'disk image';
-    if (!image) throw new ProblemError('image-not-found', `There is no ${what} "${name}" on this Prism Central.`);
+    const fault = (detail: string) => (pointer === undefined ? {} : { errors: [{ pointer, detail }] });
+    if (!image)
+      throw new ProblemError(
+        'image-not-found',
+        `There is no ${what} "${name}" on this Prism Central.`,
+        fault('There is none.'),
+      );
     if (others.length > 0)
       throw new ProblemError(
         'invalid-input',
         `Several images are called "${name}". Name one by its UUID: ${[image, ...others].map(({ uuid }) => uuid).join(', ')}.`,
+        fault('Several have this name.'),
       );
     return image;
   }

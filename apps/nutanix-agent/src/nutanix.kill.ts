@@ -9,6 +9,8 @@ import { driverOptions } from './testing/prism-bench.ts';
 import { PrismSimulator } from './testing/prism-simulator.ts';
 
 const program = fileURLToPath(new URL('./testing/agent-process.ts', import.meta.url));
+/** One of the images that the simulator has. */
+const iso = 'nutanix-virtio-1.2.4.iso';
 
 let simulator: PrismSimulator;
 let bench: AgentBench;
@@ -108,6 +110,22 @@ const scenarios: readonly KillScenario[] = [
       expect((await notes()).map((note) => textAt(note, 'value'))).not.toContain(nativeId);
       expect(bench.vmEvents(nativeId!).at(-1)?.type).toBe('vm.deleted');
       expect(await bench.record(nativeId!)).toBeUndefined();
+    },
+  },
+  {
+    title: 'a disk that comes',
+    prepare: async (name) => bench.command('vm.disk-add', await create(name), { sizeGiB: 2 }),
+    check: async ({ nativeId }) => {
+      expect((await bench.record(nativeId!))?.disks.map(({ sizeGiB }) => sizeGiB)).toEqual([1, 2]);
+      expect(bench.vmEvents(nativeId!).map(({ type }) => type)).toEqual(['vm.created', 'vm.reconfigured']);
+    },
+  },
+  {
+    title: 'an ejection',
+    prepare: async (name) => bench.command('vm.cdrom-set', await create(name, { cdrom: iso }), { image: null }),
+    check: async ({ nativeId }) => {
+      expect((await bench.record(nativeId!))?.cdrom).toBeNull();
+      expect(bench.vmEvents(nativeId!).map(({ type }) => type)).toEqual(['vm.created', 'vm.reconfigured']);
     },
   },
 ];

@@ -108,7 +108,9 @@ it.each(variants)(
     const { snapshot } = await run((context) =>
       driver.snapshots.create(nativeId, { name: 'a', description: 'd', memory: false }, context),
     );
-    expect(await run((context) => driver.snapshots.revert(nativeId, snapshot, context))).toBe('changed');
+    expect(await run((context) => driver.snapshots.revert(nativeId, snapshot, context))).toMatchObject({
+      effect: 'changed',
+    });
     expect(await get(nativeId)).toMatchObject({
       state: 'stopped',
       cpus: 2,

@@ -5,3 +5,5 @@ export const noGrowthWithSnapshots =
   'A disk that stands on a snapshot, or on the disk of another VM, cannot grow. Delete its snapshots first, or make a full clone.';
 export const onlyAtPowerOn =
   'Workstation reads the hardware of a VM at power-on only, so the change waits for its power-off.';
+export const noBootOrderOfUefi =
+  'UEFI firmware keeps its boot order in its variables, which Workstation changes in the firmware menu of the VM only.';

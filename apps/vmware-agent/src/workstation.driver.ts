@@ -14,6 +14,7 @@ import {
 import { VncConsole, VncPorts } from './console.ts';
 import { DiskTool } from './disks/disk-tool.ts';
 import { filesUsedBy } from './disks/disk-users.ts';
+import { HostVolumes } from './disks/host-volumes.ts';
 import { ImageLibrary } from './disks/image-library.ts';
 import { GuestTools } from './guest.ts';
 import { Discovery } from './inventory/discovery.ts';
@@ -93,6 +94,7 @@ export class WorkstationDriver implements HypervisorDriver {
   readonly watch;
   readonly console;
   readonly images;
+  readonly volumes;
   readonly networks;
   readonly guest;
   readonly export;
@@ -138,9 +140,13 @@ export class WorkstationDriver implements HypervisorDriver {
       templates: options.templateFolder,
       inventoryFile: places.inventory,
     });
-    const powerOffWork = new PowerOffWork(vmrun, disks);
+    // It is asked when machines are off, which somebody has listed then.
+    const powerOffWork = new PowerOffWork(vmrun, disks, (path, machine): Promise<unknown> =>
+      volumes.deleteGivenUp(path, machine),
+    );
     const { codePage } = vmrun;
     const machines = new Machines({ discovery, running, leases, powerOffWork, codePage, imageFolder });
+    const volumes = new HostVolumes(machines);
     const networks = new Networks(vmrun);
     const images = new ImageLibrary(imageFolder, disks);
     const rules = new HardwareRules({ machines, networks, capacity: fixedCapacity });
@@ -171,8 +177,10 @@ export class WorkstationDriver implements HypervisorDriver {
     this.#removal = guard.facet(new Removal({ vmrun, machines, snapshots, patience }));
 
     this.suspend = this.#power;
-    const changeRules = new ChangeRules(machines, rules);
-    this.reconfigure = guard.facet(new Reconfiguration({ vmrun, machines, rules: changeRules, disks, powerOffWork }));
+    const changeRules = new ChangeRules({ machines, rules, images, volumes });
+    this.reconfigure = guard.facet(
+      new Reconfiguration({ vmrun, machines, rules: changeRules, disks, volumes, powerOffWork }),
+    );
     const [clone, trees] = [guard.facet(cloning), guard.facet(snapshots)];
     this.clone = capabilities.clone.available ? clone : undefined;
     this.snapshots = capabilities.snapshots.available ? trees : undefined;
@@ -188,8 +196,9 @@ export class WorkstationDriver implements HypervisorDriver {
       'vm.create': ({ input }) => this.#creation.plan(input),
       'vm.delete': ({ nativeId, input }) => this.#removal.plan(nativeId, input),
       'vm.reconfigure': ({ nativeId, input }) => this.reconfigure.plan(nativeId, input),
-      'vm.pending-changes-drop': async ({ vm }) => this.reconfigure.planDrop(vm),
+      'vm.pending-changes-drop': ({ nativeId }) => this.reconfigure.planDrop(nativeId),
       'vm.clone': ({ vm, nativeId, input }) => clone.plan(vm, nativeId, input),
+      'volume.delete': ({ input }) => volumes.planDelete(input.volume),
       'vm.snapshot-create': ({ vm, nativeId, input }) => trees.plan(vm, nativeId, input),
       'vm.snapshot-revert': ({ nativeId, input }) => trees.planRevert(nativeId, input.snapshot),
       'vm.snapshot-delete': ({ nativeId, input }) => trees.planDelete(nativeId, input),
@@ -209,6 +218,7 @@ export class WorkstationDriver implements HypervisorDriver {
       templates: () => guard.run(() => this.#templates(discovery)),
       changes: (signal: AbortSignal) => folderChanges(imageFolder, signal),
     };
+    this.volumes = guard.facet(volumes);
     this.export = {
       definition: (nativeId: NativeId) =>
         guard.run(async () => {

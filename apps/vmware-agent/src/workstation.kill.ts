@@ -1,15 +1,20 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AgentBench, AgentChild, eventually, MortalAgent, type KillScenario } from '@polyvirt/agent-kit/testing';
 import type { NativeId } from '@polyvirt/contracts';
+import { volumeIdOf } from '@polyvirt/hypervisor';
+import { readVmdk } from './disks/vmdk.ts';
 import { MAKING_MARK } from './inventory/discovery.ts';
 import { nativeIdOf } from './inventory/identity.ts';
+import { readPending } from './inventory/pending-changes.ts';
 import { SnapshotTree } from './snapshots/snapshot-tree.ts';
 import type { AgentProcessOptions } from './testing/agent-process.ts';
 import { SimulatedWorkstation } from './testing/simulated-workstation.ts';
+import { driveOf } from './vmx/devices.ts';
 import { Dictionary } from './vmx/dictionary.ts';
+import { disksOf, nicsOf } from './vmx/hardware-reader.ts';
 
 const program = fileURLToPath(new URL('./testing/agent-process.ts', import.meta.url));
 const endWithinMs = 40_000;
@@ -60,6 +65,7 @@ const snapshotsOf = (vmx: string) => {
   return file === undefined ? [] : new SnapshotTree(Dictionary.parse(readFileSync(join(dirname(vmx), file)))).all;
 };
 const disksIn = (vmx: string) => readdirSync(dirname(vmx)).filter((name) => name.endsWith('.vmdk'));
+const diskNamesOf = (vmx: string) => disksOf(configurationOf(vmx)).map(({ fileName }) => basename(fileName));
 /** A snapshot moves the disk of a VM onto another file, which is told, too. */
 const typesOf = (nativeId: NativeId) =>
   bench.vmEvents(nativeId).flatMap(({ type }) => (type === 'vm.reconfigured' ? [] : type));
@@ -81,13 +87,17 @@ const existing = async (name: string): Promise<NativeId> => {
 };
 const pathOf = (nativeId: NativeId) => vmxFiles().find((vmx) => nativeIdOf(vmx, 'linux') === nativeId)!;
 
-/** Removes all VMs, and waits until the agent has told so: its writes would count as those of the next operation. */
-async function forget(): Promise<void> {
-  const known = vmxFiles().map((vmx) => nativeIdOf(vmx, 'linux'));
-  // An operation that got by with fewer writes leaves an order behind that the next write would obey.
+/** An operation that got by with fewer writes leaves an order behind that the next write would obey. */
+async function withdrawOrder(): Promise<void> {
   const child = await agent.alive();
   await Promise.race([child.order({ write: 0, moment: 'before' }), child.exited]);
   await agent.alive();
+}
+
+/** Removes all VMs, and waits until the agent has told so: its writes would count as those of the next operation. */
+async function forget(): Promise<void> {
+  const known = vmxFiles().map((vmx) => nativeIdOf(vmx, 'linux'));
+  await withdrawOrder();
   await host.endProcesses();
   host.clear();
   for (const nativeId of known)
@@ -144,6 +154,91 @@ const scenarios: readonly KillScenario[] = [
       expect(typesOf(nativeId!)).toEqual(['vm.created', 'vm.deleted']);
       expect(await bench.record(nativeId!)).toBeUndefined();
       expect(bench.operationEvents(operationId).at(-1)?.changed).toBe(true);
+    },
+  },
+  {
+    title: 'an interface that comes',
+    prepare: async (name) => {
+      const nic = { network: 'vmnet8', address: 'auto' };
+      return bench.command('vm.nic-add', await existing(name), nic);
+    },
+    check: ({ nativeId }) => {
+      expect(nicsOf(configurationOf(pathOf(nativeId!)))).toMatchObject([{ network: 'vmnet8' }]);
+    },
+  },
+  {
+    title: 'a disk that comes',
+    prepare: async (name) => bench.command('vm.disk-add', await existing(name), { sizeGiB: 1 }),
+    check: ({ nativeId }) => {
+      const vmx = pathOf(nativeId!);
+      expect(disksIn(vmx)).toHaveLength(2);
+      expect(diskNamesOf(vmx).sort()).toEqual(disksIn(vmx).sort());
+    },
+  },
+  {
+    title: 'a disk that comes with the power-off',
+    prepare: async (name) => {
+      const nativeId = await existing(name);
+      await bench.carryOut(bench.command('vm.start', nativeId));
+      return bench.command('vm.disk-add', nativeId, { sizeGiB: 1 });
+    },
+    check: async ({ nativeId }) => {
+      const vmx = pathOf(nativeId!);
+      expect((await readPending(vmx)).addDisks).toHaveLength(1);
+      await withdrawOrder();
+      await bench.carryOut(bench.command('vm.stop', nativeId, { force: true, timeoutSeconds: 5 }));
+      expect(disksIn(vmx)).toHaveLength(2);
+      expect(diskNamesOf(vmx).sort()).toEqual(disksIn(vmx).sort());
+    },
+  },
+  {
+    title: 'a disk that grows',
+    prepare: async (name) => {
+      const nativeId = await existing(name);
+      const { device } = disksOf(configurationOf(pathOf(nativeId)))[0]!;
+      return bench.command('vm.disk-grow', nativeId, { device, sizeGiB: 1 });
+    },
+    check: async ({ nativeId }) => {
+      const vmx = pathOf(nativeId!);
+      expect((await readVmdk(join(dirname(vmx), diskNamesOf(vmx)[0]!))).bytes).toBe(2 ** 30);
+    },
+  },
+  {
+    title: 'a disk that goes',
+    prepare: async (name) => {
+      const nativeId = await existing(name);
+      const { device } = disksOf(configurationOf(pathOf(nativeId)))[0]!;
+      return bench.command('vm.disk-detach', nativeId, { device, keep: false });
+    },
+    check: ({ nativeId }) => {
+      const vmx = pathOf(nativeId!);
+      expect([disksIn(vmx), diskNamesOf(vmx)]).toEqual([[], []]);
+    },
+  },
+  {
+    title: 'a volume that is deleted',
+    prepare: async (name) => {
+      const nativeId = await existing(name);
+      const vmx = pathOf(nativeId);
+      const { device, fileName } = disksOf(configurationOf(vmx))[0]!;
+      await bench.carryOut(bench.command('vm.disk-detach', nativeId, { device, keep: true }));
+      const volume = volumeIdOf(realpathSync(join(dirname(vmx), fileName)));
+      return bench.command('volume.delete', undefined, { volume });
+    },
+    check: ({ operationId }, name) => {
+      expect(made(name).map(disksIn)).toEqual([[]]);
+      expect(bench.operationEvents(operationId).at(-1)?.changed).toBe(true);
+    },
+  },
+  {
+    title: 'an insertion',
+    prepare: async (name) => {
+      writeFileSync(join(host.imageFolder, 'tools.iso'), '');
+      return bench.command('vm.cdrom-set', await existing(name), { image: 'tools' });
+    },
+    check: async ({ nativeId }) => {
+      expect((await bench.record(nativeId!))?.cdrom).toBe('tools');
+      expect(driveOf(configurationOf(pathOf(nativeId!)))).toBeDefined();
     },
   },
 ];

@@ -96,37 +96,10 @@ const edits: BadRequest[] = [
   body(invalid, 'edit: labels that are a list', 'PATCH /vms/{stopped}', { labels: [] }),
   body(invalid, 'edit: labels that are null', 'PATCH /vms/{stopped}', { labels: null }),
   body(invalid, 'edit: notes as a number', 'PATCH /vms/{stopped}', { notes: 1 }),
-  body(invalid, 'edit: a disk that would shrink', 'PATCH /vms/{stopped}', { disks: [{ device: 'vda', sizeGiB: 1 }] }),
-  body(invalid, 'edit: a disk without a device', 'PATCH /vms/{stopped}', { disks: [{ sizeGiB: 20 }] }),
-  body(invalid, 'edit: a MAC address that is none', 'PATCH /vms/{stopped}', { removeNics: ['x'] }),
-  body('404 device-not-found', 'edit: a disk that is not there', 'PATCH /vms/{stopped}', {
-    disks: [{ device: 'vdz', sizeGiB: 20 }],
-  }),
-  body('404 device-not-found', 'edit: an interface that is not there', 'PATCH /vms/{stopped}', {
-    removeNics: ['52:54:00:00:00:01'],
-  }),
-  body(invalid, 'edit: one disk twice', 'PATCH /vms/{stopped}', {
-    disks: [
-      { device: 'vda', sizeGiB: 20 },
-      { device: 'vda', sizeGiB: 30 },
-    ],
-  }),
-  body(invalid, 'edit: one interface removed twice', 'PATCH /vms/{stopped}', {
-    removeNics: ['52:54:00:00:00:01', '52:54:00:00:00:01'],
-  }),
-  body(invalid, 'edit: one MAC address added twice', 'PATCH /vms/{stopped}', {
-    addNics: [
-      { network: 'default', mac: '52:54:00:aa:00:02' },
-      { network: 'default', mac: '52:54:00:AA:00:02' },
-    ],
-  }),
-  body(invalid, 'edit: an interface at the gateway', 'PATCH /vms/{stopped}', {
-    addNics: [{ network: 'default', address: '10.77.0.1' }],
-  }),
   body('507 insufficient-capacity', 'edit: more CPUs than the host has', 'PATCH /vms/{stopped}', { cpus: 1_000 }),
   bad('409 wrong-state', 'metrics of a VM that is off', 'GET /vms/{stopped}/metrics'),
-  body('404 network-not-found', 'edit: a network that is not there', 'PATCH /vms/{stopped}', {
-    addNics: [{ network: 'dmz' }],
+  body(invalid, 'edit: disks, which have routes of their own', 'PATCH /vms/{stopped}', {
+    disks: [{ device: 'vda', sizeGiB: 20 }],
   }),
   body('409 name-taken', 'edit: a name that is in use', 'PATCH /vms/{stopped}', { name: 'running' }),
   ...['"1-1"', '"0"', 'W/"1-1"', 'abc', "' OR 1=1"].flatMap((etag) => [

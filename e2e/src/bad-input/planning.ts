@@ -26,8 +26,6 @@ const powers: BadRequest[] = (
 
 const edit = (expected: Expected, what: string, fields: object) =>
   body(expected, `change: ${what}`, 'PATCH /vms/{stopped}', fields);
-const nic = (expected: Expected, what: string, fields: object) =>
-  edit(expected, `an interface with ${what}`, { addNics: [{ network: 'default', ...fields }] });
 
 const edits: BadRequest[] = [
   ...[1.5, '2', null, 1_025, -1].map((cpus) => edit(invalid, `cpus ${shown(cpus)}`, { cpus })),
@@ -35,21 +33,6 @@ const edits: BadRequest[] = [
   ...['', ' x', 'x ', '.', '..', 'a\\b', 'a\nb', 'x'.repeat(81), null, 7].map((name) =>
     edit(invalid, `the name ${shown(name)}`, { name }),
   ),
-  ...[0, 1.5, '20', 65_537, null].map((sizeGiB) =>
-    edit(invalid, `a disk of ${shown(sizeGiB)} GiB`, { disks: [{ device: 'vda', sizeGiB }] }),
-  ),
-  edit(invalid, 'disks that are no list', { disks: { device: 'vda', sizeGiB: 20 } }),
-  edit(invalid, 'a disk of no name', { disks: [{ device: '', sizeGiB: 20 }] }),
-  edit(invalid, 'a disk with a field that there is not', { disks: [{ device: 'vda', sizeGiB: 20, cache: 'none' }] }),
-  edit(invalid, 'interfaces that are no list', { addNics: { network: 'default' } }),
-  edit(invalid, 'no list of interfaces to remove', { removeNics: '52:54:00:00:00:01' }),
-  nic(invalid, 'a field that there is not', { vlan: 7 }),
-  nic(invalid, 'an address that is none', { address: '10.77.0' }),
-  nic(invalid, 'an address outside the network', { address: '192.168.1.1' }),
-  nic(invalid, 'an address of the other family', { address: 'fd00::9' }),
-  nic(invalid, 'the broadcast address', { address: '10.77.255.255' }),
-  nic(invalid, 'a multicast MAC address', { mac: '01:00:5e:00:00:07' }),
-  nic(invalid, 'the MAC address of another VM', { mac: '{mac}' }),
   edit('507 insufficient-capacity', 'more memory than the host has', { memoryMiB: 10_000_000 }),
   edit('507 insufficient-capacity', 'more CPUs than the host has, beside what is right', { name: 'right', cpus: 999 }),
   edit('409 name-taken', 'a name that differs in case only', { name: 'RUNNING' }),

@@ -10,7 +10,9 @@ import { Ledger } from './ledger.ts';
 
 const host = 'kvm-a';
 const verbs = ['create', 'clone', 'linked clone', 'snapshot', 'delete'] as const;
-type Verb = (typeof verbs)[number];
+/** What is the agent's alone: to the other services it is a change like any other. */
+const deviceVerbs = ['disk', 'ejection'] as const;
+type Verb = (typeof verbs | typeof deviceVerbs)[number];
 
 /** The services that are killed, each in a file of its own, which run side by side. */
 type Target = 'agent-kvm-a' | 'nats-server' | 'gateway' | 'organizer';
@@ -80,6 +82,31 @@ async function workOf(stack: Stack, verb: Verb): Promise<Work> {
         settle: async ({ result }) => ledger.snapshotted(running, result!.snapshot!),
       };
     }
+    case 'disk':
+    case 'ejection': {
+      const vm = await make(admin, name, { ...blank, cdrom: 'tools', start: true });
+      const params = { path: { vmId: vm.id } };
+      const isIt: Task['isIt'] = ({ verb: asked, nativeId }) =>
+        ['vm.disk-add', 'vm.cdrom-set'].includes(asked) && nativeId === vm.nativeId;
+      return {
+        ask: () =>
+          verb === 'disk'
+            ? admin.POST('/api/v1/vms/{vmId}/disks', { params, body: { sizeGiB: 2 } })
+            : admin.PUT('/api/v1/vms/{vmId}/cdrom', { params, body: { image: null } }),
+        isIt,
+        settle: async () => {
+          const { disks, cdrom, pendingChanges } = await readVm(admin, vm.id);
+          expect({ sizes: disks.map(({ sizeGiB }) => sizeGiB), cdrom, pendingChanges }).toEqual(
+            verb === 'disk' ? { sizes: [1, 2], cdrom: 'tools' } : { sizes: [1], cdrom: null },
+          );
+          expect((await stack.kvm.disksAstray()).unused).toEqual([]);
+          await stop(admin, vm.id);
+          expect((await readVm(admin, vm.id)).disks).toEqual(disks);
+          await deleteVm(admin, vm.id);
+          ledger.deleted(vm.id);
+        },
+      };
+    }
     case 'delete': {
       const vm = await make(admin, name, full(stack.kvm.network, address));
       const params = { path: { vmId: vm.id } };
@@ -95,9 +122,9 @@ async function workOf(stack: Stack, verb: Verb): Promise<Work> {
   }
 }
 
-async function make(admin: Client, name: string, body: typeof blank | ReturnType<typeof full> = blank) {
+async function make(admin: Client, name: string, body: Omit<Parameters<typeof createVm>[1], 'name'> = blank) {
   const vm = await createVm(admin, { ...body, name });
-  ledger.made(vm.id, name);
+  ledger.made(vm.id, name, { isOn: body.start === true });
   return vm;
 }
 
@@ -156,7 +183,7 @@ export function tellOfKills(target: Target): void {
   afterAll(() => ledger?.close());
   const story = storiesOn({ agents: [{ kind: 'kvm', id: host }] }, makeMachines);
 
-  for (const verb of verbs) {
+  for (const verb of target === 'agent-kvm-a' ? [...verbs, ...deviceVerbs] : verbs) {
     story(
       `does what was asked once when ${target} is killed at every step of a ${verb}`,
       async (stack) => {

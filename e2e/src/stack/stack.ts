@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, type Client, type ClientOptions, type EventOptions } from '@polyvirt/api-client';
 import { agentUser, ensureTopology, listen, type Bus, type BusService } from '@polyvirt/bus';
 import { eventually, freePort, NatsServer } from '@polyvirt/bus/testing';
 import { consumers, Heartbeat, streams, subjects } from '@polyvirt/contracts';
-import { FakeHost, type Fault } from '@polyvirt/hypervisor';
+import { buildIso, FakeHost, type Fault } from '@polyvirt/hypervisor';
 import { ensureTinyLinux, imageCache } from '@polyvirt/tools';
 import { EventLog } from '../event-log.ts';
 import { agentEntryOf, agentSettingsOf, entryOf, fakeStateFile, type AgentSpec } from './agents.ts';
@@ -225,6 +225,7 @@ export class Stack {
       await this.kvm.prepare();
       await mkdir(images);
       await ensureTinyLinux({ cacheDir: imageCache, target: join(images, 'tiny-linux.qcow2'), log: () => undefined });
+      await writeFile(join(images, 'tools.iso'), buildIso('TOOLS', []));
     }
     const services: BusService[] = [
       ...(['admin', 'gateway', 'organizer'] as const).map((service) => ({ service })),

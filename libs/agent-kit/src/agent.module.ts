@@ -6,6 +6,7 @@ import { CommandHandler } from './handlers/command.handler.ts';
 import { QueryHandler } from './handlers/query.handler.ts';
 import { CAPABILITIES, DRIVER, IDENTITY } from './handlers/tokens.ts';
 import type { AgentIdentity } from './host/identity.ts';
+import { VolumeList } from './host/volume-list.ts';
 import { Inventory } from './inventory/inventory.ts';
 import { OperationRunner } from './operation/operation-runner.ts';
 
@@ -17,19 +18,21 @@ export interface AgentParts {
   readonly consoles: Consoles;
   /** What the host can, as far as the last probe knew. */
   readonly capabilities: () => Capabilities;
+  readonly volumes: VolumeList;
 }
 
 /** What answers on the bus; everything it stands on exists before Nest does. */
 @Module({})
 export class AgentModule {
-  static of({ driver, identity, inventory, operations, consoles, capabilities }: AgentParts): DynamicModule {
+  static of({ driver, identity, inventory, operations, consoles, ...rest }: AgentParts): DynamicModule {
     return {
       module: AgentModule,
       controllers: [CommandHandler, QueryHandler],
       providers: [
         { provide: DRIVER, useValue: driver },
         { provide: IDENTITY, useValue: identity },
-        { provide: CAPABILITIES, useValue: capabilities },
+        { provide: CAPABILITIES, useValue: rest.capabilities },
+        { provide: VolumeList, useValue: rest.volumes },
         { provide: Inventory, useValue: inventory },
         { provide: OperationRunner, useValue: operations },
         { provide: Consoles, useValue: consoles },

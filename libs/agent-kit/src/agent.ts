@@ -116,7 +116,8 @@ export class Agent {
     const times = { ...timesOf(config), ...options.times };
     this.inventory = new Inventory(bus, stores.inventory, driver, identity, signal);
     const notes = () => unreadableNotes(this.inventory.records().filter(({ unreadable }) => unreadable !== undefined));
-    this.#keeper = new HostKeeper(bus, stores.hosts, driver, identity, signal, times.probeWithinMs, notes);
+    const running = () => this.operations.commands;
+    this.#keeper = new HostKeeper(bus, stores.hosts, driver, identity, signal, times.probeWithinMs, running, notes);
     this.#pulse = new Pulse(bus, keys.pulseOfAgent(identity.host), { everyMs: times.pulseEveryMs });
     const brokerAheadMs = () => this.#pulse.brokerAheadMs;
     this.operations = new OperationRunner({
@@ -177,6 +178,7 @@ export class Agent {
         operations: this.operations,
         consoles: this.#consoles,
         capabilities: () => this.#keeper.capabilities,
+        volumes: this.#keeper.volumes,
       }),
       { strategy: this.#server, bufferLogs: false },
     );

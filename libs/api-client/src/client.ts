@@ -32,7 +32,7 @@ export interface ClientOptions {
   readonly fetch?: (request: Request) => Promise<Response>;
 }
 
-type Method = 'get' | 'post' | 'patch' | 'delete';
+type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 type Arguments<Init> = RequiredKeysOf<Init> extends never ? [init?: Init] : [init: Init];
 
 type DataOf<Route> = Route extends { responses: infer Responses }
@@ -80,6 +80,7 @@ export interface Client {
   readonly url: string;
   readonly GET: Call<'get'>;
   readonly POST: Call<'post'>;
+  readonly PUT: Call<'put'>;
   readonly PATCH: Call<'patch'>;
   readonly DELETE: Call<'delete'>;
   /** Every item of a list, part by part. */
@@ -147,6 +148,7 @@ export function createClient(options: ClientOptions): Client {
     url,
     GET: api.GET as unknown as Call<'get'>,
     POST: api.POST as unknown as Call<'post'>,
+    PUT: api.PUT as unknown as Call<'put'>,
     PATCH: api.PATCH as unknown as Call<'patch'>,
     DELETE: api.DELETE as unknown as Call<'delete'>,
     async *items(path, params) {

@@ -9,13 +9,17 @@ import {
   operationStarted,
   operationSucceeded,
 } from './operation/operation-events.ts';
+import { deleteVolume } from './host/volume-delete.ts';
 import type { CommandDefinition } from './command/define-command.ts';
 import { cancelOperation, identifyAgent, listOperations } from './operation/operation-queries.ts';
 import { cloneVm } from './vm/vm-clone.ts';
 import { createVm } from './vm/vm-create.ts';
 import { deleteVm } from './vm/vm-delete.ts';
+import { setCdrom } from './vm/vm-cdrom.ts';
+import { addDisk, detachDisk, growDisk } from './vm/vm-disk.ts';
 import { dropPendingChanges, reconfigureVm } from './vm/vm-edit.ts';
 import * as vmEvents from './vm/vm-events.ts';
+import { addNic, changeNic, removeNic } from './vm/vm-nic.ts';
 import { pauseVm, resetVm, restartVm, resumeVm, startVm, stopVm, suspendVm } from './vm/vm-power.ts';
 import { openConsole, readDefinition, readGuest, readVm } from './vm/vm-queries.ts';
 import { planVm } from './plan/plan-query.ts';
@@ -33,8 +37,16 @@ export const commands = [
   pauseVm,
   resumeVm,
   reconfigureVm,
+  addDisk,
+  growDisk,
+  detachDisk,
+  addNic,
+  changeNic,
+  removeNic,
+  setCdrom,
   dropPendingChanges,
   cloneVm,
+  deleteVolume,
   createSnapshot,
   revertSnapshot,
   deleteSnapshot,

@@ -1,4 +1,12 @@
-import { ProblemError, type CommandOf, type commands, type NativeId, type Verb } from '@polyvirt/contracts';
+import {
+  commandOfVerb,
+  problemAt,
+  ProblemError,
+  type CommandOf,
+  type commands,
+  type NativeId,
+  type Verb,
+} from '@polyvirt/contracts';
 import type { Effect, HypervisorDriver, Made, OperationContext } from './driver.ts';
 import { requireFacet } from './facets.ts';
 
@@ -30,6 +38,17 @@ const made = async (call: Promise<Made>): Promise<Done> => {
   return { ...rest, made: nativeId };
 };
 
+/** Several commands change a VM, each a part of it; the driver has one method for all. */
+const changed =
+  (verb: Verb) =>
+  async ({ driver, nativeId, input, context }: Asked<object>): Promise<Done> => {
+    const { change, places } = commandOfVerb(verb)!.changeOf(input)!;
+    const reconfigure = await requireFacet(driver, 'reconfigure');
+    return reconfigure.apply(nativeId, change, context).catch((error: unknown) => {
+      throw problemAt(places, error);
+    });
+  };
+
 /** How a driver carries each command out: one line for each. */
 export const acts: Acts = {
   'vm.create': ({ driver, input, context }) => made(driver.create(input, context)),
@@ -44,8 +63,14 @@ export const acts: Acts = {
     effect((await requireFacet(driver, 'suspend')).pause(nativeId, context)),
   'vm.resume': async ({ driver, nativeId, context }) =>
     effect((await requireFacet(driver, 'suspend')).resume(nativeId, context)),
-  'vm.reconfigure': async ({ driver, nativeId, input, context }) =>
-    (await requireFacet(driver, 'reconfigure')).apply(nativeId, input, context),
+  'vm.reconfigure': changed('vm.reconfigure'),
+  'vm.disk-add': changed('vm.disk-add'),
+  'vm.disk-grow': changed('vm.disk-grow'),
+  'vm.disk-detach': changed('vm.disk-detach'),
+  'vm.nic-add': changed('vm.nic-add'),
+  'vm.nic-change': changed('vm.nic-change'),
+  'vm.nic-remove': changed('vm.nic-remove'),
+  'vm.cdrom-set': changed('vm.cdrom-set'),
   'vm.pending-changes-drop': async ({ driver, nativeId, context }) => {
     const facet = await requireFacet(driver, 'reconfigure');
     if (!facet.drop) throw new ProblemError('capability-missing', 'This host cannot withdraw what waits.');
@@ -53,10 +78,12 @@ export const acts: Acts = {
   },
   'vm.clone': async ({ driver, nativeId, input, context }) =>
     made((await requireFacet(driver, 'clone')).clone(nativeId, input, context)),
+  'volume.delete': async ({ driver, input, context }) =>
+    effect((await requireFacet(driver, 'volumes')).delete(input.volume, context)),
   'vm.snapshot-create': async ({ driver, nativeId, input, context }) =>
     (await requireFacet(driver, 'snapshots')).create(nativeId, input, context),
   'vm.snapshot-revert': async ({ driver, nativeId, input, context }) =>
-    effect((await requireFacet(driver, 'snapshots')).revert(nativeId, input.snapshot, context)),
+    (await requireFacet(driver, 'snapshots')).revert(nativeId, input.snapshot, context),
   'vm.snapshot-delete': async ({ driver, nativeId, input, context }) =>
-    effect((await requireFacet(driver, 'snapshots')).delete(nativeId, input, context)),
+    (await requireFacet(driver, 'snapshots')).delete(nativeId, input, context),
 };

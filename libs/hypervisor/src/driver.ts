@@ -7,6 +7,7 @@ import type {
   DriverMetrics,
   DriverVm,
   Guest,
+  HardwareChange,
   HostStatus,
   Hypervisor,
   Image,
@@ -14,9 +15,9 @@ import type {
   NativeId,
   Network,
   OperationId,
-  ReconfigureVm,
   StopVm,
   Template,
+  Volume,
 } from '@polyvirt/contracts';
 import type { Plans } from './plan.ts';
 
@@ -126,6 +127,7 @@ export interface HypervisorDriver {
   readonly watch?: WatchFacet;
   readonly console?: ConsoleFacet;
   readonly images?: ImageFacet;
+  readonly volumes?: VolumeFacet;
   readonly networks?: NetworkFacet;
   readonly guest?: GuestFacet;
   readonly export?: ExportFacet;
@@ -170,9 +172,10 @@ export interface ReconfigureFacet {
   /**
    * Changes only what `input` names, all of it or nothing, live where possible; what a running VM cannot take applies at the
    * next power-off and is in its record until then, as `pendingChanges` with values. A disk that would shrink is `invalid-input`.
-   * What can only be refused is refused before the first change, and each step has an undo if there is a way back.
+   * A volume that a VM needs is neither attached (`volume-in-use`) nor deleted: it is kept, and noted. What can only be refused is
+   * refused before the first change, and each step has an undo if there is a way back.
    */
-  apply(nativeId: NativeId, input: ReconfigureVm, context: OperationContext): Promise<Outcome>;
+  apply(nativeId: NativeId, input: HardwareChange, context: OperationContext): Promise<Outcome>;
   /** Withdraws everything that waits for the next power-off. Nothing that waits: `unchanged`. Present as the feature `dropPending`. */
   drop?(nativeId: NativeId, context: OperationContext): Promise<Effect>;
 }
@@ -192,13 +195,14 @@ export interface SnapshotFacet {
     input: CreateSnapshot,
     context: OperationContext,
   ): Promise<{ snapshot: string; effect: Effect; notes?: readonly string[] }>;
-  revert(nativeId: NativeId, snapshot: string, context: OperationContext): Promise<Effect>;
-  /** A snapshot that is gone already is `unchanged`. */
+  /** Notes the disks that the VM has no more and that stay on the host. */
+  revert(nativeId: NativeId, snapshot: string, context: OperationContext): Promise<Outcome>;
+  /** A snapshot that is gone already is `unchanged`. Notes the disks that it alone held and that stay on the host. */
   delete(
     nativeId: NativeId,
     input: { snapshot: string; children: boolean },
     context: OperationContext,
-  ): Promise<Effect>;
+  ): Promise<Outcome>;
 }
 
 export interface MetricsFacet {
@@ -225,6 +229,13 @@ export interface ImageFacet {
   templates(signal: AbortSignal): Promise<Template[]>;
   /** Yields when images may have come, gone or changed, until the signal aborts. Without it they are listed on a beat. */
   changes?(signal: AbortSignal): AsyncIterable<void>;
+}
+
+export interface VolumeFacet {
+  /** Disks that no VM needs, not even for a snapshot or as a base. Images, seeds and firmware variables are none. */
+  list(signal: AbortSignal): Promise<Volume[]>;
+  /** Deletes one by its id. Throws `volume-not-found`, or `volume-in-use` if a VM needs it. */
+  delete(volume: string, context: OperationContext): Promise<Effect>;
 }
 
 export interface NetworkFacet {

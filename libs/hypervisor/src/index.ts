@@ -20,3 +20,4 @@ export { known } from './known.ts';
 export { networkFacts, type NetworkFacts } from './network-facts.ts';
 export * from './plan.ts';
 export { ProblemGuard } from './problem-guard.ts';
+export { volumeIdOf } from './volume-id.ts';

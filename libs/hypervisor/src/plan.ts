@@ -1,6 +1,8 @@
 import {
   isAlready,
+  placed,
   planFrom,
+  problemAt,
   requireCapabilities,
   type Capabilities,
   type CommandDefinition,
@@ -8,6 +10,7 @@ import {
   type commands,
   type DriverVm,
   type Forecast,
+  type HardwareChange,
   type NativeId,
   type Plan,
   type Verb,
@@ -26,10 +29,11 @@ export interface PlanRequest<Input = unknown> {
 
 /** By verb, what a driver knows beforehand that the record of the VM and the capabilities of the host do not say. */
 export type Plans = {
+  /** That of `vm.reconfigure` plans every command that changes the hardware of a VM. */
   readonly [V in Verb]?: (
-    request: V extends 'vm.create'
+    request: V extends 'vm.create' | 'volume.delete'
       ? Pick<PlanRequest<CommandOf<Definition<V>>['input']>, 'input'>
-      : PlanRequest<CommandOf<Definition<V>>['input']>,
+      : PlanRequest<V extends 'vm.reconfigure' ? HardwareChange : CommandOf<Definition<V>>['input']>,
     signal: AbortSignal,
   ) => Promise<Forecast>;
 };
@@ -47,7 +51,7 @@ export async function planOf(
   capabilities: Capabilities,
   signal: AbortSignal,
 ): Promise<Plan> {
-  const forecast = driver.plans[definition.verb as Verb] as AnyPlan | undefined;
+  const forecast = forecasterOf(driver.plans, definition);
   if (nativeId === undefined) {
     const known = { vm: undefined, capabilities };
     requireCapabilities(definition, given, known);
@@ -61,4 +65,21 @@ export async function planOf(
   const input = definition.resolve(given, vm);
   definition.check(input, vm);
   return planFrom(definition.outline(input, known), (await forecast?.({ nativeId, vm, input }, signal)) ?? {});
+}
+
+/** A driver plans a change of the hardware as such; what it points to is put where it stands in the request. */
+function forecasterOf(plans: Plans | undefined, definition: CommandDefinition): AnyPlan | undefined {
+  const own = plans?.[definition.verb as Verb] as AnyPlan | undefined;
+  const ofChange = plans?.['vm.reconfigure'] as AnyPlan | undefined;
+  if (own || !ofChange) return own;
+  return async (request, signal) => {
+    const placedChange = definition.changeOf(request.input);
+    if (!placedChange) return {};
+    const { change, places } = placedChange;
+    const forecast = await ofChange({ ...request, input: change }, signal).catch((error: unknown) => {
+      throw problemAt(places, error);
+    });
+    const { warnings } = forecast;
+    return { ...forecast, ...(warnings && { warnings: warnings.map((warning) => placed(warning, places)) }) };
+  };
 }

@@ -1,8 +1,9 @@
 import type { components } from '@polyvirt/api-client';
 import { call } from '../api.ts';
+import { change, changeOptions, confirm, yesOption } from '../change.ts';
 import type { Argument, Command, Route } from '../declaration.ts';
 import { printItem, printItems, type View } from '../output/print.ts';
-import { hostView, imageView, networkView, templateView } from '../output/views.ts';
+import { hostView, imageView, networkView, templateView, volumeView } from '../output/views.ts';
 import { listOptions, showList } from '../watch.ts';
 
 type Host = components['schemas']['Host'];
@@ -62,5 +63,20 @@ export const hostCommands: readonly Command[] = [
   },
   listOf('image list', 'List the images of a host.', 'GET /api/v1/hosts/{hostId}/images', imageView),
   listOf('network list', 'List the networks of a host.', 'GET /api/v1/hosts/{hostId}/networks', networkView),
+  listOf('volume list', 'List the disks of a host that no VM has.', 'GET /api/v1/hosts/{hostId}/volumes', volumeView),
+  {
+    name: 'volume delete',
+    summary: 'Delete a disk that no VM has, with all that is on it.',
+    calls: ['DELETE /api/v1/hosts/{hostId}/volumes/{volume}'],
+    args: [host, { name: 'VOLUME', help: 'Its id, as `volume list` shows it.' }],
+    options: { ...yesOption, ...changeOptions },
+    run: async (invocation) => {
+      const [hostId, volume] = invocation.args as [string, string];
+      const client = await invocation.client();
+      await confirm(invocation, `Delete the volume ${volume} of ${hostId}?`);
+      const route = 'DELETE /api/v1/hosts/{hostId}/volumes/{volume}';
+      return change(invocation, client, { route, path: { hostId, volume } });
+    },
+  },
   listOf('template list', 'List the templates of a host.', 'GET /api/v1/hosts/{hostId}/templates', templateView),
 ];

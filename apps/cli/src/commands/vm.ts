@@ -4,7 +4,7 @@ import { Given, UsageError, type Argument, type Command, type Options, type Rout
 import { filterOf, filterOptions, findVm, findVms, type Vm } from '../names.ts';
 import { printItem } from '../output/print.ts';
 import { vmView } from '../output/views.ts';
-import { memoryMiB, pairs, sizeGiB } from '../parse.ts';
+import { memoryMiB, pairs } from '../parse.ts';
 import { listOptions, showList, watch } from '../watch.ts';
 
 export const vmArgument: Argument = {
@@ -109,15 +109,13 @@ export function nicOf(text: string): Record<string, string> {
 const set: Command = forMany({
   verb: 'set',
   action: 'reconfigure',
-  summary: 'Change CPUs, memory, disks, interfaces, labels, notes or protection.',
+  summary: 'Change name, CPUs, memory, boot order, labels, notes or protection.',
   route: 'PATCH /api/v1/vms/{vmId}',
   options: {
     name: { value: 'NAME', help: 'Rename it.' },
     cpus: { value: 'NUMBER', integer: true, help: 'CPUs.' },
     memory: { value: 'SIZE', help: 'Memory: 2048 (MiB), 4G.' },
-    'grow-disk': { value: 'DEVICE=SIZE', many: true, help: 'Grow a disk to this size: vda=40G.' },
-    'add-nic': { value: 'NIC', many: true, help: `Add an interface: ${nicText}.` },
-    'remove-nic': { value: 'MAC', many: true, help: 'Remove an interface.' },
+    'boot-order': { value: 'DEVICES', help: 'What it tries to boot from: disk,cdrom,network.' },
     labels: { value: 'KEY=VALUE', many: true, help: 'Replace all labels by these; an empty one removes all.' },
     notes: { value: 'TEXT', help: 'Notes.' },
     protect: { help: 'Refuse to delete it.' },
@@ -129,14 +127,7 @@ const set: Command = forMany({
       ...(given.has('name') && { name: given.text('name') }),
       ...(given.has('cpus') && { cpus: given.integer('cpus') }),
       ...(memory !== undefined && { memoryMiB: memoryMiB('memory', memory) }),
-      ...(given.has('grow-disk') && {
-        disks: Object.entries(pairs('grow-disk', given.list('grow-disk'))).map(([device, size]) => ({
-          device,
-          sizeGiB: sizeGiB('grow-disk', size),
-        })),
-      }),
-      ...(given.has('add-nic') && { addNics: given.list('add-nic').map(nicOf) }),
-      ...(given.has('remove-nic') && { removeNics: given.list('remove-nic') }),
+      ...(given.has('boot-order') && { bootOrder: given.text('boot-order')!.split(',') }),
       ...(given.has('labels') && {
         labels: pairs(
           'labels',

@@ -112,6 +112,19 @@ export const networkView: View<ItemOf<'NetworkPage'>> = {
   ],
 };
 
+export const volumeView: View<ItemOf<'VolumePage'>> = {
+  key: ({ id }) => id,
+  columns: [
+    { header: 'ID', value: ({ id }) => id },
+    { header: 'NAME', value: ({ name }) => name },
+    { header: 'SIZE', value: ({ sizeGiB }) => size(sizeGiB) },
+    { header: 'WRITTEN', value: ({ modifiedAt }) => age(modifiedAt) },
+    { header: 'LAST VM', value: ({ lastVm }) => lastVm },
+    { header: 'USED', wide: true, value: ({ usedGiB }) => size(usedGiB) },
+    { header: 'PATH', wide: true, value: ({ path }) => path },
+  ],
+};
+
 export const templateView: View<ItemOf<'TemplatePage'>> = {
   key: ({ name }) => name,
   columns: [

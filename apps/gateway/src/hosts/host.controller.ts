@@ -1,6 +1,6 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { Host, HostId, Image, Network, pageOf, PageQuery, Template } from '@polyvirt/contracts';
+import { Host, HostId, Image, Network, pageOf, PageQuery, Template, Volume } from '@polyvirt/contracts';
 import { RequirePermission } from '../auth/permission.decorator.ts';
 import { MemoryLists } from '../http/memory-list.ts';
 import { Answers } from '../openapi/answers.decorator.ts';
@@ -66,5 +66,17 @@ export class HostController {
   templates(@Param('hostId', { schema: HostId }) id: HostId, @Query({ schema: PageQuery }) query: PageQuery) {
     const { templates } = this.hosts.require(id);
     return this.lists.page(`templates of ${id}`, templates, ({ name }) => name, query);
+  }
+
+  @Get(':hostId/volumes')
+  @Answers({
+    id: 'listVolumes',
+    summary: 'Disks of the host that no VM has: kept ones, left ones, found ones. A VM can be given one as its disk.',
+    schema: pageOf(Volume, 'VolumePage'),
+    problems: ['host-not-found'],
+  })
+  volumes(@Param('hostId', { schema: HostId }) id: HostId, @Query({ schema: PageQuery }) query: PageQuery) {
+    const { volumes } = this.hosts.require(id);
+    return this.lists.page(`volumes of ${id}`, volumes, (volume) => volume.id, query);
   }
 }

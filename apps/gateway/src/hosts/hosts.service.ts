@@ -87,7 +87,7 @@ describe('hosts', () => {
     expect(page.items.map(({ id }) => id)).toEqual(['kvm-a']);
     const { body: images } = await house.call<Page<Image>>('GET', '/hosts/kvm-a/images');
     expect(images.items.map(({ name }) => name)).toEqual(['rescue', 'tiny-linux']);
-    for (const list of ['networks', 'templates']) {
+    for (const list of ['networks', 'templates', 'volumes']) {
       expect((await house.call('GET', `/hosts/kvm-a/${list}`)).status).toBe(200);
     }
     const missing = await house.call<Problem>('GET', '/hosts/kvm-z/images');

@@ -105,7 +105,7 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
 
   /** As the API shows it. */
   view(record: HostRecord): Host {
-    const { incarnation: _, images: __, networks: ___, templates: ____, ...shown } = record;
+    const { incarnation: _, images: __, networks: ___, templates: ____, volumes: _____, ...shown } = record;
     const sign = this.presence.lastSign(record.id);
     const { vms, running, cpus, memoryMiB } = this.inventory.vms.totalsOf(record.id);
     return {

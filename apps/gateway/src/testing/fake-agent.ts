@@ -423,6 +423,7 @@ export const hostRecord = (id: HostId): HostRecord => ({
   ],
   networks: [{ name: 'default', kind: 'nat', active: true, fixedAddresses: true }],
   templates: [],
+  volumes: [],
   observedAt: now(),
 });
 

@@ -12,7 +12,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { commands, VmId, type CommandDefinition, type CommandOptions, type HostId } from '@polyvirt/contracts';
+import { commands, HostId, VmId, type CommandDefinition, type CommandOptions } from '@polyvirt/contracts';
 import { Caller } from '../auth/caller.decorator.ts';
 import { Accepts } from '../http/accepts.decorator.ts';
 import { AnswersOperation } from '../operations/operation.interceptor.ts';
@@ -39,7 +39,8 @@ function controllerOf(definition: CommandDefinition): Type<unknown> {
       const { dryRun, ...rest } = asked;
       const fields: Fields = { ...rest, ...given };
       for (const [index, name] of names.entries()) fields[name] = values[index];
-      const { host, vmId, whenOffline, notAfter } = fields as { host: HostId; vmId?: VmId } & CommandOptions;
+      const { vmId, whenOffline, notAfter } = fields as { vmId?: VmId } & CommandOptions;
+      const host = (fields['hostId'] ?? fields['host']) as HostId;
       const subject = vmId === undefined ? { host } : { vmId };
       const asking = { author, options: { whenOffline, notAfter }, ifMatch };
       const wanted = wantedOf(definition, fields);
@@ -57,7 +58,10 @@ function controllerOf(definition: CommandDefinition): Type<unknown> {
   if (isRevised(definition)) decorate(ifMatchAt, Headers('if-match'));
   decorate(callerAt, Caller());
   for (const [index, name] of names.entries())
-    decorate(pathAt + index, Param(name, { schema: name === 'vmId' ? VmId : pathFields[name]! }));
+    decorate(
+      pathAt + index,
+      Param(name, { schema: name === 'vmId' ? VmId : name === 'hostId' ? HostId : pathFields[name]! }),
+    );
   Reflect.defineMetadata(
     'design:paramtypes',
     Array.from({ length: pathAt + names.length }, () => Object),
@@ -71,7 +75,7 @@ function controllerOf(definition: CommandDefinition): Type<unknown> {
   )(prototype, 'take', Object.getOwnPropertyDescriptor(prototype, 'take')!);
   applyDecorators(
     Controller(),
-    ApiTags(path.includes('/snapshots') ? 'Snapshots' : 'VMs'),
+    ApiTags(path.includes('/snapshots') ? 'Snapshots' : path.startsWith('/hosts/') ? 'Hosts' : 'VMs'),
     UseInterceptors(AnswersOperation),
   )(CommandController);
   Object.defineProperty(CommandController, 'name', { value: `${definition.id}Controller` });

@@ -111,7 +111,7 @@ export class Commands {
     const prepared = this.prepare(definition, subject, wanted, asking);
     const { host, entry, input, annotation, locks, check } = prepared;
     if (definition.asksHost && !prepared.isAlready) await this.askHost(prepared, asking);
-    const name = 'vmId' in subject ? subject.vmId : `${host}/${(input as { name: string }).name}`;
+    const { name, volume } = input as { name?: string; volume?: string };
     return this.operations.ask({
       ...rest,
       definition,
@@ -121,7 +121,7 @@ export class Commands {
       ...(annotation && { annotation }),
       locks,
       ...(check && { check }),
-      target: name,
+      target: 'vmId' in subject ? subject.vmId : `${host}/${name ?? volume}`,
     });
   }
 

@@ -1,7 +1,11 @@
 import {
+  addNic,
+  changeNic,
   lackOf,
+  problemAt,
   ProblemError,
   requireFits,
+  requireNicChanges,
   requireNics,
   requireUserData,
   type CapabilityRef,
@@ -12,6 +16,8 @@ import {
   type HostId,
   type HostRecord,
   type NicInput,
+  type NicSurroundings,
+  type PlacedChange,
   type ProblemCode,
   type Verb,
   type VmId,
@@ -40,14 +46,26 @@ const checks: { readonly [V in Verb]?: (input: InputOf<V>, surroundings: Surroun
     requireFits(input, host);
     requireImages(host, input);
     requireTemplate(host, input);
-    requireNetworks(host, input.nics, '/nics', othersOf(vms, host.id));
+    requireNetworks(host, input.nics, othersOf(vms, host.id));
     requireAddressing(host, input.nics);
   },
-  'vm.reconfigure': (input, { host, entry, vms }) => {
-    const { addNics = [], removeNics } = input;
-    requireFits(input, host);
-    requireNetworks(host, addNics, '/addNics', othersOf(vms, host.id, entry?.id, removeNics));
-    requireAddressing(host, addNics);
+  'vm.reconfigure': (input, { host }) => requireFits(input, host),
+  'vm.disk-add': (disk, { host }) => requireDiskImage(host, disk, ''),
+  'vm.cdrom-set': ({ image }, { host }) => {
+    if (image !== null) requireIsoImage(host, image, '/image');
+  },
+  'vm.nic-add': (nic, { host, vms }) => {
+    requireNetwork(host, nic.network, '/network');
+    requireInPlace(() => requireNics([nic], '/addNics', surroundingsOf(host, othersOf(vms, host.id))), addNic, nic);
+    requireAddressing(host, [nic]);
+  },
+  'vm.nic-change': (change, { host, entry, vms }) => {
+    const { mac, network, address = 'auto' } = change;
+    if (network !== undefined) requireNetwork(host, network, '/network');
+    const own = entry?.record.nics ?? [];
+    const others = othersOf(vms, host.id, entry?.id, [mac]);
+    requireInPlace(() => requireNicChanges([change], own, surroundingsOf(host, others)), changeNic, change);
+    requireAddressing(host, [{ address }]);
   },
 };
 
@@ -63,7 +81,7 @@ function requireCapability({ capabilities }: HostRecord, ref: CapabilityRef): vo
 }
 
 /** What no fault of an address says already: that the host has no fixed addresses, or none of this kind. */
-function requireAddressing(host: HostRecord, nics: readonly NicInput[]): void {
+function requireAddressing(host: HostRecord, nics: readonly Pick<NicInput, 'address'>[]): void {
   const fixed = nics.filter(({ address }) => address !== 'auto');
   if (fixed.length > 0) requireCapability(host, 'networks.fixedAddresses');
   if (fixed.some(({ address }) => address.includes(':'))) requireCapability(host, 'networks.ipv6');
@@ -80,18 +98,33 @@ function missing(code: ProblemCode, what: string, name: string, host: string, po
   });
 }
 
-function requireImages({ id, images }: HostRecord, { disks, cdrom }: CreateVm): void {
-  const names = (kind: 'disk' | 'iso') => images.filter((image) => image.kind === kind).map((image) => image.name);
-  for (const [n, { image, sizeGiB }] of disks.entries()) {
-    if (image === undefined) continue;
-    const found = images.find(({ name, kind }) => name === image && kind === 'disk');
-    if (!found) throw missing('image-not-found', 'disk image', image, id, `/disks/${n}/image`, names('disk'));
-    if (sizeGiB === undefined || found.sizeGiB === undefined || sizeGiB >= found.sizeGiB) continue;
-    const fault = `The image "${image}" needs at least ${Math.ceil(found.sizeGiB)} GiB.`;
-    throw new ProblemError('invalid-input', fault, { errors: [{ pointer: `/disks/${n}/sizeGiB`, detail: fault }] });
-  }
-  if (cdrom !== null && !names('iso').includes(cdrom))
-    throw missing('image-not-found', 'ISO image', cdrom, id, '/cdrom', names('iso'));
+function requireImages(host: HostRecord, { disks, cdrom }: CreateVm): void {
+  for (const [n, disk] of disks.entries()) requireDiskImage(host, disk, `/disks/${n}`);
+  if (cdrom !== null) requireIsoImage(host, cdrom, '/cdrom');
+}
+
+const namesOf = ({ images }: HostRecord, kind: 'disk' | 'iso'): string[] =>
+  images.filter((image) => image.kind === kind).map((image) => image.name);
+
+/** `at` is where the disk stands in the body. */
+function requireDiskImage(
+  host: HostRecord,
+  { image, sizeGiB }: { readonly image?: string | undefined; readonly sizeGiB?: number | undefined },
+  at: string,
+): void {
+  if (image === undefined) return;
+  requireCapability(host, 'images');
+  const found = host.images.find(({ name, kind }) => name === image && kind === 'disk');
+  if (!found) throw missing('image-not-found', 'disk image', image, host.id, `${at}/image`, namesOf(host, 'disk'));
+  if (sizeGiB === undefined || found.sizeGiB === undefined || sizeGiB >= found.sizeGiB) return;
+  const fault = `The image "${image}" needs at least ${Math.ceil(found.sizeGiB)} GiB.`;
+  throw new ProblemError('invalid-input', fault, { errors: [{ pointer: `${at}/sizeGiB`, detail: fault }] });
+}
+
+function requireIsoImage(host: HostRecord, image: string, pointer: string): void {
+  requireCapability(host, 'images');
+  const known = namesOf(host, 'iso');
+  if (!known.includes(image)) throw missing('image-not-found', 'ISO image', image, host.id, pointer, known);
 }
 
 function requireTemplate({ id, templates }: HostRecord, { template }: CreateVm): void {
@@ -102,17 +135,31 @@ function requireTemplate({ id, templates }: HostRecord, { template }: CreateVm):
 }
 
 /** Networks that are there and can give what is asked for, addresses and MAC addresses that are free. */
-function requireNetworks(
-  { id, networks, limits }: HostRecord,
-  nics: readonly NicInput[],
-  pointer: '/nics' | '/addNics',
-  others: Iterable<VmRecord>,
-): void {
-  const known = networks.map(({ name }) => name);
-  for (const [n, { network }] of nics.entries())
-    if (!known.includes(network))
-      throw missing('network-not-found', 'network', network, id, `${pointer}/${n}/network`, known);
-  if (nics.length === 0) return;
+function requireNetworks(host: HostRecord, nics: readonly NicInput[], others: Iterable<VmRecord>): void {
+  for (const [n, { network }] of nics.entries()) requireNetwork(host, network, `/nics/${n}/network`);
+  if (nics.length > 0) requireNics(nics, '/nics', surroundingsOf(host, others));
+}
+
+function requireNetwork(host: HostRecord, network: string, pointer: string): void {
+  requireCapability(host, 'networks');
+  const known = host.networks.map(({ name }) => name);
+  if (!known.includes(network)) throw missing('network-not-found', 'network', network, host.id, pointer, known);
+}
+
+/** Runs a check of a change, and points to where the fault stands in the request. */
+function requireInPlace<Input>(
+  check: () => void,
+  command: { changeOf(input: Input): PlacedChange | undefined },
+  input: Input,
+) {
+  try {
+    check();
+  } catch (error) {
+    throw problemAt(command.changeOf(input)?.places ?? [], error);
+  }
+}
+
+function surroundingsOf({ networks, limits }: HostRecord, others: Iterable<VmRecord>): NicSurroundings {
   const vms = [...others];
   const macs = new Set(vms.flatMap((vm) => vm.nics.map(({ mac }) => mac)));
   // The agent lists networks now and then: what was reserved for a VM that is gone may be free by now. The driver looks again.
@@ -120,7 +167,7 @@ function requireNetworks(
     ...network,
     reserved: reserved.filter(({ mac }) => mac === undefined || macs.has(mac)),
   }));
-  requireNics(nics, pointer, { networks: sure, macRanges: limits?.macRanges, others: vms });
+  return { networks: sure, macRanges: limits?.macRanges, others: vms };
 }
 
 /** The VMs of a host as they will be: of the one that is changed, with the interfaces that it keeps. */

@@ -65,14 +65,38 @@ describe('a plan', () => {
     [
       'PATCH',
       vm('off'),
-      { cpus: 2, labels: { env: 'test' }, disks: [{ device: 'vda', sizeGiB: 20 }] },
+      { cpus: 2, labels: { env: 'test' } },
       {
         changes: [
           { pointer: '/cpus', from: 1, to: 2, when: 'now' },
-          { pointer: '/disks/0/sizeGiB', from: 10, to: 20, when: 'now' },
           { pointer: '/labels', from: {}, to: { env: 'test' }, when: 'now' },
         ],
       },
+    ],
+    [
+      'PATCH',
+      `${vm('off')}/disks/vda`,
+      { sizeGiB: 20 },
+      { changes: [{ pointer: '/disks/0/sizeGiB', from: 10, to: 20, when: 'now' }] },
+    ],
+    [
+      'POST',
+      `${vm('off')}/disks`,
+      { sizeGiB: 5 },
+      { changes: [{ pointer: '/disks/-', to: { sizeGiB: 5 }, when: 'now' }], disruption: 'none' },
+    ],
+    [
+      'DELETE',
+      `${vm('off')}/disks/vda`,
+      undefined,
+      { changes: [{ pointer: '/disks/0', from: { device: 'vda', sizeGiB: 10 }, when: 'now' }], disruption: 'none' },
+    ],
+    ['DELETE', `${vm('off')}/disks/vda?keep=false`, undefined, { disruption: 'data-loss' }],
+    [
+      'PUT',
+      `${vm('off')}/cdrom`,
+      { image: 'rescue' },
+      { changes: [{ pointer: '/cdrom', to: 'rescue', when: 'now' }], disruption: 'none' },
     ],
     ['PATCH', vm('off'), { cpus: 1, notes: '' }, { changes: [] }],
     ['PATCH', vm('off'), { notes: 'n' }, { changes: [{ pointer: '/notes', from: '', to: 'n', when: 'now' }] }],

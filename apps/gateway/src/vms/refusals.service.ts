@@ -78,7 +78,7 @@ describe('what can never be', () => {
 
   const vm = (name: string) => `/vms/kvm-a~${name}`;
   const nic = (fields: object) => ({ nics: [{ network: 'default', ...fields }] });
-  const added = (fields: object) => ({ addNics: [{ network: 'default', ...fields }] });
+  const added = (fields: object) => ({ network: 'default', ...fields });
 
   it.each<[string, string, object, number, string, string | undefined]>([
     ['POST', `${vm('stopped')}/pause`, {}, 501, 'AHV has no pause.', undefined],
@@ -94,12 +94,20 @@ describe('what can never be', () => {
     ['POST', `${vm('running')}/snapshots`, { name: 's', memory: true }, 501, 'Disks only.', undefined],
     ['POST', `${vm('running')}/snapshots`, { name: 's', memory: false }, 501, 'Stop it.', undefined],
     ['POST', `${vm('uefi')}/snapshots`, { name: 's' }, 501, 'Not with UEFI.', undefined],
-    ['PATCH', vm('snapped'), { disks: [{ device: 'vda', sizeGiB: 20 }] }, 501, 'Delete the snapshots.', undefined],
-    ['PATCH', vm('stopped'), added({ network: 'unknown', address: 'fd00::5' }), 501, 'IPv4 only.', undefined],
+    ['PATCH', `${vm('snapped')}/disks/vda`, { sizeGiB: 20 }, 501, 'Delete the snapshots.', undefined],
+    ['POST', `${vm('stopped')}/nics`, added({ network: 'unknown', address: 'fd00::5' }), 501, 'IPv4 only.', undefined],
     ['PATCH', vm('stopped'), { cpus: 3 }, 507, '3 CPUs.*2', '/cpus'],
-    ['PATCH', vm('stopped'), added({ address: '192.168.122.1' }), 400, 'gateway', '/addNics/0/address'],
-    ['PATCH', vm('running'), added({ mac: taken }), 400, 'stopped', '/addNics/0/mac'],
-    ['PATCH', vm('stopped'), added({ mac: taken }), 400, 'stopped', '/addNics/0/mac'],
+    ['POST', `${vm('stopped')}/nics`, added({ address: '192.168.122.1' }), 400, 'gateway', '/address'],
+    ['POST', `${vm('running')}/nics`, added({ mac: taken }), 400, 'stopped', '/mac'],
+    ['POST', `${vm('stopped')}/nics`, added({ mac: taken }), 400, 'stopped', '/mac'],
+    ['POST', `${vm('stopped')}/nics`, added({ network: 'nope' }), 404, 'has no network', '/network'],
+    ['PATCH', `${vm('stopped')}/nics/${taken}`, { address: '192.168.122.1' }, 400, 'gateway', '/address'],
+    ['PATCH', `${vm('stopped')}/nics/${taken}`, { network: 'nope' }, 404, 'has no network', '/network'],
+    ['PATCH', `${vm('stopped')}/nics/52:54:00:ff:ff:ff`, { connected: false }, 404, 'no interface', 'mac'],
+    ['POST', `${vm('stopped')}/disks`, { image: 'nope' }, 404, 'has no disk image', '/image'],
+    ['PATCH', `${vm('stopped')}/disks/vdz`, { sizeGiB: 20 }, 404, 'It has vda', 'device'],
+    ['PATCH', `${vm('stopped')}/disks/vda`, { sizeGiB: 5 }, 400, 'only grows', '/sizeGiB'],
+    ['PUT', `${vm('stopped')}/cdrom`, { image: 'tiny-linux' }, 404, 'has no ISO image', '/image'],
     ['POST', '/vms', { cpus: 1_024 }, 507, '1,024 CPUs.*2', '/cpus'],
     ['POST', '/vms', { memoryMiB: 9_999_999 }, 507, '9,999,999 MiB.*24,000', '/memoryMiB'],
     ['POST', '/vms', { cloudInit: { userData: 'é'.repeat(501) } }, 400, '1,002.*1,000', '/cloudInit/userData'],

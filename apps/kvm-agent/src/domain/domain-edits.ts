@@ -1,6 +1,7 @@
 import { EditableXml, type Element } from '../xml-edit.ts';
+import { readBootWords, withBootWords } from './boot-order.ts';
 import type { DiskSource } from './disk-source.ts';
-import { diskKey, isDisk, nicKey, readDomain, type DomainDefinition } from './domain-reader.ts';
+import { diskKey, nicKey, readDomain, type DomainDefinition } from './domain-reader.ts';
 import { METADATA_PREFIX, METADATA_URI } from './domain-xml.ts';
 
 /** Where a disk is and how QEMU reads it. */
@@ -57,10 +58,10 @@ export function setPlace(disk: Element, { source, format }: DiskPlace): void {
   driver.setAttribute('type', format);
 }
 
-/** The definition of the next start with the CPUs, memory, disks and interfaces that the running machine has. */
+/** The definition of the next start with the CPUs, memory, disks, interfaces and boot order that the running machine has. */
 export function withPresentHardware(next: string, live: string): string {
   const [then, now] = [readDomain(next), readDomain(live)];
-  const document = new EditableXml(next);
+  const document = new EditableXml(withBootWords(next, readBootWords(live)));
   const domain = document.root;
   if (then.cpus !== now.cpus) {
     domain.removeChildren('vcpus');
@@ -89,9 +90,10 @@ function setMemory(domain: Element, name: string, mebibytes: number): void {
   domain.child(name)!.setAttribute('unit', 'KiB');
 }
 
-/** In the order of the definition; undefined for what can be changed in a drive without waiting. */
-const diskKeys = ({ disks }: DomainDefinition) => disks.map((disk) => (isDisk(disk) ? diskKey(disk) : undefined));
-const nicKeys = ({ nics }: DomainDefinition) => nics.map(nicKey);
+/** In the order of the definition; undefined for a floppy, whose medium nobody waits for. */
+const diskKeys = ({ disks }: DomainDefinition) =>
+  disks.map((disk) => (disk.kind === 'floppy' ? undefined : diskKey(disk)));
+const nicKeys = ({ nics }: DomainDefinition) => nics.map((nic) => `${nicKey(nic)} ${nic.connected}`);
 
 function replaceDevices(
   devices: Element,

@@ -1,5 +1,6 @@
-import type { Disk, Firmware, Nic, PendingChange } from '@polyvirt/contracts';
+import type { BootDevice, Disk, Firmware, Nic, PendingChange } from '@polyvirt/contracts';
 import { attribute, child, children, parseXml, text, texts, type Xml } from '../xml.ts';
+import { readBootOrder } from './boot-order.ts';
 import { pathOf, readDiskSource, sourceKey, type DiskSource } from './disk-source.ts';
 import { readFirmware } from './firmware.ts';
 import { announcedName, readVnc, type VncDisplay } from './graphics.ts';
@@ -18,6 +19,7 @@ export interface DomainDefinition {
   /** MiB of each NUMA cell; their sum is the memory of the machine. */
   readonly numaCellsMiB: readonly number[];
   readonly firmware: Firmware | undefined;
+  readonly bootOrder: readonly BootDevice[] | undefined;
   readonly disks: readonly DomainDisk[];
   readonly nics: readonly DomainNic[];
   readonly vnc: VncDisplay | undefined;
@@ -33,6 +35,8 @@ export interface DomainDefinition {
   readonly crashSettled: boolean;
   /** From our metadata: interfaces that go with the next power-off, whose addresses are kept until then. */
   readonly leaving: readonly { readonly mac: string; readonly network: string }[];
+  /** From our metadata: files that are deleted at the next power-off, with the disks that go then. */
+  readonly doomed: readonly string[];
   /** From our metadata: files below its disks that were disks before a linked clone was made. With their last user they go. */
   readonly bases: readonly string[];
 }
@@ -67,6 +71,8 @@ export interface DomainDisk {
 export interface DomainNic {
   readonly mac: string;
   readonly network: string;
+  /** Whether its cable is plugged in. */
+  readonly connected: boolean;
   /** The device on the host, while it runs: `vnet0`. */
   readonly interface: string | undefined;
 }
@@ -98,6 +104,7 @@ export function readDefinition(domain: Xml): DomainDefinition {
       inMebibytes(attribute(cell, 'memory') ?? '0', attribute(cell, 'unit')),
     ),
     firmware: readFirmware(domain),
+    bootOrder: readBootOrder(domain),
     disks: children(devices, 'disk').map(readDisk),
     nics: children(devices, 'interface').map(readNic),
     vnc: readVnc(devices),
@@ -111,6 +118,7 @@ export function readDefinition(domain: Xml): DomainDefinition {
       const [mac = '', ...network] = nic.split(' ');
       return { mac, network: network.join(' ') };
     }),
+    doomed: texts(metadata, 'polyvirt:doomed'),
     bases: texts(metadata, 'polyvirt:base'),
   };
 }
@@ -179,6 +187,7 @@ function readNic(nic: Xml): DomainNic {
       attribute(source, 'dev') ??
       attribute(nic, 'type') ??
       '',
+    connected: attribute(child(nic, 'link'), 'state') !== 'down',
     interface: attribute(child(nic, 'target'), 'dev'),
   };
 }
@@ -192,6 +201,8 @@ export function pendingChanges(live: DomainDefinition, next: DomainDefinition): 
   // The balloon may be between two sizes: only a different ceiling needs the machine to be off.
   if (live.maximumMemoryMiB !== next.maximumMemoryMiB && live.memoryMiB !== next.memoryMiB)
     pending.push({ pointer: '/memoryMiB', from: wholeMiB(live), to: wholeMiB(next) });
+  if (next.bootOrder && JSON.stringify(live.bootOrder) !== JSON.stringify(next.bootOrder))
+    pending.push({ pointer: '/bootOrder', from: live.bootOrder, to: next.bootOrder });
   const disks = [live, next].map((one) => one.disks.filter(isDisk)) as [DomainDisk[], DomainDisk[]];
   return [
     ...pending,
@@ -200,10 +211,21 @@ export function pendingChanges(live: DomainDefinition, next: DomainDefinition): 
   ];
 }
 
-type NicPlace = Pick<Nic, 'mac' | 'network'>;
+type NicPlace = Pick<Nic, 'mac' | 'network' | 'connected'>;
 
-export const changesOfNics = (now: readonly NicPlace[], then: readonly NicPlace[]): PendingChange[] =>
-  differences('/nics', [now, then], nicKey, ({ mac, network }) => ({ mac, network }));
+/** An interface that is in both is told by its MAC, as long as that tells one from another. */
+export function changesOfNics(now: readonly NicPlace[], then: readonly NicPlace[]): PendingChange[] {
+  const isTold = (mac: string | undefined) =>
+    [now, then].every((nics) => nics.filter((nic) => nic.mac === mac).length === 1);
+  const changed = now.flatMap((nic, index): PendingChange[] => {
+    const other = isTold(nic.mac) ? then.find(({ mac }) => mac === nic.mac)! : nic;
+    return (['network', 'connected'] as const).flatMap((field) =>
+      nic[field] === other[field] ? [] : [{ pointer: `/nics/${index}/${field}`, from: nic[field], to: other[field] }],
+    );
+  });
+  const key = (nic: NicPlace) => (isTold(nic.mac) ? nic.mac! : nicKey(nic));
+  return [...changed, ...differences('/nics', [now, then], key, ({ mac, network }) => ({ mac, network }))];
+}
 
 const wholeMiB = ({ memoryMiB }: DomainDefinition) => Math.max(1, Math.round(memoryMiB));
 

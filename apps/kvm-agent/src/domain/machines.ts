@@ -1,4 +1,11 @@
-import { ProblemError, type DriverVm, type NativeId, type Snapshot, type VmState } from '@polyvirt/contracts';
+import {
+  ProblemError,
+  type DriverVm,
+  type NativeId,
+  type PendingChange,
+  type Snapshot,
+  type VmState,
+} from '@polyvirt/contracts';
 import type { ListedVm } from '@polyvirt/hypervisor';
 import { isNotFound, type Domain, type DomainStatus, type Libvirt } from '@polyvirt/node-libvirt';
 import type { Networks } from '../networks.ts';
@@ -8,7 +15,7 @@ import type { ImageLibrary } from '../storage/image-library.ts';
 import type { StoragePool } from '../storage/storage-pool.ts';
 import { DiskFacts } from './disk-facts.ts';
 import { pathOf, placeOf } from './disk-source.ts';
-import { isDisk, pendingChanges, readDomain, type DomainDefinition } from './domain-reader.ts';
+import { isDisk, pendingChanges, readDomain, type DomainDefinition, type DomainDisk } from './domain-reader.ts';
 import { hasProcess, isOn, stateOf } from './states.ts';
 import { Unanswered } from './unanswered.ts';
 import { isGone, part, sentenceOf } from './unreadable.ts';
@@ -161,18 +168,30 @@ export class Machines {
       !snapshotted || snapshotted.has(domain.uuid) ? part('snapshots', this.#snapshotsOf(domain)) : [],
       transient ? transient.has(domain.uuid) : part('definition', domain.isPersistent()).then((isKept) => !isKept),
     ]);
-    const [disks, cdrom] = await Promise.all([
+    const [disks, cdrom, nextCdrom] = await Promise.all([
       this.#disks.of(domain, live.disks.filter(isDisk)),
-      this.#cdromOf(domain.uuid, live),
+      this.cdromOf(domain.uuid, live),
+      next && this.cdromOf(domain.uuid, next),
     ]);
-    return recordOf(domain.uuid, { status, live, next, hasManagedSave, snapshots, isTransient, leases, disks, cdrom });
+    return recordOf(domain.uuid, {
+      status,
+      live,
+      next,
+      hasManagedSave,
+      snapshots,
+      isTransient,
+      leases,
+      disks,
+      cdrom,
+      nextCdrom,
+    });
   }
 
   /** The medium in its drive, null without one; undefined for a VM without a drive. The cloud-init seed is none of the user's. */
-  async #cdromOf(uuid: string, { disks }: DomainDefinition): Promise<string | null | undefined> {
-    const drives = disks.filter(({ kind, path }) => kind === 'cdrom' && !path?.endsWith(seedVolumeName(uuid)));
-    const source = drives.find((drive) => drive.source !== undefined)?.source;
-    if (source === undefined) return drives.length > 0 ? null : undefined;
+  async cdromOf(uuid: string, definition: DomainDefinition): Promise<string | null | undefined> {
+    const drive = driveOf(uuid, definition);
+    if (!drive?.source) return drive && null;
+    const { source } = drive;
     const path = pathOf(source);
     return path === undefined ? placeOf(source) : this.#images.nameOf(path);
   }
@@ -198,12 +217,16 @@ function recordOf(
     leases: ReadonlyMap<string, string[]>;
     disks: DriverVm['disks'];
     cdrom: string | null | undefined;
+    nextCdrom: string | null | undefined;
   },
 ): DriverVm {
   const { status, live, next, leases } = seen;
   const shown = stateOf(status, seen.hasManagedSave);
   const state = shown === 'crashed' && !hasProcess(status) && live.crashSettled ? 'stopped' : shown;
-  const pending = next ? pendingChanges(live, next) : [];
+  const { cdrom, nextCdrom } = seen;
+  const pending = next
+    ? [...pendingChanges(live, next), ...(cdrom === nextCdrom ? [] : [changeOfMedium(cdrom, nextCdrom)])]
+    : [];
   return {
     nativeId,
     name: live.name,
@@ -212,12 +235,14 @@ function recordOf(
     memoryMiB: Math.max(1, Math.round(live.memoryMiB)),
     ...(live.firmware === undefined ? {} : { firmware: live.firmware }),
     disks: seen.disks,
-    nics: live.nics.map(({ mac, network }) => ({
+    ...(live.bootOrder ? { bootOrder: [...live.bootOrder] } : {}),
+    nics: live.nics.map(({ mac, network, connected }) => ({
       mac,
       network,
-      addresses: isOn(state) ? (leases.get(mac) ?? []) : [],
+      connected,
+      addresses: isOn(state) && connected ? (leases.get(mac) ?? []) : [],
     })),
-    ...(seen.cdrom === undefined ? {} : { cdrom: seen.cdrom }),
+    ...(cdrom === undefined ? {} : { cdrom }),
     snapshots: seen.snapshots,
     display: live.vnc !== undefined,
     ...(seen.isTransient ? { transient: true } : {}),
@@ -225,6 +250,18 @@ function recordOf(
     ...(live.createdAt === undefined ? {} : { createdAt: live.createdAt }),
   };
 }
+
+/** The drive that people mean: the one with a medium before an empty one. The cloud-init seed is none of theirs. */
+export function driveOf(uuid: string, { disks }: Pick<DomainDefinition, 'disks'>): DomainDisk | undefined {
+  const drives = disks.filter(({ kind, path }) => kind === 'cdrom' && !path?.endsWith(seedVolumeName(uuid)));
+  return drives.find(({ source }) => source !== undefined) ?? drives[0];
+}
+
+const changeOfMedium = (from: string | null | undefined, to: string | null | undefined): PendingChange => ({
+  pointer: '/cdrom',
+  ...(from !== undefined && { from }),
+  ...(to !== undefined && { to }),
+});
 
 export function vmNotFound(nativeId: NativeId, cause?: unknown): ProblemError {
   return new ProblemError('vm-not-found', `There is no VM ${nativeId} on this host.`, { cause });

@@ -8,22 +8,24 @@ export interface OwnMetadata {
   readonly pendingName: string | undefined;
   readonly crashSettled: boolean;
   readonly leaving: readonly { readonly mac: string; readonly network: string }[];
+  readonly doomed: readonly string[];
 }
 
 /** Changes a part of it; a domain of which we have nothing to keep has no metadata of ours. */
 export async function changeOwnMetadata(domain: Domain, change: Partial<OwnMetadata>): Promise<void> {
   const before = readDomain(await domain.xml());
-  const { createdAt, pendingName, crashSettled, leaving, bases } = { ...before, ...change };
+  const { createdAt, pendingName, crashSettled, leaving, doomed, bases } = { ...before, ...change };
   const isSame = (one: OwnMetadata, other: OwnMetadata) =>
     one.pendingName === other.pendingName &&
     one.crashSettled === other.crashSettled &&
-    JSON.stringify(one.leaving) === JSON.stringify(other.leaving);
-  if (isSame(before, { pendingName, crashSettled, leaving })) return;
+    JSON.stringify([one.leaving, one.doomed]) === JSON.stringify([other.leaving, other.doomed]);
+  if (isSame(before, { pendingName, crashSettled, leaving, doomed })) return;
   const kept = {
     ...(createdAt === undefined ? {} : { created: createdAt }),
     ...(pendingName === undefined ? {} : { pendingName }),
     ...(crashSettled ? { crashSettled: 'yes' } : {}),
     ...(leaving.length === 0 ? {} : { leaving: leaving.map(({ mac, network }) => `${mac} ${network}`) }),
+    ...(doomed.length === 0 ? {} : { doomed: [...doomed] }),
     ...(bases.length === 0 ? {} : { base: [...bases] }),
   };
   const element = Object.keys(kept).length === 0 ? null : buildXml({ vm: kept });

@@ -1,30 +1,22 @@
-import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
+import type { Domain } from '@polyvirt/node-libvirt';
 import { buildNicXml } from '../domain/domain-xml.ts';
 import type { DomainDefinition } from '../domain/domain-reader.ts';
 import type { Machines } from '../domain/machines.ts';
-import { toProblem } from '../libvirt.problems.ts';
 import type { Networks } from '../networks.ts';
 import type { PowerOffWork } from '../power-off-work.ts';
 import type { StateWaiter } from '../state-waiter.ts';
 import { DiskGrowth } from '../storage/disk-growth.ts';
 import { GIB, type StoragePool } from '../storage/storage-pool.ts';
-import { EditableXml } from '../xml-edit.ts';
+import { attempt, done, type Change } from './change.ts';
 import { interfaceXml } from './nic-xml.ts';
 import type { NewNic } from './reconfigure-check.ts';
+import type { Unplugging } from './unplugging.ts';
 
 /** How long a guest may take to give memory back before the change is left to the next power-off. */
 const GUEST_PATIENCE_MS = 10_000;
-/** The same of a device, beyond the 5 s that libvirt itself waits. */
-const DEVICE_PATIENCE_MS = 3_000;
 const KIB_PER_MIB = 1024;
-/** virDomainModificationImpact. */
-const LIVE = 1;
 /** Where QEMU emulates the CPUs, it does not survive that one is taken out (QEMU 7.2). */
 export const EMULATED = 'qemu';
-/** What a change came to; the note says why something waits for the next start. */
-export type Change = { changed: boolean; note: string | null };
-
-const done = (changed: boolean): Change => ({ changed, note: null });
 
 /** Changes one thing of a machine: of the definition, and live where libvirt and the guest can. */
 export class Hardware {
@@ -33,17 +25,17 @@ export class Hardware {
   readonly #networks: Networks;
   readonly #powerOffWork: PowerOffWork;
   readonly #waiter: StateWaiter;
-  readonly #libvirt: Libvirt;
+  readonly #unplugging: Unplugging;
 
   constructor(parts: {
-    libvirt: Libvirt;
+    unplugging: Unplugging;
     machines: Machines;
     storage: StoragePool;
     networks: Networks;
     powerOffWork: PowerOffWork;
     waiter: StateWaiter;
   }) {
-    this.#libvirt = parts.libvirt;
+    this.#unplugging = parts.unplugging;
     this.#powerOffWork = parts.powerOffWork;
     this.#machines = parts.machines;
     this.#growth = new DiskGrowth(parts.storage);
@@ -146,47 +138,21 @@ export class Hardware {
     if (live) await this.#powerOffWork.noteLeaving(domain, nic, true);
     const [xml] = inConfig ? interfaceXml(await domain.xml({ inactive: true }), mac) : [];
     if (xml !== undefined) await domain.detachDevice(xml, { config: true });
-    const note = live && (await this.#machines.isOn(domain)) ? await this.#unplug(domain, mac, waits, signal) : waits;
+    const note =
+      live && (await this.#machines.isOn(domain))
+        ? await this.#unplugging.unplug(domain, {
+            what: `The interface ${mac}`,
+            xml: interfaceXml(await domain.xml(), mac)[0],
+            isThere: (definition) => find(definition) !== undefined,
+            waits,
+            signal,
+          })
+        : waits;
     const isGone = !isActive || !find(await this.#machines.liveDefinition(domain));
     if (isGone) {
       await this.#networks.release([nic]);
       if (live) await this.#powerOffWork.noteLeaving(domain, nic, false);
     }
     return { changed: inConfig !== undefined || isGone, note };
-  }
-
-  /** A request to the guest. One that gives no sign of life is asked, and not waited for. */
-  async #unplug(domain: Domain, mac: string, waits: string | null, signal: AbortSignal): Promise<string | null> {
-    const [xml] = interfaceXml(await domain.xml(), mac);
-    if (xml === undefined) return null;
-    if (waits !== null) {
-      const alias = aliasIn(xml);
-      // What it refuses now comes with the power-off.
-      if (alias !== undefined)
-        await attempt(waits, this.#libvirt.call.domainDetachDeviceAlias({ dom: domain, alias, flags: LIVE }));
-      return waits;
-    }
-    const stays = `The interface ${mac} stays until the next power-off`;
-    const refusal = await attempt(stays, domain.detachDevice(xml, { live: true }));
-    const gone = async () => !(await this.#machines.liveDefinition(domain)).nics.some((nic) => nic.mac === mac);
-    const isGone = await this.#waiter.until(
-      domain,
-      gone,
-      AbortSignal.any([signal, AbortSignal.timeout(refusal === null ? DEVICE_PATIENCE_MS : 0)]),
-    );
-    return isGone ? null : (refusal ?? `${stays}: the guest does not let go of it.`);
-  }
-}
-
-const aliasIn = (xml: string): string | undefined => new EditableXml(xml).root.child('alias')?.attribute('name');
-
-/** What libvirt refuses to do live waits for the next start; the answer says so, and why. */
-async function attempt(waits: string, live: Promise<void>): Promise<string | null> {
-  try {
-    await live;
-    return null;
-  } catch (error) {
-    const problem = toProblem(error);
-    return `${waits}: ${problem instanceof Error ? problem.message : String(problem)}`;
   }
 }

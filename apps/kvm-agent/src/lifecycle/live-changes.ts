@@ -1,7 +1,7 @@
-import type { ReconfigureVm } from '@polyvirt/contracts';
+import type { HardwareChange } from '@polyvirt/contracts';
 import { MemoryStatTag, type Domain } from '@polyvirt/node-libvirt';
 import { readDefinition, type DomainDefinition } from '../domain/domain-reader.ts';
-import type { Machines } from '../domain/machines.ts';
+import { driveOf, type Machines } from '../domain/machines.ts';
 import { isOn } from '../domain/states.ts';
 import { EMULATED } from './hardware.ts';
 import { attribute, child, children, parseXml, type Xml, type XmlValue } from '../xml.ts';
@@ -17,6 +17,10 @@ export type Waits = {
   /** In the order of the request. */
   addNics: (string | null)[];
   removeNics: { [mac: string]: string | null };
+  addDisks: (string | null)[];
+  removeDisks: { [device: string]: string | null };
+  cdrom: string | null;
+  bootOrder: string | null;
 };
 
 const LAST_SLOT = 31;
@@ -38,14 +42,18 @@ export class LiveChanges {
     this.#machines = machines;
   }
 
-  async decide(domain: Domain, input: ReconfigureVm): Promise<Waits> {
-    const { addNics = [], removeNics = [] } = input;
+  async decide(domain: Domain, input: HardwareChange): Promise<Waits> {
+    const { addNics = [], removeNics = [], addDisks = [], removeDisks = [] } = input;
     const all = (reason: string | null): Waits => ({
       name: reason,
       cpus: reason,
       memoryMiB: reason,
       addNics: addNics.map(() => reason),
       removeNics: Object.fromEntries(removeNics.map((mac) => [mac, reason])),
+      addDisks: addDisks.map(() => reason),
+      removeDisks: Object.fromEntries(removeDisks.map(({ device }) => [device, reason])),
+      cdrom: reason,
+      bootOrder: reason,
     });
     if (!(await domain.isActive())) return all(null);
     const state = await this.#machines.state(domain);
@@ -53,12 +61,26 @@ export class LiveChanges {
     if (!isOn(state)) return all('It comes with the next start: the VM has crashed, and its QEMU is still there.');
     const running = await this.#look(domain, state === 'running');
     const leaves = Object.fromEntries(removeNics.map((mac) => [mac, whyNicStays(running, mac)]));
+    const goes = Object.fromEntries(removeDisks.map(({ device }) => [device, whyDiskStays(running, device)]));
+    const nics = whyNicsWait(running, addNics, leaves);
+    const ports = freePorts(running.xml) - nics.filter((waits) => waits === null).length + freedBy(running, leaves);
     return {
       name: 'The new name comes with the next power-off: libvirt renames no running VM.',
       cpus: input.cpus === undefined ? null : whyCpusWait(running, input.cpus),
       memoryMiB: input.memoryMiB === undefined ? null : whyMemoryWaits(running, input.memoryMiB),
-      addNics: whyNicsWait(running, addNics, leaves),
+      addNics: nics,
       removeNics: leaves,
+      addDisks: addDisks.map((_, index) =>
+        index < ports + freed(goes)
+          ? null
+          : `The new disk ${index + 1} comes with the next start: the running VM has no free PCI port.`,
+      ),
+      removeDisks: goes,
+      cdrom:
+        input.cdrom === undefined || driveOf(domain.uuid, running.live)
+          ? null
+          : 'A CD-ROM drive cannot be plugged into a running VM: it comes with the next start.',
+      bootOrder: 'The boot order counts from the next start on.',
     };
   }
 
@@ -110,13 +132,25 @@ function whyNicStays(running: Running, mac: string): string | null {
   return `The interface ${mac} stays until the next power-off, or until the guest lets go of it: ${unheard(running)}.`;
 }
 
+function whyDiskStays(running: Running, device: string): string | null {
+  if (running.isUp || !running.live.disks.some((disk) => disk.device === device)) return null;
+  return `The disk ${device} stays until the next power-off, or until the guest lets go of it: ${unheard(running)}.`;
+}
+
+/** How many of those that go leave a port behind. */
+const freed = (leaves: { [name: string]: string | null }): number =>
+  Object.values(leaves).filter((stays) => stays === null).length;
+
+/** Of interfaces: one that only waits to come leaves none. */
+const freedBy = ({ live }: Running, leaves: Waits['removeNics']): number =>
+  freed(Object.fromEntries(Object.entries(leaves).filter(([mac]) => live.nics.some((nic) => nic.mac === mac))));
+
 function whyNicsWait(
-  { xml, live }: Running,
-  nics: NonNullable<ReconfigureVm['addNics']>,
+  running: Running,
+  nics: NonNullable<HardwareChange['addNics']>,
   leaves: Waits['removeNics'],
 ): (string | null)[] {
-  const isLeaving = (mac: string) => leaves[mac] === null && live.nics.some((nic) => nic.mac === mac);
-  let free = freePorts(xml) + Object.keys(leaves).filter(isLeaving).length;
+  let free = freePorts(running.xml) + freedBy(running, leaves);
   return nics.map(({ mac }, index) => {
     const comes = `The new interface ${index + 1} comes with the next start`;
     if (mac !== undefined && typeof leaves[mac] === 'string')

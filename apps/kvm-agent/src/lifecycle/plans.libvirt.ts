@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { CreateVm, ReconfigureVm, reconfigureVm, type NativeId, type PendingChange } from '@polyvirt/contracts';
+import { CreateVm, HardwareChange, reconfigureVm, type NativeId, type PendingChange } from '@polyvirt/contracts';
 import { planOf, type HypervisorDriver, type OperationContext } from '@polyvirt/hypervisor';
 import { PlannedDriver, TestOperation, type Bench } from '@polyvirt/hypervisor/testing';
 import { openLibvirtBench } from '../testing/libvirt-bench.ts';
@@ -15,7 +15,7 @@ describe('plans for a machine whose guest has booted', () => {
   let nativeId: NativeId;
   const run = <Result>(act: (context: OperationContext) => Promise<Result>) => new TestOperation().run(act);
   const apply = (input: object) =>
-    run((context) => driver.reconfigure!.apply(nativeId, ReconfigureVm.parse(input), context));
+    run((context) => driver.reconfigure!.apply(nativeId, HardwareChange.parse(input), context));
   const get = () => driver.get(nativeId, signal());
 
   beforeAll(async () => {
@@ -96,7 +96,7 @@ describe('what waits for the power-off', () => {
   afterAll(() => host.close(), timeoutMs);
 
   const apply = (id: NativeId, input: object) =>
-    host.run((context) => host.driver.reconfigure.apply(id, ReconfigureVm.parse(input), context));
+    host.run((context) => host.driver.reconfigure.apply(id, HardwareChange.parse(input), context));
   const drop = (id: NativeId) => host.run((context) => host.driver.reconfigure.drop(id, context));
   const pending = async (id: NativeId): Promise<PendingChange[]> => (await host.driver.get(id)).pendingChanges ?? [];
   const mac = '52:54:00:ab:08:01';
@@ -198,7 +198,7 @@ describe('what waits for the power-off', () => {
       await domain.start();
       const { capabilities } = await host.driver.probe();
       const nics = [1, 2, 3, 4].map(() => ({ network: 'default' }));
-      const input = ReconfigureVm.parse({ cpus: 4, addNics: nics });
+      const input = HardwareChange.parse({ cpus: 4, addNics: nics });
       const plan = await planOf(host.driver, reconfigureVm, { nativeId: uuid, input }, capabilities, signal());
       const when = plan.changes.filter(({ pointer }) => pointer === '/nics/-').map((change) => change.when);
       expect(plan.changes[0]).toEqual({ pointer: '/cpus', from: 1, to: 4, when: 'next-power-off' });
@@ -215,7 +215,7 @@ describe('what waits for the power-off', () => {
       const waiting = async () => (await pending(uuid)).filter(({ pointer }) => pointer === '/nics/-');
       const [first, ...others] = await waiting();
       const { mac: gone } = first!.to as { mac: string };
-      const removal = ReconfigureVm.parse({ removeNics: [gone] });
+      const removal = HardwareChange.parse({ removeNics: [gone] });
       const withdrawn = await planOf(
         host.driver,
         reconfigureVm,

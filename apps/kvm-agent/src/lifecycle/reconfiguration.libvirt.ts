@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ReconfigureVm, type NativeId } from '@polyvirt/contracts';
+import { HardwareChange, type NativeId } from '@polyvirt/contracts';
 import type { Json, Step } from '@polyvirt/hypervisor';
 import { LiveHost } from '../testing/live-host.ts';
 
@@ -17,12 +17,12 @@ describe('changes of a domain', () => {
   }, timeoutMs);
   afterAll(() => host.close(), timeoutMs);
 
-  const apply = (id: NativeId, input: ReconfigureVm) =>
-    host.run((context) => host.driver.reconfigure.apply(id, ReconfigureVm.parse(input), context));
+  const apply = (id: NativeId, input: HardwareChange) =>
+    host.run((context) => host.driver.reconfigure.apply(id, HardwareChange.parse(input), context));
   const definitionOf = (id: NativeId) => host.libvirt.domains.reference(id).xml({ inactive: true });
 
   /** Refused, with nothing of the definition changed. */
-  const refuses = async (id: NativeId, input: ReconfigureVm, problem: object): Promise<void> => {
+  const refuses = async (id: NativeId, input: HardwareChange, problem: object): Promise<void> => {
     const before = await definitionOf(id);
     await expect(apply(id, input)).rejects.toMatchObject(problem);
     expect(await definitionOf(id)).toBe(before);
@@ -119,7 +119,7 @@ describe('changes of a domain', () => {
       await host.define({ name: 'holder', devices: `<interface type='user'><mac address='${mac}'/></interface>` });
       const { uuid } = await host.define({ name: 'wanting' });
       const nic = (more: object) =>
-        ({ cpus: 2, addNics: [{ network: 'default', address: 'auto', ...more }] }) as ReconfigureVm;
+        ({ cpus: 2, addNics: [{ network: 'default', address: 'auto', ...more }] }) as HardwareChange;
       const at = (pointer: string) => ({
         code: 'invalid-input',
         extras: { errors: [expect.objectContaining({ pointer })] },

@@ -1,4 +1,4 @@
-import { ProblemError, requireFits, type ReconfigureVm } from '@polyvirt/contracts';
+import { ProblemError, requireFits, type HardwareChange } from '@polyvirt/contracts';
 import { allow, derivedMac, gibOf } from '@polyvirt/hypervisor';
 import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
 import { isDisk, type DomainDefinition } from '../domain/domain-reader.ts';
@@ -7,8 +7,10 @@ import { refuseTakenName } from '../domain/names.ts';
 import type { HostLimits } from '../host-limits.ts';
 import type { Networks } from '../networks.ts';
 import { DiskGrowth } from '../storage/disk-growth.ts';
+import type { ImageLibrary } from '../storage/image-library.ts';
 import { GIB, type StoragePool } from '../storage/storage-pool.ts';
 import { refuseTransient } from '../transient.ts';
+import type { DiskChanges, DiskDecision } from './disk-changes.ts';
 
 /** An interface as it is going to be. */
 export interface NewNic {
@@ -18,7 +20,7 @@ export interface NewNic {
 }
 
 /** The interfaces to add; one without a MAC address gets that of its owner, the operation. */
-export const newNics = ({ addNics = [] }: ReconfigureVm, owner: string): NewNic[] =>
+export const newNics = ({ addNics = [] }: HardwareChange, owner: string): NewNic[] =>
   addNics.map(({ network, mac, address }, index) => ({ network, address, mac: mac ?? derivedMac(owner, index) }));
 
 /** Everything that can be found out before anything is changed. */
@@ -28,6 +30,8 @@ export class ReconfigureCheck {
   readonly #networks: Networks;
   readonly #limits: HostLimits;
   readonly #growth: DiskGrowth;
+  readonly #images: ImageLibrary;
+  readonly #disks: DiskChanges;
 
   constructor(parts: {
     libvirt: Libvirt;
@@ -35,16 +39,23 @@ export class ReconfigureCheck {
     networks: Networks;
     limits: HostLimits;
     storage: StoragePool;
+    images: ImageLibrary;
+    disks: DiskChanges;
   }) {
     this.#libvirt = parts.libvirt;
     this.#machines = parts.machines;
     this.#networks = parts.networks;
     this.#limits = parts.limits;
     this.#growth = new DiskGrowth(parts.storage);
+    this.#images = parts.images;
+    this.#disks = parts.disks;
   }
 
-  /** Throws what would make one of the changes fail. Devices are those that the machine shows: of one that is on, the present. */
-  async run(domain: Domain, input: ReconfigureVm, owner: string): Promise<void> {
+  /**
+   * Throws what would make one of the changes fail, and answers what becomes of the disks. Devices are those that the machine
+   * shows: of one that is on, the present.
+   */
+  async run(domain: Domain, input: HardwareChange, owner: string): Promise<DiskDecision> {
     allow('reconfigure', await this.#machines.state(domain));
     await refuseTransient(domain, 'change');
     const [present, definition] = await Promise.all([
@@ -62,6 +73,35 @@ export class ReconfigureCheck {
       input,
       owner,
     );
+    await this.#checkNicChanges(domain, present, input.changeNics ?? []);
+    if (typeof input.cdrom === 'string') await this.#images.require(input.cdrom, 'iso', '/cdrom');
+    return this.#disks.decide(domain, input, owner);
+  }
+
+  async #checkNicChanges(
+    domain: Domain,
+    { name, nics }: DomainDefinition,
+    changes: NonNullable<HardwareChange['changeNics']>,
+  ): Promise<void> {
+    this.#checkInterfaces(
+      nics,
+      changes.map(({ mac }, index) => ({ mac, pointer: `/changeNics/${index}/mac` })),
+    );
+    const macs = changes.map(({ mac }) => mac);
+    const asked = changes.map(({ mac, network, address = 'auto' }) => ({
+      mac,
+      address,
+      network: network ?? nics.find((nic) => nic.mac === mac)!.network,
+    }));
+    const isMoved = (_: unknown, index: number) =>
+      changes[index]!.network !== undefined || asked[index]!.address !== 'auto';
+    const keeps = nics
+      .filter(({ mac }) => !macs.includes(mac))
+      .map(({ mac, network }) => ({ mac, network, addresses: [] }));
+    await this.#networks.check(asked.filter(isMoved), '/changeNics', {
+      nativeId: domain.uuid,
+      keeps: { name, nics: keeps },
+    });
   }
 
   async #checkCpus({ machine, cpus: now, maximumCpus, topology }: DomainDefinition, cpus?: number): Promise<void> {
@@ -94,7 +134,7 @@ export class ReconfigureCheck {
   async #checkDisks(
     domain: Domain,
     definition: DomainDefinition,
-    growths: NonNullable<ReconfigureVm['disks']>,
+    growths: NonNullable<HardwareChange['disks']>,
   ): Promise<void> {
     const disks = definition.disks.filter(isDisk);
     for (const [index, { device, sizeGiB }] of growths.entries()) {
@@ -116,10 +156,15 @@ export class ReconfigureCheck {
 
   /** One that comes with the next start is in the definition only. */
   #checkRemoval(present: DomainDefinition, definition: DomainDefinition, macs: readonly string[]): void {
-    const count = ({ nics }: DomainDefinition, mac: string) => nics.filter((nic) => nic.mac === mac).length;
     for (const [index, mac] of macs.entries()) {
-      const pointer = `/removeNics/${index}`;
-      const found = count(present, mac) || count(definition, mac);
+      const isPresent = present.nics.some((nic) => nic.mac === mac);
+      this.#checkInterfaces((isPresent ? present : definition).nics, [{ mac, pointer: `/removeNics/${index}` }]);
+    }
+  }
+
+  #checkInterfaces(nics: DomainDefinition['nics'], named: readonly { mac: string; pointer: string }[]): void {
+    for (const { mac, pointer } of named) {
+      const found = nics.filter((nic) => nic.mac === mac).length;
       if (found === 0)
         throw new ProblemError('device-not-found', `There is no interface with the MAC address ${mac}.`, {
           errors: [{ pointer, detail: 'Not there.' }],
@@ -136,7 +181,7 @@ export class ReconfigureCheck {
   async #checkAdding(
     domain: Domain,
     { name, nics }: Pick<DomainDefinition, 'name' | 'nics'>,
-    input: ReconfigureVm,
+    input: HardwareChange,
     owner: string,
   ): Promise<void> {
     const removed = new Set(input.removeNics);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { planFrom, reconfigureVm, ReconfigureVm, type DriverVm } from '@polyvirt/contracts';
+import { planFrom, reconfigureVm, HardwareChange, type DriverVm } from '@polyvirt/contracts';
 import { capabilitiesWithout } from '@polyvirt/hypervisor';
 import type { Waits } from './live-changes.ts';
 import { forecastOf } from './reconfigure-plan.ts';
@@ -18,12 +18,22 @@ const vm: DriverVm = {
   ],
   snapshots: [],
 };
-const none: Waits = { name: null, cpus: null, memoryMiB: null, addNics: [], removeNics: {} };
+const none: Waits = {
+  name: null,
+  cpus: null,
+  memoryMiB: null,
+  addNics: [],
+  removeNics: {},
+  addDisks: [],
+  removeDisks: {},
+  cdrom: null,
+  bootOrder: null,
+};
 const capabilities = capabilitiesWithout({});
 
 /** Each change of the whole plan, as `pointer when`. */
 function planned(body: object, waits: Partial<Waits>, record = vm) {
-  const input = ReconfigureVm.parse(body);
+  const input = HardwareChange.parse(body);
   const { changes, warnings } = forecastOf(input, record, { ...none, ...waits });
   const outline = reconfigureVm.outline(input, { vm: record, capabilities });
   const plan = planFrom(outline, { changes, warnings });

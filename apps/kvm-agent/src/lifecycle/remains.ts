@@ -1,9 +1,10 @@
-import { foreignText, type DeleteVm } from '@polyvirt/contracts';
+import { foreignText, ProblemError, type DeleteVm } from '@polyvirt/contracts';
 import type { Domain } from '@polyvirt/node-libvirt';
 import { readDomain } from '../domain/domain-reader.ts';
 import type { DiskSource } from '../domain/disk-source.ts';
 import { backingChain, UnseenBelowError } from '../storage/backing-chain.ts';
-import { describeSource, domainReferences, snapshotOwnFiles } from '../storage/file-references.ts';
+import { quoted } from '../storage/disk-users.ts';
+import { describeSource, domainReferences, snapshotOwnFiles, snapshotReferences } from '../storage/file-references.ts';
 import { orUndefined, type StoragePool } from '../storage/storage-pool.ts';
 import { attribute, child, children, parseXml, text, type Xml } from '../xml.ts';
 import { isDerivedName, seedVolumeName } from './derived-ids.ts';
@@ -17,6 +18,8 @@ export interface Remains {
   readonly nics: readonly { readonly network: string; readonly mac: string }[];
   readonly notes: readonly string[];
 }
+
+export type DiskRemains = { links: string[]; notes: string[] };
 
 interface Top {
   readonly what: string;
@@ -81,6 +84,32 @@ export class RemainsReader {
       nics: [...nics, ...leaving],
       notes: [...new Set(notes)],
     };
+  }
+
+  /**
+   * The files of one disk that may go with it, from top to bottom, and what is to be said of the others. Throws `wrong-state` for
+   * one that a snapshot of the machine brings back.
+   */
+  async ofDisk(domain: Domain, device: string, source: DiskSource, format: string): Promise<DiskRemains> {
+    const top = source.kind === 'dir' ? undefined : await this.#storage.pathOf(source);
+    if (top === undefined)
+      return { links: [], notes: [`Kept ${device} (${describeSource(source)}): it is not a disk file of this host.`] };
+    const identity = await this.#storage.files.identity(top);
+    const holding: string[] = [];
+    for (const { name, snapshot } of await this.#snapshots(domain)) {
+      const held = await this.#identities(snapshotReferences(snapshot).map((reference) => reference.source));
+      if (held.has(identity)) holding.push(name);
+    }
+    if (holding.length > 0)
+      throw new ProblemError(
+        'wrong-state',
+        `Snapshots of the VM bring ${device} back: ${quoted(holding)}. Delete them first.`,
+      );
+    const { bases } = readDomain(await domain.xml({ inactive: true }));
+    const own = await this.#identities(bases.map((path): DiskSource => ({ kind: 'file', path })));
+    const notes: string[] = [];
+    const { links } = await this.#chain({ what: device, source, format }, own, new Set(), notes);
+    return { links, notes };
   }
 
   /** Files that its character devices write to, as far as they are there. */

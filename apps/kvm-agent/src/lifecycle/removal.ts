@@ -4,7 +4,9 @@ import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
 import { vmNotFound, type Machines } from '../domain/machines.ts';
 import { isOn } from '../domain/states.ts';
 import type { Networks } from '../networks.ts';
-import { DiskUsers, quoted } from '../storage/disk-users.ts';
+import { reasonToKeep } from '../storage/delete-unused.ts';
+import { DiskUsers } from '../storage/disk-users.ts';
+import type { HostVolumes } from '../storage/host-volumes.ts';
 import type { StoragePool } from '../storage/storage-pool.ts';
 import { undefineWithState } from './new-machine.ts';
 import { RemainsReader, type Remains } from './remains.ts';
@@ -23,6 +25,7 @@ export class Removal {
   readonly #machines: Machines;
   readonly #storage: StoragePool;
   readonly #networks: Networks;
+  readonly #volumes: HostVolumes;
   readonly #remains: RemainsReader;
 
   constructor(parts: {
@@ -31,11 +34,13 @@ export class Removal {
     storage: StoragePool;
     networks: Networks;
     stateFiles: StateFiles;
+    volumes: HostVolumes;
   }) {
     this.#libvirt = parts.libvirt;
     this.#machines = parts.machines;
     this.#storage = parts.storage;
     this.#networks = parts.networks;
+    this.#volumes = parts.volumes;
     this.#remains = new RemainsReader(parts.storage, parts.stateFiles);
   }
 
@@ -68,14 +73,15 @@ export class Removal {
     const users = await DiskUsers.read(this.#libvirt, this.#storage, nativeId);
     const kept = [...notes];
     const doomed: string[] = [];
+    const all = chains.flatMap(({ links }) => links);
     for (const { what, links } of chains)
       for (const [depth, path] of links.entries()) {
-        const reason = await reasonToKeep(path, users);
+        const reason = await reasonToKeep(path, users, this.#volumes, all);
         if (reason === null) doomed.push(path);
         else kept.push(keptFile(what, depth, path, reason));
         if (reason !== null) break;
       }
-    const reason = nvram === null ? null : await reasonToKeep(nvram, users);
+    const reason = nvram === null ? null : await reasonToKeep(nvram, users, this.#volumes, []);
     if (reason !== null) kept.push(keptVariables(nvram, reason));
     const isLoss = doomed.length > 0 || vm.snapshots.length > 0 || vm.state === 'suspended';
     return {
@@ -98,15 +104,19 @@ export class Removal {
    * that stand on one file, the last to go takes it along.
    */
   async #deleteUnused(nativeId: NativeId, { chains }: Remains, journal: Journal): Promise<string[]> {
+    const read = () => DiskUsers.read(this.#libvirt, this.#storage, nativeId);
     let reading: Promise<DiskUsers> | undefined;
+    const all = chains.flatMap(({ links }) => links);
+    const keep = (path: string, users: DiskUsers) => reasonToKeep(path, users, this.#volumes, all);
     const kept: string[] = [];
     for (const { what, links } of chains) {
       for (const [depth, path] of links.entries()) {
         const reason = await journal.step({
           ...steps.file(path),
           act: async () => {
-            const users = await (reading ??= DiskUsers.read(this.#libvirt, this.#storage, nativeId));
-            const reason = await reasonToKeep(path, users);
+            const known = await keep(path, await (reading ??= read()));
+            // Whoever needed it may be on the way out as well, and of two that see each other nobody would take it along.
+            const reason = known === null ? null : await keep(path, await read());
             if (reason === null) await this.#storage.delete(path);
             return reason;
           },
@@ -129,7 +139,9 @@ export class Removal {
     await this.#endRemains(domain);
     await this.#refuseIfOn(domain);
     const reason =
-      nvram === null ? null : await reasonToKeep(nvram, await DiskUsers.read(this.#libvirt, this.#storage, nativeId));
+      nvram === null
+        ? null
+        : await reasonToKeep(nvram, await DiskUsers.read(this.#libvirt, this.#storage, nativeId), this.#volumes, []);
     const xml = await domain.xml({ inactive: true, secure: true });
     await undefineWithState(domain, xml, { keepNvram: reason !== null });
     const survivor = await this.#machines.find(nativeId);
@@ -156,12 +168,3 @@ const keptFile = (what: string, depth: number, path: string, reason: string): st
 
 const keptVariables = (path: string | null, reason: string): string =>
   `Kept the file of the firmware variables (${path}): ${reason}`;
-
-async function reasonToKeep(path: string, users: DiskUsers): Promise<string | null> {
-  const names = await users.of(path);
-  if (names.length > 0) return `it is in use by ${quoted(names)}.`;
-  const unseen = users.unseenOf(path);
-  return unseen.length > 0
-    ? `libvirt does not say whether ${quoted(unseen)} needs it. If not, remove it by hand.`
-    : null;
-}

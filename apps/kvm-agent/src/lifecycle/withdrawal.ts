@@ -11,6 +11,7 @@ import type { Networks } from '../networks.ts';
 type Waiting = {
   pendingName: string | null;
   leaving: { mac: string; network: string }[];
+  doomed: string[];
   /** Interfaces that would come, with the addresses that are kept for them. */
   coming: { mac: string; network: string; address: string }[];
 };
@@ -41,11 +42,11 @@ export class Withdrawal {
       act: () => this.#look(domain),
     });
     if (!waiting) return 'unchanged';
-    const { pendingName, leaving, coming } = waiting;
+    const { pendingName, leaving, doomed, coming } = waiting;
     await journal.step({
       ...steps.notes,
-      act: () => changeOwnMetadata(domain, { pendingName: undefined, leaving: [] }),
-      undo: () => changeOwnMetadata(domain, { pendingName: pendingName ?? undefined, leaving }),
+      act: () => changeOwnMetadata(domain, { pendingName: undefined, leaving: [], doomed: [] }),
+      undo: () => changeOwnMetadata(domain, { pendingName: pendingName ?? undefined, leaving, doomed }),
     });
     await journal.step({
       ...steps.release,
@@ -74,7 +75,7 @@ export class Withdrawal {
       const address = await this.#networks.reservationOf({ mac, network });
       if (address !== undefined) coming.push({ mac, network, address });
     }
-    return { pendingName: live.pendingName ?? null, leaving: [...live.leaving], coming };
+    return { pendingName: live.pendingName ?? null, leaving: [...live.leaving], doomed: [...live.doomed], coming };
   }
 
   async #define(domain: Domain): Promise<void> {

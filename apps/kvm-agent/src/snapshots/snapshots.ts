@@ -1,5 +1,12 @@
 import { ProblemError, type CreateSnapshot, type Forecast, type NativeId } from '@polyvirt/contracts';
-import { allow, type Effect, type OperationContext, type PlanRequest, type SnapshotFacet } from '@polyvirt/hypervisor';
+import {
+  allow,
+  type Effect,
+  type OperationContext,
+  type Outcome,
+  type PlanRequest,
+  type SnapshotFacet,
+} from '@polyvirt/hypervisor';
 import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
 import { isDisk, type DomainDisk } from '../domain/domain-reader.ts';
 import { isOn } from '../domain/states.ts';
@@ -9,6 +16,7 @@ import { backingChain, UnseenBelowError } from '../storage/backing-chain.ts';
 import { orUndefined, type StoragePool } from '../storage/storage-pool.ts';
 import { buildXml } from '../xml.ts';
 import type { Checkpoints } from './checkpoints.ts';
+import { OwnDisks } from './own-disks.ts';
 import { hardwareBroughtBack, isExternalSnapshot, ownDiskFiles } from './snapshot-reader.ts';
 
 const steps = {
@@ -28,6 +36,7 @@ export class Snapshots implements SnapshotFacet {
   readonly #machines: Machines;
   readonly #stateFiles: StateFiles;
   readonly #checkpoints: Checkpoints;
+  readonly #files: OwnDisks;
   readonly #storage: StoragePool;
 
   constructor(parts: {
@@ -37,6 +46,7 @@ export class Snapshots implements SnapshotFacet {
     checkpoints: Checkpoints;
     storage: StoragePool;
   }) {
+    this.#files = new OwnDisks(parts.storage);
     this.#libvirt = parts.libvirt;
     this.#machines = parts.machines;
     this.#stateFiles = parts.stateFiles;
@@ -101,15 +111,18 @@ export class Snapshots implements SnapshotFacet {
     };
   }
 
-  async revert(nativeId: NativeId, id: string, { journal }: OperationContext): Promise<Effect> {
+  async revert(nativeId: NativeId, id: string, { journal }: OperationContext): Promise<Outcome> {
     const domain = await this.#machines.domain(nativeId);
     allow('snapshot-revert', await this.#machines.state(domain));
     const snapshot = await orUndefined(domain.snapshot(id));
     if (!snapshot) throw snapshotNotFound(id);
-    await journal.step({
+    const before = await journal.step({
       name: 'look for what keeps QEMU from it',
       native: 'domain_list_all_checkpoints',
-      act: async () => this.#requireRevertible(domain, await snapshot.xml()),
+      act: async () => {
+        await this.#requireRevertible(domain, await snapshot.xml());
+        return this.#files.of(domain);
+      },
     });
     await journal.step({
       ...steps.revert,
@@ -126,26 +139,27 @@ export class Snapshots implements SnapshotFacet {
         if (isExternal) await discard();
       },
     });
-    return 'changed';
+    return { effect: 'changed', ...(await this.#files.givenUp(domain, before)) };
   }
 
   async delete(
     nativeId: NativeId,
     { snapshot: id, children }: { snapshot: string; children: boolean },
     { journal }: OperationContext,
-  ): Promise<Effect> {
+  ): Promise<Outcome> {
     const domain = await this.#machines.domain(nativeId);
     allow('snapshot-delete', await this.#machines.state(domain));
-    const existed = await journal.step({
+    const before = await journal.step({
       name: 'look for the snapshot',
       native: 'domain_snapshot_lookup_by_name',
       act: async () => {
         const snapshot = await orUndefined(domain.snapshot(id));
-        if (snapshot) await this.#requireDeletable(domain, id, await snapshot.xml());
-        return snapshot !== undefined;
+        if (!snapshot) return null;
+        await this.#requireDeletable(domain, id, await snapshot.xml());
+        return this.#files.of(domain);
       },
     });
-    if (!existed) return 'unchanged';
+    if (!before) return { effect: 'unchanged' };
     await journal.step({
       ...steps.forget,
       act: async () => {
@@ -153,7 +167,7 @@ export class Snapshots implements SnapshotFacet {
         if (snapshot) await orUndefined(snapshot.delete({ children }));
       },
     });
-    return 'changed';
+    return { effect: 'changed', ...(await this.#files.givenUp(domain, before)) };
   }
 
   /** What the snapshot brings back of the hardware. */

@@ -1,4 +1,11 @@
-import { ProblemError, requireFits, requireNics, type NicInput, type NativeId } from '@polyvirt/contracts';
+import {
+  ProblemError,
+  requireFits,
+  requireNicChanges,
+  requireNics,
+  type NicInput,
+  type NativeId,
+} from '@polyvirt/contracts';
 import { objectsAt } from '../client/json.ts';
 import type { Clusters } from '../clusters.ts';
 import type { Hosts } from '../hosts.ts';
@@ -11,12 +18,12 @@ import type { Vms } from '../vm/vms.ts';
 export interface NicWish {
   readonly nics: readonly NicInput[];
   /** Where the list stands in the body. */
-  readonly at: '/nics' | '/addNics';
+  readonly at: '/nics' | '/addNics' | '/changeNics';
   /** UUID of the cluster that the VM is on; without it the networks decide. */
   readonly cluster?: string | undefined;
   /** The VM that they are for. */
   readonly own: NativeId;
-  /** MAC addresses of that VM that go. */
+  /** MAC addresses of that VM that go, or that are changed. */
   readonly leaving?: readonly string[];
 }
 
@@ -45,12 +52,14 @@ export class Placement {
     const { nics, at } = wish;
     if (nics.length === 0) return { nics: [], cluster: wish.cluster };
     const subnets = await this.#networks.all(signal);
-    const candidates = nics.map(({ network }) => {
+    const candidates = nics.map(({ network }, index) => {
       const found = subnets.filter(
         (subnet) => subnet.network.name === network || (isUuid(network) && subnet.uuid === network.toLowerCase()),
       );
       if (found.length === 0)
-        throw new ProblemError('network-not-found', `There is no network "${network}" on this Prism Central.`);
+        throw new ProblemError('network-not-found', `There is no network "${network}" on this Prism Central.`, {
+          errors: [{ pointer: `${at}/${index}/network`, detail: 'There is no such network.' }],
+        });
       return found;
     });
     const cluster = wish.cluster ?? (await this.#clusterFor(candidates, wish, signal));
@@ -157,7 +166,7 @@ export class Placement {
     const others = await this.#vms.all((vm) => {
       const isOwn = uuidOf(vm) === own;
       const held = objectsAt(resourcesOf(vm), 'nic_list').filter(
-        (nic) => !isOwn || (at === '/addNics' && !leaving.includes(macOf(nic))),
+        (nic) => !isOwn || (at !== '/nics' && !leaving.includes(macOf(nic))),
       );
       return {
         name: nameOf(vm),
@@ -172,6 +181,9 @@ export class Placement {
         }),
       };
     }, signal);
-    requireNics(nics, at, { networks, others });
+    if (at !== '/changeNics') return requireNics(nics, at, { networks, others });
+    // The MAC address of an interface that is changed is the one that it has.
+    const changes = nics.map((nic) => ({ ...nic, mac: nic.mac ?? '' }));
+    requireNicChanges(changes, changes, { networks, others });
   }
 }

@@ -6,7 +6,7 @@ import {
   type NativeId,
   type Snapshot,
 } from '@polyvirt/contracts';
-import { allow, type Effect, type OperationContext, type SnapshotFacet } from '@polyvirt/hypervisor';
+import { allow, type Effect, type OperationContext, type Outcome, type SnapshotFacet } from '@polyvirt/hypervisor';
 import { absences } from '../capabilities.ts';
 import type { Identifiers } from '../client/identifiers.ts';
 import { isTakenId, type PrismClient } from '../client/prism-client.ts';
@@ -119,7 +119,7 @@ export class Snapshots implements SnapshotFacet {
     return { snapshot: uuid, effect: 'changed', notes: groups.map(leftOut) };
   }
 
-  async revert(nativeId: NativeId, id: string, context: OperationContext): Promise<Effect> {
+  async revert(nativeId: NativeId, id: string, context: OperationContext): Promise<Outcome> {
     const { journal, signal } = context;
     await journal.step({
       name: 'check the snapshot',
@@ -143,14 +143,14 @@ export class Snapshots implements SnapshotFacet {
       ...steps.stand,
       act: () => this.#notes.stand(nativeId, id, signal),
     });
-    return 'changed';
+    return { effect: 'changed' };
   }
 
   async delete(
     nativeId: NativeId,
     { snapshot, children }: { snapshot: string; children: boolean },
     context: OperationContext,
-  ): Promise<Effect> {
+  ): Promise<Outcome> {
     const { journal, signal } = context;
     const doomed = JSON.parse(
       await journal.step({
@@ -159,7 +159,7 @@ export class Snapshots implements SnapshotFacet {
         act: async () => JSON.stringify(await this.#doom(nativeId, snapshot, children, signal)),
       }),
     ) as Doomed;
-    if (doomed.points.length === 0) return 'unchanged';
+    if (doomed.points.length === 0) return { effect: 'unchanged' };
     let { standsOn } = doomed;
     for (const [index, { id, parent, moves }] of doomed.points.entries()) {
       const share = 100 / doomed.points.length;
@@ -183,7 +183,7 @@ export class Snapshots implements SnapshotFacet {
       });
       standsOn = now;
     }
-    return 'changed';
+    return { effect: 'changed' };
   }
 
   /** @throws ProblemError what `create` would end with */

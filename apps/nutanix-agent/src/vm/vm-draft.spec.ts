@@ -8,12 +8,12 @@ import { detachShared } from '../lifecycle/copied-hardware.ts';
 import { goldenVm } from '../testing/golden.ts';
 import { oddVms, randomVm } from '../testing/odd-vms.ts';
 import { draftOf } from './vm-draft.ts';
-import { applyChanges, growthsOf, isSo, type Changes } from './vm-edits.ts';
+import { applyChanges, meantBy, isSo, type Changes, noChanges } from './vm-edits.ts';
 import { disksOf, macOf, resourcesOf, uuidOf } from './vm-reader.ts';
 import { insertCdrom } from './vm-spec.ts';
 import { powerOff, powerOn, Vms } from './vms.ts';
 
-const nothing: Changes = { disks: [], addNics: [], removeNics: [] };
+const nothing = noChanges;
 const forever = new AbortController().signal;
 
 type Change = (spec: JsonObject, vm: JsonObject) => boolean;
@@ -35,7 +35,7 @@ const mutations: readonly [name: string, members: readonly string[], change: Cha
     'a larger disk',
     ['disk_list'],
     changed((vm) => ({
-      disks: growthsOf(
+      disks: meantBy(
         vm,
         disksOf(resourcesOf(vm))
           .slice(0, 1)

@@ -3,9 +3,9 @@ import { ProblemError } from '@polyvirt/contracts';
 import { objectAt, objectsAt } from '../client/json.ts';
 import { goldenVm } from '../testing/golden.ts';
 import { oddVms } from '../testing/odd-vms.ts';
-import { applyChanges, demandPossible, growthsOf, isSo, type Changes } from './vm-edits.ts';
+import { applyChanges, demandPossible, meantBy, isSo, type Changes, noChanges } from './vm-edits.ts';
 
-const nothing: Changes = { disks: [], addNics: [], removeNics: [] };
+const nothing = noChanges;
 const mac = '50:6b:8d:00:00:01';
 
 function applied(changes: Partial<Changes>) {
@@ -75,7 +75,7 @@ describe('a VM', () => {
     const spec = objectAt(structuredClone(vm), 'spec');
     const resources = objectAt(spec, 'resources');
     resources['disk_list'] = objectsAt(resources, 'disk_list').reverse();
-    const disks = growthsOf(vm, [{ device: 'disk:00000006-1111-4111-8111-111111111111', sizeGiB: 2 }]);
+    const disks = meantBy(vm, [{ device: 'disk:00000006-1111-4111-8111-111111111111', sizeGiB: 2 }]);
     expect(applyChanges(spec, { ...nothing, disks })).toBe(true);
     const grown = objectsAt(resources, 'disk_list').filter((disk) => disk['disk_size_mib'] === 2_048);
     expect(grown).toMatchObject([{ uuid: '00000006-1111-4111-8111-111111111111' }]);
@@ -103,7 +103,7 @@ describe('what is not possible', () => {
   it('is the growth of a disk whose size nobody knows', () => {
     const vm = oddVms()['with odd disks']!;
     const wishes = [{ device: 'disk:00000005-1111-4111-8111-111111111111', sizeGiB: 9 }];
-    const changes = { ...nothing, disks: growthsOf(vm, wishes) };
+    const changes = { ...nothing, disks: meantBy(vm, wishes) };
     expect(() => demandPossible(vm, 'stopped', changes)).toThrow(/does not say how large/);
   });
 

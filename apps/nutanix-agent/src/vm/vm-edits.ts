@@ -2,6 +2,8 @@ import { ProblemError, type VmState } from '@polyvirt/contracts';
 import { gibOf } from '@polyvirt/hypervisor';
 import { objectAt, objectsAt, textAt, type JsonObject } from '../client/json.ts';
 import {
+  addressesOf,
+  addressOf,
   bytesOf,
   cpusOf,
   cpusPerSocket,
@@ -11,8 +13,9 @@ import {
   namedDevices,
   nameOf,
   resourcesOf,
+  subnetOf,
 } from './vm-reader.ts';
-import { nicSpec, sizeSpec, type NicPlan } from './vm-spec.ts';
+import { diskSpec, driveOf, nicSpec, setMedium, sizeSpec, type DiskPlan, type NicPlan } from './vm-spec.ts';
 
 const GIB = 1024 ** 3;
 
@@ -31,14 +34,41 @@ export interface Changes {
   readonly disks: readonly Growth[];
   readonly addNics: readonly (NicPlan & { readonly mac: string })[];
   readonly removeNics: readonly string[];
+  readonly changeNics: readonly NicEdit[];
+  /** With the SCSI indexes that were free. */
+  readonly addDisks: readonly (DiskPlan & { readonly index: number })[];
+  readonly removeDisks: readonly Pick<Growth, 'device' | 'uuid'>[];
+  /** UUID of the ISO image, null for an empty drive. */
+  readonly cdrom?: string | null;
+  /** In Prism's words. */
+  readonly bootOrder?: readonly string[];
 }
 
-/** Growths with the disks that they mean, by the names under which the VM shows them. */
-export function growthsOf(entity: JsonObject, wishes: readonly { device: string; sizeGiB: number }[]): Growth[] {
+export interface NicEdit {
+  readonly mac: string;
+  readonly subnet?: string;
+  readonly address?: string;
+  readonly connected?: boolean;
+}
+
+export const noChanges: Changes = {
+  disks: [],
+  addNics: [],
+  removeNics: [],
+  changeNics: [],
+  addDisks: [],
+  removeDisks: [],
+};
+
+/** Wishes with the disks that they mean, by the names under which the VM shows them. */
+export function meantBy<Wish extends { readonly device: string }>(
+  entity: JsonObject,
+  wishes: readonly Wish[],
+): (Wish & { readonly uuid?: string })[] {
   const shown = namedDevices(resourcesOf(entity));
-  return wishes.map(({ device, sizeGiB }) => {
-    const uuid = textAt(shown.find((one) => one.device === device)?.disk, 'uuid');
-    return { device, ...(uuid === undefined ? {} : { uuid }), sizeGiB };
+  return wishes.map((wish) => {
+    const uuid = textAt(shown.find((one) => one.device === wish.device)?.disk, 'uuid');
+    return { ...wish, ...(uuid === undefined ? {} : { uuid }) };
   });
 }
 
@@ -46,14 +76,18 @@ export function growthsOf(entity: JsonObject, wishes: readonly { device: string;
 export function demandPossible(entity: JsonObject, state: VmState, changes: Changes): void {
   const resources = resourcesOf(entity);
   const disks = namedDevices(resources).filter(({ disk }) => isDisk(disk));
-  for (const [index, { device, sizeGiB }] of changes.disks.entries()) {
+  const demandDisk = (device: string, pointer: string) => {
     const found = disks.find((one) => one.device === device);
-    if (!found)
-      throw new ProblemError(
-        'device-not-found',
-        `There is no disk ${device}. ${disks.length > 0 ? `There is: ${disks.map((one) => one.device).join(', ')}.` : 'There is none.'}`,
-        { errors: [{ pointer: `/disks/${index}/device`, detail: 'Not there.' }] },
-      );
+    if (found) return found;
+    throw new ProblemError(
+      'device-not-found',
+      `There is no disk ${device}. ${disks.length > 0 ? `There is: ${disks.map((one) => one.device).join(', ')}.` : 'There is none.'}`,
+      { errors: [{ pointer, detail: 'Not there.' }] },
+    );
+  };
+  for (const [index, { device }] of changes.removeDisks.entries()) demandDisk(device, `/removeDisks/${index}/device`);
+  for (const [index, { device, sizeGiB }] of changes.disks.entries()) {
+    const found = demandDisk(device, `/disks/${index}/device`);
     const bytes = bytesOf(found.disk);
     if (bytes === undefined)
       throw new ProblemError(
@@ -66,10 +100,14 @@ export function demandPossible(entity: JsonObject, state: VmState, changes: Chan
       });
   }
   const macs = objectsAt(resources, 'nic_list').map(macOf);
-  for (const [index, mac] of changes.removeNics.entries())
+  const named = [
+    ...changes.removeNics.map((mac, index) => ({ mac, pointer: `/removeNics/${index}` })),
+    ...changes.changeNics.map(({ mac }, index) => ({ mac, pointer: `/changeNics/${index}/mac` })),
+  ];
+  for (const { mac, pointer } of named)
     if (!macs.includes(mac))
       throw new ProblemError('device-not-found', `There is no interface with the MAC address ${mac}.`, {
-        errors: [{ pointer: `/removeNics/${index}`, detail: 'Not there.' }],
+        errors: [{ pointer, detail: 'Not there.' }],
       });
   for (const [index, { mac }] of changes.addNics.entries())
     if (macs.includes(mac))
@@ -80,7 +118,7 @@ export function demandPossible(entity: JsonObject, state: VmState, changes: Chan
 }
 
 /** AHV adds to a running VM and takes nothing away from it. */
-function demandLive(resources: JsonObject, { cpus, memoryMiB }: Changes): void {
+function demandLive(resources: JsonObject, { cpus, memoryMiB, bootOrder, cdrom, removeDisks }: Changes): void {
   const hasHotAdd = resources['cpu_hotplug_enabled'] !== false;
   const each = cpusPerSocket(resources) ?? 1;
   const now = { cpus: cpusOf(resources), memoryMiB: memoryOf(resources) };
@@ -98,6 +136,9 @@ function demandLive(resources: JsonObject, { cpus, memoryMiB }: Changes): void {
     (memoryMiB < now.memoryMiB || !hasHotAdd)
       ? [`${memoryMiB} MiB of memory instead of ${now.memoryMiB}`]
       : []),
+    ...(bootOrder !== undefined && !isOrder(resources, bootOrder) ? ['another boot order'] : []),
+    ...(typeof cdrom === 'string' && !driveOf(resources) ? ['a CD-ROM drive, of which it has none'] : []),
+    ...removeDisks.flatMap(({ device }) => (device.startsWith('scsi:') ? [] : [`that ${device} is taken away`])),
   ];
   if (refused.length > 0)
     throw new ProblemError(
@@ -120,6 +161,11 @@ export function applyChanges(spec: JsonObject, changes: Changes): boolean {
     ...changes.disks.map((growth) => grow(resources, growth)),
     ...changes.addNics.map((nic) => addNic(resources, nic)),
     ...changes.removeNics.map((mac) => removeNic(resources, mac)),
+    ...changes.changeNics.map((edit) => changeNic(resources, edit)),
+    ...changes.removeDisks.map((disk) => removeDisk(resources, disk)),
+    ...changes.addDisks.map((disk) => addDisk(resources, disk)),
+    changes.cdrom !== undefined && setMedium(spec, changes.cdrom),
+    setBootOrder(resources, changes.bootOrder),
   ];
   return done.includes(true);
 }
@@ -167,4 +213,46 @@ function removeNic(resources: JsonObject, mac: string): boolean {
   const left = nics.filter((nic) => macOf(nic) !== mac);
   resources['nic_list'] = left;
   return left.length < nics.length;
+}
+
+function changeNic(resources: JsonObject, { mac, subnet, address, connected }: NicEdit): boolean {
+  const nic = objectsAt(resources, 'nic_list').find((one) => macOf(one) === mac);
+  if (!nic) return false;
+  const isMoved = subnet !== undefined && subnetOf(nic) !== subnet;
+  const isReaddressed = address !== undefined && !addressesOf(nic).includes(address);
+  const isSwitched = connected !== undefined && (nic['is_connected'] ?? true) !== connected;
+  if (isMoved) nic['subnet_reference'] = { kind: 'subnet', uuid: subnet };
+  // An address of the old network is none of the new one.
+  if (isMoved || isReaddressed)
+    nic['ip_endpoint_list'] = address === undefined ? [] : [{ ip: address, type: 'ASSIGNED' }];
+  if (isSwitched) nic['is_connected'] = connected;
+  return isMoved || isReaddressed || isSwitched;
+}
+
+function removeDisk(resources: JsonObject, { device, uuid }: Pick<Growth, 'device' | 'uuid'>): boolean {
+  const shown = namedDevices(resources);
+  const doomed = shown.find((one) => (uuid === undefined ? one.device === device : one.disk['uuid'] === uuid));
+  if (!doomed) return false;
+  resources['disk_list'] = shown.filter((one) => one !== doomed).map(({ disk }) => disk);
+  return true;
+}
+
+/** What is at its place is the disk itself: the place was free before. */
+function addDisk(resources: JsonObject, { index, ...plan }: DiskPlan & { readonly index: number }): boolean {
+  const disks = objectsAt(resources, 'disk_list');
+  if (disks.some((disk) => addressOf(disk) === `scsi:${index}`)) return false;
+  resources['disk_list'] = [...disks, diskSpec(plan, index)];
+  return true;
+}
+
+const orderIn = (resources: JsonObject): unknown => objectAt(resources, 'boot_config')['boot_device_order_list'];
+const isOrder = (resources: JsonObject, order: readonly string[]): boolean =>
+  JSON.stringify(orderIn(resources)) === JSON.stringify(order);
+
+/** One device that a VM boots from alone goes before any order. */
+function setBootOrder(resources: JsonObject, order: readonly string[] | undefined): boolean {
+  if (order === undefined || isOrder(resources, order)) return false;
+  const { boot_device: _only, ...boot } = objectAt(resources, 'boot_config');
+  resources['boot_config'] = { ...boot, boot_device_order_list: [...order] };
+  return true;
 }

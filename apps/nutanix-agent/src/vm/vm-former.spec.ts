@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { objectAt, objectsAt, type JsonObject } from '../client/json.ts';
 import { draftOf } from './vm-draft.ts';
-import { applyChanges, type Changes } from './vm-edits.ts';
+import { applyChanges, noChanges, type Changes } from './vm-edits.ts';
 import { formerOf, putBack } from './vm-former.ts';
 
 const nic = (uuid: string, mac: string, ip?: string) => ({
@@ -32,10 +32,10 @@ function withoutAddress({ ip_endpoint_list: _told, ...rest }: ReturnType<typeof 
 }
 
 const changes: Changes = {
+  ...noChanges,
   name: 'renamed',
   cpus: 3,
   memoryMiB: 4_096,
-  disks: [],
   addNics: [{ subnet: 'vlan10', mac: '50:6b:8d:00:00:09' }],
   removeNics: ['50:6b:8d:00:00:01'],
 };
@@ -72,7 +72,6 @@ describe('a VM put back to what it was', () => {
 
   it('is left alone when nothing of the change is in it', () => {
     const { spec } = draftOf(vm);
-    const none: Changes = { disks: [], addNics: [], removeNics: [] };
-    expect(putBack(spec, formerOf(vm), none)).toBe(false);
+    expect(putBack(spec, formerOf(vm), noChanges)).toBe(false);
   });
 });

@@ -17,8 +17,9 @@ describe('a VM of Prism', () => {
       cpus: 1,
       memoryMiB: 1024,
       firmware: 'uefi',
+      bootOrder: ['cdrom', 'disk', 'network'],
       disks: [{ device: 'scsi:0', sizeGiB: 8 }],
-      nics: [{ mac: '50:6b:8d:00:00:01', network: 'vlan10', addresses: ['10.0.0.50'] }],
+      nics: [{ mac: '50:6b:8d:00:00:01', network: 'vlan10', addresses: ['10.0.0.50'], connected: true }],
       snapshots: [],
       createdAt: '2025-06-07T18:23:52.000Z',
     });
@@ -119,7 +120,7 @@ describe('a VM of Prism', () => {
 
   it('shows MAC addresses in one form, and no address that leads nowhere', () => {
     expect(read(oddVms()['with odd interfaces']).nics).toEqual([
-      { mac: '50:6b:8d:aa:00:01', addresses: [] },
+      { mac: '50:6b:8d:aa:00:01', addresses: [], connected: false },
       { mac: '50:6b:8d:aa:00:02', addresses: ['10.20.0.5', '2001:db8::5'] },
     ]);
   });

@@ -1,5 +1,6 @@
 import {
   normalMac,
+  type BootDevice,
   type Disk,
   type DriverVm,
   type Firmware,
@@ -106,6 +107,15 @@ export function firmwareOf(resources: JsonObject): Firmware | undefined {
   return type === 'LEGACY' ? 'bios' : undefined;
 }
 
+const bootDevices: Readonly<Record<string, BootDevice>> = { DISK: 'disk', CDROM: 'cdrom', NETWORK: 'network' };
+
+/** Undefined where Prism shows no order, or boots from one device alone. */
+export function bootOrderOf(resources: JsonObject): BootDevice[] | undefined {
+  const list = objectAt(resources, 'boot_config')['boot_device_order_list'];
+  const order = Array.isArray(list) ? list.flatMap((name) => bootDevices[String(name)] ?? []) : [];
+  return order.length > 0 ? [...new Set(order)] : undefined;
+}
+
 export const deviceTypeOf = (disk: JsonObject): string =>
   textAt(objectAt(disk, 'device_properties'), 'device_type') ?? 'DISK';
 
@@ -201,6 +211,7 @@ export function readVm(
   const [cpus, memoryMiB, firmware] = [cpusOf(resources), memoryOf(resources), firmwareOf(resources)];
   const guest = guestOf(resources);
   const cdrom = cdromOf(resources);
+  const bootOrder = bootOrderOf(resources);
   const createdAt = timeAt(objectAt(entity, 'metadata'), 'creation_time');
   return {
     nativeId: uuidOf(entity),
@@ -215,6 +226,7 @@ export function readVm(
     })),
     nics: objectsAt(resources, 'nic_list').map((nic): Nic => readNic(nic, networkName)),
     ...(cdrom === undefined ? {} : { cdrom: cdrom && (cdrom.name ?? imageName(cdrom.uuid ?? '') ?? cdrom.uuid ?? '') }),
+    ...(bootOrder === undefined ? {} : { bootOrder }),
     ...(guest === undefined ? {} : { guest }),
     snapshots,
     ...(createdAt === undefined ? {} : { createdAt }),
@@ -232,9 +244,11 @@ function readNic(nic: JsonObject, networkName: (subnetUuid: string) => string | 
   const subnet = subnetOf(nic);
   const network = textAt(objectAt(nic, 'subnet_reference'), 'name') ?? (subnet && networkName(subnet)) ?? subnet;
   const mac = normalMac(textAt(nic, 'mac_address') ?? '');
+  const connected = nic['is_connected'];
   return {
     ...(mac === undefined ? {} : { mac }),
     ...(network === undefined || network === '' ? {} : { network }),
     addresses: addressesOf(nic),
+    ...(typeof connected === 'boolean' ? { connected } : {}),
   };
 }

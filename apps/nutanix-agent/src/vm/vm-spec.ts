@@ -103,10 +103,7 @@ export function insertCdrom(spec: JsonObject, image: string): boolean {
     return true;
   }
   const adapter = resources['machine_type'] === 'Q35' ? 'SATA' : 'IDE';
-  const taken = disks
-    .map((disk) => objectAt(objectAt(disk, 'device_properties'), 'disk_address'))
-    .filter((address) => address['adapter_type'] === adapter)
-    .map((address) => address['device_index']);
+  const taken = addressesOn(resources, adapter);
   const free = Array.from({ length: SLOTS[adapter] }, (_, index) => index).find((index) => !taken.includes(index));
   if (free === undefined)
     throw new ProblemError(
@@ -114,5 +111,46 @@ export function insertCdrom(spec: JsonObject, image: string): boolean {
       'The VM has no free place for a CD-ROM drive: the template fills all of them.',
     );
   resources['disk_list'] = [...disks, cdromSpec(image, free, adapter)];
+  return true;
+}
+
+/** Device indexes of the SCSI adapter. */
+const SCSI_SLOTS = 256;
+
+const addressesOn = (resources: JsonObject, adapter: string) =>
+  objectsAt(resources, 'disk_list')
+    .map((disk) => objectAt(objectAt(disk, 'device_properties'), 'disk_address'))
+    .filter((address) => address['adapter_type'] === adapter)
+    .map((address) => address['device_index']);
+
+/** Indexes of the SCSI adapter that no device has. */
+export function freeScsiIndexes(resources: JsonObject, count: number): number[] {
+  const taken = addressesOn(resources, 'SCSI');
+  const free = Array.from({ length: SCSI_SLOTS }, (_, index) => index).filter((index) => !taken.includes(index));
+  if (free.length < count)
+    throw new ProblemError('host-rejected', `A VM on AHV has at most ${SCSI_SLOTS} disks on its SCSI adapter.`);
+  return free.slice(0, count);
+}
+
+const isDrive = (disk: JsonObject) => objectAt(disk, 'device_properties')['device_type'] === 'CDROM';
+const imageIn = (drive: JsonObject) => textAt(objectAt(drive, 'data_source_reference'), 'uuid');
+/** What has no image and a size was written by Prism itself, for the set-up of the guest. */
+const isOfGuestSetUp = (drive: JsonObject) => imageIn(drive) === undefined && drive['disk_size_mib'] !== undefined;
+
+/** The drive that people mean: one with an image before an empty one. */
+export function driveOf(resources: JsonObject): JsonObject | undefined {
+  const drives = objectsAt(resources, 'disk_list').filter((disk) => isDrive(disk) && !isOfGuestSetUp(disk));
+  return drives.find((drive) => imageIn(drive) !== undefined) ?? drives[0];
+}
+
+/** Inserts an image, in a drive that is made if need be, or ejects what is in there. False when it is so already. */
+export function setMedium(spec: JsonObject, image: string | null): boolean {
+  const drive = driveOf(objectAt(spec, 'resources'));
+  if (!drive) return image !== null && insertCdrom(spec, image);
+  const present = imageIn(drive) ?? null;
+  if (present === image) return false;
+  // Its size is that of the image.
+  for (const key of ['data_source_reference', 'disk_size_mib', 'disk_size_bytes', 'storage_config']) delete drive[key];
+  if (image !== null) drive['data_source_reference'] = { kind: 'image', uuid: image };
   return true;
 }

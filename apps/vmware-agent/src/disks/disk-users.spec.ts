@@ -96,6 +96,29 @@ describe('users of a disk', () => {
     expect(await namesOf(await DiskUsers.read(host, source), base)).toEqual([]);
   });
 
+  it('are no linked clones that are known to have given up the disk', async () => {
+    const base = layer(join(folder, 'given-up', 'base.vmdk'));
+    const source = machineAt(join(folder, 'given-up', 'source.vmx'), 'linux');
+    const clone = machineAt(write(join(folder, 'given-up-clone', 'clone.vmx'), 'config.version = "8"\n'), 'linux');
+    const other = layer(join(folder, 'given-up-clone', 'other.vmdk'));
+    const notes = {
+      'snapshot0.uid': '1',
+      'snapshot0.numDisks': '1',
+      'snapshot0.disk0.fileName': 'base.vmdk',
+      'snapshot0.numClones': '1',
+      'snapshot0.clone0': clone.vmx,
+    };
+    const usersWith = async (disk: string) => {
+      const machines = new Map([
+        [source, base],
+        [clone, disk],
+      ]);
+      return namesOf(await DiskUsers.read(hostOf(machines, 'linux', notes), source), base);
+    };
+    expect(await usersWith(layer(join(folder, 'given-up-clone', 'child.vmdk'), base))).toEqual(['clone.vmx']);
+    expect(await usersWith(other)).toEqual([]);
+  });
+
   it('are linked clones also where they are out of reach', async () => {
     const base = layer(join(folder, 'reach', 'base.vmdk'));
     const source = machineAt(join(folder, 'reach', 'source.vmx'), 'linux');

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { folderOf, type Machines } from '../inventory/machines.ts';
 import { findMachine, type Machine } from '../inventory/identity.ts';
+import { readPending } from '../inventory/pending-changes.ts';
 import type { Platform } from '../vmrun/installation.ts';
 import { removeDisk } from './disk-tool.ts';
 import { fileKeyOf, FileSet } from './file-identity.ts';
@@ -18,7 +19,7 @@ export type Known = Pick<
   'all' | 'templates' | 'diskFiles' | 'snapshots' | 'nameOf' | 'platform' | 'configuration' | 'looseDisks'
 >;
 
-/** Real paths of the disks that a machine names itself: in its configuration, and in its snapshots. */
+/** Real paths of the disks that a machine names itself: in its configuration, in its snapshots, and for its power-off. */
 export const namedBy = async (machine: Machine, machines: Known): Promise<string[]> => [
   ...(await configuredBy(machine, machines)),
   ...(await notedBy(machine, machines)),
@@ -29,7 +30,9 @@ const configuredBy = async (machine: Machine, machines: Known): Promise<string[]
 
 async function notedBy(machine: Machine, machines: Known): Promise<string[]> {
   const { all } = await machines.snapshots(machine);
-  return Promise.all(all.flatMap(({ disks }) => disks.map((name) => realPath(beside(machine.vmx, name)))));
+  const { addDisks } = await readPending(machine.vmx);
+  const names = [...all.flatMap(({ disks }) => disks), ...addDisks.map(({ fileName }) => fileName)];
+  return Promise.all(names.map((name) => realPath(beside(machine.vmx, name))));
 }
 
 /** Something is there and cannot be read now; what is missing, or is no file of VMware's, needs nothing. */
@@ -68,7 +71,7 @@ export interface DiskUser {
 }
 
 /**
- * Who needs which file, by the file itself and not by a path to it, over everything but one machine: the machines that are
+ * Who needs which file, by the file itself and not by a path to it, over everything, or all but one machine: the machines that are
  * known here, the linked clones that this one notes, and disks in the folders of VMs that belong to none. The last are what
  * is left of a VM, or what a VM that cannot be read has.
  */
@@ -81,12 +84,12 @@ export class DiskUsers {
     this.#platform = platform;
   }
 
-  static async read(machines: Known, except: Machine): Promise<DiskUsers> {
+  static async read(machines: Known, except?: Machine): Promise<DiskUsers> {
     const found = new DiskUsers(machines.platform);
     const known = [...(await machines.all()), ...(await machines.templates())];
-    for (const machine of known) if (machine.nativeId !== except.nativeId) await found.#add(machine, machines, []);
-    for (const snapshot of (await machines.snapshots(except)).all) {
-      const disks = await Promise.all(snapshot.disks.map((name) => realPath(beside(except.vmx, name))));
+    for (const machine of known) if (machine.nativeId !== except?.nativeId) await found.#add(machine, machines);
+    for (const snapshot of except ? (await machines.snapshots(except)).all : []) {
+      const disks = await Promise.all(snapshot.disks.map((name) => realPath(beside(except!.vmx, name))));
       for (const path of snapshot.clones) {
         // Wherever it lies: one that nobody told us of breaks just the same.
         const clone = await findMachine(path, machines.platform).catch((error: unknown) => {
@@ -95,11 +98,11 @@ export class DiskUsers {
         });
         // A share that does not answer, say: that it stands on these disks is known all the same.
         if (clone === 'out of reach') await found.#note({ name: path, path }, await chainsOf(disks));
-        else if (clone) await found.#add(clone, machines, disks);
+        else if (clone) await found.#add(clone, machines, disks, !known.some((one) => one.nativeId === clone.nativeId));
       }
     }
     for (const path of await machines.looseDisks()) {
-      const isOwn = dirname(path) === folderOf(except) || (await found.of(path)).length > 0;
+      const isOwn = (except && dirname(path) === folderOf(except)) || (await found.of(path)).length > 0;
       if (!isOwn) await found.#note({ name: path, path }, await chainOf(path));
     }
     return found;
@@ -115,8 +118,11 @@ export class DiskUsers {
     return this.#users.get(await fileKeyOf(path, this.#platform)) ?? [];
   }
 
-  /** `disks` are those it is known to stand on without being asked: one that cannot be read cannot be asked. */
-  async #add(machine: Machine, machines: Known, disks: readonly string[]): Promise<void> {
+  /**
+   * `disks` are those it was made on. One that cannot be read cannot be asked whether it stands on them still, and of a
+   * `stranger` nobody sees which of its disks it has kept.
+   */
+  async #add(machine: Machine, machines: Known, disks: readonly string[] = [], stranger = false): Promise<void> {
     const name = (await orUnreadable(machines.nameOf(machine))) ?? machine.vmx;
     const missed = (error: unknown) => {
       unlessUnreadable(error);
@@ -127,11 +133,10 @@ export class DiskUsers {
         missed(error);
         return [];
       });
-    const named = [
-      ...(await asFarAsSeen(configuredBy(machine, machines))),
-      ...(await asFarAsSeen(notedBy(machine, machines))),
-    ];
-    const chains = await Promise.all([...named, ...disks].map((path) => chainOf(path, missed)));
+    const configured = await configuredBy(machine, machines).catch((error: unknown) => missed(error));
+    const madeOn = configured && !stranger ? [] : disks;
+    const named = [...(configured ?? []), ...madeOn, ...(await asFarAsSeen(notedBy(machine, machines)))];
+    const chains = await Promise.all(named.map((path) => chainOf(path, missed)));
     const parts = await Promise.all(chains.flat().map((path) => partsOf(path)));
     const state = await asFarAsSeen(stateFilesOf(machine, machines));
     await this.#note({ name, path: machine.vmx }, [...chains.flat(), ...parts.flat(), ...state]);

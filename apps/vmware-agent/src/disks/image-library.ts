@@ -50,7 +50,7 @@ export class ImageLibrary {
   }
 
   /** Throws `image-not-found`. */
-  async demand(name: string, kind: Image['kind']): Promise<ImageFile> {
+  async demand(name: string, kind: Image['kind'], pointer?: string): Promise<ImageFile> {
     const files = (await this.#files()).filter((file) => file.kind === kind);
     const found = files.find((file) => file.name === name);
     if (found) return found;
@@ -58,6 +58,7 @@ export class ImageLibrary {
     throw new ProblemError(
       'image-not-found',
       `There is no ${kind === 'iso' ? 'CD-ROM' : 'disk'} image "${name}" on this host. ${names === '' ? `Put one into ${this.#folder}.` : `It has: ${names}.`}`,
+      pointer === undefined ? {} : { errors: [{ pointer, detail: 'There is no such image.' }] },
     );
   }
 

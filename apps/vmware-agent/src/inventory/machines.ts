@@ -11,7 +11,6 @@ import { Dictionary } from '../vmx/dictionary.ts';
 import { orMissing, readDictionary } from '../vmx/dictionary-file.ts';
 import {
   cpusOf,
-  cdromOf,
   disksOf,
   firmwareOf,
   guestOsOf,
@@ -22,6 +21,7 @@ import {
   nicsOf,
   suspendFileOf,
 } from '../vmx/hardware-reader.ts';
+import { bootOrderOf, driveOf } from '../vmx/devices.ts';
 import { ownKeys } from '../vmx/hardware-writer.ts';
 import type { Platform } from '../vmrun/installation.ts';
 import { isThere, type Discovery } from './discovery.ts';
@@ -255,6 +255,7 @@ export class Machines {
     const macs = nics.map(({ mac = '' }) => mac);
     const [cpus, memoryMiB, firmware] = [cpusOf(vmx), memoryOf(vmx), firmwareOf(vmx)];
     const cdrom = this.#showCdrom(machine, vmx);
+    const bootOrder = bootOrderOf(vmx, firmware);
     const addresses = isOn ? this.#leases.addressesOf(machine.nativeId, macs) : [];
     const vm = {
       nativeId: machine.nativeId,
@@ -264,12 +265,14 @@ export class Machines {
       ...(memoryMiB !== undefined && { memoryMiB }),
       ...(firmware !== undefined && { firmware }),
       disks: await this.#showDisks(machine),
-      nics: nics.map(({ mac, network }, index) => ({
+      nics: nics.map(({ mac, network, connected }, index) => ({
         ...(mac !== undefined && { mac }),
         network,
-        addresses: addresses[index] ?? [],
+        addresses: connected ? (addresses[index] ?? []) : [],
+        connected,
       })),
       ...(cdrom !== undefined && { cdrom }),
+      ...(bootOrder && { bootOrder }),
       ...(os !== undefined && { guest: { os, agent: false } }),
       snapshots: (await this.snapshots(machine)).shown(),
       ...(createdAt !== undefined && { createdAt }),
@@ -279,8 +282,9 @@ export class Machines {
   }
 
   #showCdrom(machine: Machine, vmx: Dictionary): string | null | undefined {
-    const fileName = cdromOf(vmx);
-    return typeof fileName === 'string' ? isoNameOf(this.#imageFolder, beside(machine.vmx, fileName)) : fileName;
+    const drive = driveOf(vmx);
+    if (!drive || drive.fileName === null) return drive && null;
+    return isoNameOf(this.#imageFolder, beside(machine.vmx, drive.fileName));
   }
 
   async #showDisks(machine: Machine): Promise<Disk[]> {

@@ -1,11 +1,12 @@
 import { Logger } from '@nestjs/common';
 import { beside } from '../disks/vmdk.ts';
 import type { DiskTool } from '../disks/disk-tool.ts';
+import { dropSentinels } from '../snapshots/vmsd-edits.ts';
 import { editDictionary, readDictionary } from '../vmx/dictionary-file.ts';
 import { disksOf } from '../vmx/hardware-reader.ts';
 import type { Vmrun } from '../vmrun/vmrun.ts';
 import type { Machine } from './identity.ts';
-import { applyTo, hasPending, isEmpty, readPending, writePending } from './pending-changes.ts';
+import { applyTo, hasPending, isEmpty, noChanges, readPending, writePending } from './pending-changes.ts';
 
 const log = new Logger('PowerOffWork');
 
@@ -13,9 +14,11 @@ const log = new Logger('PowerOffWork');
 export class PowerOffWork {
   readonly #vmrun: Vmrun;
   readonly #disks: DiskTool;
+  readonly #deleteDisk: (path: string, machine: Machine) => Promise<unknown>;
   readonly #finishing = new Map<string, Promise<void>>();
 
-  constructor(vmrun: Vmrun, disks: DiskTool) {
+  constructor(vmrun: Vmrun, disks: DiskTool, deleteDisk: (path: string, machine: Machine) => Promise<unknown>) {
+    this.#deleteDisk = deleteDisk;
     this.#vmrun = vmrun;
     this.#disks = disks;
   }
@@ -34,12 +37,17 @@ export class PowerOffWork {
   }
 
   /** For who has the machine to itself, and knows that it is off. */
-  async finishAlone({ vmx }: Machine): Promise<void> {
+  async finishAlone(machine: Machine): Promise<void> {
+    const { vmx } = machine;
     const pending = await readPending(vmx);
     if (isEmpty(pending)) return;
     await editDictionary(vmx, (dictionary) => applyTo(dictionary, pending), this.#vmrun.codePage);
+    if (pending.removeDisks.length > 0)
+      await dropSentinels(vmx.replace(/\.vmx$/i, '.vmsd'), (await readDictionary(vmx))!);
     const waiting = [...pending.disks];
+    const doomed = pending.removeDisks.flatMap((disk) => disk.doomed);
     try {
+      for (const path of doomed) await this.#deleteDisk(path, machine);
       const files = disksOf((await readDictionary(vmx))!);
       for (const { device, sizeGiB } of pending.disks) {
         const file = files.find((disk) => disk.device === device);
@@ -47,7 +55,7 @@ export class PowerOffWork {
         waiting.shift();
       }
     } finally {
-      await writePending(vmx, { disks: waiting, addNics: [], removeNics: [] });
+      await writePending(vmx, { ...noChanges, disks: waiting });
     }
   }
 }

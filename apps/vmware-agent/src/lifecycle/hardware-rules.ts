@@ -44,7 +44,7 @@ export class HardwareRules {
    */
   async requireNics(
     nics: readonly NicInput[],
-    at: '/nics' | '/addNics',
+    at: '/nics' | '/addNics' | '/changeNics',
     own: Machine,
     stays: { readonly name: string; readonly nics: readonly Nic[] } | undefined,
   ): Promise<string[]> {
@@ -52,7 +52,8 @@ export class HardwareRules {
     for (const nic of nics) resolved.push({ ...nic, network: await this.#networks.require(nic.network) });
     const others = [...(await this.#others(own)), ...(stays ? [stays] : [])];
     const networks = await this.#networks.list();
-    requireNics(resolved, at, { networks, macRanges: limits.macRanges, others });
+    // An interface that is changed has the MAC address that it has.
+    if (at !== '/changeNics') requireNics(resolved, at, { networks, macRanges: limits.macRanges, others });
     for (const [index, { network, address }] of resolved.entries())
       if (address !== 'auto')
         throw new ProblemError(

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists, isThere } from '../inventory/discovery.ts';
 import { orMissing } from '../vmx/dictionary-file.ts';
@@ -34,3 +34,9 @@ export async function keepFor(folder: string, users: readonly string[], disks: r
 
 const linesOf = async (folder: string): Promise<string[]> =>
   (await orMissing(readFile(join(folder, KEPT_MARK), 'utf8')))?.split(/\r?\n/) ?? [];
+
+/** A folder that was kept for disks which are gone now. */
+export async function removeIfDeserted(folder: string): Promise<void> {
+  const names = (await orMissing(readdir(folder))) ?? [];
+  if ((await isKeptFor(folder)) && names.length === 1) await rm(folder, { recursive: true, force: true });
+}

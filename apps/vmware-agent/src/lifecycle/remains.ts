@@ -4,12 +4,13 @@ import type { DeleteVm } from '@polyvirt/contracts';
 import { disksUsedBy, DiskUsers, doubtOf, filesUsedBy, isLayer, namedBy, type Known } from '../disks/disk-users.ts';
 import { FileSet } from '../disks/file-identity.ts';
 import { stateFilesOf } from '../disks/state-files.ts';
-import { chainOf, partsOf, readVmdk, realPath } from '../disks/vmdk.ts';
+import { beside, chainOf, partsOf, readVmdk, realPath } from '../disks/vmdk.ts';
 import { findMachine, type Machine } from '../inventory/identity.ts';
 import { folderOf, stemOf } from '../inventory/machines.ts';
 import { orUnreadable, unlessUnreadable } from '../inventory/unreadable.ts';
 import { pendingFileOf } from '../inventory/pending-changes.ts';
 import type { Platform } from '../vmrun/installation.ts';
+import { adoptedDisksOf } from '../vmx/devices.ts';
 import { ownKeys } from '../vmx/hardware-writer.ts';
 import { isKeptFor, keptIn, neededBy } from './kept-disks.ts';
 
@@ -46,18 +47,21 @@ export async function remainsOf(machine: Machine, machines: Known, fate: DeleteV
   const folder = folderOf(machine);
   const users = await DiskUsers.read(machines, machine);
   const used = await disksUsedBy(machine, machines);
-  const own = [...used].filter((path) => dirname(path) === folder);
+  const adopted = await adoptedBy(machine, machines);
+  const own = [...used].filter((path) => dirname(path) === folder || adopted.includes(path));
   const notes: string[] = [];
   const doomed: string[] = [];
   const kept: string[] = [];
   const heirs = new Set<string>();
   const inherited: string[] = [];
   for (const path of own) {
-    const others = (await Promise.all((await partsOf(path)).map((part) => users.of(part)))).flat();
-    for (const other of others) heirs.add(other.path);
+    const needed = (await Promise.all((await partsOf(path)).map((part) => users.of(part)))).flat();
+    // Without its machine a disk that lies elsewhere is a loose one, which needs itself.
+    const others = needed.filter((user) => user.path !== path);
+    if (!adopted.includes(path)) for (const other of others) heirs.add(other.path);
     const names = [...new Set(others.map(({ name }) => `"${name}"`))];
     if (names.length > 0) {
-      inherited.push(path);
+      if (!adopted.includes(path)) inherited.push(path);
       notes.push(`Kept ${path}: it is in use by ${names.join(', ')}.`);
     } else if (fate === 'keep' || users.unseen.length > 0) {
       kept.push(path);
@@ -65,7 +69,7 @@ export async function remainsOf(machine: Machine, machines: Known, fate: DeleteV
     } else doomed.push(path);
   }
   for (const { device, path } of await machines.diskFiles(machine))
-    if (dirname(await realPath(path)) !== folder)
+    if (dirname(await realPath(path)) !== folder && !adopted.includes(await realPath(path)))
       notes.push(`Kept ${device} (${path}): it lies outside the folder of the VM.`);
   const { orphans, strays } = await strangersIn(folder, used, users, machines.platform);
   const takesOrphans = fate === 'delete' && users.unseen.length === 0;
@@ -95,6 +99,12 @@ export async function remainsOf(machine: Machine, machines: Known, fate: DeleteV
         : { vmx: baseVmx, snapshot: baseSnapshot },
     notes,
   };
+}
+
+/** Real paths of disks that lie elsewhere and are the machine's own: volumes of the host that it was given. */
+async function adoptedBy(machine: Machine, machines: Known): Promise<string[]> {
+  const disks = adoptedDisksOf(await machines.configuration(machine));
+  return Promise.all(disks.map(({ fileName }) => realPath(beside(machine.vmx, fileName))));
 }
 
 /** Disks of the folder that this machine does not use: layers over its own that a call left behind, and others. */
@@ -167,11 +177,32 @@ async function abandonedBy(
   return files;
 }
 
-/** What those need for whom a folder was kept, without one machine; undefined when that cannot be found out. */
-async function neededIn(place: string, except: Machine, machines: Known): Promise<FileSet | undefined> {
+/** Files of bases that were kept for a disk which is about to go, or has gone, and that nobody else needs. `chain` begins with it. */
+export async function abandonedBases(chain: readonly string[], machines: Known): Promise<string[]> {
+  const [top, ...below] = chain;
+  const files: string[] = [];
+  for (const path of below) {
+    const place = dirname(path);
+    if (!(await isKeptFor(place))) continue;
+    const needed = await neededIn(place, undefined, machines, top);
+    const users = await DiskUsers.read(machines);
+    const others = (await users.of(path)).filter((user) => !chain.includes(user.path));
+    if (!needed || users.unseen.length > 0 || others.length > 0 || (await needed.has(path))) break;
+    files.push(...(await filesOfDisks([path])));
+  }
+  return files;
+}
+
+/** What those need for whom a folder was kept, without one machine or disk; undefined when that cannot be found out. */
+async function neededIn(
+  place: string,
+  except: Machine | undefined,
+  machines: Known,
+  gone?: string,
+): Promise<FileSet | undefined> {
   const paths: string[] = [];
   for (const user of await neededBy(place)) {
-    if (user === except.vmx) continue;
+    if (user === except?.vmx || user === gone) continue;
     try {
       const other = /\.vmx$/i.test(user) ? await findMachine(user, machines.platform) : undefined;
       const disks = other ? [...(await filesUsedBy(other, machines))] : await chainOf(user);

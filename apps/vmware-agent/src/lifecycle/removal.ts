@@ -13,7 +13,7 @@ import { replaceClone } from '../snapshots/vmsd-edits.ts';
 import { achieve, type Patience } from '../vmrun/achieve.ts';
 import type { Vmrun } from '../vmrun/vmrun.ts';
 import { isMissing, orMissing } from '../vmx/dictionary-file.ts';
-import { isKeptFor, keepFor } from './kept-disks.ts';
+import { keepFor, removeIfDeserted } from './kept-disks.ts';
 import { remainsOf, type Remains } from './remains.ts';
 
 const steps = {
@@ -118,6 +118,8 @@ export class Removal {
       if (parent !== undefined && (await isThere(parent))) await replaceClone(parent, machine.vmx, heirs.filter(isVmx));
     }
     await removeFiles(abandoned);
+    // A volume that it was given lay in the folder of another VM, which may be gone.
+    for (const one of new Set(files.map((path) => dirname(path)))) if (one !== folder) await removeIfEmpty(one);
     for (const one of new Set(abandoned.map((path) => dirname(path)))) await removeIfDeserted(one);
     const names = (await orMissing(readdir(folder))) ?? [];
     if (heirs.length > 0) {
@@ -175,12 +177,6 @@ const removeAll = (path: string) => rm(path, { recursive: true, force: true, max
 async function countOf(paths: readonly string[]): Promise<number> {
   const found = await Promise.all(paths.map((path) => exists(path)));
   return found.filter(Boolean).length;
-}
-
-/** A folder that was kept for disks which are gone now. */
-async function removeIfDeserted(folder: string): Promise<void> {
-  const names = (await orMissing(readdir(folder))) ?? [];
-  if ((await isKeptFor(folder)) && names.length === 1) await removeAll(folder);
 }
 
 async function removeIfEmpty(folder: string): Promise<boolean> {

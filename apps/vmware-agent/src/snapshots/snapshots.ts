@@ -6,8 +6,8 @@ import {
   type NativeId,
   type VmState,
 } from '@polyvirt/contracts';
-import { allow, type Effect, type OperationContext, type SnapshotFacet } from '@polyvirt/hypervisor';
-import { DiskUsers, isLayer, removeOrphanedLayers } from '../disks/disk-users.ts';
+import { allow, type Effect, type OperationContext, type Outcome, type SnapshotFacet } from '@polyvirt/hypervisor';
+import { disksUsedBy, DiskUsers, isLayer, removeOrphanedLayers } from '../disks/disk-users.ts';
 import { beside } from '../disks/vmdk.ts';
 import { removeStaleLocks } from '../host/locks.ts';
 import { exists, isThere } from '../inventory/discovery.ts';
@@ -84,7 +84,7 @@ export class Snapshots implements SnapshotFacet {
     return { snapshot, effect: 'changed' };
   }
 
-  async revert(nativeId: NativeId, id: string, context: OperationContext): Promise<Effect> {
+  async revert(nativeId: NativeId, id: string, context: OperationContext): Promise<Outcome> {
     const { journal, signal } = context;
     const machine = await this.#machines.demandOpen(nativeId);
     const plan = await journal.step({
@@ -130,26 +130,35 @@ export class Snapshots implements SnapshotFacet {
         else await this.#power.cutPower(machine, signal);
       },
     });
-    return 'changed';
+    return { effect: 'changed', ...(await this.#givenUp(machine, plan.disks)) };
   }
 
   async delete(
     nativeId: NativeId,
     { snapshot: id, children }: { snapshot: string; children: boolean },
     { journal, signal }: OperationContext,
-  ): Promise<Effect> {
+  ): Promise<Outcome> {
     const machine = await this.#machines.demandOpen(nativeId);
-    const isThere = await journal.step({
+    const before = await journal.step({
       name: 'look for the snapshot',
       native: 'vmrun listSnapshots',
-      act: () => this.#checkDelete(machine, id, children),
+      act: async () =>
+        (await this.#checkDelete(machine, id, children)) ? [...(await disksUsedBy(machine, this.#machines))] : null,
     });
-    if (!isThere) return 'unchanged';
+    if (!before) return { effect: 'unchanged' };
     await journal.step({
       ...steps.delete(children),
       act: () => this.drop(machine, id, children, signal),
     });
-    return 'changed';
+    return { effect: 'changed', ...(await this.#givenUp(machine, before)) };
+  }
+
+  /** What is to be said of disks that it had before, has no more, and that are still there. */
+  async #givenUp(machine: Machine, before: readonly string[]): Promise<Pick<Outcome, 'notes'>> {
+    const now = await disksUsedBy(machine, this.#machines);
+    const left: string[] = [];
+    for (const path of before) if (!(await now.has(path)) && (await exists(path))) left.push(path);
+    return left.length > 0 ? { notes: left.map((path) => `Kept ${path}: the VM has it no more.`) } : {};
   }
 
   /** Throws what `create` would refuse. Workstation keeps the memory of a running VM, whether it is asked for or not. */
@@ -187,14 +196,18 @@ export class Snapshots implements SnapshotFacet {
       throw new ProblemError('name-taken', `The VM already has a snapshot "${name}".`);
   }
 
-  async #checkRevert(machine: Machine, id: string): Promise<{ address: string; hasMemory: boolean; name: string }> {
+  async #checkRevert(
+    machine: Machine,
+    id: string,
+  ): Promise<{ address: string; hasMemory: boolean; name: string; disks: string[] }> {
     allow('snapshot-revert', await this.#machines.state(machine));
     const tree = await this.#machines.snapshots(machine);
     const snapshot = tree.byId(id);
     if (!snapshot) throw new ProblemError('snapshot-not-found', `The VM has no snapshot ${id}.`);
     await this.#refuseLoss(machine);
     const name = await this.#machines.nameOf(machine);
-    return { address: tree.addressOf(snapshot), hasMemory: snapshot.hasMemory, name };
+    const disks = [...(await disksUsedBy(machine, this.#machines))];
+    return { address: tree.addressOf(snapshot), hasMemory: snapshot.hasMemory, name, disks };
   }
 
   /** Whether it is there. */

@@ -35,6 +35,8 @@ export interface VmxNic {
   readonly mac: string | undefined;
   /** Undefined when it cannot be told. */
   readonly network: string | undefined;
+  /** Whether its cable is plugged in at power-on. */
+  readonly connected: boolean;
 }
 
 /** Name of the VM, or undefined where the file does not say. */
@@ -93,22 +95,6 @@ export function disksOf(vmx: Dictionary): VmxDisk[] {
   });
 }
 
-/** The image in the first drive that has one, as written; null where all are empty, undefined where there is no drive. */
-export function cdromOf(vmx: Dictionary): string | null | undefined {
-  const drives = vmx.keys().flatMap((key) => {
-    const device = /^((?:ide|scsi|sata)\d+:\d+)\.present$/i.exec(key)?.[1]?.toLowerCase();
-    const type = device === undefined ? '' : (vmx.get(`${device}.deviceType`) ?? '');
-    return device !== undefined && vmx.isTrue(key) && /cdrom/i.test(type) ? [{ device, type }] : [];
-  });
-  if (drives.length === 0) return undefined;
-  const media = drives.map(({ device, type }) => {
-    // Others are drives of the host, in which may be what there may.
-    const holds = /^cdrom-image$/i.test(type) && !/^false$/i.test(vmx.get(`${device}.startConnected`) ?? '');
-    return holds ? vmx.get(`${device}.fileName`) : undefined;
-  });
-  return media.find((fileName) => fileName !== undefined && fileName !== '') ?? null;
-}
-
 /** Present network adapters by number. */
 export function nicsOf(vmx: Dictionary): VmxNic[] {
   const numbers = vmx.keys().flatMap((key) => {
@@ -119,7 +105,8 @@ export function nicsOf(vmx: Dictionary): VmxNic[] {
     .sort((one, other) => one - other)
     .map((number) => {
       const device = `ethernet${number}`;
-      return { device, mac: macOf(vmx, device), network: networkOf(vmx, device) };
+      const connected = !/^false$/i.test(vmx.get(`${device}.startConnected`) ?? '');
+      return { device, mac: macOf(vmx, device), network: networkOf(vmx, device), connected };
     });
 }
 

@@ -12,6 +12,8 @@ export const ownKeys = {
   /** Of a linked clone: the .vmx file of its source, and the snapshot that was made for it. */
   baseVmx: 'polyvirt.base.vmx',
   baseSnapshot: 'polyvirt.base.snapshot',
+  /** Of a disk that lies in another folder, and goes with the VM all the same. */
+  volume: (device: string) => `polyvirt.volume.${device}`,
 } as const;
 
 export type NicHardware = {
@@ -127,7 +129,7 @@ export function nicEntries(index: number, { mac, network }: NicHardware): Record
   };
 }
 
-function connectionEntries(device: string, network: string): Record<string, string> {
+export function connectionEntries(device: string, network: string): Record<string, string> {
   const types: Readonly<Record<string, string>> = {
     [bridgedNetwork]: 'bridged',
     [hostOnlyNetwork]: 'hostonly',

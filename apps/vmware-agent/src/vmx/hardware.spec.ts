@@ -2,7 +2,6 @@ import { describe, expect, it } from '@jest/globals';
 import { gunzipSync } from 'node:zlib';
 import { Dictionary } from './dictionary.ts';
 import {
-  cdromOf,
   cpusOf,
   disksOf,
   firmwareOf,
@@ -13,6 +12,7 @@ import {
   nicsOf,
   suspendFileOf,
 } from './hardware-reader.ts';
+import { driveOf } from './devices.ts';
 import {
   addNic,
   cloudInitEntries,
@@ -39,7 +39,8 @@ describe('the CD-ROM drive of a .vmx file', () => {
     ['the second of two', drive('ide1:0', 'atapi-cdrom', '') + drive('sata0:1', 'cdrom-image', 'b.iso'), 'b.iso'],
     ['a disk', drive('scsi0:0', 'scsi-hardDisk', 'a.vmdk'), undefined],
   ])('holds %s', (_, text, expected) => {
-    expect(cdromOf(parse(text))).toBe(expected);
+    const drive = driveOf(parse(text));
+    expect(drive && drive.fileName).toBe(expected);
   });
 });
 
@@ -108,8 +109,8 @@ describe('the hardware of a .vmx file', () => {
       { device: 'scsi0:1', fileName: 'web-1.vmdk' },
     ]);
     expect(nicsOf(vmx)).toEqual([
-      { device: 'ethernet0', mac: '00:50:56:01:02:03', network: 'vmnet8' },
-      { device: 'ethernet1', mac: '52:54:00:01:02:03', network: 'vmnet2' },
+      { device: 'ethernet0', mac: '00:50:56:01:02:03', network: 'vmnet8', connected: true },
+      { device: 'ethernet1', mac: '52:54:00:01:02:03', network: 'vmnet2', connected: true },
     ]);
     expect(vmx.get('ethernet0.connectionType')).toBe('nat');
     expect([vmx.get('ethernet0.checkMACAddress'), vmx.get('ethernet1.checkMACAddress')]).toEqual([undefined, 'FALSE']);
@@ -150,9 +151,9 @@ describe('the hardware of a .vmx file', () => {
       ].join('\n'),
     );
     expect(nicsOf(vmx)).toEqual([
-      { device: 'ethernet0', mac: '00:0c:29:aa:bb:cc', network: 'vmnet0' },
-      { device: 'ethernet1', mac: undefined, network: 'vmnet2' },
-      { device: 'ethernet3', mac: undefined, network: 'lan-segment 52 9a' },
+      { device: 'ethernet0', mac: '00:0c:29:aa:bb:cc', network: 'vmnet0', connected: true },
+      { device: 'ethernet1', mac: undefined, network: 'vmnet2', connected: true },
+      { device: 'ethernet3', mac: undefined, network: 'lan-segment 52 9a', connected: true },
     ]);
   });
 
@@ -185,7 +186,7 @@ describe('the hardware of a .vmx file', () => {
     const vmx = parse('ethernet0.present = "TRUE"\nethernet1.present = "FALSE"\nethernet1.vnet = "vmnet9"\n');
     const nic = { mac: '00:50:56:00:00:01', network: 'vmnet8' };
     expect(addNic(vmx, nic)).toBe(true);
-    expect(nicsOf(vmx)[1]).toEqual({ device: 'ethernet1', ...nic });
+    expect(nicsOf(vmx)[1]).toEqual({ device: 'ethernet1', ...nic, connected: true });
     expect(vmx.get('ethernet1.vnet')).toBeUndefined();
     for (let count = 2; count < 10; count += 1) expect(addNic(vmx, nic)).toBe(true);
     expect(addNic(vmx, nic)).toBe(false);

@@ -4,6 +4,7 @@ import { OnCommand, type CommandContext } from '@polyvirt/bus';
 import { commands, ProblemError, type Command, type Verb } from '@polyvirt/contracts';
 import { acts, type Asked, type Done, type HypervisorDriver } from '@polyvirt/hypervisor';
 import { OperationRunner } from '../operation/operation-runner.ts';
+import { VolumeList } from '../host/volume-list.ts';
 import type { Work } from '../operation/running-operation.ts';
 import { alsoHappenedIn, moreNotesOf } from './beside-the-record.ts';
 import { DRIVER } from './tokens.ts';
@@ -14,12 +15,14 @@ export class CommandHandler {
   constructor(
     @Inject(DRIVER) private readonly driver: HypervisorDriver,
     private readonly operations: OperationRunner,
+    private readonly volumes: VolumeList,
   ) {}
 
   carryOut(command: Command, { storedAtMs }: CommandContext): Promise<void> {
     const act = acts[command.verb as Verb] as (asked: Asked<unknown>) => Promise<Done>;
     const work: Work = async (context) => {
       const { driver } = this;
+      this.volumes.requireFree(command);
       const done = await act({ driver, nativeId: vmOf(command), input: command.input, context });
       const { effect, made, snapshot } = done;
       const notes = [...(done.notes ?? []), ...moreNotesOf(command)];
@@ -32,7 +35,7 @@ export class CommandHandler {
         alsoHappened: alsoHappenedIn(command, done),
       };
     };
-    return this.operations.run(command, work, storedAtMs);
+    return this.operations.run(command, work, storedAtMs).finally(() => this.volumes.ended(command));
   }
 }
 

@@ -21,6 +21,7 @@ import { planOf, requireFacet, type HypervisorDriver } from '@polyvirt/hyperviso
 import type { z } from 'zod';
 import { Consoles } from '../console/consoles.ts';
 import type { AgentIdentity } from '../host/identity.ts';
+import { VolumeList } from '../host/volume-list.ts';
 import { Inventory } from '../inventory/inventory.ts';
 import { OperationRunner } from '../operation/operation-runner.ts';
 import { CAPABILITIES, DRIVER, IDENTITY } from './tokens.ts';
@@ -39,6 +40,7 @@ export class QueryHandler {
     private readonly inventory: Inventory,
     private readonly operations: OperationRunner,
     private readonly consoles: Consoles,
+    private readonly volumes: VolumeList,
   ) {}
 
   @OnQuery(readVm)
@@ -53,6 +55,7 @@ export class QueryHandler {
     const definition = commandOfVerb(verb);
     if (!definition) throw new ProblemError('capability-missing', `This agent knows no command ${verb}.`);
     const request = { nativeId, input: definition.input.parse(input) };
+    this.volumes.requireFree(request);
     return planOf(this.driver, definition, request, this.capabilities(), AbortSignal.timeout(answerWithinMs));
   }
 

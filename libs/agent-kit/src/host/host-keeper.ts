@@ -6,6 +6,7 @@ import {
   keys,
   type Capabilities,
   type Capacity,
+  type Command,
   type Health,
   type HostRecord,
   type HostStatus,
@@ -16,6 +17,7 @@ import {
 import type { HypervisorDriver } from '@polyvirt/hypervisor';
 import { isDeepStrictEqual } from 'node:util';
 import type { AgentIdentity } from './identity.ts';
+import { VolumeList } from './volume-list.ts';
 
 const listWithinMs = 20_000;
 
@@ -23,6 +25,7 @@ const log = new Logger('Host');
 
 /** Keeps the record of the host: what the probe says, and what a VM can be made of. */
 export class HostKeeper {
+  readonly volumes: VolumeList;
   #status: HostStatus | undefined;
   #record: HostRecord | undefined;
   #images: Image[] = [];
@@ -39,9 +42,13 @@ export class HostKeeper {
     private readonly identity: AgentIdentity,
     private readonly signal: AbortSignal,
     private readonly probeWithinMs: number,
+    /** Commands that are carried out now. */
+    running: () => readonly Command[] = () => [],
     /** What the operator should know beside what the probe says. */
     private readonly moreNotes: () => readonly string[] = () => [],
-  ) {}
+  ) {
+    this.volumes = new VolumeList(driver, running, () => this.#put(), signal);
+  }
 
   get health(): Health {
     return this.#status?.health ?? { status: 'undetected', detail: 'The host has not been probed yet.' };
@@ -73,13 +80,14 @@ export class HostKeeper {
     return before !== 'healthy' && status.health.status === 'healthy';
   }
 
-  /** Lists images, templates and networks anew. What cannot be listed stays as it was. */
+  /** Lists images, templates, networks and volumes anew. What cannot be listed stays as it was. */
   async refresh(): Promise<void> {
     const { images, networks } = this.driver;
     const within = this.#within(listWithinMs);
     this.#images = (await this.#list('images', images && (() => images.list(within)))) ?? this.#images;
     this.#templates = (await this.#list('templates', images && (() => images.templates(within)))) ?? this.#templates;
     this.#networks = (await this.#list('networks', networks && (() => networks.list(within)))) ?? this.#networks;
+    await this.volumes.refresh();
     await this.#put();
   }
 
@@ -149,6 +157,7 @@ export class HostKeeper {
       images: this.#images,
       networks: this.#networks,
       templates: this.#templates,
+      volumes: this.volumes.free,
       ...(this.#reconciledAt !== undefined && { reconciledAt: this.#reconciledAt }),
       observedAt: this.#record?.observedAt ?? '',
     };

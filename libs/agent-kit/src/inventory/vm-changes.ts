@@ -105,13 +105,14 @@ function transition(before: VmState, after: VmState): VmChange[] {
   }
 }
 
-const hardwareOf = ({ cpus, memoryMiB, firmware, disks, nics, cdrom, pendingChanges }: VmRecord) => ({
+const hardwareOf = ({ cpus, memoryMiB, firmware, disks, nics, cdrom, bootOrder, pendingChanges }: VmRecord) => ({
   cpus,
   memoryMiB,
   firmware,
   disks,
-  nics: nics.map(({ mac, network }) => ({ mac, network })),
+  nics: nics.map(({ mac, network, connected }) => ({ mac, network, connected })),
   cdrom,
+  bootOrder,
   pendingChanges: pendingChanges ?? [],
 });
 

@@ -716,7 +716,8 @@ describe('operations', () => {
       const made = bench.create('whole', { disks: [{ sizeGiB: 1 }, { sizeGiB: 1 }] });
       await bench.carryOut(made);
       const change = (fields: object) => bench.carryOut(bench.command('vm.reconfigure', made.operationId, fields));
-      return { driver, change, disks: (await bench.record(made.operationId))!.disks };
+      const askFor = (verb: Verb, fields: object) => bench.carryOut(bench.command(verb, made.operationId, fields));
+      return { driver, change, askFor, disks: (await bench.record(made.operationId))!.disks };
     };
 
     it('come about as a whole or not at all', async () => {
@@ -734,9 +735,10 @@ describe('operations', () => {
     });
 
     it('say what stays changed of one that failed where there is no way back', async () => {
-      const { driver, change, disks } = await parts();
-      driver.faults.add({ at: `reconfigure: grow ${disks[1]!.path}`, failWith: 'host-rejected' });
-      const operation = await change({ cpus: 4, disks: disks.map(({ device }) => ({ device, sizeGiB: 5 })) });
+      const { driver, askFor, disks } = await parts();
+      const [{ device, path }] = disks as [(typeof disks)[number]];
+      driver.faults.add({ at: `reconfigure: grow ${path}`, moment: 'after', failWith: 'host-rejected' });
+      const operation = await askFor('vm.disk-grow', { device, sizeGiB: 5 });
       expect(operation).toMatchObject({
         status: 'failed',
         result: { applied: [{ pointer: '/disks/0/sizeGiB', from: 1, to: 5 }] },

@@ -77,6 +77,11 @@ export class OperationRunner {
     return [...this.#running.keys()];
   }
 
+  /** The same, as they were asked for. */
+  get commands(): Command[] {
+    return [...this.#running.values()].map(({ command }) => command);
+  }
+
   /**
    * Begins, joins or goes on with an operation. Resolves when its command may be acknowledged; throws `Redeliver` when the
    * command has to come again.

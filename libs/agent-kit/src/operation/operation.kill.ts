@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { ask } from '@polyvirt/bus';
-import { cancelOperation, keys, type Command } from '@polyvirt/contracts';
-import { FakeHost, type FakeDriverOptions } from '@polyvirt/hypervisor';
+import { cancelOperation, keys, type Command, type Verb } from '@polyvirt/contracts';
+import { FakeHost, volumeIdOf, type FakeDriverOptions } from '@polyvirt/hypervisor';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -78,6 +78,8 @@ describe('an agent that is killed', () => {
     await bench.carryOut(command);
     return command.operationId;
   };
+  const actsOn = (act: string, target: string) => fake.acts.filter((one) => one.act === act && one.target === target);
+  const vda = (nativeId: string) => fake.find(nativeId)!.disks.find(({ device }) => device === 'vda')?.path;
 
   everywhere({
     title: 'a create',
@@ -199,4 +201,132 @@ describe('an agent that is killed', () => {
       expect(bench.operationEvents(operationId).at(-1)?.changed).toBe(true);
     },
   });
+
+  everywhere({
+    title: 'a disk that comes',
+    prepare: async (name) => bench.command('vm.disk-add', await existing(name, { start: true }), { sizeGiB: 2 }),
+    moments: ['before', 'after'],
+    check: ({ nativeId, operationId }) => {
+      const [, added, ...more] = fake.find(nativeId!)!.disks;
+      expect(more).toEqual([]);
+      expect(fake.volume(added!.path)).toMatchObject({ sizeGiB: 2, madeFor: nativeId });
+      expect(volumesOf(operationId)).toHaveLength(1);
+      expect(typesOf(nativeId!)).toEqual(['vm.created', 'vm.started', 'vm.reconfigured']);
+    },
+  });
+
+  everywhere({
+    title: 'a disk that comes and is cancelled',
+    driver: { faults: [{ at: 'reconfigure: change the hardware', moment: 'after', hang: true }] },
+    prepare: async (name) => bench.command('vm.disk-add', await existing(name), { sizeGiB: 2 }),
+    push: async ({ operationId }) => {
+      const hangs = bench
+        .operationEvents(operationId)
+        .some(({ steps }) => steps.some(({ name }) => name === 'change the hardware'));
+      if (hangs) await ask(bench.gateway, cancelOperation, host, { operationId }).catch(() => {});
+    },
+    status: 'cancelled',
+    moments: ['before'],
+    check: ({ nativeId, operationId }) => {
+      expect(fake.find(nativeId!)!.disks).toHaveLength(1);
+      expect(volumesOf(operationId)).toEqual([]);
+      expect(typesOf(nativeId!)).toEqual(['vm.created']);
+    },
+  });
+
+  everywhere({
+    title: 'a disk that grows',
+    prepare: async (name) => bench.command('vm.disk-grow', await existing(name), { device: 'vda', sizeGiB: 3 }),
+    moments: ['before'],
+    check: ({ nativeId }) => {
+      const path = vda(nativeId!)!;
+      expect(fake.volume(path)?.sizeGiB).toBe(3);
+      expect(actsOn('resize-volume', path)).toHaveLength(1);
+      expect(typesOf(nativeId!)).toEqual(['vm.created', 'vm.reconfigured']);
+    },
+  });
+
+  for (const keep of [true, false])
+    everywhere({
+      title: `a disk that goes and is ${keep ? 'kept' : 'deleted'}`,
+      prepare: async (name) => bench.command('vm.disk-detach', await existing(name), { device: 'vda', keep }),
+      moments: ['before'],
+      check: ({ nativeId, operationId }) => {
+        expect(fake.find(nativeId!)!.disks).toEqual([]);
+        expect(volumesOf(nativeId!)).toHaveLength(keep ? 1 : 0);
+        // The words for what became of it survive the death of who found them.
+        const notes = bench.operationEvents(operationId).at(-1)?.result?.notes ?? [];
+        expect(notes).toEqual(keep ? [expect.stringContaining(volumesOf(nativeId!)[0]!.path)] : []);
+        expect(typesOf(nativeId!)).toEqual(['vm.created', 'vm.reconfigured']);
+      },
+    });
+
+  everywhere({
+    title: 'a volume that another VM takes',
+    prepare: async (name) => {
+      const from = await existing(`${name}-from`);
+      const path = vda(from)!;
+      await bench.carryOut(bench.command('vm.disk-detach', from, { device: 'vda', keep: true }));
+      return bench.command('vm.disk-add', await existing(name), { volume: volumeIdOf(path) });
+    },
+    moments: ['before'],
+    check: ({ nativeId, input }) => {
+      const ids = fake.find(nativeId!)!.disks.map(({ path }) => volumeIdOf(path));
+      expect(ids).toHaveLength(2);
+      expect(ids).toContain((input as { volume: string }).volume);
+      expect(typesOf(nativeId!)).toEqual(['vm.created', 'vm.reconfigured']);
+    },
+  });
+
+  everywhere({
+    title: 'a volume that is deleted',
+    prepare: async (name) => {
+      const from = await existing(name);
+      const path = vda(from)!;
+      await bench.carryOut(bench.command('vm.disk-detach', from, { device: 'vda', keep: true }));
+      return bench.command('volume.delete', undefined, { volume: volumeIdOf(path) });
+    },
+    moments: ['before', 'after'],
+    check: ({ operationId, input }) => {
+      const { volume } = input as { volume: string };
+      expect(fake.volumes().filter(({ path }) => volumeIdOf(path) === volume)).toEqual([]);
+      expect(bench.operationEvents(operationId).at(-1)?.changed).toBe(true);
+    },
+  });
+
+  let macs = 0;
+  const nics: [verb: Verb, change: object, before: boolean, after: object[]][] = [
+    ['vm.nic-add', { network: 'default', address: 'auto' }, false, [{ network: 'default' }]],
+    ['vm.nic-change', { network: 'isolated', connected: false }, true, [{ network: 'isolated', unplugged: true }]],
+    ['vm.nic-remove', {}, true, []],
+  ];
+  for (const [verb, change, before, after] of nics)
+    everywhere({
+      title: verb,
+      prepare: async (name) => {
+        const mac = `52:54:00:00:77:${(macs += 1).toString(16).padStart(2, '0')}`;
+        const vm = await existing(name, { nics: before ? [{ network: 'default', address: 'auto', mac }] : [] });
+        return bench.command(verb, vm, { mac, ...change });
+      },
+      moments: ['before'],
+      check: ({ nativeId, input }) => {
+        const { mac } = input as { mac: string };
+        expect(fake.find(nativeId!)!.nics).toEqual(after.map((nic) => ({ ...nic, mac })));
+        expect(typesOf(nativeId!)).toEqual(['vm.created', 'vm.reconfigured']);
+      },
+    });
+
+  for (const image of ['tiny-iso', null])
+    everywhere({
+      title: image === null ? 'an ejection' : 'an insertion',
+      prepare: async (name) => {
+        const vm = await existing(name, { cdrom: image === null ? 'tiny-iso' : null, start: true });
+        return bench.command('vm.cdrom-set', vm, { image });
+      },
+      moments: ['before'],
+      check: ({ nativeId }) => {
+        expect(fake.find(nativeId!)!.cdrom).toBe(image);
+        expect(typesOf(nativeId!)).toEqual(['vm.created', 'vm.started', 'vm.reconfigured']);
+      },
+    });
 });

@@ -3,14 +3,17 @@ import { z } from 'zod';
 import type { Cause, Target } from '../inventory/causes.ts';
 
 const Named = z.object({ name: z.string().optional() });
+const OfVolume = z.object({ volume: z.string().optional() });
 
-/** Keys of what an operation has to itself while it runs: VMs, and the name of one that it makes or renames. */
+/** Keys of what an operation has to itself while it runs: VMs, the name of one that it makes or renames, a volume. */
 export function claimsOf({ nativeId, verb, input }: Command): string[] {
-  const names = commandOfVerb(verb)?.locks.includes('name') === true;
-  const name = names ? Named.parse(input).name : undefined;
+  const locks = commandOfVerb(verb)?.locks ?? [];
+  const name = locks.includes('name') ? Named.parse(input).name : undefined;
+  const volume = locks.includes('volume') ? OfVolume.parse(input).volume : undefined;
   return [
     ...(nativeId === undefined ? [] : [`vm:${nativeId}`]),
     ...(name === undefined ? [] : [`name:${nameKey(name)}`]),
+    ...(volume === undefined ? [] : [`volume:${volume}`]),
   ];
 }
 

@@ -453,6 +453,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/hosts/{hostId}/volumes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Disks of the host that no VM has: kept ones, left ones, found ones. A VM can be given one as its disk. */
+        get: operations["listVolumes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/{hostId}/volumes/{volume}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete a volume of a host, with all that is on it. One that a VM needs is refused. */
+        delete: operations["deleteVolume"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/metrics/recent": {
         parameters: {
             query?: never;
@@ -762,6 +796,23 @@ export interface paths {
         patch: operations["reconfigureVm"];
         trace?: never;
     };
+    "/api/v1/vms/{vmId}/cdrom": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Insert an ISO image of the host into the CD-ROM drive, change it, or eject it; live where the hypervisor can. */
+        put: operations["setCdrom"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/vms/{vmId}/clone": {
         parameters: {
             query?: never;
@@ -816,6 +867,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/vms/{vmId}/disks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Add a disk: a blank one, one from an image, or a volume of the host. Live where the hypervisor can. */
+        post: operations["addDisk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{vmId}/disks/{device}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take a disk from a VM, live where hypervisor and guest can. It is kept as a volume of the host unless asked otherwise. */
+        delete: operations["detachDisk"];
+        options?: never;
+        head?: never;
+        /** Make a disk larger, live where the hypervisor can. Its partitions are for the guest to extend. */
+        patch: operations["growDisk"];
+        trace?: never;
+    };
     "/api/v1/vms/{vmId}/guest": {
         parameters: {
             query?: never;
@@ -868,6 +954,41 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{vmId}/nics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Add an interface, live where the hypervisor can. */
+        post: operations["addNic"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{vmId}/nics/{mac}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove an interface, live where hypervisor and guest can. */
+        delete: operations["removeNic"];
+        options?: never;
+        head?: never;
+        /** Change an interface in place: its network, its address, its cable. The guest keeps the device and its MAC address. */
+        patch: operations["changeNic"];
         trace?: never;
     };
     "/api/v1/vms/{vmId}/pause": {
@@ -1299,6 +1420,47 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AddDiskInput: {
+            /**
+             * @description Copy-on-write over the image, or a full copy.
+             * @default cow
+             * @enum {string}
+             */
+            copy?: "cow" | "full";
+            /** @description Name of an image of the host; absent for a blank disk. */
+            image?: string;
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /** @description Needed for a blank disk; with an image at least its size, which is the default. */
+            sizeGiB?: number;
+            /** @description Id of a volume of the host, as the list of its volumes has it. */
+            volume?: string;
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
+        };
+        AddNicInput: {
+            /**
+             * @description `auto`, or a fixed address where the network can reserve one.
+             * @default auto
+             */
+            address?: "auto" | string;
+            /** @description Chosen by the host when absent. */
+            mac?: string;
+            /** @description Name of a network of the host. */
+            network: string;
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
+        };
         Alive: {
             /** @enum {string} */
             status: "alive";
@@ -1395,7 +1557,7 @@ export interface components {
         };
         BatchInput: {
             /** @enum {string} */
-            action: "delete" | "start" | "stop" | "restart" | "reset" | "suspend" | "pause" | "resume" | "reconfigure" | "pending-changes-drop" | "clone" | "snapshot" | "snapshot-revert" | "snapshot-delete";
+            action: "delete" | "start" | "stop" | "restart" | "reset" | "suspend" | "pause" | "resume" | "reconfigure" | "disk-add" | "disk-grow" | "disk-detach" | "nic-add" | "nic-change" | "nic-remove" | "cdrom-set" | "pending-changes-drop" | "clone" | "snapshot" | "snapshot-revert" | "snapshot-delete";
             filter?: {
                 /** @description Ids of hosts: `kvm-lab1,kvm-lab2`. */
                 host?: string | components["schemas"]["HostId"][];
@@ -1441,6 +1603,8 @@ export interface components {
                 vmId: components["schemas"]["VmId"];
             }[];
         };
+        /** @enum {string} */
+        BootDevice: "disk" | "cdrom" | "network";
         Capabilities: {
             clone: {
                 available: boolean;
@@ -1572,6 +1736,19 @@ export interface components {
                 /** @description Why not; present exactly when it is not available. */
                 reason?: string;
             };
+            volumes: {
+                available: boolean;
+                /** @description Parts of it at which hosts differ. One that is not listed is available exactly when the capability is. */
+                features?: {
+                    [key: string]: {
+                        available: boolean;
+                        /** @description Why not; present exactly when it is not available. */
+                        reason?: string;
+                    };
+                };
+                /** @description Why not; present exactly when it is not available. */
+                reason?: string;
+            };
             watch: {
                 available: boolean;
                 /** @description Parts of it at which hosts differ. One that is not listed is available exactly when the capability is. */
@@ -1585,6 +1762,22 @@ export interface components {
                 /** @description Why not; present exactly when it is not available. */
                 reason?: string;
             };
+        };
+        ChangeNicInput: {
+            /** @description `auto`, or a fixed address; on another network `auto` when absent. */
+            address?: "auto" | string;
+            /** @description Whether its cable is plugged in. */
+            connected?: boolean;
+            /** @description Name of a network of the host. */
+            network?: string;
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
         };
         ChangePasswordInput: {
             current: string;
@@ -1753,11 +1946,6 @@ export interface components {
             /** @description Size that the guest sees; absent when the host cannot tell. */
             sizeGiB?: number;
         };
-        DiskGrowth: {
-            device: string;
-            /** @description The new size; a disk only grows. */
-            sizeGiB: number;
-        };
         DiskInput: {
             /**
              * @description Copy-on-write over the image, or a full copy.
@@ -1796,6 +1984,18 @@ export interface components {
         };
         /** @enum {string} */
         Firmware: "bios" | "uefi";
+        GrowDiskInput: {
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /** @description The new size; a disk only grows. */
+            sizeGiB: number;
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
+        };
         Guest: {
             /** @description Whether a guest agent answers. */
             agent: boolean;
@@ -2030,6 +2230,8 @@ export interface components {
         Nic: {
             /** @description IP addresses that the host knows of; empty while unknown. */
             addresses: string[];
+            /** @description Whether its cable is plugged in; absent when the host cannot tell. */
+            connected?: boolean;
             /** @description Lower-case, with colons; absent while it has none, as before its first power-on. */
             mac?: string;
             /** @description Name of the network on the host; absent when it is on none, or the host does not say on which. */
@@ -2189,7 +2391,7 @@ export interface components {
              * @description Stable: decide on this, never on text.
              * @enum {string}
              */
-            code: "invalid-input" | "unauthenticated" | "forbidden" | "confirmation-required" | "vm-not-found" | "host-not-found" | "operation-not-found" | "snapshot-not-found" | "image-not-found" | "network-not-found" | "template-not-found" | "device-not-found" | "archive-not-found" | "file-not-found" | "metrics-not-found" | "user-not-found" | "token-not-found" | "subscriber-not-found" | "session-not-found" | "console-not-found" | "route-not-found" | "method-not-allowed" | "wrong-state" | "vm-busy" | "name-taken" | "name-ambiguous" | "vm-protected" | "cursor-expired" | "stale-revision" | "body-too-large" | "unsupported-media-type" | "range-not-satisfiable" | "idempotency-key-reused" | "too-many-requests" | "internal" | "capability-missing" | "host-rejected" | "host-offline" | "unavailable" | "timed-out" | "expired" | "insufficient-capacity";
+            code: "invalid-input" | "unauthenticated" | "forbidden" | "confirmation-required" | "vm-not-found" | "host-not-found" | "operation-not-found" | "snapshot-not-found" | "image-not-found" | "network-not-found" | "template-not-found" | "device-not-found" | "volume-not-found" | "archive-not-found" | "file-not-found" | "metrics-not-found" | "user-not-found" | "token-not-found" | "subscriber-not-found" | "session-not-found" | "console-not-found" | "route-not-found" | "method-not-allowed" | "wrong-state" | "vm-busy" | "name-taken" | "volume-in-use" | "name-ambiguous" | "vm-protected" | "cursor-expired" | "stale-revision" | "body-too-large" | "unsupported-media-type" | "range-not-satisfiable" | "idempotency-key-reused" | "too-many-requests" | "internal" | "capability-missing" | "host-rejected" | "host-offline" | "unavailable" | "timed-out" | "expired" | "insufficient-capacity";
             /** @description What happened and what to do next; safe to show. */
             detail: string;
             /** @description One entry for each fault of the input. */
@@ -2273,10 +2475,9 @@ export interface components {
             to: components["schemas"]["Timestamp"];
         };
         ReconfigureVmInput: {
-            addNics?: components["schemas"]["NicInput"][];
+            /** @description What a VM tries to boot from, one after the other; what is not in it is not tried. */
+            bootOrder?: components["schemas"]["BootDevice"][];
             cpus?: number;
-            /** @description Disks to grow; others stay as they are. */
-            disks?: components["schemas"]["DiskGrowth"][];
             /** @description Replaces all labels. */
             labels?: components["schemas"]["Labels"];
             memoryMiB?: number;
@@ -2286,8 +2487,6 @@ export interface components {
             /** @description Free text. */
             notes?: string;
             protected?: boolean;
-            /** @description MAC addresses of the interfaces to remove. */
-            removeNics?: string[];
             /**
              * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
              * @default fail
@@ -2383,6 +2582,18 @@ export interface components {
         SessionPage: {
             items: components["schemas"]["Session"][];
             nextCursor?: string;
+        };
+        SetCdromInput: {
+            /** @description Name of an ISO image of the host; null leaves the drive empty. */
+            image: string | null;
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
         };
         Snapshot: {
             /** @description Absent when the hypervisor does not know. */
@@ -2651,6 +2862,8 @@ export interface components {
             nextCursor?: string;
         };
         Vm: {
+            /** @description What it tries to boot from, one after the other; absent when the host cannot tell. */
+            bootOrder?: components["schemas"]["BootDevice"][];
             /** @description Image in its CD-ROM drive, null while that is empty; absent when it has no drive. */
             cdrom?: string | null;
             /** @description Absent when the host cannot tell. */
@@ -2700,6 +2913,26 @@ export interface components {
         };
         /** @enum {string} */
         VmState: "running" | "stopped" | "paused" | "suspended" | "crashed" | "unknown";
+        Volume: {
+            format?: string;
+            /** @description Opaque; by it the volume is attached or deleted. */
+            id: string;
+            /** @description Native id of the VM that it was made for, where the host knows; the VM may be gone. */
+            lastVm?: string;
+            /** @description When it was last written to. */
+            modifiedAt?: components["schemas"]["Timestamp"];
+            name: string;
+            /** @description Where the host keeps it. */
+            path?: string;
+            /** @description Size that a guest sees; absent when the host cannot tell. */
+            sizeGiB?: number;
+            /** @description What it takes on the host. */
+            usedGiB?: number;
+        };
+        VolumePage: {
+            items: components["schemas"]["Volume"][];
+            nextCursor?: string;
+        };
     };
     responses: never;
     parameters: {
@@ -5098,6 +5331,246 @@ export interface operations {
             };
             /** @description `internal` */
             500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listVolumes: {
+        parameters: {
+            query?: {
+                /** @description `nextCursor` of the part before. */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: {
+                /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
+                "If-None-Match"?: components["parameters"]["If-None-Match"];
+            };
+            path: {
+                hostId: components["schemas"]["HostId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Disks of the host that no VM has: kept ones, left ones, found ones. A VM can be given one as its disk. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VolumePage"];
+                };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteVolume: {
+        parameters: {
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+                /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+                notAfter?: components["schemas"]["Timestamp"];
+                /** @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`. */
+                whenOffline?: "fail" | "queue";
+            };
+            header?: {
+                /** @description `wait=30` holds the answer until the operation has ended, for at most so many seconds. */
+                Prefer?: string;
+            };
+            path: {
+                hostId: components["schemas"]["HostId"];
+                /** @description Id of a volume of the host, as the list of its volumes has it. */
+                volume: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
+                };
+            };
+            /** @description Delete a volume of a host, with all that is on it. One that a VM needs is refused. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `volume-not-found`, `host-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `volume-in-use`, `vm-busy` */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability-missing` */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-offline`, `unavailable` */
+            503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
@@ -8126,7 +8599,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `vm-not-found`, `device-not-found`, `network-not-found`, `host-not-found` */
+            /** @description `vm-not-found`, `host-not-found` */
             404: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -8220,6 +8693,162 @@ export interface operations {
             };
             /** @description `insufficient-capacity` */
             507: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setCdrom: {
+        parameters: {
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
+            header?: {
+                /** @description `wait=30` holds the answer until the operation has ended, for at most so many seconds. */
+                Prefer?: string;
+            };
+            path: {
+                vmId: components["schemas"]["VmId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetCdromInput"];
+            };
+        };
+        responses: {
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
+                };
+            };
+            /** @description Insert an ISO image of the host into the CD-ROM drive, change it, or eject it; live where the hypervisor can. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm-not-found`, `image-not-found`, `host-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong-state`, `vm-busy` */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability-missing` */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-offline`, `unavailable` */
+            503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
@@ -8702,6 +9331,494 @@ export interface operations {
             };
         };
     };
+    addDisk: {
+        parameters: {
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
+            header?: {
+                /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description `wait=30` holds the answer until the operation has ended, for at most so many seconds. */
+                Prefer?: string;
+            };
+            path: {
+                vmId: components["schemas"]["VmId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AddDiskInput"];
+            };
+        };
+        responses: {
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
+                };
+            };
+            /** @description Add a disk: a blank one, one from an image, or a volume of the host. Live where the hypervisor can. */
+            202: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm-not-found`, `image-not-found`, `volume-not-found`, `host-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong-state`, `volume-in-use`, `vm-busy` */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-key-reused` */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability-missing` */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-offline`, `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-capacity` */
+            507: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    detachDisk: {
+        parameters: {
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+                /** @description Keep it as a volume of the host; else it is deleted with all that is on it. */
+                keep?: string;
+                /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+                notAfter?: components["schemas"]["Timestamp"];
+                /** @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`. */
+                whenOffline?: "fail" | "queue";
+            };
+            header?: {
+                /** @description `wait=30` holds the answer until the operation has ended, for at most so many seconds. */
+                Prefer?: string;
+            };
+            path: {
+                /** @description Name of the disk on its VM: `vda`, `scsi0:0`. */
+                device: string;
+                vmId: components["schemas"]["VmId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
+                };
+            };
+            /** @description Take a disk from a VM, live where hypervisor and guest can. It is kept as a volume of the host unless asked otherwise. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm-not-found`, `device-not-found`, `host-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong-state`, `volume-in-use`, `vm-busy` */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability-missing` */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-offline`, `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    growDisk: {
+        parameters: {
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
+            header?: {
+                /** @description `wait=30` holds the answer until the operation has ended, for at most so many seconds. */
+                Prefer?: string;
+            };
+            path: {
+                /** @description Name of the disk on its VM: `vda`, `scsi0:0`. */
+                device: string;
+                vmId: components["schemas"]["VmId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GrowDiskInput"];
+            };
+        };
+        responses: {
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
+                };
+            };
+            /** @description Make a disk larger, live where the hypervisor can. Its partitions are for the guest to extend. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm-not-found`, `device-not-found`, `host-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong-state`, `vm-busy` */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability-missing` */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-offline`, `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-capacity` */
+            507: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getGuest: {
         parameters: {
             query?: never;
@@ -9043,6 +10160,472 @@ export interface operations {
             };
             /** @description `internal` */
             500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addNic: {
+        parameters: {
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
+            header?: {
+                /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description `wait=30` holds the answer until the operation has ended, for at most so many seconds. */
+                Prefer?: string;
+            };
+            path: {
+                vmId: components["schemas"]["VmId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddNicInput"];
+            };
+        };
+        responses: {
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
+                };
+            };
+            /** @description Add an interface, live where the hypervisor can. */
+            202: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm-not-found`, `network-not-found`, `host-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong-state`, `vm-busy` */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-key-reused` */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability-missing` */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-offline`, `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeNic: {
+        parameters: {
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+                /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+                notAfter?: components["schemas"]["Timestamp"];
+                /** @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`. */
+                whenOffline?: "fail" | "queue";
+            };
+            header?: {
+                /** @description `wait=30` holds the answer until the operation has ended, for at most so many seconds. */
+                Prefer?: string;
+            };
+            path: {
+                /** @description MAC address of the interface. */
+                mac: string;
+                vmId: components["schemas"]["VmId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
+                };
+            };
+            /** @description Remove an interface, live where hypervisor and guest can. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm-not-found`, `device-not-found`, `host-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong-state`, `vm-busy` */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability-missing` */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-offline`, `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeNic: {
+        parameters: {
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
+            header?: {
+                /** @description `wait=30` holds the answer until the operation has ended, for at most so many seconds. */
+                Prefer?: string;
+            };
+            path: {
+                /** @description MAC address of the interface. */
+                mac: string;
+                vmId: components["schemas"]["VmId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ChangeNicInput"];
+            };
+        };
+        responses: {
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
+                };
+            };
+            /** @description Change an interface in place: its network, its address, its cable. The guest keeps the device and its MAC address. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm-not-found`, `device-not-found`, `network-not-found`, `host-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong-state`, `vm-busy` */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability-missing` */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-offline`, `unavailable` */
+            503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;

@@ -5,6 +5,8 @@ import type { Permission } from '../identity/permissions.ts';
 import { commandOptions } from '../operation/command-options.ts';
 import type { Outline } from '../plan/plan.ts';
 import type { ProblemCode } from '../problem/problems.ts';
+import type { HardwareChange } from '../vm/hardware-change.ts';
+import type { Places } from '../vm/hardware-command.ts';
 import type { VmAction } from '../vm/vm-actions.ts';
 import type { DriverVm } from '../vm/vm.ts';
 import { asQuery } from './query-fields.ts';
@@ -61,7 +63,7 @@ export interface CommandDeclaration<Verb extends string, Input extends Shape> {
   readonly verb: Verb;
   /** A sentence for the users of the API. */
   readonly summary: string;
-  /** Below `/api/v1`. A name in braces other than `vmId` is a field of the input. A command on no VM makes one. */
+  /** Below `/api/v1`. A name in braces other than `vmId` and `hostId` is a field of the input. A command on neither makes a VM. */
   readonly route: `${CommandMethod} /${string}`;
   readonly permission: Permission;
   /** What goes to the agent. */
@@ -70,8 +72,8 @@ export interface CommandDeclaration<Verb extends string, Input extends Shape> {
   readonly rule?: readonly [holds: (input: InputOf<Input>) => boolean, fault: { path: string[]; error: string }];
   /** More of the body, which the control plane keeps of the VM once the command has succeeded. */
   readonly options?: Shape;
-  /** What nobody else may hold: the VM, and on the host the `name` of the input. */
-  readonly locks: readonly ('vm' | 'name')[];
+  /** What nobody else may hold: the VM, and on the host the `name` of the input; there also the `volume`, at the agent alone. */
+  readonly locks: readonly LockName[];
   /** Row of the table of actions. Without one the state does not matter. */
   readonly action?: VmAction | ((input: InputOf<Input>) => VmAction);
   /** What of the host it takes beyond what the action says. The VM is absent when the command makes one. */
@@ -82,6 +84,8 @@ export interface CommandDeclaration<Verb extends string, Input extends Shape> {
   readonly check?: (input: InputOf<Input>, vm: DriverVm) => void;
   /** What it would do, by the record of the VM and the capabilities of its host. Not called when it is so already. */
   readonly outline: (input: InputOf<Input>, known: Known) => Outline;
+  /** Of a command that changes the hardware: what is asked of the driver, and where its parts stand in the request. */
+  readonly change?: (input: InputOf<Input>) => PlacedChange;
   /** Whether only the host itself knows if it can be, so that it is asked before there is an operation. */
   readonly asksHost: boolean;
   /** Longest time it may run once begun; it then fails with `timed-out`. */
@@ -98,6 +102,13 @@ export interface CommandDeclaration<Verb extends string, Input extends Shape> {
   readonly edits?: true;
   /** What batches call it, where that is not the end of the verb. */
   readonly batchAs?: string;
+}
+
+export type LockName = 'vm' | 'name' | 'volume';
+
+export interface PlacedChange {
+  readonly change: HardwareChange;
+  readonly places: Places;
 }
 
 /** What is known when a plan is made. */
@@ -131,7 +142,7 @@ export interface CommandDefinition<Verb extends string = string, Input extends z
   readonly pathFields: Readonly<Record<string, z.ZodType>>;
   /** Names of the fields that the control plane keeps. */
   readonly optionFields: readonly string[];
-  readonly locks: readonly ('vm' | 'name')[];
+  readonly locks: readonly LockName[];
   readonly asksHost: boolean;
   readonly makes?: true;
   readonly turnsOn?: true;
@@ -146,6 +157,7 @@ export interface CommandDefinition<Verb extends string = string, Input extends z
   resolve(input: z.infer<Input>, vm: DriverVm): z.infer<Input>;
   check(input: z.infer<Input>, vm: DriverVm): void;
   outline(input: z.infer<Input>, known: Known): Outline;
+  changeOf(input: z.infer<Input>): PlacedChange | undefined;
   limitSecondsOf(input: z.infer<Input>): number;
 }
 
@@ -168,10 +180,12 @@ export function defineCommand<const Verb extends string, Fields extends Shape>(
   const ruled = <Schema extends z.ZodType>(schema: Schema): Schema =>
     rule ? (schema.refine(rule[0] as (input: unknown) => boolean, rule[1]) as Schema) : schema;
   const input = ruled(z.strictObject(declaration.input));
-  const body = { ...(!isOfVm && { host: HostId }), ...bodyFields, ...kept, ...commandOptions } as Record<
-    string,
-    z.ZodType
-  >;
+  const body = {
+    ...(!isOfVm && !names.includes('hostId') && { host: HostId }),
+    ...bodyFields,
+    ...kept,
+    ...commandOptions,
+  } as Record<string, z.ZodType>;
   const isQuery = method === 'DELETE';
   const message = z.object({ ...envelope, verb: z.literal(verb), input });
   return {
@@ -194,6 +208,7 @@ export function defineCommand<const Verb extends string, Fields extends Shape>(
     needsOf: (given, vm) => declaration.needs?.(given, vm) ?? [],
     resolve: (given, vm) => declaration.resolve?.(given, vm) ?? given,
     check: (given, vm) => declaration.check?.(given, vm),
+    changeOf: (given) => declaration.change?.(given),
     limitSecondsOf: (given) => (typeof limitSeconds === 'function' ? limitSeconds(given) : limitSeconds),
   };
 }

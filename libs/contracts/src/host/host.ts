@@ -51,6 +51,24 @@ export const Template = z
   .meta({ id: 'Template' });
 export type Template = z.infer<typeof Template>;
 
+/** A disk of a host that no VM has: one that was kept, was left behind, or was found there. */
+export const Volume = z
+  .object({
+    id: z.string().describe('Opaque; by it the volume is attached or deleted.'),
+    name: z.string(),
+    sizeGiB: z.number().nonnegative().optional().describe('Size that a guest sees; absent when the host cannot tell.'),
+    usedGiB: z.number().nonnegative().optional().describe('What it takes on the host.'),
+    format: z.string().optional(),
+    path: z.string().optional().describe('Where the host keeps it.'),
+    modifiedAt: Timestamp.optional().describe('When it was last written to.'),
+    lastVm: z
+      .string()
+      .optional()
+      .describe('Native id of the VM that it was made for, where the host knows; the VM may be gone.'),
+  })
+  .meta({ id: 'Volume' });
+export type Volume = z.infer<typeof Volume>;
+
 export const Capacity = z.object({
   cpus: z.int().nonnegative().optional(),
   memoryMiB: z.number().nonnegative().optional(),
@@ -99,6 +117,7 @@ export const HostRecord = HostStatus.extend({
   images: z.array(Image),
   networks: z.array(Network),
   templates: z.array(Template),
+  volumes: z.array(Volume).default([]),
   reconciledAt: Timestamp.optional().describe('When the whole inventory was last compared with the host.'),
   observedAt: Timestamp,
 }).meta({ id: 'HostRecord' });
@@ -107,8 +126,8 @@ export type HostRecord = z.infer<typeof HostRecord>;
 export const HostState = z.enum(['ready', 'draining', 'offline']).meta({ id: 'HostState' });
 export type HostState = z.infer<typeof HostState>;
 
-/** A host as the API shows it. Images, networks and templates have lists of their own. */
-export const Host = HostRecord.omit({ images: true, networks: true, templates: true, incarnation: true })
+/** A host as the API shows it. Images, networks, templates and volumes have lists of their own. */
+export const Host = HostRecord.omit({ images: true, networks: true, templates: true, volumes: true, incarnation: true })
   .extend({
     state: HostState,
     lastSeenAt: Timestamp.optional().describe('Last heartbeat.'),

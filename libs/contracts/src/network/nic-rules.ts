@@ -1,5 +1,6 @@
 import type { HostLimits, Network } from '../host/host.ts';
 import { ProblemError, type Problem } from '../problem/problem.ts';
+import type { NicChange } from '../vm/hardware-change.ts';
 import type { Nic } from '../vm/vm.ts';
 import type { NicInput } from '../vm/vm-create.ts';
 import { formatIp, parseCidr, parseIp, type IpAddress } from './ip-address.ts';
@@ -26,18 +27,40 @@ export function requireNics(nics: readonly NicInput[], at: '/nics' | '/addNics',
     throw new ProblemError('invalid-input', errors.map(({ detail }) => detail).join(' '), { errors });
 }
 
+/**
+ * The same of interfaces that keep their MAC addresses and change their network or address. `own` are those of the VM as they
+ * are; the surroundings are without them.
+ */
+export function requireNicChanges(
+  changes: readonly NicChange[],
+  own: readonly Pick<Nic, 'mac' | 'network'>[],
+  surroundings: NicSurroundings,
+): void {
+  const errors = changes.flatMap(({ mac, network, address = 'auto' }, index) => {
+    const asked = { mac, address, network: network ?? own.find((nic) => nic.mac === mac)?.network ?? '' };
+    const fault = addressFaultAmong(asked, surroundings);
+    return fault === undefined ? [] : [{ pointer: `/changeNics/${index}/address`, detail: fault }];
+  });
+  if (errors.length > 0)
+    throw new ProblemError('invalid-input', errors.map(({ detail }) => detail).join(' '), { errors });
+}
+
 export function nicFaults(nics: readonly NicInput[], at: string, surroundings: NicSurroundings): Fault[] {
   return nics.flatMap((nic, index) => {
-    // Clusters of one host may have networks of one name. Which is meant the driver decides; one that can give it is enough.
-    const networks = nic.address === 'auto' ? [] : surroundings.networks.filter(({ name }) => name === nic.network);
-    const faults = networks.map((network) => addressFault(nic.address, nic.mac, network, surroundings.others));
-    const address = faults.includes(undefined) ? undefined : faults[0];
+    const address = addressFaultAmong(nic, surroundings);
     const mac = nic.mac !== undefined && macFaultAmong(nic.mac, surroundings);
     return [
       ...(address ? [{ pointer: `${at}/${index}/address`, detail: address }] : []),
       ...(mac ? [{ pointer: `${at}/${index}/mac`, detail: mac }] : []),
     ];
   });
+}
+
+function addressFaultAmong(nic: NicInput, { networks, others }: NicSurroundings): string | undefined {
+  // Clusters of one host may have networks of one name. Which is meant the driver decides; one that can give it is enough.
+  const meant = nic.address === 'auto' ? [] : networks.filter(({ name }) => name === nic.network);
+  const faults = meant.map((network) => addressFault(nic.address, nic.mac, network, others));
+  return faults.includes(undefined) ? undefined : faults[0];
 }
 
 function macFaultAmong(mac: string, { macRanges, others }: NicSurroundings): string | undefined {

@@ -28,20 +28,7 @@ const doubles: Record<string, [items: unknown[], pointer: string][]> = {
       'nics/1/address',
     ],
   ],
-  'vm.reconfigure disks': [
-    [
-      [
-        { device: 'vda', sizeGiB: 1 },
-        { device: 'vda', sizeGiB: 2 },
-      ],
-      'disks/1/device',
-    ],
-  ],
-  'vm.reconfigure addNics': [
-    [[nic, nic], 'addNics/1/mac'],
-    [[fixed, fixed], 'addNics/1/address'],
-  ],
-  'vm.reconfigure removeNics': [[[mac, mac.toUpperCase()], 'removeNics/1']],
+  'vm.reconfigure bootOrder': [[['disk', 'cdrom', 'disk'], 'bootOrder/2']],
 };
 /** Lists in which the same twice are two. */
 const free: Record<string, string> = { 'vm.create disks': 'two blank disks of one size are two disks' };

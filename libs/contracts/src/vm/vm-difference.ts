@@ -2,23 +2,29 @@ import type { PendingChange } from '../plan/plan.ts';
 import type { DriverVm } from './vm.ts';
 
 /** The part of a record that a change of a VM can be about. */
-export type Hardware = Pick<DriverVm, 'name' | 'cpus' | 'memoryMiB' | 'pendingChanges'> & {
+export type Hardware = Pick<DriverVm, 'name' | 'cpus' | 'memoryMiB' | 'cdrom' | 'bootOrder' | 'pendingChanges'> & {
   readonly disks: readonly Pick<DriverVm['disks'][number], 'device' | 'sizeGiB'>[];
-  readonly nics: readonly Pick<DriverVm['nics'][number], 'mac' | 'network'>[];
+  readonly nics: readonly Pick<DriverVm['nics'][number], 'mac' | 'network' | 'connected'>[];
 };
 
 /** Only that part. */
-export const hardwareOf = ({ name, cpus, memoryMiB, disks, nics, pendingChanges }: DriverVm): Hardware => ({
-  name,
-  ...(cpus !== undefined && { cpus }),
-  ...(memoryMiB !== undefined && { memoryMiB }),
-  disks: disks.map(({ device, sizeGiB }) => ({ device, ...(sizeGiB !== undefined && { sizeGiB }) })),
-  nics: nics.map(({ mac, network }) => ({
-    ...(mac !== undefined && { mac }),
-    ...(network !== undefined && { network }),
-  })),
-  ...(pendingChanges && { pendingChanges }),
-});
+export const hardwareOf = (vm: DriverVm): Hardware => {
+  const { name, cpus, memoryMiB, cdrom, bootOrder, disks, nics, pendingChanges } = vm;
+  return {
+    name,
+    ...(cpus !== undefined && { cpus }),
+    ...(memoryMiB !== undefined && { memoryMiB }),
+    ...(cdrom !== undefined && { cdrom }),
+    ...(bootOrder && { bootOrder }),
+    disks: disks.map(({ device, sizeGiB }) => ({ device, ...(sizeGiB !== undefined && { sizeGiB }) })),
+    nics: nics.map(({ mac, network, connected }) => ({
+      ...(mac !== undefined && { mac }),
+      ...(network !== undefined && { network }),
+      ...(connected !== undefined && { connected }),
+    })),
+    ...(pendingChanges && { pendingChanges }),
+  };
+};
 
 /**
  * What is different in the second, now or at the next power-off. Pointers lead into the first; what has come is at the end of
@@ -27,9 +33,9 @@ export const hardwareOf = ({ name, cpus, memoryMiB, disks, nics, pendingChanges 
 export function differenceOf(before: Hardware, after: Hardware): PendingChange[] {
   const waited = new Set((before.pendingChanges ?? []).map((change) => JSON.stringify(change)));
   return [
-    ...(['name', 'cpus', 'memoryMiB'] as const).flatMap((field) => {
+    ...(['name', 'cpus', 'memoryMiB', 'cdrom', 'bootOrder'] as const).flatMap((field) => {
       const [from, to] = [before[field], after[field]];
-      return from === to ? [] : [change(`/${field}`, from, to)];
+      return JSON.stringify(from) === JSON.stringify(to) ? [] : [change(`/${field}`, from, to)];
     }),
     ...before.disks.flatMap((disk, index) => {
       const now = after.disks.find(({ device }) => device === disk.device);
@@ -37,9 +43,13 @@ export function differenceOf(before: Hardware, after: Hardware): PendingChange[]
       return now.sizeGiB === disk.sizeGiB ? [] : [change(`/disks/${index}/sizeGiB`, disk.sizeGiB, now.sizeGiB)];
     }),
     ...missingIn(before.disks, after.disks, ({ device }) => device).map((disk) => change('/disks/-', undefined, disk)),
-    ...before.nics.flatMap((nic, index) =>
-      after.nics.some(({ mac }) => mac === nic.mac) ? [] : [change(`/nics/${index}`, nic, undefined)],
-    ),
+    ...before.nics.flatMap((nic, index) => {
+      const now = after.nics.find(({ mac }) => mac === nic.mac);
+      if (!now) return [change(`/nics/${index}`, nic, undefined)];
+      return (['network', 'connected'] as const).flatMap((field) =>
+        nic[field] === now[field] ? [] : [change(`/nics/${index}/${field}`, nic[field], now[field])],
+      );
+    }),
     ...missingIn(before.nics, after.nics, ({ mac }) => mac).map((nic) => change('/nics/-', undefined, nic)),
     ...(after.pendingChanges ?? []).filter((pending) => !waited.has(JSON.stringify(pending))),
   ];

@@ -1,8 +1,6 @@
 import type { Known } from '../command/define-command.ts';
-import { hasFeature, type FeatureRef } from '../host/capabilities.ts';
 import type { Outline, PlanChange, PlanWarning } from '../plan/plan.ts';
 import type { DriverVm, VmState } from './vm.ts';
-import { waitingNic } from './waiting-nic.ts';
 
 /** What the commands do to a VM, by its record. What a driver knows better it says in its forecast. */
 
@@ -44,65 +42,6 @@ export function outlineOfDelete({ disks: fate }: { disks: 'delete' | 'keep' }, {
         ? [warning('disks-kept', `Its ${counted(disks.length, 'disk')} will stay on the host.`, '/disks')]
         : []),
     ],
-  };
-}
-
-/** As in the input of `vm.reconfigure`. */
-interface Reconfigured {
-  readonly name?: string | undefined;
-  readonly cpus?: number | undefined;
-  readonly memoryMiB?: number | undefined;
-  readonly disks?: readonly { readonly device: string; readonly sizeGiB: number }[] | undefined;
-  readonly addNics?: readonly object[] | undefined;
-  readonly removeNics?: readonly string[] | undefined;
-}
-
-/** Only what differs. A field of a running VM waits for the power-off where its host cannot change it live. */
-export function outlineOfReconfigure(input: Reconfigured, { vm, capabilities }: Known): Outline {
-  const record = vm!;
-  const wait = (feature: FeatureRef): PlanChange['when'] =>
-    isOn(record) && !hasFeature(capabilities, feature) ? 'next-power-off' : now;
-  const waits = (pointer: string) => record.pendingChanges?.find((change) => change.pointer === pointer);
-  const value = (pointer: string, from: unknown, to: unknown, feature: FeatureRef): PlanChange[] => {
-    if (to === undefined) return [];
-    const pending = waits(pointer);
-    if (pending ? pending.to === to : from === to) return [];
-    // What waited is withdrawn.
-    if (pending && from === to) return [{ pointer, from: pending.to, to, when: 'next-power-off' }];
-    return [{ pointer, ...(from !== undefined && { from }), to, when: wait(feature) }];
-  };
-  return {
-    changes: [
-      ...value('/name', record.name, input.name, 'reconfigure.nameLive'),
-      ...value('/cpus', record.cpus, input.cpus, 'reconfigure.cpusLive'),
-      ...value('/memoryMiB', record.memoryMiB, input.memoryMiB, 'reconfigure.memoryLive'),
-      ...(input.disks ?? []).flatMap(({ device, sizeGiB }) => {
-        const index = record.disks.findIndex((disk) => disk.device === device);
-        const from = record.disks[index]?.sizeGiB;
-        return value(`/disks/${index}/sizeGiB`, from, sizeGiB, 'reconfigure.disksLive');
-      }),
-      ...(input.removeNics ?? []).flatMap((mac): PlanChange[] => {
-        const waiting = waitingNic(record, mac);
-        if (waiting) return [{ pointer: waiting.pointer, from: waiting.to, when: 'next-power-off' }];
-        const index = record.nics.findIndex((nic) => nic.mac === mac);
-        const { network } = record.nics[index] ?? {};
-        if (waits(`/nics/${index}`)) return [];
-        return [{ pointer: `/nics/${index}`, from: { mac, network }, when: wait('reconfigure.nicsLive') }];
-      }),
-      ...(input.addNics ?? []).map((nic) => ({ pointer: '/nics/-', to: nic, when: wait('reconfigure.nicsLive') })),
-    ],
-    warnings:
-      (input.removeNics ?? []).some((mac) => !waitingNic(record, mac)) &&
-      isOn(record) &&
-      wait('reconfigure.nicsLive') === now
-        ? [
-            warning(
-              'guest-decides',
-              'The guest has to let go of the interface. If it does not, the interface goes at the next power-off.',
-              '/removeNics',
-            ),
-          ]
-        : [],
   };
 }
 
@@ -155,7 +94,7 @@ export function outlineOfDrop(_: unknown, { vm }: Known): Outline {
   };
 }
 
-const warning = (code: string, detail: string, pointer?: string): PlanWarning => ({
+export const warning = (code: string, detail: string, pointer?: string): PlanWarning => ({
   code,
   detail,
   ...(pointer !== undefined && { pointer }),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { HostId, NativeId, OperationId, Timestamp, VmId } from '../ids.ts';
 import { PendingChange } from '../plan/plan.ts';
+import { unique } from '../unique.ts';
 
 export const Hypervisor = z.enum(['kvm', 'vmware', 'nutanix']).meta({ id: 'Hypervisor' });
 export type Hypervisor = z.infer<typeof Hypervisor>;
@@ -64,9 +65,20 @@ export const Nic = z
       .optional()
       .describe('Name of the network on the host; absent when it is on none, or the host does not say on which.'),
     addresses: z.array(z.string()).describe('IP addresses that the host knows of; empty while unknown.'),
+    connected: z.boolean().optional().describe('Whether its cable is plugged in; absent when the host cannot tell.'),
   })
   .meta({ id: 'Nic' });
 export type Nic = z.infer<typeof Nic>;
+
+export const BootDevice = z.enum(['disk', 'cdrom', 'network']).meta({ id: 'BootDevice' });
+export type BootDevice = z.infer<typeof BootDevice>;
+
+export const BootOrder = z
+  .array(BootDevice)
+  .min(1)
+  .superRefine(unique((device) => device, 'This device is in the list already.'))
+  .describe('What a VM tries to boot from, one after the other; what is not in it is not tried.');
+export type BootOrder = z.infer<typeof BootOrder>;
 
 export const Guest = z
   .object({
@@ -113,6 +125,10 @@ export const DriverVm = z.object({
     .nullable()
     .optional()
     .describe('Image in its CD-ROM drive, null while that is empty; absent when it has no drive.'),
+  bootOrder: z
+    .array(BootDevice)
+    .optional()
+    .describe('What it tries to boot from, one after the other; absent when the host cannot tell.'),
   guest: Guest.optional(),
   snapshots: z.array(Snapshot),
   pendingChanges: z.array(PendingChange).optional().describe('What applies at the next power-off, with its values.'),

@@ -4,6 +4,7 @@ import {
   type Capabilities,
   type CapabilityRef,
   type DriverVm,
+  type Image,
   type NativeId,
   type NicSurroundings,
 } from '@polyvirt/contracts';
@@ -11,7 +12,7 @@ import type { Json, ListedVm, OperationContext, Step } from '../driver.ts';
 import { known } from '../known.ts';
 import type { FakeFaults } from './fake-faults.ts';
 import type { FakeHost } from './fake-host.ts';
-import type { FakeMachine } from './fake-machine.ts';
+import { usualBootOrder, type FakeMachine } from './fake-machine.ts';
 
 /** How the parts of the driver call the host: past the faults, and into the journal. */
 export class FakeCalls {
@@ -65,9 +66,24 @@ export class FakeCalls {
     return machine;
   }
 
+  requireImage(name: string, kind: 'disk' | 'iso', pointer: string): Image {
+    const image = this.host.images.find((one) => one.name === name && one.kind === kind);
+    if (image) return image;
+    throw new ProblemError('image-not-found', `This host has no ${kind} image ${name}.`, {
+      errors: [{ pointer, detail: `There is no such ${kind} image.` }],
+    });
+  }
+
+  requireNetwork(name: string, pointer: string): void {
+    if (this.host.networks.some((network) => network.name === name)) return;
+    throw new ProblemError('network-not-found', `This host has no network ${name}.`, {
+      errors: [{ pointer, detail: 'There is no such network.' }],
+    });
+  }
+
   addressesOf(machine: FakeMachine): string[][] {
     const up = machine.state !== 'suspended' && this.host.hasBooted(machine);
-    return machine.nics.map((nic) => (up ? [nic.address ?? leaseOf(nic.mac)] : []));
+    return machine.nics.map((nic) => (up && !nic.unplugged ? [nic.address ?? leaseOf(nic.mac)] : []));
   }
 
   list(): ListedVm[] {
@@ -101,9 +117,11 @@ export class FakeCalls {
 
   describe(machine: FakeMachine): DriverVm {
     const addresses = this.addressesOf(machine);
-    const pendingChanges = (['cpus', 'memoryMiB'] as const)
+    const bootOrder = machine.bootOrder ?? [...usualBootOrder];
+    const present = { ...machine, bootOrder };
+    const pendingChanges = (['cpus', 'memoryMiB', 'bootOrder'] as const)
       .filter((field) => machine.pending[field] !== undefined)
-      .map((field) => ({ pointer: `/${field}`, from: machine[field], to: machine.pending[field] }));
+      .map((field) => ({ pointer: `/${field}`, from: present[field], to: machine.pending[field] }));
     return {
       nativeId: machine.nativeId,
       name: machine.name,
@@ -116,7 +134,13 @@ export class FakeCalls {
         path,
         ...known({ sizeGiB: this.host.volume(path)?.sizeGiB }),
       })),
-      nics: machine.nics.map(({ mac, network }, index) => ({ mac, network, addresses: addresses[index] ?? [] })),
+      nics: machine.nics.map(({ mac, network, unplugged }, index) => ({
+        mac,
+        network,
+        addresses: addresses[index] ?? [],
+        connected: unplugged !== true,
+      })),
+      bootOrder,
       snapshots: machine.snapshots.map((snapshot) => ({
         id: snapshot.id,
         name: snapshot.name,
@@ -127,7 +151,7 @@ export class FakeCalls {
         state: snapshot.state,
         createdAt: snapshot.createdAt,
       })),
-      ...(machine.cdrom !== null && { cdrom: machine.cdrom }),
+      ...((machine.cdrom !== null || machine.hasDrive) && { cdrom: machine.cdrom }),
       ...(pendingChanges.length > 0 && { pendingChanges }),
       createdAt: machine.createdAt,
     };

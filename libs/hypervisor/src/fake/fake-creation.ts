@@ -13,6 +13,7 @@ import { derivedMac } from '../derived-mac.ts';
 import type { Made, OperationContext } from '../driver.ts';
 import { known } from '../known.ts';
 import type { FakeCalls } from './fake-calls.ts';
+import { deviceOf, volumeFor } from './fake-disks.ts';
 import { newMachine, type FakeVolume, type NewMachine } from './fake-machine.ts';
 
 /** The native id of a machine that is only planned. */
@@ -91,7 +92,7 @@ export class FakeCreation {
     requireFits(input, this.calls.host);
     for (const { network } of input.nics) this.#requireNetwork(network);
     this.#requireNics(input, nativeId);
-    if (input.cdrom !== null) this.#requireImage(input.cdrom, 'iso');
+    if (input.cdrom !== null) this.calls.requireImage(input.cdrom, 'iso', '/cdrom');
     if (input.template !== undefined) this.#requireTemplate(input.template);
     this.calls.host.requireRoom(this.#volumesOf(input, nativeId));
   }
@@ -131,7 +132,8 @@ export class FakeCreation {
         const backing = input.linked ? from : this.calls.host.volume(from)?.backing;
         if (sizeGiB === undefined)
           throw new ProblemError('host-rejected', `The disk ${from} is gone: nothing to copy.`);
-        return { path: `/fake/disks/${nativeId}-${device}`, sizeGiB, ...(backing !== undefined && { backing }) };
+        const path = `/fake/disks/${nativeId}-${device}`;
+        return { path, sizeGiB, madeFor: nativeId, ...(backing !== undefined && { backing }) };
       });
       const nvram = plan.firmware === 'uefi' ? nvramOf(nativeId) : undefined;
       await this.#makeVolumes('clone', source, context, nvram ? [...volumes, nvram] : volumes);
@@ -199,20 +201,7 @@ export class FakeCreation {
     const wanted = template === undefined ? disks : [{ image: undefined, sizeGiB: 1, copy: 'full' as const }];
     return wanted.map(({ sizeGiB, image, copy }, index) => {
       const path = `/fake/disks/${nativeId}-${deviceOf(index)}`;
-      if (image === undefined) return { path, sizeGiB: sizeGiB! };
-      const source = this.#requireImage(image, 'disk');
-      if (sizeGiB !== undefined && source.sizeGiB !== undefined && sizeGiB < source.sizeGiB) {
-        throw new ProblemError('invalid-input', `A disk from ${image} has at least ${source.sizeGiB} GiB.`, {
-          errors: [{ pointer: `/disks/${index}/sizeGiB`, detail: `at least ${source.sizeGiB}` }],
-        });
-      }
-      const backing = copy === 'cow' ? source.path : undefined;
-      const size = sizeGiB ?? source.sizeGiB;
-      if (size === undefined)
-        throw new ProblemError('invalid-input', `The size of ${image} is not known. Give the disk one.`, {
-          errors: [{ pointer: `/disks/${index}/sizeGiB`, detail: 'Needed with this image.' }],
-        });
-      return { path, sizeGiB: size, ...(backing !== undefined && { backing }) };
+      return volumeFor(this.calls, { sizeGiB, image, copy }, { path, madeFor: nativeId }, `/disks/${index}`);
     });
   }
 
@@ -226,12 +215,6 @@ export class FakeCreation {
     const other = this.calls.host.findByName(name);
     if (other && other.nativeId !== nativeId)
       throw new ProblemError('name-taken', `There is a VM with the name ${name} on this host.`);
-  }
-
-  #requireImage(name: string, kind: 'disk' | 'iso') {
-    const image = this.calls.host.images.find((one) => one.name === name && one.kind === kind);
-    if (!image) throw new ProblemError('image-not-found', `This host has no ${kind} image ${name}.`);
-    return image;
   }
 
   #requireNetwork(name: string): void {
@@ -249,7 +232,3 @@ const seedOf = ({ cloudInit }: CreateVm, nativeId: NativeId): FakeVolume | undef
   cloudInit && { path: `/fake/disks/${nativeId}-seed.iso`, sizeGiB: 0.001 };
 
 const nvramOf = (nativeId: NativeId): FakeVolume => ({ path: `/fake/nvram/${nativeId}`, sizeGiB: 0.0005 });
-
-export function deviceOf(index: number): string {
-  return `vd${index < 26 ? '' : 'a'}${String.fromCharCode(97 + (index % 26))}`;
-}

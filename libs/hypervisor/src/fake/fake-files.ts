@@ -1,4 +1,5 @@
 import type { NativeId } from '@polyvirt/contracts';
+import type { FakeHost } from './fake-host.ts';
 import type { FakeMachine, FakeVolume } from './fake-machine.ts';
 
 type Volumes = ReadonlyMap<string, FakeVolume>;
@@ -34,4 +35,15 @@ export function hostFiles(
     users: needs.filter(({ files }) => files.has(path)).map(({ id }) => id),
     ...(!volumes.has(path) && { missing: true }),
   }));
+}
+
+/** Bases that were kept for these files alone, and go with them. */
+export function abandonedBases(host: FakeHost, doomed: ReadonlySet<string>, except: string | undefined): string[] {
+  const volumes = new Map(host.volumes().map((volume) => [volume.path, volume]));
+  const gone = new Set(doomed);
+  const isFree = (path: string) =>
+    host.usersOf(path).every((name) => name === except) && host.layersOver(path).every((layer) => gone.has(layer.path));
+  for (const path of [...doomed].flatMap((one) => chainOf(one, volumes).slice(1)))
+    if (volumes.get(path)?.orphan && isFree(path)) gone.add(path);
+  return [...gone].filter((path) => !doomed.has(path));
 }

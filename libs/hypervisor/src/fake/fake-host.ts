@@ -366,6 +366,7 @@ export class FakeHost {
     machine.state = 'stopped';
     machine.cpus = machine.pending.cpus ?? machine.cpus;
     machine.memoryMiB = machine.pending.memoryMiB ?? machine.memoryMiB;
+    if (machine.pending.bootOrder) machine.bootOrder = machine.pending.bootOrder;
     machine.pending = {};
   }
 

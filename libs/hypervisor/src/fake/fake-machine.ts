@@ -1,20 +1,24 @@
-import type { Firmware, NativeId, VmState } from '@polyvirt/contracts';
+import type { BootDevice, Firmware, NativeId, VmState } from '@polyvirt/contracts';
 
-/** A disk of the fake host. */
-export interface FakeVolume {
+/** A disk of the fake host. A type, as it goes into the journal. */
+export type FakeVolume = {
   path: string;
   sizeGiB: number;
   /** The volume or image it is a copy-on-write layer over. */
   backing?: string;
+  /** The machine that it was made for. */
+  madeFor?: NativeId;
   /** Its machine was deleted and it was kept because others are layers over it: it goes with the last of them. */
   orphan?: boolean;
-}
+};
 
 export interface FakeNic {
   mac: string;
   network: string;
   /** The fixed address that was asked for. */
   address?: string;
+  /** Whether its cable is out. */
+  unplugged?: boolean;
 }
 
 /** What a snapshot brings back. */
@@ -44,6 +48,10 @@ export interface FakeMachine extends FakeHardware {
   state: VmState;
   firmware: Firmware;
   cdrom: string | null;
+  /** Whether there is a drive also while nothing is in it. */
+  hasDrive?: boolean;
+  /** What it tries to boot from; the usual when absent. */
+  bootOrder?: BootDevice[];
   /** Path of the cloud-init seed. */
   seed?: string;
   /** Path of the variables of UEFI firmware, made by native id. */
@@ -53,7 +61,7 @@ export interface FakeMachine extends FakeHardware {
   /** Whether a guest runs in it that hears the power button; a blank disk has none. */
   bootable: boolean;
   /** What the running machine could not take, for the next power-off. */
-  pending: { cpus?: number; memoryMiB?: number };
+  pending: FakePending;
   snapshots: FakeSnapshot[];
   currentSnapshot: string | null;
   createdAt: string;
@@ -66,6 +74,14 @@ export interface FakeMachine extends FakeHardware {
   /** Epoch ms at which the guest will have shut down. */
   offAt?: number;
 }
+
+export interface FakePending {
+  cpus?: number;
+  memoryMiB?: number;
+  bootOrder?: BootDevice[];
+}
+
+export const usualBootOrder: readonly BootDevice[] = ['disk', 'cdrom', 'network'];
 
 /** What a machine is made from. */
 export type NewMachine = Omit<FakeMachine, 'pending' | 'snapshots' | 'currentSnapshot' | 'createdAt'>;

@@ -2,7 +2,7 @@ import type { DeleteVm, Forecast, NativeId } from '@polyvirt/contracts';
 import { allow } from '../allow.ts';
 import type { OperationContext, Outcome } from '../driver.ts';
 import type { FakeCalls } from './fake-calls.ts';
-import { chainOf, ownFiles } from './fake-files.ts';
+import { abandonedBases, ownFiles } from './fake-files.ts';
 import type { FakeMachine } from './fake-machine.ts';
 
 const undefineIt = { name: 'undefine the machine', native: 'undefine' } as const;
@@ -55,7 +55,6 @@ export class FakeRemoval {
 
   #decide(machine: FakeMachine, disks: DeleteVm['disks']) {
     const { host } = this.calls;
-    const volumes = new Map(host.volumes().map((volume) => [volume.path, volume]));
     const devices = new Map(machine.disks.map(({ device, path }) => [path, device]));
     const notes: string[] = [];
     const orphans: string[] = [];
@@ -73,9 +72,6 @@ export class FakeRemoval {
         orphans.push(path);
       }
     }
-    // What was kept for this machine alone goes with it.
-    for (const path of [...doomed].flatMap((one) => chainOf(one, volumes).slice(1)))
-      if (volumes.get(path)?.orphan && isFree(path)) doomed.add(path);
-    return { notes, orphans, doomed: [...doomed] };
+    return { notes, orphans, doomed: [...doomed, ...abandonedBases(host, doomed, machine.name)] };
   }
 }

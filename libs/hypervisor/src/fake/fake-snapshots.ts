@@ -1,7 +1,8 @@
 import { ProblemError, type CreateSnapshot, type Forecast, type NativeId } from '@polyvirt/contracts';
 import { allow } from '../allow.ts';
-import type { Effect, OperationContext, SnapshotFacet } from '../driver.ts';
+import type { OperationContext, Outcome, SnapshotFacet } from '../driver.ts';
 import type { FakeCalls } from './fake-calls.ts';
+import { ownFiles } from './fake-files.ts';
 import type { FakeMachine, FakeSnapshot } from './fake-machine.ts';
 
 const takeIt = { name: 'take the snapshot', native: 'snapshot' } as const;
@@ -66,10 +67,11 @@ export class FakeSnapshots implements SnapshotFacet {
       throw new ProblemError('name-taken', `${machine.name} has a snapshot ${input.name}.`);
   }
 
-  revert(nativeId: NativeId, id: string, { signal }: OperationContext): Promise<Effect> {
+  revert(nativeId: NativeId, id: string, { signal }: OperationContext): Promise<Outcome> {
     const { host } = this.calls;
-    return this.calls.call('snapshots.revert', nativeId, signal, () => {
+    return this.calls.call<Outcome>('snapshots.revert', nativeId, signal, () => {
       const machine = this.calls.machine(nativeId);
+      const before = ownFiles(machine);
       allow('snapshot-revert', machine.state);
       const snapshot = machine.snapshots.find((one) => one.id === id);
       if (!snapshot) throw new ProblemError('snapshot-not-found', `${machine.name} has no snapshot ${id}.`);
@@ -82,7 +84,7 @@ export class FakeSnapshots implements SnapshotFacet {
         if (snapshot.memory) target.poweredOnAt = Date.now();
         else delete target.poweredOnAt;
       });
-      return 'changed';
+      return { effect: 'changed', ...this.#givenUp(nativeId, before) };
     });
   }
 
@@ -90,18 +92,26 @@ export class FakeSnapshots implements SnapshotFacet {
     nativeId: NativeId,
     { snapshot: id, children }: { snapshot: string; children: boolean },
     context: OperationContext,
-  ): Promise<Effect> {
-    return this.calls.call('snapshots.delete', nativeId, context.signal, () => {
+  ): Promise<Outcome> {
+    return this.calls.call<Outcome>('snapshots.delete', nativeId, context.signal, () => {
       const machine = this.calls.machine(nativeId);
+      const before = ownFiles(machine);
       allow('snapshot-delete', machine.state);
-      if (!machine.snapshots.some((one) => one.id === id)) return 'unchanged';
+      if (!machine.snapshots.some((one) => one.id === id)) return { effect: 'unchanged' };
       const doomed = new Set([id]);
       // Parents stand before their children in the list.
       if (children)
         for (const one of machine.snapshots) if (one.parent !== null && doomed.has(one.parent)) doomed.add(one.id);
       this.calls.host.edit('delete-snapshot', nativeId, (target) => forget(target, doomed));
-      return 'changed';
+      return { effect: 'changed', ...this.#givenUp(nativeId, before) };
     });
+  }
+
+  /** What the machine had before, has no more, and is still there. */
+  #givenUp(nativeId: NativeId, before: readonly string[]): Pick<Outcome, 'notes'> {
+    const now = ownFiles(this.calls.machine(nativeId));
+    const left = before.filter((path) => !now.includes(path) && this.calls.host.volume(path));
+    return left.length > 0 ? { notes: left.map((path) => `Kept ${path}: the VM has it no more.`) } : {};
   }
 
   #requireFeatures({ firmware, state }: FakeMachine, { memory }: CreateSnapshot): void {

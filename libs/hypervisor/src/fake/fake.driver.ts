@@ -26,6 +26,7 @@ import type {
   ReconfigureFacet,
   SnapshotFacet,
   SuspendFacet,
+  VolumeFacet,
   WatchFacet,
 } from '../driver.ts';
 import type { Plans } from '../plan.ts';
@@ -33,6 +34,7 @@ import { FakeCalls } from './fake-calls.ts';
 import { FakeConsole } from './fake-console.ts';
 import { FakeCreation } from './fake-creation.ts';
 import { definitionOf } from './fake-definition.ts';
+import { FakeDisks } from './fake-disks.ts';
 import { FakeFaults, type Fault } from './fake-faults.ts';
 import { FakeHost, type FakeHostOptions } from './fake-host.ts';
 import { FakeMetrics } from './fake-metrics.ts';
@@ -75,6 +77,7 @@ export class FakeDriver implements HypervisorDriver {
   readonly watch?: WatchFacet;
   readonly console?: ConsoleFacet;
   readonly images?: ImageFacet;
+  readonly volumes?: VolumeFacet;
   readonly networks?: NetworkFacet;
   readonly guest?: GuestFacet;
   readonly export?: ExportFacet;
@@ -110,11 +113,13 @@ export class FakeDriver implements HypervisorDriver {
     if (!without.clone) this.clone = this.#creation;
     const snapshots = new FakeSnapshots(calls);
     if (!without.snapshots) this.snapshots = snapshots;
+    const disks = new FakeDisks(calls);
     this.plans = {
       'vm.create': ({ input }, signal) => this.#creation.plan(input, signal),
       'vm.clone': ({ nativeId, input }, signal) => this.#creation.planClone(nativeId, input, signal),
       'vm.delete': ({ nativeId, input }, signal) => this.#removal.plan(nativeId, input, signal),
       'vm.reconfigure': ({ nativeId, input }, signal) => reconfigure.plan(nativeId, input, signal),
+      'volume.delete': ({ input }, signal) => disks.planDelete(input.volume, signal),
       'vm.snapshot-create': ({ nativeId, input }, signal) => snapshots.plan(nativeId, input, signal),
       'vm.snapshot-revert': ({ nativeId, input }, signal) => snapshots.planRevert(nativeId, input.snapshot, signal),
     };
@@ -127,6 +132,11 @@ export class FakeDriver implements HypervisorDriver {
         templates: (signal) => calls.call('images.templates', undefined, signal, () => [...host.templates]),
       };
     }
+    if (!without.volumes)
+      this.volumes = {
+        list: (signal) => calls.call('volumes', undefined, signal, () => disks.list()),
+        delete: (volume, context) => disks.delete(volume, context),
+      };
     if (!without.networks)
       this.networks = { list: (signal) => calls.call('networks', undefined, signal, () => host.networks) };
     if (!without.guest) {

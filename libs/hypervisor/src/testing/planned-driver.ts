@@ -11,6 +11,7 @@ import {
   type ProblemCode,
   type Verb,
 } from '@polyvirt/contracts';
+import { isDeepStrictEqual } from 'node:util';
 import type { Effect, HypervisorDriver, OperationContext } from '../driver.ts';
 import { planOf } from '../plan.ts';
 import type { Bench } from './bench.ts';
@@ -30,6 +31,8 @@ const foreseeable: readonly ProblemCode[] = [
   'network-not-found',
   'template-not-found',
   'device-not-found',
+  'volume-not-found',
+  'volume-in-use',
 ];
 
 type Settled<Value> = { readonly value: Value } | { readonly error: unknown };
@@ -68,12 +71,12 @@ export class PlannedDriver {
         inputOf: (args: Args) => object,
       ) =>
       (...args: Args): Promise<Value> => {
-        const nativeId = verb === 'vm.create' ? undefined : (args[0] as NativeId);
+        const nativeId = ['vm.create', 'volume.delete'].includes(verb) ? undefined : (args[0] as NativeId);
         return this.#hold(verb, nativeId, inputOf(args), args.at(-1) as OperationContext, () => call(...args));
       };
     const none = () => ({});
     const second = ([, input]: readonly unknown[]) => input as object;
-    const { suspend, reconfigure, clone, snapshots } = real;
+    const { suspend, reconfigure, clone, snapshots, volumes } = real;
     const acts = {
       get: async (...args: Parameters<HypervisorDriver['get']>) => told(await real.get(...args)),
       list: async (...args: Parameters<HypervisorDriver['list']>) => told(await real.list(...args)),
@@ -91,6 +94,10 @@ export class PlannedDriver {
       reconfigure: reconfigure && {
         apply: act('vm.reconfigure', reconfigure.apply.bind(reconfigure), second),
         drop: reconfigure.drop && act('vm.pending-changes-drop', reconfigure.drop.bind(reconfigure), none),
+      },
+      volumes: volumes && {
+        list: volumes.list.bind(volumes),
+        delete: act('volume.delete', volumes.delete.bind(volumes), ([volume]) => ({ volume })),
       },
       clone: clone && { clone: act('vm.clone', clone.clone.bind(clone), second) },
       snapshots: snapshots && {
@@ -170,7 +177,7 @@ export class PlannedDriver {
     if (steps.length > 0) expect(context.steps).toEqual(expect.arrayContaining(steps.map(({ name }) => name)));
     if (watch && disruption !== 'data-loss' && effect === 'changed')
       expect({ ...what, disruption }).toEqual({ ...what, disruption: await watch() });
-    if (changes.length === 0) return;
+    if (changes.length === 0 || verb === 'volume.delete') return;
     const id = typeof done === 'object' && done.nativeId !== undefined ? done.nativeId : nativeId!;
     await this.#compareChanges(what, changes, before, await this.#find(id));
   }
@@ -181,7 +188,7 @@ export class PlannedDriver {
     before: DriverVm | undefined,
     after: DriverVm | undefined,
   ): Promise<void> {
-    const come = (list: 'nics' | 'snapshots', when: PlanChange['when']) => {
+    const come = (list: CountedList, when: PlanChange['when']) => {
       const of = changes.filter((change) => change.pointer.startsWith(`/${list}/`) && change.when === when);
       const added = of.filter(({ pointer }) => pointer.endsWith('/-')).length;
       return added - of.filter(({ pointer, to }) => /\/\d+$/.test(pointer) && to === undefined).length;
@@ -196,24 +203,25 @@ export class PlannedDriver {
       if (when === 'next-power-off' && isPlain(pointer)) {
         const waits = after?.pendingChanges?.find((change) => change.pointer === pointer);
         // What was withdrawn waits no longer.
-        const isWithdrawn = before !== undefined && valueAt(before, pointer) === to;
+        const isWithdrawn = before !== undefined && isDeepStrictEqual(valueAt(before, pointer), to);
         expect({ ...at, waits }).toEqual({ ...at, waits: isWithdrawn ? undefined : { pointer, from, to } });
       }
       if (when === 'now' && isPlain(pointer) && after)
         expect({ ...at, value: valueAt(after, pointer) }).toEqual({ ...at, value: to });
     }
     if (!before || !after) return;
-    // A running guest may not let go of an interface, and the plan says so.
+    // A running guest may not let go of an interface or a disk, and the plan says so.
     const isKept = ({ pointer, to, when }: PlanChange) =>
       when === 'now' && to === undefined && after.pendingChanges?.some((change) => change.pointer === pointer) === true;
-    const kept = changes.filter((change) => change.pointer.startsWith('/nics/') && isKept(change));
-    for (const list of ['nics', 'snapshots'] as const) {
+    const kept = changes.filter((change) => /^\/(?:nics|disks)\/\d+$/.test(change.pointer) && isKept(change));
+    for (const list of ['nics', 'disks', 'snapshots'] as const) {
+      const stay = kept.filter(({ pointer }) => rootOf(pointer) === list).length;
       const count = after[list].length - before[list].length;
       if (changes.some(({ pointer }) => pointer.startsWith(`/${list}/`)))
         expect({ ...what, list, count }).toEqual({
           ...what,
           list,
-          count: come(list, 'now') + (list === 'nics' ? kept.length : 0),
+          count: come(list, 'now') + stay,
         });
     }
     const was = (before.pendingChanges ?? []).map(({ pointer }) => pointer);
@@ -257,7 +265,10 @@ function refusal(settled: Settled<unknown>): unknown {
   return { code: error.code, ...(at && { at }) };
 }
 
-const isPlain = (pointer: string): boolean => /^\/(?:\w+|disks\/\d+\/sizeGiB)$/.test(pointer);
+type CountedList = 'nics' | 'disks' | 'snapshots';
+
+const isPlain = (pointer: string): boolean =>
+  /^\/(?:\w+|disks\/\d+\/sizeGiB|nics\/\d+\/(?:network|connected))$/.test(pointer);
 const rootOf = (pointer: string): string => pointer.split('/')[1] ?? '';
 
 const valueAt = (vm: DriverVm, pointer: string): unknown =>

@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import type { CreateSnapshot, FeatureRef, NativeId, ReconfigureVm } from '@polyvirt/contracts';
+import type { CreateSnapshot, FeatureRef, NativeId, HardwareChange } from '@polyvirt/contracts';
 import { expectProblem, type Suite } from '../suite.ts';
 
 /** What a host says of its features is what happens: one that it has works, one that it lacks is refused in the same words. */
@@ -19,7 +19,7 @@ export function describeFeatures(suite: Suite): void {
     const name = suite.name('snap');
     return suite.run((context) => suite.driver.snapshots!.create(nativeId, { name, ...input }, context));
   };
-  const apply = (nativeId: NativeId, input: ReconfigureVm) =>
+  const apply = (nativeId: NativeId, input: HardwareChange) =>
     suite.run((context) => suite.driver.reconfigure!.apply(nativeId, input, context));
   const clone = async (from: NativeId, more: { linked?: boolean; snapshot?: string }) => {
     const input = { name: suite.name('copy'), linked: false, start: false, ...more };
@@ -57,7 +57,8 @@ export function describeFeatures(suite: Suite): void {
       withVm({ firmware: 'uefi' }, (nativeId) =>
         holds('snapshots.uefi', async () => {
           const { snapshot } = await snap(nativeId, { memory: false });
-          expect(await suite.run((context) => snapshots.revert(nativeId, snapshot, context))).toBe('changed');
+          const reverted = await suite.run((context) => snapshots.revert(nativeId, snapshot, context));
+          expect(reverted.effect).toBe('changed');
           await suite.bring(nativeId, 'running');
         }),
       ),
@@ -136,25 +137,39 @@ export function describeFeatures(suite: Suite): void {
 
     suite.facet(
       'reconfigure',
-      'nameLive, cpusLive, memoryLive, disksLive, nicsLive: at once exactly if the host says so',
-      () =>
-        withVm({ cpus: 1, start: true }, async (nativeId) => {
-          const { device } = (await suite.get(nativeId)).disks[0]!;
-          const { network } = suite.bench;
-          const changes: [FeatureRef, field: string, ReconfigureVm][] = [
+      'nameLive, cpusLive, memoryLive, disksLive, addDisksLive, nicsLive, nicLinkLive, cdromLive: at once exactly if the host says so',
+      async () => {
+        const { network, iso } = suite.bench;
+        const nic = { network, address: 'auto' as const };
+        const cdrom = suite.lackOf('reconfigure.cdrom') === undefined ? iso : null;
+        await withVm({ cpus: 1, cdrom, nics: [nic], start: true }, async (nativeId) => {
+          const { disks, nics } = await suite.get(nativeId);
+          const { device } = disks[0]!;
+          const changes: [FeatureRef, field: string, HardwareChange][] = [
             ['reconfigure.nameLive', '/name', { name: suite.name('renamed') }],
-            ['reconfigure.disksLive', '/disks', { disks: [{ device, sizeGiB: 2 }] }],
+            ['reconfigure.disksLive', '/disks/0/sizeGiB', { disks: [{ device, sizeGiB: 2 }] }],
+            ['reconfigure.addDisksLive', '/disks/-', { addDisks: [{ sizeGiB: 1, copy: 'cow' }] }],
             ['reconfigure.cpusLive', '/cpus', { cpus: 2 }],
             ['reconfigure.memoryLive', '/memoryMiB', { memoryMiB: suite.bench.memoryMiB * 2 }],
-            ['reconfigure.nicsLive', '/nics', { addNics: [{ network, address: 'auto' }] }],
+            ['reconfigure.nicsLive', '/nics/-', { addNics: [nic] }],
+            [
+              'reconfigure.nicLinkLive',
+              '/nics/0/connected',
+              { changeNics: [{ mac: nics[0]!.mac!, connected: false }] },
+            ],
+            ['reconfigure.cdromLive', '/cdrom', { cdrom: null }],
           ];
           for (const [ref, field, input] of changes) {
+            const whole = ref.replace('Live', '') as FeatureRef;
+            if (['reconfigure.nicLink', 'reconfigure.cdrom'].includes(whole) && suite.lackOf(whole) !== undefined)
+              continue;
             await apply(nativeId, input);
             const { pendingChanges = [] } = await suite.get(nativeId);
             const waits = pendingChanges.some(({ pointer }) => pointer.startsWith(field));
             expect({ ref, waits }).toEqual({ ref, waits: suite.lackOf(ref) !== undefined });
           }
-        }),
+        });
+      },
     );
 
     suite.facet('reconfigure', 'growWithSnapshots: grows a disk that snapshots hang on, or says why not', async () => {

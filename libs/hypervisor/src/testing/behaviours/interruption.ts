@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import { ProblemError, type NativeId } from '@polyvirt/contracts';
+import { ProblemError, type BootDevice, type FeatureRef, type NativeId } from '@polyvirt/contracts';
 import type { HypervisorDriver, OperationContext } from '../../driver.ts';
 import type { Suite } from '../suite.ts';
 import { Death, TestOperation, type Cut } from '../test-operation.ts';
@@ -266,24 +266,53 @@ export function describeInterruption(suite: Suite): void {
 
     suite.facet('reconfigure', 'ends a reconfiguration that was cut at any step as asked', () => {
       const asked = { cpus: 2, memoryMiB: 2 * suite.bench.memoryMiB };
-      let name = '';
+      const can = (ref: FeatureRef) => suite.lackOf(ref) === undefined;
+      let [name, device] = ['', ''];
       return resumes(() =>
         onOwnVm(
           async () => {
             name = suite.name('as asked');
+            device = '';
           },
           (id) => async (driver, context) => {
-            const device = (await driver.get(id, context.signal)).disks[0]!.device;
+            // What a repeat is asked for does not depend on how far it has come.
+            device ||= (await driver.get(id, context.signal)).disks[0]!.device;
             const nics = [{ network: suite.bench.network, address: 'auto' as const }];
-            const input = { ...asked, name, addNics: nics, disks: [{ device, sizeGiB: 2 }] };
+            const input = {
+              ...asked,
+              name,
+              addNics: nics,
+              disks: [{ device, sizeGiB: 2 }],
+              addDisks: [{ sizeGiB: 1, copy: 'cow' as const }],
+              ...(can('reconfigure.cdrom') && { cdrom: suite.bench.iso }),
+              ...(can('reconfigure.bootOrder') && { bootOrder: ['cdrom', 'disk'] as BootDevice[] }),
+            };
             return driver.reconfigure!.apply(id, input, context);
           },
           async (id) => {
             const vm = await suite.get(id);
             expect(vm).toMatchObject({ ...asked, name });
-            expect(vm.disks[0]!.sizeGiB).toBe(2);
+            expect(vm.disks.map(({ sizeGiB }) => sizeGiB)).toEqual([2, 1]);
             expect(vm.nics).toHaveLength(1);
+            if (can('reconfigure.cdrom')) expect(vm.cdrom).toBe(suite.bench.iso);
+            if (can('reconfigure.bootOrder')) expect(vm.bootOrder).toEqual(['cdrom', 'disk']);
           },
+        ),
+      );
+    });
+
+    suite.facet('reconfigure', 'ends a disk that goes, cut at any step, with nothing left of it', () => {
+      let device = '';
+      return resumes(() =>
+        onOwnVm(
+          async (id) => {
+            const blank = { sizeGiB: 1, copy: 'cow' as const };
+            await suite.run((context) => suite.driver.reconfigure!.apply(id, { addDisks: [blank] }, context));
+            device = (await suite.get(id)).disks[1]!.device;
+          },
+          (id) => (driver, context) =>
+            driver.reconfigure!.apply(id, { removeDisks: [{ device, keep: false }] }, context),
+          async (id) => expect((await suite.get(id)).disks).toHaveLength(1),
         ),
       );
     });

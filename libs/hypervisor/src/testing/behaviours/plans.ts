@@ -1,5 +1,12 @@
 import { expect } from '@jest/globals';
-import { commands, ProblemError, type NativeId, type Verb } from '@polyvirt/contracts';
+import {
+  commands,
+  ProblemError,
+  type BootDevice,
+  type FeatureRef,
+  type NativeId,
+  type Verb,
+} from '@polyvirt/contracts';
 import { planOf } from '../../plan.ts';
 import type { Suite } from '../suite.ts';
 import { TestOperation } from '../test-operation.ts';
@@ -21,13 +28,13 @@ export function describePlans(suite: Suite): void {
     };
 
     suite.behaviour('change nothing, whatever is planned and in whatever state', async () => {
-      const nativeId = await suite.make();
-      const nic = { network: suite.bench.network };
-      const { disks } = await suite.get(nativeId);
+      const nic = { network: suite.bench.network, address: 'auto' as const };
+      const nativeId = await suite.make({ nics: [{ ...nic, mac: suite.mac() }] });
+      const { disks, nics } = await suite.get(nativeId);
       const inputs: Record<Verb, object> = {
         'vm.create': suite.body({
           disks: [{ sizeGiB: 1, copy: 'cow' }],
-          nics: [{ ...nic, address: 'auto' }],
+          nics: [nic],
           start: true,
         }),
         'vm.delete': { disks: 'delete' },
@@ -38,12 +45,15 @@ export function describePlans(suite: Suite): void {
         'vm.suspend': {},
         'vm.pause': {},
         'vm.resume': {},
-        'vm.reconfigure': {
-          name: suite.name('planned'),
-          cpus: 2,
-          disks: disks.map(({ device }) => ({ device, sizeGiB: 2 })),
-          addNics: [nic],
-        },
+        'vm.reconfigure': { name: suite.name('planned'), cpus: 2, bootOrder: ['cdrom'] },
+        'vm.disk-add': { sizeGiB: 1 },
+        'vm.disk-grow': { device: disks[0]!.device, sizeGiB: 2 },
+        'vm.disk-detach': { device: disks[0]!.device, keep: false },
+        'vm.nic-add': nic,
+        'vm.nic-change': { mac: nics[0]!.mac, connected: false },
+        'vm.nic-remove': { mac: nics[0]!.mac },
+        'vm.cdrom-set': { image: suite.bench.iso },
+        'volume.delete': { volume: 'planned' },
         'vm.pending-changes-drop': {},
         'vm.clone': { name: suite.name('planned') },
         'vm.snapshot-create': { name: 'planned' },
@@ -55,7 +65,7 @@ export function describePlans(suite: Suite): void {
           await suite.bring(nativeId, state);
           const [before, leftovers] = [await suite.get(nativeId), await suite.bench.leftovers()];
           for (const [verb, input] of Object.entries(inputs) as [Verb, object][])
-            await plan(verb, verb === 'vm.create' ? undefined : nativeId, input);
+            await plan(verb, ['vm.create', 'volume.delete'].includes(verb) ? undefined : nativeId, input);
           expect(await suite.get(nativeId)).toEqual(before);
           expect(await suite.bench.leftovers()).toEqual(leftovers);
         }
@@ -91,14 +101,23 @@ export function describePlans(suite: Suite): void {
 
     suite.facet('reconfigure', 'come about as a whole, or not at all, wherever a change fails', async (facet) => {
       const nic = { network: suite.bench.network, address: 'auto' as const };
-      const nativeId = await suite.make({ disks: [], cpus: 1, nics: [nic] });
+      const can = (ref: FeatureRef) => suite.lackOf(ref) === undefined;
+      const blank = { sizeGiB: 1, copy: 'cow' as const };
+      const kept = { mac: suite.mac(), connected: false };
+      const nativeId = await suite.make({ disks: [blank], cpus: 1, nics: [{ ...nic, mac: kept.mac }, nic] });
       const before = await suite.get(nativeId);
+      const leftovers = await suite.bench.leftovers();
       const input = {
         name: suite.name('renamed'),
         cpus: 2,
         memoryMiB: suite.bench.memoryMiB * 2,
         addNics: [{ ...nic, mac: suite.mac() }],
-        removeNics: [before.nics[0]!.mac!],
+        removeNics: [before.nics[1]!.mac!],
+        addDisks: [blank],
+        ...(can('reconfigure.nicLink') && { changeNics: [kept] }),
+        ...(can('reconfigure.cdrom') && { cdrom: suite.bench.iso }),
+        ...(can('reconfigure.bootOrder') && { bootOrder: ['cdrom', 'disk'] as BootDevice[] }),
+        ...(can('reconfigure.keepDisks') && { removeDisks: [{ device: before.disks[0]!.device, keep: true }] }),
       };
       try {
         for (let step = 0; ; step += 1) {
@@ -108,16 +127,31 @@ export function describePlans(suite: Suite): void {
             .run((context) => facet.apply(nativeId, input, context))
             .then(
               () => false,
-              () => true,
+              (error: unknown) => {
+                // Anything else is an undo that failed.
+                expect(String(error)).toMatch(/was made to fail/);
+                return true;
+              },
             );
           if (!failed) break;
           expect({ after: operation.steps, vm: await suite.get(nativeId) }).toEqual({
             after: operation.steps,
             vm: before,
           });
+          expect(await suite.bench.leftovers()).toEqual(leftovers);
         }
         const { name, cpus, memoryMiB } = input;
-        expect(await suite.get(nativeId)).toMatchObject({ name, cpus, memoryMiB });
+        const after = await suite.get(nativeId);
+        expect(after).toMatchObject({ name, cpus, memoryMiB });
+        expect(after.disks).toHaveLength(can('reconfigure.keepDisks') ? 1 : 2);
+        if (!can('reconfigure.keepDisks')) return undefined;
+        // What was kept goes with the VM again.
+        const back = (await suite.driver.volumes!.list(suite.signal())).find(
+          ({ path }) => path === before.disks[0]!.path,
+        )!;
+        const attach = { addDisks: [{ volume: back.id, copy: 'cow' as const }] };
+        await suite.run((context) => facet.apply(nativeId, attach, context));
+        return undefined;
       } finally {
         await suite.remove(nativeId);
       }

@@ -1,12 +1,12 @@
 import { expect } from '@jest/globals';
-import type { DriverVm, ReconfigureVm } from '@polyvirt/contracts';
+import type { DriverVm, HardwareChange } from '@polyvirt/contracts';
 import { expectProblem, type Suite } from '../suite.ts';
 import { nastyNames } from './names.ts';
 
 export function describeReconfigure(suite: Suite): void {
   suite.area('reconfigure', () => {
     const cold = suite.shared(() => ({ name: suite.name('cold') }));
-    const apply = async (input: ReconfigureVm) => {
+    const apply = async (input: HardwareChange) => {
       const nativeId = await cold();
       return suite.run((context) => suite.driver.reconfigure!.apply(nativeId, input, context));
     };
@@ -79,7 +79,7 @@ export function describeReconfigure(suite: Suite): void {
           return { absent: 'Interfaces come at once on this host.' };
         const nic = { network: suite.bench.network, address: 'auto' as const };
         const nativeId = await suite.make({ cpus: 1, start: true });
-        const change = (input: ReconfigureVm) => suite.run((context) => reconfigure.apply(nativeId, input, context));
+        const change = (input: HardwareChange) => suite.run((context) => reconfigure.apply(nativeId, input, context));
         const waiting = async () => (await suite.get(nativeId)).pendingChanges ?? [];
         const macOf = ({ to }: { to?: unknown }) => (to as { mac?: string } | undefined)?.mac;
         try {
@@ -103,7 +103,7 @@ export function describeReconfigure(suite: Suite): void {
       const blank = { sizeGiB: 1, copy: 'cow' as const };
       const nic = { network: suite.bench.network, address: 'auto' as const };
       const nativeId = await suite.make({ disks: [blank, blank] });
-      const change = (input: ReconfigureVm) => suite.run((context) => reconfigure.apply(nativeId, input, context));
+      const change = (input: HardwareChange) => suite.run((context) => reconfigure.apply(nativeId, input, context));
       try {
         const { disks } = await suite.get(nativeId);
         const grown = disks.map(({ device }) => ({ device, sizeGiB: 2 }));

@@ -15,9 +15,11 @@ export function describeSnapshots(suite: Suite): void {
       return snapshot;
     };
     const revert = (nativeId: NativeId, snapshot: string) =>
-      suite.run((context) => suite.driver.snapshots!.revert(nativeId, snapshot, context));
+      suite.run(async (context) => (await suite.driver.snapshots!.revert(nativeId, snapshot, context)).effect);
     const drop = (nativeId: NativeId, snapshot: string, children = false) =>
-      suite.run((context) => suite.driver.snapshots!.delete(nativeId, { snapshot, children }, context));
+      suite.run(
+        async (context) => (await suite.driver.snapshots!.delete(nativeId, { snapshot, children }, context)).effect,
+      );
     const tree = async (nativeId: NativeId): Promise<Snapshot[]> => (await suite.get(nativeId)).snapshots;
     const current = async (nativeId: NativeId) =>
       (await tree(nativeId)).filter((one) => one.current).map(({ id }) => id);

@@ -42,9 +42,10 @@ const asks: Partial<Record<VmAction, (asked: Asked) => Promise<Effect>>> = {
     (await driver.clone!.clone(id, { name, linked: false, start: false }, context)).effect,
   'snapshot-create': async ({ driver, id, context, name }) =>
     (await driver.snapshots!.create(id, { name }, context)).effect,
-  'snapshot-revert': ({ driver, id, context, snapshot }) => driver.snapshots!.revert(id, snapshot!, context),
-  'snapshot-delete': ({ driver, id, context, snapshot }) =>
-    driver.snapshots!.delete(id, { snapshot: snapshot!, children: false }, context),
+  'snapshot-revert': async ({ driver, id, context, snapshot }) =>
+    (await driver.snapshots!.revert(id, snapshot!, context)).effect,
+  'snapshot-delete': async ({ driver, id, context, snapshot }) =>
+    (await driver.snapshots!.delete(id, { snapshot: snapshot!, children: false }, context)).effect,
   console: async ({ driver, id, context }) => {
     (await driver.console!.open(id, context.signal)).destroy();
     return 'unchanged';

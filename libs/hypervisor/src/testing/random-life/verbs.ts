@@ -90,13 +90,15 @@ async function snapshot(world: World, vm: DriverVm): Promise<void> {
 
 async function revert(world: World, { nativeId, snapshots }: DriverVm): Promise<void> {
   const { id } = world.dice.pick(snapshots)!;
-  await world.run((driver, context) => driver.snapshots!.revert(nativeId, id, context));
+  const { notes } = await world.run((driver, context) => driver.snapshots!.revert(nativeId, id, context));
+  world.tell(notes);
 }
 
 async function forget(world: World, { nativeId, snapshots }: DriverVm): Promise<void> {
   const { id } = world.dice.pick(snapshots)!;
   const input = { snapshot: id, children: world.dice.chance(0.3) };
-  await world.run((driver, context) => driver.snapshots!.delete(nativeId, input, context));
+  const { notes } = await world.run((driver, context) => driver.snapshots!.delete(nativeId, input, context));
+  world.tell(notes);
 }
 
 async function rename(world: World, { nativeId }: DriverVm): Promise<void> {
@@ -110,6 +112,32 @@ async function grow(world: World, { nativeId, disks }: DriverVm): Promise<void> 
   const input = { disks: [{ device, sizeGiB: Math.floor(sizeGiB ?? 1) + 1 }] };
   const { notes } = await world.run((driver, context) => driver.reconfigure!.apply(nativeId, input, context));
   world.tell(notes);
+}
+
+/** A blank one, one from an image, or one that was kept. */
+async function addDisk(world: World, { nativeId }: DriverVm): Promise<string> {
+  const { bench, dice, driver } = world;
+  // Of the host there may be others, which are none of ours.
+  const ours = (await bench.files()).filter(({ users }) => users.length === 0).map(({ path }) => path);
+  const volumes = (await driver.volumes?.list(AbortSignal.timeout(60_000))) ?? [];
+  const volume = dice.pick(volumes.filter(({ path }) => path !== undefined && ours.includes(path)));
+  const made = dice.chance(0.5) ? { sizeGiB: 1 } : { image: bench.image };
+  const disk = { copy: 'cow' as const, ...(volume && dice.chance(0.7) ? { volume: volume.id } : made) };
+  await world.run((one, context) => one.reconfigure!.apply(nativeId, { addDisks: [disk] }, context));
+  return JSON.stringify(disk);
+}
+
+async function takeDisk(world: World, { nativeId, disks }: DriverVm): Promise<string> {
+  const { device } = world.dice.pick(disks)!;
+  const removal = { device, keep: world.has('reconfigure.keepDisks') && world.dice.chance(0.5) };
+  // It may stand on others, which stay for it.
+  if (removal.keep) await world.keepFilesOf(nativeId);
+  const { notes } = await world.run((driver, context) =>
+    driver.reconfigure!.apply(nativeId, { removeDisks: [removal] }, context),
+  );
+  // What is not kept and stays, stays for others, and goes with the last of them.
+  if (removal.keep) world.tell(notes);
+  return JSON.stringify(removal);
 }
 
 async function makeByHand(world: World): Promise<string | undefined> {
@@ -163,6 +191,8 @@ export function verbsOf(world: World): RandomVerb[] {
     snapshots && { weight: 3, name: 'delete a snapshot', act: onOne(hasSnapshots, forget) },
     reconfigure && { weight: 4, name: 'rename', act: onOne(any, rename) },
     reconfigure && { weight: 2, name: 'grow a disk', act: onOne((vm) => isOff(vm) && hasDisks(vm), grow) },
+    reconfigure && { weight: 3, name: 'add a disk', act: onOne(isOff, addDisk) },
+    reconfigure && { weight: 3, name: 'take a disk away', act: onOne((vm) => isOff(vm) && hasDisks(vm), takeDisk) },
     {
       weight: 2,
       name: 'start',

@@ -139,7 +139,14 @@ export class World {
 }
 
 /** Refusals that a random request may well meet; anything else is a fault of the driver. */
-const expected = ['wrong-state', 'capability-missing', 'name-taken', 'invalid-input', 'snapshot-not-found'];
+const expected = [
+  'wrong-state',
+  'capability-missing',
+  'name-taken',
+  'invalid-input',
+  'snapshot-not-found',
+  'volume-in-use',
+];
 
 /** Throws what is no refusal; a refusal is an answer like others. */
 export function refusalOf(error: unknown): string {
