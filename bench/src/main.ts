@@ -9,6 +9,7 @@ import { measureNutanixScale } from './nutanix-scale.bench.ts';
 import { measurePlanLatency } from './plan-latency.bench.ts';
 import { measureStatisticsSweep } from './statistics-sweep.bench.ts';
 import { measureVmwareScale } from './vmware-scale.bench.ts';
+import { measureWebConsole } from './web-console.bench.ts';
 import type { Measurement, Row } from './row.ts';
 import { renderTable } from './table.ts';
 
@@ -23,6 +24,7 @@ const measurements: Readonly<Record<string, Measurement>> = {
   nutanix: measureNutanixScale,
   vmware: measureVmwareScale,
   cli: measureCommandLine,
+  web: measureWebConsole,
 };
 
 const { values, positionals } = parseArgs({

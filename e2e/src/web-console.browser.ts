@@ -28,6 +28,8 @@ const pages = [
   '/create',
 ];
 
+const tabs = ['overview', 'metrics', 'console', 'snapshots', 'events', 'operations', 'definition', 'archive'];
+
 story(
   'brings somebody who logs in to the address that they asked for, and keeps the session across tabs',
   async (stack) => {
@@ -251,7 +253,7 @@ story('is read aloud, in either scheme, and refuses nothing that its policy does
   for (const dark of [false, true]) {
     const visit = await Visit.begin(await browser(stack), stack, { dark });
     await visit.logIn();
-    for (const path of [...pages, `/machines/${encodeURIComponent(vm.id)}`]) {
+    for (const path of [...pages, ...tabs.map((tab) => `/machines/${encodeURIComponent(vm.id)}?tab=${tab}`)]) {
       await visit.page.goto(path);
       await visit.page.locator('main h1').first().waitFor();
       await expectAccessible(visit.page);

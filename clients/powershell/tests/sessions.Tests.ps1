@@ -142,6 +142,7 @@ Describe 'Sessions' {
             $problem.CategoryInfo.Category | Should -Be 'SecurityError'
             $made = New-PolyvirtToken (Get-FreshName) -Scope vm:read -Password (Get-Secret $Stack.password) -Session $session
             $made.secret | Should -BeOfType securestring
+            ($made | Out-String) | Should -Match 'secret'
             $made | Remove-PolyvirtToken -Password (Get-Secret $Stack.password) -Session $session -Confirm:$false
             (Get-PolyvirtToken -Session $session).id | Should -Not -Contain $made.id
         }

@@ -5,7 +5,7 @@ import { IsolatedChromium } from './chromium.ts';
 import type { Language } from './words.ts';
 
 /** Of the slowest machine; what is there is there sooner. */
-export const shownWithinMs = 30_000;
+export const shownWithinMs = 90_000;
 
 /** A browser for the stories of a file, which are of one stack. */
 export function useBrowser(): (stack: Stack) => Promise<Browser> {

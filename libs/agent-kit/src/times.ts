@@ -28,5 +28,5 @@ export const timesOf = ({ metricsSeconds, reconcileSeconds }: AgentConfig): Agen
   reconcileEveryMs: reconcileSeconds * 1_000,
   calmMs: 100,
   imageCalmMs: 500,
-  patience: { withinMs: 5 * 60_000, firstPauseMs: 250, longestPauseMs: 5_000 },
+  patience: { withinMs: 5 * 60_000, firstPauseMs: 250, longestPauseMs: 5_000, letGoWithinMs: 4_000 },
 });

@@ -21,7 +21,10 @@ export class ActiveOperations {
       return;
     }
     if (this.operations.delete(id)) for (const tellEnd of this.endings) tellEnd(operation);
-    if (vmId !== undefined && this.byVm.get(vmId) === id) this.occupy(vmId, undefined);
+    if (vmId === undefined || this.byVm.get(vmId) !== id) return;
+    // A stop by force may end before what it has ended.
+    const other = [...this.operations.values()].find((one) => one.vmId === vmId);
+    this.occupy(vmId, other?.id);
   }
 
   /** Calls back once for each operation that ends. */

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { ask, Bus, isUnknownQuery } from '@polyvirt/bus';
 import {
+  deleteVm,
   isAlready,
   isOn,
   lackOf,
@@ -18,6 +19,7 @@ import {
   type CommandOptions,
   type HostId,
   type Operation,
+  type OperationId,
   type Plan,
   type PlanChange,
   type PlanWarning,
@@ -184,13 +186,23 @@ export class Commands {
     if (!entry) return this.checked({ ...wanted, definition, host, entry, isAlready: false, locks: [] });
 
     const running = this.operations.active.on(entry.id);
-    if (running !== undefined) throw vmBusy(entry.id, running);
+    const cuts = running !== undefined && this.mayCut(definition, wanted, running);
+    if (running !== undefined && !cuts) throw vmBusy(entry.id, running);
     if (definition.problems.includes('vm-protected')) requireUnprotected(entry);
     const action = definition.actionOf(wanted.input);
     const isSo = action !== undefined && isAlready(action, entry.record, capabilities);
     const input = definition.resolve(wanted.input, entry.record);
     definition.check(input, entry.record);
-    return this.checked({ ...wanted, input, definition, host, entry, isAlready: isSo, locks: [] });
+    const prepared = this.checked({ ...wanted, input, definition, host, entry, isAlready: isSo, locks: [] });
+    // What runs has the lock, and keeps it until what it did is taken back.
+    return cuts ? { ...prepared, locks: [] } : prepared;
+  }
+
+  /** A stop by force ends what runs on the VM, unless that deletes it or stops it by force as well. */
+  private mayCut({ verb }: CommandDefinition, { input }: Wanted, running: OperationId): boolean {
+    const isByForce = verb === stopVm.verb && (input as { force?: boolean }).force === true;
+    const { verb: busyWith } = this.operations.active.get(running) ?? {};
+    return isByForce && busyWith !== deleteVm.verb && busyWith !== stopVm.verb;
   }
 
   /** What other VMs and the host have against it, with the locks that keep them from changing their mind. */

@@ -92,6 +92,31 @@ describe('VMs of a gateway', () => {
     expect((await house.ask('POST', `/vms/${id}/stop`)).body.status).toBe('succeeded');
   });
 
+  it('lets a stop by force, and nothing else, through to a busy VM, which stays busy until what ran has ended', async () => {
+    const { id } = await newVm({ state: 'running' });
+    const gate = agent.hold('vm.restart');
+    const { body: restart } = await house.call<{ id: string }>('POST', `/vms/${id}/restart`);
+    const busy = { status: 409, code: 'vm-busy', operationId: restart.id };
+    expect(await problem('POST', `/vms/${id}/stop`)).toMatchObject(busy);
+    expect(await problem('DELETE', `/vms/${id}`)).toMatchObject(busy);
+    const { body: stop } = await house.ask('POST', `/vms/${id}/stop`, { force: true });
+    expect(stop).toMatchObject({ status: 'succeeded', changed: true });
+    await eventually(async () => expect((await house.vm(id)).operation).toBe(restart.id));
+    expect(await problem('POST', `/vms/${id}/start`)).toMatchObject(busy);
+    gate.release();
+    await eventually(async () => expect((await house.vm(id)).operation).toBeUndefined());
+  });
+
+  it('lets no stop by force through to a VM that is being deleted', async () => {
+    const { id } = await newVm();
+    const gate = agent.hold('vm.delete');
+    const { body } = await house.call<{ id: string }>('DELETE', `/vms/${id}`);
+    const refused = await problem('POST', `/vms/${id}/stop`, { force: true });
+    expect(refused).toMatchObject({ status: 409, code: 'vm-busy', operationId: body.id });
+    gate.release();
+    await eventually(async () => expect((await house.call('GET', `/vms/${id}`)).status).toBe(404));
+  });
+
   it('lets one of two creations with one name through, whatever the case', async () => {
     const gate = agent.hold('vm.create');
     const names = ['Same', 'same', 'SAME'];

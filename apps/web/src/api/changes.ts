@@ -66,13 +66,3 @@ async function request<Answer>({ method, path, body }: Call, ifMatch?: string): 
 
 export const savePreferences = async (preferences: Preferences) =>
   (await client.PATCH('/api/v1/auth/me', { body: { preferences } })).data;
-
-/** For a shell, with the token left to the environment. */
-export function asCurl({ method, path, body }: Call): string {
-  const quote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
-  return [
-    `curl -X ${method} ${quote(location.origin + path)}`,
-    `-H "Authorization: Bearer $POLYVIRT_TOKEN"`,
-    ...(body === undefined ? [] : [`-H 'Content-Type: application/json'`, `-d ${quote(JSON.stringify(body))}`]),
-  ].join(' \\\n  ');
-}

@@ -41,6 +41,18 @@ export const queries = {
       },
       gcTime: 0,
     }),
+  definition: (vmId: string) =>
+    queryOptions({
+      queryKey: ['vm', vmId, 'definition'],
+      queryFn: async () =>
+        (await client.GET('/api/v1/vms/{vmId}/definition', { params: { path: { vmId } } })).data,
+    }),
+  /** `known` is what the host knows of its addresses: when that changes, the guest has more to say. */
+  guest: (vmId: string, known: string) =>
+    queryOptions({
+      queryKey: ['vm', vmId, 'guest', known],
+      queryFn: async () => (await client.GET('/api/v1/vms/{vmId}/guest', { params: { path: { vmId } } })).data,
+    }),
   snapshots: (vmId: string) =>
     queryOptions({
       queryKey: ['vm', vmId, 'snapshots'],

@@ -80,7 +80,14 @@ function Wizard() {
     if (pointer !== undefined) setStep(stepOfPointer(pointer));
   }, [refusal]);
 
-  if (begun !== undefined) return <Begun operationId={begun} onBack={() => setBegun(undefined)} />;
+  if (begun !== undefined)
+    return (
+      <Begun
+        operationId={begun}
+        awaitsAddress={draft.start && draft.network !== ''}
+        onBack={() => setBegun(undefined)}
+      />
+    );
   return (
     <QueryView of={hosts}>
       {(list) =>
@@ -149,16 +156,28 @@ function Wizard() {
   );
 }
 
+interface BegunProps {
+  readonly operationId: string;
+  /** The machine is worth something once it can be reached. */
+  readonly awaitsAddress: boolean;
+  onBack(): void;
+}
+
 /** The steps while it is made, then the machine itself. */
-function Begun({ operationId, onBack }: { operationId: string; onBack: () => void }) {
+function Begun({ operationId, awaitsAddress, onBack }: BegunProps) {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const operation = useQuery(queries.operation(operationId));
   const { status, vmId } = operation.data ?? {};
   useEffect(() => {
     if (status === 'succeeded' && vmId !== undefined)
-      void navigate({ to: '/machines/$vmId', params: { vmId }, replace: true } as never);
-  }, [status, vmId, navigate]);
+      void navigate({
+        to: '/machines/$vmId',
+        params: { vmId },
+        search: awaitsAddress ? { await: 'address' } : {},
+        replace: true,
+      } as never);
+  }, [status, vmId, awaitsAddress, navigate]);
   return (
     <QueryView of={operation}>
       {(known) => (

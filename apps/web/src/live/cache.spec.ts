@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { QueryClient, QueryObserver } from '@tanstack/react-query';
-import { feedCache } from './cache.ts';
+import { feedCache, noteBegun } from './cache.ts';
 import type { LiveConnection, LiveEvent } from './connection.ts';
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
@@ -75,6 +75,20 @@ describe('what is heard while it is being read', () => {
     bench.hear('vm.started', { vm: { id: 'v1', state: 'running' } });
     await answer(older);
     expect(bench.queries.getQueryData(key)).toEqual(wanted);
+  });
+
+  it('is an end that comes before the answer to whoever began it: the machine is not busy for ever', () => {
+    bench = new Bench();
+    const key = ['vm', 'v1'];
+    bench.queries.setQueryData(key, { id: 'v1' });
+    const operation = { id: 'o2', vmId: 'v1' };
+    bench.hear('operation.started', { operation: { ...operation, status: 'running' } });
+    expect(bench.queries.getQueryData(key)).toEqual({ id: 'v1', operation: 'o2' });
+    bench.hear('operation.succeeded', { operation: { ...operation, status: 'succeeded' } });
+    noteBegun(bench.queries, { ...operation, status: 'pending' } as never);
+    expect(bench.queries.getQueryData(key)).toEqual({ id: 'v1' });
+    noteBegun(bench.queries, { ...operation, id: 'o3', status: 'pending' } as never);
+    expect(bench.queries.getQueryData(key)).toEqual({ id: 'v1', operation: 'o3' });
   });
 
   it('may have been missed before the first was heard, so that everything is read again', async () => {

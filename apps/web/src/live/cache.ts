@@ -11,6 +11,10 @@ export const goneVms = new Set<string>();
 /** Whether a machine was deleted while this tab was open. */
 export const goneKey = (vmId: string) => ['gone', vmId] as const;
 
+/** Operations that were heard to have ended; the answer to whoever began one may come after that. */
+const ended = new Set<string>();
+const mostEnded = 2_000;
+
 const summaryAtMostEveryMs = 1_000;
 /** What events keep up to date. */
 const fed = new Set<unknown>(['vm', 'vms', 'operation', 'operations', 'hosts', 'archive', 'archives', 'summary']);
@@ -64,6 +68,10 @@ function takeOperation(queries: QueryClient, { type, data }: LiveEvent, renew: R
   const operation = data['operation'] as Operation | undefined;
   if (!operation) return;
   const running = operation.status === 'pending' || operation.status === 'running';
+  if (!running) {
+    if (ended.size > mostEnded) ended.clear();
+    ended.add(operation.id);
+  }
   queries.setQueriesData<Operation[]>({ queryKey: ['operations'] }, (list) => {
     if (!list?.some(({ id }) => id === operation.id)) return list;
     return list.map((known) => (known.id === operation.id ? { ...known, ...operation } : known));
@@ -75,6 +83,12 @@ function takeOperation(queries: QueryClient, { type, data }: LiveEvent, renew: R
   patchVm(queries, vmId, ({ operation: _, ...known }) => ({ ...known, ...(running && { operation: operation.id }) }));
   // Labels, notes and the revision are the gateway's, and in no event.
   if (!running && !goneVms.has(vmId)) renew('vm', vmId);
+}
+
+/** Marks a machine as busy with what was just begun, unless that is over already. */
+export function noteBegun(queries: QueryClient, { id, vmId, status }: Operation): void {
+  const running = (status === 'pending' || status === 'running') && !ended.has(id);
+  if (vmId !== undefined && running) patchVm(queries, vmId, (vm) => ({ ...vm, operation: id }));
 }
 
 /** In its own record and in every list that has a row for it, also in those that are being read at this moment. */

@@ -1,3 +1,4 @@
+import { ApiProblem } from '@polyvirt/api-client';
 import RFB from '@novnc/novnc';
 import { Alert, Button, Group, Menu, Stack, Switch, Text } from '@mantine/core';
 import { useCallback, useEffect, useRef, useState } from 'react';
@@ -8,6 +9,8 @@ import { useObstacle } from '../machines/use-obstacle.ts';
 import { useQuickChange } from '../ui/change.ts';
 import { ReasonedButton } from '../ui/reasoned.tsx';
 import { ProblemAlert } from '../ui/states.tsx';
+
+const retryMs = 2_000;
 
 type Link = 'idle' | 'connecting' | 'connected' | 'ended';
 
@@ -51,6 +54,12 @@ export default function MachineConsole({ vm }: { vm: Vm }) {
       setLink('ended');
     }
   }, [vm.id]);
+  // A host that is busy, as while the machine starts, is asked again.
+  useEffect(() => {
+    if (!(error instanceof ApiProblem) || !error.retryable) return;
+    const again = setTimeout(() => void connect(), retryMs);
+    return () => clearTimeout(again);
+  }, [error, connect]);
 
   const possible = reason === undefined;
   useEffect(() => {

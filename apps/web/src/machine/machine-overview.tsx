@@ -1,4 +1,4 @@
-import { Card, Group, SimpleGrid, Stack, Table, Text, Title } from '@mantine/core';
+import { Button, Card, Group, SimpleGrid, Stack, Table, Text, Title } from '@mantine/core';
 import { useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { calls } from '../api/changes.ts';
@@ -7,20 +7,21 @@ import { formatGiB, formatMiB, formatNumber, unknown } from '../i18n/format.ts';
 import { useObstacle } from '../machines/use-obstacle.ts';
 import { Ago } from '../ui/ago.tsx';
 import { useQuickChange } from '../ui/change.ts';
-import { CopyButton } from '../ui/copy.tsx';
 import { useKeys } from '../ui/keys.ts';
 import { Changes } from '../ui/plan.tsx';
 import { ReasonedButton } from '../ui/reasoned.tsx';
 import { CloneDialog } from './clone-dialog.tsx';
 import { EditDialog } from './edit-dialog.tsx';
+import { Addresses, useGuestFacts } from './guest-facts.tsx';
 
 /** What the machine is made of, where it is found, and what was noted about it. */
-export function MachineOverview({ vm }: { vm: Vm }) {
+export function MachineOverview({ vm, onAwaitAddress }: { vm: Vm; onAwaitAddress: () => void }) {
   const { t } = useTranslation();
   const obstacle = useObstacle();
   const [editing, setEditing] = useState(false);
   const [cloning, setCloning] = useState(false);
   const quickly = useQuickChange();
+  const guest = useGuestFacts(vm);
   const edit = obstacle('edit', vm);
   useKeys({ e: () => edit === undefined && setEditing(true) });
   return (
@@ -74,26 +75,24 @@ export function MachineOverview({ vm }: { vm: Vm }) {
         />
         <Facts
           title={t('machine.network')}
+          action={
+            vm.state === 'running' &&
+            vm.nics.length > 0 &&
+            vm.nics.every(({ addresses }) => addresses.length === 0) && (
+              <Button size="xs" variant="default" onClick={onAwaitAddress}>
+                {t('awaitAddress.ask')}
+              </Button>
+            )
+          }
           rows={vm.nics.map(({ mac, network, addresses }, index): [string, ReactNode] => [
             `${network ?? unknown} ${mac ?? ''}`,
-            <Group key={index} gap={4}>
-              {addresses.length === 0
-                ? t('machine.noAddress')
-                : addresses.map((address) => (
-                    <Group key={address} gap={2}>
-                      {address}
-                      <CopyButton value={address} label={t('machines.copyAddress')} />
-                    </Group>
-                  ))}
-            </Group>,
+            addresses.length === 0 ? t('machine.noAddress') : <Addresses key={index} of={addresses} />,
           ])}
         />
         <Facts
           title={t('machine.guest')}
           rows={[
-            [t('machine.hostname'), vm.guest?.hostname ?? unknown],
-            [t('machine.os'), vm.guest?.os ?? unknown],
-            [t('machine.agent'), vm.guest ? t(vm.guest.agent ? 'common.yes' : 'common.no') : unknown],
+            ...guest,
             [t('column.createdAt'), <Ago key="created" at={vm.createdAt} />],
             [t('column.observedAt'), <Ago key="observed" at={vm.observedAt} />],
           ]}

@@ -20,7 +20,9 @@ import { useKeys } from '../ui/keys.ts';
 import { ReasonedButton } from '../ui/reasoned.tsx';
 import { StateMark } from '../ui/state-mark.tsx';
 import { Empty, Guarded, Loading, QueryView } from '../ui/states.tsx';
+import { AwaitAddress } from './await-address.tsx';
 import { MachineArchive } from './machine-archive.tsx';
+import { MachineDefinition } from './machine-definition.tsx';
 import { MachineEvents } from './machine-events.tsx';
 import { MachineOperations } from './machine-operations.tsx';
 import { MachineOverview } from './machine-overview.tsx';
@@ -67,20 +69,21 @@ const main: readonly PowerVerb[] = ['start', 'stop', 'restart'];
 function Page({ vm }: { vm: Vm }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
-  const { tab = 'overview' } = machineRoute.useSearch();
+  const { tab = 'overview', await: awaited } = machineRoute.useSearch();
   const obstacle = useObstacle();
   const change = useQuickChange();
   const hosts = useHosts();
   const [deleting, setDeleting] = useState(false);
   const stale = hosts.get(vm.host)?.state === 'offline';
 
-  const show = (next: MachineTab) =>
+  const search = (next: { tab?: MachineTab; await?: 'address' | undefined }) =>
     void navigate({
       to: '/machines/$vmId',
       params: { vmId: vm.id },
-      search: (was: object) => ({ ...was, tab: next }),
+      search: (was: object) => ({ ...was, ...next }),
       replace: true,
     } as never);
+  const show = (tab: MachineTab) => search({ tab });
   const step = (by: number) =>
     show(machineTabs[(machineTabs.indexOf(tab) + by + machineTabs.length) % machineTabs.length]!);
   useKeys({
@@ -141,6 +144,7 @@ function Page({ vm }: { vm: Vm }) {
           </Menu>
         </Group>
       </Group>
+      {awaited === 'address' && <AwaitAddress vm={vm} onClose={() => search({ await: undefined })} />}
       <Tabs value={tab} onChange={(next) => show(next as MachineTab)} keepMounted={false}>
         <Tabs.List mb="sm">
           {machineTabs.map((name) => (
@@ -150,7 +154,7 @@ function Page({ vm }: { vm: Vm }) {
           ))}
         </Tabs.List>
         <Tabs.Panel value="overview">
-          <MachineOverview vm={vm} />
+          <MachineOverview vm={vm} onAwaitAddress={() => search({ await: 'address' })} />
         </Tabs.Panel>
         <Tabs.Panel value="metrics">
           <Suspense fallback={<Loading />}>
@@ -170,6 +174,9 @@ function Page({ vm }: { vm: Vm }) {
         </Tabs.Panel>
         <Tabs.Panel value="operations">
           <MachineOperations vm={vm} />
+        </Tabs.Panel>
+        <Tabs.Panel value="definition">
+          <MachineDefinition vm={vm} />
         </Tabs.Panel>
         <Tabs.Panel value="archive">
           <MachineArchive vmId={vm.id} />

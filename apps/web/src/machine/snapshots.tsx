@@ -83,6 +83,7 @@ function Branch({ snapshot, all, level, onAsk, reason }: BranchProps) {
     <li
       role="treeitem"
       aria-level={level}
+      aria-label={snapshot.name}
       aria-expanded={children.length > 0 ? true : undefined}
       aria-current={snapshot.current || undefined}
     >

@@ -1,7 +1,8 @@
 import { Menu } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
-import { asCurl, calls, powerVerbs } from '../api/changes.ts';
+import { calls, powerVerbs } from '../api/changes.ts';
+import { asCurl } from '../api/copied.ts';
 import type { Vm } from '../api/client.ts';
 import { useQuickChange } from '../ui/change.ts';
 import { copyText } from '../ui/copy.tsx';

@@ -1,10 +1,10 @@
 import { Alert, Button, Group, List, Modal, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { asCurl, calls } from '../api/changes.ts';
+import { calls } from '../api/changes.ts';
 import type { BatchInput, Vm } from '../api/client.ts';
 import { useChange } from '../ui/change.ts';
-import { CopyButton } from '../ui/copy.tsx';
+import { CopyCall } from '../ui/copy-call.tsx';
 import { ProblemAlert } from '../ui/states.tsx';
 import { useObstacle } from './use-obstacle.ts';
 
@@ -92,10 +92,7 @@ function BatchDialog({ action, vms, onClose, onBegun }: DialogProps) {
         )}
         {change.isError && <ProblemAlert error={change.error} />}
         <Group justify="space-between">
-          <Group gap={4}>
-            <Text size="sm">{t('common.copyCurl')}</Text>
-            <CopyButton value={asCurl(call)} label={t('common.copyCurl')} />
-          </Group>
+          <CopyCall call={call} />
           <Button
             color={action === 'delete' ? 'red.9' : undefined}
             loading={change.isPending}

@@ -23,13 +23,23 @@ export const machinesRoute = createRoute({
   }),
   component: lazyRouteComponent(() => import('../machines/machines.tsx'), 'Machines'),
 });
-export const machineTabs = ['overview', 'metrics', 'console', 'snapshots', 'events', 'operations', 'archive'] as const;
+export const machineTabs = [
+  'overview',
+  'metrics',
+  'console',
+  'snapshots',
+  'events',
+  'operations',
+  'definition',
+  'archive',
+] as const;
 export type MachineTab = (typeof machineTabs)[number];
 export const machineRoute = createRoute({
   getParentRoute: () => root,
   path: '/machines/$vmId',
-  validateSearch: (search: Record<string, unknown>): { tab?: MachineTab; range?: string } => ({
+  validateSearch: (search: Record<string, unknown>): { tab?: MachineTab; range?: string; await?: 'address' } => ({
     ...(machineTabs.includes(search['tab'] as MachineTab) && { tab: search['tab'] as MachineTab }),
+    ...(search['await'] === 'address' && { await: 'address' as const }),
     ...(text(search['range']) && { range: text(search['range'])! }),
   }),
   component: lazyRouteComponent(() => import('../machine/machine.tsx'), 'Machine'),

@@ -4,7 +4,7 @@ import { useMutation, useQueryClient, type UseMutationResult } from '@tanstack/r
 import { useTranslation } from 'react-i18next';
 import { send, type Call } from '../api/changes.ts';
 import type { Operation } from '../api/client.ts';
-import { patchVm } from '../live/cache.ts';
+import { noteBegun } from '../live/cache.ts';
 import { showOperation } from '../operations/drawer-state.ts';
 
 /** Sends a change and opens the operations, where it is followed; a refusal is the caller's to show where it was asked for. */
@@ -14,8 +14,7 @@ export function useChange(): UseMutationResult<Operation, Error, { call: Call; i
     mutationFn: ({ call, ifMatch }) => send(call, ifMatch),
     onSuccess: (operation) => {
       void queries.invalidateQueries({ queryKey: ['operations'] });
-      const running = operation.status === 'pending' || operation.status === 'running';
-      if (operation.vmId && running) patchVm(queries, operation.vmId, (vm) => ({ ...vm, operation: operation.id }));
+      noteBegun(queries, operation);
       showOperation(operation.id);
     },
   });

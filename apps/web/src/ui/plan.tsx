@@ -1,11 +1,11 @@
-import { Code, Group, List, Stack, Table, Text } from '@mantine/core';
+import { Code, List, Stack, Table, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { asCurl, planOf, type Call } from '../api/changes.ts';
+import { planOf, type Call } from '../api/changes.ts';
 import type { Plan } from '../api/client.ts';
 import { unknown } from '../i18n/format.ts';
-import { CopyButton } from './copy.tsx';
+import { CopyCall } from './copy-call.tsx';
 import { Loading } from './states.tsx';
 
 export interface Review {
@@ -118,10 +118,7 @@ export function PlanView({ review: { plan, isPending }, call }: { review: Review
           ))}
         </List>
       )}
-      <Group gap="xs">
-        <Text size="sm">{t('common.copyCurl')}</Text>
-        <CopyButton value={asCurl(call)} label={t('common.copyCurl')} />
-      </Group>
+      <CopyCall call={call} />
     </Stack>
   );
 }

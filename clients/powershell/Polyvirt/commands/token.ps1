@@ -48,7 +48,7 @@ function New-PolyvirtToken {
     $token = New-PolyvirtToken ci -Scope vm:read, vm:power; Connect-PolyvirtSession $url -Token $token.secret
     #>
     [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'High')]
-    [OutputType('Polyvirt.Token')]
+    [OutputType('Polyvirt.CreatedToken')]
     param(
         [Parameter(Mandatory, Position = 0)] [string]$Name,
         [Parameter(Position = 1)] [string[]]$Scope,
@@ -73,7 +73,7 @@ function New-TokenOf {
     param($Session, [string]$Name, [string[]]$Scope, [datetime]$ExpiresAt)
     $scopes = if ($Scope) { $Scope } else { @((Invoke-Route $Session 'GET /api/v1/auth/me').permissions) }
     $body = [ordered]@{ name = $Name; scopes = [object[]]$scopes; expiresAt = $ExpiresAt }
-    Invoke-Route $Session 'POST /api/v1/tokens' -Body $body -Header (New-IdempotencyHeader) -As 'Polyvirt.Token'
+    Invoke-Route $Session 'POST /api/v1/tokens' -Body $body -Header (New-IdempotencyHeader) -As 'Polyvirt.CreatedToken'
 }
 
 function Remove-PolyvirtToken {
@@ -153,7 +153,7 @@ function New-PolyvirtSubscriber {
     (New-PolyvirtSubscriber billing).credentials | Set-Content billing.creds
     #>
     [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'High')]
-    [OutputType('Polyvirt.Subscriber')]
+    [OutputType('Polyvirt.CreatedSubscriber')]
     param(
         [Parameter(Mandatory, Position = 0)] [string]$Name,
         [string[]]$HostId,
@@ -166,7 +166,7 @@ function New-PolyvirtSubscriber {
     try {
         Invoke-AsPerson (Get-Session $Session) $Password {
             param($Person)
-            Invoke-Route $Person 'POST /api/v1/subscribers' -Body $body -Header (New-IdempotencyHeader) -As 'Polyvirt.Subscriber'
+            Invoke-Route $Person 'POST /api/v1/subscribers' -Body $body -Header (New-IdempotencyHeader) -As 'Polyvirt.CreatedSubscriber'
         }
     } catch { $PSCmdlet.ThrowTerminatingError($_) }
 }

@@ -22,7 +22,7 @@ class FastClock implements Clock {
 describe('the patience with a host', () => {
   const clock = () => new FastClock();
   const patience = (withinMs: number, time: Clock, signal = new AbortController().signal) =>
-    new HostPatience(signal, { withinMs, firstPauseMs: 250, longestPauseMs: 1_000 }, time);
+    new HostPatience(signal, { withinMs, firstPauseMs: 250, longestPauseMs: 1_000, letGoWithinMs: 0 }, time);
 
   it('lasts until the host answers, with pauses that grow up to a length', async () => {
     const time = clock();
@@ -62,7 +62,12 @@ describe('the patience with a host', () => {
 
   it('ends with the signal', async () => {
     const end = new AbortController();
-    const waits = new HostPatience(end.signal, { withinMs: 3_600_000, firstPauseMs: 600_000, longestPauseMs: 600_000 });
+    const waits = new HostPatience(end.signal, {
+      withinMs: 3_600_000,
+      firstPauseMs: 600_000,
+      longestPauseMs: 600_000,
+      letGoWithinMs: 0,
+    });
     const outlasting = waits.outlast(() => Promise.reject(away));
     const awaiting = waits.await(never, new AbortController().signal);
     const over = Promise.all([expect(outlasting).rejects.toThrow('over'), expect(awaiting).rejects.toThrow('over')]);

@@ -6,6 +6,8 @@ export interface PatienceTimes {
   readonly withinMs: number;
   readonly firstPauseMs: number;
   readonly longestPauseMs: number;
+  /** How long a driver that was told to stop may take to do so. */
+  readonly letGoWithinMs: number;
 }
 
 /** What time it is, and how it passes. */

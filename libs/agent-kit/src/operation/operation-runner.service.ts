@@ -11,6 +11,7 @@ import {
   ProblemError,
   subjects,
   type Command,
+  type Verb,
 } from '@polyvirt/contracts';
 import { FakeHost } from '@polyvirt/hypervisor';
 import { randomUUID } from 'node:crypto';
@@ -102,7 +103,7 @@ describe('operations', () => {
       driver.faults.add({ at: 'start', until: started.promise });
       const start = await bench.send(bench.command('vm.start', first.operationId));
       await bench.told(start.operationId, ({ status }) => status === 'running');
-      const behind = bench.command('vm.stop', first.operationId, { force: true, timeoutSeconds: 1 });
+      const behind = bench.command('vm.restart', first.operationId, { force: true, timeoutSeconds: 1 });
       const tooLate = bench.command('vm.reset', first.operationId);
       tooLate.notAfter = new Date(Date.now() + 50).toISOString();
       await bench.send(tooLate);
@@ -504,6 +505,41 @@ describe('operations', () => {
       await cancel(rename);
       looked.resolve();
       expect(await bench.ended(rename)).toMatchObject({ status: 'succeeded', changed: true });
+    });
+  });
+
+  describe('that hang', () => {
+    const patience = { withinMs: 60_000, firstPauseMs: 5, longestPauseMs: 50, letGoWithinMs: 100 };
+    /** A machine that runs, and a command on it whose call to the hypervisor never ends, whatever it is told. */
+    const hanging = async (verb: Verb, input: object, at: string) => {
+      const { driver } = await bench.startAgent({}, { times: { patience } });
+      const created = bench.create('hung', { start: true });
+      await bench.carryOut(created);
+      driver.faults.add({ at, deaf: true });
+      const command = await bench.send(bench.command(verb, created.operationId, input));
+      await bench.told(command.operationId, ({ status }) => status === 'running');
+      return { driver, command, nativeId: created.operationId };
+    };
+    const verbs: [Verb, object, string][] = [
+      ['vm.restart', { force: true }, 'restart'],
+      ['vm.snapshot-create', { name: 'before' }, 'snapshots.create'],
+      ['vm.reconfigure', { cpus: 2 }, 'reconfigure'],
+    ];
+
+    it.each(verbs)('are let go of when %s is cancelled', async (verb, input, at) => {
+      const { command } = await hanging(verb, input, at);
+      expect(await cancel(command)).toEqual({ accepted: true });
+      expect(await bench.ended(command)).toMatchObject({ status: 'cancelled' });
+    });
+
+    it.each(verbs)('give way to a stop by force: %s', async (verb, input, at) => {
+      const { driver, command, nativeId } = await hanging(verb, input, at);
+      const stop = await bench.carryOut(bench.command('vm.stop', nativeId, { force: true }));
+      expect(stop).toMatchObject({ status: 'succeeded', changed: true });
+      expect(await bench.ended(command)).toMatchObject({ status: 'cancelled' });
+      expect(driver.host.findByName('hung')).toMatchObject({ state: 'stopped' });
+      // Nothing stays behind that others would wait for.
+      expect(await bench.carryOut(bench.command('vm.start', nativeId, {}))).toMatchObject({ status: 'succeeded' });
     });
   });
 

@@ -25,7 +25,7 @@ import { doubtsOf, remainsOf, resultOf } from './operation-result.ts';
 import { RunningOperation, type Done, type Work } from './running-operation.ts';
 import { safeCause, safeProblem, safeText } from './safe-text.ts';
 import { takeBack, type Ending } from './take-back.ts';
-import { causeOf, claimsOf, targetOf } from './targets.ts';
+import { causeOf, claimsOf, isCutBy, isStopByForce, targetOf } from './targets.ts';
 import { Telling } from './telling.ts';
 
 /** An operation that has taken so many agents down with it is given up. */
@@ -144,7 +144,7 @@ export class OperationRunner {
 
   async #run(running: RunningOperation, work: Work): Promise<void> {
     const { command } = running;
-    const release = await this.#turns.take(claimsOf(command), this.#lettingGo.signal);
+    const release = await this.#turnOf(running);
     let record: JournalRecord | undefined;
     try {
       if (this.#draining.signal.aborted) throw new Redeliver();
@@ -159,6 +159,27 @@ export class OperationRunner {
     } finally {
       release();
     }
+  }
+
+  /**
+   * Waits until nothing else is done to what the operation claims; answers how to free it. A stop by force does not wait: it
+   * ends what runs on the VM, which is taken back when the power is off, and whoever comes next waits for both.
+   */
+  async #turnOf(running: RunningOperation): Promise<() => void> {
+    const { command } = running;
+    const turn = this.#turns.take(claimsOf(command), this.#lettingGo.signal);
+    if (!isStopByForce(command)) return turn;
+    const busy = [...this.#running.values()].filter((one) => one !== running && isCutBy(one.command, command));
+    const isOff = Promise.withResolvers<void>();
+    for (const one of busy) {
+      one.undoAfter = isOff.promise;
+      one.stop('cut');
+    }
+    if (busy.length === 0) return turn;
+    return () => {
+      isOff.resolve();
+      turn.then((release) => release()).catch(() => undefined);
+    };
   }
 
   /**
@@ -245,17 +266,19 @@ export class OperationRunner {
         return work(this.#contextOf(running, record, telling, journal));
       };
       // A method that ends before it has come by all that was made leaves that to nobody.
-      done = await patience.outlast(
+      const working = patience.outlast(
         call,
         () => journal.lost.length > 0 || mayGoOn(running, entry),
         // An undo that nobody has come by would be lost.
         () => (journal.lost.length > 0 ? this.#draining.signal : running.signal),
       );
+      done = await running.orLetGo(working, this.#options.patience.letGoWithinMs);
     } catch (error) {
       if (error instanceof Redeliver || running.stopReason === 'drain' || record.isLost) throw new Redeliver();
       ending ??= this.#endingOf(running, error);
     }
     if (done && !ending) return this.#success(running, record, telling, done);
+    await running.undoAfter;
     const notes = await takeBack(journal, record, {
       ending: ending!,
       patience,
@@ -307,7 +330,7 @@ export class OperationRunner {
 
   #endingOf(running: RunningOperation, error: unknown): Ending {
     const { operationId, requestId, input } = running.command;
-    const isCancelled = running.stopReason === 'cancel';
+    const isCancelled = running.stopReason === 'cancel' || running.stopReason === 'cut';
     // Whatever a driver makes of an abort, its reason is the cause.
     const cause = running.stopReason === undefined ? error : running.signal.reason;
     const problem = asProblemError(cause);

@@ -9,7 +9,7 @@ import {
 import type { Effect, OperationContext } from '@polyvirt/hypervisor';
 
 /** Why an operation is told to stop. */
-export type StopReason = 'cancel' | 'deadline' | 'drain';
+export type StopReason = 'cancel' | 'cut' | 'deadline' | 'drain';
 
 /** What a driver method has done, in terms of operations. */
 export interface Done {
@@ -37,6 +37,8 @@ export class RunningOperation {
   #isHeldBack = true;
   /** Resolves when the command may be acknowledged. */
   done: Promise<void> = Promise.resolve();
+  /** What it made is taken back after this: power that is being cut. Never rejects. */
+  undoAfter: Promise<unknown> = Promise.resolve();
 
   /** @param beginBeforeMs  by the clock of this machine */
   constructor(
@@ -73,6 +75,29 @@ export class RunningOperation {
     if (this.#stopReason !== undefined) this.#abort();
   }
 
+  /**
+   * What the work gives. Work that was told to stop is waited for so long and no longer, as a call to a hypervisor may hang for
+   * ever; then it is let go of, with the reason.
+   */
+  async orLetGo<Result>(work: Promise<Result>, withinMs: number): Promise<Result> {
+    const { signal } = this;
+    const { promise: over, reject } = Promise.withResolvers<never>();
+    let timer: NodeJS.Timeout | undefined;
+    const abort = () => {
+      timer = setTimeout(() => reject(signal.reason as Error), withinMs);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
+    try {
+      return await Promise.race([work, over]);
+    } finally {
+      signal.removeEventListener('abort', abort);
+      clearTimeout(timer);
+      // Nobody is left to hear how it ends.
+      work.catch(() => undefined);
+    }
+  }
+
   #abort(): void {
     this.#controller.abort(reasonOf(this.#stopReason!, this.command));
   }
@@ -82,6 +107,8 @@ function reasonOf(reason: StopReason, { verb }: Command): ProblemError {
   switch (reason) {
     case 'cancel':
       return new ProblemError('unavailable', 'The operation was cancelled.');
+    case 'cut':
+      return new ProblemError('unavailable', 'The VM was stopped by force.');
     case 'deadline':
       return new ProblemError('timed-out', `${verb} did not end in the time it may take.`);
     case 'drain':

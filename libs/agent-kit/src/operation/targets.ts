@@ -1,4 +1,4 @@
-import { cloneVm, commandOfVerb, nameKey, vmIdOf, type Command } from '@polyvirt/contracts';
+import { cloneVm, commandOfVerb, deleteVm, nameKey, stopVm, vmIdOf, type Command } from '@polyvirt/contracts';
 import { z } from 'zod';
 import type { Cause, Target } from '../inventory/causes.ts';
 
@@ -26,3 +26,10 @@ export const causeOf = ({ operationId, requestedBy, host, nativeId, verb }: Comm
   requestedBy,
   ...(verb === cloneVm.verb && nativeId !== undefined && { clonedFrom: vmIdOf(host, nativeId) }),
 });
+
+export const isStopByForce = ({ verb, input }: Command): boolean =>
+  verb === stopVm.verb && (input as { force?: boolean }).force === true;
+
+/** Whether an operation is ended by a stop by force. One that deletes the VM is not: it cuts the power itself, or there is none. */
+export const isCutBy = (running: Command, { nativeId }: Command): boolean =>
+  running.nativeId === nativeId && running.verb !== deleteVm.verb && !isStopByForce(running);

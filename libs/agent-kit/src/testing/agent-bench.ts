@@ -40,7 +40,7 @@ const quick: Partial<AgentTimes> = {
   heartbeatEveryMs: 100,
   calmMs: 20,
   imageCalmMs: 20,
-  patience: { withinMs: 5 * 60_000, firstPauseMs: 5, longestPauseMs: 50 },
+  patience: { withinMs: 5 * 60_000, firstPauseMs: 5, longestPauseMs: 50, letGoWithinMs: 60_000 },
 };
 
 /** A bus with the gateway's view of it, and agents on it. */

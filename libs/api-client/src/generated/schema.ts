@@ -2679,7 +2679,7 @@ export interface components {
             pendingChanges?: components["schemas"]["PendingChange"][];
             /** @description A protected VM cannot be deleted. */
             protected: boolean;
-            /** @description Grows with every change of the record. */
+            /** @description Grows with every change of the record. It is not the ETag: send back the `ETag` header of the answer in `If-Match`, not this number. */
             revision: number;
             /** @description Whether the host is a simulator. */
             simulated: boolean;

@@ -164,7 +164,11 @@ export const Vm = VmRecord.omit({ snapshots: true })
     labels: Labels,
     notes: z.string(),
     protected: z.boolean().describe('A protected VM cannot be deleted.'),
-    revision: z.int().describe('Grows with every change of the record.'),
+    revision: z
+      .int()
+      .describe(
+        'Grows with every change of the record. It is not the ETag: send back the `ETag` header of the answer in `If-Match`, not this number.',
+      ),
   })
   .meta({ id: 'Vm' });
 export type Vm = z.infer<typeof Vm>;

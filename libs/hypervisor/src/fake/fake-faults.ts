@@ -15,6 +15,8 @@ export interface Fault {
   readonly delayMs?: number;
   /** The call never ends by itself: only the signal ends it. */
   readonly hang?: boolean;
+  /** The call never ends, whatever it is told. */
+  readonly deaf?: boolean;
   /** The call waits until the fault is disarmed. */
   readonly hold?: boolean;
   /** The call waits for this, or for the signal. */
@@ -83,6 +85,7 @@ export class FakeFaults {
   async #suffer(fault: Fault, at: string, signal: AbortSignal | undefined, nativeId: NativeId | undefined) {
     if (fault.delayMs !== undefined) await pause(fault.delayMs, signal);
     if (fault.hang) await pause(2 ** 31 - 1, signal);
+    if (fault.deaf) await new Promise<never>(() => undefined);
     if (fault.until) await unlessAborted(fault.until, signal);
     if (fault.vanish && nativeId !== undefined) this.strike.vanish(nativeId);
     if (fault.guestCrash && nativeId !== undefined) this.strike.crash(nativeId);
