@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { commands } from './commands/index.ts';
 import { commonOptions, findCommand, optionsOf } from './parse.ts';
+import { trials } from './testing/trials/every-trial.ts';
 
 interface Document {
   paths: Record<string, Record<string, Operation>>;
@@ -53,6 +54,11 @@ describe('the commands', () => {
     };
     const wanted = commands.filter(({ calls }) => calls.some(isForPersons)).map(({ name }) => name);
     expect(commands.filter(({ asPerson }) => asPerson === true).map(({ name }) => name)).toEqual(wanted);
+  });
+
+  it('are all tried', () => {
+    const shown = commands.filter(({ hidden }) => !hidden).map(({ name }) => name);
+    expect(Object.keys(trials).sort()).toEqual(shown.sort());
   });
 
   it('have names of their own that are found', () => {

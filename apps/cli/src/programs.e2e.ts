@@ -6,10 +6,8 @@ import { commands } from './commands/index.ts';
 import { Installation, type Vm } from './testing/installation.ts';
 import { isInstalled } from './testing/program.ts';
 import { TextConsole } from './testing/text-console.ts';
-import { peopleTrials } from './testing/trials/people-trials.ts';
-import { Trial, type Trials } from './testing/trials/trial.ts';
-import { vmTrials } from './testing/trials/vm-trials.ts';
-import { watchingTrials } from './testing/trials/watching-trials.ts';
+import { trials } from './testing/trials/every-trial.ts';
+import { Trial } from './testing/trials/trial.ts';
 
 const cli = new Installation();
 const { polyvirt, inTerminal, done, json } = cli;
@@ -17,7 +15,6 @@ const { polyvirt, inTerminal, done, json } = cli;
 beforeAll(() => cli.start(), 180_000);
 afterAll(() => cli.stop());
 
-const trials: Trials = { ...vmTrials, ...watchingTrials, ...peopleTrials };
 const ways = [
   ['in a pipe', cli.pipe, 'pipe'],
   ['in a terminal', cli.terminal, 'terminal'],
@@ -25,9 +22,7 @@ const ways = [
 
 describe.each(ways)('%s', (_, run, way) => {
   it.each(commands.filter(({ hidden }) => !hidden))('$name', async ({ name }) => {
-    const trial = trials[name];
-    if (!trial) throw new Error('Nobody tries this command; trials are in testing/trials.');
-    await trial(new Trial(cli, run, `${name.replace(' ', '-')}-${way}`, way === 'terminal'));
+    await trials[name]!(new Trial(cli, run, `${name.replace(' ', '-')}-${way}`, way === 'terminal'));
   });
 });
 

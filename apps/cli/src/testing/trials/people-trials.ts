@@ -76,6 +76,27 @@ export const peopleTrials: Trials = {
     const query = { action: 'user.unlock', target: trial.name };
     expect((await trial.cli.admin.GET('/api/v1/audit', { params: { query } })).data.items).toHaveLength(1);
   },
+  'user sessions': async (trial) => {
+    const { username, password } = await trial.cli.somebody();
+    await trial.cli.stack.client().logIn({ username, password });
+    expect(await trial.done(['user', 'sessions', username])).toMatch(/^ID +ADDRESS .*\n\S+ +127\.0\.0\.1 /);
+  },
+  'user log-out': async (trial) => {
+    const { username, password } = await trial.cli.somebody();
+    const elsewhere = trial.cli.stack.client();
+    await elsewhere.logIn({ username, password });
+    await trial.done(['user', 'log-out', username]);
+    await expect(elsewhere.GET('/api/v1/auth/me')).rejects.toMatchObject({ code: 'unauthenticated' });
+  },
+  'user link': async (trial) => {
+    const as = await trial.cli.person(trial.name);
+    const text = await trial.done(['user', 'link'], { as });
+    const [, url, link] = /(\S+)\/welcome#(\S+)/.exec(text)!;
+    expect(url).toBe(trial.cli.stack.url());
+    const body = { link: link!, password: 'a horse that came by link' };
+    await trial.cli.stack.client().POST('/api/v1/auth/links/use', { body });
+    await trial.cli.stack.client().logIn({ username: trial.name, password: body.password });
+  },
   'user password': async (trial) => {
     const as = await trial.cli.person(trial.name);
     const password = 'a better horse of its own';
