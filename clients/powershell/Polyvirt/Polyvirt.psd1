@@ -42,6 +42,7 @@
         'Get-PolyvirtVM',
         'Invoke-PolyvirtApi',
         'Invoke-PolyvirtBatch',
+        'New-PolyvirtLoginLink',
         'New-PolyvirtSubscriber',
         'New-PolyvirtToken',
         'New-PolyvirtUser',
