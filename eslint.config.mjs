@@ -2,6 +2,7 @@ import eslint from '@eslint/js';
 import tseslint from 'typescript-eslint';
 import { boundaries } from './tools/lint/boundaries.mjs';
 import { noEnvOutsideConfig, noSubjectLiteral, routeHasPermission } from './tools/lint/house-rules.mjs';
+import { textInCatalogues } from './tools/lint/page-texts.mjs';
 
 const house = {
   rules: {
@@ -9,6 +10,7 @@ const house = {
     'no-env-outside-config': noEnvOutsideConfig,
     'no-subject-literal': noSubjectLiteral,
     'route-has-permission': routeHasPermission,
+    'text-in-catalogues': textInCatalogues,
   },
 };
 
@@ -68,19 +70,9 @@ export default tseslint.config(
     rules: { 'no-restricted-syntax': ['error', testsThatDoNotRun, wordsOfTheValidator] },
   },
   {
-    // Every text is in the catalogues, in each language.
-    files: ['apps/web/src/**/*.tsx'],
-    rules: {
-      'no-restricted-syntax': [
-        'error',
-        { selector: 'JSXText[value=/[A-Za-z]{3}/]', message: 'A text belongs into the catalogues.' },
-        {
-          selector:
-            'JSXAttribute[name.name=/^(label|title|placeholder|description|alt|aria-label)$/] > Literal[value=/[A-Za-z]{3}/]',
-          message: 'A text belongs into the catalogues.',
-        },
-      ],
-    },
+    files: ['apps/web/src/**/*.{ts,tsx}'],
+    ignores: ['**/*.spec.ts'],
+    rules: { 'house/text-in-catalogues': 'error' },
   },
   // Beside plain JavaScript and in no project of the checker.
   { files: ['tools/lint/**/*.ts'], extends: [tseslint.configs.disableTypeChecked] },

@@ -6,6 +6,7 @@ import { createVm, deleteVm, power, readVm } from './requests.ts';
 import { storiesOn } from './stack/story.ts';
 import { expectAccessible } from './web/accessibility.ts';
 import { useBrowser, Visit } from './web/browser.ts';
+import { wordsOf } from './web/words.ts';
 
 const host = 'fake-a';
 const story = storiesOn({ agents: [{ kind: 'fake', id: host }] });
@@ -54,39 +55,66 @@ story(
   },
 );
 
-story('creates a machine, shows what becomes of it without a reload, and deletes it by its name', async (stack) => {
-  const visit = await Visit.begin(await browser(stack), stack);
-  const { page } = visit;
-  await visit.logIn('admin', undefined, '/create');
-  const name = `${stack.prefix}made`;
-  await page.getByLabel('Host', { exact: true }).first().click();
-  await page.getByRole('option', { name: new RegExp(host) }).click();
-  await page.getByRole('textbox', { name: 'Name' }).fill(name);
-  await page.getByRole('button', { name: 'Next' }).click();
-  await page.getByLabel('Image', { exact: true }).first().click();
-  await page.getByRole('option').first().click();
-  for (let step = 0; step < 4; step++) await page.getByRole('button', { name: 'Next' }).click();
-  const plan = page.getByRole('region', { name: 'Plan' });
-  await plan.getByText('The machine is not interrupted.').waitFor();
-  await plan.getByText(name, { exact: true }).waitFor();
-  await page.getByRole('button', { name: 'Create a machine' }).click();
-  await page.getByRole('heading', { name }).waitFor();
-  await page.locator('main [data-state=running]').waitFor();
-  await page.getByRole('button', { name: 'Stop', exact: true }).click();
-  await page.locator('main [data-state=stopped]').waitFor();
-  const start = page.getByRole('button', { name: 'Stop', exact: true });
-  expect(await start.getAttribute('aria-disabled')).toBe('true');
-  expect(await start.getAttribute('aria-description')).toContain('Stopped');
+for (const language of ['en', 'fr'] as const)
+  story(`leads from a first log-in to a machine that runs, and to none again, in ${language}`, async (stack) => {
+    const { admin, prefix } = stack;
+    const t = wordsOf(language);
+    const [username, given] = [`${prefix}first-${language}`, 'correct horse battery'];
+    await admin.POST('/api/v1/users', { body: { username, password: given, role: 'operator' } });
+    const first = stack.client({ username, password: given });
+    const { link } = (await first.POST('/api/v1/auth/links', { body: { password: given } })).data;
+    const visit = await Visit.begin(await browser(stack), stack, { language, expected: /40[01]/ });
+    const { page } = visit;
+    const choose = async (password: string) => {
+      await page.locator('input[autocomplete=new-password]').fill(password);
+      await page.getByRole('button', { name: t('welcome.go') }).click();
+    };
+    await page.goto(`/welcome#${link}`);
+    await page.getByRole('heading', { name: t('welcome.title') }).waitFor();
+    await choose('password1234');
+    await page.locator('input[aria-invalid=true]').waitFor();
+    await choose('a password of my own');
+    await page.getByRole('heading', { name: t('nav.overview') }).waitFor();
+    expect(new URL(page.url()).hash).toBe('');
+    const late = await visit.tab();
+    await late.goto(`/welcome#${link}`);
+    await late.locator('input[autocomplete=new-password]').fill('another password of mine');
+    await late.getByRole('button', { name: t('welcome.go') }).click();
+    await late.getByText(t('welcome.used')).waitFor();
+    await late.close();
 
-  await page.getByRole('button', { name: 'Actions', exact: true }).click();
-  await page.getByRole('menuitem', { name: 'Delete' }).click();
-  const dialog = page.getByRole('dialog').filter({ hasText: 'to confirm' });
-  expect(await dialog.getByRole('button', { name: 'Delete' }).getAttribute('aria-disabled')).toBe('true');
-  await dialog.getByLabel(`Type ${name} to confirm`).fill(name);
-  await dialog.getByRole('button', { name: 'Delete' }).click();
-  await page.getByText('This machine does not exist any more').waitFor();
-  await visit.end();
-});
+    const name = `${prefix}made-${language}`;
+    const next = page.getByRole('button', { name: t('create.next') });
+    await page.goto('/create');
+    await page.getByLabel(t('create.host'), { exact: true }).first().click();
+    await page.getByRole('option', { name: new RegExp(host) }).click();
+    await page.getByRole('textbox', { name: t('column.name') }).fill(name);
+    await next.click();
+    await page.getByLabel(t('create.image'), { exact: true }).first().click();
+    await page.getByRole('option').first().click();
+    for (let step = 0; step < 4; step++) await next.click();
+    const plan = page.getByRole('region', { name: t('plan.title') });
+    await plan.getByText(t('plan.disruption_none')).waitFor();
+    await plan.getByText(name, { exact: true }).waitFor();
+    await page.getByRole('button', { name: t('machines.create') }).click();
+    await page.getByRole('heading', { name }).waitFor();
+    await page.locator('main [data-state=running]').waitFor();
+    const stop = page.getByRole('button', { name: t('verb.stop'), exact: true });
+    await stop.click();
+    await page.locator('main [data-state=stopped]').waitFor();
+    expect(await stop.getAttribute('aria-disabled')).toBe('true');
+    expect(await stop.getAttribute('aria-description')).toContain(t('state.stopped'));
+
+    await page.getByRole('button', { name: t('machines.actions'), exact: true }).click();
+    await page.getByRole('menuitem', { name: t('verb.delete') }).click();
+    const dialog = page.getByRole('dialog').filter({ hasText: t('delete.what') });
+    const remove = dialog.getByRole('button', { name: t('verb.delete') });
+    expect(await remove.getAttribute('aria-disabled')).toBe('true');
+    await dialog.getByLabel(t('delete.type', { name })).fill(name);
+    await remove.click();
+    await page.getByText(t('machine.gone')).waitFor();
+    await visit.end();
+  });
 
 story(
   'shows the plan before a machine is edited, cloned or created, and what is refused at its field',

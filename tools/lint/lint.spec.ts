@@ -4,6 +4,7 @@ import { Linter } from 'eslint';
 import tseslint from 'typescript-eslint';
 import { boundaries } from './boundaries.mjs';
 import { noEnvOutsideConfig, noSubjectLiteral, routeHasPermission } from './house-rules.mjs';
+import { textInCatalogues } from './page-texts.mjs';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -12,14 +13,29 @@ function complaints(file: string, code: string): string[] {
   const messages = linter.verify(
     code,
     {
-      files: ['**/*.ts'],
-      languageOptions: { parser: tseslint.parser as Linter.Parser },
+      files: ['**/*.{ts,tsx}'],
+      languageOptions: {
+        parser: tseslint.parser as Linter.Parser,
+        parserOptions: { ecmaFeatures: { jsx: file.endsWith('x') } },
+      },
       plugins: {
         house: {
-          rules: { boundaries, env: noEnvOutsideConfig, subject: noSubjectLiteral, route: routeHasPermission },
+          rules: {
+            boundaries,
+            env: noEnvOutsideConfig,
+            subject: noSubjectLiteral,
+            route: routeHasPermission,
+            text: textInCatalogues,
+          },
         } as never,
       },
-      rules: { 'house/boundaries': 'error', 'house/env': 'error', 'house/subject': 'error', 'house/route': 'error' },
+      rules: {
+        'house/boundaries': 'error',
+        'house/env': 'error',
+        'house/subject': 'error',
+        'house/route': 'error',
+        ...(file.startsWith('apps/web/') && { 'house/text': 'error' }),
+      },
     },
     { filename: join(root, file) },
   );
@@ -67,5 +83,35 @@ describe('the lint rules of the house', () => {
     expect(complaints('apps/gateway/src/x.ts', 'const s = `polyvirt.v1.event.${host}.vm.created`;')).toHaveLength(1);
     expect(complaints('apps/gateway/src/x.ts', `const s = 'POLYVIRT_EVENTS';`)).toHaveLength(1);
     expect(complaints('apps/gateway/src/x.ts', `const s = 'polyvirt';`)).toEqual([]);
+  });
+
+  it.each([
+    '<p>ok</p>',
+    "<p>{gone ? 'gone' : name}</p>",
+    "<p>{gone && 'gone'}</p>",
+    '<p>{`${count} left`}</p>',
+    '<button aria-label="go" />',
+    "<Field label={long ? 'name' : undefined} />",
+    "<Card footer={'Nothing yet'} />",
+    "<Row {...{ hint: 'It has gone' }} />",
+    "notify({ message: 'It has gone' })",
+    "document.title = 'Machines'",
+    "const words = { start: 'Start', stop: 'Stop' }",
+    "const verb = (n: number) => (n === 1 ? 'one machine' : `${n} machines`)",
+  ])('refuse a text of the console outside of its catalogues: %s', (code) => {
+    expect(complaints('apps/web/src/x.tsx', `export const x = () => { ${code} }`)).not.toEqual([]);
+  });
+
+  it.each([
+    "<p>{t('a.key')}</p>",
+    '<p>{name} · {count} %</p>',
+    '<p className="one two" data-x="one two" aria-sort="ascending" />',
+    "<p>{state === 'running' ? t('a') : t('b')}</p>",
+    "throw new RangeError('no such column here')",
+    "if (event.key === 'Enter' || reason === 'io server disconnect') return",
+    "const kind = 'graphic' as const",
+    "const keys = ['Enter', 'Delete']",
+  ])('leave what nobody reads: %s', (code) => {
+    expect(complaints('apps/web/src/x.tsx', `export const x = () => { ${code} }`)).toEqual([]);
   });
 });

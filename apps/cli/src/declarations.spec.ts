@@ -17,11 +17,11 @@ interface Operation {
 const root = join(import.meta.dirname, '../../..');
 const { paths } = JSON.parse(readFileSync(join(root, 'api/openapi.json'), 'utf8')) as Document;
 
-/** Routes that are for programs: renewal, tickets, probes, parts of uploads, what a joining agent calls. */
+/** Routes that are for programs: renewal, tickets, probes, parts of uploads, what a joining agent or the page behind a link calls. */
 const isForPrograms = (route: string) =>
   [
     /^GET \/(healthz|readyz|metrics)$/,
-    /^POST \/api\/v1\/auth\/(refresh|confirm)$/,
+    /^POST \/api\/v1\/auth\/(refresh|confirm|links\/use)$/,
     /\/ticket$/,
     / \/api\/v1\/uploads/,
     /^POST \/api\/v1\/hosts\/join$/,

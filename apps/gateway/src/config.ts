@@ -87,6 +87,15 @@ export const gatewayConfig = defineConfig({
     help: 'Password of the user `admin` that the first start makes; one is generated and printed once when it is absent.',
     secret: true,
   }),
+  runToken: setting({
+    env: 'POLYVIRT_RUN_TOKEN',
+    schema: z
+      .string()
+      .regex(/^pv_[A-Za-z0-9_-]{43}$/, 'An API token is `pv_` and 43 characters.')
+      .optional(),
+    help: 'An API token that is good with all scopes of an administrator for as long as the gateway runs; `npm start` makes one at each start.',
+    secret: true,
+  }),
   metricsAccess: setting({
     env: 'POLYVIRT_METRICS_ACCESS',
     schema: z.enum(['loopback', 'token', 'open']),

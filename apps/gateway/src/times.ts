@@ -10,6 +10,10 @@ export interface GatewayTimes {
   readonly lostLookMs: number;
   readonly lostAfterMs: number;
   readonly batchLookMs: number;
+  /** Records of the audit that were written within this time get their links in the chain together. */
+  readonly auditLinkMs: number;
+  /** How often records are looked for that a process has left without a link. */
+  readonly auditLookMs: number;
   /** Clients of the event stream are looked after at each tick. */
   readonly streamTickMs: number;
   /** How long an agent has to answer. */
@@ -36,6 +40,8 @@ export const productionTimes: GatewayTimes = {
   lostLookMs: 10_000,
   lostAfterMs: 60_000,
   batchLookMs: 2_000,
+  auditLinkMs: 200,
+  auditLookMs: 10_000,
   streamTickMs: 1_000,
   queryWithinMs: queryDeadlineMs,
   consoleVerifyMs: 5_000,

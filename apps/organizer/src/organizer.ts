@@ -8,7 +8,7 @@ import {
   type Delivery,
   type StoredEvent,
 } from '@polyvirt/bus';
-import { archiveUpdated, type Archive as ArchiveView } from '@polyvirt/contracts';
+import { archiveUpdated, keys, type Archive as ArchiveView } from '@polyvirt/contracts';
 import type { Logger } from 'pino';
 import { InvalidEventError, type Archive } from './archive/archive.ts';
 import { isDiskTrouble } from './archive/disk-trouble.ts';
@@ -44,7 +44,7 @@ export class Organizer implements OnApplicationBootstrap, BeforeApplicationShutd
 
   onApplicationBootstrap(): void {
     this.#log.info({ root: this.#archive.root }, 'Organizing.');
-    this.#pulse = new Pulse(this.#bus, 'organizer');
+    this.#pulse = new Pulse(this.#bus, keys.pulse('organizer'));
     this.#work = this.#run();
   }
 

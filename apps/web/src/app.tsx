@@ -3,9 +3,10 @@ import { MantineProvider } from '@mantine/core';
 import { Notifications } from '@mantine/notifications';
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
-import { Suspense } from 'react';
+import { Suspense, useState } from 'react';
 import { LiveProvider } from './live/live.tsx';
 import { LogIn } from './log-in/log-in.tsx';
+import { Welcome, welcomePath } from './log-in/welcome.tsx';
 import { router } from './routes/router.tsx';
 import { SessionProvider, useSession } from './session/session.tsx';
 import { FrameSkeleton } from './ui/states.tsx';
@@ -42,6 +43,16 @@ export function App() {
 /** The address stays while somebody logs in, so that they come to where they wanted. */
 function Door() {
   const { state } = useSession();
+  const [isWelcome, setWelcome] = useState(() => location.pathname === welcomePath);
+  if (isWelcome)
+    return (
+      <Welcome
+        onDone={() => {
+          history.replaceState(null, '', '/');
+          setWelcome(false);
+        }}
+      />
+    );
   if (state === 'restoring') return <FrameSkeleton />;
   if (state !== 'open') return <LogIn ended={state === 'ended'} />;
   return (

@@ -45,6 +45,7 @@
         'Get-PolyvirtVolume',
         'Invoke-PolyvirtApi',
         'Invoke-PolyvirtBatch',
+        'New-PolyvirtLoginLink',
         'New-PolyvirtSubscriber',
         'New-PolyvirtToken',
         'New-PolyvirtUser',

@@ -78,9 +78,34 @@ Describe 'The module' {
 
     It 'has a view for every type, but for those that are few fields' {
         # Of what is made, the secret has to be seen.
-        $plain = 'Polyvirt.CreatedToken', 'Polyvirt.CreatedSubscriber', 'Polyvirt.Summary', 'Polyvirt.Guest', 'Polyvirt.Definition', 'Polyvirt.ConsoleTicket', 'Polyvirt.MetricHistory', 'Polyvirt.Preference', 'Polyvirt.AuditVerdict'
+        $plain = 'Polyvirt.CreatedToken', 'Polyvirt.CreatedSubscriber', 'Polyvirt.LoginLink', 'Polyvirt.Summary', 'Polyvirt.Guest', 'Polyvirt.Definition', 'Polyvirt.ConsoleTicket', 'Polyvirt.MetricHistory', 'Polyvirt.Preference', 'Polyvirt.AuditVerdict'
         $types = (Get-Command -Module Polyvirt -CommandType Function).OutputType.Name | Where-Object { $_ -like 'Polyvirt.*' } | Sort-Object -Unique
         $types | Where-Object { $_ -notin $plain -and $_ -notin $views.Configuration.ViewDefinitions.View.ViewSelectedBy.TypeName } | Should -BeNullOrEmpty
+    }
+
+    It 'lets choose among exactly what the API lets choose among' {
+        $document = [System.Text.Json.JsonDocument]::Parse((Get-Content -Raw "$PSScriptRoot/../../../api/openapi.json")).RootElement
+        $enums = New-Object System.Collections.Generic.HashSet[string]
+        $look = {
+            param($Element)
+            if ($Element.ValueKind -eq 'Array') { foreach ($one in $Element.EnumerateArray()) { & $look $one } }
+            if ($Element.ValueKind -ne 'Object') { return }
+            foreach ($property in $Element.EnumerateObject()) {
+                if ($property.Name -eq 'enum' -and $property.Value.ValueKind -eq 'Array') {
+                    [void]$enums.Add((@($property.Value.EnumerateArray() | ForEach-Object { "$_" } | Sort-Object) -join ','))
+                } else { & $look $property.Value }
+            }
+        }
+        & $look $document.GetProperty('components')
+        $checked = foreach ($command in Get-Command -Module Polyvirt -CommandType Function | Where-Object Name -ne 'Invoke-PolyvirtApi') {
+            foreach ($parameter in $command.Parameters.Values) {
+                foreach ($set in $parameter.Attributes | Where-Object { $_ -is [ValidateSet] }) {
+                    $enums | Should -Contain (($set.ValidValues | Sort-Object) -join ',') -Because "$($command.Name) -$($parameter.Name)"
+                    $parameter.Name
+                }
+            }
+        }
+        $checked | Should -Contain 'Action'
     }
 
     It 'has a category for codes that the API has' {

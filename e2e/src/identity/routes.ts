@@ -20,12 +20,13 @@ export const permissions = admin;
 
 /** Every route of the API, and whom it is for. Nothing has these ids, so that no call changes anything. */
 const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
-  public: ['POST /auth/login', 'POST /auth/logout', 'POST /auth/refresh'],
+  public: ['POST /auth/login', 'POST /auth/logout', 'POST /auth/refresh', 'POST /auth/links/use'],
   'logged-in': [
     'GET /auth/me',
     'PATCH /auth/me',
     'POST /auth/password',
     'POST /auth/confirm',
+    'POST /auth/links',
     'GET /auth/sessions',
     'DELETE /auth/sessions',
     'DELETE /auth/sessions/{id}',
@@ -77,7 +78,7 @@ const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
 
 /** About a person or who may do what: for no API token, whatever its scopes. */
 const personal = new Set([
-  ...['PATCH /auth/me', 'POST /auth/password', 'POST /auth/confirm'],
+  ...['PATCH /auth/me', 'POST /auth/password', 'POST /auth/confirm', 'POST /auth/links'],
   ...['GET /auth/sessions', 'DELETE /auth/sessions', 'DELETE /auth/sessions/{id}'],
   ...['POST /users', 'PATCH /users/{id}', 'DELETE /users/{id}', 'POST /tokens'],
 ]);

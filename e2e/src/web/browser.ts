@@ -2,6 +2,7 @@ import { afterAll, expect } from '@jest/globals';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import type { Stack } from '../stack/stack.ts';
 import { IsolatedChromium } from './chromium.ts';
+import type { Language } from './words.ts';
 
 /** Of the slowest machine; what is there is there sooner. */
 export const shownWithinMs = 30_000;
@@ -14,7 +15,7 @@ export function useBrowser(): (stack: Stack) => Promise<Browser> {
 }
 
 export interface VisitOptions {
-  readonly language?: 'en' | 'fr';
+  readonly language?: Language;
   readonly width?: number;
   readonly dark?: boolean;
   /** Errors on the console that the story provokes. */

@@ -27,7 +27,7 @@ export { isPassing } from './faults.ts';
 export { CommandContext, OnCommand, OnQuery, Redeliver } from './handlers.ts';
 export { JetStreamServer, type DeadLetter, type JetStreamServerOptions } from './jetstream-server.ts';
 export { publishCommand, publishRollup, type PublishOptions, type Stored } from './publish.ts';
-export { lastPulse, Pulse, takePulse, type PulseOptions } from './pulse.ts';
+export { lastPulse, Pulse, takePulse, type PulseOptions, type PulseReading } from './pulse.ts';
 export { broadcast, listen, listenToBytes, sendBytes, type Listener } from './pubsub.ts';
 export { ask, isUnknownQuery, type AskOptions } from './query.ts';
 export { pause } from './retry.ts';

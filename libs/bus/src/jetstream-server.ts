@@ -191,7 +191,11 @@ export class JetStreamServer extends Server implements CustomTransportStrategy {
       });
       return;
     }
-    await this.#run(read.handler!, read.command, new CommandContext([subject, info.deliveryCount]));
+    await this.#run(
+      read.handler!,
+      read.command,
+      new CommandContext([subject, info.deliveryCount, delivery.message.time.getTime()]),
+    );
     await acknowledge(delivery.message);
   }
 

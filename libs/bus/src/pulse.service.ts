@@ -4,12 +4,17 @@ import { execFile } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { subjects } from '@polyvirt/contracts';
+import { keys, subjects } from '@polyvirt/contracts';
 import { ensureTopology, Pulse, takePulse, type Bus } from './index.ts';
 import { eventually, NatsServer } from './testing/index.ts';
 
 const run = promisify(execFile);
-const services = [{ service: 'admin' }, { service: 'gateway' }, { service: 'organizer' }] as const;
+const services = [
+  { service: 'admin' },
+  { service: 'gateway' },
+  { service: 'organizer' },
+  { service: 'agent', host: 'kvm-a' },
+] as const;
 const withinMs = 500;
 
 describe('the pulse of the bus', () => {
@@ -32,11 +37,14 @@ describe('the pulse of the bus', () => {
     await takePulse(admin, 'supervisor', { everyStream: true });
     await takePulse(await connect(nats, 'gateway'), 'gateway', { everyStream: true });
     await takePulse(await connect(nats, 'organizer'), 'organizer');
+    const { brokerAheadMs } = await takePulse(await connect(nats, 'agent-kvm-a'), keys.pulseOfAgent('kvm-a'));
+    // The server has the clock of this machine.
+    expect(Math.abs(brokerAheadMs!)).toBeLessThan(1_000);
     const names: string[] = [];
     for await (const { config, state } of admin.manager.streams.list()) if (state.messages > 0) names.push(config.name);
     expect(names.sort()).toEqual(['KV_polyvirt_index', 'KV_polyvirt_pulse']);
     for await (const { config, state } of admin.manager.streams.list())
-      if (config.name === 'KV_polyvirt_pulse') expect(state.messages).toBe(3);
+      if (config.name === 'KV_polyvirt_pulse') expect(state.messages).toBe(4);
   });
 
   it('is missed while the server is frozen, and is back when it goes on', async () => {

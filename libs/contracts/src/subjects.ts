@@ -68,6 +68,8 @@ export const keys = {
   indexed: '_.indexed',
   /** polyvirt_pulse: one service */
   pulse: (service: string) => service,
+  /** polyvirt_pulse: the agent of one host */
+  pulseOfAgent: (host: HostId) => `agent.${host}`,
 } as const;
 
 /** `<host>.<native id>` of the inventory, or `<host>.<operation id>` of the journal, taken apart. */

@@ -38,7 +38,7 @@ export class Watcher {
 
   /** The broker stores, in every stream. Rejects otherwise. */
   async busLives(): Promise<boolean> {
-    await this.#library.takePulse(this.#bus, 'supervisor', { everyStream: true });
+    await this.#library.takePulse(this.#bus, this.#contracts.keys.pulse('supervisor'), { everyStream: true });
     return true;
   }
 
@@ -74,7 +74,7 @@ export class Watcher {
 
   /** When its last pulse was new here. */
   async #pulseOf(service: string): Promise<number> {
-    const revision = await this.#library.lastPulse(this.#bus, service);
+    const revision = await this.#library.lastPulse(this.#bus, this.#contracts.keys.pulse(service));
     const known = this.#pulses.get(service);
     if (revision === undefined) return -Infinity;
     // The first one seen may be old.
@@ -107,62 +107,32 @@ export async function gatewayIsReady(url: string): Promise<boolean> {
   return response.ok;
 }
 
-/** An API token of `npm start`, in `run.json` while it runs. */
-export interface StartToken {
-  readonly id: string;
-  readonly secret: string;
-}
-
-const tokenName = 'npm start';
-/** The most that a token may last; it is revoked when the stack stops. */
-const tokenLastsMs = 364 * 86_400_000;
-
 /**
- * A token of the user, in place of the one that a start before may have left; undefined if these are not the username
- * and password of anybody. Leaves no session behind.
+ * What the first password is still good for: a link with which a browser sets another. Undefined when it is nobody's any more.
+ * Leaves no session behind.
  */
-export async function makeToken(url: string, username: string, password: string): Promise<StartToken | undefined> {
-  const login = await request(url, 'POST', '/auth/login', undefined, { username, password });
-  if (login.status === 401) return undefined;
-  if (!login.ok) throw new Error(`log-in as ${username} answers ${login.status}: ${await login.text()}`);
-  const { accessToken, refreshToken } = (await login.json()) as { accessToken: string; refreshToken: string };
-  const ask = async <Answer>(method: string, path: string, body?: unknown): Promise<Answer> => {
-    const response = await request(url, method, path, accessToken, body);
-    if (!response.ok) throw new Error(`${method} ${path} answers ${response.status}: ${await response.text()}`);
-    return (response.status === 204 ? undefined : await response.json()) as Answer;
-  };
-  try {
-    type Tokens = { items: { id: string; name: string; owner: string }[]; nextCursor?: string };
-    let cursor: string | undefined;
-    do {
-      const more = cursor === undefined ? '' : `&cursor=${encodeURIComponent(cursor)}`;
-      const { items, nextCursor } = await ask<Tokens>('GET', `/tokens?limit=500${more}`);
-      for (const { id, name, owner } of items)
-        if (name === tokenName && owner === username) await ask('DELETE', `/tokens/${id}`);
-      cursor = nextCursor;
-    } while (cursor !== undefined);
-    const { permissions } = await ask<{ permissions: string[] }>('GET', '/auth/me');
-    const expiresAt = new Date(Date.now() + tokenLastsMs).toISOString();
-    return await ask<StartToken>('POST', '/tokens', { name: tokenName, scopes: permissions, expiresAt });
-  } finally {
-    const bye = await request(url, 'POST', '/auth/logout', accessToken, { refreshToken });
-    await bye.body?.cancel();
-  }
+export async function firstLogIn(
+  url: string,
+  username: string,
+  password: string,
+): Promise<{ link: string } | undefined> {
+  const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
+    fetch(`${url}/api/v1${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(10_000),
+    });
+  const response = await post('/auth/login', { username, password });
+  if (response.status === 401) return undefined;
+  if (!response.ok) throw new Error(`log-in as ${username} answers ${response.status}: ${await response.text()}`);
+  const { accessToken, refreshToken } = (await response.json()) as { accessToken: string; refreshToken: string };
+  const authorization = `Bearer ${accessToken}`;
+  const made = await post('/auth/links', { password }, { authorization });
+  if (!made.ok) throw new Error(`a link for ${username} answers ${made.status}: ${await made.text()}`);
+  const { link } = (await made.json()) as { link: string };
+  const bye = await post('/auth/logout', { refreshToken }, { authorization });
+  await bye.body?.cancel();
+  // Behind the sign that no browser sends on, so that no log has it.
+  return { link: `${url}/welcome#${link}` };
 }
-
-/** A gateway that is gone already revokes nothing: the next start does. */
-export async function revokeToken(url: string, { id, secret }: StartToken): Promise<void> {
-  const response = await request(url, 'DELETE', `/tokens/${id}`, secret).catch(() => undefined);
-  await response?.body?.cancel();
-}
-
-const request = (url: string, method: string, path: string, bearer?: string, body?: unknown) =>
-  fetch(`${url}/api/v1${path}`, {
-    method,
-    headers: {
-      ...(body !== undefined && { 'content-type': 'application/json' }),
-      ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
-    },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-    signal: AbortSignal.timeout(10_000),
-  });

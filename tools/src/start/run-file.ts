@@ -7,14 +7,14 @@ export interface RunRecord {
   username: string;
   /** Absent when somebody has changed the password since the first start. */
   password?: string;
-  /** API token, good until the stack stops; absent with the password. */
-  token?: string;
+  /** An API token with all scopes of an administrator, good until the stack stops. */
+  token: string;
   natsUrl: string;
   /** Process id by service. */
   processes: Record<string, number>;
 }
 
-/** Only the owner may read it: there is a password inside. */
+/** Only the owner may read it: it opens everything. */
 export async function writeRunFile(file: string, record: RunRecord): Promise<void> {
   const temporary = `${file}.${randomBytes(4).toString('hex')}`;
   await writeFile(temporary, `${JSON.stringify(record, undefined, 2)}\n`, { mode: 0o600 });

@@ -1,21 +1,24 @@
 import { importedSettings, importHypervisorConfig, meetPrism } from '@polyvirt/config/hypervisor-config';
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { freePort } from '../machine/free-port.ts';
+import { freePort, holderOf } from '../machine/free-port.ts';
 import { stopLibvirt } from '../machine/libvirt.ts';
 import { natsConfig, natsTakesClients } from '../machine/nats.ts';
 import { root } from '../places.ts';
 import { prepareBus } from './bus.ts';
 import { Instance } from './instance.ts';
 import { layoutOf, type Layout } from './layout.ts';
+import { lookAtMachine } from './look.ts';
 import { migrateBus } from './migrate-bus.ts';
 import type { StartOptions } from './options.ts';
+import { chooseParts, type Lack, type Parts } from './parts.ts';
 import { prepare } from './prepare.ts';
-import { answersHttps, gatewayIsReady, makeToken, revokeToken, Watcher, type StartToken } from './readiness.ts';
+import { answersHttps, firstLogIn, gatewayIsReady, Watcher } from './readiness.ts';
 import { removeRunFile, writeRunFile, type RunRecord } from './run-file.ts';
 import { Secrets } from './secrets.ts';
-import { environmentOf, servicesFor, type ServiceDefinition, type Stack } from './services.ts';
+import { environmentOf, runToken, servicesFor, type ServiceDefinition, type Stack } from './services.ts';
 import { suspendSimulated } from './simulated-workstation.ts';
 import { Supervisor, type Supervised } from './supervisor.ts';
 
@@ -32,11 +35,20 @@ export interface Ready {
   readonly username: string;
   /** Given only by the first start. */
   readonly firstPassword: string | undefined;
+  /** Where a browser sets a password, once; while the first one has not been changed. */
+  readonly firstLogIn: string | undefined;
   readonly layout: Layout;
   /** Where clients of the earlier programs find it, when that port is opened. */
   readonly earlierPrograms: string | undefined;
   /** What each agent says of its hypervisor. */
   readonly hosts: readonly { id: string; simulated: boolean; health: string }[];
+  /** What this machine cannot carry. */
+  readonly lacks: readonly Lack[];
+}
+
+/** This machine cannot carry what there has to be, or what was asked for. The message says what helps. */
+export class CannotCarry extends Error {
+  override readonly name = 'CannotCarry';
 }
 
 /** Everything that `npm start` runs, from the broker to the agents. */
@@ -47,17 +59,15 @@ export class RunningStack {
   readonly #supervisor: Supervisor;
   readonly #stopping = new AbortController();
   #record: RunRecord | undefined;
-  #token: StartToken | undefined;
   /** Watches the services from their broker on, to the end. */
   #watcher: Promise<Watcher> | undefined;
   #starting: Promise<unknown> = Promise.resolve();
   /** Settings of whoever starts it, over those that were imported. */
   readonly #caller: NodeJS.ProcessEnv;
-  readonly #services: readonly ServiceDefinition[];
+  #services: readonly ServiceDefinition[] = [];
 
   private constructor(layout: Layout, instance: Instance, caller: NodeJS.ProcessEnv, log: (line: string) => void) {
     this.#caller = caller;
-    this.#services = servicesFor(caller);
     this.#layout = layout;
     this.#instance = instance;
     this.#log = log;
@@ -94,10 +104,8 @@ export class RunningStack {
   /** Stops everything, the last one started first. Machines go on running. */
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('stopped before it was ready'));
-    const record = this.#record;
     this.#record = undefined;
     await removeRunFile(this.#layout.runFile);
-    if (record && this.#token) await revokeToken(record.url, this.#token);
     await this.#supervisor.stop();
     await this.#starting;
     await (await this.#watcher?.catch(() => undefined))?.close();
@@ -107,22 +115,43 @@ export class RunningStack {
     await this.#instance.release();
   }
 
-  async #start({ port: wantedPort, install, build }: StartOptions): Promise<Ready> {
+  async #start(options: StartOptions): Promise<Ready> {
     const layout = this.#layout;
     const { signal } = this.#stopping;
     const log = this.#log;
-    const { libvirt } = await prepare({ layout, services: this.#services, install, build, log, signal });
-    if (libvirt.startedBy === 'us') await this.#instance.noteLibvirt();
+    const { build, hosts } = options;
+    const port = await portFor(options, log);
+    const machine = await lookAtMachine(this.#caller, options);
+    const parts = chooseParts(machine);
+    requireCarried(parts, hosts);
+    const { libvirt, lacks } = await prepare({
+      layout,
+      machine,
+      parts,
+      services: servicesFor(parts),
+      build,
+      log,
+      signal,
+    });
+    if (libvirt?.startedBy === 'us') await this.#instance.noteLibvirt();
+    const carried: Parts = {
+      ...parts,
+      hosts: parts.hosts.filter((host) => !lacks.some(({ part }) => part === host)),
+      lacks: [...parts.lacks, ...lacks],
+    };
+    requireCarried(carried, hosts);
+    this.#services = servicesFor(carried);
 
     const secrets = await Secrets.open(layout.secrets);
     for (const name of this.#services.flatMap((service) => service.secrets)) await secrets.get(name);
     const password = await secrets.get('admin-password');
+    const token = `pv_${randomBytes(32).toString('base64url')}`;
+    await secrets.put(runToken, token);
     const bus = await prepareBus(this.#services, secrets, layout);
     for (const folder of [layout.nats, layout.images, layout.archives]) await mkdir(folder, { recursive: true });
     await migrateBus(layout, bus.coreAccount, log);
 
-    const [port, natsPort, prismPort] = [await freePort(wantedPort), await freePort(4222), await freePort(9440)];
-    if (wantedPort !== 0 && port !== wantedPort) log(`port ${wantedPort} is taken; using ${port} instead`);
+    const [natsPort, prismPort] = [await freePort(4222), await freePort(9440)];
     const stack: Stack = {
       layout,
       port,
@@ -138,11 +167,12 @@ export class RunningStack {
       const env = environmentOf(service, stack, this.#caller);
       await this.#supervisor.start(this.#supervised(service, stack, env, signsOf(service, stack, url, watched)));
     }
-    this.#token = await makeToken(url, USERNAME, password);
+    const first = await firstLogIn(url, USERNAME, password);
     this.#record = {
       url,
       username: USERNAME,
-      ...(this.#token ? { password, token: this.#token.secret } : {}),
+      ...(first && { password }),
+      token,
       natsUrl: stack.natsUrl,
       processes: {},
     };
@@ -152,6 +182,7 @@ export class RunningStack {
       url,
       username: USERNAME,
       firstPassword: (await secrets.isFirstShowing('admin-password')) ? password : undefined,
+      firstLogIn: first?.link,
       layout,
       earlierPrograms: earlierProgramsAt(this.#caller),
       hosts: this.#services.flatMap(({ bus, settings }) => {
@@ -159,6 +190,7 @@ export class RunningStack {
         const simulated = 'POLYVIRT_SIMULATED' in settings(stack);
         return [{ id: bus.host, simulated, health: watcher.healthOf(bus.host)?.detail ?? '' }];
       }),
+      lacks: carried.lacks,
     };
   }
 
@@ -218,6 +250,30 @@ export class RunningStack {
     this.#record.processes = Object.fromEntries(running.map(({ name, pid }) => [name, pid]));
     await writeRunFile(this.#layout.runFile, this.#record);
   }
+}
+
+function requireCarried({ hosts, lacks }: Parts, wanted: StartOptions['hosts']): void {
+  const needed = lacks.filter(({ part }) => part === 'broker' || wanted?.some((host) => host === part));
+  const decisive = needed.length === 0 && hosts.length === 0 ? lacks : needed;
+  if (decisive.length === 0) return;
+  throw new CannotCarry(decisive.map(({ part, why, help }) => `${part}: ${why}\n  ${help}`).join('\n'));
+}
+
+/** One that was asked for is taken or nothing is: clients look for it there. */
+async function portFor(
+  { port: wanted, portGiven }: Pick<StartOptions, 'port' | 'portGiven'>,
+  log: (line: string) => void,
+): Promise<number> {
+  const port = await freePort(wanted);
+  if (wanted === 0 || port === wanted) return port;
+  const holder = (await holderOf(wanted)) ?? 'another program';
+  if (portGiven) {
+    throw new CannotCarry(
+      `Port ${wanted} is taken by ${holder}. End that, or choose another: npm start -- --port ${port}`,
+    );
+  }
+  log(`port ${wanted} is taken by ${holder}; using ${port} instead`);
+  return port;
 }
 
 /** How a service shows that it lives, and that it does its work. */

@@ -59,6 +59,8 @@ interface Running {
   child: ChildProcess | undefined;
   /** Whether the process that runs has been ready since it was started. */
   isReady: boolean;
+  /** Whether any process of it has been. */
+  hasBeenReady: boolean;
   /** Whether it was silent when it was looked at last, or does not run. */
   isSilent: boolean;
   /** Why the supervisor has ended it. */
@@ -92,6 +94,7 @@ export class Supervisor {
       service,
       child: undefined,
       isReady: false,
+      hasBeenReady: false,
       isSilent: true,
       ended: undefined,
       loop: Promise.resolve(),
@@ -206,7 +209,11 @@ export class Supervisor {
     const begin = performance.now();
     while (!gone.aborted) {
       const isReady = await unlessGone(running.service.ready(begin), gone);
-      if (isReady && !gone.aborted) running.isReady = true;
+      if (isReady && !gone.aborted) {
+        running.isReady = true;
+        if (running.hasBeenReady) this.#options.log(`${running.service.name} is ready again`);
+        running.hasBeenReady = true;
+      }
       if (isReady) return;
       await delay(READY_LOOK_MS, undefined, { signal: gone }).catch(() => undefined);
     }

@@ -163,6 +163,18 @@ export const userCommands: readonly Command[] = [
       await call(await invocation.client(), 'POST /api/v1/auth/password', { body });
     },
   },
+  {
+    name: 'user link',
+    summary: 'Make a link that sets a new password for you in the web console, once, within a day.',
+    calls: ['POST /api/v1/auth/links'],
+    asPerson: true,
+    run: async (invocation) => {
+      const client = await invocation.client();
+      const body = { password: await invocation.password() };
+      const { data } = await call<Schemas['LogInLink']>(client, 'POST /api/v1/auth/links', { body });
+      invocation.terminal.print(`${client.url}/welcome#${data.link}`);
+    },
+  },
 ];
 
 export const tokenCommands: readonly Command[] = [

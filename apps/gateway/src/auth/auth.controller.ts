@@ -5,16 +5,21 @@ import {
   Confirmation,
   ConfirmInput,
   foreignText,
+  LinkedUser,
   LoginInput,
+  LogInLink,
+  LogInLinkInput,
   ProblemError,
   RefreshInput,
   SessionAnswer,
+  UseLinkInput,
 } from '@polyvirt/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ChangesByCredential } from '../audit/changes.decorator.ts';
 import { Answers } from '../openapi/answers.decorator.ts';
 import { Caller } from './caller.decorator.ts';
 import { deviceOf, keepDevice } from './known-devices.ts';
+import { LogInLinks } from './log-in-links.ts';
 import { Logins, type Visitor } from './logins.ts';
 import { OwnPassword } from './own-password.ts';
 import { OnlyInSession, Public, RequirePermission } from './permission.decorator.ts';
@@ -26,6 +31,7 @@ export class AuthController {
   constructor(
     private readonly logins: Logins,
     private readonly passwords: OwnPassword,
+    private readonly links: LogInLinks,
   ) {}
 
   @Post('login')
@@ -138,6 +144,42 @@ export class AuthController {
     @Req() request: FastifyRequest,
   ): Promise<Confirmation> {
     return this.passwords.confirm(password, caller, visitorOf(request));
+  }
+
+  @Post('links')
+  @HttpCode(200)
+  @RequirePermission('logged-in')
+  @OnlyInSession()
+  @ChangesByCredential('auth.link')
+  @Answers({
+    id: 'createLogInLink',
+    summary: 'Make a link with which you set a new password without the one you have.',
+    description:
+      'It is good once, for a day, and only until the password changes: `npm start` prints one for the first log-in. ' +
+      'An API token cannot do this.',
+    schema: LogInLink,
+  })
+  createLink(
+    @Body({ schema: LogInLinkInput }) { password }: LogInLinkInput,
+    @Caller() caller: Caller,
+    @Req() request: FastifyRequest,
+  ): Promise<LogInLink> {
+    return this.links.issue(password, caller, visitorOf(request));
+  }
+
+  @Post('links/use')
+  @HttpCode(200)
+  @Public()
+  @ChangesByCredential('auth.link-use')
+  @Answers({
+    id: 'useLogInLink',
+    summary: 'Set the password of the user whose link that is; log in with it afterwards.',
+    description: 'All sessions of the user end.',
+    schema: LinkedUser,
+    problems: ['unauthenticated', 'invalid-input'],
+  })
+  useLink(@Body({ schema: UseLinkInput }) input: UseLinkInput, @Req() request: FastifyRequest): Promise<LinkedUser> {
+    return this.links.use(input, visitorOf(request));
   }
 }
 

@@ -14,6 +14,7 @@ import { Door } from './door.ts';
 import { IdentityChanges } from './identity-changes.ts';
 import { JwtStrategy } from './jwt.strategy.ts';
 import { KnownDevices } from './known-devices.ts';
+import { LogInLinks } from './log-in-links.ts';
 import { Logins } from './logins.ts';
 import { MeController } from './me.controller.ts';
 import { NetworkReaders } from './network-readers.ts';
@@ -49,6 +50,7 @@ const sweepMs = 3_600_000;
     IdentityChanges,
     JwtStrategy,
     KnownDevices,
+    LogInLinks,
     Logins,
     NetworkReaders,
     OwnPassword,

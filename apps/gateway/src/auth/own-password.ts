@@ -64,8 +64,8 @@ export class OwnPassword {
     return { confirmedUntil: isoTime(confirmedUntil) };
   }
 
-  /** The user, if that is the password. */
-  private async require(
+  /** The user, if that is the password. Throws like `confirm`, with the pointer; the audit has it under `refused`. */
+  async require(
     caller: Caller,
     password: string,
     from: Visitor,

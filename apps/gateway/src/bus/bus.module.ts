@@ -1,6 +1,6 @@
 import { Global, Injectable, Logger, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { Bus, connectBus, ensureTopology, Pulse } from '@polyvirt/bus';
-import { ProblemError } from '@polyvirt/contracts';
+import { keys, ProblemError } from '@polyvirt/contracts';
 import { CONFIG, type GatewayConfig } from '../config.ts';
 import { Readiness } from '../health/readiness.ts';
 import { TIMES, type GatewayTimes } from '../times.ts';
@@ -57,7 +57,8 @@ class BusLife implements OnApplicationShutdown {
     {
       provide: Pulse,
       inject: [Bus, TIMES],
-      useFactory: (bus: Bus, { pulse }: GatewayTimes) => new Pulse(bus, 'gateway', { everyStream: true, ...pulse }),
+      useFactory: (bus: Bus, { pulse }: GatewayTimes) =>
+        new Pulse(bus, keys.pulse('gateway'), { everyStream: true, ...pulse }),
     },
     {
       provide: BusAccounts,

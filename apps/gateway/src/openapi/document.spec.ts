@@ -72,7 +72,9 @@ describe('OpenAPI document', () => {
     );
     expect(posts.length).toBeGreaterThan(3);
     expect(without.map(({ where }) => where)).toEqual(
-      ['confirm', 'login', 'logout', 'password', 'refresh'].map((name) => `post /api/v1/auth/${name}`),
+      ['confirm', 'links', 'links/use', 'login', 'logout', 'password', 'refresh'].map(
+        (name) => `post /api/v1/auth/${name}`,
+      ),
     );
   });
 

@@ -150,6 +150,10 @@ export class FakeAgent {
   readonly consoles = new Map<NativeId, FakeConsole>();
   incarnation = 'incarnation-1';
   state: Heartbeat['state'] = 'ready';
+  /** What its heartbeats say of the hypervisor. */
+  health: Health = healthy;
+  /** What they say of its clock. */
+  brokerAheadMs: number | undefined;
 
   private server: JetStreamServer | undefined;
   private beat: NodeJS.Timeout | undefined;
@@ -387,9 +391,10 @@ export class FakeAgent {
       host: this.host,
       incarnation: this.incarnation,
       state: this.state,
-      health: healthy,
+      health: this.health,
       startedAt: now(),
       sentAt: now(),
+      ...(this.brokerAheadMs !== undefined && { brokerAheadMs: this.brokerAheadMs }),
     };
     broadcast(this.bus, subjects.heartbeat(this.host), heartbeat);
   }

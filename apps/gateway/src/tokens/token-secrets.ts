@@ -13,6 +13,9 @@ export interface TokenSecret {
 }
 
 export function newTokenSecret(): TokenSecret {
-  const secret = tokenPrefix + randomBytes(32).toString('base64url');
+  return tokenSecretOf(tokenPrefix + randomBytes(32).toString('base64url'));
+}
+
+export function tokenSecretOf(secret: string): TokenSecret {
   return { secret, prefix: secret.slice(0, tokenPrefix.length + shownCharacters), hash: secretHash(secret) };
 }

@@ -1,9 +1,10 @@
-import { Code, NumberInput, PasswordInput, Select, Stack, Switch, Text, Textarea, TextInput } from '@mantine/core';
+import { Code, NumberInput, Select, Stack, Switch, Text, Textarea, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import type { Host } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import { formatMiB } from '../i18n/format.ts';
+import { PasswordField } from '../ui/password-field.tsx';
 import { userDataOf, type Draft } from './draft.ts';
 
 interface StepProps {
@@ -172,12 +173,11 @@ export function GuestStep({ draft, edit, fault }: StepProps) {
         value={draft.user}
         onChange={({ currentTarget }) => edit({ user: currentTarget.value })}
       />
-      <PasswordInput
+      <PasswordField
         label={t('logIn.password')}
         autoComplete="new-password"
         disabled={own}
         value={draft.password}
-        visibilityToggleButtonProps={{ 'aria-label': t('logIn.showPassword') }}
         onChange={({ currentTarget }) => edit({ password: currentTarget.value })}
       />
       <TextInput

@@ -1,10 +1,11 @@
-import { Button, Group, Modal, PasswordInput, Select, Stack, Switch, Table, Text, TextInput } from '@mantine/core';
+import { Button, Group, Modal, Select, Stack, Switch, Table, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { client, type Role, type User } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import { Ago } from '../ui/ago.tsx';
+import { PasswordField } from '../ui/password-field.tsx';
 import { Guarded, PageTitle, ProblemAlert, QueryView } from '../ui/states.tsx';
 
 const roles: readonly Role[] = ['viewer', 'operator', 'admin'];
@@ -169,12 +170,11 @@ function CreateUser({ onClose, onCreated }: { onClose: () => void; onCreated: ()
             onChange={({ currentTarget }) => setUsername(currentTarget.value)}
             data-autofocus
           />
-          <PasswordInput
+          <PasswordField
             label={t('logIn.password')}
             description={t('settings.passwordHint')}
             autoComplete="new-password"
             value={password}
-            visibilityToggleButtonProps={{ 'aria-label': t('logIn.showPassword') }}
             onChange={({ currentTarget }) => setPassword(currentTarget.value)}
           />
           <Select

@@ -1,9 +1,10 @@
-import type { InfiniteData, QueryClient } from '@tanstack/react-query';
+import type { InfiniteData, Query, QueryClient, QueryFilters } from '@tanstack/react-query';
 import type { Operation, Vm } from '../api/client.ts';
 import type { LiveConnection, LiveEvent } from './connection.ts';
 
 type VmPages = InfiniteData<{ items: Vm[]; nextCursor?: string }>;
 type Renew = (...key: unknown[]) => void;
+type Change = (vm: Vm) => Vm;
 /** A machine that is gone stays in its row until the list is fetched again: rows must not jump under the mouse. */
 export const goneVms = new Set<string>();
 
@@ -11,11 +12,13 @@ export const goneVms = new Set<string>();
 export const goneKey = (vmId: string) => ['gone', vmId] as const;
 
 const summaryAtMostEveryMs = 1_000;
+/** What events keep up to date. */
+const fed = new Set<unknown>(['vm', 'vms', 'operation', 'operations', 'hosts', 'archive', 'archives', 'summary']);
 
 /** Keeps what was read up to date by what is heard. */
 export function feedCache(queries: QueryClient, live: LiveConnection): () => void {
   let summaryDue: ReturnType<typeof setTimeout> | undefined;
-  const renew: Renew = (...queryKey) => void queries.invalidateQueries({ queryKey });
+  const renew: Renew = (...queryKey) => void readAgain(queries, { queryKey });
   const take = (event: LiveEvent) => {
     const [family] = event.type.split('.');
     if (family === 'vm') takeVm(queries, event, renew);
@@ -32,10 +35,18 @@ export function feedCache(queries: QueryClient, live: LiveConnection): () => voi
   };
   const stops = [
     live.onEvent(take),
-    live.onReset(() => void queries.invalidateQueries()),
+    live.onReset(() => void readAgain(queries, { predicate: ({ queryKey: [family] }) => fed.has(family) })),
     () => clearTimeout(summaryDue),
   ];
   return () => stops.forEach((stop) => stop());
+}
+
+/** A first read that is on its way may be older than what was heard, and is not begun again by invalidating it: it is read once more. */
+async function readAgain(queries: QueryClient, filter: QueryFilters): Promise<void> {
+  const isFirst = ({ state }: Query) => state.data === undefined && state.fetchStatus === 'fetching';
+  const firsts = queries.getQueryCache().findAll(filter).filter(isFirst);
+  await queries.invalidateQueries(filter);
+  await Promise.all(firsts.map(({ queryKey }) => queries.invalidateQueries({ queryKey, exact: true })));
 }
 
 function takeVm(queries: QueryClient, { type, data }: LiveEvent, renew: Renew): void {
@@ -66,15 +77,36 @@ function takeOperation(queries: QueryClient, { type, data }: LiveEvent, renew: R
   if (!running && !goneVms.has(vmId)) renew('vm', vmId);
 }
 
-/** In its own record and in every list that has a row for it. */
-export function patchVm(queries: QueryClient, id: string, change: (vm: Vm) => Vm): void {
-  queries.setQueryData<Vm>(['vm', id], (known) => known && change(known));
-  queries.setQueriesData<VmPages>({ queryKey: ['vms'] }, (list) => {
-    const holds = ({ items }: { items: Vm[] }) => items.some((vm) => vm.id === id);
-    if (!list?.pages.some(holds)) return list;
-    const pages = list.pages.map((page) =>
-      holds(page) ? { ...page, items: page.items.map((vm) => (vm.id === id ? change(vm) : vm)) } : page,
-    );
-    return { ...list, pages };
+/** In its own record and in every list that has a row for it, also in those that are being read at this moment. */
+export function patchVm(queries: QueryClient, id: string, change: Change): void {
+  for (const query of queries.getQueryCache().findAll()) {
+    const [family, of, ...more] = query.queryKey;
+    const isOwn = family === 'vm' && of === id && more.length === 0;
+    if (!isOwn && family !== 'vms') continue;
+    const patch = () => {
+      if (isOwn) queries.setQueryData<Vm>(query.queryKey, (known) => known && change(known));
+      else queries.setQueryData<VmPages>(query.queryKey, (list) => list && patchedPages(list, id, change));
+    };
+    if (query.state.fetchStatus === 'fetching') afterRead(queries, query.queryHash, patch);
+    patch();
+  }
+}
+
+function patchedPages(list: VmPages, id: string, change: Change): VmPages {
+  const holds = ({ items }: { items: Vm[] }) => items.some((vm) => vm.id === id);
+  if (!list.pages.some(holds)) return list;
+  const pages = list.pages.map((page) =>
+    holds(page) ? { ...page, items: page.items.map((vm) => (vm.id === id ? change(vm) : vm)) } : page,
+  );
+  return { ...list, pages };
+}
+
+/** The answer may be older than what was heard meanwhile, so that is done to it too, in the same order. */
+function afterRead(queries: QueryClient, queryHash: string, patch: () => void): void {
+  const cache = queries.getQueryCache();
+  const stop = cache.subscribe(({ query, type }) => {
+    if (query.queryHash !== queryHash || (query.state.fetchStatus === 'fetching' && type !== 'removed')) return;
+    stop();
+    if (query.state.status === 'success') patch();
   });
 }

@@ -53,7 +53,7 @@ export class LiveConnection {
       for (const listener of this.metricsListeners) listener(readings);
     });
     this.socket.on('closed', ({ reason }: { reason: string }) => {
-      if (reason === 'cursor-expired') this.reset();
+      if (reason === 'cursor-expired') this.cursor = undefined;
     });
     this.socket.on('disconnect', (reason) => {
       this.enter('lost');
@@ -109,7 +109,7 @@ export class LiveConnection {
     return () => this.stateListeners.delete(listener);
   };
 
-  /** Calls back when events were missed for good: what is shown has to be read anew. */
+  /** Calls back when events may have been missed for good, as before the first is heard: what is shown has to be read anew. */
   onReset(listener: () => void): () => void {
     this.resetListeners.add(listener);
     return () => this.resetListeners.delete(listener);
@@ -121,17 +121,14 @@ export class LiveConnection {
       const since = this.cursor;
       const { cursor, error } = await this.ask('subscribe', { topics, ...(since !== undefined && { since }) });
       if (error?.code === 'cursor-expired') {
-        this.reset();
+        this.cursor = undefined;
         return this.resume();
       }
+      // What was read before anything was heard may have changed in between.
+      if (since === undefined) for (const listener of this.resetListeners) listener();
       this.cursor ??= cursor;
     }
     if (this.socket.connected) this.enter('live');
-  }
-
-  private reset(): void {
-    this.cursor = undefined;
-    for (const listener of this.resetListeners) listener();
   }
 
   private take(cursor: string, event: LiveEvent): void {

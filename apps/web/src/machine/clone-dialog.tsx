@@ -6,7 +6,8 @@ import { calls } from '../api/changes.ts';
 import type { Vm } from '../api/client.ts';
 import { useHosts } from '../machines/use-obstacle.ts';
 import { useChange } from '../ui/change.ts';
-import { faultsOf, PlanView, useReview } from '../ui/plan.tsx';
+import { faultsOf } from '../ui/faults.ts';
+import { PlanView, useReview } from '../ui/plan.tsx';
 import { ProblemAlert } from '../ui/states.tsx';
 
 export function CloneDialog({ vm, onClose }: { vm: Vm; onClose: () => void }) {

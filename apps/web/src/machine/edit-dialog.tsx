@@ -7,7 +7,8 @@ import { calls } from '../api/changes.ts';
 import type { EditVmInput, Vm } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import { useChange } from '../ui/change.ts';
-import { faultsOf, PlanView, useReview } from '../ui/plan.tsx';
+import { faultsOf } from '../ui/faults.ts';
+import { PlanView, useReview } from '../ui/plan.tsx';
 import { ProblemAlert, QueryView } from '../ui/states.tsx';
 
 const written = (labels: Vm['labels']) =>

@@ -1,9 +1,10 @@
-import { Button, Group, Modal, PasswordInput, Stack, Text } from '@mantine/core';
+import { Button, Group, Modal, Stack, Text } from '@mantine/core';
 import { ApiProblem } from '@polyvirt/api-client';
 import { useMutation } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { client, onConfirmationNeeded } from '../api/client.ts';
+import { PasswordField } from '../ui/password-field.tsx';
 import { ProblemAlert } from '../ui/states.tsx';
 
 /** Asks for the password once more when a change needs it; the change then goes on, or ends as it was refused. */
@@ -43,13 +44,12 @@ export function ConfirmDialog() {
       >
         <Stack>
           <Text size="sm">{t('confirm.why')}</Text>
-          <PasswordInput
+          <PasswordField
             label={t('logIn.password')}
             autoComplete="current-password"
             data-autofocus
             value={password}
             error={fault}
-            visibilityToggleButtonProps={{ 'aria-label': t('logIn.showPassword') }}
             onChange={({ currentTarget }) => setPassword(currentTarget.value)}
           />
           {confirm.isError && fault === undefined && <ProblemAlert error={confirm.error} />}

@@ -4,7 +4,6 @@ import {
   Anchor,
   Button,
   Card,
-  PasswordInput,
   SegmentedControl,
   Select,
   Stack,
@@ -18,6 +17,7 @@ import { useTranslation } from 'react-i18next';
 import { client } from '../api/client.ts';
 import { currentLanguage, languages, setLanguage } from '../i18n/index.ts';
 import { useMe } from '../session/session.tsx';
+import { PasswordField } from '../ui/password-field.tsx';
 import { PageTitle, ProblemAlert } from '../ui/states.tsx';
 import { isKnownLanguage, useSavePreferences } from './preferences.ts';
 
@@ -103,21 +103,19 @@ function ChangePassword() {
           <Title order={2} size="h4">
             {t('settings.password')}
           </Title>
-          <PasswordInput
+          <PasswordField
             label={t('settings.current')}
             autoComplete="current-password"
             value={current}
             error={fault('/current')}
-            visibilityToggleButtonProps={{ 'aria-label': t('logIn.showPassword') }}
             onChange={({ currentTarget }) => setCurrent(currentTarget.value)}
           />
-          <PasswordInput
+          <PasswordField
             label={t('settings.new')}
             description={t('settings.passwordHint')}
             autoComplete="new-password"
             value={password}
             error={fault('/password')}
-            visibilityToggleButtonProps={{ 'aria-label': t('logIn.showPassword') }}
             onChange={({ currentTarget }) => setPassword(currentTarget.value)}
           />
           {change.isError && errors.length === 0 && <ProblemAlert error={change.error} />}

@@ -1,4 +1,3 @@
-import { ApiProblem } from '@polyvirt/api-client';
 import { Code, Group, List, Stack, Table, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -40,13 +39,6 @@ export function useReview(call: Call, ifMatch?: string): Review {
       else setAsked(key);
     },
   };
-}
-
-/** What is refused, by the field at which it is shown. */
-export function faultsOf(error: Error | undefined | null) {
-  const errors = (error instanceof ApiProblem && error.problem.errors) || [];
-  return (...pointers: string[]): string | undefined =>
-    errors.find(({ pointer }) => pointers.some((one) => pointer === one || pointer.startsWith(`${one}/`)))?.detail;
 }
 
 const shown = (value: unknown): string =>

@@ -118,7 +118,7 @@ export interface paths {
         };
         /**
          * Whether the audit is as it was written: what was changed, removed or added since.
-         * @description Reads all of it, which takes about a second for 100,000 records. Keep `head` elsewhere, to prove later what was there.
+         * @description Reads all of it, which takes about two seconds for 100,000 records. Keep `head` elsewhere, to prove later what was there.
          */
         get: operations["verifyAudit"];
         put?: never;
@@ -143,6 +143,46 @@ export interface paths {
          * @description It is good for 10 minutes, as it is after a log-in. An API token cannot do this.
          */
         post: operations["confirmPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a link with which you set a new password without the one you have.
+         * @description It is good once, for a day, and only until the password changes: `npm start` prints one for the first log-in. An API token cannot do this.
+         */
+        post: operations["createLogInLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/links/use": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set the password of the user whose link that is; log in with it afterwards.
+         * @description All sessions of the user end.
+         */
+        post: operations["useLogInLink"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1318,7 +1358,7 @@ export interface components {
             outcome: "accepted" | "succeeded" | "failed" | "cancelled" | "refused";
             /** @description Id that the gateway gave the request. */
             requestId: string;
-            /** @description Its latest link in the chain that `GET /audit/verify` follows. */
+            /** @description Its latest link in the chain that `GET /audit/verify` follows. It comes moments after the record. */
             sequence?: number;
             target?: string;
         };
@@ -1328,10 +1368,12 @@ export interface components {
             /** @description Hash of the last link. Kept elsewhere, it proves what was there today. */
             head: string;
             intact: boolean;
-            /** @description Links of the chain: one for each record, and one more for each that was completed later. */
+            /** @description Links of the chain: one for each record, and one more for each whose operation ended after it. */
             links: number;
             /** @description Records that there are. */
             records: number;
+            /** @description Records that a gateway has signed and not put into the chain yet, which takes it a moment. Until then they can be removed together with the memory of that gateway. */
+            unlinked: number;
         };
         BatchInput: {
             /** @enum {string} */
@@ -1833,6 +1875,9 @@ export interface components {
         Labels: {
             [key: string]: string;
         };
+        LinkedUser: {
+            username: components["schemas"]["Username"];
+        };
         LoginInput: {
             password: string;
             /**
@@ -1841,6 +1886,14 @@ export interface components {
              */
             session?: "token" | "cookie";
             username: string;
+        };
+        LogInLink: {
+            expiresAt: components["schemas"]["Timestamp"];
+            /** @description To put behind `/welcome#` of the web console. Whoever has it first sets the password. */
+            link: string;
+        };
+        LogInLinkInput: {
+            password: string;
         };
         Me: {
             /** @description Until then this session may change users and tokens; `POST /auth/confirm` renews it. Absent when the password has to be given first. */
@@ -2556,6 +2609,11 @@ export interface components {
             /** @description Of the access token, in seconds. */
             expiresIn: number;
             refreshToken: string;
+        };
+        UseLinkInput: {
+            link: string;
+            /** @description The new password. */
+            password: components["schemas"]["Password"];
         };
         User: {
             createdAt: components["schemas"]["Timestamp"];
@@ -3337,6 +3395,190 @@ export interface operations {
             };
             /** @description `forbidden` */
             403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createLogInLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LogInLinkInput"];
+            };
+        };
+        responses: {
+            /** @description Make a link with which you set a new password without the one you have. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogInLink"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    useLogInLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UseLinkInput"];
+            };
+        };
+        responses: {
+            /** @description Set the password of the user whose link that is; log in with it afterwards. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkedUser"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;

@@ -166,6 +166,25 @@ export type ChangePasswordInput = z.infer<typeof ChangePasswordInput>;
 export const ConfirmInput = z.strictObject({ password: GivenPassword }).meta({ id: 'ConfirmInput' });
 export type ConfirmInput = z.infer<typeof ConfirmInput>;
 
+export const LogInLinkInput = z.strictObject({ password: GivenPassword }).meta({ id: 'LogInLinkInput' });
+export type LogInLinkInput = z.infer<typeof LogInLinkInput>;
+
+export const LogInLink = z
+  .object({
+    link: z.string().describe('To put behind `/welcome#` of the web console. Whoever has it first sets the password.'),
+    expiresAt: Timestamp,
+  })
+  .meta({ id: 'LogInLink' });
+export type LogInLink = z.infer<typeof LogInLink>;
+
+export const UseLinkInput = z
+  .strictObject({ link: secret(z.string().min(1).max(512)), password: Password.describe('The new password.') })
+  .meta({ id: 'UseLinkInput' });
+export type UseLinkInput = z.infer<typeof UseLinkInput>;
+
+export const LinkedUser = z.object({ username: Username }).meta({ id: 'LinkedUser' });
+export type LinkedUser = z.infer<typeof LinkedUser>;
+
 export const Confirmation = z
   .object({ confirmedUntil: Timestamp.describe('Until then this session may change who may do what.') })
   .meta({ id: 'Confirmation' });
@@ -241,7 +260,10 @@ export const AuditRecord = z
     requestId: z.string().describe('Id that the gateway gave the request.'),
     clientRequestId: z.string().optional().describe('What the client called it in `X-Request-Id`.'),
     operationId: z.string().optional(),
-    sequence: z.int().optional().describe('Its latest link in the chain that `GET /audit/verify` follows.'),
+    sequence: z
+      .int()
+      .optional()
+      .describe('Its latest link in the chain that `GET /audit/verify` follows. It comes moments after the record.'),
   })
   .meta({ id: 'AuditRecord' });
 export type AuditRecord = z.infer<typeof AuditRecord>;
@@ -261,7 +283,14 @@ export const AuditVerdict = z
   .object({
     intact: z.boolean(),
     records: z.int().describe('Records that there are.'),
-    links: z.int().describe('Links of the chain: one for each record, and one more for each that was completed later.'),
+    links: z
+      .int()
+      .describe('Links of the chain: one for each record, and one more for each whose operation ended after it.'),
+    unlinked: z
+      .int()
+      .describe(
+        'Records that a gateway has signed and not put into the chain yet, which takes it a moment. Until then they can be removed together with the memory of that gateway.',
+      ),
     head: z.string().describe('Hash of the last link. Kept elsewhere, it proves what was there today.'),
     faults: z.array(AuditFault).describe('The first hundred.'),
   })

@@ -2,6 +2,7 @@ import type { Known } from '../command/define-command.ts';
 import { hasFeature, type FeatureRef } from '../host/capabilities.ts';
 import type { Outline, PlanChange, PlanWarning } from '../plan/plan.ts';
 import type { DriverVm, VmState } from './vm.ts';
+import { waitingNic } from './waiting-nic.ts';
 
 /** What the commands do to a VM, by its record. What a driver knows better it says in its forecast. */
 
@@ -80,7 +81,9 @@ export function outlineOfReconfigure(input: Reconfigured, { vm, capabilities }: 
         const from = record.disks[index]?.sizeGiB;
         return value(`/disks/${index}/sizeGiB`, from, sizeGiB, 'reconfigure.disksLive');
       }),
-      ...(input.removeNics ?? []).flatMap((mac) => {
+      ...(input.removeNics ?? []).flatMap((mac): PlanChange[] => {
+        const waiting = waitingNic(record, mac);
+        if (waiting) return [{ pointer: waiting.pointer, from: waiting.to, when: 'next-power-off' }];
         const index = record.nics.findIndex((nic) => nic.mac === mac);
         const { network } = record.nics[index] ?? {};
         if (waits(`/nics/${index}`)) return [];
@@ -89,7 +92,9 @@ export function outlineOfReconfigure(input: Reconfigured, { vm, capabilities }: 
       ...(input.addNics ?? []).map((nic) => ({ pointer: '/nics/-', to: nic, when: wait('reconfigure.nicsLive') })),
     ],
     warnings:
-      (input.removeNics ?? []).length > 0 && isOn(record) && wait('reconfigure.nicsLive') === now
+      (input.removeNics ?? []).some((mac) => !waitingNic(record, mac)) &&
+      isOn(record) &&
+      wait('reconfigure.nicsLive') === now
         ? [
             warning(
               'guest-decides',
