@@ -101,9 +101,9 @@ Describe 'VMs' {
     Context 'changed' {
         It 'and copied, put back and removed' {
             $vm = New-TestVM
-            (Set-PolyvirtVM $vm.name -Cpus 3 -NewName "$($vm.name)-x" -Disk @{ vda = 2 }).cpus | Should -Be 3
+            (Set-PolyvirtVM $vm.name -Cpus 3 -NewName "$($vm.name)-x").cpus | Should -Be 3
             $vm = Get-PolyvirtVM -Id $vm.id
-            $vm.disks[0].sizeGiB | Should -Be 2
+            (Resize-PolyvirtDisk $vm.name -Device vda -SizeGiB 2).disks[0].sizeGiB | Should -Be 2
             $one = Checkpoint-PolyvirtVM $vm.name -CheckpointName one -Description 'before'
             $one.name, $one.description, $one.vmName | Should -Be 'one', 'before', $vm.name
             $null = Set-PolyvirtVM $vm.name -Cpus 1
@@ -122,6 +122,26 @@ Describe 'VMs' {
             $warning | Should -BeLike '*/cpus applies at the next power-off.'
             @($changed.pendingChanges).Count | Should -Be 1
             (Clear-PolyvirtPendingChange $vm.name).pendingChanges | Should -BeNullOrEmpty
+        }
+
+        It 'in their disks, interfaces and drives' {
+            $vm = New-TestVM
+            $vm = Add-PolyvirtDisk $vm.name -SizeGiB 3
+            $vm.disks.sizeGiB | Should -Be 1, 3
+            $device = $vm.disks[1].device
+            (Remove-PolyvirtDisk $vm.name -Device $device).disks.Count | Should -Be 1
+            $kept = @(Get-PolyvirtVolume lab-kvm | Where-Object lastVm -eq $vm.nativeId)
+            $kept.sizeGiB | Should -Be 3
+            (Add-PolyvirtDisk $vm.name -Volume $kept.id).disks.Count | Should -Be 2
+            { Remove-PolyvirtDisk $vm.name -Device $device -Delete -ErrorAction Stop } | Should -Throw '*-Confirm:$false*'
+            $null = Remove-PolyvirtDisk $vm.name -Device $device
+            Get-PolyvirtVolume lab-kvm | Where-Object lastVm -eq $vm.nativeId | Remove-PolyvirtVolume -Confirm:$false
+            @(Get-PolyvirtVolume lab-kvm | Where-Object lastVm -eq $vm.nativeId).Count | Should -Be 0
+            $vm = Add-PolyvirtNic $vm.name -Network default
+            (Set-PolyvirtNic $vm.name -Mac $vm.nics[0].mac -Connected $false).nics[0].connected | Should -BeFalse
+            @((Remove-PolyvirtNic $vm.name -Mac $vm.nics[0].mac).nics).Count | Should -Be 0
+            (Set-PolyvirtCdrom $vm.name -Image tiny-iso).cdrom | Should -Be 'tiny-iso'
+            (Set-PolyvirtCdrom $vm.name -Eject).cdrom | Should -BeNullOrEmpty
         }
 
         It 'by each button' {

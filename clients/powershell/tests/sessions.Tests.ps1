@@ -168,6 +168,12 @@ Describe 'Sessions' {
             { Confirm-PolyvirtPassword (Get-Secret 'wrong') } | Should -Throw
         }
 
+        It 'make a link to set a password with' {
+            $made = New-PolyvirtLoginLink (Get-Secret $Stack.password)
+            $made.url | Should -BeLike "$($Stack.url)/welcome#*"
+            $made.expiresAt | Should -BeGreaterThan (Get-Date)
+        }
+
         It 'change the own password' {
             $user = Connect-PolyvirtSession $Stack.url -Credential $credential
             Set-PolyvirtPassword (Get-Secret 'a long first password') (Get-Secret 'a long second password') -Session $user

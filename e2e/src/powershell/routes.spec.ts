@@ -15,11 +15,15 @@ const routes = Object.entries(paths).flatMap(([path, operations]) =>
     .map(([method]) => `${method.toUpperCase()} ${path}`),
 );
 
-/** Routes that no person calls: probes, parts of uploads, tickets of browsers, what an agent that joins calls. */
+/** Routes that no person calls: probes, parts of uploads, tickets of browsers, what an agent that joins or the page behind a link calls. */
 const isForPrograms = (route: string) =>
-  [/^GET \/(healthz|readyz|metrics)$/, /\/ticket$/, / \/api\/v1\/uploads/, /^POST \/api\/v1\/hosts\/join$/].some(
-    (pattern) => pattern.test(route),
-  );
+  [
+    /^GET \/(healthz|readyz|metrics)$/,
+    /^POST \/api\/v1\/auth\/links\/use$/,
+    /\/ticket$/,
+    / \/api\/v1\/uploads/,
+    /^POST \/api\/v1\/hosts\/join$/,
+  ].some((pattern) => pattern.test(route));
 
 const module = join(root, 'clients/powershell/Polyvirt');
 const called = new Set(

@@ -42,10 +42,11 @@ function Register-LiveNames {
         'Get-PolyvirtVM', 'Set-PolyvirtVM', 'Copy-PolyvirtVM', 'Remove-PolyvirtVM', 'Clear-PolyvirtPendingChange', 'Start-PolyvirtVM',
         'Stop-PolyvirtVM', 'Restart-PolyvirtVM', 'Suspend-PolyvirtVM', 'Resume-PolyvirtVM', 'Checkpoint-PolyvirtVM',
         'Restore-PolyvirtVM', 'Get-PolyvirtCheckpoint', 'Remove-PolyvirtCheckpoint', 'Get-PolyvirtMetric', 'Get-PolyvirtGuest',
-        'Get-PolyvirtDefinition', 'Request-PolyvirtConsole'
+        'Get-PolyvirtDefinition', 'Request-PolyvirtConsole', 'Add-PolyvirtDisk', 'Resize-PolyvirtDisk', 'Remove-PolyvirtDisk',
+        'Add-PolyvirtNic', 'Set-PolyvirtNic', 'Remove-PolyvirtNic', 'Set-PolyvirtCdrom'
     )
     $hostCommands = @(
-        'Get-PolyvirtVM', 'New-PolyvirtVM', 'Get-PolyvirtImage', 'Get-PolyvirtNetwork', 'Get-PolyvirtTemplate', 'Get-PolyvirtSummary',
+        'Get-PolyvirtVM', 'New-PolyvirtVM', 'Get-PolyvirtImage', 'Get-PolyvirtNetwork', 'Get-PolyvirtTemplate', 'Get-PolyvirtVolume', 'Get-PolyvirtSummary',
         'Get-PolyvirtOperation', 'Get-PolyvirtEvent', 'New-PolyvirtSubscriber'
     )
     $rows = @(
@@ -54,10 +55,9 @@ function Register-LiveNames {
         @{ Kind = 'vmId'; Parameter = 'VmId'; Command = 'Get-PolyvirtOperation', 'Get-PolyvirtEvent', 'Get-PolyvirtArchive', 'Save-PolyvirtArchiveFile', 'Restore-PolyvirtVM', 'Remove-PolyvirtCheckpoint' }
         @{ Kind = 'host'; Parameter = 'HostId'; Command = $hostCommands }
         @{ Kind = 'host'; Parameter = 'Id'; Command = 'Get-PolyvirtHost' }
-        @{ Kind = 'image'; Parameter = 'Image'; Command = 'New-PolyvirtVM' }
+        @{ Kind = 'image'; Parameter = 'Image'; Command = 'New-PolyvirtVM', 'Add-PolyvirtDisk', 'Set-PolyvirtCdrom' }
         @{ Kind = 'image'; Parameter = 'Cdrom'; Command = 'New-PolyvirtVM' }
-        @{ Kind = 'network'; Parameter = 'Network'; Command = 'New-PolyvirtVM' }
-        @{ Kind = 'network'; Parameter = 'AddNetwork'; Command = 'Set-PolyvirtVM' }
+        @{ Kind = 'network'; Parameter = 'Network'; Command = 'New-PolyvirtVM', 'Add-PolyvirtNic', 'Set-PolyvirtNic' }
         @{ Kind = 'template'; Parameter = 'Template'; Command = 'New-PolyvirtVM' }
         @{ Kind = 'checkpoint'; Parameter = 'Checkpoint'; Command = 'Get-PolyvirtCheckpoint', 'Restore-PolyvirtVM', 'Remove-PolyvirtCheckpoint', 'Copy-PolyvirtVM' }
         @{ Kind = 'operation'; Parameter = 'Id'; Command = 'Get-PolyvirtOperation', 'Wait-PolyvirtOperation', 'Stop-PolyvirtOperation', 'Restart-PolyvirtOperation' }

@@ -226,8 +226,8 @@ function Invoke-PolyvirtBatch {
     [OutputType('Polyvirt.Operation')]
     param(
         [Parameter(Mandatory, Position = 0)]
-        [ValidateSet('delete', 'start', 'stop', 'restart', 'reset', 'suspend', 'pause', 'resume', 'reconfigure', 'pending-changes-drop',
-            'clone', 'snapshot', 'snapshot-revert', 'snapshot-delete')]
+        [ValidateSet('delete', 'start', 'stop', 'restart', 'reset', 'suspend', 'pause', 'resume', 'reconfigure', 'disk-add', 'disk-grow', 'disk-detach',
+            'nic-add', 'nic-change', 'nic-remove', 'cdrom-set', 'pending-changes-drop', 'clone', 'snapshot', 'snapshot-revert', 'snapshot-delete')]
         [string]$Action,
         [Parameter(Mandatory, ParameterSetName = 'Id', ValueFromPipelineByPropertyName)] [string[]]$Id,
         [Parameter(Mandatory, ParameterSetName = 'Filter')] [hashtable]$Filter,

@@ -229,6 +229,39 @@ function Set-PolyvirtPassword {
     } catch { $PSCmdlet.ThrowTerminatingError($_) }
 }
 
+function New-PolyvirtLoginLink {
+    <#
+    .SYNOPSIS
+    Makes a link with which you set a new password without the one you have: good once, for a day.
+    .DESCRIPTION
+    Whoever opens it first sets the password, so send it to nobody.
+    .PARAMETER Password
+    Your present password, as a SecureString; asked for unless given.
+    .PARAMETER Session
+    A session of Connect-PolyvirtSession, instead of the present one.
+    .EXAMPLE
+    (New-PolyvirtLoginLink).url
+    #>
+    [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'High')]
+    [OutputType('Polyvirt.LoginLink')]
+    param(
+        [Parameter(Position = 0)] [securestring]$Password,
+        [PSTypeName('Polyvirt.Session')]$Session
+    )
+    Set-CallerPreference $PSCmdlet
+    if (-not (Confirm-Here $PSCmdlet 'Make a link to set the password of' 'yourself')) { return }
+    try {
+        $connection = Get-Session $Session
+        $why = New-ClientError 'invalid-input' 'InvalidArgument' 'There is nobody to ask for the password; give -Password.'
+        $secret = Read-Password $connection $Password $why
+        $made = Invoke-AsPerson $connection $secret {
+            param($Person)
+            Invoke-Route $Person 'POST /api/v1/auth/links' -Body @{ password = $secret } -Header (New-IdempotencyHeader) -As 'Polyvirt.LoginLink'
+        }
+    } catch { $PSCmdlet.ThrowTerminatingError($_) }
+    $made | Add-Member -NotePropertyName url -NotePropertyValue "$($connection.Url)/welcome#$($made.link)" -PassThru
+}
+
 function Get-PolyvirtPreference {
     <#
     .SYNOPSIS

@@ -145,7 +145,7 @@ function Get-PolyvirtVM {
 function Set-PolyvirtVM {
     <#
     .SYNOPSIS
-    Changes name or hardware of VMs, live where the hypervisor can.
+    Changes name, CPUs and memory of VMs, and what is known of them; live where the hypervisor can.
     .DESCRIPTION
     What cannot be changed while it runs applies at the next power-off, and a warning says so. -WhatIf shows beforehand
     what would change when, and what the guest would suffer.
@@ -155,12 +155,8 @@ function Set-PolyvirtVM {
     CPUs.
     .PARAMETER MemoryMiB
     Memory in MiB.
-    .PARAMETER Disk
-    Disks to grow, by device: @{ vda = 40 } in GiB.
-    .PARAMETER AddNetwork
-    Networks to add an interface on.
-    .PARAMETER RemoveMac
-    MAC addresses of the interfaces to remove.
+    .PARAMETER BootOrder
+    What it tries to boot from, one after the other: disk, cdrom, network. What is not in it is not tried.
     .PARAMETER Label
     Labels in place of all that it has: @{ env = 'test' }.
     .PARAMETER Notes
@@ -194,9 +190,7 @@ function Set-PolyvirtVM {
         [string]$NewName,
         [int]$Cpus,
         [int]$MemoryMiB,
-        [hashtable]$Disk,
-        [string[]]$AddNetwork,
-        [string[]]$RemoveMac,
+        [ValidateSet('disk', 'cdrom', 'network')] [string[]]$BootOrder,
         [hashtable]$Label,
         [string]$Notes,
         [bool]$Protected,
@@ -212,11 +206,9 @@ function Set-PolyvirtVM {
     }
     process {
         $body = Select-Given $PSBoundParameters ([ordered]@{
-                NewName = 'name'; Cpus = 'cpus'; MemoryMiB = 'memoryMiB'; RemoveMac = 'removeNics'; Label = 'labels'; Notes = 'notes'
+                NewName = 'name'; Cpus = 'cpus'; MemoryMiB = 'memoryMiB'; BootOrder = 'bootOrder'; Label = 'labels'; Notes = 'notes'
                 Protected = 'protected'
             })
-        if ($Disk) { $body['disks'] = [object[]]@(foreach ($device in $Disk.Keys) { [ordered]@{ device = $device; sizeGiB = $Disk[$device] } }) }
-        if ($AddNetwork) { $body['addNics'] = [object[]]@(foreach ($one in $AddNetwork) { [ordered]@{ network = $one } }) }
         $vms = Get-VMName $PSCmdlet $Name $Id
         Add-VMChange $changes $vms 'PATCH /api/v1/vms/{vmId}' -Body $body -Action 'Change'
     }
