@@ -119,6 +119,11 @@ export const queries = {
       queryKey: ['tokens'],
       queryFn: async () => (await client.GET('/api/v1/tokens', { params: { query: { limit: 500 } } })).data.items,
     }),
+  sessions: () =>
+    queryOptions({
+      queryKey: ['sessions'],
+      queryFn: async () => (await client.GET('/api/v1/auth/sessions', { params: { query: { limit: 500 } } })).data.items,
+    }),
   audit: (filter: { actor?: string; outcome?: string }) =>
     queryOptions({
       queryKey: ['audit', filter],

@@ -33,7 +33,13 @@ function All() {
     mutationFn: ({ id }: User) => client.DELETE('/api/v1/users/{id}', { params: { path: { id } } }),
     onSettled: renew,
   });
-  const error = edit.error ?? remove.error;
+  const unlock = useMutation({
+    mutationFn: ({ id }: User) => client.POST('/api/v1/users/{id}/unlock', { params: { path: { id } } }),
+  });
+  const logOut = useMutation({
+    mutationFn: ({ id }: User) => client.DELETE('/api/v1/users/{id}/sessions', { params: { path: { id } } }),
+  });
+  const error = edit.error ?? remove.error ?? unlock.error ?? logOut.error;
   return (
     <Stack>
       <PageTitle title={t('nav.users')}>
@@ -80,11 +86,23 @@ function All() {
                       />
                     </Table.Td>
                     <Table.Td>
-                      <ConfirmButton
-                        label={t('verb.delete')}
-                        question={t('users.sure', { name: user.username })}
-                        onConfirm={() => remove.mutate(user)}
-                      />
+                      <Group gap="xs">
+                        <ConfirmButton
+                          label={t('users.unlock')}
+                          question={t('users.sureUnlock', { name: user.username })}
+                          onConfirm={() => unlock.mutate(user)}
+                        />
+                        <ConfirmButton
+                          label={t('users.logOut')}
+                          question={t('users.sureLogOut', { name: user.username })}
+                          onConfirm={() => logOut.mutate(user)}
+                        />
+                        <ConfirmButton
+                          label={t('verb.delete')}
+                          question={t('users.sure', { name: user.username })}
+                          onConfirm={() => remove.mutate(user)}
+                        />
+                      </Group>
                     </Table.Td>
                   </Table.Tr>
                 ))}

@@ -20,6 +20,7 @@ import { useMe } from '../session/session.tsx';
 import { PasswordField } from '../ui/password-field.tsx';
 import { PageTitle, ProblemAlert } from '../ui/states.tsx';
 import { isKnownLanguage, useSavePreferences } from './preferences.ts';
+import { Sessions } from './sessions.tsx';
 
 export function Settings() {
   const { t } = useTranslation();
@@ -28,6 +29,7 @@ export function Settings() {
       <PageTitle title={t('nav.settings')} />
       <Appearance />
       <ChangePassword />
+      <Sessions />
       <Card withBorder>
         <Text>
           <Anchor href="/docs">{t('settings.docs')}</Anchor>
