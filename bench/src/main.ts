@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { measureAnonymousFlood } from './anonymous-flood.bench.ts';
 import { measureCommandLatency } from './command-latency.bench.ts';
+import { measureCommandLine } from './command-line.bench.ts';
 import { measureEventLatency } from './event-latency.bench.ts';
 import { measureFlood } from './flood.bench.ts';
 import { measureListPage } from './list-page.bench.ts';
@@ -23,6 +24,7 @@ const measurements: Readonly<Record<string, Measurement>> = {
   nutanix: measureNutanixScale,
   vmware: measureVmwareScale,
   web: measureWebConsole,
+  cli: measureCommandLine,
 };
 
 const { values, positionals } = parseArgs({

@@ -10,7 +10,7 @@ export interface Generator {
   readonly writes: readonly string[];
 }
 
-/** In order: the client is made from the OpenAPI document. */
+/** In order: the client is made from the OpenAPI document, and the command line from both. */
 export const GENERATORS: readonly Generator[] = [
   { script: 'tools/src/generate.ts', args: [], writes: ['api/asyncapi.json', 'docs/configuration.md'] },
   {
@@ -19,4 +19,9 @@ export const GENERATORS: readonly Generator[] = [
     writes: ['api/openapi.json'],
   },
   { script: 'libs/api-client/src/generate/main.ts', args: [], writes: ['libs/api-client/src/generated'] },
+  {
+    script: 'apps/cli/src/package/write-documentation.ts',
+    args: [join(root, 'docs/cli.md')],
+    writes: ['docs/cli.md'],
+  },
 ];

@@ -6,7 +6,7 @@ import { PackagesMissing } from './machine/packages.ts';
 import { AlreadyRunning } from './start/instance.ts';
 import { TwoStates } from './start/migrate-bus.ts';
 import { HELP, parseOptions, UsageError, type StartOptions } from './start/options.ts';
-import { RunningStack, type Ready } from './start/stack.ts';
+import { CannotCarry, RunningStack, type Ready } from './start/stack.ts';
 
 const begin = Date.now();
 const log = (line: string) => console.log(`[${((Date.now() - begin) / 1000).toFixed(1)} s] ${line}`);
@@ -24,9 +24,10 @@ function readOptions(): StartOptions {
   }
 }
 
-function announce({ url, username, firstPassword, firstLogIn, layout, earlierPrograms, hosts }: Ready): void {
+function announce({ url, username, firstPassword, firstLogIn, layout, earlierPrograms, hosts, lacks }: Ready): void {
   const here = (path: string) => relative(process.cwd(), path) || '.';
   for (const { id, simulated, health } of hosts) log(`${id}${simulated ? ' (simulated)' : ''}: ${health}`);
+  for (const { part, why, help } of lacks) log(`without ${part}: ${why}\n      What helps: ${help}`);
   console.log(`
 Polyvirt is ready.
   console   ${url}${firstLogIn === undefined ? '' : `\n  first     ${firstLogIn}\n            opens the console and asks for a password of your own; good once, for a day`}
@@ -41,6 +42,7 @@ Ctrl-C stops it. Machines that run go on running.
 function explain(error: unknown): void {
   const isExpected =
     error instanceof AlreadyRunning ||
+    error instanceof CannotCarry ||
     error instanceof TwoStates ||
     error instanceof PackagesMissing ||
     error instanceof CommandFailed ||

@@ -1,4 +1,5 @@
 import type { LoggerService } from '@nestjs/common';
+import { logOutput } from '@polyvirt/config';
 import { pino, type Logger } from 'pino';
 
 /** Injection token of the root pino logger. */
@@ -6,11 +7,8 @@ export const LOGGER = Symbol('LOGGER');
 
 /** JSON lines on stdout; what could be a credential is never written. */
 export function createLogger(level: string): Logger {
-  return pino({
-    name: 'gateway',
-    level,
-    redact: ['req.headers.authorization', '*.password', '*.secret', '*.refreshToken', '*.accessToken'],
-  });
+  const redact = ['req.headers.authorization', '*.password', '*.secret', '*.refreshToken', '*.accessToken'];
+  return pino({ name: 'gateway', level, redact }, logOutput());
 }
 
 /** Nest's own lines, among ours. */

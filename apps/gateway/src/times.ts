@@ -1,3 +1,4 @@
+import type { PulseOptions } from '@polyvirt/bus';
 import { queryDeadlineMs } from '@polyvirt/contracts';
 
 /** How often the gateway looks for what nobody tells it, and how long it waits. Only tests give others than these. */
@@ -9,6 +10,10 @@ export interface GatewayTimes {
   readonly lostLookMs: number;
   readonly lostAfterMs: number;
   readonly batchLookMs: number;
+  /** Records of the audit that were written within this time get their links in the chain together. */
+  readonly auditLinkMs: number;
+  /** How often records are looked for that a process has left without a link. */
+  readonly auditLookMs: number;
   /** Clients of the event stream are looked after at each tick. */
   readonly streamTickMs: number;
   /** How long an agent has to answer. */
@@ -21,6 +26,8 @@ export interface GatewayTimes {
   readonly firstCutMs: number;
   /** Between guesses at an account from places that are new to it, once there were many. */
   readonly guessWaitMs: number;
+  /** How often the pulse of the bus is taken, and how long one without is called well; by default as the bus has it. */
+  readonly pulse: PulseOptions;
   /** What silence of hosts is measured by: milliseconds that never go back. */
   readonly now: () => number;
 }
@@ -33,6 +40,8 @@ export const productionTimes: GatewayTimes = {
   lostLookMs: 10_000,
   lostAfterMs: 60_000,
   batchLookMs: 2_000,
+  auditLinkMs: 200,
+  auditLookMs: 10_000,
   streamTickMs: 1_000,
   queryWithinMs: queryDeadlineMs,
   consoleVerifyMs: 5_000,
@@ -40,5 +49,6 @@ export const productionTimes: GatewayTimes = {
   storedTickMs: 5_000,
   firstCutMs: 60_000,
   guessWaitMs: 1_000,
+  pulse: {},
   now: () => performance.now(),
 };

@@ -1,7 +1,8 @@
 import type { HostLimits as Limits } from '@polyvirt/contracts';
-import { LibvirtError, type Libvirt } from '@polyvirt/node-libvirt';
+import type { Libvirt } from '@polyvirt/node-libvirt';
 import type { Accelerator } from './acceleration.ts';
 import type { MachineType } from './domain/domain-reader.ts';
+import { orRefused } from './domain/unreadable.ts';
 import { NEW_MACHINE } from './domain/domain-xml.ts';
 import { attribute, child, parseXml } from './xml.ts';
 
@@ -39,18 +40,14 @@ export class HostLimits {
     const key = JSON.stringify([acceleration, arch, type, emulator]);
     const known = this.#mostCpus.get(key);
     if (known !== undefined) return known;
-    const xml = await this.#libvirt.host
-      .domainCapabilities({
+    const xml = await orRefused(
+      this.#libvirt.host.domainCapabilities({
         type: acceleration,
         ...(arch === undefined ? {} : { arch }),
         ...(type === undefined ? {} : { machine: type }),
         ...(emulator === undefined ? {} : { emulator }),
-      })
-      .catch((error: unknown) => {
-        // What it refuses it does not know; that it cannot be asked is no answer.
-        if (!(error instanceof LibvirtError)) throw error;
-        return undefined;
-      });
+      }),
+    );
     const most = xml === undefined ? undefined : readMostCpus(xml);
     if (most !== undefined) this.#mostCpus.set(key, most);
     return most;

@@ -103,7 +103,7 @@ export class LibvirtDriver implements HypervisorDriver {
     );
     this.clone = guard.facet(new Cloning({ libvirt, machines, storage, stateFiles }));
     this.snapshots = guard.facet(
-      new Snapshots({ libvirt, machines, stateFiles, checkpoints: new Checkpoints(libvirt, storage) }),
+      new Snapshots({ libvirt, machines, stateFiles, storage, checkpoints: new Checkpoints(libvirt, storage) }),
     );
     this.plans = {
       'vm.create': ({ input }) => this.#creation.plan(input),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { DriverMetrics } from '@polyvirt/contracts';
-import type { DomainStats } from '@polyvirt/node-libvirt';
-import { reading } from './metrics.ts';
+import { ConnectionLostError, LibvirtError, type DomainStats, type Libvirt } from '@polyvirt/node-libvirt';
+import { MetricsSweep, reading } from './metrics.ts';
 
 const at = '2026-11-21T10:00:00Z';
 
@@ -69,5 +69,28 @@ describe('a reading', () => {
     const silent = reading(stats({ balloon: { ...balloon, lastUpdate: 0 } }), undefined, at);
     expect(silent.memoryPercent).toBeUndefined();
     expect(silent.memoryTotalMiB).toBe(192);
+  });
+});
+
+describe('a sweep', () => {
+  const sweepOf = (xml: () => Promise<string>) => {
+    const libvirt = {
+      statistics: { sweep: () => Promise.resolve({ domains: [stats()], suspects: [] }) },
+      domains: { reference: () => ({ xml }) },
+    };
+    return new MetricsSweep(libvirt as unknown as Libvirt).sweep();
+  };
+
+  it('has the readings of a domain that does not show its definition, and no more than that', async () => {
+    const refusal = new LibvirtError({ code: 1, domain: 10, message: 'no', level: 2 } as never, 'domainGetXmlDesc');
+    for (const xml of [() => Promise.reject(refusal), () => Promise.resolve('<network/>')]) {
+      const [first] = await sweepOf(xml);
+      expect(first!.networks).toEqual([{ interface: 'vnet0', rxBytes: 1_000, txBytes: 500 }]);
+    }
+  });
+
+  it('hides no fault of ours and no lost connection', async () => {
+    for (const fault of [new TypeError('of ours'), new ConnectionLostError('gone', { sent: true })])
+      await expect(sweepOf(() => Promise.reject(fault))).rejects.toBe(fault);
   });
 });

@@ -2,8 +2,10 @@ import type { DriverMetrics } from '@polyvirt/contracts';
 import { known, type MetricsFacet } from '@polyvirt/hypervisor';
 import {
   blockRates,
+  CallTimeoutError,
   cpuPercent,
   interfaceRates,
+  LibvirtError,
   memoryUsage,
   type DomainStats,
   type Libvirt,
@@ -53,16 +55,21 @@ export class MetricsSweep implements MetricsFacet {
       domains.map(async (stats): Promise<[string, KnownMacs] | undefined> => {
         const known = this.#macs.get(stats.uuid);
         if (suspects.has(stats.uuid) || (known && isStillGood(known, stats))) return known && [stats.uuid, known];
-        // One that does not answer has its readings without them.
-        const macs = await this.#libvirt.domains
-          .reference(stats.uuid)
-          .xml()
-          .then(macsIn)
-          .catch(() => undefined);
+        const macs = await this.#readMacs(stats.uuid);
         return macs ? [stats.uuid, { run: stats.id, readAtMs: performance.now(), macs }] : known && [stats.uuid, known];
       }),
     );
     return new Map(entries.filter((entry) => entry !== undefined));
+  }
+
+  /** One that is refused, does not answer or cannot be understood has its readings without them. */
+  async #readMacs(uuid: string): Promise<Macs | undefined> {
+    try {
+      return macsIn(await this.#libvirt.domains.reference(uuid).xml());
+    } catch (error) {
+      if ([LibvirtError, CallTimeoutError, SyntaxError].some((kind) => error instanceof kind)) return undefined;
+      throw error;
+    }
   }
 }
 

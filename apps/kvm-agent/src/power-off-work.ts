@@ -47,7 +47,10 @@ export class PowerOffWork {
     if (pendingName !== undefined && pendingName !== name) {
       // What libvirt finds by the name of the machine would be another file afterwards.
       await this.#stateFiles.own(domain);
-      await domain.rename(pendingName);
+      await domain.rename(pendingName).catch(async (error: unknown) => {
+        // Another agent of this host, or a call of before whose answer was lost, may have come first.
+        if (readDomain(await domain.xml({ inactive: true })).name !== pendingName) throw error;
+      });
     }
     await this.#networks.release(leaving);
     await changeOwnMetadata(domain, { pendingName: undefined, leaving: [] });

@@ -157,6 +157,7 @@ export class Power implements SuspendFacet {
   }
 
   async #cutPower(domain: Domain): Promise<void> {
+    if (await domain.hasManagedSave()) await domain.removeManagedSave();
     if (await domain.isActive()) {
       await domain.destroy().catch(async (error: unknown) => {
         // It may have ended by itself between the look and the act.

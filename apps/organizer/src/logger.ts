@@ -1,8 +1,9 @@
 import type { LoggerService } from '@nestjs/common';
+import { logOutput } from '@polyvirt/config';
 import { pino, type Logger } from 'pino';
 
 /** JSON lines on stdout. */
-export const createLogger = (level: string): Logger => pino({ name: 'organizer', level });
+export const createLogger = (level: string): Logger => pino({ name: 'organizer', level }, logOutput());
 
 /** Nest's own lines, and those of the libraries that log through Nest, among ours. */
 export class NestLogger implements LoggerService {

@@ -1,6 +1,14 @@
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
-import { consumeEvents, makeEvent, publishEvent, type Bus, type Delivery, type StoredEvent } from '@polyvirt/bus';
-import { archiveUpdated, type Archive as ArchiveView } from '@polyvirt/contracts';
+import {
+  consumeEvents,
+  makeEvent,
+  publishEvent,
+  Pulse,
+  type Bus,
+  type Delivery,
+  type StoredEvent,
+} from '@polyvirt/bus';
+import { archiveUpdated, keys, type Archive as ArchiveView } from '@polyvirt/contracts';
 import type { Logger } from 'pino';
 import { InvalidEventError, type Archive } from './archive/archive.ts';
 import { isDiskTrouble } from './archive/disk-trouble.ts';
@@ -21,6 +29,8 @@ export class Organizer implements OnApplicationBootstrap, BeforeApplicationShutd
   readonly #end = new AbortController();
   patience = defaultPatience;
   #work: Promise<void> = Promise.resolve();
+  /** By which others see that it lives. */
+  #pulse: Pulse | undefined;
   /** The event that could not be archived though others could, and how often it was tried. */
   #stuck = { id: '', tries: 0 };
   /** VMs whose last event was passed over: the next one is not worth the same patience. */
@@ -34,12 +44,14 @@ export class Organizer implements OnApplicationBootstrap, BeforeApplicationShutd
 
   onApplicationBootstrap(): void {
     this.#log.info({ root: this.#archive.root }, 'Organizing.');
+    this.#pulse = new Pulse(this.#bus, keys.pulse('organizer'));
     this.#work = this.#run();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
     this.#end.abort();
     await this.#work;
+    await this.#pulse?.stop();
     await this.#bus.close();
   }
 

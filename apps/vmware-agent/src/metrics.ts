@@ -5,6 +5,7 @@ import { isMonitor, readProcess, statusFields } from './host/processes.ts';
 import type { Discovery } from './inventory/discovery.ts';
 import { comparablePath, type Machine } from './inventory/identity.ts';
 import type { Machines } from './inventory/machines.ts';
+import { orUnreadable } from './inventory/unreadable.ts';
 import type { Platform } from './vmrun/installation.ts';
 import { cpusOf, disksOf, memoryOf } from './vmx/hardware-reader.ts';
 
@@ -64,9 +65,7 @@ export class MetricsSweep implements MetricsFacet {
       samples.set(machine.nativeId, sample);
       const before = this.#previous.get(machine.nativeId);
       // One that cannot be read is left out.
-      const reading = await this.#reading(machine, sample, before?.pid === pid ? before : undefined).catch(
-        () => undefined,
-      );
+      const reading = await orUnreadable(this.#reading(machine, sample, before?.pid === pid ? before : undefined));
       if (reading) readings.push(reading);
     }
     this.#previous = samples;
@@ -122,13 +121,21 @@ async function isStillMonitor(pid: number, vmx: string): Promise<boolean> {
 async function readCounters(pid: number): Promise<ProcessCounters | undefined> {
   try {
     const status = await readFile(`/proc/${pid}/stat`, 'utf8');
-    // Of a process of another user the kernel does not tell.
-    const io = await readFile(`/proc/${pid}/io`, 'utf8').catch(() => '');
+    const io = await readFile(`/proc/${pid}/io`, 'utf8').catch((error: unknown) => {
+      // Of a process of another user the kernel does not tell.
+      if (hasCode(error, 'EACCES', 'EPERM')) return '';
+      throw error;
+    });
     return parseCounters(status, io);
-  } catch {
-    return undefined;
+  } catch (error) {
+    // It has ended.
+    if (hasCode(error, 'ENOENT', 'ESRCH')) return undefined;
+    throw error;
   }
 }
+
+const hasCode = (error: unknown, ...codes: string[]): boolean =>
+  codes.includes((error as NodeJS.ErrnoException).code ?? '');
 
 export function parseCounters(status: string, io: string): ProcessCounters {
   const fields = statusFields(status);

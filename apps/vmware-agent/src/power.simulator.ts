@@ -1,3 +1,5 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { expectProblem, TestOperation } from '@polyvirt/hypervisor/testing';
 import { hostProcesses, isMonitor } from './host/processes.ts';
@@ -72,4 +74,25 @@ describe('a graceful stop', () => {
     expect(problem.message).toMatch(/Workstation says: .*VMware Tools are not running.*stop it with force/);
     expect(await host.vmrun('list')).toContain(vmx);
   });
+});
+
+it('a forced stop cuts the power of a VM that runs, though its file names what it has resumed from', async () => {
+  const host = new SimulatedWorkstation();
+  try {
+    const driver = await host.open();
+    const vmx = await host.foreignVm(host.vmFolder, 'resumed');
+    await host.vmrun('start', vmx, 'nogui');
+    const saved = join(dirname(vmx), 'old.vmss');
+    writeFileSync(saved, 'memory');
+    const lines = readFileSync(vmx, 'utf8').replace(/^checkpoint\.vmState.*\n/gm, '');
+    writeFileSync(vmx, `${lines}checkpoint.vmState = "old.vmss"\n`);
+    const stopping = new TestOperation().run((context) =>
+      driver.stop(nativeIdOf(vmx, 'linux'), { force: true, timeoutSeconds: 1 }, context),
+    );
+    expect(await stopping).toBe('changed');
+    expect(await host.vmrun('list')).not.toContain(vmx);
+    expect(existsSync(saved)).toBe(true);
+  } finally {
+    await host.close();
+  }
 });

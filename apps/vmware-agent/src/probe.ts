@@ -7,6 +7,7 @@ import { noGrowthWithSnapshots, noSnapshotWithoutMemory, onlyAtPowerOn } from '.
 import { whyNoMetrics } from './metrics.ts';
 import { parseBanner, parseProduct } from './vmrun/output.ts';
 import { toProblem } from './vmrun/vmrun.problems.ts';
+import { orUnreadable } from './inventory/unreadable.ts';
 import type { Running } from './inventory/running.ts';
 import type { Vmrun } from './vmrun/vmrun.ts';
 
@@ -125,7 +126,7 @@ export async function probe(parts: {
 export const fixedCapacity = (): Capacity => ({ cpus: cpus().length, memoryMiB: Math.round(totalmem() / MIB) });
 
 async function readCapacity(vmFolder: string): Promise<Capacity> {
-  const disk = await statfs(vmFolder).catch(() => undefined);
+  const disk = await orUnreadable(statfs(vmFolder));
   return {
     ...fixedCapacity(),
     memoryFreeMiB: Math.round(freemem() / MIB),

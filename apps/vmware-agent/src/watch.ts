@@ -8,6 +8,7 @@ import type { GuestTools } from './guest.ts';
 import { foldersBelow, MAKING_MARK, type Discovery } from './inventory/discovery.ts';
 import { findMachine, machineAt } from './inventory/identity.ts';
 import type { Running } from './inventory/running.ts';
+import { orUnreadable } from './inventory/unreadable.ts';
 import type { Leases } from './network/leases.ts';
 import type { Vmrun } from './vmrun/vmrun.ts';
 
@@ -85,7 +86,7 @@ export class VmWatch implements WatchFacet {
     await watching.follow();
     const { paths } = await this.#running.list();
     for (const path of watching.differences(paths)) {
-      const machine = await findMachine(path, this.#vmrun.platform).catch(() => undefined);
+      const machine = await orUnreadable(findMachine(path, this.#vmrun.platform));
       watching.notice((machine ?? machineAt(path, this.#vmrun.platform)).nativeId);
     }
   }
@@ -104,7 +105,7 @@ export class VmWatch implements WatchFacet {
       const isDue = performance.now() - awaited.since > dueAt;
       if (!isDue && !hasNewLeases) continue;
       if (isDue) awaited.asked += 1;
-      let isKnown = !(await this.#guest.lacksAddress(machine).catch(() => true));
+      let isKnown = (await orUnreadable(this.#guest.lacksAddress(machine))) === false;
       if (isDue && !isKnown && (await this.#running.list()).has(machine))
         isKnown = (await this.#guest.askAddress(machine, signal)) !== undefined;
       if (!isKnown) continue;
@@ -150,7 +151,7 @@ class Watching {
       }
     for (const folder of wanted) {
       if (this.#watches.has(folder) || !this.#watch(folder) || isFirst) continue;
-      const names = await readdir(folder).catch(() => [] as string[]);
+      const names = (await orUnreadable(readdir(folder))) ?? [];
       for (const name of names) if (/\.vmx$/i.test(name)) await this.#noticeFile(join(folder, name));
     }
   }
@@ -201,23 +202,23 @@ class Watching {
       return;
     }
     if (isTelling(name, kind === 'rename')) {
-      if (/\.vmx$/i.test(name)) void this.#noticeFile(join(folder, name));
+      if (/\.vmx$/i.test(name)) this.#begin(this.#noticeFile(join(folder, name)));
       for (const { vmx, nativeId } of this.#discovery.known()) if (dirname(vmx) === folder) this.notice(nativeId);
     }
     // A folder came or went, or a machine was finished in one.
     if (kind === 'rename' && (!basename(name).includes('.') || name === MAKING_MARK || !/\.\w{2,5}$/.test(name)))
       this.#settle();
-    if (name === MAKING_MARK) void this.#noticeFolder(folder);
+    if (name === MAKING_MARK) this.#begin(this.#noticeFolder(folder));
   }
 
   async #noticeFolder(folder: string): Promise<void> {
-    const names = await readdir(folder).catch(() => [] as string[]);
+    const names = (await orUnreadable(readdir(folder))) ?? [];
     for (const name of names) if (/\.vmx$/i.test(name)) await this.#noticeFile(join(folder, name));
   }
 
   async #noticeFile(vmx: string): Promise<void> {
     const { platform } = this.#vmrun;
-    const machine = await findMachine(vmx, platform).catch(() => undefined);
+    const machine = await orUnreadable(findMachine(vmx, platform));
     if (!this.#hasEnded) this.notice((machine ?? machineAt(vmx, platform)).nativeId);
   }
 
@@ -227,8 +228,13 @@ class Watching {
       this.#settling = undefined;
       for (const { vmx, nativeId } of this.#discovery.known())
         if (!this.#watches.has(dirname(vmx))) this.queue.push({ nativeId });
-      void this.follow().catch((error: unknown) => log.warn(`Watching lags behind: ${String(error)}`));
+      this.#begin(this.follow());
     });
+  }
+
+  /** Nobody waits for it; the next poll makes up for what failed. */
+  #begin(work: Promise<void>): void {
+    work.catch((error: unknown) => log.warn(`Watching lags behind: ${String(error)}`));
   }
 
   #later(ms: number, work: () => void): NodeJS.Timeout {

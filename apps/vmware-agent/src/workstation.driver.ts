@@ -19,6 +19,7 @@ import { GuestTools } from './guest.ts';
 import { Discovery } from './inventory/discovery.ts';
 import type { Machine } from './inventory/identity.ts';
 import { Machines, stemOf } from './inventory/machines.ts';
+import { orUnreadable } from './inventory/unreadable.ts';
 import { PowerOffWork } from './inventory/power-off-work.ts';
 import { Running } from './inventory/running.ts';
 import { ChangeRules } from './lifecycle/change-rules.ts';
@@ -35,7 +36,7 @@ import { capabilitiesOf, fixedCapacity, probe, readProduct, type Product } from 
 import { Snapshots } from './snapshots/snapshots.ts';
 import { usualPatience, type Patience } from './vmrun/achieve.ts';
 import { usualPlaces, type Places, type Platform } from './vmrun/installation.ts';
-import { toProblem } from './vmrun/vmrun.problems.ts';
+import { toProblem, unlessUnanswered } from './vmrun/vmrun.problems.ts';
 import type { Timer } from './vmrun/timer.ts';
 import { usualDeadlines, Vmrun, type CallDeadlines } from './vmrun/vmrun.ts';
 import { withoutSecrets } from './vmx/secrets.ts';
@@ -119,7 +120,7 @@ export class WorkstationDriver implements HypervisorDriver {
       timer: options.timer,
     });
     // A host that does not answer is the business of `probe`.
-    await vmrun.look(['list']).catch(() => undefined);
+    await vmrun.look(['list']).catch(unlessUnanswered);
     return new WorkstationDriver(options, vmrun);
   }
 
@@ -285,9 +286,9 @@ export class WorkstationDriver implements HypervisorDriver {
     const shown = await Promise.all(
       machines.map(async (machine) => {
         const { nativeId, vmx } = machine;
-        const name = await this.#machines.nameOf(machine).catch(() => stemOf(vmx));
+        const name = (await orUnreadable(this.#machines.nameOf(machine))) ?? stemOf(vmx);
         // Of a disk that cannot be read the size is not known, and so neither is that of all.
-        const bytes = await this.#sizeOf(machine).catch(() => undefined);
+        const bytes = await orUnreadable(this.#sizeOf(machine));
         return { nativeId, name, ...(bytes !== undefined && { sizeGiB: gibOf(bytes) }) };
       }),
     );

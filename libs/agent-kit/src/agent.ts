@@ -8,10 +8,11 @@ import {
   makeEvent,
   openBucket,
   publishEvent,
+  Pulse,
   Redeliver,
   type Bus,
 } from '@polyvirt/bus';
-import { buckets, hostDraining, HostRecord, subjects, VmRecord } from '@polyvirt/contracts';
+import { buckets, hostDraining, HostRecord, keys, subjects, VmRecord } from '@polyvirt/contracts';
 import type { HypervisorDriver } from '@polyvirt/hypervisor';
 import { lastValueFrom } from 'rxjs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -59,6 +60,8 @@ export class Agent {
   readonly #end: AbortController;
   readonly #keeper: HostKeeper;
   readonly #heartbeat: HeartbeatSender;
+  /** By which it knows the clock of the bus. */
+  readonly #pulse: Pulse;
   readonly #watcher: Watcher;
   readonly #imageWatcher: ImageWatcher;
   readonly #sweeper: MetricsSweeper;
@@ -114,6 +117,8 @@ export class Agent {
     this.inventory = new Inventory(bus, stores.inventory, driver, identity, signal);
     const notes = () => unreadableNotes(this.inventory.records().filter(({ unreadable }) => unreadable !== undefined));
     this.#keeper = new HostKeeper(bus, stores.hosts, driver, identity, signal, times.probeWithinMs, notes);
+    this.#pulse = new Pulse(bus, keys.pulseOfAgent(identity.host), { everyMs: times.pulseEveryMs });
+    const brokerAheadMs = () => this.#pulse.brokerAheadMs;
     this.operations = new OperationRunner({
       bus,
       journal: stores.journal,
@@ -121,10 +126,16 @@ export class Agent {
       identity,
       whenHealthy: () => this.#keeper.whenHealthy(),
       patience: times.patience,
+      brokerAheadMs,
       capacity: () => this.#keeper.capacity,
       signal,
     });
-    this.#heartbeat = new HeartbeatSender(bus, identity, () => this.#keeper.health, times.heartbeatEveryMs);
+    this.#heartbeat = new HeartbeatSender(
+      bus,
+      identity,
+      { health: () => this.#keeper.health, brokerAheadMs },
+      times.heartbeatEveryMs,
+    );
     this.#watcher = new Watcher(driver, this.inventory, signal, times.calmMs);
     this.#imageWatcher = new ImageWatcher(driver, this.#keeper, signal, times.imageCalmMs);
     this.#sweeper = new MetricsSweeper(bus, driver, identity, signal, times.metricsEveryMs);
@@ -170,6 +181,8 @@ export class Agent {
       { strategy: this.#server, bufferLogs: false },
     );
     await this.#app.init();
+    // They have an age by the clock of the bus.
+    await this.#pulse.begun;
     // Before new commands come: what was begun is further on than what has not been.
     await this.#resume();
     await this.#app.listen();
@@ -242,7 +255,12 @@ export class Agent {
 
   async #quiet(): Promise<void> {
     const watchers = [this.#watcher.stopped(), this.#imageWatcher.stopped()];
-    await Promise.all([this.#heartbeat.stop(), ...watchers, ...this.#beats.map((beat) => beat.stop())]);
+    await Promise.all([
+      this.#heartbeat.stop(),
+      this.#pulse.stop(),
+      ...watchers,
+      ...this.#beats.map((beat) => beat.stop()),
+    ]);
   }
 
   async #tellDraining({ host, incarnation }: Pick<AgentIdentity, 'host' | 'incarnation'>): Promise<void> {

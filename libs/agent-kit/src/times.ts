@@ -8,6 +8,8 @@ export interface AgentTimes {
   /** A driver that has not answered a probe by then is taken to hang. */
   readonly probeWithinMs: number;
   readonly heartbeatEveryMs: number;
+  /** How often the clock of the bus is compared with that of this machine. */
+  readonly pulseEveryMs: number;
   readonly metricsEveryMs: number;
   readonly reconcileEveryMs: number;
   /** After a look at a VM that has changed the next one waits so long, so that a burst of changes is one look. */
@@ -21,6 +23,7 @@ export const timesOf = ({ metricsSeconds, reconcileSeconds }: AgentConfig): Agen
   probeEveryMs: 5_000,
   probeWithinMs: 10_000,
   heartbeatEveryMs,
+  pulseEveryMs: 30_000,
   metricsEveryMs: metricsSeconds * 1_000,
   reconcileEveryMs: reconcileSeconds * 1_000,
   calmMs: 100,

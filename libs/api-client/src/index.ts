@@ -10,5 +10,5 @@ export {
 } from './client.ts';
 export type { CloudEvent, EventOptions, StreamedEvent } from './events.ts';
 export type { components, operations, paths } from './generated/schema.ts';
-export { ApiProblem, type Problem } from './problem.ts';
+export { ApiProblem, problemIn, type Problem } from './problem.ts';
 export type { Exclusively, LogIn, SessionTokens } from './session.ts';

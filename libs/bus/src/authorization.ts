@@ -2,6 +2,7 @@ import {
   buckets,
   consumers,
   identifyAgent,
+  keys,
   streams,
   subjects,
   type EventReader,
@@ -48,7 +49,11 @@ export function permissionsOf(service: BusService, user: string): Permissions {
       return { publish: gatewayPublishes, subscribe: [inbox, ...gatewayHears], replies: true };
     case 'organizer':
       return {
-        publish: [...durable(streams.events.name, consumers.organizer), subjects.event('*', 'archive.updated')],
+        publish: [
+          ...durable(streams.events.name, consumers.organizer),
+          subjects.event('*', 'archive.updated'),
+          ...pulseOf('organizer'),
+        ],
         subscribe: [inbox],
         replies: false,
       };
@@ -78,6 +83,12 @@ const ownStreams = [
   ...Object.values(buckets).map(({ name }) => bucketStream(name)),
 ];
 
+/** What a service needs to store its pulse and to read it back. */
+const pulseOf = (service: string) => {
+  const subject = bucketSubject(buckets.pulse.name, keys.pulse(service));
+  return [subject, `${api}.DIRECT.GET.${bucketStream(buckets.pulse.name)}.${subject}`];
+};
+
 /** The gateway keeps the topology, so it may do to our streams what that takes, and nothing to others. */
 const gatewayPublishes = [
   `${api}.INFO`,
@@ -102,6 +113,10 @@ const gatewayPublishes = [
   // The gateway ends an operation that no agent has begun by making its key first.
   bucketSubject(buckets.journal.name, '>'),
   bucketSubject(buckets.index.name, '>'),
+  ...pulseOf('gateway'),
+  // Every stream is asked whether it still answers.
+  subjects.untakenOf(subjects.rollups),
+  ...Object.values(buckets).map(({ name }) => subjects.untakenOf(bucketSubject(name, '>'))),
 ];
 
 const gatewayHears = [

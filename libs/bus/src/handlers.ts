@@ -39,7 +39,7 @@ export const OnQuery = (definition: QueryDefinition): MethodDecorator =>
   handler(definition.name, { query: definition });
 
 /** How a command came here. Second parameter of a command handler. */
-export class CommandContext extends BaseRpcContext<[subject: string, deliveries: number]> {
+export class CommandContext extends BaseRpcContext<[subject: string, deliveries: number, storedAtMs?: number]> {
   get subject(): string {
     return this.getArgByIndex(0);
   }
@@ -47,6 +47,11 @@ export class CommandContext extends BaseRpcContext<[subject: string, deliveries:
   /** 1 at first; higher when an agent has had it before. */
   get deliveries(): number {
     return this.getArgByIndex(1);
+  }
+
+  /** When the server stored the command, by its own clock; undefined for what did not come from it now. */
+  get storedAtMs(): number | undefined {
+    return this.getArgByIndex(2);
   }
 }
 

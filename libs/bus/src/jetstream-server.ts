@@ -19,6 +19,7 @@ import { acknowledge } from './consume.ts';
 import { makeEvent, publishEvent } from './event.ts';
 import { busTransport, CommandContext, Redeliver, type HandlerExtras } from './handlers.ts';
 import { pull } from './pull.ts';
+import { unknownQuery } from './query.ts';
 import { backoffMs, pause } from './retry.ts';
 import { commandAckWaitMs, commandsInFlight } from './topology.ts';
 import { currentTrace, runInTrace, traceHeader } from './trace.ts';
@@ -190,7 +191,11 @@ export class JetStreamServer extends Server implements CustomTransportStrategy {
       });
       return;
     }
-    await this.#run(read.handler!, read.command, new CommandContext([subject, info.deliveryCount]));
+    await this.#run(
+      read.handler!,
+      read.command,
+      new CommandContext([subject, info.deliveryCount, delivery.message.time.getTime()]),
+    );
     await acknowledge(delivery.message);
   }
 
@@ -262,9 +267,7 @@ export class JetStreamServer extends Server implements CustomTransportStrategy {
     const name = message.subject.slice(subjects.query(this.#options.host, '').length);
     const handler = this.messageHandlers.get(name);
     const definition = (handler?.extras as HandlerExtras | undefined)?.query;
-    if (!handler || !definition) {
-      throw new ProblemError('capability-missing', `This agent does not answer ${name}.`);
-    }
+    if (!handler || !definition) throw unknownQuery(name);
     const input = definition.input.safeParse(decodeJson(message.data));
     if (!input.success) {
       throw new ProblemError('invalid-input', 'The question is not valid.', {

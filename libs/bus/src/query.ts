@@ -5,6 +5,14 @@ import type { Bus } from './connection.ts';
 import { unlessAborted } from './unless-aborted.ts';
 import { decodeJson, encodeJson, messageHeaders, problemHeader, requestIdHeader } from './wire.ts';
 
+/** What an agent answers that is older than the question. Agents of every release say it in these words, so they stay. */
+export const unknownQuery = (name: string): ProblemError =>
+  new ProblemError('capability-missing', `This agent does not answer ${name}.`);
+
+/** Whether the agent does not know the question, unlike a host that lacks what the question is about. */
+export const isUnknownQuery = (error: unknown, { name }: QueryDefinition): boolean =>
+  error instanceof ProblemError && error.code === 'capability-missing' && error.message === unknownQuery(name).message;
+
 export interface AskOptions {
   readonly signal?: AbortSignal | undefined;
   /** That of the connection, unless given. */

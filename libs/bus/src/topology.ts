@@ -162,6 +162,12 @@ async function ensureStream(bus: Bus, config: Partial<StreamConfig> & { name: st
   }
 }
 
+/** Makes what {@link takePulse} needs, for whoever looks at a server on which there is nothing else yet. */
+export async function ensurePulse(bus: Bus, signal?: AbortSignal): Promise<void> {
+  const config = streamConfigs(1).find(({ name }) => name === bucketStream(buckets.pulse.name))!;
+  await served(bus, () => ensureStream(bus, config), { signal, what: 'making the bucket of the pulse' });
+}
+
 type Durable = Partial<ConsumerConfig> & { durable_name: string };
 
 export async function ensureConsumer(bus: Bus, stream: string, config: Durable): Promise<void> {

@@ -18,6 +18,8 @@ export const buckets = {
   journal: { name: 'polyvirt_journal', history: 1, maxAgeSeconds: 7 * day },
   /** Which keys a host has in the others. An agent reads it, as it may not ask what a bucket holds of all hosts. */
   index: { name: 'polyvirt_index', history: 1 },
+  /** What services store and read back to know that the bus stores anything, one key each. */
+  pulse: { name: 'polyvirt_pulse', history: 1, maxAgeSeconds: hour },
 } as const;
 
 /**

@@ -37,6 +37,9 @@ export const subjects = {
   /** polyvirt.v1.heartbeat.kvm-lab1 */
   heartbeat: (host: HostId | '*') => `${root}.heartbeat.${host}`,
 
+  /** A subject of a stream, given the one with the wildcard, on which nothing is ever stored: no host is called so. */
+  untakenOf: (all: string) => all.replace(/>$/, '_pulse'),
+
   /** polyvirt.v1.console.kvm-lab1.<session>.up: bytes from the viewer to the VM */
   consoleUp: (host: HostId, session: string) => `${root}.console.${host}.${session}.up`,
   /** polyvirt.v1.console.kvm-lab1.<session>.down: bytes from the VM to the viewer */
@@ -63,6 +66,10 @@ export const keys = {
   indexesOf: (host: HostId) => `${host}.*`,
   /** polyvirt_index: there as soon as the keys of before are in it; no slug has an underscore */
   indexed: '_.indexed',
+  /** polyvirt_pulse: one service */
+  pulse: (service: string) => service,
+  /** polyvirt_pulse: the agent of one host */
+  pulseOfAgent: (host: HostId) => `agent.${host}`,
 } as const;
 
 /** `<host>.<native id>` of the inventory, or `<host>.<operation id>` of the journal, taken apart. */

@@ -96,7 +96,8 @@ export interface HypervisorDriver {
 
   /** Makes a VM, powered on if the input says so. A name in use on the host is `name-taken`; failure leaves nothing behind. */
   create(input: CreateVm, context: OperationContext): Promise<Made>;
-  /** Deletes a VM that is off, else `wrong-state`. Disks another VM uses are kept and noted. A VM that is gone already is `unchanged`. */
+  /** Deletes a VM that is off, else `wrong-state`. Disks another VM uses are kept and noted. Of a VM
+   * that is gone it throws `vm-not-found`, unless the journal shows that this operation has deleted it. */
   delete(nativeId: NativeId, input: DeleteVm, context: OperationContext): Promise<Outcome>;
   /** Resolves once the hypervisor reports the VM on; a suspended VM goes on where it was. */
   start(nativeId: NativeId, context: OperationContext): Promise<Effect>;
@@ -114,7 +115,7 @@ export interface HypervisorDriver {
    * end with for a reason that can be known beforehand, and answers only what it knows better than `planOf`, which derives
    * the rest from the record of the VM and the capabilities. It has less than two seconds.
    */
-  readonly plans?: Plans;
+  readonly plans: Plans;
 
   // A facet is present exactly when `probe` reports the capability of its name as available.
   readonly suspend?: SuspendFacet;

@@ -47,7 +47,7 @@ export async function planOf(
   capabilities: Capabilities,
   signal: AbortSignal,
 ): Promise<Plan> {
-  const forecast = driver.plans?.[definition.verb as Verb] as AnyPlan | undefined;
+  const forecast = driver.plans[definition.verb as Verb] as AnyPlan | undefined;
   if (nativeId === undefined) {
     const known = { vm: undefined, capabilities };
     requireCapabilities(definition, given, known);

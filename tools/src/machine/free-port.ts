@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
+import { run } from './command.ts';
 
 /** Below the ports that systems give to outgoing connections. */
 const LOWEST = 15_000;
@@ -14,6 +15,17 @@ export async function freePort(wanted = 0): Promise<number> {
   for (;;) {
     const port = randomInt(LOWEST, HIGHEST);
     if (await isFree(port)) return port;
+  }
+}
+
+/** Who listens on a port, as in `nginx (process 812)`; undefined where this system does not say. */
+export async function holderOf(port: number): Promise<string | undefined> {
+  try {
+    const found = /\(\("([^"]+)",pid=(\d+)/.exec(await run('ss', ['-Hltnp', `sport = :${port}`]));
+    return found === null ? undefined : `${found[1]} (process ${found[2]})`;
+  } catch {
+    // There is no such program here.
+    return undefined;
   }
 }
 

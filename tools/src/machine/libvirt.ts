@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CommandFailed, run } from './command.ts';
@@ -42,6 +43,25 @@ export async function ensureLibvirt({ log }: LibvirtOptions): Promise<Libvirt> {
   await ensureNetwork(log);
   await ensurePool(log);
   return { uri: URI, startedBy };
+}
+
+/** How libvirt is for the user of this process; changes nothing. Needs virsh to find that it answers. */
+export async function stateOfLibvirt(): Promise<'answers' | 'startable' | 'forbidden' | 'away'> {
+  if (await answers()) return 'answers';
+  if (process.getuid?.() === 0) return 'startable';
+  return (await isListening()) ? 'forbidden' : 'away';
+}
+
+/** Whether a daemon is behind its socket, also for somebody who may not open that. */
+function isListening(): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect('/run/libvirt/libvirt-sock');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EACCES'));
+  });
 }
 
 /**
@@ -172,8 +192,8 @@ async function ensurePool(log: (line: string) => void): Promise<void> {
       );
     },
   );
-  // A directory pool cannot start without its directory.
-  await mkdir(POOL.path, { recursive: true, mode: 0o711 });
+  // A directory pool cannot start without its directory, which the daemon makes for those who may not.
+  await mkdir(POOL.path, { recursive: true, mode: 0o711 }).catch(() => virsh('pool-build', POOL.name));
   await settle(
     () => listed(),
     () => virsh('pool-start', POOL.name),

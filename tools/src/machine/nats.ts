@@ -68,8 +68,9 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
 export function natsConfig({ port, dataDir, config = '' }: { port: number; dataDir: string; config?: string }): string {
   return [
     `listen: "127.0.0.1:${port}"`,
-    // The limits are not reserved; the default for files is three quarters of the free space.
-    `jetstream { store_dir: ${JSON.stringify(dataDir)} }`,
+    // The limits are not reserved. By default that of files is three quarters of what is free at the start, however little that
+    // is, and stays so when there is room again; whoever writes watches the free space itself.
+    `jetstream { store_dir: ${JSON.stringify(dataDir)}, max_file_store: 1TB }`,
     config,
     '',
   ].join('\n');

@@ -6,15 +6,25 @@ import { CommandFailed, run } from './command.ts';
 /** What a command of this repository needs from the system. */
 export type Purpose = 'nats' | 'kvm' | 'iso' | 'database' | 'browser';
 
+/** Whether what a purpose needs is there. */
+export type Presence =
+  | { readonly is: 'there' }
+  /** This process may install it. */
+  | { readonly is: 'installable' }
+  /** Names of packages or programs; with the one command that installs them, where that is known. */
+  | { readonly is: 'missing'; readonly names: readonly string[]; readonly command?: string };
+
 interface Needs {
   /** Debian's and Ubuntu's packages. */
   packages: readonly string[];
   /** Their programs: how the need is recognised elsewhere. */
   programs: readonly string[];
+  /** Whether the programs are all that is needed, wherever they come from. */
+  programsSuffice?: true;
 }
 
 const NEEDS: Record<Purpose, Needs> = {
-  nats: { packages: ['nats-server'], programs: ['nats-server'] },
+  nats: { packages: ['nats-server'], programs: ['nats-server'], programsSuffice: true },
   kvm: {
     // dnsmasq, iptables, ovmf and qemu-utils are only recommended by the others, and recommendations are not installed.
     packages: [
@@ -43,7 +53,7 @@ export class PackagesMissing extends Error {
 /** Options of {@link ensurePackages}. */
 export interface PackageOptions {
   /** May this process install? Default: yes. */
-  install?: boolean;
+  install?: boolean | undefined;
   /** Told what happens. */
   log: (line: string) => void;
 }
@@ -55,9 +65,8 @@ export async function ensurePackages(purposes: readonly Purpose[], options: Pack
   if (missing.length === 0) return;
   if (!apt) throw new PackagesMissing(`These programs are needed and not installed: ${missing.join(', ')}.`);
 
-  const command = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(' ')}`;
-  if (options.install === false || process.getuid?.() !== 0) {
-    throw new PackagesMissing(`System packages are missing. Run this first:\n  sudo sh -c '${command}'`);
+  if (!mayInstall(options)) {
+    throw new PackagesMissing(`System packages are missing. Run this first:\n  ${installCommand(missing)}`);
   }
   options.log(`installing ${missing.join(', ')}`);
   await withoutStartingServices(async () => {
@@ -69,6 +78,23 @@ export async function ensurePackages(purposes: readonly Purpose[], options: Pack
     });
   });
 }
+
+/** Looks for what a purpose needs, and changes nothing. */
+export async function presenceOf(purpose: Purpose, { install }: Pick<PackageOptions, 'install'>): Promise<Presence> {
+  const programs = await missingPrograms([purpose]);
+  if (programs.length === 0 && NEEDS[purpose].programsSuffice) return { is: 'there' };
+  const packages = (await isDebianLike()) ? await missingPackages([purpose]) : [];
+  if (packages.length > 0 && mayInstall({ install })) return { is: 'installable' };
+  if (programs.length === 0) return { is: 'there' };
+  return packages.length > 0
+    ? { is: 'missing', names: packages, command: installCommand(packages) }
+    : { is: 'missing', names: programs };
+}
+
+const mayInstall = ({ install }: { install?: boolean | undefined }) => install !== false && process.getuid?.() === 0;
+
+const installCommand = (packages: readonly string[]) =>
+  `sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends ${packages.join(' ')}'`;
 
 /** Debian's names of the packages that are not installed. */
 async function missingPackages(purposes: readonly Purpose[]): Promise<string[]> {
@@ -90,12 +116,14 @@ async function missingPrograms(purposes: readonly Purpose[]): Promise<string[]> 
   return wanted.filter((_, index) => !found[index]);
 }
 
-async function isOnPath(program: string): Promise<boolean> {
+/** Whether a program is on the PATH of this process, or where daemons are. */
+export async function isOnPath(program: string): Promise<boolean> {
+  const endings = process.platform === 'win32' ? ['.exe', '.cmd', '.bat'] : [''];
   // Daemons live in folders that an ordinary user's PATH often lacks.
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/sbin'];
-  for (const folder of folders) {
+  for (const path of folders.flatMap((folder) => endings.map((ending) => join(folder, `${program}${ending}`)))) {
     try {
-      await access(join(folder, program), constants.X_OK);
+      await access(path, constants.X_OK);
       return true;
     } catch {
       // Not in this folder; the next may have it.
@@ -104,7 +132,7 @@ async function isOnPath(program: string): Promise<boolean> {
   return false;
 }
 
-async function isDebianLike(): Promise<boolean> {
+export async function isDebianLike(): Promise<boolean> {
   if (process.platform !== 'linux') return false;
   const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
   return /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(release);

@@ -37,7 +37,7 @@ describe('a data folder from before there were accounts', () => {
     layout = layoutOf(folder);
     secrets = await Secrets.open(layout.secrets);
     said.length = 0;
-    bus = await prepareBus(servicesFor({}), secrets, layout);
+    bus = await prepareBus(servicesFor({ hosts: ['kvm', 'vmware', 'nutanix'], products: {} }), secrets, layout);
   });
   afterEach(async () => {
     for (const one of buses.splice(0)) await one.close();
@@ -97,7 +97,7 @@ describe('a data folder from before there were accounts', () => {
       'nats-signing-key',
     ]);
     // Of a stack that runs on it from now on, the accounts and keys are the same at each start.
-    const again = await prepareBus(servicesFor({}), secrets, layout);
+    const again = await prepareBus(servicesFor({ hosts: ['kvm', 'vmware', 'nutanix'], products: {} }), secrets, layout);
     expect(again.coreAccount).toBe(bus.coreAccount);
   });
 

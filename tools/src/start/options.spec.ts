@@ -5,13 +5,23 @@ import { parseOptions, UsageError } from './options.ts';
 
 describe('parseOptions', () => {
   it('has defaults for everything', () => {
-    expect(parseOptions([])).toEqual({ dataDir: join(root, '.polyvirt'), port: 8080, install: true, build: true });
+    expect(parseOptions([])).toEqual({
+      dataDir: join(root, '.polyvirt'),
+      port: 8080,
+      portGiven: false,
+      install: true,
+      build: true,
+    });
   });
 
   it('takes what is given', () => {
-    expect(parseOptions(['--data-dir', '/srv/pv', '--port=0', '--no-install', '--no-build'])).toEqual({
+    expect(
+      parseOptions(['--data-dir', '/srv/pv', '--port=0', '--hosts', 'nutanix, kvm', '--no-install', '--no-build']),
+    ).toEqual({
       dataDir: '/srv/pv',
       port: 0,
+      portGiven: true,
+      hosts: ['kvm', 'nutanix'],
       install: false,
       build: false,
     });
@@ -34,6 +44,8 @@ describe('parseOptions', () => {
     ['--port', ''],
     ['--data-dir', ''],
     ['--config', ''],
+    ['--hosts', ''],
+    ['--hosts', 'kvm,xen'],
     ['--nonsense'],
     ['word'],
   ])('refuses %s %s', (...args) => {

@@ -1,34 +1,56 @@
-import type { Bus } from '@polyvirt/bus';
+import type * as BusLibrary from '@polyvirt/bus';
 import type * as Contracts from '@polyvirt/contracts';
+import { get } from 'node:https';
 
-/** Looks from outside whether services do their work. */
+/** Looks from outside whether services live and do their work. */
 export class Watcher {
-  readonly #bus: Bus;
+  readonly #bus: BusLibrary.Bus;
   readonly #contracts: typeof Contracts;
-  readonly #heartbeats = new Map<string, Contracts.Heartbeat>();
+  readonly #library: typeof BusLibrary;
+  readonly #heartbeats = new Map<string, Contracts.Heartbeat & { heardAtMs: number }>();
+  /** The last pulse of a service, and when it was seen to be a new one. */
+  readonly #pulses = new Map<string, { revision: number; newAtMs: number }>();
 
-  private constructor(bus: Bus, contracts: typeof Contracts) {
+  private constructor(bus: BusLibrary.Bus, contracts: typeof Contracts, library: typeof BusLibrary) {
     this.#bus = bus;
     this.#contracts = contracts;
+    this.#library = library;
   }
 
-  /** Needs libs/bus and libs/contracts to be built. */
+  /** Needs libs/bus and libs/contracts to be built. Gives up when it is not connected soon. */
   static async connect(url: string, credentials: string): Promise<Watcher> {
-    const [{ connectBus, listen }, contracts] = await Promise.all([
-      import('@polyvirt/bus'),
-      import('@polyvirt/contracts'),
-    ]);
-    const bus = await connectBus({ url, credentials, name: 'supervisor' });
-    const watcher = new Watcher(bus, contracts);
-    listen(bus, contracts.subjects.heartbeat('*'), contracts.Heartbeat, (heartbeat) => {
-      watcher.#heartbeats.set(heartbeat.host, heartbeat);
+    const [library, contracts] = await Promise.all([import('@polyvirt/bus'), import('@polyvirt/contracts')]);
+    const signal = AbortSignal.timeout(5_000);
+    const bus = await library.connectBus({ url, credentials, name: 'supervisor', signal });
+    try {
+      // Before the gateway that makes everything else.
+      await library.ensurePulse(bus, signal);
+    } catch (error) {
+      await bus.close();
+      throw error;
+    }
+    const watcher = new Watcher(bus, contracts, library);
+    library.listen(bus, contracts.subjects.heartbeat('*'), contracts.Heartbeat, (heartbeat) => {
+      watcher.#heartbeats.set(heartbeat.host, { ...heartbeat, heardAtMs: performance.now() });
     });
     return watcher;
   }
 
-  /** The agent of a host works: it has sent a heartbeat since this watcher listens. */
-  async agentIsReady(host: string): Promise<boolean> {
-    return this.#heartbeats.get(host)?.state === 'ready';
+  /** The broker stores, in every stream. Rejects otherwise. */
+  async busLives(): Promise<boolean> {
+    await this.#library.takePulse(this.#bus, this.#contracts.keys.pulse('supervisor'), { everyStream: true });
+    return true;
+  }
+
+  /** The agent of a host works: it has said so since then. */
+  agentIsReady(host: string, sinceMs: number): boolean {
+    const last = this.#heartbeats.get(host);
+    return last !== undefined && last.heardAtMs > sinceMs && last.state === 'ready';
+  }
+
+  /** The agent of a host has been heard lately, whatever it said. */
+  agentLives(host: string): boolean {
+    return this.#isRecent(this.#heartbeats.get(host)?.heardAtMs);
   }
 
   /** What the agent says of its hypervisor. */
@@ -36,16 +58,46 @@ export class Watcher {
     return this.#heartbeats.get(host)?.health;
   }
 
-  /** The organizer works: it waits for events, or has some in hand. */
-  async organizerIsReady(): Promise<boolean> {
-    const { streams, consumers } = this.#contracts;
-    const info = await this.#bus.manager.consumers.info(streams.events.name, consumers.organizer);
-    return info.num_waiting > 0 || info.num_ack_pending > 0;
+  /** A service has stored its pulse lately. */
+  async serviceLives(service: 'gateway' | 'organizer'): Promise<boolean> {
+    return this.#isRecent(await this.#pulseOf(service));
+  }
+
+  /** The organizer works: it has stored its pulse since then. */
+  async organizerIsReady(sinceMs: number): Promise<boolean> {
+    return (await this.#pulseOf('organizer')) > sinceMs;
   }
 
   async close(): Promise<void> {
     await this.#bus.close();
   }
+
+  /** When its last pulse was new here. */
+  async #pulseOf(service: string): Promise<number> {
+    const revision = await this.#library.lastPulse(this.#bus, this.#contracts.keys.pulse(service));
+    const known = this.#pulses.get(service);
+    if (revision === undefined) return -Infinity;
+    // The first one seen may be old.
+    const newAtMs = known === undefined ? -Infinity : known.revision === revision ? known.newAtMs : performance.now();
+    this.#pulses.set(service, { revision, newAtMs });
+    return newAtMs;
+  }
+
+  #isRecent(atMs: number | undefined): boolean {
+    return atMs !== undefined && performance.now() - atMs < 2 * this.#contracts.heartbeatEveryMs;
+  }
+}
+
+/** A server of HTTPS on this machine answers a request, whatever it says. */
+export function answersHttps(port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const request = get({ host: '127.0.0.1', port, rejectUnauthorized: false, timeout: 5_000 }, (response) => {
+      response.resume();
+      resolve(true);
+    });
+    request.once('timeout', () => request.destroy(new Error(`no answer on port ${port}`)));
+    request.once('error', reject);
+  });
 }
 
 /** The gateway takes requests. */

@@ -9,9 +9,11 @@ const stack: Stack = {
   prismPort: 9441,
   secretFile: (name) => `/data/secrets/${name}`,
 };
-const serviceFor = (caller: NodeJS.ProcessEnv, wanted: string) =>
-  servicesFor(caller).find(({ name }) => name === wanted)!;
-const gateway = serviceFor({}, 'gateway');
+const simulated = { hosts: ['kvm', 'vmware', 'nutanix'], products: {} } as const;
+const real = { ...simulated, products: { vmrun: '/usr/bin/vmrun', prism: 'prism.example' } } as const;
+const serviceFor = (parts: Parameters<typeof servicesFor>[0], wanted: string) =>
+  servicesFor(parts).find(({ name }) => name === wanted)!;
+const gateway = serviceFor(simulated, 'gateway');
 
 describe('environmentOf', () => {
   it('gives a service its settings and its place on the bus, and no secret by value', () => {
@@ -47,16 +49,16 @@ describe('environmentOf', () => {
   });
 
   it('tells a simulator nothing of the bus', () => {
-    const environment = environmentOf(serviceFor({}, 'prism-simulator'), stack, { PATH: '/bin' });
+    const environment = environmentOf(serviceFor(simulated, 'prism-simulator'), stack, { PATH: '/bin' });
     expect(environment).toEqual({ PATH: '/bin' });
   });
 });
 
 describe('servicesFor', () => {
-  const names = (caller: NodeJS.ProcessEnv) => servicesFor(caller).map(({ name }) => name);
+  const names = (parts: Parameters<typeof servicesFor>[0]) => servicesFor(parts).map(({ name }) => name);
 
   it('simulates what cannot be had everywhere', () => {
-    expect(names({})).toEqual([
+    expect(names(simulated)).toEqual([
       'gateway',
       'organizer',
       'kvm-agent',
@@ -65,17 +67,26 @@ describe('servicesFor', () => {
       'nutanix-agent',
     ]);
     for (const name of ['vmware-agent', 'nutanix-agent'])
-      expect(serviceFor({}, name).settings(stack)['POLYVIRT_SIMULATED']).toBe('true');
+      expect(serviceFor(simulated, name).settings(stack)['POLYVIRT_SIMULATED']).toBe('true');
   });
 
   it('takes the product itself where the caller says where it is', () => {
     const caller = { POLYVIRT_VMRUN_PATH: '/usr/bin/vmrun', POLYVIRT_PRISM_ADDRESS: 'prism.example' };
-    expect(names(caller)).not.toContain('prism-simulator');
+    expect(names(real)).not.toContain('prism-simulator');
     for (const name of ['vmware-agent', 'nutanix-agent']) {
-      const environment = environmentOf(serviceFor(caller, name), stack, caller);
+      const environment = environmentOf(serviceFor(real, name), stack, caller);
       expect(Object.keys(environment)).not.toContain('POLYVIRT_SIMULATED');
     }
-    const vmware = environmentOf(serviceFor(caller, 'vmware-agent'), stack, caller);
+    const vmware = environmentOf(serviceFor(real, 'vmware-agent'), stack, caller);
     expect(vmware['POLYVIRT_VMRUN_PATH']).toBe('/usr/bin/vmrun');
+  });
+
+  it('runs what every stack has, and the agents of the hosts that were chosen', () => {
+    expect(names({ ...simulated, hosts: ['nutanix'] })).toEqual([
+      'gateway',
+      'organizer',
+      'prism-simulator',
+      'nutanix-agent',
+    ]);
   });
 });

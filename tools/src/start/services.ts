@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { AGENT_NODE_OPTIONS } from '../agent-node-options.ts';
 import type { Layout } from './layout.ts';
+import type { Parts } from './parts.ts';
 import { settingsOfSimulator } from './simulated-workstation.ts';
 
 /** What services are told about the stack they are part of. */
@@ -34,28 +35,21 @@ export interface ServiceDefinition {
   readonly passedOn: readonly string[];
 }
 
-/** Products that cannot be had everywhere are simulated, unless the caller says where they are. */
-const isSimulated = {
-  workstation: (caller: NodeJS.ProcessEnv) => !caller['POLYVIRT_VMRUN_PATH'],
-  prism: (caller: NodeJS.ProcessEnv) => !caller['POLYVIRT_PRISM_ADDRESS'],
-};
-
 /** Name of the secret that scripts find in `run.json`; another one at each start. */
 export const runToken = 'run-token';
 
 const EVERYWHERE = ['POLYVIRT_LOG_LEVEL'];
 const OF_AGENTS = [...EVERYWHERE, 'POLYVIRT_METRICS_SECONDS', 'POLYVIRT_RECONCILE_SECONDS'];
 
-/** In the order they start; they stop in reverse. */
-export function servicesFor(caller: NodeJS.ProcessEnv): readonly ServiceDefinition[] {
-  return [
-    gateway,
-    organizer,
-    kvmAgent,
-    vmwareAgent(isSimulated.workstation(caller)),
-    ...(isSimulated.prism(caller) ? [prismSimulator] : []),
-    nutanixAgent(isSimulated.prism(caller)),
-  ];
+/** In the order they start; they stop in reverse. A product that nobody has is simulated. */
+export function servicesFor({ hosts, products }: Pick<Parts, 'hosts' | 'products'>): readonly ServiceDefinition[] {
+  const { vmrun, prism } = products;
+  const agents = {
+    kvm: [kvmAgent],
+    vmware: [vmwareAgent(vmrun === undefined)],
+    nutanix: [...(prism === undefined ? [prismSimulator] : []), nutanixAgent(prism === undefined)],
+  };
+  return [gateway, organizer, ...hosts.flatMap((host) => agents[host])];
 }
 
 const gateway: ServiceDefinition = {
@@ -204,10 +198,27 @@ export function busSecretOf({ name }: ServiceDefinition): string {
   return `nats-${name}.creds`;
 }
 
+/** What programs need of their surroundings, on Windows too. */
+const INHERITED = [
+  ...['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'SystemRoot', 'APPDATA', 'LOCALAPPDATA', 'USERPROFILE', 'TEMP'],
+  ...['TMP', 'PATHEXT', 'ComSpec', 'ProgramData', 'ProgramFiles', 'ProgramFiles(x86)'],
+];
+
+/** Names mean the same in any case on Windows, where the PATH is often called Path; a copy of the environment does not know. */
+function valueOf(environment: NodeJS.ProcessEnv, name: string): string | undefined {
+  const exact = environment[name];
+  if (exact !== undefined || process.platform !== 'win32') return exact;
+  const found = Object.keys(environment).find((one) => one.toLowerCase() === name.toLowerCase());
+  return found === undefined ? undefined : environment[found];
+}
+
 /** The whole environment of a service: of the caller's, only what every program needs and what the service passes on. */
 export function environmentOf(service: ServiceDefinition, stack: Stack, caller: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const inherited = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'SystemRoot', ...service.passedOn];
-  const given = Object.fromEntries(inherited.filter((name) => caller[name]).map((name) => [name, caller[name]]));
+  const given: Record<string, string> = {};
+  for (const name of [...INHERITED, ...service.passedOn]) {
+    const value = valueOf(caller, name);
+    if (value) given[name] = value;
+  }
   const settings = service.settings(stack);
   // A value has precedence over a file, so that ours must not stand beside a file of the caller's.
   for (const name of Object.keys(given)) if (name.endsWith('_FILE')) delete settings[name.slice(0, -'_FILE'.length)];

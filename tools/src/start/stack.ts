@@ -3,18 +3,19 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { freePort } from '../machine/free-port.ts';
+import { freePort, holderOf } from '../machine/free-port.ts';
 import { stopLibvirt } from '../machine/libvirt.ts';
 import { natsConfig, natsTakesClients } from '../machine/nats.ts';
-import { takesConnections } from '../machine/tcp.ts';
 import { root } from '../places.ts';
 import { prepareBus } from './bus.ts';
 import { Instance } from './instance.ts';
 import { layoutOf, type Layout } from './layout.ts';
+import { lookAtMachine } from './look.ts';
 import { migrateBus } from './migrate-bus.ts';
 import type { StartOptions } from './options.ts';
+import { chooseParts, type Lack, type Parts } from './parts.ts';
 import { prepare } from './prepare.ts';
-import { firstLogIn, gatewayIsReady, Watcher } from './readiness.ts';
+import { answersHttps, firstLogIn, gatewayIsReady, Watcher } from './readiness.ts';
 import { removeRunFile, writeRunFile, type RunRecord } from './run-file.ts';
 import { Secrets } from './secrets.ts';
 import { environmentOf, runToken, servicesFor, type ServiceDefinition, type Stack } from './services.ts';
@@ -24,6 +25,9 @@ import { Supervisor, type Supervised } from './supervisor.ts';
 const USERNAME = 'admin';
 /** Beyond the twenty seconds that an agent gives the operations it has begun. */
 const STOP_TIMEOUT_MS = 30_000;
+const BROKER = 'nats-server';
+/** Longest pause before something is started again that all the others wait for. */
+const OTHERS_WAIT_MS = 5_000;
 
 /** What whoever has started the stack is told. */
 export interface Ready {
@@ -38,6 +42,13 @@ export interface Ready {
   readonly earlierPrograms: string | undefined;
   /** What each agent says of its hypervisor. */
   readonly hosts: readonly { id: string; simulated: boolean; health: string }[];
+  /** What this machine cannot carry. */
+  readonly lacks: readonly Lack[];
+}
+
+/** This machine cannot carry what there has to be, or what was asked for. The message says what helps. */
+export class CannotCarry extends Error {
+  override readonly name = 'CannotCarry';
 }
 
 /** Everything that `npm start` runs, from the broker to the agents. */
@@ -48,14 +59,15 @@ export class RunningStack {
   readonly #supervisor: Supervisor;
   readonly #stopping = new AbortController();
   #record: RunRecord | undefined;
+  /** Watches the services from their broker on, to the end. */
+  #watcher: Promise<Watcher> | undefined;
   #starting: Promise<unknown> = Promise.resolve();
   /** Settings of whoever starts it, over those that were imported. */
   readonly #caller: NodeJS.ProcessEnv;
-  readonly #services: readonly ServiceDefinition[];
+  #services: readonly ServiceDefinition[] = [];
 
   private constructor(layout: Layout, instance: Instance, caller: NodeJS.ProcessEnv, log: (line: string) => void) {
     this.#caller = caller;
-    this.#services = servicesFor(caller);
     this.#layout = layout;
     this.#instance = instance;
     this.#log = log;
@@ -96,18 +108,39 @@ export class RunningStack {
     await removeRunFile(this.#layout.runFile);
     await this.#supervisor.stop();
     await this.#starting;
+    await (await this.#watcher?.catch(() => undefined))?.close();
     if (existsSync(this.#layout.workstation)) await suspendSimulated(this.#layout.workstation);
     // Machines do not need the daemon: the next start finds them running. A daemon of the system's is not ours to stop.
     if (this.#instance.ownsLibvirt) await stopLibvirt();
     await this.#instance.release();
   }
 
-  async #start({ port: wantedPort, install, build }: StartOptions): Promise<Ready> {
+  async #start(options: StartOptions): Promise<Ready> {
     const layout = this.#layout;
     const { signal } = this.#stopping;
     const log = this.#log;
-    const { libvirt } = await prepare({ layout, services: this.#services, install, build, log, signal });
-    if (libvirt.startedBy === 'us') await this.#instance.noteLibvirt();
+    const { build, hosts } = options;
+    const port = await portFor(options, log);
+    const machine = await lookAtMachine(this.#caller, options);
+    const parts = chooseParts(machine);
+    requireCarried(parts, hosts);
+    const { libvirt, lacks } = await prepare({
+      layout,
+      machine,
+      parts,
+      services: servicesFor(parts),
+      build,
+      log,
+      signal,
+    });
+    if (libvirt?.startedBy === 'us') await this.#instance.noteLibvirt();
+    const carried: Parts = {
+      ...parts,
+      hosts: parts.hosts.filter((host) => !lacks.some(({ part }) => part === host)),
+      lacks: [...parts.lacks, ...lacks],
+    };
+    requireCarried(carried, hosts);
+    this.#services = servicesFor(carried);
 
     const secrets = await Secrets.open(layout.secrets);
     for (const name of this.#services.flatMap((service) => service.secrets)) await secrets.get(name);
@@ -118,8 +151,7 @@ export class RunningStack {
     for (const folder of [layout.nats, layout.images, layout.archives]) await mkdir(folder, { recursive: true });
     await migrateBus(layout, bus.coreAccount, log);
 
-    const [port, natsPort, prismPort] = [await freePort(wantedPort), await freePort(4222), await freePort(9440)];
-    if (wantedPort !== 0 && port !== wantedPort) log(`port ${wantedPort} is taken; using ${port} instead`);
+    const [natsPort, prismPort] = [await freePort(4222), await freePort(9440)];
     const stack: Stack = {
       layout,
       port,
@@ -129,55 +161,67 @@ export class RunningStack {
     };
     const url = `http://127.0.0.1:${port}`;
 
-    await this.#supervisor.start(await this.#natsServer(natsPort, bus.config));
-    const watcher = await Watcher.connect(stack.natsUrl, bus.adminCredentials);
+    const watched = () => this.#watch(stack.natsUrl, bus.adminCredentials);
+    await this.#supervisor.start(await this.#natsServer(natsPort, bus.config, watched));
+    for (const service of this.#services) {
+      const env = environmentOf(service, stack, this.#caller);
+      await this.#supervisor.start(this.#supervised(service, stack, env, signsOf(service, stack, url, watched)));
+    }
+    const first = await firstLogIn(url, USERNAME, password);
+    this.#record = {
+      url,
+      username: USERNAME,
+      ...(first && { password }),
+      token,
+      natsUrl: stack.natsUrl,
+      processes: {},
+    };
+    await this.#note(this.#supervisor.running);
+    const watcher = await watched();
+    return {
+      url,
+      username: USERNAME,
+      firstPassword: (await secrets.isFirstShowing('admin-password')) ? password : undefined,
+      firstLogIn: first?.link,
+      layout,
+      earlierPrograms: earlierProgramsAt(this.#caller),
+      hosts: this.#services.flatMap(({ bus, settings }) => {
+        if (typeof bus !== 'object') return [];
+        const simulated = 'POLYVIRT_SIMULATED' in settings(stack);
+        return [{ id: bus.host, simulated, health: watcher.healthOf(bus.host)?.detail ?? '' }];
+      }),
+      lacks: carried.lacks,
+    };
+  }
+
+  /** One connection for all who look; tried again when it could not be made. */
+  async #watch(url: string, credentials: string): Promise<Watcher> {
+    this.#watcher ??= Watcher.connect(url, credentials);
+    const watcher = this.#watcher;
     try {
-      const supervised = this.#services.map((service) => ({
-        service,
-        run: this.#supervised(service, stack, environmentOf(service, stack, this.#caller), () =>
-          readiness(service, stack, url, watcher),
-        ),
-      }));
-      for (const { run } of supervised) await this.#supervisor.start(run);
-      const first = await firstLogIn(url, USERNAME, password);
-      this.#record = {
-        url,
-        username: USERNAME,
-        ...(first && { password }),
-        token,
-        natsUrl: stack.natsUrl,
-        processes: {},
-      };
-      await this.#note(this.#supervisor.running);
-      return {
-        url,
-        username: USERNAME,
-        firstPassword: (await secrets.isFirstShowing('admin-password')) ? password : undefined,
-        firstLogIn: first?.link,
-        layout,
-        earlierPrograms: earlierProgramsAt(this.#caller),
-        hosts: this.#services.flatMap(({ bus, settings }) => {
-          if (typeof bus !== 'object') return [];
-          const simulated = 'POLYVIRT_SIMULATED' in settings(stack);
-          return [{ id: bus.host, simulated, health: watcher.healthOf(bus.host)?.detail ?? '' }];
-        }),
-      };
-    } finally {
-      await watcher.close();
+      return await watcher;
+    } catch (error) {
+      if (this.#watcher === watcher) this.#watcher = undefined;
+      throw error;
     }
   }
 
-  async #natsServer(port: number, accounts: string): Promise<Supervised> {
+  async #natsServer(port: number, accounts: string, watched: () => Promise<Watcher>): Promise<Supervised> {
     const file = join(this.#layout.nats, 'nats.conf');
     await writeFile(file, natsConfig({ port, dataDir: this.#layout.nats, config: accounts }), { mode: 0o600 });
+    const stores = async () => (await watched()).busLives();
     return {
-      name: 'nats-server',
+      name: BROKER,
       program: 'nats-server',
       args: ['-c', file],
       env: { PATH: process.env['PATH'] },
       cwd: this.#layout.nats,
-      logFile: this.#layout.logOf('nats-server'),
-      ready: () => natsTakesClients(port),
+      logFile: this.#layout.logOf(BROKER),
+      ready: async () => (await natsTakesClients(port)) && (await stores()),
+      alive: stores,
+      // One whose storage is stuck still talks to its clients; one that recovers its storage wants all it can get.
+      idleShare: 0.2,
+      longestPauseMs: OTHERS_WAIT_MS,
     };
   }
 
@@ -185,7 +229,7 @@ export class RunningStack {
     { name, entry, args, nodeOptions = [] }: ServiceDefinition,
     stack: Stack,
     env: NodeJS.ProcessEnv,
-    ready: () => Promise<boolean>,
+    signs: Pick<Supervised, 'ready' | 'alive' | 'through'>,
   ): Supervised {
     return {
       name,
@@ -194,7 +238,8 @@ export class RunningStack {
       env,
       cwd: this.#layout.dataDir,
       logFile: this.#layout.logOf(name),
-      ready,
+      ...signs,
+      ...(name === 'gateway' && { longestPauseMs: OTHERS_WAIT_MS }),
     };
   }
 
@@ -207,16 +252,51 @@ export class RunningStack {
   }
 }
 
-async function readiness(
+function requireCarried({ hosts, lacks }: Parts, wanted: StartOptions['hosts']): void {
+  const needed = lacks.filter(({ part }) => part === 'broker' || wanted?.some((host) => host === part));
+  const decisive = needed.length === 0 && hosts.length === 0 ? lacks : needed;
+  if (decisive.length === 0) return;
+  throw new CannotCarry(decisive.map(({ part, why, help }) => `${part}: ${why}\n  ${help}`).join('\n'));
+}
+
+/** One that was asked for is taken or nothing is: clients look for it there. */
+async function portFor(
+  { port: wanted, portGiven }: Pick<StartOptions, 'port' | 'portGiven'>,
+  log: (line: string) => void,
+): Promise<number> {
+  const port = await freePort(wanted);
+  if (wanted === 0 || port === wanted) return port;
+  const holder = (await holderOf(wanted)) ?? 'another program';
+  if (portGiven) {
+    throw new CannotCarry(
+      `Port ${wanted} is taken by ${holder}. End that, or choose another: npm start -- --port ${port}`,
+    );
+  }
+  log(`port ${wanted} is taken by ${holder}; using ${port} instead`);
+  return port;
+}
+
+/** How a service shows that it lives, and that it does its work. */
+function signsOf(
   { bus }: ServiceDefinition,
   { prismPort }: Stack,
   url: string,
-  watcher: Watcher,
-): Promise<boolean> {
-  if (bus === undefined) return await takesConnections(prismPort);
-  if (bus === 'gateway') return await gatewayIsReady(url);
-  if (bus === 'organizer') return await watcher.organizerIsReady();
-  return await watcher.agentIsReady(bus.host);
+  watched: () => Promise<Watcher>,
+): Pick<Supervised, 'ready' | 'alive' | 'through'> {
+  if (bus === undefined) return { ready: () => answersHttps(prismPort), alive: () => answersHttps(prismPort) };
+  if (typeof bus === 'object') {
+    return {
+      ready: async (sinceMs) => (await watched()).agentIsReady(bus.host, sinceMs),
+      alive: async () => (await watched()).agentLives(bus.host),
+      through: BROKER,
+    };
+  }
+  return {
+    ready:
+      bus === 'gateway' ? () => gatewayIsReady(url) : async (sinceMs) => (await watched()).organizerIsReady(sinceMs),
+    alive: async () => (await watched()).serviceLives(bus),
+    through: BROKER,
+  };
 }
 
 function earlierProgramsAt(caller: NodeJS.ProcessEnv): string | undefined {

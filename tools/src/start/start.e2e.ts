@@ -206,16 +206,12 @@ describe('npm start', () => {
     'starts %s again after it was killed',
     async (name) => {
       const before = await runRecord();
+      const since = (await output()).length;
+      const told = async () => (await output()).slice(since);
       process.kill(before.processes[name]!, 'SIGKILL');
-      await until(
-        'the restart',
-        async () => {
-          const pid = (await runRecord()).processes[name];
-          return pid !== undefined && pid !== before.processes[name];
-        },
-        PATIENCE_MS,
-      );
-      expect(await output()).toContain(`${name} has ended (SIGKILL)`);
+      await until('the restart', async () => (await told()).includes(`${name} is ready again`), PATIENCE_MS);
+      expect(await told()).toContain(`${name} has ended (SIGKILL)`);
+      expect((await runRecord()).processes[name]).not.toBe(before.processes[name]);
       await until(
         'ready',
         async () => (await fetch(`${before.url}/readyz`).catch(() => undefined))?.ok === true,
@@ -223,6 +219,33 @@ describe('npm start', () => {
       );
     },
     3 * PATIENCE_MS,
+  );
+
+  it(
+    'ends what hangs and starts it again: first the broker, then those that are seen through it',
+    async () => {
+      const hanging = ['nats-server', 'gateway', 'organizer', 'kvm-agent', 'prism-simulator'];
+      const before = await runRecord();
+      for (const name of hanging) process.kill(before.processes[name]!, 'SIGSTOP');
+      await until(
+        'all of them again',
+        async () => {
+          const { processes } = await runRecord();
+          return hanging.every((name) => processes[name] !== undefined && processes[name] !== before.processes[name]);
+        },
+        2 * PATIENCE_MS,
+      );
+      const said = await output();
+      // For how long depends on whether it was ready already.
+      for (const name of hanging) expect(said).toMatch(`${name} hangs: it gave no sign of life for `);
+      for (const name of ['vmware-agent', 'nutanix-agent']) {
+        expect(said).not.toContain(`${name} hangs`);
+        expect((await runRecord()).processes[name]).toBe(before.processes[name]);
+      }
+      const isReady = async () => (await fetch(`${before.url}/readyz`).catch(() => undefined))?.ok === true;
+      await until('ready', isReady, PATIENCE_MS);
+    },
+    4 * PATIENCE_MS,
   );
 
   it(

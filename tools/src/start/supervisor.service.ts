@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -56,7 +56,7 @@ describe('Supervisor', () => {
     expect(lines).toEqual([expect.stringContaining('victim has ended (SIGKILL) and is started again in 0.02 s')]);
   });
 
-  it('waits longer after every failure', async () => {
+  it('waits longer after every failure to become ready', async () => {
     await supervisor.start(
       service(
         'late',
@@ -106,5 +106,86 @@ describe('Supervisor', () => {
     expect(lines).toEqual([expect.stringContaining('dead has ended (exit code 1) and is started again in 60 s')]);
     await supervisor.stop();
     await outcome;
+  });
+
+  describe('looks for life', () => {
+    const beating = (rest = '') =>
+      `const beat = () => require("fs").writeFileSync(process.env.FOLDER + "/beat", ""); beat(); setInterval(beat, 20);
+       console.log("ready"); ${rest}`;
+    const watched = (name: string, script: string, more: Partial<Supervised> = {}): Supervised => ({
+      ...service(name, script),
+      alive: async () => Date.now() - (await stat(join(folder, 'beat'))).mtimeMs < 200,
+      ...more,
+    });
+    const until = async (holds: () => boolean | Promise<boolean>) => {
+      while (!(await holds())) await delay(10);
+    };
+    const restarted = (before: number) => () =>
+      supervisor.running[0] !== undefined && supervisor.running[0].pid !== before;
+
+    beforeEach(() => {
+      supervisor = new Supervisor({
+        log: (line) => lines.push(line),
+        changed: () => Promise.resolve(),
+        backOffMs: { first: 20, longest: 40 },
+        silenceMs: 400,
+        firstSignMs: 5_000,
+        lookEveryMs: 20,
+      });
+    });
+
+    it('ends a service that hangs and starts it again, time after time without a longer pause', async () => {
+      await supervisor.start(watched('frozen', beating()));
+      for (let times = 1; times <= 3; times += 1) {
+        const { pid } = supervisor.running[0]!;
+        await until(async () => identityOf(pid) !== undefined && (await watched('', '').alive!()));
+        process.kill(pid, 'SIGSTOP');
+        await until(restarted(pid));
+        expect(identityOf(pid)).toBeUndefined();
+        expect(lines).toHaveLength(times);
+        expect(lines.at(-1)).toContain(
+          'frozen hangs: it gave no sign of life for 0.4 s and used no CPU. It was ended and is started again in 0.02 s',
+        );
+        await until(async () => (await readFile(join(folder, 'frozen.log'), 'utf8')).split('ready').length > times + 1);
+      }
+    });
+
+    it('leaves one alone that is silent and works', async () => {
+      const work = 'setTimeout(() => { const end = Date.now() + 2_000; while (Date.now() < end); }, 100)';
+      await supervisor.start(watched('slow', beating(work)));
+      const { pid } = supervisor.running[0]!;
+      // Silent for five times as long as it would take.
+      await until(async () => !(await watched('', '').alive!()));
+      await until(async () => watched('', '').alive!());
+      expect(supervisor.running[0]!.pid).toBe(pid);
+      expect(lines).toEqual([]);
+    });
+
+    it('blames nobody while that is silent through which the signs come', async () => {
+      let brokerIsWell = false;
+      await supervisor.start({
+        ...service('broker', untilEnded('broker')),
+        alive: () => Promise.resolve(brokerIsWell),
+        // It is never said to hang.
+        idleShare: -1,
+      });
+      let looks = 0;
+      const client = service('client', untilEnded('client'));
+      await supervisor.start({
+        ...client,
+        through: 'broker',
+        alive: () => {
+          looks += 1;
+          return Promise.resolve(looks === 1);
+        },
+      });
+      const { pid } = supervisor.running.at(-1)!;
+      process.kill(pid, 'SIGSTOP');
+      await until(() => looks > 60);
+      expect(lines).toEqual([]);
+      brokerIsWell = true;
+      await until(() => lines.length > 0);
+      expect(lines[0]).toContain('client hangs');
+    });
   });
 });

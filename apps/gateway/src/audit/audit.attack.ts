@@ -28,7 +28,7 @@ describe('somebody who would rather not have been here', () => {
 
   it('is found out, whatever of the audit is changed, removed or added', async () => {
     const database = gateway.app.get(Database);
-    expect(await verdict()).toMatchObject({ intact: true, records: 4, links: 4, faults: [] });
+    expect(await verdict()).toMatchObject({ intact: true, records: 4, links: 4, unlinked: 0, faults: [] });
     const records = await database.repository(AuditEntity).find({ order: { id: 'ASC' } });
     const [, second] = records as [AuditEntity, AuditEntity];
     const last = records.at(-1)!;
@@ -50,7 +50,7 @@ describe('somebody who would rather not have been here', () => {
     ];
     // A field that is added to the table is one that this has to change.
     expect(new Set(changes.flatMap((change) => Object.keys(change)))).toEqual(
-      new Set(Object.keys(second).filter((name) => name !== 'id' && name !== 'sequence')),
+      new Set(Object.keys(second).filter((name) => !['id', 'sequence', 'signature'].includes(name))),
     );
     for (const change of changes) {
       await tamper((manager) => manager.update(AuditEntity, { id: second.id }, change));
@@ -76,6 +76,7 @@ describe('somebody who would rather not have been here', () => {
   });
 
   it('is found out who removes a record together with its link, or the end of the chain', async () => {
+    expect((await verdict()).intact).toBe(true);
     const database = gateway.app.get(Database);
     const records = await database.repository(AuditEntity).find({ order: { id: 'ASC' } });
     const last = records.at(-1)!;

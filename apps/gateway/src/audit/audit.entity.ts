@@ -45,4 +45,8 @@ export class AuditEntity {
   /** Its latest link in the chain. */
   @Column({ ...bigInteger, nullable: true })
   sequence!: number | null;
+
+  /** Of a gateway, for as long as the chain has no link for what the record says. */
+  @Column({ type: 'varchar', length: 100, nullable: true })
+  signature!: string | null;
 }

@@ -86,6 +86,7 @@ export const shownRecord = ({
   clientRequestId,
   operationId,
   sequence,
+  signature: _,
   ...record
 }: AuditEntity): AuditRecord => ({
   ...record,

@@ -1,10 +1,11 @@
-import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { AuditRecord } from '@polyvirt/contracts';
 import type { EntityManager } from 'typeorm';
 import type { Caller } from '../auth/caller.decorator.ts';
 import { Database } from '../database/database.ts';
 import { uuidV7 } from '../database/uuid-v7.ts';
-import { AuditChain } from './audit-chain.ts';
+import { AuditLinker } from './audit-linker.ts';
+import { AuditSigner } from './audit-signer.ts';
 import { AuditEntity } from './audit.entity.ts';
 
 const longestTarget = 255;
@@ -25,17 +26,14 @@ export type Actor = Pick<Caller, 'actor' | 'address' | 'requestId' | 'clientRequ
 
 /** Who did what, from where, and how it ended. */
 @Injectable()
-export class Audit implements OnApplicationBootstrap {
+export class Audit {
   constructor(
     private readonly database: Database,
-    private readonly chain: AuditChain,
+    private readonly signer: AuditSigner,
+    private readonly linker: AuditLinker,
   ) {}
 
-  onApplicationBootstrap(): Promise<void> {
-    return this.chain.adopt();
-  }
-
-  /** Records it in the transaction of the change itself. */
+  /** Records it in the transaction of the change itself; its link in the chain follows within moments. */
   async record(manager: EntityManager, actor: Actor, entry: AuditEntry): Promise<void> {
     const record: AuditEntity = {
       id: uuidV7(),
@@ -51,9 +49,11 @@ export class Audit implements OnApplicationBootstrap {
       clientRequestId: actor.clientRequestId ?? null,
       operationId: entry.operationId ?? null,
       sequence: null,
+      signature: null,
     };
-    record.sequence = await this.chain.link(manager, record);
+    record.signature = this.signer.signRecord(record);
     await manager.insert(AuditEntity, record);
+    this.database.onCommit(() => this.linker.add(record));
   }
 
   /** Records what changed nothing, such as a refusal. */
@@ -69,9 +69,13 @@ export class Audit implements OnApplicationBootstrap {
     code?: string,
   ): Promise<void> {
     for (const record of await manager.findBy(AuditEntity, { operationId, outcome: 'accepted' })) {
-      const completed = { outcome, code: code ?? null };
-      const sequence = await this.chain.link(manager, { ...record, ...completed });
-      await manager.update(AuditEntity, { id: record.id }, { ...completed, sequence });
+      const completed: AuditEntity = { ...record, outcome, code: code ?? null };
+      // What somebody else has written into the record is not signed on the way.
+      const isOurs = record.signature === null || this.signer.isSignedRecord(record);
+      if (isOurs) completed.signature = this.signer.signRecord(completed);
+      const change = { outcome, code: completed.code, signature: completed.signature };
+      const { affected } = await manager.update(AuditEntity, { id: record.id, outcome: 'accepted' }, change);
+      if (affected === 1 && isOurs) this.database.onCommit(() => this.linker.add(completed));
     }
   }
 }

@@ -1,6 +1,6 @@
 import { Global, Injectable, Logger, Module, type OnApplicationShutdown } from '@nestjs/common';
-import { Bus, connectBus, ensureTopology } from '@polyvirt/bus';
-import { ProblemError } from '@polyvirt/contracts';
+import { Bus, connectBus, ensureTopology, Pulse } from '@polyvirt/bus';
+import { keys, ProblemError } from '@polyvirt/contracts';
 import { CONFIG, type GatewayConfig } from '../config.ts';
 import { Readiness } from '../health/readiness.ts';
 import { TIMES, type GatewayTimes } from '../times.ts';
@@ -35,14 +35,16 @@ class BusLife implements OnApplicationShutdown {
   constructor(
     private readonly bus: Bus,
     private readonly accounts: BusAccounts,
+    private readonly pulse: Pulse,
     readiness: Readiness,
   ) {
     readiness.add('bus', () => {
-      if (!bus.isConnected) throw new ProblemError('unavailable', 'The message bus is away.');
+      if (pulse.fault !== undefined) throw new ProblemError('unavailable', pulse.fault);
     });
   }
 
   async onApplicationShutdown(): Promise<void> {
+    await this.pulse.stop();
     await this.accounts.close();
     await this.bus.close();
   }
@@ -53,12 +55,18 @@ class BusLife implements OnApplicationShutdown {
   providers: [
     { provide: Bus, inject: [CONFIG, TIMES], useFactory: openBus },
     {
+      provide: Pulse,
+      inject: [Bus, TIMES],
+      useFactory: (bus: Bus, { pulse }: GatewayTimes) =>
+        new Pulse(bus, keys.pulse('gateway'), { everyStream: true, ...pulse }),
+    },
+    {
       provide: BusAccounts,
       inject: [CONFIG, BUS_REALM],
       useFactory: (config: GatewayConfig, realm: string) => BusAccounts.open(config, realm),
     },
     BusLife,
   ],
-  exports: [Bus, BusAccounts],
+  exports: [Bus, BusAccounts, Pulse],
 })
 export class BusModule {}

@@ -42,6 +42,7 @@ const audit = (target: string): AuditEntity => ({
   clientRequestId: null,
   operationId: null,
   sequence: null,
+  signature: null,
 });
 
 const answer = (id: string, text = ''): IdempotencyEntity => ({

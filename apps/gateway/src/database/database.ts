@@ -15,7 +15,8 @@ const pauseMs = 20;
 export class Database {
   private readonly reads: DataSource;
   private readonly writes: DataSource;
-  private readonly inTransaction = new AsyncLocalStorage<true>();
+  /** What the open transaction has done after it. */
+  private readonly inTransaction = new AsyncLocalStorage<(() => void)[]>();
   private turn: Promise<unknown> = Promise.resolve();
 
   /** `reads` and `writes` are the same pool where the server itself isolates transactions. */
@@ -40,6 +41,13 @@ export class Database {
   async transaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
     if (this.inTransaction.getStore()) throw new Error('a transaction is already open: pass its manager on');
     return this.engine === 'mysql' ? this.attempt(work) : this.inTurn(() => this.attempt(work));
+  }
+
+  /** Has something done once the transaction that is open has been committed: never when it is rolled back. */
+  onCommit(work: () => void): void {
+    const committed = this.inTransaction.getStore();
+    if (!committed) throw new Error('no transaction is open');
+    committed.push(work);
   }
 
   /** Throws when the database does not answer. */
@@ -72,8 +80,9 @@ export class Database {
     }
   }
 
-  private once<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
-    return this.inTransaction.run(true, () =>
+  private async once<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    const committed: (() => void)[] = [];
+    const result = await this.inTransaction.run(committed, () =>
       this.engine === 'mysql'
         ? // Gap locks of the default level would make unrelated inserts deadlock.
           this.writes.transaction('READ COMMITTED', work)
@@ -83,5 +92,7 @@ export class Database {
             return work(manager);
           }),
     );
+    for (const then of committed) then();
+    return result;
   }
 }

@@ -6,6 +6,7 @@ import { ConsoleOwners1795316400000 } from './migrations/20261122-0300-console-o
 import { BrowserSessions1796000400000 } from './migrations/20261130-0100-browser-sessions.ts';
 import { Door1796004000000 } from './migrations/20261130-0200-door.ts';
 import { Subscribers1796005800000 } from './migrations/20261130-0230-subscribers.ts';
+import { AuditSignatures1796032800000 } from './migrations/20261130-1000-audit-signatures.ts';
 
 /** In the order in which they run, which is that of the times in their names. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -16,4 +17,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   BrowserSessions1796000400000,
   Door1796004000000,
   Subscribers1796005800000,
+  AuditSignatures1796032800000,
 ];

@@ -161,9 +161,12 @@ const cases: readonly Case[] = [
     row: {
       ...{ id, at: latest, actor: full(160), address: full(64), action: full(64), target: full(255) },
       ...{ outcome: 'succeeded', code: full(64), requestId: full(64), operationId: other, detail: long },
-      ...{ clientRequestId: full(64), sequence: latest },
+      ...{ clientRequestId: full(64), sequence: latest, signature: full(100) },
     },
-    empty: { target: null, code: null, operationId: null, detail: null, clientRequestId: null, sequence: null },
+    empty: {
+      ...{ target: null, code: null, operationId: null, detail: null, clientRequestId: null },
+      ...{ sequence: null, signature: null },
+    },
     another: { id: other },
     key: 'id',
   }),

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { ProblemError, type CreatedToken } from '@polyvirt/contracts';
+import { eventually } from '@polyvirt/bus/testing';
+import { TestHouse } from '../testing/test-house.ts';
 import { problemIn, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
 import { Readiness } from './readiness.ts';
 
@@ -59,5 +61,27 @@ describe('health', () => {
     expect((await metrics()).status).toBe(401);
     expect((await metrics({}, await make('reader', 'metrics:read'))).status).toBe(200);
     expect((await metrics({}, await make('other', 'vm:read'))).status).toBe(403);
+  });
+});
+
+describe('readiness', () => {
+  it('is over while the bus stores nothing, though it takes connections', async () => {
+    const pulse = { everyMs: 20, withinMs: 300, wellForMs: 300 };
+    const house = await TestHouse.startAlone({ times: { pulse } });
+    const answers = (status: number, what: RegExp) =>
+      eventually(async () => {
+        const answer = await house.gateway.call('GET', '/readyz');
+        expect([answer.status, answer.text]).toEqual([status, expect.stringMatching(what)]);
+      });
+    try {
+      await answers(200, /"bus":"ok"/);
+      house.nats.signal('SIGSTOP');
+      await answers(503, /bus: The message bus has stored nothing for \d+ s\./);
+      house.nats.signal('SIGCONT');
+      await answers(200, /"bus":"ok"/);
+    } finally {
+      house.nats.signal('SIGCONT');
+      await house.stop();
+    }
   });
 });

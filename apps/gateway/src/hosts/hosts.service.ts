@@ -141,6 +141,38 @@ describe('hosts', () => {
     await tells('kvm-b', ...gone, 'online incarnation-2');
   });
 
+  it.each([
+    [-120_000, /^The clock of this host is 120 s ahead of that of the gateway/],
+    [90_000, /^The clock of this host is 90 s behind that of the gateway/],
+  ])('say when their clock is another one (%s ms)', async (brokerAheadMs, note) => {
+    const agent = await start('kvm-c');
+    expect((await host('kvm-c')).notes).toEqual([]);
+    agent.brokerAheadMs = brokerAheadMs;
+    await eventually(async () => expect((await host('kvm-c')).notes).toEqual([expect.stringMatching(note)]));
+    agent.brokerAheadMs = 0;
+    await eventually(async () => expect((await host('kvm-c')).notes).toEqual([]));
+  });
+
+  it('take no commands while their hypervisor does not work, but those that wait for it', async () => {
+    const agent = await start('kvm-b');
+    await agent.show('patient', { state: 'stopped' });
+    await eventually(async () => expect((await house.call('GET', '/vms/kvm-b~patient')).status).toBe(200));
+    const before = agent.health;
+    try {
+      agent.health = { status: 'unhealthy', detail: 'libvirt does not answer.' };
+      await eventually(async () => expect((await host('kvm-b')).health.status).toBe('unhealthy'));
+      expect((await host('kvm-b')).state).toBe('ready');
+      const refused = await house.call<Problem>('POST', '/vms/kvm-b~patient/start');
+      expect([refused.status, refused.body.code]).toEqual([503, 'host-offline']);
+      expect(refused.body.detail).toContain('libvirt does not answer.');
+      const waiting = await house.call('POST', '/vms/kvm-b~patient/start', { whenOffline: 'queue' });
+      expect(waiting.status).toBe(202);
+    } finally {
+      agent.health = before;
+    }
+    await eventually(async () => expect((await host('kvm-b')).health.status).toBe('healthy'));
+  });
+
   it('are taken for online by a gateway that has just started, if they were', async () => {
     const agent = await start('kvm-c');
     await tells('kvm-c', 'online incarnation-1');

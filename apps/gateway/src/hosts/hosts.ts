@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { Bus, ensureCommandConsumer, listen, openBucket, type Listener } from '@polyvirt/bus';
+import { Bus, ensureCommandConsumer, listen, openBucket, Pulse, type Listener } from '@polyvirt/bus';
 import {
   buckets,
   Heartbeat,
@@ -22,6 +22,10 @@ import { HostEvents } from './host-events.ts';
 import { Presence, type Transition } from './presence.ts';
 
 const lookEveryMs = 1_000;
+/** What two machines that ask the same time server stay within. */
+const tellSkewMs = 2_000;
+/** A bus that has stored nothing for so long may not deliver heartbeats either; at rest it stores something every two seconds. */
+const deafAfterMs = 5_000;
 
 /** Told when a host has gone or has come back. */
 export type HostListener = (transition: Transition) => void;
@@ -41,6 +45,7 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
 
   constructor(
     private readonly bus: Bus,
+    private readonly pulse: Pulse,
     private readonly inventory: Inventory,
     private readonly events: HostEvents,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -105,6 +110,7 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
     const { vms, running, cpus, memoryMiB } = this.inventory.vms.totalsOf(record.id);
     return {
       ...shown,
+      notes: [...shown.notes, ...this.skewOf(record.id)],
       health: sign?.health ?? record.health,
       state: this.stateOf(record.id),
       ...(sign && { lastSeenAt: sign.sentAt }),
@@ -112,14 +118,34 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
     };
   }
 
-  /** Throws `host-offline` for a host that takes no commands now, unless the caller would rather wait for it. */
+  /** A sentence about a clock that is too far from ours to be overlooked. Both were compared with that of the bus. */
+  private skewOf(id: HostId): string[] {
+    const [ours, its] = [this.pulse.brokerAheadMs, this.presence.lastSign(id)?.brokerAheadMs];
+    if (ours === undefined || its === undefined) return [];
+    const aheadMs = ours - its;
+    if (Math.abs(aheadMs) < tellSkewMs) return [];
+    const seconds = Math.round(Math.abs(aheadMs) / 1_000);
+    return [
+      `The clock of this host is ${seconds} s ${aheadMs > 0 ? 'ahead of' : 'behind'} that of the gateway, and so are the times it tells. ` +
+        'Synchronise both, with chrony or systemd-timesyncd.',
+    ];
+  }
+
+  /**
+   * Throws `host-offline` for a host that takes no commands now, or whose hypervisor would carry none out, unless the caller
+   * would rather wait for it.
+   */
   requireTaking(id: HostId, whenOffline: CommandOptions['whenOffline']): void {
+    if (whenOffline === 'queue') return;
     const state = this.stateOf(id);
-    if (state === 'ready' || whenOffline === 'queue') return;
+    const health = this.presence.lastSign(id)?.health;
+    if (state === 'ready' && (health === undefined || health.status === 'healthy')) return;
     const why =
       state === 'draining'
         ? `The agent of host ${id} is shutting down and takes nothing new.`
-        : `The host ${id} is offline.`;
+        : state === 'offline'
+          ? `The host ${id} is offline.`
+          : `The hypervisor of host ${id} does not work: ${health?.detail ?? ''}`;
     throw new ProblemError('host-offline', `${why} Try again when it is back, or ask with "whenOffline": "queue".`, {
       retryAfterSeconds: Math.ceil(heartbeatEveryMs / 1_000),
     });
@@ -149,7 +175,9 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
   }
 
   private heard(heartbeat: Heartbeat): void {
-    const transition = this.presence.heard(heartbeat, this.clock());
+    // Its own clock may be anywhere.
+    const sign = { ...heartbeat, sentAt: new Date().toISOString() };
+    const transition = this.presence.heard(sign, this.clock());
     if (!transition) return;
     void this.provide(heartbeat.host);
     this.tell(transition);
@@ -169,7 +197,8 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
     const now = this.times.now();
     const sinceLookMs = now - this.lookedAtMs;
     this.lookedAtMs = now;
-    if (!this.bus.isConnected || sinceLookMs > 3 * lookEveryMs) this.deafMs += sinceLookMs;
+    const isDeaf = !this.bus.isConnected || this.pulse.silentMs > deafAfterMs;
+    if (isDeaf || sinceLookMs > 3 * lookEveryMs) this.deafMs += sinceLookMs;
     for (const transition of this.presence.lapsed(this.clock())) this.tell(transition);
   }
 

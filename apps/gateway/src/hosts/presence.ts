@@ -5,6 +5,7 @@ interface Sign {
   readonly state: Heartbeat['state'];
   readonly health: Heartbeat['health'];
   readonly sentAt: string;
+  readonly brokerAheadMs?: number | undefined;
   readonly heardAtMs: number;
 }
 
@@ -31,9 +32,9 @@ export class Presence {
   }
 
   /** Two agents with one host id settle it between them; whoever spoke last counts. */
-  heard({ host, incarnation, state, health, sentAt }: Heartbeat, nowMs: number): Transition | undefined {
+  heard({ host, incarnation, state, health, sentAt, brokerAheadMs }: Heartbeat, nowMs: number): Transition | undefined {
     const known = this.signs.get(host);
-    this.signs.set(host, { incarnation, state, health, sentAt, heardAtMs: nowMs });
+    this.signs.set(host, { incarnation, state, health, sentAt, brokerAheadMs, heardAtMs: nowMs });
     const was = this.online.has(host) ? (known?.incarnation ?? this.presumed.get(host)?.incarnation) : undefined;
     this.presumed.delete(host);
     this.online.add(host);
@@ -61,7 +62,7 @@ export class Presence {
   }
 
   /** What the last heartbeat said. */
-  lastSign(host: HostId): Pick<Sign, 'sentAt' | 'health' | 'incarnation'> | undefined {
+  lastSign(host: HostId): Pick<Sign, 'sentAt' | 'health' | 'incarnation' | 'brokerAheadMs'> | undefined {
     return this.signs.get(host);
   }
 

@@ -77,6 +77,11 @@ describe('advance', () => {
     expect(advance(ended, running(99, []))).toBe(ended);
   });
 
+  it('ends nothing before it was asked for or began, whatever the clock of the agent', () => {
+    const asked = { ...pending, createdAt: at(5) };
+    expect(advance(asked, end)).toMatchObject({ createdAt: at(5), startedAt: at(5), endedAt: at(5) });
+  });
+
   it('lets no event say who asked for what', () => {
     const forged = { ...end, requestedBy: 'eve', host: 'kvm-b', verb: 'vm.delete', createdAt: at(9) };
     expect(advance(pending, forged)).toMatchObject({ requestedBy: 'ada/ci', host: 'kvm-a', verb: 'vm.create' });

@@ -9,9 +9,11 @@ const rank = (status: OperationStatus): number => (isEnded(status) ? 2 : status 
  */
 export function advance(known: Operation, told: Operation): Operation {
   if (!isNews(known, told)) return known;
-  const { status, progress, steps, endedAt, changed, result, error } = told;
+  const { status, progress, steps, changed, result, error } = told;
   const vmId = known.vmId ?? told.vmId;
-  const startedAt = told.startedAt ?? known.startedAt;
+  // The clock of an agent may be behind ours; nothing ends before it was asked for.
+  const startedAt = notBefore(known.createdAt, told.startedAt ?? known.startedAt);
+  const endedAt = notBefore(startedAt ?? known.createdAt, told.endedAt);
   return {
     id: known.id,
     verb: known.verb,
@@ -31,6 +33,9 @@ export function advance(known: Operation, told: Operation): Operation {
     ...(known.retryOf !== undefined && { retryOf: known.retryOf }),
   };
 }
+
+const notBefore = (earliest: string, time: string | undefined): string | undefined =>
+  time !== undefined && Date.parse(time) < Date.parse(earliest) ? earliest : time;
 
 function isNews(known: Operation, told: Operation): boolean {
   const difference = rank(told.status) - rank(known.status);

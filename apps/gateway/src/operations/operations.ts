@@ -223,7 +223,9 @@ export class Operations implements OnModuleDestroy {
 
   private send(command: Command): Promise<void> {
     return this.once(command.operationId, async () => {
-      await publishCommand(this.bus, command, { signal: this.stopping.signal });
+      // Both times are of the clock of one database; from here on only the age counts.
+      const beginWithinMs = Math.max(0, Date.parse(command.notAfter) - Date.now());
+      await publishCommand(this.bus, { ...command, beginWithinMs }, { signal: this.stopping.signal });
     });
   }
 

@@ -150,6 +150,10 @@ export class FakeAgent {
   readonly consoles = new Map<NativeId, FakeConsole>();
   incarnation = 'incarnation-1';
   state: Heartbeat['state'] = 'ready';
+  /** What its heartbeats say of the hypervisor. */
+  health: Health = healthy;
+  /** What they say of its clock. */
+  brokerAheadMs: number | undefined;
 
   private server: JetStreamServer | undefined;
   private beat: NodeJS.Timeout | undefined;
@@ -356,6 +360,12 @@ export class FakeAgent {
     return { vm: record, revision: await this.show(nativeId) };
   }
 
+  /** Becomes an agent of a release that did not know the question. */
+  unlearn(query: QueryDefinition): void {
+    // A handler that says of no question that it answers it is none.
+    this.server!.addHandler(query.name, () => Promise.resolve(), false, {});
+  }
+
   private plan({ verb, nativeId, input }: z.infer<typeof planVm.input>) {
     this.planned.push(verb);
     const foreseen = this.foreseen.get(verb);
@@ -381,9 +391,10 @@ export class FakeAgent {
       host: this.host,
       incarnation: this.incarnation,
       state: this.state,
-      health: healthy,
+      health: this.health,
       startedAt: now(),
       sentAt: now(),
+      ...(this.brokerAheadMs !== undefined && { brokerAheadMs: this.brokerAheadMs }),
     };
     broadcast(this.bus, subjects.heartbeat(this.host), heartbeat);
   }

@@ -2,10 +2,14 @@ import { defineConfig, loadConfig, setting } from '@polyvirt/config';
 import { createConnection } from 'mysql2/promise';
 import { z } from 'zod';
 import { AuditChain } from '../audit/audit-chain.ts';
+import { AuditLinker } from '../audit/audit-linker.ts';
+import { AuditSigner } from '../audit/audit-signer.ts';
 import { Audit } from '../audit/audit.ts';
 import { Keys } from '../auth/keys.ts';
 import { gatewayConfig } from '../config.ts';
 import { openDatabase } from '../database/open-database.ts';
+import { createLogger } from '../logger.ts';
+import { productionTimes } from '../times.ts';
 import { importUsers } from './import-users.ts';
 import { UserEntity } from './user.entity.ts';
 import { NoOldUsersError, readOldUsers, type OldUser } from './old-users.ts';
@@ -36,16 +40,19 @@ async function oldUsers(): Promise<OldUser[]> {
 try {
   const users = await oldUsers();
   const database = await openDatabase(config.databaseUrl);
+  const signer = new AuditSigner(new Keys(config));
+  const linker = new AuditLinker(database, new AuditChain(signer), signer, productionTimes, createLogger('error'));
   try {
     // Else there would be users, and none of them the first admin.
     if ((await database.repository(UserEntity).count()) === 0)
       throw new Error('the database has no users of its own yet; start the gateway once, which makes the first admin');
-    const audit = new Audit(database, new AuditChain(database, new Keys(config)));
+    const audit = new Audit(database, signer, linker);
     for (const user of await importUsers(database, audit, users))
       console.log(
         'role' in user ? `${user.username}: imported as ${user.role}` : `${user.username}: left out. ${user.why}`,
       );
   } finally {
+    await linker.link();
     await database.close();
   }
 } catch (error) {

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ask, Bus } from '@polyvirt/bus';
+import { ask, Bus, isUnknownQuery } from '@polyvirt/bus';
 import {
   isAlready,
   isOn,
@@ -68,6 +68,11 @@ interface Prepared extends Wanted {
 /** The host says nothing, so nobody but the operation can find out. */
 const silences: readonly ProblemCode[] = ['host-offline', 'timed-out', 'unavailable', 'internal'];
 
+const olderAgent = (host: HostId): PlanWarning => ({
+  code: 'agent-older',
+  detail: `The agent of host ${host} is older than this gateway and plans nothing, so the host may still refuse. Update the agent.`,
+});
+
 /** The parts of what a request has said, which the schema of the command has accepted. */
 export function wantedOf({ input, optionFields }: CommandDefinition, params: Record<string, unknown>): Wanted {
   const pick = (names: readonly string[]) =>
@@ -126,13 +131,19 @@ export class Commands {
     const { host, entry, input, annotation } = prepared;
     const capabilities = this.hosts.require(host).capabilities;
     const known = { vm: entry?.record, capabilities };
+    const told = await this.askHost(prepared, asking);
     const plan =
-      (await this.askHost(prepared, asking)) ??
-      planFrom(prepared.isAlready ? { changes: [] } : definition.outline(input, known), {}, true);
+      typeof told === 'object'
+        ? told
+        : planFrom(prepared.isAlready ? { changes: [] } : definition.outline(input, known), {}, true);
     return {
       ...plan,
       changes: [...plan.changes, ...(annotation ? annotationChanges(entry, annotation) : [])],
-      warnings: [...plan.warnings, ...this.warningsOf(prepared, plan)],
+      warnings: [
+        ...plan.warnings,
+        ...this.warningsOf(prepared, plan),
+        ...(told === 'agent-older' ? [olderAgent(host)] : []),
+      ],
     };
   }
 
@@ -201,11 +212,14 @@ export class Commands {
     };
   }
 
-  /** The plan of the agent. Throws the problem that it foresees; undefined when it is silent. */
+  /**
+   * The plan of the agent. Throws the problem that it foresees; undefined when it is silent. An agent of an earlier release,
+   * which plans nothing, stands in nobody's way.
+   */
   private async askHost(
     { definition, host, entry, input }: Prepared,
     { author, silentHosts }: Asking,
-  ): Promise<Plan | undefined> {
+  ): Promise<Plan | 'agent-older' | undefined> {
     if (this.hosts.stateOf(host) === 'offline' || silentHosts?.has(host) === true) return undefined;
     const question = {
       verb: definition.verb,
@@ -215,6 +229,7 @@ export class Commands {
     try {
       return await ask(this.bus, planVm, host, question, { requestId: author.requestId });
     } catch (error) {
+      if (isUnknownQuery(error, planVm)) return 'agent-older';
       if (!(error instanceof ProblemError && silences.includes(error.code))) throw error;
       silentHosts?.add(host);
       return undefined;

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '@polyvirt/bus/testing';
-import { ProblemError, type BatchPlan, type Operation, type Page, type Plan } from '@polyvirt/contracts';
+import { planVm, ProblemError, type BatchPlan, type Operation, type Page, type Plan } from '@polyvirt/contracts';
 import type { FakeAgent } from '../testing/fake-agent.ts';
 import { TestHouse } from '../testing/test-house.ts';
 
@@ -11,7 +11,7 @@ describe('a plan', () => {
   let agent: FakeAgent;
 
   beforeAll(async () => {
-    house = await TestHouse.start();
+    house = await TestHouse.start({ hosts: ['kvm-a', 'kvm-b'] });
     agent = await house.startAgent('kvm-a', { capacity: { cpus: 2, memoryMiB: 2_048 } });
     await agent.show('off', { nics: [] });
     await agent.show('on', { state: 'running', cpus: 2, nics: [] });
@@ -20,9 +20,10 @@ describe('a plan', () => {
     await agent.show('stopping', { state: 'running', cpus: undefined, memoryMiB: undefined, nics: [] });
     await agent.show('changing', { nics: [] });
     await agent.show('labelled', { nics: [] });
+    await agent.show('diskless', { nics: [], disks: [] });
     await eventually(async () => {
       const { body } = await house.call<Page<object>>('GET', '/vms');
-      expect(body.items).toHaveLength(6);
+      expect(body.items).toHaveLength(7);
     });
   });
   afterEach(() => agent.relax());
@@ -129,24 +130,34 @@ describe('a plan', () => {
     });
   });
 
-  it.each([
-    ['POST', '/vms', { host: 'kvm-a', name: 'new' }, 'vm.create'],
-    ['PATCH', vm('off'), { cpus: 2 }, 'vm.reconfigure'],
-    ['POST', `${vm('off')}/clone`, { name: 'copy' }, 'vm.clone'],
-    ['POST', `${vm('off')}/snapshots`, { name: 's' }, 'vm.snapshot-create'],
+  const tooMuch = new ProblemError('insufficient-capacity', '9 GiB do not fit beside 2.', {
+    errors: [{ pointer: '/name', detail: 'No.' }],
+  });
+  // As the driver of Nutanix says it, which hands a guest user data only.
+  const noNetworkConfig = new ProblemError('invalid-input', 'Leave the network configuration out.', {
+    errors: [{ pointer: '/cloudInit/networkConfig', detail: 'Not on this hypervisor.' }],
+  });
+  // As that of KVM says it of a VM without a disk.
+  const noDisk = new ProblemError('capability-missing', 'A snapshot is kept inside the disks, and this VM has none.');
+  const cloudInit = { userData: '#cloud-config\n', networkConfig: 'version: 2\n' };
+
+  it.each<[string, string, object, string, ProblemError, number]>([
+    ['POST', '/vms', { host: 'kvm-a', name: 'new' }, 'vm.create', tooMuch, 507],
+    ['PATCH', vm('off'), { cpus: 2 }, 'vm.reconfigure', tooMuch, 507],
+    ['POST', `${vm('off')}/clone`, { name: 'copy' }, 'vm.clone', tooMuch, 507],
+    ['POST', `${vm('off')}/snapshots`, { name: 's' }, 'vm.snapshot-create', tooMuch, 507],
+    ['POST', '/vms', { host: 'kvm-a', name: 'new', cloudInit }, 'vm.create', noNetworkConfig, 400],
+    ['POST', `${vm('diskless')}/snapshots`, { name: 's' }, 'vm.snapshot-create', noDisk, 501],
+    ['POST', `${vm('diskless')}/snapshots`, { name: 's', memory: false }, 'vm.snapshot-create', noDisk, 501],
   ])(
-    'is asked of the host for %s %s, and the change is refused at once in the same words',
-    async (method, path, body, verb) => {
-      const errors = [{ pointer: '/name', detail: 'No.' }];
-      agent.foreseen.set(verb, new ProblemError('insufficient-capacity', '9 GiB do not fit beside 2.', { errors }));
+    'is asked of the host for %s %s %j, and the change is refused at once in the same words',
+    async (method, path, body, verb, problem, status) => {
+      agent.foreseen.set(verb, problem);
       const operations = async () => (await house.call<Page<Operation>>('GET', '/operations')).body.items.length;
       const before = await operations();
       const answers = [await house.call(method, `${path}?dryRun=true`, body), await house.call(method, path, body)];
-      for (const answer of answers)
-        expect(answer).toMatchObject({
-          status: 507,
-          body: { code: 'insufficient-capacity', detail: '9 GiB do not fit beside 2.', errors },
-        });
+      const { code, message: detail, extras } = problem;
+      for (const answer of answers) expect(answer).toMatchObject({ status, body: { code, detail, ...extras } });
       expect(await operations()).toBe(before);
     },
   );
@@ -165,6 +176,25 @@ describe('a plan', () => {
     });
     const { status, body } = await house.ask('PATCH', vm('changing'), { memoryMiB: 1_024 });
     expect({ status, body }).toMatchObject({ status: 200, body: { status: 'succeeded' } });
+  });
+
+  it('is partial and says why when the agent is older than the question, and the change goes its way', async () => {
+    const older = await house.startAgent('kvm-b');
+    try {
+      older.unlearn(planVm);
+      await older.show('any', { nics: [] });
+      const path = '/vms/kvm-b~any';
+      await eventually(async () => expect((await house.call('GET', path)).status).toBe(200));
+      expect(await plan('PATCH', path, { cpus: 2 })).toMatchObject({
+        changes: [{ pointer: '/cpus', from: 1, to: 2, when: 'now' }],
+        warnings: [{ code: 'agent-older', detail: expect.stringContaining('Update the agent') }],
+        partial: true,
+      });
+      const { status, body } = await house.ask('PATCH', path, { cpus: 2 });
+      expect({ status, body }).toMatchObject({ status: 200, body: { status: 'succeeded' } });
+    } finally {
+      await older.end();
+    }
   });
 
   it('of a batch waits once for a host that is silent', async () => {

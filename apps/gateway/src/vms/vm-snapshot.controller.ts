@@ -26,6 +26,6 @@ export class VmSnapshotController {
   })
   list(@Param('vmId', { schema: VmId }) vmId: VmId, @Query({ schema: PageQuery }) query: PageQuery) {
     const { snapshots } = this.inventory.require(vmId).record;
-    return this.lists.page(`snapshots of ${vmId}`, snapshots, ({ createdAt }) => createdAt, query);
+    return this.lists.page(`snapshots of ${vmId}`, snapshots, ({ createdAt }) => createdAt ?? '', query);
   }
 }

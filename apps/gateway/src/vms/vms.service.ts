@@ -127,7 +127,12 @@ describe('VMs of a gateway', () => {
     ['stopped', 'POST', '/restart', 'Cannot restart "{}": its state is stopped. It is powered off; start it first.'],
     ['paused', 'POST', '/start', 'Cannot start "{}": its state is paused. It is paused; resume it.'],
     ['running', 'DELETE', '', 'Cannot delete "{}": its state is running. Stop it first.'],
-    ['suspended', 'PATCH', '', 'Cannot reconfigure "{}": its state is suspended. It is suspended; start it first.'],
+    [
+      'suspended',
+      'PATCH',
+      '',
+      'Cannot reconfigure "{}": its state is suspended. It is suspended; start it first, or stop it with force, which discards its saved memory.',
+    ],
     ['crashed', 'POST', '/stop', 'Cannot stop "{}": its state is crashed. It has crashed; stop it with force.'],
     [
       'stopped',

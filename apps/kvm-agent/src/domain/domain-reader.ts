@@ -66,7 +66,7 @@ export interface DomainDisk {
 
 export interface DomainNic {
   readonly mac: string;
-  readonly network: Nic['network'];
+  readonly network: string;
   /** The device on the host, while it runs: `vnet0`. */
   readonly interface: string | undefined;
 }

@@ -1,11 +1,28 @@
 import { foreignText, ProblemError } from '@polyvirt/contracts';
-import { CallTimeoutError, ConnectError, ConnectionLostError, ErrorCode, isNotFound } from '@polyvirt/node-libvirt';
+import {
+  CallTimeoutError,
+  ConnectError,
+  ConnectionLostError,
+  ErrorCode,
+  isNotFound,
+  LibvirtError,
+} from '@polyvirt/node-libvirt';
 
 /** The domain is not there any more; another thing that is missing is no answer to that. */
 export const isGone = (error: unknown): boolean => isNotFound(error) && error.code === ErrorCode.NO_DOMAIN;
 
 /** Nothing can be asked for at the moment, of whichever domain. */
 const isOffline = (error: unknown): boolean => error instanceof ConnectionLostError || error instanceof ConnectError;
+
+/** What libvirt answers, or undefined when it says that it cannot; a daemon that is away or silent says nothing. */
+export async function orRefused<Result>(call: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof LibvirtError) return undefined;
+    throw error;
+  }
+}
 
 /**
  * A part of what makes up the record of one domain. What goes wrong with it is told in a sentence about that domain, unless

@@ -111,11 +111,12 @@ function whyNicStays(running: Running, mac: string): string | null {
 }
 
 function whyNicsWait(
-  { xml }: Running,
+  { xml, live }: Running,
   nics: NonNullable<ReconfigureVm['addNics']>,
   leaves: Waits['removeNics'],
 ): (string | null)[] {
-  let free = freePorts(xml) + Object.values(leaves).filter((stays) => stays === null).length;
+  const isLeaving = (mac: string) => leaves[mac] === null && live.nics.some((nic) => nic.mac === mac);
+  let free = freePorts(xml) + Object.keys(leaves).filter(isLeaving).length;
   return nics.map(({ mac }, index) => {
     const comes = `The new interface ${index + 1} comes with the next start`;
     if (mac !== undefined && typeof leaves[mac] === 'string')

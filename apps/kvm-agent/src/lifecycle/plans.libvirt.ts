@@ -211,6 +211,25 @@ describe('what waits for the power-off', () => {
       const { nics: present } = await host.driver.get(uuid);
       expect(when.filter((one) => one === 'now')).toHaveLength(present.length);
       expect(when).toContain('next-power-off');
+      // Each of those that wait is withdrawn by itself, and the others go on waiting.
+      const waiting = async () => (await pending(uuid)).filter(({ pointer }) => pointer === '/nics/-');
+      const [first, ...others] = await waiting();
+      const { mac: gone } = first!.to as { mac: string };
+      const removal = ReconfigureVm.parse({ removeNics: [gone] });
+      const withdrawn = await planOf(
+        host.driver,
+        reconfigureVm,
+        { nativeId: uuid, input: removal },
+        capabilities,
+        signal(),
+      );
+      expect(withdrawn).toMatchObject({
+        changes: [{ pointer: '/nics/-', from: first!.to, when: 'next-power-off' }],
+        warnings: [],
+      });
+      expect(await apply(uuid, removal)).toMatchObject({ effect: 'changed' });
+      expect(await waiting()).toEqual(others);
+      expect((await host.driver.get(uuid)).nics).toEqual(present);
     },
     timeoutMs,
   );

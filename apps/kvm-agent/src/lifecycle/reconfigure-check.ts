@@ -52,7 +52,7 @@ export class ReconfigureCheck {
       this.#machines.definition(domain),
     ]);
     await this.#checkDisks(domain, present, input.disks ?? []);
-    this.#checkRemoval(present, input.removeNics ?? []);
+    this.#checkRemoval(present, definition, input.removeNics ?? []);
     if (input.name !== undefined) await refuseTakenName(this.#libvirt, input.name, domain.uuid);
     await this.#checkCpus(definition, input.cpus);
     await this.#checkMemory(definition, input.memoryMiB);
@@ -114,10 +114,12 @@ export class ReconfigureCheck {
     }
   }
 
-  #checkRemoval({ nics }: DomainDefinition, macs: readonly string[]): void {
+  /** One that comes with the next start is in the definition only. */
+  #checkRemoval(present: DomainDefinition, definition: DomainDefinition, macs: readonly string[]): void {
+    const count = ({ nics }: DomainDefinition, mac: string) => nics.filter((nic) => nic.mac === mac).length;
     for (const [index, mac] of macs.entries()) {
       const pointer = `/removeNics/${index}`;
-      const found = nics.filter((nic) => nic.mac === mac).length;
+      const found = count(present, mac) || count(definition, mac);
       if (found === 0)
         throw new ProblemError('device-not-found', `There is no interface with the MAC address ${mac}.`, {
           errors: [{ pointer, detail: 'Not there.' }],

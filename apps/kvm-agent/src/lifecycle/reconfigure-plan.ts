@@ -51,9 +51,9 @@ export function forecastOf(
   let added = -1;
   const changes = outlined.map((change): PlanChange => {
     const { pointer } = change;
-    if (pointer === '/nics/-') added += 1;
     // What waited is withdrawn, which waits for nothing.
     if (change.when === 'next-power-off') return change;
+    if (pointer === '/nics/-') added += 1;
     const at = pointer === '/nics/-' ? `/addNics/${added}` : placeOf(input, change);
     const reason = reasonFor(waits, at, input);
     if (reason === null) return change;

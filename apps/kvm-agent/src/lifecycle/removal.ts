@@ -44,10 +44,9 @@ export class Removal {
     const remains = await journal.step({
       name: 'find what belongs to it',
       native: 'domain_get_xml_desc',
-      act: async () => JSON.stringify((await this.#inspect(nativeId, input)) ?? null),
+      act: async () => JSON.stringify(await this.#inspect(nativeId, input)),
     });
-    const found = JSON.parse(remains) as Remains | null;
-    if (!found) return { effect: 'unchanged' };
+    const found = JSON.parse(remains) as Remains;
     context.progress(20);
 
     const keptState = await journal.step({
@@ -65,9 +64,7 @@ export class Removal {
 
   /** What would be deleted and what would be kept, with paths. */
   async plan({ nativeId, vm, input }: PlanRequest<DeleteVm>): Promise<Forecast> {
-    const found = await this.#inspect(nativeId, input);
-    if (!found) throw vmNotFound(nativeId);
-    const { chains, nvram, notes } = found;
+    const { chains, nvram, notes } = await this.#inspect(nativeId, input);
     const users = await DiskUsers.read(this.#libvirt, this.#storage, nativeId);
     const kept = [...notes];
     const doomed: string[] = [];
@@ -88,9 +85,9 @@ export class Removal {
     };
   }
 
-  async #inspect(nativeId: NativeId, { disks }: DeleteVm): Promise<Remains | undefined> {
+  async #inspect(nativeId: NativeId, { disks }: DeleteVm): Promise<Remains> {
     const domain = await this.#machines.find(nativeId);
-    if (!domain) return undefined;
+    if (!domain) throw vmNotFound(nativeId);
     await refuseTransient(domain, 'delete');
     allow('delete', await this.#machines.state(domain));
     return this.#remains.read(domain, disks);

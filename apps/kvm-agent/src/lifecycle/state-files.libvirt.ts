@@ -137,7 +137,7 @@ describe('on libvirt, the state of a machine', () => {
   it(
     'of a TPM is copied for a clone whole, and is in the files of a definition',
     async () => {
-      // This machine has no swtpm, without which libvirt defines no such machine: what we do with the files is tried alone.
+      // Without swtpm libvirt defines no such machine: here what we do with the files is tried alone.
       const files = new HostFiles({ local: true });
       const stateFiles = new StateFiles(host.libvirt, new StoragePool(host.libvirt, host.pool, files));
       const [uuid, copy] = [randomUUID(), randomUUID()];
@@ -159,6 +159,56 @@ describe('on libvirt, the state of a machine', () => {
       expect([await isThere(stateOf(uuid)), await isThere(stateOf(copy))]).toEqual([true, false]);
     },
     timeoutMs,
+  );
+
+  it(
+    'of a TPM that swtpm plays is kept by a rename, copied by a clone, in the files of a definition, and gone with it',
+    async () => {
+      const [devices, state] = [
+        `<tpm model='tpm-tis'><backend type='emulator' version='2.0'/></tpm>`,
+        'tpm2-00.permall',
+      ];
+      const called = name();
+      const defining = host.libvirt.domains.define(host.xml({ name: called, devices }));
+      const { libvirt } = host;
+      if (!(await libvirt.host.domainCapabilities({ type: 'qemu' })).includes('<value>emulator</value>')) {
+        // No swtpm on this machine, so that no VM of it has a TPM: apt-get install swtpm swtpm-tools.
+        await expect(defining).rejects.toThrow(/TPM/i);
+        return;
+      }
+      const domain = await defining;
+      const folderOf = (id: string) => `/var/lib/libvirt/swtpm/${id}`;
+      const stateOf = (id: string) => join(folderOf(id), 'tpm2', state);
+      const markOf = (id: string) => join(folderOf(id), 'tpm2', 'mark');
+      left.push(folderOf(domain.uuid));
+      await turnOnAndOff(domain);
+      const sealed = await readFile(stateOf(domain.uuid));
+      // Whoever begins anew with a TPM begins with an empty folder.
+      await writeFile(markOf(domain.uuid), 'first');
+      const files = async (nativeId: NativeId) => (await host.driver.export.definition(nativeId)).files;
+      expect(await files(domain.uuid)).toContain(stateOf(domain.uuid));
+
+      await rename(domain.uuid, name());
+      expect(await readFile(stateOf(domain.uuid))).toEqual(sealed);
+      const second = host.libvirt.domains.reference(await clone(domain.uuid));
+      left.push(folderOf(second.uuid));
+      expect(await readFile(stateOf(second.uuid))).toEqual(sealed);
+      // Both run at once, each with its own, and neither begins anew.
+      for (const machine of [domain, second]) await machine.start();
+      for (const machine of [domain, second]) expect(await readFile(markOf(machine.uuid), 'utf8')).toBe('first');
+      const one = async (path: string) => (await stat(path)).ino;
+      expect(await one(stateOf(domain.uuid))).not.toBe(await one(stateOf(second.uuid)));
+
+      await domain.destroy();
+      await remove(domain.uuid);
+      expect([await isThere(folderOf(domain.uuid)), await isThere(stateOf(second.uuid))]).toEqual([false, true]);
+      await second.managedSave();
+      const ofSecond = await files(second.uuid);
+      expect(ofSecond).toEqual([stateOf(second.uuid), expect.stringMatching(/\.save$/)]);
+      await remove(second.uuid);
+      for (const path of [...ofSecond, folderOf(second.uuid)]) expect(await isThere(path)).toBe(false);
+    },
+    3 * timeoutMs,
   );
 
   it(

@@ -1,8 +1,9 @@
 import type { DriverVm, PlanChange, Snapshot, VmState } from '@polyvirt/contracts';
 import { LibvirtError, type Domain, type Snapshot as LibvirtSnapshot } from '@polyvirt/node-libvirt';
 import { changesOfNics, pendingChanges, readDefinition } from '../domain/domain-reader.ts';
+import type { DiskSource } from '../domain/disk-source.ts';
 import { orUndefined } from '../storage/storage-pool.ts';
-import { snapshotOwnFiles } from '../storage/file-references.ts';
+import { snapshotDiskFiles, snapshotOwnFiles } from '../storage/file-references.ts';
 import { attribute, child, parseXml, text } from '../xml.ts';
 
 /** The word of libvirt for the state a snapshot holds. https://libvirt.org/formatsnapshot.html */
@@ -44,7 +45,7 @@ async function currentOf(domain: Domain, snapshots: readonly LibvirtSnapshot[]):
 
 /** The tree from its roots; what was made first stands first among its like. */
 export function parentsFirst(snapshots: readonly Snapshot[]): Snapshot[] {
-  const byAge = [...snapshots].sort((one, other) => one.createdAt.localeCompare(other.createdAt));
+  const byAge = [...snapshots].sort((one, other) => (one.createdAt ?? '').localeCompare(other.createdAt ?? ''));
   const ids = new Set(byAge.map(({ id }) => id));
   const below = (parent: string | null): Snapshot[] =>
     byAge.filter((one) => one.parent === parent).flatMap((one) => [one, ...below(one.id)]);
@@ -57,6 +58,7 @@ export function readSnapshot(xml: string, current: boolean): Snapshot {
   const name = text(snapshot, 'name') ?? '';
   const description = text(snapshot, 'description');
   const memory = attribute(child(snapshot, 'memory'), 'snapshot');
+  const createdAt = Number(text(snapshot, 'creationTime') ?? 0);
   return {
     id: name,
     name,
@@ -65,7 +67,7 @@ export function readSnapshot(xml: string, current: boolean): Snapshot {
     current,
     memory: memory !== undefined && memory !== 'no',
     state: states[text(snapshot, 'state') ?? ''] ?? 'unknown',
-    createdAt: new Date(Number(text(snapshot, 'creationTime') ?? 0) * 1000).toISOString(),
+    ...(createdAt > 0 && { createdAt: new Date(createdAt * 1000).toISOString() }),
   };
 }
 
@@ -85,6 +87,10 @@ export function hardwareBroughtBack(xml: string, vm: DriverVm): PlanChange[] {
     })),
   ];
 }
+
+/** What its disks have been written to since it was taken, where that is not the file of the disk itself. */
+export const ownDiskFiles = (xml: string): DiskSource[] =>
+  snapshotDiskFiles(child(parseXml(xml), 'domainsnapshot')).map(({ source }) => source);
 
 /** Whether its disks or its memory are in files of its own, and not inside the disks of the machine. */
 export const isExternalSnapshot = (xml: string): boolean =>

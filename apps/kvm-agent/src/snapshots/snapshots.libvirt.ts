@@ -41,6 +41,13 @@ describe('on libvirt, a machine', () => {
     host.run((context) => host.driver.snapshots.revert(nativeId, snapshot, context));
   const drop = (nativeId: NativeId, snapshot: string) =>
     host.run((context) => host.driver.snapshots.delete(nativeId, { snapshot, children: false }, context));
+  const refusedAlike = async (nativeId: NativeId, snapshot: string) => {
+    const request = { nativeId, vm: await host.driver.get(nativeId), input: { snapshot, children: false } };
+    const { signal } = new AbortController();
+    const plan = await expectProblem('host-rejected', host.driver.plans['vm.snapshot-delete']!(request, signal));
+    const act = await expectProblem('host-rejected', drop(nativeId, snapshot));
+    return { plan: plan.message, message: act.message };
+  };
   const remove = async (nativeId: NativeId) =>
     (await host.run((context) => host.driver.delete(nativeId, { disks: 'delete' }, context))).notes ?? [];
   const clone = (from: NativeId, as: string) => {
@@ -81,7 +88,9 @@ describe('on libvirt, a machine', () => {
       await revert(domain.uuid, 'internal');
       expect([await isThere('mixed.qcow2'), await isThere('mixed.1')]).toEqual([true, true]);
       const path = (await host.driver.get(domain.uuid)).disks[0]!.path!;
-      await drop(domain.uuid, 'external').catch(() => undefined);
+      const { plan, message } = await refusedAlike(domain.uuid, 'external');
+      expect(message).toBe(plan);
+      expect(message).toMatch(/"external" is in .*mixed\.1, .*virsh snapshot-delete --metadata/);
       expect(await isThere('mixed.qcow2')).toBe(true);
       expect((await host.driver.get(domain.uuid)).disks[0]!.path).toBe(path);
       await domain.start();

@@ -5,10 +5,11 @@ import { isDisk, type DomainDisk } from '../domain/domain-reader.ts';
 import { isOn } from '../domain/states.ts';
 import type { Machines } from '../domain/machines.ts';
 import type { StateFiles } from '../lifecycle/state-files.ts';
-import { orUndefined } from '../storage/storage-pool.ts';
+import { backingChain, UnseenBelowError } from '../storage/backing-chain.ts';
+import { orUndefined, type StoragePool } from '../storage/storage-pool.ts';
 import { buildXml } from '../xml.ts';
 import type { Checkpoints } from './checkpoints.ts';
-import { hardwareBroughtBack, isExternalSnapshot } from './snapshot-reader.ts';
+import { hardwareBroughtBack, isExternalSnapshot, ownDiskFiles } from './snapshot-reader.ts';
 
 const steps = {
   take: { name: 'take the snapshot', native: 'domain_snapshot_create_xml' },
@@ -27,12 +28,20 @@ export class Snapshots implements SnapshotFacet {
   readonly #machines: Machines;
   readonly #stateFiles: StateFiles;
   readonly #checkpoints: Checkpoints;
+  readonly #storage: StoragePool;
 
-  constructor(parts: { libvirt: Libvirt; machines: Machines; stateFiles: StateFiles; checkpoints: Checkpoints }) {
+  constructor(parts: {
+    libvirt: Libvirt;
+    machines: Machines;
+    stateFiles: StateFiles;
+    checkpoints: Checkpoints;
+    storage: StoragePool;
+  }) {
     this.#libvirt = parts.libvirt;
     this.#machines = parts.machines;
     this.#stateFiles = parts.stateFiles;
     this.#checkpoints = parts.checkpoints;
+    this.#storage = parts.storage;
   }
 
   async create(
@@ -130,7 +139,11 @@ export class Snapshots implements SnapshotFacet {
     const existed = await journal.step({
       name: 'look for the snapshot',
       native: 'domain_snapshot_lookup_by_name',
-      act: async () => (await orUndefined(domain.snapshot(id))) !== undefined,
+      act: async () => {
+        const snapshot = await orUndefined(domain.snapshot(id));
+        if (snapshot) await this.#requireDeletable(domain, id, await snapshot.xml());
+        return snapshot !== undefined;
+      },
     });
     if (!existed) return 'unchanged';
     await journal.step({
@@ -153,8 +166,10 @@ export class Snapshots implements SnapshotFacet {
     return { changes: hardwareBroughtBack(xml, vm), steps: [steps.revert] };
   }
 
-  async planDelete({ nativeId }: PlanRequest): Promise<Forecast> {
-    await this.#machines.domain(nativeId);
+  async planDelete({ nativeId, input }: PlanRequest<{ snapshot: string }>): Promise<Forecast> {
+    const domain = await this.#machines.domain(nativeId);
+    const snapshot = await orUndefined(domain.snapshot(input.snapshot));
+    if (snapshot) await this.#requireDeletable(domain, input.snapshot, await snapshot.xml());
     return { steps: [steps.forget] };
   }
 
@@ -166,6 +181,37 @@ export class Snapshots implements SnapshotFacet {
     throw new ProblemError(
       'host-rejected',
       `The snapshot is in files of its own, and libvirt ${major}.${minor}.${micro} reverts to none such: from 9.9 on it does. Put the VM on the file that was its disk then with virsh edit.`,
+    );
+  }
+
+  /** libvirt merges the files of a snapshot into those below them, and refuses where the VM stands on others by now. */
+  async #requireDeletable(domain: Domain, id: string, xml: string): Promise<void> {
+    const own = ownDiskFiles(xml);
+    if (own.length === 0) return;
+    const { files } = this.#storage;
+    const standsOn = new Set<string>();
+    for (const { source, format } of (await this.#present(domain)).disks.filter(isDisk)) {
+      const path = source && (await this.#storage.pathOf(source));
+      if (path === undefined) continue;
+      try {
+        for await (const link of backingChain(this.#storage, { path, format }))
+          standsOn.add(await files.identity(link.path));
+      } catch (error) {
+        // What nobody can see below, libvirt may.
+        if (error instanceof UnseenBelowError) return;
+        throw error;
+      }
+    }
+    const left: string[] = [];
+    for (const source of own) {
+      const path = await this.#storage.pathOf(source);
+      if (path !== undefined && !standsOn.has(await files.identity(path))) left.push(path);
+    }
+    if (left.length === 0) return;
+    const [named, them] = [left.join(', '), left.length === 1 ? 'it' : 'them'];
+    throw new ProblemError(
+      'host-rejected',
+      `The snapshot "${id}" is in ${named}, which the VM no longer stands on since it was reverted, and libvirt deletes none such. Have libvirt forget it by virsh snapshot-delete --metadata, and delete ${them} if nothing else uses ${them}.`,
     );
   }
 

@@ -85,13 +85,14 @@ export function snapshotReferences(snapshot: Xml | undefined): FileReference[] {
 
 /** The files that came to be with the snapshot. */
 export function snapshotOwnFiles(snapshot: Xml | undefined): FileReference[] {
-  return [
-    ...children(child(snapshot, 'disks'), 'disk')
-      .filter((disk) => attribute(disk, 'snapshot') === 'external')
-      .flatMap((disk) => reference(disk, { format: formatOf(child(disk, 'driver')), writes: true })),
-    ...file(attribute(child(snapshot, 'memory'), 'file'), true),
-  ];
+  return [...snapshotDiskFiles(snapshot), ...file(attribute(child(snapshot, 'memory'), 'file'), true)];
 }
+
+/** What the disks have been written to since the snapshot was taken. */
+export const snapshotDiskFiles = (snapshot: Xml | undefined): FileReference[] =>
+  children(child(snapshot, 'disks'), 'disk')
+    .filter((disk) => attribute(disk, 'snapshot') === 'external')
+    .flatMap((disk) => reference(disk, { format: formatOf(child(disk, 'driver')), writes: true }));
 
 function diskReferences(disk: Xml): FileReference[] {
   const device = attribute(disk, 'device') ?? 'disk';

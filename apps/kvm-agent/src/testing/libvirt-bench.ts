@@ -71,6 +71,7 @@ export async function openLibvirtBench(): Promise<Bench> {
         await rename(disk.path, `${disk.path}.away`);
         return () => rename(`${disk.path}.away`, disk.path);
       },
+      suspend: (nativeId) => libvirt.domains.reference(nativeId).managedSave(),
       crash: async (nativeId) => {
         const domain = await libvirt.domains.get(nativeId);
         process.kill(Number(await readFile(`/run/libvirt/qemu/${domain.name}.pid`, 'utf8')), 'SIGKILL');

@@ -13,6 +13,7 @@ const AGENT_SECONDS = 5;
 export async function watchPower(libvirt: Libvirt, nativeId: NativeId): Promise<() => Promise<Disruption>> {
   const domain = await libvirt.domains.get(nativeId);
   let seen: Disruption = 'none';
+  let hasReset = false;
   let marks = 0;
   let marked = () => {};
   const ofIt = ({ dom }: { dom: { uuid: string } }) => dom.uuid === nativeId;
@@ -22,8 +23,13 @@ export async function watchPower(libvirt: Libvirt, nativeId: NativeId): Promise<
       if (event.detail === StoppedDetail.SHUTDOWN) seen = 'guest-restart';
       else if (event.detail === StoppedDetail.DESTROYED || event.detail === StoppedDetail.CRASHED) seen = 'power-cycle';
     }),
-    libvirt.subscribe('domain', 'reboot', (event) => {
-      if (ofIt(event)) seen = 'power-cycle';
+    // libvirt's own event of a reboot hides who reset. SeaBIOS answers each reset from outside with resets of its own, under
+    // load a while later, which would be taken for the doing of the next verb.
+    libvirt.subscribe('monitor', 'event', (event) => {
+      if (!ofIt(event) || event.event !== 'RESET') return;
+      const { guest } = JSON.parse(event.details ?? '{}') as { guest?: boolean };
+      if (guest === true) hasReset = true;
+      else seen = 'power-cycle';
     }),
     libvirt.subscribe('domain', 'metadataChange', (event) => {
       if (!ofIt(event) || event.nsuri !== MARK) return;
@@ -41,6 +47,8 @@ export async function watchPower(libvirt: Libvirt, nativeId: NativeId): Promise<
       if (isThere) await all;
       // One that is on its way up again answers nobody.
       if (before === undefined || seen !== 'none') return seen;
+      // An operating system that answered has reset the machine: no firmware is at work any more.
+      if (hasReset) return 'guest-restart';
       const after = await uptimeOf(domain);
       if (after !== undefined && after < before)
         throw new Error(`libvirt tells of nothing, and the uptime of the guest went from ${before} s to ${after} s`);

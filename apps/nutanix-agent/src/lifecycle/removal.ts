@@ -71,10 +71,9 @@ export class Removal {
       await journal.step({
         name: 'look what belongs to it',
         native: 'GET /vms/{uuid}',
-        act: async () => JSON.stringify((await this.#inspect(nativeId, fate, signal)) ?? null),
+        act: async () => JSON.stringify(await this.#inspect(nativeId, fate, signal)),
       }),
-    ) as Belongings | null;
-    if (!found) return { effect: 'unchanged' };
+    ) as Belongings;
     const notes: string[] = [];
     if (fate === 'keep' && found.disks.length > 0) notes.push(...(await this.#keepDisks(found, context)));
 
@@ -108,9 +107,7 @@ export class Removal {
 
   /** @throws ProblemError what `delete` would end with */
   async plan(nativeId: NativeId, { disks: fate }: DeleteVm, signal: AbortSignal): Promise<Forecast> {
-    const found = await this.#inspect(nativeId, fate, signal);
-    if (!found) return {};
-    const { disks, snapshots, others, groups } = found;
+    const { disks, snapshots, others, groups } = await this.#inspect(nativeId, fate, signal);
     return {
       steps: [
         ...(fate === 'keep' ? disks.map(({ device }) => steps.keep(device)) : []),
@@ -125,9 +122,8 @@ export class Removal {
     };
   }
 
-  async #inspect(nativeId: NativeId, fate: DeleteVm['disks'], signal: AbortSignal): Promise<Belongings | undefined> {
-    const vm = await this.#vms.find(nativeId, signal);
-    if (!vm) return undefined;
+  async #inspect(nativeId: NativeId, fate: DeleteVm['disks'], signal: AbortSignal): Promise<Belongings> {
+    const vm = await this.#vms.demand(nativeId, signal);
     allow('delete', stateOf(vm));
     const { own, others } = await this.#snapshots.own(nativeId, signal);
     const disks = disksOf(resourcesOf(vm)).map(({ uuid, device }) => {

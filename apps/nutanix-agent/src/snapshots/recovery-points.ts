@@ -14,7 +14,8 @@ export interface RecoveryPoint {
   readonly vm: NativeId;
   readonly name: string;
   /** ISO 8601. */
-  readonly createdAt: string;
+  /** Undefined when Prism does not say. */
+  readonly createdAt: string | undefined;
 }
 
 const KIND = 'vm_recovery_point';
@@ -41,7 +42,7 @@ export class RecoveryPoints {
       .map(readPoint);
     return points
       .filter((point) => vm === undefined || point.vm === vm)
-      .sort((a, b) => a.createdAt.localeCompare(b.createdAt));
+      .sort((a, b) => (a.createdAt ?? '').localeCompare(b.createdAt ?? ''));
   }
 
   async find(uuid: string, signal: AbortSignal): Promise<RecoveryPoint | undefined> {
@@ -117,9 +118,6 @@ function readPoint(point: JsonObject): RecoveryPoint {
     vm: textAt(objectAt(resources, 'parent_vm_reference'), 'uuid') ?? '',
     name: nameOf(point),
     createdAt:
-      timeAt(resources, 'creation_time') ??
-      timeAt(metadata, 'creation_time') ??
-      timeAt(metadata, 'last_update_time') ??
-      new Date(0).toISOString(),
+      timeAt(resources, 'creation_time') ?? timeAt(metadata, 'creation_time') ?? timeAt(metadata, 'last_update_time'),
   };
 }

@@ -28,7 +28,7 @@ export function snapshotTree(points: readonly RecoveryPoint[], { snapshots: note
       memory: false,
       // A recovery point does not say it; those that we took have it in their note.
       state: note?.state ?? 'unknown',
-      createdAt,
+      ...(createdAt !== undefined && { createdAt }),
     };
   });
 }

@@ -4,7 +4,12 @@ import { objectAt, objectsAt, textAt, type JsonObject } from '../client/json.ts'
 import { deviceTypeOf } from '../vm/vm-reader.ts';
 import type { PrismSimulator } from './prism-simulator.ts';
 
-const states: Readonly<Record<string, VmState>> = { ON: 'running', OFF: 'stopped', PAUSED: 'paused' };
+const states: Readonly<Record<string, VmState>> = {
+  ON: 'running',
+  OFF: 'stopped',
+  PAUSED: 'paused',
+  SUSPENDED: 'suspended',
+};
 const named = (entity: JsonObject) => textAt(objectAt(entity, 'status'), 'name') ?? '';
 const idOf = (entity: JsonObject) => textAt(objectAt(entity, 'metadata'), 'uuid') ?? '';
 const resources = (entity: JsonObject) => objectAt(objectAt(entity, 'status'), 'resources');
@@ -23,7 +28,7 @@ export function prismConsole(
   simulator: PrismSimulator,
   isOurs: (name: string) => boolean,
   make: (name: string) => Promise<NativeId>,
-): Pick<OtherTool, 'see' | 'makeUnreadable' | 'refuseStart' | 'crash'> & { files(): Promise<HostFile[]> } {
+): Pick<OtherTool, 'see' | 'makeUnreadable' | 'refuseStart' | 'suspend' | 'crash'> & { files(): Promise<HostFile[]> } {
   const ours = async (kind: string) => (await simulator.list(kind)).filter((entity) => isOurs(named(entity)));
   return {
     see: async () =>
@@ -50,6 +55,9 @@ export function prismConsole(
         await simulator.control('DELETE', `/faults/${String(id)}`);
       };
     },
+
+    // Prism Element and acli can, which is why Prism Central may show it.
+    suspend: async (nativeId) => void (await simulator.control('POST', `/vms/${nativeId}/suspend`, {})),
 
     crash: { none: 'Prism Central has no state for a VM that crashed: it shows it off.' },
 

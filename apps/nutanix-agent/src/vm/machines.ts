@@ -52,7 +52,8 @@ export class Machines {
     );
     await this.#networks.know(nameless, signal);
     for (const { nics } of listed.filter(isReadable))
-      for (const nic of nics) nic.network = this.#networks.nameOf(nic.network) ?? nic.network;
+      for (const nic of nics)
+        if (nic.network !== undefined) nic.network = this.#networks.nameOf(nic.network) ?? nic.network;
     return listed;
   }
 

@@ -119,8 +119,8 @@ describe('a VM of Prism', () => {
 
   it('shows MAC addresses in one form, and no address that leads nowhere', () => {
     expect(read(oddVms()['with odd interfaces']).nics).toEqual([
-      { mac: '50:6b:8d:aa:00:01', network: '', addresses: [] },
-      { mac: '50:6b:8d:aa:00:02', network: '', addresses: ['10.20.0.5', '2001:db8::5'] },
+      { mac: '50:6b:8d:aa:00:01', addresses: [] },
+      { mac: '50:6b:8d:aa:00:02', addresses: ['10.20.0.5', '2001:db8::5'] },
     ]);
   });
 

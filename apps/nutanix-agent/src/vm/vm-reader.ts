@@ -230,7 +230,11 @@ export function timeAt(holder: JsonObject, key: string): string | undefined {
 
 function readNic(nic: JsonObject, networkName: (subnetUuid: string) => string | undefined): Nic {
   const subnet = subnetOf(nic);
-  const network = textAt(objectAt(nic, 'subnet_reference'), 'name') ?? networkName(subnet ?? '') ?? subnet ?? '';
+  const network = textAt(objectAt(nic, 'subnet_reference'), 'name') ?? (subnet && networkName(subnet)) ?? subnet;
   const mac = normalMac(textAt(nic, 'mac_address') ?? '');
-  return { ...(mac === undefined ? {} : { mac }), network, addresses: addressesOf(nic) };
+  return {
+    ...(mac === undefined ? {} : { mac }),
+    ...(network === undefined || network === '' ? {} : { network }),
+    addresses: addressesOf(nic),
+  };
 }

@@ -35,11 +35,16 @@ function diskDifferences(before: VmRecord['disks'], after: VmRecord['disks']): s
 
 function nicDifferences(before: VmRecord['nics'], after: VmRecord['nics']): string[] {
   const nameOf = ({ mac }: VmRecord['nics'][number]) => (mac === undefined ? 'interface' : `interface ${mac}`);
-  const { added, removed, kept } = compared(before, after, ({ mac, network }) => mac ?? `on ${network}`);
+  const onNetwork = ({ network }: VmRecord['nics'][number]) => (network === undefined ? '' : ` on ${network}`);
+  const { added, removed, kept } = compared(
+    before,
+    after,
+    ({ mac, network }) => mac ?? `on ${network ?? 'no network'}`,
+  );
   return [
     ...kept.flatMap(([from, to]) => fromTo(`network of ${nameOf(to)}`, from.network, to.network)),
-    ...added.map((nic) => `${nameOf(nic)} on ${nic.network} added`),
-    ...removed.map((nic) => `${nameOf(nic)} on ${nic.network} removed`),
+    ...added.map((nic) => `${nameOf(nic)}${onNetwork(nic)} added`),
+    ...removed.map((nic) => `${nameOf(nic)}${onNetwork(nic)} removed`),
   ];
 }
 

@@ -33,7 +33,10 @@ export function readmeOf(document: ArchiveDocument): string {
     row(
       'Networks',
       vm.nics
-        .map(({ network, mac }) => `${text(network)} (${mac === undefined ? 'no MAC address yet' : text(mac)})`)
+        .map(
+          ({ network, mac }) =>
+            `${network === undefined ? 'network not known' : text(network)} (${mac === undefined ? 'no MAC address yet' : text(mac)})`,
+        )
         .join(', ') || 'none',
     ),
     row('Addresses', addresses.map(code).join(', ') || 'none known'),

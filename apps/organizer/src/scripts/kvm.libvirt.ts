@@ -194,6 +194,46 @@ describe('the scripts for KVM on libvirt', () => {
     }, 60_000);
   });
 
+  it('copy the state of a TPM, on or off; put back, the machine starts with what it had sealed', async () => {
+    const [own, called] = [randomUUID(), `polyvirt-tpm-${uuid.slice(0, 8)}`];
+    const state = `/var/lib/libvirt/swtpm/${own}`;
+    await writeFile(
+      join(folder, 'tpm.xml'),
+      `<domain type='qemu'><name>${called}</name><uuid>${own}</uuid><memory unit='MiB'>32</memory><vcpu>1</vcpu>
+        <os><type arch='x86_64'>hvm</type></os><devices><tpm model='tpm-tis'><backend type='emulator' version='2.0'/></tpm></devices>
+      </domain>`,
+    );
+    if (!(await virsh('domcapabilities')).includes('<value>emulator</value>')) {
+      // No swtpm on this machine, so that no VM of it has a TPM: apt-get install swtpm swtpm-tools.
+      await expect(virsh('define', join(folder, 'tpm.xml'))).rejects.toThrow(/TPM/i);
+      return;
+    }
+    await virsh('define', join(folder, 'tpm.xml'));
+    try {
+      const script = join(folder, 'tpm.sh');
+      await writeFile(script, kvmBackup(own, 'tpm'));
+      await chmod(script, 0o755);
+      const backUp = async (target: string) => (await run(script, [join(folder, target)])).stdout.trimEnd();
+      await virsh('start', own);
+      await backUp('sealing');
+      await virsh('destroy', own);
+      await writeFile(join(state, 'tpm2', 'mark'), 'sealed');
+      const backup = await backUp('sealed');
+      expect(await readFile(join(backup, 'disks.tsv'), 'utf8')).toBe(`tpm\t${state}\n`);
+      // As the README of the archive says.
+      await virsh('undefine', own);
+      await rm(state, { recursive: true, force: true });
+      await run('cp', ['-Rp', join(backup, 'tpm'), state]);
+      await virsh('define', join(backup, 'domain.xml'));
+      await virsh('start', own);
+      expect(await readFile(join(state, 'tpm2', 'mark'), 'utf8')).toBe('sealed');
+    } finally {
+      await virsh('destroy', own).catch(() => {});
+      await virsh('undefine', own);
+      await rm(state, { recursive: true, force: true });
+    }
+  }, 60_000);
+
   it('say so when the machine is gone', async () => {
     const other = join(folder, 'gone.sh');
     await writeFile(other, kvmBackup(randomUUID(), 'gone'));

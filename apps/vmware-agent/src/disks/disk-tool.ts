@@ -2,11 +2,12 @@ import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ProblemError } from '@polyvirt/contracts';
 import { achieve, type Patience } from '../vmrun/achieve.ts';
-import { runProgram } from '../vmrun/run-program.ts';
+import { MissingProgramError, runProgram } from '../vmrun/run-program.ts';
 import type { Vmrun } from '../vmrun/vmrun.ts';
 import { exists } from '../inventory/discovery.ts';
+import { orUnreadable } from '../inventory/unreadable.ts';
 import { noGrowthWithSnapshots } from '../absent-features.ts';
-import { readVmdk } from './vmdk.ts';
+import { partsOf, readVmdk } from './vmdk.ts';
 
 export const GIB = 2 ** 30;
 const MIB_PER_GIB = 1_024;
@@ -40,7 +41,12 @@ export class DiskTool {
       env: this.#env,
     }).then(
       ({ exit }) => exit === 0,
-      () => false,
+      (error: unknown) => {
+        if (error instanceof MissingProgramError) return false;
+        // Asked again next time: a host that is too busy to answer has it all the same.
+        this.#hasQemuImg = undefined;
+        throw error;
+      },
     );
     return this.#hasQemuImg;
   }
@@ -93,7 +99,7 @@ export class DiskTool {
         what: 'the disk is there',
         signal,
         // A disk that was there before may be half of one.
-        isDone: async () => made && ((await readVmdk(path).catch(() => undefined))?.bytes ?? -1) >= leastBytes,
+        isDone: async () => made && ((await orUnreadable(readVmdk(path)))?.bytes ?? -1) >= leastBytes,
         act: async () => {
           await this.#vmrun.quiet([path], undefined, signal);
           await removeDisk(path);
@@ -114,10 +120,6 @@ export class DiskTool {
 /** Removes a disk with all its files, in its own folder only. */
 export async function removeDisk(path: string): Promise<void> {
   if (!(await exists(path))) return;
-  const files = await readVmdk(path).then(
-    (disk) => disk.files,
-    () => [path],
-  );
-  for (const file of files) if (dirname(file) === dirname(path)) await rm(file, { force: true });
+  for (const file of await partsOf(path)) if (dirname(file) === dirname(path)) await rm(file, { force: true });
   await rm(path, { force: true });
 }

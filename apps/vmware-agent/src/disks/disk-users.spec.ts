@@ -140,7 +140,7 @@ describe('users of a disk', () => {
     const failing =
       <Answer>(method: 'diskFiles' | 'snapshots', look: (machine: Machine) => Promise<Answer>) =>
       async (machine: Machine) => {
-        if (machine === other && method in fails) throw Object.assign(new Error(code), { code });
+        if (machine === other && method in fails) throw Object.assign(new Error(code), { code, errno: -1 });
         return look(machine);
       };
     const users = await DiskUsers.read(

@@ -5,6 +5,7 @@ import { findMachine, type Machine } from '../inventory/identity.ts';
 import type { Platform } from '../vmrun/installation.ts';
 import { removeDisk } from './disk-tool.ts';
 import { fileKeyOf, FileSet } from './file-identity.ts';
+import { orUnreadable, unlessUnreadable } from '../inventory/unreadable.ts';
 import { isMissing } from '../vmx/dictionary-file.ts';
 import { stateFilesOf } from './state-files.ts';
 import { beside, chainOf, partsOf, realPath } from './vmdk.ts';
@@ -88,7 +89,10 @@ export class DiskUsers {
       const disks = await Promise.all(snapshot.disks.map((name) => realPath(beside(except.vmx, name))));
       for (const path of snapshot.clones) {
         // Wherever it lies: one that nobody told us of breaks just the same.
-        const clone = await findMachine(path, machines.platform).catch(() => 'out of reach' as const);
+        const clone = await findMachine(path, machines.platform).catch((error: unknown) => {
+          unlessUnreadable(error);
+          return 'out of reach' as const;
+        });
         // A share that does not answer, say: that it stands on these disks is known all the same.
         if (clone === 'out of reach') await found.#note({ name: path, path }, await chainsOf(disks));
         else if (clone) await found.#add(clone, machines, disks);
@@ -113,8 +117,9 @@ export class DiskUsers {
 
   /** `disks` are those it is known to stand on without being asked: one that cannot be read cannot be asked. */
   async #add(machine: Machine, machines: Known, disks: readonly string[]): Promise<void> {
-    const name = await machines.nameOf(machine).catch(() => machine.vmx);
+    const name = (await orUnreadable(machines.nameOf(machine))) ?? machine.vmx;
     const missed = (error: unknown) => {
+      unlessUnreadable(error);
       if (isOutOfReach(error)) this.#unseen.add(name);
     };
     const asFarAsSeen = async <Part>(look: Promise<Iterable<Part>>): Promise<Iterable<Part>> =>

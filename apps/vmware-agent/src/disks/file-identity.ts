@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { comparablePath } from '../inventory/identity.ts';
+import { orUnreadable } from '../inventory/unreadable.ts';
 import type { Platform } from '../vmrun/installation.ts';
 import { realPath } from './vmdk.ts';
 
@@ -8,12 +9,8 @@ import { realPath } from './vmdk.ts';
  * path is known, in the one form that the platform compares.
  */
 export async function fileKeyOf(path: string, platform: Platform): Promise<string> {
-  try {
-    const { dev, ino } = await stat(path, { bigint: true });
-    return `${dev}:${ino}`;
-  } catch {
-    return comparablePath(await realPath(path), platform);
-  }
+  const found = await orUnreadable(stat(path, { bigint: true }));
+  return found ? `${found.dev}:${found.ino}` : comparablePath(await realPath(path), platform);
 }
 
 /** Files, each once, however many paths lead to it; the first path stands for it. */

@@ -2,6 +2,7 @@ import { open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { ProblemError, type Image } from '@polyvirt/contracts';
 import { gibOf } from '@polyvirt/hypervisor';
+import { orUnreadable } from '../inventory/unreadable.ts';
 import { orMissing } from '../vmx/dictionary-file.ts';
 import type { DiskTool } from './disk-tool.ts';
 import { readVmdk } from './vmdk.ts';
@@ -73,7 +74,7 @@ export class ImageLibrary {
     if (known.needsQemuImg && !(await this.#disks.hasQemuImg())) return undefined;
     const path = join(this.#folder, fileName);
     // A file that is being copied into the folder, or is none of its name, is no image yet.
-    const bytes = await sizeOf(path, known.format).catch(() => undefined);
+    const bytes = await orUnreadable(sizeOf(path, known.format));
     if (bytes === undefined) return undefined;
     return { name: fileName.slice(0, -ending.length), kind: known.kind, format: known.format, path, bytes };
   }

@@ -1,5 +1,6 @@
 import { open, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, win32 } from 'node:path';
+import { orUnreadable, unlessUnreadable } from '../inventory/unreadable.ts';
 import { codecOf, decodeText, utf8 } from '../vmx/text-encoding.ts';
 
 const SECTOR = 512;
@@ -42,11 +43,8 @@ export async function readVmdk(path: string): Promise<Vmdk> {
 }
 
 /** The files that a disk consists of, itself first; of one that cannot be read only itself is known. */
-export const partsOf = (path: string): Promise<readonly string[]> =>
-  readVmdk(path).then(
-    ({ files }) => files,
-    () => [path],
-  );
+export const partsOf = async (path: string): Promise<readonly string[]> =>
+  (await orUnreadable(readVmdk(path)))?.files ?? [path];
 
 /** A file that another one names: absolute, or relative to its folder. */
 export const beside = (path: string, name: string): string =>
@@ -55,7 +53,7 @@ export const beside = (path: string, name: string): string =>
 /** The path without symbolic links, as far as there is something at it: one file has many names. */
 export async function realPath(path: string): Promise<string> {
   if (!isAbsolute(path)) return path;
-  const real = (one: string) => realpath(one).catch(() => undefined);
+  const real = (one: string) => orUnreadable(realpath(one));
   const folder = dirname(path);
   return (await real(path)) ?? join((await real(folder)) ?? folder, basename(path));
 }
@@ -73,6 +71,7 @@ export async function chainOf(path: string, onEnd: (error: unknown) => void = ()
     try {
       next = (await readVmdk(real)).parent;
     } catch (error) {
+      unlessUnreadable(error);
       onEnd(error);
       break;
     }
@@ -99,8 +98,10 @@ async function descriptorOf(path: string): Promise<string> {
     const head = Buffer.alloc(SECTOR);
     const { bytesRead } = await file.read(head, 0, SECTOR, 0);
     const isSparse = bytesRead === SECTOR && head.toString('latin1', 0, MAGIC.length) === MAGIC;
+    const { size } = await file.stat();
     const from = isSparse ? Number(head.readBigUInt64LE(28)) * SECTOR : 0;
-    const length = isSparse ? Number(head.readBigUInt64LE(36)) * SECTOR : (await file.stat()).size;
+    const length = isSparse ? Number(head.readBigUInt64LE(36)) * SECTOR : size;
+    if (from > size) throw new SyntaxError(`${path} ends before it says what it is`);
     const text = Buffer.alloc(Math.min(length, DESCRIPTOR_LIMIT));
     const read = await file.read(text, 0, text.length, from);
     const end = text.subarray(0, read.bytesRead).indexOf(0);

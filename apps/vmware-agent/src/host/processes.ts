@@ -36,10 +36,15 @@ export async function readProcess(pid: number): Promise<HostProcess | undefined>
       startedAt: Number(fields[19]),
       command: line.replace(/\0$/, '').split('\0'),
     };
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (isOutOfSight(error)) return undefined;
+    throw error;
   }
 }
+
+/** Of a process that has ended, before or while it was read, or that another user keeps to itself. */
+const isOutOfSight = (error: unknown): boolean =>
+  ['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '');
 
 /** Fields of /proc/<pid>/stat behind the name, which may contain anything. */
 export const statusFields = (status: string): string[] => status.slice(status.lastIndexOf(')') + 2).split(' ');
@@ -57,8 +62,9 @@ export function isAlive(pid: number): boolean {
 function isZombie(pid: number): boolean {
   try {
     return statusFields(readFileSync(`/proc/${pid}/stat`, 'utf8'))[0] === 'Z';
-  } catch {
-    return true;
+  } catch (error) {
+    if (isOutOfSight(error)) return true;
+    throw error;
   }
 }
 

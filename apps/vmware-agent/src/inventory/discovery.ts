@@ -4,7 +4,7 @@ import type { NativeId } from '@polyvirt/contracts';
 import type { Platform } from '../vmrun/installation.ts';
 import { isMissing, readDictionary } from '../vmx/dictionary-file.ts';
 import { findMachine, matchListed, type Machine } from './identity.ts';
-import { whyUnreadable } from './unreadable.ts';
+import { orUnreadable, unlessUnreadable, whyUnreadable } from './unreadable.ts';
 
 /** How deep below a folder of VMs a VM may lie: people sort them into groups. */
 const DEPTH = 3;
@@ -49,7 +49,12 @@ export class Discovery {
     const { platform, folders, inventoryFile } = this.#options;
     const found = new Map<NativeId, Machine>();
     const skipped: string[] = [];
-    const look = { skip: (path: string, error: unknown) => void skipped.push(whyUnreadable(path, error)) };
+    const look = {
+      skip(path: string, error: unknown) {
+        unlessUnreadable(error);
+        skipped.push(whyUnreadable(path, error));
+      },
+    };
     const add = async (path: string) => {
       try {
         const machine = await findMachine(path, platform);
@@ -82,7 +87,7 @@ export class Discovery {
     const folders = (await Promise.all(roots.map((root) => foldersBelow(root)))).flat();
     const names = await Promise.all(
       [...new Set(folders)].map(async (folder) =>
-        (await readdir(folder).catch(() => [])).map((name) => join(folder, name)),
+        ((await orUnreadable(readdir(folder))) ?? []).map((name) => join(folder, name)),
       ),
     );
     return names.flat().filter((path) => /\.vmdk$/i.test(path));
@@ -111,8 +116,8 @@ export class Discovery {
   async templates(): Promise<Machine[]> {
     const { templates, platform } = this.#options;
     if (templates === undefined) return [];
-    const files = await vmxFilesBelow(templates, { skip: () => undefined });
-    const found = await Promise.all(files.map((vmx) => findMachine(vmx, platform).catch(() => undefined)));
+    const files = await vmxFilesBelow(templates, quietly);
+    const found = await Promise.all(files.map((vmx) => orUnreadable(findMachine(vmx, platform))));
     return found.filter((machine) => machine !== undefined);
   }
 
@@ -120,7 +125,7 @@ export class Discovery {
   async #templateFolders(): Promise<string[]> {
     const { templates } = this.#options;
     if (templates === undefined) return [];
-    return [templates, await realpath(templates).catch(() => templates)];
+    return [templates, (await orUnreadable(realpath(templates))) ?? templates];
   }
 }
 
@@ -148,7 +153,7 @@ interface Look {
   /** Notes what is passed over. */
   skip(path: string, error: unknown): void;
 }
-const quietly: Look = { skip: () => undefined };
+const quietly: Look = { skip: (_path, error) => unlessUnreadable(error) };
 
 /** Folders that may hold VMs at or below `folder`, itself first; a folder that is not there has none. */
 export async function foldersBelow(folder: string, look = quietly): Promise<string[]> {

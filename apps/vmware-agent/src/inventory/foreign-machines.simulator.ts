@@ -140,6 +140,45 @@ describe('a machine that others made', () => {
     expect(await remove(vmx)).toMatchObject({ effect: 'changed' });
   });
 
+  it('that names files which no file system can have is like one whose files are gone, and keeps no other from anything', async () => {
+    const names = { nul: 'a|00b', long: 'x'.repeat(5_000), folder: '..' };
+    for (const [kind, stem] of Object.entries(names)) {
+      const folder = join(host.vmFolder, kind);
+      mkdirSync(folder);
+      const lines = [
+        ['scsi0:0.fileName', 'vmdk'],
+        ['nvram', 'nvram'],
+        ['checkpoint.vmState', 'vmss'],
+        ['sata0:1.fileName', 'iso'],
+      ].map(([key, ending]) => `${key} = "${stem}.${ending}"\n`);
+      const whole = readFileSync(join(inputs, 'empty-name.vmx'), 'utf8');
+      const drives = 'scsi0.present = "TRUE"\nscsi0:0.present = "TRUE"\nsata0:1.present = "TRUE"\n';
+      writeFileSync(join(folder, `${kind}.vmx`), `${whole}${drives}${lines.join('')}`);
+      writeFileSync(
+        join(folder, `${kind}.vmsd`),
+        `snapshot.numSnapshots = "1"\nsnapshot0.uid = "1"\nsnapshot0.filename = "${stem}.vmsn"\nsnapshot0.disk0.fileName = "${stem}.vmdk"\nsnapshot0.numDisks = "1"\n`,
+      );
+      // A disk that ends before the place at which it says that its description is.
+      const header = Buffer.alloc(512);
+      header.write('KDMV');
+      header.writeBigUInt64LE(2n ** 63n, 28);
+      writeFileSync(join(folder, 'spoilt.vmdk'), header);
+    }
+    const entries = Object.values(names).map((stem, at) => `vmlist${at}.config = "/${stem}.vmx"\n`);
+    writeFileSync(join(host.home, 'inventory.vmls'), entries.join(''));
+    const vmx = place('no-encoding-latin1');
+    expect((await driver.list()).filter(isReadable)).toHaveLength(4);
+    expect((await driver.probe()).health.status).toBe('healthy');
+    await run((context) => driver.reconfigure.apply(idOf(vmx), { name: 'renamed' }, context));
+    expect(await shown(vmx)).toMatchObject({ name: 'renamed' });
+    expect(await remove(vmx)).toMatchObject({ effect: 'changed' });
+    for (const kind of Object.keys(names)) {
+      const odd = join(host.vmFolder, kind, `${kind}.vmx`);
+      expect((await shown(odd))!.disks).toEqual([{ device: 'scsi0:0', path: expect.any(String) }]);
+    }
+    expect(await driver.list()).toHaveLength(3);
+  });
+
   it('is as good as gone only when its file is', async () => {
     const vmx = place('empty-name');
     await driver.list();

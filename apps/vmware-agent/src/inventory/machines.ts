@@ -31,7 +31,7 @@ import { pendingOf, readPending } from './pending-changes.ts';
 import { isKeptFor } from '../lifecycle/kept-disks.ts';
 import type { PowerOffWork } from './power-off-work.ts';
 import type { Freshness, Running, RunningSet } from './running.ts';
-import { whyUnreadable } from './unreadable.ts';
+import { orUnreadable, whyUnreadable } from './unreadable.ts';
 
 /** Power-on writes the .vmx file first and is listed a moment later; so long a file counts as just written. */
 const JUST_WRITTEN_MS = 5_000;
@@ -94,7 +94,7 @@ export class Machines {
     const names = new Map(vms.map(({ nativeId, name }) => [nativeId, name]));
     const found: string[] = [];
     for (const machine of machines) {
-      const vmx = await this.configuration(machine).catch(() => undefined);
+      const vmx = await orUnreadable(this.configuration(machine));
       if (vmx && isEncrypted(vmx)) found.push(names.get(machine.nativeId) ?? stemOf(machine.vmx));
     }
     return found;
@@ -198,9 +198,9 @@ export class Machines {
     const wanted = nameKey(name);
     for (const machine of await this.all()) {
       if (machine.nativeId === own) continue;
-      const pending = await readPending(machine.vmx).catch(() => undefined);
+      const pending = await orUnreadable(readPending(machine.vmx));
       // By the name that it is shown by.
-      const names = [await this.nameOf(machine).catch(() => stemOf(machine.vmx)), pending?.name];
+      const names = [(await orUnreadable(this.nameOf(machine))) ?? stemOf(machine.vmx), pending?.name];
       if (names.some((one) => one !== undefined && nameKey(one) === wanted)) return machine;
     }
     return undefined;
@@ -218,7 +218,7 @@ export class Machines {
     const taken = new Set<string>();
     for (const machine of await this.all()) {
       if (machine.nativeId === own.nativeId) continue;
-      const vmx = await this.configuration(machine).catch(() => undefined);
+      const vmx = await orUnreadable(this.configuration(machine));
       for (const { mac } of vmx ? nicsOf(vmx) : []) if (mac !== undefined) taken.add(mac);
     }
     return taken;
@@ -288,7 +288,7 @@ export class Machines {
     return Promise.all(
       disks.map(async ({ device, path }) => {
         // Of a disk that cannot be read the size is not known; the machine has it all the same.
-        const size = await this.disk(path).catch(() => undefined);
+        const size = await orUnreadable(this.disk(path));
         return { device, ...(size && { sizeGiB: gibOf(size.bytes) }), path };
       }),
     );

@@ -29,9 +29,10 @@ export async function readPending(vmx: string): Promise<PendingChanges> {
   if (text === undefined) return noChanges;
   try {
     return PendingChanges.parse(JSON.parse(text));
-  } catch {
+  } catch (error) {
     // Nothing of ours: a file that somebody edited changes no machine.
-    return noChanges;
+    if (error instanceof SyntaxError || error instanceof z.ZodError) return noChanges;
+    throw error;
   }
 }
 

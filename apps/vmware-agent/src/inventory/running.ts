@@ -1,6 +1,6 @@
 import type { NativeId } from '@polyvirt/contracts';
 import { parsePaused, parseRunning } from '../vmrun/output.ts';
-import { passes, VmwareError } from '../vmrun/vmrun.problems.ts';
+import { passes, unlessUnanswered, VmwareError } from '../vmrun/vmrun.problems.ts';
 import type { Vmrun } from '../vmrun/vmrun.ts';
 import { comparablePath, matchListed, type Machine } from './identity.ts';
 
@@ -89,8 +89,9 @@ export class Running {
     try {
       const lines = await this.#vmrun.cli([vmx, 'power', 'query', '-f', 'json']);
       return lines && parsePaused(lines);
-    } catch {
-      // An encrypted VM: then it is not known.
+    } catch (error) {
+      // An encrypted VM, say: then it is not known.
+      unlessUnanswered(error);
       return undefined;
     }
   }

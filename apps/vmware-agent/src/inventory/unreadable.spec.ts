@@ -1,7 +1,8 @@
 import { expect, it } from '@jest/globals';
+import { readFile } from 'node:fs/promises';
 import { ProblemError } from '@polyvirt/contracts';
 import { isMissing } from '../vmx/dictionary-file.ts';
-import { whyUnreadable } from './unreadable.ts';
+import { orUnreadable, whyUnreadable } from './unreadable.ts';
 
 const failure = (code: string) => Object.assign(new Error(`${code}: something`), { code });
 
@@ -24,4 +25,16 @@ it('says what cannot be read and what would help, whatever the file system answe
 
 it('takes only that for gone which is known to be', () => {
   for (const code of ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG']) expect(isMissing(failure(code))).toBe(true);
+});
+
+it('is what the file system, a parser and a problem say, and no fault of ours', async () => {
+  const unreadable = [
+    () => readFile('/'),
+    () => Promise.reject(new SyntaxError('it is half')),
+    () => Promise.reject(new ProblemError('host-rejected', 'No.')),
+  ];
+  for (const look of unreadable) expect(await orUnreadable(look())).toBeUndefined();
+  expect(await orUnreadable(Promise.resolve('read'))).toBe('read');
+  for (const fault of [new TypeError('of ours'), new RangeError('of ours'), new Error('of ours')])
+    await expect(orUnreadable(Promise.reject(fault))).rejects.toBe(fault);
 });

@@ -1,4 +1,5 @@
 import { ProblemError } from '@polyvirt/contracts';
+import { isMissing } from '../vmx/dictionary-file.ts';
 
 const owner = 'It must run as the user who owns the VM folder.';
 const byErrno: Readonly<Record<string, (path: string) => string>> = {
@@ -6,6 +7,28 @@ const byErrno: Readonly<Record<string, (path: string) => string>> = {
   EPERM: (path) => `The agent may not read ${path}. ${owner}`,
   ELOOP: (path) => `${path} is a symbolic link that leads to itself. Mend or remove the link.`,
 };
+
+/** Whether a file cannot be read, or what is in it not understood. Anything else that fails is a fault of ours. */
+export const isUnreadable = (error: unknown): boolean =>
+  error instanceof ProblemError ||
+  error instanceof SyntaxError ||
+  isMissing(error) ||
+  typeof (error as NodeJS.ErrnoException).errno === 'number';
+
+/** For who handles that a file cannot be read. Throws anything else. */
+export function unlessUnreadable(error: unknown): void {
+  if (!isUnreadable(error)) throw error;
+}
+
+/** What a look at a file answers, or undefined when it cannot be read. */
+export async function orUnreadable<Result>(look: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await look;
+  } catch (error) {
+    unlessUnreadable(error);
+    return undefined;
+  }
+}
 
 /** A sentence: what cannot be read at a path, and what would help. */
 export function whyUnreadable(path: string, error: unknown): string {

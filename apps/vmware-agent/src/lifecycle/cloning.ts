@@ -14,6 +14,7 @@ import { removeStaleLocks } from '../host/locks.ts';
 import { exists, type Discovery } from '../inventory/discovery.ts';
 import { machineAt, type Machine } from '../inventory/identity.ts';
 import { vmsdOf, type Machines } from '../inventory/machines.ts';
+import { orUnreadable } from '../inventory/unreadable.ts';
 import { powerOnStep, type Power } from '../power.ts';
 import type { Snapshots } from '../snapshots/snapshots.ts';
 import { forgetClone } from '../snapshots/vmsd-edits.ts';
@@ -253,7 +254,7 @@ async function isWhole(vmx: string): Promise<boolean> {
   const configuration = await readDictionary(vmx);
   if (!configuration) return false;
   for (const { fileName } of disksOf(configuration)) {
-    const disk = await readVmdk(beside(vmx, fileName)).catch(() => undefined);
+    const disk = await orUnreadable(readVmdk(beside(vmx, fileName)));
     if (!disk) return false;
   }
   return true;

@@ -6,10 +6,11 @@ import type { ImageLibrary } from '../disks/image-library.ts';
 import { machineAt, type Machine } from '../inventory/identity.ts';
 import type { Discovery } from '../inventory/discovery.ts';
 import { stemOf, type Machines } from '../inventory/machines.ts';
+import { orUnreadable } from '../inventory/unreadable.ts';
 import { powerOnStep, type Power } from '../power.ts';
 import { Dictionary } from '../vmx/dictionary.ts';
 import { orMissing, writeDictionary } from '../vmx/dictionary-file.ts';
-import { isEncrypted, nicsOf } from '../vmx/hardware-reader.ts';
+import { isEncrypted, nicsOf, type VmxNic } from '../vmx/hardware-reader.ts';
 import {
   addNic,
   cloudInitEntries,
@@ -231,7 +232,7 @@ export class Creation {
     };
   }
 
-  async #template({ template: wanted }: CreateVm): Promise<{ vmx: string; nics: NicInput[] } | undefined> {
+  async #template({ template: wanted, nics: given }: CreateVm): Promise<{ vmx: string; nics: NicInput[] } | undefined> {
     if (wanted === undefined) return undefined;
     if (this.#vmrun.hostType === 'player')
       throw new ProblemError(
@@ -239,11 +240,11 @@ export class Creation {
         'A VM is made from a template by a clone, which VMware Player cannot make. Make it from an image, or install Workstation Pro.',
       );
     const templates = await this.#discovery.templates();
-    // One that cannot be read is known by its file.
     const named = await Promise.all(
       templates.map(async (machine) => ({
         machine,
-        name: await this.#machines.nameOf(machine).catch(() => stemOf(machine.vmx)),
+        // One that cannot be read is known by its file.
+        name: (await orUnreadable(this.#machines.nameOf(machine))) ?? stemOf(machine.vmx),
       })),
     );
     const machine = named.find(({ machine: { nativeId }, name }) => nativeId === wanted || name === wanted)?.machine;
@@ -256,8 +257,11 @@ export class Creation {
         'wrong-state',
         `The template "${wanted}" is on. Stop it first: its disks change while it runs.`,
       );
-    const nics = nicsOf(vmx).map(({ network }): NicInput => ({ network, address: 'auto' }));
-    return { vmx: machine.vmx, nics };
+    const nics = given.length > 0 ? [] : nicsOf(vmx);
+    return {
+      vmx: machine.vmx,
+      nics: nics.map((nic): NicInput => ({ network: networkIn(wanted, nic), address: 'auto' })),
+    };
   }
 
   async #placeOf(name: string, operationId: string): Promise<Place> {
@@ -277,11 +281,21 @@ function checkLimits({ memoryMiB, disks, nics }: CreateVm): void {
   for (const [index, { sizeGiB = 1 }] of disks.entries()) demandDiskSize(sizeGiB, `/disks/${index}/sizeGiB`);
 }
 
+/** The network that the VM made from a template is on, as the template itself is. */
+function networkIn(template: string, { device, network }: VmxNic): string {
+  if (network !== undefined) return network;
+  const detail = `The template "${template}" does not say which network its ${device} is on. Give \`nics\` for the new VM.`;
+  throw new ProblemError('invalid-input', detail, { errors: [{ pointer: '/nics', detail }] });
+}
+
+const MEMORY_STEP_MIB = 4;
+
 export function demandMemory(memoryMiB: number): void {
-  if (memoryMiB % 4 !== 0)
-    throw new ProblemError('invalid-input', 'Workstation gives memory in steps of 4 MiB.', {
-      errors: [{ pointer: '/memoryMiB', detail: 'A multiple of 4.' }],
-    });
+  if (memoryMiB % MEMORY_STEP_MIB === 0) return;
+  const below = Math.floor(memoryMiB / MEMORY_STEP_MIB) * MEMORY_STEP_MIB;
+  const would = below > 0 ? `${below} or ${below + MEMORY_STEP_MIB}` : `${MEMORY_STEP_MIB}`;
+  const detail = `Workstation gives memory in steps of ${MEMORY_STEP_MIB} MiB, and ${memoryMiB} MiB is between two: take ${would} MiB.`;
+  throw new ProblemError('invalid-input', detail, { errors: [{ pointer: '/memoryMiB', detail }] });
 }
 
 export function demandDiskSize(sizeGiB: number, pointer: string): void {

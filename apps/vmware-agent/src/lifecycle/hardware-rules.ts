@@ -10,6 +10,7 @@ import {
 import type { Machine } from '../inventory/identity.ts';
 import type { Machines } from '../inventory/machines.ts';
 import { readPending } from '../inventory/pending-changes.ts';
+import { orUnreadable } from '../inventory/unreadable.ts';
 import type { Networks } from '../network/networks.ts';
 import { nicsOf } from '../vmx/hardware-reader.ts';
 
@@ -67,10 +68,10 @@ export class HardwareRules {
     const others: { name: string; nics: Nic[] }[] = [];
     for (const machine of await this.#machines.all()) {
       if (machine.nativeId === own.nativeId) continue;
-      const vmx = await this.#machines.configuration(machine).catch(() => undefined);
-      const pending = await readPending(machine.vmx).catch(() => undefined);
+      const vmx = await orUnreadable(this.#machines.configuration(machine));
+      const pending = await orUnreadable(readPending(machine.vmx));
       const nics = [...(vmx ? nicsOf(vmx) : []), ...(pending?.addNics ?? [])];
-      const name = await this.#machines.nameOf(machine).catch(() => machine.vmx);
+      const name = (await orUnreadable(this.#machines.nameOf(machine))) ?? machine.vmx;
       others.push({ name, nics: nics.map(({ mac, network }) => ({ mac, network, addresses: [] })) });
     }
     return others;

@@ -7,6 +7,7 @@ import { stateFilesOf } from '../disks/state-files.ts';
 import { chainOf, partsOf, readVmdk, realPath } from '../disks/vmdk.ts';
 import { findMachine, type Machine } from '../inventory/identity.ts';
 import { folderOf, stemOf } from '../inventory/machines.ts';
+import { orUnreadable, unlessUnreadable } from '../inventory/unreadable.ts';
 import { pendingFileOf } from '../inventory/pending-changes.ts';
 import type { Platform } from '../vmrun/installation.ts';
 import { ownKeys } from '../vmx/hardware-writer.ts';
@@ -105,7 +106,7 @@ async function strangersIn(folder: string, used: FileSet, users: DiskUsers, plat
   for (const name of await readdir(folder)) {
     const path = join(folder, name);
     if (!/\.vmdk$/i.test(name) || (await parts.has(path)) || (await users.of(path)).length > 0) continue;
-    const disk = await readVmdk(path).catch(() => undefined);
+    const disk = await orUnreadable(readVmdk(path));
     if (!disk) {
       broken.push(path);
       continue;
@@ -175,7 +176,8 @@ async function neededIn(place: string, except: Machine, machines: Known): Promis
       const other = /\.vmx$/i.test(user) ? await findMachine(user, machines.platform) : undefined;
       const disks = other ? [...(await filesUsedBy(other, machines))] : await chainOf(user);
       paths.push(...disks, ...(await Promise.all(disks.map((path) => partsOf(path)))).flat());
-    } catch {
+    } catch (error) {
+      unlessUnreadable(error);
       return undefined;
     }
   }

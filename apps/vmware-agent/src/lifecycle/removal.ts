@@ -41,10 +41,9 @@ export class Removal {
     const text = await journal.step({
       name: 'look what belongs to it',
       native: 'vmrun list',
-      act: async () => JSON.stringify((await this.#inspect(nativeId, input)) ?? null),
+      act: async () => JSON.stringify(await this.#inspect(nativeId, input)),
     });
-    const remains = JSON.parse(text) as Remains | null;
-    if (!remains) return { effect: 'unchanged' };
+    const remains = JSON.parse(text) as Remains;
     const machine: Machine = { nativeId, vmx: remains.vmx };
     context.progress(20);
     await journal.step({
@@ -63,17 +62,14 @@ export class Removal {
 
   /** Throws what `delete` would refuse, and says which files stay although they were to go. */
   async plan(nativeId: NativeId, input: DeleteVm): Promise<Forecast> {
-    const remains = await this.#inspect(nativeId, input);
-    if (!remains) return {};
-    const { isWhole, base, notes } = remains;
+    const { isWhole, base, notes } = await this.#inspect(nativeId, input);
     return {
       steps: [steps.delete(isWhole), steps.tidy, ...(base ? [steps.release] : [])],
       ...(input.disks === 'delete' && { warnings: notes.map((detail) => ({ code: 'disks-kept', detail })) }),
     };
   }
 
-  async #inspect(nativeId: NativeId, { disks: fate }: DeleteVm): Promise<Remains | undefined> {
-    if (!(await this.#machines.find(nativeId))) return undefined;
+  async #inspect(nativeId: NativeId, { disks: fate }: DeleteVm): Promise<Remains> {
     const machine = await this.#machines.demandOpen(nativeId);
     allow('delete', await this.#machines.state(machine));
     const window = await windowOf(machine.vmx);

@@ -46,7 +46,7 @@ describe('the snapshots of a .vmsd file', () => {
 
   it('have times in microseconds, of which the low half has a sign', () => {
     const time = (416_762n << 32n) | BigInt.asUintN(32, -1_794_967_296n);
-    expect(tree(vmsd).all[0]!.createdAt.getTime()).toBe(Number(time / 1_000n));
+    expect(tree(vmsd).all[0]!.createdAt!.getTime()).toBe(Number(time / 1_000n));
   });
 
   it('are addressed by name, or by the way from the root where that is not enough', () => {

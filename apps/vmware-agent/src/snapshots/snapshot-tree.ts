@@ -11,7 +11,8 @@ export interface VmsdSnapshot {
   readonly name: string;
   readonly description: string | undefined;
   readonly hasMemory: boolean;
-  readonly createdAt: Date;
+  /** Undefined when the file does not say. */
+  readonly createdAt: Date | undefined;
   /** The .vmsn file. */
   readonly file: string | undefined;
   readonly disks: readonly string[];
@@ -83,7 +84,7 @@ export class SnapshotTree {
       current: uid === current,
       memory: hasMemory,
       state: hasMemory ? 'running' : 'stopped',
-      createdAt: createdAt.toISOString(),
+      ...(createdAt && { createdAt: createdAt.toISOString() }),
     }));
   }
 
@@ -131,7 +132,7 @@ function read(file: Dictionary, position: number): VmsdSnapshot {
     name: get('displayName') ?? `Snapshot ${number('uid')}`,
     description: description === '' ? undefined : description,
     hasMemory: number('type') === 1,
-    createdAt: new Date(Number(time / MICROSECONDS)),
+    createdAt: time === 0n ? undefined : new Date(Number(time / MICROSECONDS)),
     file: get('filename'),
     disks: each('numDisks', (index) => `disk${index}.fileName`),
     clones: each('numClones', (index) => `clone${index}`),

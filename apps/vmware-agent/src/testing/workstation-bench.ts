@@ -131,6 +131,7 @@ export async function openWorkstationBench(): Promise<Bench> {
         );
         return async () => writeFileSync(vmx, whole);
       },
+      suspend: async (nativeId) => void (await host.vmrun('suspend', await pathOf(nativeId), 'hard')),
       crash: async (nativeId) => {
         const vmx = await pathOf(nativeId);
         const monitors = (await hostProcesses()).filter((one) => isMonitor(one) && one.command.at(-1) === vmx);

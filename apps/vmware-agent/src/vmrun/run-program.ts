@@ -89,8 +89,9 @@ async function killTree(child: ChildProcess): Promise<void> {
   for (const { pid: descendant } of doomed) {
     try {
       process.kill(descendant, 'SIGKILL');
-    } catch {
-      // It has ended by itself.
+    } catch (error) {
+      // It has ended by itself, or has become somebody else's.
+      if (!['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
     }
   }
 }

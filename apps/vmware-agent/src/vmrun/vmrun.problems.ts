@@ -159,6 +159,12 @@ const ruleFor = (said: string) => rules.find(({ pattern }) => pattern.test(said)
 export const passes = (error: unknown): boolean =>
   error instanceof VmwareError && (error.wasKilled || ruleFor(error.said)?.passes === true);
 
+/** For who can do without an answer of a program of VMware's. Throws what is no failure of its. */
+export function unlessUnanswered(error: unknown): void {
+  const kinds = [VmwareError, CallDeadlineError, MissingProgramError, ProblemError];
+  if (!kinds.some((kind) => error instanceof kind)) throw error;
+}
+
 /** Whether vmrun says that the machine is off. */
 export const isNotPoweredOn = (error: unknown): boolean =>
   error instanceof VmwareError && notPoweredOn.test(error.said);

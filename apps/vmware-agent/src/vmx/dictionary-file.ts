@@ -64,6 +64,6 @@ export async function orMissing<Result>(look: Promise<Result>): Promise<Result |
   }
 }
 
-/** Nothing can be at a path with a name that is too long. */
+/** Nothing can be at a path with a name that is too long, or with a NUL in it. */
 export const isMissing = (error: unknown): boolean =>
-  ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG'].includes((error as NodeJS.ErrnoException).code ?? '');
+  ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'].includes((error as NodeJS.ErrnoException).code ?? '');

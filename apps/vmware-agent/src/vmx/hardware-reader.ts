@@ -33,7 +33,8 @@ export interface VmxNic {
   /** `ethernet0` */
   readonly device: string;
   readonly mac: string | undefined;
-  readonly network: string;
+  /** Undefined when it cannot be told. */
+  readonly network: string | undefined;
 }
 
 /** Name of the VM, or undefined where the file does not say. */
@@ -127,16 +128,21 @@ function macOf(vmx: Dictionary, device: string): string | undefined {
   return normalMac(vmx.get(`${device}.${isStatic ? 'address' : 'generatedAddress'}`) ?? '');
 }
 
-function networkOf(vmx: Dictionary, device: string): string {
+function networkOf(vmx: Dictionary, device: string): string | undefined {
   const named = vmx.get(`${device}.networkName`);
   const told = vmx.get(`${device}.connectionType`);
   // Of a VM that comes from an ESXi.
   if (told === undefined && named !== undefined && named !== '') return named;
-  const type = (told ?? 'bridged').toLowerCase();
+  const type = (told ?? 'bridged').trim().toLowerCase();
   const known = networkOfType[type];
   if (known !== undefined) return known;
   if (type === 'pvn') return `lan-segment ${vmx.get(`${device}.pvnID`) ?? ''}`.trim();
-  return (vmx.get(`${device}.vnet`) ?? type).replace(/^.*[\\/]/, '').toLowerCase();
+  // The name of a type is no network: one that is custom and names none is on nobody knows which.
+  const network = (vmx.get(`${device}.vnet`) ?? '')
+    .replace(/^.*[\\/]/, '')
+    .trim()
+    .toLowerCase();
+  return network === '' ? undefined : network;
 }
 
 /** Suspended state that the next power-on goes on with: name of the file. */

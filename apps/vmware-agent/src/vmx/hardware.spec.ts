@@ -156,6 +156,19 @@ describe('the hardware of a .vmx file', () => {
     ]);
   });
 
+  it('is on no network that it does not say', () => {
+    const networks = (...lines: string[]) =>
+      nicsOf(parse(['ethernet0.present = "TRUE"', ...lines].join('\n'))).map(({ network }) => network);
+    expect(networks('ethernet0.connectionType = ""')).toEqual([undefined]);
+    for (const type of ['custom', 'CUSTOM', 'monitor_dev', 'of a newer release'])
+      expect({ type, networks: networks(`ethernet0.connectionType = "${type}"`) }).toEqual({
+        type,
+        networks: [undefined],
+      });
+    expect(networks('ethernet0.connectionType = "custom"', 'ethernet0.vnet = ""')).toEqual([undefined]);
+    expect(networks('ethernet0.connectionType = "custom"', 'ethernet0.vnet = "/dev/"')).toEqual([undefined]);
+  });
+
   it('skips the unit of the controller itself', () => {
     expect([0, 6, 7, 14, 15].map(diskDevice)).toEqual(['scsi0:0', 'scsi0:6', 'scsi0:8', 'scsi0:15', 'scsi1:0']);
   });

@@ -85,7 +85,7 @@ export function MachineOverview({ vm, onAwaitAddress }: { vm: Vm; onAwaitAddress
             )
           }
           rows={vm.nics.map(({ mac, network, addresses }, index): [string, ReactNode] => [
-            `${network} ${mac ?? ''}`,
+            `${network ?? unknown} ${mac ?? ''}`,
             addresses.length === 0 ? t('machine.noAddress') : <Addresses key={index} of={addresses} />,
           ])}
         />

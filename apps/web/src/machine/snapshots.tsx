@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next';
 import { calls, type Call } from '../api/changes.ts';
 import type { Snapshot, Vm } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
+import { unknown } from '../i18n/format.ts';
 import { useObstacle } from '../machines/use-obstacle.ts';
 import { Ago } from '../ui/ago.tsx';
 import { useChange } from '../ui/change.ts';
@@ -90,9 +91,7 @@ function Branch({ snapshot, all, level, onAsk, reason }: BranchProps) {
         <Text fw={600}>{snapshot.name}</Text>
         {snapshot.current && <Badge color={solid.busy}>{t('snapshots.current')}</Badge>}
         {snapshot.memory && <Badge color={solid.calm}>{t('snapshots.memory')}</Badge>}
-        <Text size="sm">
-          <Ago at={snapshot.createdAt} />
-        </Text>
+        <Text size="sm">{snapshot.createdAt ? <Ago at={snapshot.createdAt} /> : unknown}</Text>
         {snapshot.description && <Text size="sm">{snapshot.description}</Text>}
         <ReasonedButton size="xs" variant="default" reason={reason} onClick={() => onAsk(snapshot, 'revert')}>
           {t('snapshots.revert')}

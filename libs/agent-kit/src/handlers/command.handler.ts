@@ -1,9 +1,10 @@
 import { Controller, Inject } from '@nestjs/common';
-import { Payload } from '@nestjs/microservices';
-import { OnCommand } from '@polyvirt/bus';
+import { Ctx, Payload } from '@nestjs/microservices';
+import { OnCommand, type CommandContext } from '@polyvirt/bus';
 import { commands, ProblemError, type Command, type Verb } from '@polyvirt/contracts';
 import { acts, type Asked, type Done, type HypervisorDriver } from '@polyvirt/hypervisor';
 import { OperationRunner } from '../operation/operation-runner.ts';
+import type { Work } from '../operation/running-operation.ts';
 import { alsoHappenedIn, moreNotesOf } from './beside-the-record.ts';
 import { DRIVER } from './tokens.ts';
 
@@ -15,9 +16,9 @@ export class CommandHandler {
     private readonly operations: OperationRunner,
   ) {}
 
-  carryOut(command: Command): Promise<void> {
+  carryOut(command: Command, { storedAtMs }: CommandContext): Promise<void> {
     const act = acts[command.verb as Verb] as (asked: Asked<unknown>) => Promise<Done>;
-    return this.operations.run(command, async (context) => {
+    const work: Work = async (context) => {
       const { driver } = this;
       const done = await act({ driver, nativeId: vmOf(command), input: command.input, context });
       const { effect, made, snapshot } = done;
@@ -30,20 +31,22 @@ export class CommandHandler {
         }),
         alsoHappened: alsoHappenedIn(command, done),
       };
-    });
+    };
+    return this.operations.run(command, work, storedAtMs);
   }
 }
 
 /** One handler for each command, as if it were written out: Nest finds handlers by the methods of a class. */
 for (const definition of commands) {
   const { prototype } = CommandHandler;
-  const value = function (this: CommandHandler, command: Command) {
-    return this.carryOut(command);
+  const value = function (this: CommandHandler, command: Command, context: CommandContext) {
+    return this.carryOut(command, context);
   };
   const descriptor = { value, configurable: true, enumerable: false, writable: true };
   Object.defineProperty(prototype, definition.verb, descriptor);
   OnCommand(definition)(prototype, definition.verb, descriptor);
   Payload()(prototype, definition.verb, 0);
+  Ctx()(prototype, definition.verb, 1);
 }
 
 /** The VM that a command is about; the empty string for a command that is about none. */

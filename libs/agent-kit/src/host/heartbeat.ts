@@ -12,7 +12,7 @@ export class HeartbeatSender {
   constructor(
     private readonly bus: Bus,
     private readonly identity: AgentIdentity,
-    private readonly health: () => Health,
+    private readonly says: { health(): Health; brokerAheadMs(): number | undefined },
     everyMs: number,
   ) {
     this.#beat = new Beat('Heartbeat', everyMs, () => this.#send());
@@ -45,13 +45,15 @@ export class HeartbeatSender {
     // What is sent while the bus is away would pile up, and be old when it arrives.
     if (!this.bus.isConnected) return;
     const { host, incarnation, startedAt } = this.identity;
+    const brokerAheadMs = this.says.brokerAheadMs();
     const beat: Heartbeat = {
       host,
       incarnation,
       state: this.#state,
-      health: this.health(),
+      health: this.says.health(),
       startedAt,
       sentAt: new Date().toISOString(),
+      ...(brokerAheadMs !== undefined && { brokerAheadMs }),
     };
     broadcast(this.bus, subjects.heartbeat(host), beat);
   }

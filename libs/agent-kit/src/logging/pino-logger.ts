@@ -1,8 +1,9 @@
 import type { LoggerService } from '@nestjs/common';
+import { logOutput } from '@polyvirt/config';
 import { pino, type Logger } from 'pino';
 
 export const createLogger = (host: string, level: string): Logger =>
-  pino({ name: 'agent', level, base: { host, pid: process.pid } });
+  pino({ name: 'agent', level, base: { host, pid: process.pid } }, logOutput());
 
 /** Lines of Nest and of everything that logs through it, as JSON on stdout. */
 export class PinoLogger implements LoggerService {

@@ -32,9 +32,13 @@ export class HostPatience {
 
   /**
    * Calls again, with pauses that grow, as long as the host is away, another call is worth while and there is time. Throws
-   * what the last call threw.
+   * what the last call threw, or the reason of the signal that interrupts a pause.
    */
-  async outlast<Result>(call: () => Promise<Result>, isWorthwhile: () => boolean = () => true): Promise<Result> {
+  async outlast<Result>(
+    call: () => Promise<Result>,
+    isWorthwhile: () => boolean = () => true,
+    interrupt: () => AbortSignal = () => this.#signal,
+  ): Promise<Result> {
     const { firstPauseMs, longestPauseMs } = this.#times;
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
       try {
@@ -42,16 +46,16 @@ export class HostPatience {
       } catch (error) {
         if (!isAway(error) || !isWorthwhile() || this.#leftMs() < pauseMs) throw error;
       }
-      await this.#clock.pause(pauseMs, this.#signal);
+      await this.#clock.pause(pauseMs, AbortSignal.any([this.#signal, interrupt()]));
     }
   }
 
-  /** Waits until the host is healthy or the time is over; whoever goes on then will see. */
-  async await(healthy: Promise<void>, signal: AbortSignal): Promise<void> {
+  /** Waits until the host is healthy or the time is over, by default all that there is; whoever goes on then will see. */
+  async await(healthy: Promise<void>, signal: AbortSignal, withinMs = this.#leftMs()): Promise<void> {
     const over = new AbortController();
     const either = AbortSignal.any([signal, this.#signal, over.signal]);
     try {
-      await Promise.race([unlessAborted(healthy, either), this.#clock.pause(this.#leftMs(), either)]);
+      await Promise.race([unlessAborted(healthy, either), this.#clock.pause(withinMs, either)]);
     } finally {
       over.abort();
     }
@@ -64,4 +68,4 @@ export class HostPatience {
   }
 }
 
-const isAway = (error: unknown): boolean => error instanceof ProblemError && error.code === 'host-offline';
+export const isAway = (error: unknown): boolean => error instanceof ProblemError && error.code === 'host-offline';

@@ -1,5 +1,6 @@
 import { asProblemError, ProblemError } from '@polyvirt/contracts';
 import type { Journal, Json, Step } from '@polyvirt/hypervisor';
+import { isAway } from './host-patience.ts';
 import type { JournalStep } from './journal-entry.ts';
 import type { JournalRecord } from './journal-record.ts';
 import { safeProblem, safeText } from './safe-text.ts';
@@ -97,7 +98,9 @@ export class OperationJournal implements Journal {
       note({ status: 'succeeded', ...(kept !== undefined && { result: kept }) });
       return kept as Result;
     } catch (error) {
-      if (!this.hooks.isStopping()) {
+      // What a host that went away has done of it is seen when it is there again, as after the end of a process.
+      const isUnsettled = isAway(error) && !step.once;
+      if (!this.hooks.isStopping() && !isUnsettled) {
         const { requestId, input } = this.record.entry.command;
         note({ status: 'failed', problem: safeProblem(asProblemError(error).toProblem(requestId), input) });
       }

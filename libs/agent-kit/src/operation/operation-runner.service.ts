@@ -1,8 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import { ask, publishCommand } from '@polyvirt/bus';
+import { ask, openBucket, publishCommand } from '@polyvirt/bus';
 import { eventually } from '@polyvirt/bus/testing';
-import { cancelOperation, keys, listOperations, ProblemError, subjects, type Command } from '@polyvirt/contracts';
+import {
+  buckets,
+  cancelOperation,
+  HostRecord,
+  keys,
+  listOperations,
+  ProblemError,
+  subjects,
+  type Command,
+} from '@polyvirt/contracts';
 import { FakeHost } from '@polyvirt/hypervisor';
 import { randomUUID } from 'node:crypto';
 import { AgentBench, host } from '../testing/agent-bench.ts';
@@ -42,6 +51,17 @@ describe('operations', () => {
       await bench.queueEmpty();
       await bench.caughtUp();
       expect(bench.types()).toEqual(['operation.failed']);
+    });
+
+    it.each([
+      ['begin in time, though the clock of the gateway is two minutes behind', -120_000, 30_000, 'succeeded'],
+      ['fail with expired, though the clock of the gateway is two minutes ahead', 120_000, -1_000, 'failed'],
+    ])('%s', async (_, skewMs, beginWithinMs, status) => {
+      await bench.startAgent();
+      const command = bench.create('skewed');
+      command.notAfter = new Date(Date.now() + skewMs).toISOString();
+      command.beginWithinMs = beginWithinMs;
+      expect(await bench.carryOut(command)).toMatchObject({ status });
     });
 
     it.each(['cancelled', 'expired', 'lost'] as const)(
@@ -387,11 +407,61 @@ describe('operations', () => {
       expect(fake.volumes()).toEqual([]);
     });
 
-    it('fail at once when it is away before anything was made', async () => {
+    it('wait for it as long as they may wait to begin', async () => {
       const { driver } = await bench.startAgent();
-      driver.faults.add({ at: 'create', failWith: 'host-offline' });
-      const operation = await bench.carryOut(bench.create('too-early'));
-      expect(operation).toMatchObject({ status: 'failed', error: { code: 'host-offline' } });
+      driver.faults.add({ at: 'create', failWith: 'host-offline', times: 3 });
+      expect(await bench.carryOut(bench.create('waited'))).toMatchObject({ status: 'succeeded' });
+      const disarm = driver.faults.add({ at: 'create', failWith: 'host-offline' });
+      const late = bench.create('too-late');
+      late.notAfter = new Date(Date.now() + 300).toISOString();
+      expect(await bench.carryOut(late)).toMatchObject({ status: 'failed', error: { code: 'host-offline' } });
+      disarm();
+      expect(driver.host.machines().map(({ name }) => name)).toEqual(['waited']);
+    });
+
+    it('begin when it is healthy, if it is not when they come', async () => {
+      const { driver } = await bench.startAgent({}, { times: { probeEveryMs: 20 } });
+      driver.host.health = { status: 'unhealthy', detail: 'It has been stopped.' };
+      const hosts = openBucket(bench.gateway, buckets.hosts, HostRecord);
+      const record = () => hosts.get(keys.host(host));
+      await eventually(async () => expect((await record())?.value.health.status).toBe('unhealthy'));
+      const disarm = driver.faults.add({ at: 'create', failWith: 'host-rejected' });
+      const command = await bench.send(bench.create('early'));
+      await eventually(async () => expect(await bench.journalled(command)).toMatchObject({ phase: 'running' }));
+      disarm();
+      driver.host.health = { status: 'healthy', detail: 'It is there.' };
+      expect(await bench.ended(command)).toMatchObject({ status: 'succeeded' });
+    });
+
+    it.each(['before', 'after'] as const)('go on where they were, whichever step it went away %s', async (moment) => {
+      const { driver } = await bench.startAgent();
+      const seen = await bench.carryOut(bench.create('plain', { start: true }));
+      expect(seen).toMatchObject({ status: 'succeeded' });
+      const names = seen.steps.map(({ name }) => name);
+      expect(names.length).toBeGreaterThan(1);
+      for (const [index, name] of names.entries()) {
+        driver.faults.add({ at: `create: ${name}`, moment, failWith: 'host-offline', times: 2 });
+        const operation = await bench.carryOut(bench.create(`torn-${index}`, { start: true }));
+        expect([name, operation.status, operation.error]).toEqual([name, 'succeeded', undefined]);
+        expect(operation.steps.map((step) => step.status)).toEqual(names.map(() => 'succeeded'));
+      }
+      expect(driver.host.doubled).toEqual([]);
+      const machines = driver.host.machines();
+      expect(machines).toHaveLength(names.length + 1);
+      // The deletes leave nothing either.
+      const remove = async (nativeId: string) => {
+        await bench.carryOut(bench.command('vm.stop', nativeId, { force: true }));
+        return bench.carryOut(bench.command('vm.delete', nativeId, { disks: 'delete' }));
+      };
+      const deleted = await remove(machines.pop()!.nativeId);
+      expect(deleted).toMatchObject({ status: 'succeeded' });
+      for (const { name } of deleted.steps) {
+        const { nativeId } = machines.pop()!;
+        driver.faults.add({ at: `delete: ${name}`, moment, failWith: 'host-offline', times: 2 });
+        expect([name, await remove(nativeId)]).toMatchObject([name, { status: 'succeeded' }]);
+      }
+      for (const { nativeId } of machines) await remove(nativeId);
+      expect([driver.host.machines(), driver.host.volumes()]).toEqual([[], []]);
     });
   });
 

@@ -43,6 +43,8 @@ export interface OperationRunnerOptions {
   /** Resolves when the host is healthy. */
   readonly whenHealthy: () => Promise<void>;
   readonly patience: PatienceTimes;
+  /** By how much the clock of the server is ahead of ours, once that is known. */
+  readonly brokerAheadMs: () => number | undefined;
   /** What the host can carry. */
   readonly capacity: () => Capacity;
   /** Ends publications when the agent stops. */
@@ -78,12 +80,13 @@ export class OperationRunner {
   /**
    * Begins, joins or goes on with an operation. Resolves when its command may be acknowledged; throws `Redeliver` when the
    * command has to come again.
+   * @param storedAtMs  when the server stored the command, by its clock
    */
-  run(command: Command, work: Work): Promise<void> {
+  run(command: Command, work: Work, storedAtMs?: number): Promise<void> {
     const known = this.#running.get(command.operationId);
     if (known) return known.done;
     if (this.#draining.signal.aborted) return Promise.reject(new Redeliver());
-    const running = new RunningOperation(command);
+    const running = new RunningOperation(command, this.#beginBeforeMs(command, storedAtMs));
     this.#running.set(command.operationId, running);
     running.done = this.#run(running, work).finally(() => {
       this.#running.delete(command.operationId);
@@ -145,7 +148,7 @@ export class OperationRunner {
     let record: JournalRecord | undefined;
     try {
       if (this.#draining.signal.aborted) throw new Redeliver();
-      const isLate = Date.now() > Date.parse(command.notAfter);
+      const isLate = running.beginWithinMs === 0;
       record = await this.#claim(command, isLate ? expired(command) : undefined);
       if (!record) return;
       const telling = this.#tellingOf(record);
@@ -232,8 +235,9 @@ export class OperationRunner {
     let done: Done | undefined;
     let ending = entry.takingBack;
     try {
-      // What was begun can be gone on with, or taken back, only on a host that is there.
-      if (entry.attempts > 1) await patience.await(this.#options.whenHealthy(), running.signal);
+      // What was begun can be gone on with, or taken back, only on a host that is there; what was not may wait to begin.
+      const isBegun = entry.attempts > 1 || entry.steps.length > 0;
+      await patience.await(this.#options.whenHealthy(), running.signal, isBegun ? undefined : running.beginWithinMs);
       // Cancelled before its first step: nothing needs to be called.
       if (!ending && entry.steps.length === 0) running.signal.throwIfAborted();
       const call = () => {
@@ -241,7 +245,12 @@ export class OperationRunner {
         return work(this.#contextOf(running, record, telling, journal));
       };
       // A method that ends before it has come by all that was made leaves that to nobody.
-      done = await patience.outlast(call, () => journal.lost.length > 0);
+      done = await patience.outlast(
+        call,
+        () => journal.lost.length > 0 || mayGoOn(running, entry),
+        // An undo that nobody has come by would be lost.
+        () => (journal.lost.length > 0 ? this.#draining.signal : running.signal),
+      );
     } catch (error) {
       if (error instanceof Redeliver || running.stopReason === 'drain' || record.isLost) throw new Redeliver();
       ending ??= this.#endingOf(running, error);
@@ -254,6 +263,18 @@ export class OperationRunner {
       onTakenBack: () => telling.progressed(),
     });
     return this.#failure(running, record, ending!, notes);
+  }
+
+  /**
+   * An age that the clock of the server measures from end to end, put into terms of ours: the clock of whoever asked counts for
+   * nothing. Commands of a gateway before this one have no age.
+   */
+  #beginBeforeMs({ notAfter, beginWithinMs }: Command, storedAtMs: number | undefined): number {
+    const brokerAheadMs = this.#options.brokerAheadMs();
+    if (beginWithinMs === undefined || storedAtMs === undefined || brokerAheadMs === undefined) {
+      return Date.parse(notAfter);
+    }
+    return storedAtMs + beginWithinMs - brokerAheadMs;
   }
 
   #journalOf(running: RunningOperation, record: JournalRecord, telling: Telling): OperationJournal {
@@ -398,6 +419,13 @@ const expired = ({ requestId, operationId, notAfter }: Command): OperationOutcom
     ),
     operationId,
   });
+
+/** Whether it may be called again when the host was away: what has begun while there is patience, what has not in its time. */
+function mayGoOn(running: RunningOperation, { steps }: OwnEntry): boolean {
+  if (steps.length === 0) return running.beginWithinMs > 0;
+  // One that may be done once only has failed for good.
+  return steps.every(({ problem }) => problem === undefined);
+}
 
 /**
  * After a crash a driver may find everything as asked because the process that died had done it: then the record has

@@ -38,7 +38,16 @@ export class RunningOperation {
   /** Resolves when the command may be acknowledged. */
   done: Promise<void> = Promise.resolve();
 
-  constructor(readonly command: Command) {}
+  /** @param beginBeforeMs  by the clock of this machine */
+  constructor(
+    readonly command: Command,
+    readonly beginBeforeMs: number,
+  ) {}
+
+  /** How long it may still wait to begin. */
+  get beginWithinMs(): number {
+    return Math.max(0, this.beginBeforeMs - Date.now());
+  }
 
   get signal(): AbortSignal {
     return this.#controller.signal;

@@ -118,7 +118,7 @@ export interface paths {
         };
         /**
          * Whether the audit is as it was written: what was changed, removed or added since.
-         * @description Reads all of it, which takes about a second for 100,000 records. Keep `head` elsewhere, to prove later what was there.
+         * @description Reads all of it, which takes about two seconds for 100,000 records. Keep `head` elsewhere, to prove later what was there.
          */
         get: operations["verifyAudit"];
         put?: never;
@@ -1015,7 +1015,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Shut a VM down through its guest, or by force. */
+        /** Shut a VM down through its guest, or by force. By force the saved memory of a suspended VM is discarded, too. */
         post: operations["stopVm"];
         delete?: never;
         options?: never;
@@ -1358,7 +1358,7 @@ export interface components {
             outcome: "accepted" | "succeeded" | "failed" | "cancelled" | "refused";
             /** @description Id that the gateway gave the request. */
             requestId: string;
-            /** @description Its latest link in the chain that `GET /audit/verify` follows. */
+            /** @description Its latest link in the chain that `GET /audit/verify` follows. It comes moments after the record. */
             sequence?: number;
             target?: string;
         };
@@ -1368,10 +1368,12 @@ export interface components {
             /** @description Hash of the last link. Kept elsewhere, it proves what was there today. */
             head: string;
             intact: boolean;
-            /** @description Links of the chain: one for each record, and one more for each that was completed later. */
+            /** @description Links of the chain: one for each record, and one more for each whose operation ended after it. */
             links: number;
             /** @description Records that there are. */
             records: number;
+            /** @description Records that a gateway has signed and not put into the chain yet, which takes it a moment. Until then they can be removed together with the memory of that gateway. */
+            unlinked: number;
         };
         BatchInput: {
             /** @enum {string} */
@@ -2012,8 +2014,8 @@ export interface components {
             addresses: string[];
             /** @description Lower-case, with colons; absent while it has none, as before its first power-on. */
             mac?: string;
-            /** @description Name of the network on the host. */
-            network: string;
+            /** @description Name of the network on the host; absent when it is on none, or the host does not say on which. */
+            network?: string;
         };
         NicInput: {
             /**
@@ -2365,7 +2367,8 @@ export interface components {
             nextCursor?: string;
         };
         Snapshot: {
-            createdAt: components["schemas"]["Timestamp"];
+            /** @description Absent when the hypervisor does not know. */
+            createdAt?: components["schemas"]["Timestamp"];
             /** @description Whether the VM runs on top of this one. */
             current: boolean;
             description?: string;
@@ -10469,7 +10472,7 @@ export interface operations {
                     "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
-            /** @description Shut a VM down through its guest, or by force. */
+            /** @description Shut a VM down through its guest, or by force. By force the saved memory of a suspended VM is discarded, too. */
             202: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];

@@ -53,6 +53,7 @@ export function agentFlows(host: HostId | '*'): Flow[] {
     { bucket: buckets.hosts.name, key: keys.host(host) },
     { bucket: buckets.journal.name, key: keys.journalOf(host) },
     { bucket: buckets.index.name, key: keys.indexesOf(host) },
+    { bucket: buckets.pulse.name, key: keys.pulseOfAgent(host) },
   ];
   return [
     ...durableFlows(streams.commands.name, host === '*' ? '*' : commandConsumer(host)),

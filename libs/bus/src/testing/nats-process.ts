@@ -10,7 +10,8 @@ const startWithinMs = 20_000;
 /** The beginning of every configuration file. */
 export const basicConfiguration = (port: number, folder: string): string[] => [
   `listen: "127.0.0.1:${port}"`,
-  `jetstream { store_dir: ${JSON.stringify(join(folder, 'store'))} }`,
+  // By default it would be three quarters of what is free at the start, however little that is.
+  `jetstream { store_dir: ${JSON.stringify(join(folder, 'store'))}, max_file_store: 1TB }`,
 ];
 
 export const logFileOf = (folder: string) => join(folder, 'nats-server.log');

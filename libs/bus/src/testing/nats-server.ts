@@ -68,6 +68,11 @@ export class NatsServer implements Broker {
     this.#process = await startNats(this.folder, this.port);
   }
 
+  /** Sends it a signal, such as SIGSTOP and SIGCONT. */
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.kill(signal);
+  }
+
   /** SIGKILL: what it has not written is lost. */
   kill(): Promise<void> {
     return this.#end('SIGKILL');

@@ -18,6 +18,10 @@ const envelope = {
   requestedBy: z.string().describe('User name of the author.'),
   requestedAt: Timestamp,
   notAfter: Timestamp.describe('The command must begin before this, or it expires.'),
+  beginWithinMs: z
+    .int()
+    .optional()
+    .describe('The same as an age, reckoned from when the server has stored the command: no clock but its own counts.'),
   parent: OperationId.optional().describe('The batch that the operation belongs to.'),
   retryOf: OperationId.optional().describe('The operation that is tried again.'),
 } as const;
@@ -41,6 +45,7 @@ export interface Command<Verb extends string = string, Input = unknown> {
   requestedBy: string;
   requestedAt: Timestamp;
   notAfter: Timestamp;
+  beginWithinMs?: number | undefined;
   parent?: OperationId | undefined;
   retryOf?: OperationId | undefined;
   input: Input;

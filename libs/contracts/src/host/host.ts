@@ -132,6 +132,10 @@ export const Heartbeat = z
     health: Health,
     startedAt: Timestamp,
     sentAt: Timestamp,
+    brokerAheadMs: z
+      .int()
+      .optional()
+      .describe('By how much the clock of the bus is ahead of that of the agent; absent until it is known.'),
   })
   .meta({ id: 'Heartbeat' });
 export type Heartbeat = z.infer<typeof Heartbeat>;

@@ -260,7 +260,10 @@ export const AuditRecord = z
     requestId: z.string().describe('Id that the gateway gave the request.'),
     clientRequestId: z.string().optional().describe('What the client called it in `X-Request-Id`.'),
     operationId: z.string().optional(),
-    sequence: z.int().optional().describe('Its latest link in the chain that `GET /audit/verify` follows.'),
+    sequence: z
+      .int()
+      .optional()
+      .describe('Its latest link in the chain that `GET /audit/verify` follows. It comes moments after the record.'),
   })
   .meta({ id: 'AuditRecord' });
 export type AuditRecord = z.infer<typeof AuditRecord>;
@@ -280,7 +283,14 @@ export const AuditVerdict = z
   .object({
     intact: z.boolean(),
     records: z.int().describe('Records that there are.'),
-    links: z.int().describe('Links of the chain: one for each record, and one more for each that was completed later.'),
+    links: z
+      .int()
+      .describe('Links of the chain: one for each record, and one more for each whose operation ended after it.'),
+    unlinked: z
+      .int()
+      .describe(
+        'Records that a gateway has signed and not put into the chain yet, which takes it a moment. Until then they can be removed together with the memory of that gateway.',
+      ),
     head: z.string().describe('Hash of the last link. Kept elsewhere, it proves what was there today.'),
     faults: z.array(AuditFault).describe('The first hundred.'),
   })

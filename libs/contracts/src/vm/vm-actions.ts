@@ -17,6 +17,8 @@ interface Rule {
 const off = 'It is powered off; start it first.';
 /** Every host starts a VM that is suspended where it was; not every one resumes. */
 const suspended = 'It is suspended; start it first.';
+/** Of what wants it off. */
+const suspendedOn = 'It is suspended; start it first, or stop it with force, which discards its saved memory.';
 const unknown = 'The host does not say what state it is in.';
 const stopFirst = 'Stop it first.';
 const pausedOff = 'It is paused; stop it with force first.';
@@ -35,12 +37,12 @@ export const vmActions = {
     already: 'stopped',
     otherwise: {
       paused: 'It is paused; resume it, or stop it with force.',
-      suspended,
+      suspended: suspendedOn,
       crashed: 'It has crashed; stop it with force.',
       unknown,
     },
   },
-  'stop-force': { from: ['running', 'paused', 'crashed'], already: 'stopped', otherwise: { suspended, unknown } },
+  'stop-force': { from: ['running', 'paused', 'crashed', 'suspended'], already: 'stopped', otherwise: { unknown } },
   restart: {
     from: ['running'],
     otherwise: {
@@ -77,18 +79,18 @@ export const vmActions = {
   reconfigure: {
     from: ['running', 'stopped', 'paused', 'crashed'],
     needs: 'reconfigure',
-    otherwise: { suspended, unknown },
+    otherwise: { suspended: suspendedOn, unknown },
   },
   clone: {
     from: ['stopped', 'crashed'],
     also: { from: ['running', 'paused'], needs: 'clone.running' },
     needs: 'clone',
-    otherwise: { running: stopFirst, paused: pausedOff, suspended, unknown },
+    otherwise: { running: stopFirst, paused: pausedOff, suspended: suspendedOn, unknown },
   },
   'snapshot-create': {
     from: ['running', 'stopped', 'paused'],
     needs: 'snapshots',
-    otherwise: { suspended, crashed: 'It has crashed; stop it with force first.', unknown },
+    otherwise: { suspended: suspendedOn, crashed: 'It has crashed; stop it with force first.', unknown },
   },
   'snapshot-revert': {
     from: ['running', 'stopped', 'paused', 'crashed', 'suspended'],

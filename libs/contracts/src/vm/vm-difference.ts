@@ -13,7 +13,10 @@ export const hardwareOf = ({ name, cpus, memoryMiB, disks, nics, pendingChanges 
   ...(cpus !== undefined && { cpus }),
   ...(memoryMiB !== undefined && { memoryMiB }),
   disks: disks.map(({ device, sizeGiB }) => ({ device, ...(sizeGiB !== undefined && { sizeGiB }) })),
-  nics: nics.map(({ mac, network }) => ({ ...(mac !== undefined && { mac }), network })),
+  nics: nics.map(({ mac, network }) => ({
+    ...(mac !== undefined && { mac }),
+    ...(network !== undefined && { network }),
+  })),
   ...(pendingChanges && { pendingChanges }),
 });
 

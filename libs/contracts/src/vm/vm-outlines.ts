@@ -2,6 +2,7 @@ import type { Known } from '../command/define-command.ts';
 import { hasFeature, type FeatureRef } from '../host/capabilities.ts';
 import type { Outline, PlanChange, PlanWarning } from '../plan/plan.ts';
 import type { DriverVm, VmState } from './vm.ts';
+import { waitingNic } from './waiting-nic.ts';
 
 /** What the commands do to a VM, by its record. What a driver knows better it says in its forecast. */
 
@@ -21,6 +22,9 @@ export const outlineOfNew = (vm: Readonly<Record<string, unknown>>, start: boole
   changes: [{ pointer: '', to: { ...vm, state: start ? 'running' : 'stopped' }, when: now }],
 });
 
+export const savedMemoryLost = (fate: string): PlanWarning =>
+  warning('saved-memory-lost', `Its saved memory will be ${fate}.`);
+
 export function outlineOfDelete({ disks: fate }: { disks: 'delete' | 'keep' }, { vm }: Known): Outline {
   const { name, disks, snapshots, state } = vm!;
   const doomed = fate === 'delete' ? disks : [];
@@ -35,7 +39,7 @@ export function outlineOfDelete({ disks: fate }: { disks: 'delete' | 'keep' }, {
       ...(snapshots.length > 0
         ? [warning('snapshots-lost', `Its ${counted(snapshots.length, 'snapshot')} will be deleted with it.`)]
         : []),
-      ...(state === 'suspended' ? [warning('saved-memory-lost', 'Its saved memory will be deleted with it.')] : []),
+      ...(state === 'suspended' ? [savedMemoryLost('deleted with it')] : []),
       ...(fate === 'keep' && disks.length > 0
         ? [warning('disks-kept', `Its ${counted(disks.length, 'disk')} will stay on the host.`, '/disks')]
         : []),
@@ -77,7 +81,9 @@ export function outlineOfReconfigure(input: Reconfigured, { vm, capabilities }: 
         const from = record.disks[index]?.sizeGiB;
         return value(`/disks/${index}/sizeGiB`, from, sizeGiB, 'reconfigure.disksLive');
       }),
-      ...(input.removeNics ?? []).flatMap((mac) => {
+      ...(input.removeNics ?? []).flatMap((mac): PlanChange[] => {
+        const waiting = waitingNic(record, mac);
+        if (waiting) return [{ pointer: waiting.pointer, from: waiting.to, when: 'next-power-off' }];
         const index = record.nics.findIndex((nic) => nic.mac === mac);
         const { network } = record.nics[index] ?? {};
         if (waits(`/nics/${index}`)) return [];
@@ -86,7 +92,9 @@ export function outlineOfReconfigure(input: Reconfigured, { vm, capabilities }: 
       ...(input.addNics ?? []).map((nic) => ({ pointer: '/nics/-', to: nic, when: wait('reconfigure.nicsLive') })),
     ],
     warnings:
-      (input.removeNics ?? []).length > 0 && isOn(record) && wait('reconfigure.nicsLive') === now
+      (input.removeNics ?? []).some((mac) => !waitingNic(record, mac)) &&
+      isOn(record) &&
+      wait('reconfigure.nicsLive') === now
         ? [
             warning(
               'guest-decides',

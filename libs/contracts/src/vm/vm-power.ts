@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineCommand, type Known } from '../command/define-command.ts';
 import type { Disruption, Outline } from '../plan/plan.ts';
-import { isOn, stateChange } from './vm-outlines.ts';
+import { isOn, savedMemoryLost, stateChange } from './vm-outlines.ts';
 
 /** How long a guest may take to shut down when the caller says nothing, in seconds. */
 export const defaultStopSeconds = 90;
@@ -32,6 +32,9 @@ const within =
 const pastPowerOff = ({ vm }: Known, to: 'running' | 'stopped', disruption: Disruption): Outline => ({
   changes: [stateChange(vm!, to), ...(vm!.pendingChanges ?? []).map((change) => ({ ...change, when: 'now' as const }))],
   disruption: isOn(vm!) ? disruption : 'none',
+  // Only off is where the memory that was saved is not needed any more.
+  ...(vm!.state === 'suspended' &&
+    to === 'stopped' && { disruption: 'data-loss' as const, warnings: [savedMemoryLost('discarded')] }),
 });
 
 const stays =
@@ -59,7 +62,8 @@ export const startVm = defineCommand({
 export const stopVm = defineCommand({
   ...power,
   verb: 'vm.stop',
-  summary: 'Shut a VM down through its guest, or by force.',
+  summary:
+    'Shut a VM down through its guest, or by force. By force the saved memory of a suspended VM is discarded, too.',
   route: 'POST /vms/{vmId}/stop',
   action: ({ force }) => (force ? 'stop-force' : 'stop'),
   input: guestInput,

@@ -1,5 +1,6 @@
 import { ProblemError } from '../problem/problem.ts';
 import type { DriverVm, Snapshot } from './vm.ts';
+import { waitingNic } from './waiting-nic.ts';
 
 /** Checks of an input against the record of a VM, the same wherever they are made. Each points to its fault. */
 
@@ -45,9 +46,10 @@ export function requireDisksToGrow(
   }
 }
 
-export function requireInterfaces({ name, nics }: DriverVm, macs: readonly string[] = []): void {
+export function requireInterfaces(vm: DriverVm, macs: readonly string[] = []): void {
+  const { name, nics } = vm;
   for (const [n, mac] of macs.entries()) {
-    if (nics.some((nic) => nic.mac === mac)) continue;
+    if (nics.some((nic) => nic.mac === mac) || waitingNic(vm, mac)) continue;
     throw new ProblemError('device-not-found', `"${name}" has no interface ${mac}.`, {
       errors: [{ pointer: `/removeNics/${n}`, detail: 'There is no such interface.' }],
     });

@@ -59,7 +59,10 @@ export const Nic = z
       .string()
       .optional()
       .describe('Lower-case, with colons; absent while it has none, as before its first power-on.'),
-    network: z.string().describe('Name of the network on the host.'),
+    network: z
+      .string()
+      .optional()
+      .describe('Name of the network on the host; absent when it is on none, or the host does not say on which.'),
     addresses: z.array(z.string()).describe('IP addresses that the host knows of; empty while unknown.'),
   })
   .meta({ id: 'Nic' });
@@ -90,7 +93,7 @@ export const Snapshot = z
     current: z.boolean().describe('Whether the VM runs on top of this one.'),
     memory: z.boolean().describe('Whether it holds the memory of the VM beside its disks.'),
     state: VmState.describe('State of the VM when it was taken.'),
-    createdAt: Timestamp,
+    createdAt: Timestamp.optional().describe('Absent when the hypervisor does not know.'),
   })
   .meta({ id: 'Snapshot' });
 export type Snapshot = z.infer<typeof Snapshot>;

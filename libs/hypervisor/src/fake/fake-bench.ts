@@ -58,6 +58,7 @@ export function benchOn(host: FakeHost, without: Absences = {}): Bench {
         host.edit('spoil', nativeId, (machine) => (machine.refusesStart = 'Its disk cannot be opened.'));
         return async () => host.edit('mend', nativeId, (machine) => delete machine.refusesStart);
       },
+      suspend: async (nativeId) => host.save(nativeId),
       crash: async (nativeId) => host.crash(nativeId),
     },
     // The files of images are the host's.

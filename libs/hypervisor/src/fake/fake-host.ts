@@ -217,7 +217,10 @@ export class FakeHost {
   }
 
   powerOff(nativeId: NativeId): void {
-    this.#power('power-off', nativeId, ['running', 'paused', 'crashed'], (machine) => this.#turnOff(machine));
+    this.#power('power-off', nativeId, ['running', 'paused', 'crashed', 'suspended'], (machine) => {
+      this.dropSavedMemory(machine);
+      this.#turnOff(machine);
+    });
   }
 
   /** Asks the guest to shut down. One that has not booted yet, or a machine without a guest, does not hear it. */

@@ -19,13 +19,11 @@ export class FakeRemoval {
       const plan = await this.calls.step('delete', nativeId, context, {
         name: 'note its disks',
         act: () => {
-          const machine = host.find(nativeId);
-          if (!machine) return null;
+          const machine = this.calls.machine(nativeId);
           allow('delete', machine.state);
           return this.#decide(machine, disks);
         },
       });
-      if (plan === null) return { effect: 'unchanged' };
       await this.calls.step('delete', nativeId, context, {
         ...undefineIt,
         act: () => {

@@ -20,6 +20,11 @@ export interface OtherTool {
   makeUnreadable(name: string): Promise<{ readonly nativeId?: NativeId; mend(): Promise<void> }>;
   /** Spoils a VM that is off so that the product refuses to start it, as when a disk is gone; the answer mends it. */
   refuseStart(nativeId: NativeId): Promise<() => Promise<void>>;
+  /**
+   * Saves the memory of a running VM so that it can go on from there, or says why no tool of the hypervisor can. On a host whose
+   * driver cannot do it, another tool may have.
+   */
+  readonly suspend: ((nativeId: NativeId) => Promise<void>) | { readonly none: string };
   /** Lets a running VM end in an error, or says why that cannot be made to happen here. */
   readonly crash: ((nativeId: NativeId) => Promise<void>) | { readonly none: string };
 }

@@ -15,6 +15,7 @@ import type { Effect, HypervisorDriver, OperationContext } from '../driver.ts';
 import { planOf } from '../plan.ts';
 import type { Bench } from './bench.ts';
 import { TestOperation } from './test-operation.ts';
+import { told } from './unknown.ts';
 
 /** What can be known before anything is done; whatever else an act ends with, no plan need have foreseen. */
 const foreseeable: readonly ProblemCode[] = [
@@ -40,7 +41,7 @@ const settle = <Value>(call: Promise<Value>): Promise<Settled<Value>> =>
 
 /**
  * A driver whose every act is planned before, so that each behaviour of the suite which changes something, or is refused, also
- * holds plan and act together. What is done again, cut or cancelled is left out: nobody asks for the plan of half an act.
+ * holds plan and act together; and whose records say nothing that is not known. What is done again, cut or cancelled is left out: nobody asks for the plan of half an act.
  */
 export class PlannedDriver {
   readonly driver: HypervisorDriver;
@@ -74,6 +75,8 @@ export class PlannedDriver {
     const second = ([, input]: readonly unknown[]) => input as object;
     const { suspend, reconfigure, clone, snapshots } = real;
     const acts = {
+      get: async (...args: Parameters<HypervisorDriver['get']>) => told(await real.get(...args)),
+      list: async (...args: Parameters<HypervisorDriver['list']>) => told(await real.list(...args)),
       create: act('vm.create', real.create.bind(real), ([input]) => input),
       delete: act('vm.delete', real.delete.bind(real), second),
       start: act('vm.start', real.start.bind(real), none),
@@ -147,18 +150,16 @@ export class PlannedDriver {
     this.compared.set(verb, (this.compared.get(verb) ?? 0) + 1);
     if ('error' in outcome) {
       const act = outcome.error;
-      // A driver that says nothing beforehand need not foresee; what the record says, it must not get wrong.
-      const isForeseeable =
-        this.real.plans !== undefined && act instanceof ProblemError && foreseeable.includes(act.code);
+      const isForeseeable = act instanceof ProblemError && foreseeable.includes(act.code);
       if (isForeseeable || 'error' in plan)
         expect({ ...what, plan: refusal(plan) }).toMatchObject({ ...what, plan: refusal(outcome) });
       return;
     }
     const done = outcome.value as Effect | { effect: Effect; nativeId?: NativeId };
     const effect = typeof done === 'string' ? done : done.effect;
-    // Whoever deletes again finds it gone, which the API says by a 404.
-    const isGone = 'error' in plan && effect === 'unchanged' && /not-found$/.test((plan.error as ProblemError).code);
-    if (isGone) return;
+    // Whoever deletes a snapshot again finds it gone, which the API says by a 404.
+    const isGone = verb === 'vm.snapshot-delete' && effect === 'unchanged';
+    if (isGone && 'error' in plan && (plan.error as ProblemError).code === 'snapshot-not-found') return;
     if ('error' in plan) throw new Error(`${verb} was done, and its plan refused it`, { cause: plan.error });
     const { changes, steps, disruption, partial } = plan.value;
     expect({ ...what, changes: changes.length > 0, partial }).toEqual({

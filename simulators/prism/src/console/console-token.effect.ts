@@ -7,7 +7,7 @@ import type { ConsoleTokens } from './console-tokens.ts';
 export const createConsoleToken = (site: Datacenter, tokens: ConsoleTokens): Effect => ({
   finish(task, now) {
     const vm = vmOf(site, task);
-    if (vm.power === 'OFF')
+    if (vm.power === 'OFF' || vm.power === 'SUSPENDED')
       throw new TaskFailure('The console of a VM that is powered off cannot be opened', {
         v4Code: 'VMM-30102',
         v4Group: 'VM_INVALID_ARGUMENT',

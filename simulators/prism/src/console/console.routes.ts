@@ -25,7 +25,8 @@ export function consoleRoutes(app: FastifyInstance, prism: Prism): void {
 
   // A console ends with the power of its VM.
   prism.store.follow('vm', (_before, after) => {
-    if (after?.power === 'OFF') for (const socket of open.get(after.uuid) ?? []) socket.close();
+    if (after?.power === 'OFF' || after?.power === 'SUSPENDED')
+      for (const socket of open.get(after.uuid) ?? []) socket.close();
   });
 
   // The answer to an upgrade does not go through Fastify. On the legacy path it comes from the cluster, through Prism Central.

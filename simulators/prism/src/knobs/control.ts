@@ -3,7 +3,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import type { CallCounter } from '../http/call-counter.ts';
 import { isObject } from '../json.ts';
 import type { Prism } from '../prism.ts';
-import { booting, logged, touched, withoutPower, withPower } from '../vms/vm-power.ts';
+import { booting, logged, touched, suspended, withoutPower, withPower } from '../vms/vm-power.ts';
 import { clockRoutes } from './clock.routes.ts';
 import { disguiseRoutes } from './disguise.routes.ts';
 import { NoSuchFault } from './fault.ts';
@@ -70,6 +70,16 @@ export function createControl(prism: Prism, calls: CallCounter): FastifyInstance
   app.get('/vms/:uuid/power', (request) => {
     const { uuid } = request.params as { uuid: string };
     return { uuid, events: prism.store.get('vm', uuid)?.powerLog ?? [] };
+  });
+
+  // As Prism Element and acli do it.
+  app.post('/vms/:uuid/suspend', (request) => {
+    const { uuid } = request.params as { uuid: string };
+    const vm = prism.store.get('vm', uuid);
+    if (vm?.power !== 'ON') throw Object.assign(new Error(`vm ${uuid} is not on`), { statusCode: 409 });
+    const now = prism.clock.now();
+    prism.store.commit([['vm', uuid, touched(logged(suspended(vm), 'suspend', now), now, 2)]]);
+    return { uuid, power: 'SUSPENDED' };
   });
 
   // What a guest does of its own accord, which no API of Prism could bring about.

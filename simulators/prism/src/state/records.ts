@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../json.ts';
+import type { PowerAction, VmPower } from '../vms/power.ts';
 
 /** Times are epoch milliseconds, sizes carry their unit, references are plain UUIDs: both APIs are projections of these records. */
 
@@ -77,7 +78,7 @@ export interface PowerEvent {
   /** Counts on, whatever is forgotten. */
   number: number;
   at: number;
-  action: 'on' | 'off' | 'acpiShutdown' | 'guestShutdown' | 'acpiReboot' | 'guestReboot' | 'reset' | 'powerCycle';
+  action: PowerAction | 'suspend';
 }
 
 export interface VmRecord {
@@ -97,7 +98,7 @@ export interface VmRecord {
   messages?: JsonObject[];
   /** Tasks of writes made through v3; empty for VMs that came by another way. */
   taskUuids: string[];
-  power: 'ON' | 'OFF' | 'PAUSED';
+  power: VmPower;
   hostUuid?: string;
   poweredOnAt?: number;
   generationUuid: string;

@@ -35,7 +35,8 @@ export function vmView(prism: Prism, vm: VmRecord): JsonObject {
     numThreadsPerCore: config.numThreadsPerCore,
     numNumaNodes: config.vnumaNodes,
     memorySizeBytes: config.memoryMiB * 1024 * 1024,
-    powerState: vm.power,
+    // v4 has no word of its own for it.
+    powerState: vm.power === 'SUSPENDED' ? 'PAUSED' : vm.power,
     machineType: config.machineType,
     hardwareClockTimezone: config.timezone,
     isVcpuHardPinningEnabled: config.vcpuHardPinned,

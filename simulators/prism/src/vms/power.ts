@@ -1,8 +1,11 @@
+/** `SUSPENDED` is one whose memory Prism Element or acli has saved; no API of Prism Central brings it about. */
+export type VmPower = 'ON' | 'OFF' | 'PAUSED' | 'SUSPENDED';
+
 export type PowerAction =
   'on' | 'off' | 'acpiShutdown' | 'guestShutdown' | 'acpiReboot' | 'guestReboot' | 'reset' | 'powerCycle';
 
 export interface PowerFacts {
-  readonly power: 'ON' | 'OFF' | 'PAUSED';
+  readonly power: VmPower;
   readonly guestResponsive: boolean;
   readonly guestTools: boolean;
   readonly offWhenOff: 'fail' | 'succeed';
@@ -34,6 +37,9 @@ export function powerResult(action: PowerAction, facts: PowerFacts): PowerResult
       ? { kind: 'unchanged' }
       : { kind: 'failed', detail: NOT_IN_THIS_STATE };
   }
+  // No guest is there that could be asked, nor one that could be restarted.
+  if (facts.power === 'SUSPENDED')
+    return action === 'off' ? { kind: 'off' } : { kind: 'failed', detail: NOT_IN_THIS_STATE };
   if (needsTools(action) && !facts.guestTools)
     return {
       kind: 'failed',

@@ -41,6 +41,9 @@ export function withoutPower(vm: VmRecord): VmRecord {
   return { ...rest, power: 'OFF', config: { ...vm.config, nics } };
 }
 
+/** Its memory is on disk: it is on no host, and nothing of it runs. */
+export const suspended = (vm: VmRecord): VmRecord => ({ ...withoutPower(vm), power: 'SUSPENDED' });
+
 /** @throws TaskFailure when no host has the memory. */
 export function withPower(site: Datacenter, vm: VmRecord, now: number): VmRecord {
   const host = site.hosts.place(vm.clusterUuid, vm.config.memoryMiB);

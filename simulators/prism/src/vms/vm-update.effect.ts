@@ -75,7 +75,8 @@ function applied(
   now: number,
 ): VmRecord {
   const changed = touched({ ...described, config }, now);
-  if (wanted === 'ON' && before.power === 'OFF') return afterPower(site, changed, 'on', now);
+  if (wanted === 'ON' && (before.power === 'OFF' || before.power === 'SUSPENDED'))
+    return afterPower(site, changed, 'on', now);
   if (wanted === 'ON') {
     refuseHotChanges(site, before.config, config);
     return changed;

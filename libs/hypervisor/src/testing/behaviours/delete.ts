@@ -1,9 +1,10 @@
 import { expect } from '@jest/globals';
 import { expectProblem, type Suite } from '../suite.ts';
+import { TestOperation } from '../test-operation.ts';
 
 export function describeDelete(suite: Suite): void {
   suite.area('delete', () => {
-    suite.behaviour('deletes a VM with its disks, and again changes nothing', async () => {
+    suite.behaviour('deletes a VM with its disks, and finds it gone the next time', async () => {
       const before = await suite.bench.leftovers();
       const nativeId = await suite.make({
         disks: [
@@ -12,11 +13,15 @@ export function describeDelete(suite: Suite): void {
         ],
         cloudInit: { userData: '#cloud-config\n' },
       });
-      const remove = () => suite.run((context) => suite.driver.delete(nativeId, { disks: 'delete' }, context));
-      expect((await remove()).effect).toBe('changed');
+      const remove = (operation: TestOperation) =>
+        operation.run((context) => suite.driver.delete(nativeId, { disks: 'delete' }, context));
+      const first = new TestOperation();
+      expect((await remove(first)).effect).toBe('changed');
       await expectProblem('vm-not-found', suite.driver.get(nativeId, suite.signal()));
       expect(await suite.bench.leftovers()).toEqual(before);
-      expect((await remove()).effect).toBe('unchanged');
+      await expectProblem('vm-not-found', remove(new TestOperation()));
+      // The same operation, delivered once more, knows that it was itself.
+      expect((await remove(first.again())).effect).toBe('changed');
     });
 
     suite.behaviour('keeps the image that a disk is a copy-on-write layer over', async () => {

@@ -63,6 +63,36 @@ export function describeFeatures(suite: Suite): void {
       ),
     );
 
+    suite.facet(
+      'snapshots',
+      'of a VM without a disk are taken, or refused beforehand with what they lack',
+      async () => {
+        await withVm({ disks: [] }, async (nativeId) => {
+          // The plan of each act is compared with it.
+          const refused = await snap(nativeId, { memory: false }).then(
+            () => undefined,
+            (error: unknown) => error,
+          );
+          const { snapshots } = await suite.get(nativeId);
+          if (refused === undefined) expect(snapshots).toHaveLength(1);
+          else await expectProblem('capability-missing', Promise.reject(refused));
+        });
+      },
+    );
+
+    suite.behaviour('a network configuration reaches the guest, or is refused at its field beforehand', async () => {
+      const before = await suite.bench.leftovers();
+      const cloudInit = { userData: '#cloud-config\n', networkConfig: 'version: 2\n' };
+      const made = await suite.make({ disks: [], cloudInit }).catch((error: unknown) => error);
+      if (typeof made === 'string') await suite.remove(made);
+      else {
+        const { extras, message } = await expectProblem('invalid-input', Promise.reject(made));
+        expect(extras).toMatchObject({ errors: [{ pointer: '/cloudInit/networkConfig' }] });
+        expect(message).not.toContain('version: 2');
+      }
+      expect(await suite.bench.leftovers()).toEqual(before);
+    });
+
     suite.facet('clone', 'linked: shares the disks of the source, or says why not', async () => {
       const nativeId = await suite.make();
       try {

@@ -1,6 +1,7 @@
 import { expect } from '@jest/globals';
 import { capabilityFeatures, capabilityNames, HostStatus, Image, Network, Template } from '@polyvirt/contracts';
 import type { Suite } from '../suite.ts';
+import { told } from '../unknown.ts';
 
 export function describeHost(suite: Suite): void {
   suite.area('host', () => {
@@ -44,16 +45,16 @@ export function describeHost(suite: Suite): void {
     });
 
     suite.facet('images', 'lists images and templates', async (images) => {
-      const list = (await images.list(suite.signal())).map((image) => Image.parse(image));
+      const list = told(await images.list(suite.signal())).map((image) => Image.parse(image));
       expect(list.find(({ name }) => name === suite.bench.image)?.kind).toBe('disk');
       expect(list.find(({ name }) => name === suite.bench.iso)?.kind).toBe('iso');
-      const templates = (await images.templates(suite.signal())).map((template) => Template.parse(template));
+      const templates = told(await images.templates(suite.signal())).map((template) => Template.parse(template));
       const { template } = suite.bench;
       if (typeof template === 'string') expect(templates.map(({ name }) => name)).toContain(template);
     });
 
     suite.facet('networks', 'lists networks', async (networks) => {
-      const list = (await networks.list(suite.signal())).map((network) => Network.parse(network));
+      const list = told(await networks.list(suite.signal())).map((network) => Network.parse(network));
       expect(list.find(({ name }) => name === suite.bench.network)?.active).toBe(true);
     });
   });

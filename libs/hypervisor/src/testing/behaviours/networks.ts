@@ -136,6 +136,39 @@ export function describeNetworks(suite: Suite): void {
         await suite.remove(existing);
       }
     });
+
+    suite.behaviour(
+      'takes any amount of memory, or refuses it at its field with amounts that it does take',
+      async () => {
+        const { driver, bench } = suite;
+        const nativeId = await suite.make({ disks: [] });
+        const create = async (memoryMiB: number) => {
+          const body = suite.body({ disks: [], memoryMiB });
+          await suite.remove((await suite.run((context) => driver.create(body, context))).nativeId);
+        };
+        const change = async (memoryMiB: number) => {
+          await suite.run((context) => driver.reconfigure!.apply(nativeId, { memoryMiB }, context));
+          expect((await suite.get(nativeId)).memoryMiB).toBe(memoryMiB);
+        };
+        try {
+          for (const give of driver.reconfigure ? [create, change] : [create])
+            for (const asked of [1, 2, 3].map((more) => bench.memoryMiB + more)) {
+              const error: unknown = await give(asked).then(
+                () => undefined,
+                (thrown: unknown) => thrown,
+              );
+              if (error === undefined) continue;
+              const { message, extras } = await expectProblem('invalid-input', Promise.reject(error));
+              expect(extras).toMatchObject({ errors: [{ pointer: '/memoryMiB' }] });
+              expect(message).toContain(`${asked} MiB`);
+              const amounts = /take (\d+)(?: or (\d+))? MiB/.exec(message)!.slice(1, 3).filter(Boolean).map(Number);
+              for (const amount of amounts) await give(amount);
+            }
+        } finally {
+          await suite.remove(nativeId);
+        }
+      },
+    );
   });
 }
 

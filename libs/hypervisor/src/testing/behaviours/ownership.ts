@@ -120,8 +120,7 @@ export function describeOwnership(suite: Suite): void {
       try {
         for (const id of [other, nativeId]) {
           await suite.bring(id, 'running');
-          if (suite.driver.suspend && suite.lackOf('suspend.suspend') === undefined) await suite.bring(id, 'suspended');
-          else await suite.bring(id, 'stopped');
+          await suite.bring(id, suite.neverSuspended === undefined ? 'suspended' : 'stopped');
         }
         const kept = await filesOf(other);
         await remove(nativeId);

@@ -4,8 +4,6 @@ import { planOf } from '../../plan.ts';
 import type { Suite } from '../suite.ts';
 import { TestOperation } from '../test-operation.ts';
 
-const unplanned = { absent: 'This driver has no plans.' };
-
 /** That a plan is what the act does, every act of the suite shows; here is the rest. */
 export function describePlans(suite: Suite): void {
   suite.area('plans', () => {
@@ -92,7 +90,6 @@ export function describePlans(suite: Suite): void {
     );
 
     suite.facet('reconfigure', 'come about as a whole, or not at all, wherever a change fails', async (facet) => {
-      if (suite.driver.plans === undefined) return unplanned;
       const nic = { network: suite.bench.network, address: 'auto' as const };
       const nativeId = await suite.make({ disks: [], cpus: 1, nics: [nic] });
       const before = await suite.get(nativeId);
@@ -121,7 +118,6 @@ export function describePlans(suite: Suite): void {
         }
         const { name, cpus, memoryMiB } = input;
         expect(await suite.get(nativeId)).toMatchObject({ name, cpus, memoryMiB });
-        return undefined;
       } finally {
         await suite.remove(nativeId);
       }

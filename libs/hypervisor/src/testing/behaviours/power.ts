@@ -107,7 +107,7 @@ export function describePower(suite: Suite): void {
       },
     );
 
-    suite.feature('suspend.suspend', 'lets a suspended VM go on by start', async () => {
+    suite.suspended('lets a suspended VM go on by start', async () => {
       const nativeId = await deaf();
       await suite.bring(nativeId, 'suspended');
       expect(await suite.run((context) => suite.driver.start(nativeId, context))).toBe('changed');
@@ -128,7 +128,24 @@ export function describePower(suite: Suite): void {
       expect(await suite.stateOf(nativeId)).toBe('stopped');
     });
 
-    suite.feature('suspend.suspend', 'deletes a suspended VM with what was saved of it', async () => {
+    suite.suspended('discards what was saved of a suspended VM when it is stopped with force', async () => {
+      const before = await suite.bench.leftovers();
+      const nativeId = await suite.make({ start: true });
+      await suite.bring(nativeId, 'suspended');
+      const stop = (force: boolean) =>
+        suite.run((context) => suite.driver.stop(nativeId, { force, timeoutSeconds: 1 }, context));
+      const { message } = await expectProblem('wrong-state', stop(false));
+      expect(message).toContain('stop it with force, which discards its saved memory');
+      expect(await suite.stateOf(nativeId)).toBe('suspended');
+      expect(await stop(true)).toBe('changed');
+      expect(await suite.stateOf(nativeId)).toBe('stopped');
+      expect(await stop(true)).toBe('unchanged');
+      await suite.bring(nativeId, 'running');
+      await suite.remove(nativeId);
+      expect(await suite.bench.leftovers()).toEqual(before);
+    });
+
+    suite.suspended('deletes a suspended VM with what was saved of it', async () => {
       const before = await suite.bench.leftovers();
       const nativeId = await suite.make({ start: true });
       await suite.bring(nativeId, 'suspended');

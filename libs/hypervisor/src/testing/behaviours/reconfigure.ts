@@ -71,6 +71,34 @@ export function describeReconfigure(suite: Suite): void {
       expect((await see()).nics.map((nic) => nic.mac)).toEqual(nics.map((nic) => nic.mac).filter((one) => one !== mac));
     });
 
+    suite.facet(
+      'reconfigure',
+      'removes an interface that waits for the power-off, and only that',
+      async (reconfigure) => {
+        if (suite.lackOf('reconfigure.nicsLive') === undefined)
+          return { absent: 'Interfaces come at once on this host.' };
+        const nic = { network: suite.bench.network, address: 'auto' as const };
+        const nativeId = await suite.make({ cpus: 1, start: true });
+        const change = (input: ReconfigureVm) => suite.run((context) => reconfigure.apply(nativeId, input, context));
+        const waiting = async () => (await suite.get(nativeId)).pendingChanges ?? [];
+        const macOf = ({ to }: { to?: unknown }) => (to as { mac?: string } | undefined)?.mac;
+        try {
+          const [gone, stays] = [suite.mac(), suite.mac()];
+          await change({ cpus: 2, addNics: [gone, stays].map((mac) => ({ ...nic, mac })) });
+          const before = await waiting();
+          expect(before.map(macOf)).toEqual(expect.arrayContaining([gone, stays]));
+          expect(await change({ removeNics: [gone] })).toMatchObject({ effect: 'changed' });
+          expect(await waiting()).toEqual(before.filter((one) => macOf(one) !== gone));
+          await expectProblem('device-not-found', change({ removeNics: [gone] }));
+          await suite.bring(nativeId, 'stopped');
+          expect((await suite.get(nativeId)).nics.map(({ mac }) => mac)).toEqual([stays]);
+        } finally {
+          await suite.remove(nativeId);
+        }
+        return;
+      },
+    );
+
     suite.facet('reconfigure', 'takes several of a kind in one change', async (reconfigure) => {
       const blank = { sizeGiB: 1, copy: 'cow' as const };
       const nic = { network: suite.bench.network, address: 'auto' as const };

@@ -150,9 +150,7 @@ export function describeStates(suite: Suite): void {
     suite.behaviour('does with a VM that is off what the table says of each verb', () => tryAll('stopped'));
     suite.behaviour('does with a running VM what the table says of each verb', () => tryAll('running'));
     suite.feature('suspend.pause', 'does with a paused VM what the table says of each verb', () => tryAll('paused'));
-    suite.feature('suspend.suspend', 'does with a suspended VM what the table says of each verb', () =>
-      tryAll('suspended'),
-    );
+    suite.suspended('does with a suspended VM what the table says of each verb', () => tryAll('suspended'));
     suite.behaviour('does with a VM that has crashed what the table says of each verb', async () => {
       const { crash } = suite.bench.otherTool;
       if (typeof crash !== 'function') return { absent: crash.none };

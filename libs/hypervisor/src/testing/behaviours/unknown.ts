@@ -1,4 +1,3 @@
-import { expect } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import type { OperationContext } from '../../driver.ts';
 import { expectProblem, type Suite } from '../suite.ts';
@@ -31,11 +30,8 @@ export function describeUnknown(suite: Suite): void {
         await refuses(id, (context) => suite.driver.reset(id, context));
       }),
     );
-    suite.behaviour('answers unchanged to delete, as the VM is gone already', () =>
-      each(async (id) => {
-        const { effect } = await suite.run((context) => suite.driver.delete(id, { disks: 'delete' }, context));
-        expect(effect).toBe('unchanged');
-      }),
+    suite.behaviour('answers vm-not-found to delete', () =>
+      each((id) => refuses(id, (context) => suite.driver.delete(id, { disks: 'delete' }, context))),
     );
     suite.facet('suspend', 'answers vm-not-found to suspend, pause and resume', (suspend) =>
       each(async (id) => {

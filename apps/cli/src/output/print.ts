@@ -1,0 +1,73 @@
+import { stringify } from 'yaml';
+import { UsageError, type Invocation } from '../declaration.ts';
+import { printable, renderCsv, renderTable, type Column } from './table.ts';
+
+/** How records of one kind are shown. */
+export interface View<Item> {
+  readonly columns: readonly Column<Item>[];
+  /** By which it is named on a command line. */
+  key(item: Item): string;
+}
+
+export type Format = 'table' | 'wide' | 'json' | 'yaml' | 'csv' | 'name';
+
+export const formatOf = ({ given }: Invocation): Format => (given.text('output') ?? 'table') as Format;
+
+/** The columns that are asked for. Throws `UsageError`. */
+export function columnsOf<Item>({ given }: Invocation, { columns }: View<Item>): readonly Column<Item>[] {
+  const chosen = given.text('columns')?.split(',');
+  if (!chosen) return columns.filter(({ wide }) => !wide || given.text('output') === 'wide');
+  return chosen.map((name) => {
+    const found = columns.find(({ header }) => header.toLowerCase() === name.trim().toLowerCase());
+    if (!found)
+      throw new UsageError(`There is no column ${name}; there are ${columns.map(({ header }) => header).join(', ')}.`);
+    return found;
+  });
+}
+
+/** The lines that show the items in the format that is asked for. */
+export function linesOf<Item>(invocation: Invocation, view: View<Item>, items: readonly Item[]): string[] {
+  const headers = !invocation.given.flag('no-headers');
+  switch (formatOf(invocation)) {
+    case 'json':
+      return [JSON.stringify(items, undefined, 2)];
+    case 'yaml':
+      return [stringify(items).trimEnd()];
+    case 'name':
+      return items.map((item) => printable(view.key(item)));
+    case 'csv':
+      return renderCsv(columnsOf(invocation, view), items, headers);
+    default:
+      return renderTable(columnsOf(invocation, view), items, { headers, bold: invocation.terminal.colour });
+  }
+}
+
+export function printItems<Item>(invocation: Invocation, view: View<Item>, items: readonly Item[]): void {
+  for (const line of linesOf(invocation, view, items)) invocation.terminal.print(line);
+}
+
+/** One record: whole in JSON and YAML, as lines of `FIELD  value` in a table. */
+export function printItem<Item extends object>(invocation: Invocation, view: View<Item>, item: Item): void {
+  const { terminal } = invocation;
+  switch (formatOf(invocation)) {
+    case 'json':
+      return terminal.print(JSON.stringify(item, undefined, 2));
+    case 'yaml':
+      return terminal.print(stringify(item).trimEnd());
+    case 'name':
+    case 'csv':
+      return printItems(invocation, view, [item]);
+    default: {
+      if (invocation.given.has('columns')) return printItems(invocation, view, [item]);
+      for (const line of fieldLines(item)) terminal.print(line);
+    }
+  }
+}
+
+/** Every field on a line of its own; what it holds is indented below it. */
+export function fieldLines(item: object): string[] {
+  return stringify(item, { lineWidth: 0 })
+    .trimEnd()
+    .split('\n')
+    .map((line) => printable(line));
+}
