@@ -238,7 +238,7 @@ story('is what the pictures of the tour show', async (stack) => {
   const visit = await Visit.begin(await browser(stack), stack);
   const { page } = visit;
   await visit.logIn();
-  await page.getByText('web-1').first().waitFor();
+  await page.locator('main').getByText(host).first().waitFor();
   await takePicture(page, 'overview');
   await page.goto('/machines');
   await page.locator('[data-vm]').nth(4).waitFor();
