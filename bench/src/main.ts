@@ -25,8 +25,6 @@ const measurements: Readonly<Record<string, Measurement>> = {
   vmware: measureVmwareScale,
   cli: measureCommandLine,
   web: measureWebConsole,
-  web: measureWebConsole,
-  cli: measureCommandLine,
 };
 
 const { values, positionals } = parseArgs({

@@ -63,7 +63,7 @@ export class LiveChanges {
     const leaves = Object.fromEntries(removeNics.map((mac) => [mac, whyNicStays(running, mac)]));
     const goes = Object.fromEntries(removeDisks.map(({ device }) => [device, whyDiskStays(running, device)]));
     const nics = whyNicsWait(running, addNics, leaves);
-    const ports = freePorts(running.xml) - nics.filter((waits) => waits === null).length + freedBy(running, leaves);
+    const ports = freePorts(running.xml) - nics.filter((waits) => waits === null).length + freedByNics(running, leaves);
     return {
       name: 'The new name comes with the next power-off: libvirt renames no running VM.',
       cpus: input.cpus === undefined ? null : whyCpusWait(running, input.cpus),
@@ -71,7 +71,7 @@ export class LiveChanges {
       addNics: nics,
       removeNics: leaves,
       addDisks: addDisks.map((_, index) =>
-        index < ports + freed(goes)
+        index < ports + freedByDisks(running, goes)
           ? null
           : `The new disk ${index + 1} comes with the next start: the running VM has no free PCI port.`,
       ),
@@ -137,20 +137,21 @@ function whyDiskStays(running: Running, device: string): string | null {
   return `The disk ${device} stays until the next power-off, or until the guest lets go of it: ${unheard(running)}.`;
 }
 
-/** How many of those that go leave a port behind. */
-const freed = (leaves: { [name: string]: string | null }): number =>
-  Object.values(leaves).filter((stays) => stays === null).length;
+/** How many of those that go leave a port behind. One that only waits to come has none. */
+const freed = (leaves: { [name: string]: string | null }, isThere: (name: string) => boolean): number =>
+  Object.entries(leaves).filter(([name, stays]) => stays === null && isThere(name)).length;
 
-/** Of interfaces: one that only waits to come leaves none. */
-const freedBy = ({ live }: Running, leaves: Waits['removeNics']): number =>
-  freed(Object.fromEntries(Object.entries(leaves).filter(([mac]) => live.nics.some((nic) => nic.mac === mac))));
+const freedByNics = ({ live }: Running, leaves: Waits['removeNics']): number =>
+  freed(leaves, (mac) => live.nics.some((nic) => nic.mac === mac));
+const freedByDisks = ({ live }: Running, leaves: Waits['removeDisks']): number =>
+  freed(leaves, (device) => live.disks.some((disk) => disk.device === device));
 
 function whyNicsWait(
   running: Running,
   nics: NonNullable<HardwareChange['addNics']>,
   leaves: Waits['removeNics'],
 ): (string | null)[] {
-  let free = freePorts(running.xml) + freedBy(running, leaves);
+  let free = freePorts(running.xml) + freedByNics(running, leaves);
   return nics.map(({ mac }, index) => {
     const comes = `The new interface ${index + 1} comes with the next start`;
     if (mac !== undefined && typeof leaves[mac] === 'string')

@@ -74,10 +74,10 @@ export function forecastOf(
   const added = { nics: -1, disks: -1 };
   const changes = outlined.map((change): PlanChange => {
     const { pointer } = change;
-    // What waited is withdrawn, which waits for nothing.
-    if (change.when === 'next-power-off' && pointer !== '/bootOrder') return change;
     const list = /^\/(nics|disks)\/-$/.exec(pointer)?.[1] as 'nics' | 'disks' | undefined;
     if (list) added[list] += 1;
+    // What waited is withdrawn, which waits for nothing.
+    if (change.when === 'next-power-off' && pointer !== '/bootOrder') return change;
     const at = list ? `/add${list === 'nics' ? 'Nics' : 'Disks'}/${added[list]}` : placeOf(input, change);
     const reason = reasonFor(waits, at, input);
     if (reason === null) return change;
