@@ -71,7 +71,7 @@ export default tseslint.config(
   },
   {
     files: ['apps/web/src/**/*.{ts,tsx}'],
-    ignores: ['**/*.spec.ts'],
+    ignores: ['**/*.{spec,service}.ts'],
     rules: { 'house/text-in-catalogues': 'error' },
   },
   // Beside plain JavaScript and in no project of the checker.
