@@ -73,6 +73,8 @@ Describe 'What can be seen' {
         (Get-PolyvirtPreference).language | Should -Be 'fr'
         { Remove-PolyvirtLogin -Others -Confirm:$false -ErrorAction Stop } | Should -Not -Throw
         @(Get-PolyvirtLogin).current | Should -Contain $true
+        (Get-PolyvirtLogin -Username admin).id | Should -Be (Get-PolyvirtLogin).id
+        { Remove-PolyvirtLogin -Username nobody-is-called-so -Confirm:$false -ErrorAction Stop } | Should -Throw '*nobody-is-called-so*'
     }
 
     It 'is anything else that the API has' {

@@ -207,7 +207,9 @@ function Remove-PolyvirtSubscriber {
 function Get-PolyvirtLogin {
     <#
     .SYNOPSIS
-    Gets where you are logged in: the session that was used last first.
+    Gets where you are logged in, or another user is: the session that was used last first.
+    .PARAMETER Username
+    Name or id of another user, for who manages users.
     .PARAMETER Session
     A session of Connect-PolyvirtSession, instead of the present one.
     .EXAMPLE
@@ -215,21 +217,30 @@ function Get-PolyvirtLogin {
     #>
     [CmdletBinding()]
     [OutputType('Polyvirt.Login')]
-    param([PSTypeName('Polyvirt.Session')]$Session)
+    param(
+        [Parameter(Position = 0)] [string]$Username,
+        [PSTypeName('Polyvirt.Session')]$Session
+    )
     Set-CallerPreference $PSCmdlet
-    try { $found = @(Get-Page (Get-Session $Session) 'GET /api/v1/auth/sessions' -As 'Polyvirt.Login') }
-    catch { $PSCmdlet.ThrowTerminatingError($_) }
+    try {
+        $connection = Get-Session $Session
+        $found = @(if ($Username) {
+            Get-Page $connection 'GET /api/v1/users/{id}/sessions' @{ id = (Resolve-User $connection $Username) } -As 'Polyvirt.Login'
+        } else { Get-Page $connection 'GET /api/v1/auth/sessions' -As 'Polyvirt.Login' })
+    } catch { $PSCmdlet.ThrowTerminatingError($_) }
     $found
 }
 
 function Remove-PolyvirtLogin {
     <#
     .SYNOPSIS
-    Ends your sessions elsewhere. Asks before.
+    Ends your sessions elsewhere, or all sessions of another user. Asks before.
     .PARAMETER Id
     Ids of sessions; objects of Get-PolyvirtLogin can be piped in.
     .PARAMETER Others
     All but the one that asks.
+    .PARAMETER Username
+    All of this other user, by name or id, for who manages users.
     .PARAMETER Password
     Your own password, as a SecureString, where the gateway wants it once more; asked for unless given.
     .PARAMETER Session
@@ -241,6 +252,7 @@ function Remove-PolyvirtLogin {
     param(
         [Parameter(Mandatory, Position = 0, ParameterSetName = 'Id', ValueFromPipelineByPropertyName)] [string[]]$Id,
         [Parameter(Mandatory, ParameterSetName = 'Others')] [switch]$Others,
+        [Parameter(Mandatory, ParameterSetName = 'Username')] [string]$Username,
         [securestring]$Password,
         [PSTypeName('Polyvirt.Session')]$Session
     )
@@ -250,6 +262,16 @@ function Remove-PolyvirtLogin {
             if (-not (Confirm-Here $PSCmdlet 'End' 'all your other sessions' -Dangerous)) { return }
             try { Invoke-AsPerson (Get-Session $Session) $Password { param($Person) Invoke-Route $Person 'DELETE /api/v1/auth/sessions' } }
             catch { Write-Problem $PSCmdlet $_ }
+            return
+        }
+        if ($Username) {
+            if (-not (Confirm-Here $PSCmdlet 'End all sessions of' $Username -Dangerous)) { return }
+            try {
+                Invoke-AsPerson (Get-Session $Session) $Password {
+                    param($Person)
+                    Invoke-Route $Person 'DELETE /api/v1/users/{id}/sessions' @{ id = (Resolve-User $Person $Username) }
+                }
+            } catch { Write-Problem $PSCmdlet $_ $Username }
             return
         }
         foreach ($one in $Id) {
