@@ -5,6 +5,7 @@ import { createVm, deleteVm, patienceMs, power, readVm, vmWhen, waiting } from '
 import { storiesOn } from './stack/story.ts';
 import { useBrowser, Visit } from './web/browser.ts';
 import { takePicture } from './web/pictures.ts';
+import { wordsOf } from './web/words.ts';
 
 const host = 'fake-a';
 const real = 'kvm-a';
@@ -261,6 +262,7 @@ story('is what the pictures of the tour show', async (stack) => {
   const dark = await Visit.begin(await browser(stack), stack, { dark: true, language: 'fr' });
   await dark.logIn('admin', undefined, `${addressOf(first.id)}?tab=metrics`);
   await dark.page.locator('.chart canvas').first().waitFor();
+  expect(await dark.page.locator('.chart .u-label').first().innerText()).toBe(wordsOf('fr')('metrics.time'));
   await takePicture(dark.page, 'metrics-dark-fr');
   await dark.end();
   for (const { id } of vms) {

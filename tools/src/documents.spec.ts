@@ -73,4 +73,24 @@ describe('the documents', () => {
     );
     expect(ends).toEqual([]);
   });
+
+  it('show pictures that are there and that the browser suite takes', () => {
+    const stories = globSync('e2e/src/*.browser.ts', { cwd: root }).map((file) =>
+      readFileSync(join(root, file), 'utf8'),
+    );
+    const shown = documents.flatMap((file) =>
+      [...readFileSync(join(root, file), 'utf8').matchAll(/!\[[^\]]+\]\(([^)]+\.png)\)/g)].map(([, path]) =>
+        join(dirname(file), path!),
+      ),
+    );
+    expect(shown.length).toBeGreaterThan(3);
+    expect(shown.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+    const taken = new Set(
+      [...stories.join('\n').matchAll(/takePicture\([\w.]+, '([\w-]+)'\)/g)].map(([, name]) => name),
+    );
+    const kept = globSync('docs/pictures/*.png', { cwd: root }).map((path) =>
+      path.slice('docs/pictures/'.length, -'.png'.length),
+    );
+    expect(kept.filter((name) => !taken.has(name))).toEqual([]);
+  });
 });

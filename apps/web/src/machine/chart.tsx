@@ -1,6 +1,7 @@
 import 'uplot/dist/uPlot.min.css';
 import { useElementSize, useMergedRef } from '@mantine/hooks';
 import { useEffect, useRef } from 'react';
+import { useTranslation } from 'react-i18next';
 import uPlot from 'uplot';
 import { currentLanguage } from '../i18n/index.ts';
 
@@ -20,6 +21,7 @@ interface Props {
 
 /** A chart whose gaps stay gaps. */
 export function Chart({ title, names, data, format, top, sync }: Props) {
+  const timeLabel = useTranslation().t('metrics.time');
   const { ref, width } = useElementSize();
   const box = useRef<HTMLDivElement>(null);
   const boxes = useMergedRef(ref, box);
@@ -46,7 +48,7 @@ export function Chart({ title, names, data, format, top, sync }: Props) {
           { stroke, grid, size: 80, values: (_, values) => values.map((value) => format(value)) },
         ],
         series: [
-          { value: (_, time) => (time === null ? '–' : clock.format(time * 1_000)) },
+          { label: timeLabel, value: (_, time) => (time === null ? '–' : clock.format(time * 1_000)) },
           ...key.split('|').map((label, index) => ({
             label,
             stroke: strokes[index]!,
@@ -60,7 +62,7 @@ export function Chart({ title, names, data, format, top, sync }: Props) {
       box.current!,
     );
     return () => plot.current?.destroy();
-  }, [width, title, key, format, top, sync]);
+  }, [width, title, key, format, top, sync, timeLabel]);
   useEffect(() => plot.current?.setData(data as uPlot.AlignedData), [data]);
   return <div ref={boxes} className="chart" role="img" aria-label={title} style={{ minHeight: height }} />;
 }
