@@ -16,6 +16,8 @@ const url = 'http://127.0.0.1:1';
 const more: Readonly<Record<string, readonly string[]>> = {
   'vm create': ['--host', 'h', '--disk', '1G'],
   'vm set': ['--cpus', '2'],
+  'disk add': ['--size', '1G'],
+  'nic change': ['--disconnect'],
   'user create': ['--password-file', secret],
   'user set': ['--disable'],
   'preferences set': ['--theme', 'dark'],

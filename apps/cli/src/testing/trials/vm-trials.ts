@@ -22,6 +22,21 @@ async function snapshotted(trial: Trial): Promise<Vm> {
 const snapshots = async ({ cli }: Trial, vmId: string) =>
   (await cli.admin.GET('/api/v1/vms/{vmId}/snapshots', { params: { path: { vmId } } })).data.items;
 
+/** A disk that no VM has any more, and the id of its volume. */
+async function volume(trial: Trial): Promise<string> {
+  const { id, disks } = await trial.cli.vm({ name: trial.name, disks: [{ sizeGiB: 1 }, { sizeGiB: 2 }] });
+  const params = { path: { vmId: id, device: disks[1]!.device }, header: { Prefer: 'wait=60' } };
+  await trial.cli.admin.DELETE('/api/v1/vms/{vmId}/disks/{device}', { params });
+  let found: string | undefined;
+  await eventually(async () => {
+    found = (await volumes(trial)).find(({ path }) => path === disks[1]!.path)?.id;
+    expect(found).toBeDefined();
+  });
+  return found!;
+}
+const volumes = async ({ cli }: Trial) =>
+  (await cli.admin.GET('/api/v1/hosts/{hostId}/volumes', { params: { path: { hostId: 'fake-a' } } })).data.items;
+
 export const vmTrials: Trials = {
   'vm list': async (trial) => {
     await running(trial);
@@ -130,6 +145,37 @@ export const vmTrials: Trials = {
     await trial.cli.vm({ name: trial.name, disks: [{ sizeGiB: 1 }] });
     expect(await trial.done(['disk', 'list', trial.name])).toMatch(/^DEVICE +SIZE +PATH\n\w+ +1 GiB +\//);
   },
+  'disk add': async (trial) => {
+    const { id } = await trial.cli.vm({ name: trial.name, disks: [{ sizeGiB: 1 }] });
+    await trial.done(['disk', 'add', trial.name, '--size', '2G']);
+    expect((await trial.cli.read(id)).disks).toMatchObject([{ sizeGiB: 1 }, { sizeGiB: 2 }]);
+  },
+  'disk detach': async (trial) => {
+    const { id, disks } = await trial.cli.vm({ name: trial.name, disks: [{ sizeGiB: 1 }, { sizeGiB: 2 }] });
+    await trial.done(['disk', 'detach', trial.name, disks[1]!.device, '--delete']);
+    expect((await trial.cli.read(id)).disks).toMatchObject([{ sizeGiB: 1 }]);
+    expect((await volumes(trial)).map(({ path }) => path)).not.toContain(disks[1]!.path);
+  },
+  'volume list': async (trial) => {
+    const id = await volume(trial);
+    expect(await trial.done(['volume', 'list', 'fake-a'])).toContain(id);
+  },
+  'volume delete': async (trial) => {
+    const id = await volume(trial);
+    expect(await trial.done(['volume', 'delete', 'fake-a', id])).toContain('succeeded');
+    expect((await volumes(trial)).map((one) => one.id)).not.toContain(id);
+  },
+  'cdrom insert': async (trial) => {
+    const { id } = await trial.cli.vm({ name: trial.name });
+    await trial.done(['cdrom', 'insert', trial.name, 'tiny-iso']);
+    expect(await trial.cli.read(id)).toMatchObject({ cdrom: expect.stringContaining('tiny-iso') });
+  },
+  'cdrom eject': async (trial) => {
+    const { id } = await trial.cli.vm({ name: trial.name });
+    await trial.done(['cdrom', 'insert', trial.name, 'tiny-iso']);
+    await trial.done(['cdrom', 'eject', trial.name]);
+    expect((await trial.cli.read(id)).cdrom).toBeNull();
+  },
   'disk grow': async (trial) => {
     const { id, disks } = await trial.cli.vm({ name: trial.name, disks: [{ sizeGiB: 1 }] });
     await trial.done(['disk', 'grow', trial.name, disks[0]!.device, '3G']);
@@ -148,6 +194,11 @@ export const vmTrials: Trials = {
     await trial.cli.admin.DELETE('/api/v1/vms/{vmId}', {
       params: { path: { vmId: id }, header: { Prefer: 'wait=60' } },
     });
+  },
+  'nic change': async (trial) => {
+    const { id, nics } = await trial.cli.vm({ name: trial.name, nics: [{ network: 'default' }] });
+    await trial.done(['nic', 'change', trial.name, nics[0]!.mac!, '--disconnect']);
+    expect((await trial.cli.read(id)).nics).toMatchObject([{ mac: nics[0]!.mac, connected: false }]);
   },
   'nic remove': async (trial) => {
     const { id, nics } = await trial.cli.vm({ name: trial.name, nics: [{ network: 'default' }] });
