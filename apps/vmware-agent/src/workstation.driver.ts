@@ -141,8 +141,8 @@ export class WorkstationDriver implements HypervisorDriver {
       inventoryFile: places.inventory,
     });
     // It is asked when machines are off, which somebody has listed then.
-    const powerOffWork = new PowerOffWork(vmrun, disks, (path, machine): Promise<unknown> =>
-      volumes.deleteGivenUp(path, machine),
+    const powerOffWork = new PowerOffWork(vmrun, disks, (chain, machine): Promise<unknown> =>
+      volumes.deleteGivenUp(chain, machine),
     );
     const { codePage } = vmrun;
     const machines = new Machines({ discovery, running, leases, powerOffWork, codePage, imageFolder });

@@ -38,12 +38,14 @@ export class ImageLibrary {
 
   async list(): Promise<Image[]> {
     const files = await this.#files();
-    return Promise.all(
+    const images = await Promise.all(
       files.map(async ({ name, kind, path, stats }) => {
-        const { format, bytes } = await readHeader(path, stats.size);
-        return { name, kind, sizeGiB: gibOf(bytes), format, path };
+        // What we may not read is no image for us, and stops no other.
+        const header = await orUnreadable(readHeader(path, stats.size));
+        return header && { name, kind, sizeGiB: gibOf(header.bytes), format: header.format, path };
       }),
     );
+    return images.filter((image) => image !== undefined);
   }
 
   /** What an ISO image in a drive is called: its name here, or else its path. */
@@ -61,7 +63,12 @@ export class ImageLibrary {
     const files = await this.#files();
     const file = files.find((candidate) => candidate.name === name && candidate.kind === kind);
     if (!file) throw imageNotFound(name, kind, files, pointer);
-    await requireWhole(file);
+    await requireWhole(file).catch((error: unknown) => {
+      if (!isOfFileSystem(error)) throw error;
+      throw new ProblemError('host-rejected', `The image "${name}" cannot be read: ${error.message}.`, {
+        cause: error,
+      });
+    });
     return readHeader(file.path, file.stats.size);
   }
 
@@ -106,10 +113,24 @@ export class ImageLibrary {
       const kind = kinds[extension];
       if (!kind || fileName.startsWith('.')) continue;
       const path = join(this.#folder, fileName);
-      const stats = await stat(path);
-      if (stats.isFile()) files.push({ name: fileName.slice(0, -extension.length), kind, path, stats });
+      // A link that leads nowhere, or a share that does not answer.
+      const stats = await orUnreadable(stat(path));
+      if (stats?.isFile()) files.push({ name: fileName.slice(0, -extension.length), kind, path, stats });
     }
     return files;
+  }
+}
+
+const isOfFileSystem = (error: unknown): error is NodeJS.ErrnoException =>
+  typeof (error as NodeJS.ErrnoException).errno === 'number';
+
+/** What a look at a file answers, or undefined when it cannot be read. */
+async function orUnreadable<Result>(look: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await look;
+  } catch (error) {
+    if (isOfFileSystem(error)) return undefined;
+    throw error;
   }
 }
 

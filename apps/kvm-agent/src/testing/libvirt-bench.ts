@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { NativeId } from '@polyvirt/contracts';
 import { buildIso } from '@polyvirt/hypervisor';
 import type { Bench } from '@polyvirt/hypervisor/testing';
 import { Libvirt, type Pool, type Volume } from '@polyvirt/node-libvirt';
@@ -64,7 +65,11 @@ export async function openLibvirtBench(): Promise<Bench> {
       remove: (nativeId) =>
         libvirt.domains.reference(nativeId).undefine({ nvram: true, snapshotsMetadata: true, managedSave: true }),
       see: () => look.see(),
-      makeUnreadable: (name) => makeUnreadable(libvirt, name),
+      makeUnreadable: async (name) => {
+        const { uuid } = await libvirt.domains.define(foreignDomain(name));
+        return { nativeId: uuid, mend: await hide(libvirt, uuid) };
+      },
+      hide: (nativeId) => hide(libvirt, nativeId),
       refuseStart: async (nativeId) => {
         const [disk] = (await look.files()).filter(({ users }) => users.includes(nativeId));
         if (!disk) throw new Error('a machine without files starts always');
@@ -109,17 +114,11 @@ export async function openLibvirtBench(): Promise<Bench> {
  * libvirt takes the definition and cannot give it: a quote is one byte in it and six on the way out, where a text has at most
  * 4 MiB.
  */
-async function makeUnreadable(libvirt: Libvirt, name: string) {
-  const { uuid } = await libvirt.domains.define(foreignDomain(name));
-  const define = async (description: string) => {
-    const marked = foreignDomain(name).replace(
-      '<memory',
-      `<uuid>${uuid}</uuid><description>${description}</description><memory`,
-    );
-    await libvirt.domains.define(marked);
-  };
-  await define('"'.repeat(700_000));
-  return { nativeId: uuid, mend: () => define('mended') };
+async function hide(libvirt: Libvirt, nativeId: NativeId): Promise<() => Promise<void>> {
+  const xml = await (await libvirt.domains.get(nativeId)).xml({ inactive: true, secure: true });
+  const description = '"'.repeat(700_000);
+  await libvirt.domains.define(xml.replace('</uuid>', `</uuid><description>${description}</description>`));
+  return async () => void (await libvirt.domains.define(xml));
 }
 
 /** As virt-install or virsh would make it: nothing of ours in it. */

@@ -1,6 +1,7 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { exists, isThere } from '../inventory/discovery.ts';
+import { exists, isOutOfSight, isThere } from '../inventory/discovery.ts';
+import { orUnreadable } from '../inventory/unreadable.ts';
 import { orMissing } from '../vmx/dictionary-file.ts';
 
 /** Lies in a folder whose machine is gone, beside disks that linked clones stand on. */
@@ -13,10 +14,15 @@ ${[...users, ...disks.map((path) => `${DISK}${path}`)].map((line) => `${line}\n`
 /** Whether disks of a machine that was deleted are kept in this folder. */
 export const isKeptFor = (folder: string): Promise<boolean> => exists(join(folder, KEPT_MARK));
 
-/** What a kept folder is known to be needed by, and is still there: .vmx files of machines, and disks that were kept. */
+/** Whether somebody needs what is kept in a folder, as far as can be seen: who cannot be asked may. */
+export const isNeededBySomebody = async (folder: string): Promise<boolean> =>
+  (await isKeptFor(folder)) && (await orUnreadable(neededBy(folder)))?.length !== 0;
+
+/** What a kept folder is known to be needed by, and is not known to be gone: .vmx files of machines, and disks that were kept. */
 export async function neededBy(folder: string): Promise<string[]> {
   const users = (await linesOf(folder)).filter((line) => !line.startsWith(DISK) && /\.(vmx|vmdk)$/i.test(line));
-  const living = await Promise.all(users.map(async (path) => ((await isThere(path)) ? path : undefined)));
+  const mayLive = async (path: string) => (await isThere(path)) || (await isOutOfSight(path));
+  const living = await Promise.all(users.map(async (path) => ((await mayLive(path)) ? path : undefined)));
   return living.filter((path) => path !== undefined);
 }
 

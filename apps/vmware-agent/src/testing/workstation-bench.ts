@@ -122,6 +122,13 @@ export async function openWorkstationBench(): Promise<Bench> {
           },
         };
       },
+      hide: async (nativeId) => {
+        const vmx = await pathOf(nativeId);
+        const whole = readText(vmx);
+        // As while it is being written.
+        writeFileSync(vmx, whole.slice(0, whole.search(/^(config\.version|virtualHW\.version|scsi)/m)));
+        return async () => writeFileSync(vmx, whole);
+      },
       refuseStart: async (nativeId) => {
         const vmx = await pathOf(nativeId);
         const whole = readText(vmx);

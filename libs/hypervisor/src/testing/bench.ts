@@ -18,6 +18,8 @@ export interface OtherTool {
    * when the driver can know it. `mend` makes it a VM like any other.
    */
   makeUnreadable(name: string): Promise<{ readonly nativeId?: NativeId; mend(): Promise<void> }>;
+  /** Spoils a VM that is off in the same way, so that nobody can see which files it needs; the answer mends it. */
+  hide(nativeId: NativeId): Promise<() => Promise<void>>;
   /** Spoils a VM that is off so that the product refuses to start it, as when a disk is gone; the answer mends it. */
   refuseStart(nativeId: NativeId): Promise<() => Promise<void>>;
   /**

@@ -63,7 +63,9 @@ async function clone(world: World, vm: DriverVm): Promise<string> {
 
 async function remove(world: World, { nativeId }: { nativeId: NativeId }, disks: 'delete' | 'keep'): Promise<void> {
   if (disks === 'keep') await world.keepFilesOf(nativeId);
-  await world.run((driver, context) => driver.delete(nativeId, { disks }, context));
+  const { notes } = await world.run((driver, context) => driver.delete(nativeId, { disks }, context));
+  // A VM that cannot be read may need anything, and what is kept for it does not go with the last of the others.
+  if (world.odd) world.tell(notes);
   world.byHand.delete(nativeId);
 }
 
