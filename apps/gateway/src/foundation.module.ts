@@ -58,7 +58,7 @@ export interface Foundation {
     { provide: APP_INTERCEPTOR, useClass: DeclaredQueryInterceptor },
     { provide: APP_PIPE, useClass: ValidationPipe },
   ],
-  exports: [Cursors, Keys, MemoryLists, Upgrades],
+  exports: [ConnectionLimit, Cursors, Keys, MemoryLists, Upgrades],
 })
 export class FoundationModule {
   static with(

@@ -12,7 +12,7 @@ const viewer: readonly Permission[] = [
 const operator: readonly Permission[] = [
   ...viewer,
   ...(['vm:create', 'vm:power', 'vm:edit', 'vm:delete'] as const),
-  ...(['vm:snapshot', 'vm:console', 'operation:control'] as const),
+  ...(['vm:snapshot', 'vm:console', 'host:files', 'operation:control'] as const),
 ];
 const admin: readonly Permission[] = [...operator, 'user:manage', 'audit:read', 'subscriber:manage'];
 export const mayOf: Readonly<Record<Role, readonly Permission[]>> = { viewer, operator, admin };
@@ -71,7 +71,8 @@ const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
   'operation:read': ['GET /operations', 'GET /operations/{operationId}'],
   'operation:control': ['POST /operations/{operationId}/cancel', 'POST /operations/{operationId}/retry'],
   'event:read': ['GET /events', 'POST /events/ticket'],
-  'archive:read': ['GET /archives', 'GET /archives/{vmId}', 'GET /archives/{vmId}/files/{path}'],
+  'archive:read': ['GET /archives', 'GET /archives/{vmId}'],
+  'host:files': ['GET /archives/{vmId}/files/{path}'],
   'metrics:read': ['GET /vms/{vmId}/metrics', 'GET /vms/{vmId}/metrics/history', 'GET /metrics/recent'],
   'token:manage': ['GET /tokens', 'GET /tokens/{id}', 'POST /tokens', 'DELETE /tokens/{id}'],
   'user:manage': [
@@ -92,7 +93,7 @@ const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
 const personal = new Set([
   ...['PATCH /auth/me', 'POST /auth/password', 'POST /auth/confirm', 'POST /auth/links'],
   ...['GET /auth/sessions', 'DELETE /auth/sessions', 'DELETE /auth/sessions/{id}'],
-  ...['POST /users', 'PATCH /users/{id}', 'DELETE /users/{id}', 'POST /tokens'],
+  ...['POST /users', 'PATCH /users/{id}', 'DELETE /users/{id}', 'POST /tokens', 'POST /subscribers'],
 ]);
 
 /** Those that the earlier programs had, at their addresses. */

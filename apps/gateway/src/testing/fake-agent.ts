@@ -148,6 +148,10 @@ export class FakeAgent {
   forecast: Forecast = {};
   /** The console that was opened last of each VM. */
   readonly consoles = new Map<NativeId, FakeConsole>();
+  /** Where it keeps disks. */
+  folder = '/var/lib';
+  /** What it did, in words of the hypervisor, for each operation. */
+  steps: Operation['steps'] = [];
   incarnation = 'incarnation-1';
   state: Heartbeat['state'] = 'ready';
   /** What its heartbeats say of the hypervisor. */
@@ -190,8 +194,8 @@ export class FakeAgent {
     this.answer(readGuest, ({ nativeId }) => ({ agent: true, hostname: nativeId, addresses: ['192.0.2.7'] }));
     this.answer(readDefinition, ({ nativeId }) => ({
       format: 'libvirt-xml' as const,
-      text: `<domain><name>${nativeId}</name></domain>`,
-      files: [`/var/lib/${nativeId}.qcow2`],
+      text: `<domain><name>${nativeId}</name><source file='${this.folder}/${nativeId}.qcow2'/></domain>`,
+      files: [`${this.folder}/${nativeId}.qcow2`],
     }));
     this.answer(planVm, (question) => this.plan(question));
     this.answer(identifyAgent, () => ({ incarnation: this.incarnation, startedAt: now() }));
@@ -294,7 +298,7 @@ export class FakeAgent {
       host: this.host,
       ...(command.nativeId !== undefined && { vmId: vmIdOf(this.host, command.nativeId) }),
       progress: 0,
-      steps: [],
+      steps: this.steps,
       requestedBy: command.requestedBy,
       createdAt: command.requestedAt,
       startedAt: now(),

@@ -2338,7 +2338,7 @@ export interface components {
             to?: unknown;
         };
         /** @enum {string} */
-        Permission: "vm:read" | "vm:create" | "vm:power" | "vm:edit" | "vm:delete" | "vm:snapshot" | "vm:console" | "host:read" | "operation:read" | "operation:control" | "event:read" | "archive:read" | "metrics:read" | "token:manage" | "user:manage" | "audit:read" | "subscriber:manage";
+        Permission: "vm:read" | "vm:create" | "vm:power" | "vm:edit" | "vm:delete" | "vm:snapshot" | "vm:console" | "host:read" | "host:files" | "operation:read" | "operation:control" | "event:read" | "archive:read" | "metrics:read" | "token:manage" | "user:manage" | "audit:read" | "subscriber:manage";
         Plan: {
             /** @description Empty when the VM is as asked for already. */
             changes: components["schemas"]["PlanChange"][];
