@@ -1,16 +1,6 @@
-import { busSettings, defineConfig, setting, type ConfigOf } from '@polyvirt/config';
+import { busSettings, defineConfig, networks, setting, type ConfigOf } from '@polyvirt/config';
 import { Password } from '@polyvirt/contracts';
 import { z } from 'zod';
-import { NetworkList } from './auth/network-list.ts';
-
-const networks = z.string().transform((text, context) => {
-  try {
-    return new NetworkList(text);
-  } catch (error) {
-    context.addIssue((error as Error).message);
-    return z.NEVER;
-  }
-});
 
 /** As JSON, or by commas. A secret that itself begins with `[` and is no JSON is taken as it is. */
 function secretsIn(text: string): unknown {
