@@ -12,6 +12,8 @@ export const absences = {
   'clone.running': 'AHV VMs are cloned while they are off. Stop the VM first, or clone a snapshot of it.',
   'snapshots.memory':
     'A recovery point of Nutanix holds disks and no memory. Ask for a snapshot without memory, or stop the VM first.',
+  'images.fromUrl': 'Images are added in Prism Central itself: Compute & Storage, Images, Add Image.',
+  'images.delete': 'Images are deleted in Prism Central itself: Compute & Storage, Images.',
   'networks.ipv6': 'Prism Central gives out IPv4 addresses only.',
 } as const satisfies Absences;
 

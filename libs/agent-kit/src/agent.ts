@@ -25,6 +25,7 @@ import { ImageWatcher } from './host/image-watcher.ts';
 import { HostKeeper } from './host/host-keeper.ts';
 import { newIdentity, type AgentIdentity } from './host/identity.ts';
 import { requireOnlyAgent, SecondAgentError } from './host/only-agent.ts';
+import { HostImages } from './images/host-images.ts';
 import { Inventory } from './inventory/inventory.ts';
 import { unreadableNotes } from './inventory/unreadable.ts';
 import { Watcher } from './inventory/watcher.ts';
@@ -63,6 +64,7 @@ export class Agent {
   /** By which it knows the clock of the bus. */
   readonly #pulse: Pulse;
   readonly #watcher: Watcher;
+  readonly #images: HostImages;
   readonly #imageWatcher: ImageWatcher;
   readonly #sweeper: MetricsSweeper;
   readonly #consoles: Consoles;
@@ -138,6 +140,7 @@ export class Agent {
       times.heartbeatEveryMs,
     );
     this.#watcher = new Watcher(driver, this.inventory, signal, times.calmMs);
+    this.#images = new HostImages(config.imageNetworks, running, () => this.#keeper.refreshImages());
     this.#imageWatcher = new ImageWatcher(driver, this.#keeper, signal, times.imageCalmMs);
     this.#sweeper = new MetricsSweeper(bus, driver, identity, signal, times.metricsEveryMs);
     this.#consoles = new Consoles(bus, driver, identity);
@@ -179,6 +182,7 @@ export class Agent {
         consoles: this.#consoles,
         capabilities: () => this.#keeper.capabilities,
         volumes: this.#keeper.volumes,
+        images: this.#images,
       }),
       { strategy: this.#server, bufferLogs: false },
     );

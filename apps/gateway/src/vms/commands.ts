@@ -111,7 +111,7 @@ export class Commands {
     const prepared = this.prepare(definition, subject, wanted, asking);
     const { host, entry, input, annotation, locks, check } = prepared;
     if (definition.asksHost && !prepared.isAlready) await this.askHost(prepared, asking);
-    const { name, volume } = input as { name?: string; volume?: string };
+    const { name, volume, image } = input as { name?: string; volume?: string; image?: string };
     return this.operations.ask({
       ...rest,
       definition,
@@ -121,7 +121,7 @@ export class Commands {
       ...(annotation && { annotation }),
       locks,
       ...(check && { check }),
-      target: 'vmId' in subject ? subject.vmId : `${host}/${name ?? volume}`,
+      target: 'vmId' in subject ? subject.vmId : `${host}/${name ?? volume ?? image}`,
     });
   }
 

@@ -412,8 +412,26 @@ export interface paths {
         /** Images that a disk or the CD-ROM drive of a new VM can take. */
         get: operations["listImages"];
         put?: never;
-        post?: never;
+        /** Add an image to a host: the agent fetches it, checks it, and finds out by its content what it is. A download that was interrupted is continued. */
+        post: operations["createImage"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/{hostId}/images/{image}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete an image of a host. One that a VM needs is refused. */
+        delete: operations["deleteImage"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1861,6 +1879,25 @@ export interface components {
             /** @description Shown this once. */
             secret: string;
         };
+        CreateImageInput: {
+            /** @description What the image will be called on the host, without the ending of a file. */
+            name: string;
+            /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+            notAfter?: components["schemas"]["Timestamp"];
+            /** @description SHA-256 of the file, in hexadecimal. An image that has another one is not kept. */
+            sha256?: string;
+            /**
+             * Format: uri
+             * @description Where the agent of the host fetches it from, by http or https.
+             */
+            url: string;
+            /**
+             * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
+             * @default fail
+             * @enum {string}
+             */
+            whenOffline?: "fail" | "queue";
+        };
         CreateSnapshotInput: {
             description?: string;
             /** @description Keep the memory of a running VM too; by default where the hypervisor can. Of one that is off there is none. */
@@ -2391,7 +2428,7 @@ export interface components {
              * @description Stable: decide on this, never on text.
              * @enum {string}
              */
-            code: "invalid-input" | "unauthenticated" | "forbidden" | "confirmation-required" | "vm-not-found" | "host-not-found" | "operation-not-found" | "snapshot-not-found" | "image-not-found" | "network-not-found" | "template-not-found" | "device-not-found" | "volume-not-found" | "archive-not-found" | "file-not-found" | "metrics-not-found" | "user-not-found" | "token-not-found" | "subscriber-not-found" | "session-not-found" | "console-not-found" | "route-not-found" | "method-not-allowed" | "wrong-state" | "vm-busy" | "name-taken" | "volume-in-use" | "name-ambiguous" | "vm-protected" | "cursor-expired" | "stale-revision" | "body-too-large" | "unsupported-media-type" | "range-not-satisfiable" | "idempotency-key-reused" | "too-many-requests" | "internal" | "capability-missing" | "host-rejected" | "host-offline" | "unavailable" | "timed-out" | "expired" | "insufficient-capacity";
+            code: "invalid-input" | "unauthenticated" | "forbidden" | "confirmation-required" | "vm-not-found" | "host-not-found" | "operation-not-found" | "snapshot-not-found" | "image-not-found" | "network-not-found" | "template-not-found" | "device-not-found" | "volume-not-found" | "archive-not-found" | "file-not-found" | "metrics-not-found" | "user-not-found" | "token-not-found" | "subscriber-not-found" | "session-not-found" | "console-not-found" | "route-not-found" | "method-not-allowed" | "wrong-state" | "vm-busy" | "name-taken" | "volume-in-use" | "image-in-use" | "name-ambiguous" | "vm-protected" | "cursor-expired" | "stale-revision" | "body-too-large" | "unsupported-media-type" | "range-not-satisfiable" | "idempotency-key-reused" | "too-many-requests" | "internal" | "capability-missing" | "host-rejected" | "fetch-failed" | "host-offline" | "unavailable" | "timed-out" | "expired" | "insufficient-capacity";
             /** @description What happened and what to do next; safe to show. */
             detail: string;
             /** @description One entry for each fault of the input. */
@@ -5127,6 +5164,326 @@ export interface operations {
             };
             /** @description `internal` */
             500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createImage: {
+        parameters: {
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+            };
+            header?: {
+                /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+                /** @description `wait=30` holds the answer until the operation has ended, for at most so many seconds. */
+                Prefer?: string;
+            };
+            path: {
+                hostId: components["schemas"]["HostId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateImageInput"];
+            };
+        };
+        responses: {
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
+                };
+            };
+            /** @description Add an image to a host: the agent fetches it, checks it, and finds out by its content what it is. A download that was interrupted is continued. */
+            202: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `name-taken`, `vm-busy` */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-key-reused` */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability-missing` */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-offline`, `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-capacity` */
+            507: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteImage: {
+        parameters: {
+            query?: {
+                /** @description Answer 200 with the plan of the change, or with the problem that it would end with, and change nothing. */
+                dryRun?: string;
+                /** @description Needed when a disk image and an ISO image have this name. */
+                kind?: "disk" | "iso";
+                /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
+                notAfter?: components["schemas"]["Timestamp"];
+                /** @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`. */
+                whenOffline?: "fail" | "queue";
+            };
+            header?: {
+                /** @description `wait=30` holds the answer until the operation has ended, for at most so many seconds. */
+                Prefer?: string;
+            };
+            path: {
+                hostId: components["schemas"]["HostId"];
+                /** @description Name of an image of the host. */
+                image: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description With `Prefer: wait`: the operation, ended. With `dryRun`: the plan. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
+                };
+            };
+            /** @description Delete an image of a host. One that a VM needs is refused. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `image-not-found`, `host-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `image-in-use`, `name-ambiguous`, `vm-busy` */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `capability-missing` */
+            501: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-offline`, `unavailable` */
+            503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;

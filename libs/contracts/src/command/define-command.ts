@@ -72,7 +72,7 @@ export interface CommandDeclaration<Verb extends string, Input extends Shape> {
   readonly rule?: readonly [holds: (input: InputOf<Input>) => boolean, fault: { path: string[]; error: string }];
   /** More of the body, which the control plane keeps of the VM once the command has succeeded. */
   readonly options?: Shape;
-  /** What nobody else may hold: the VM, and on the host the `name` of the input; there also the `volume`, at the agent alone. */
+  /** What nobody else may hold: the VM, and on the host the `name` of the input; there also the `volume` or the image, at the agent alone. */
   readonly locks: readonly LockName[];
   /** Row of the table of actions. Without one the state does not matter. */
   readonly action?: VmAction | ((input: InputOf<Input>) => VmAction);
@@ -104,7 +104,7 @@ export interface CommandDeclaration<Verb extends string, Input extends Shape> {
   readonly batchAs?: string;
 }
 
-export type LockName = 'vm' | 'name' | 'volume';
+export type LockName = 'vm' | 'name' | 'volume' | 'image';
 
 export interface PlacedChange {
   readonly change: HardwareChange;

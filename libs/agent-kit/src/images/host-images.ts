@@ -1,0 +1,60 @@
+import { createImage, deleteImage, ProblemError, type Command, type CommandOf } from '@polyvirt/contracts';
+import type { ImageSource, ImageSources } from '@polyvirt/hypervisor';
+import { ReachableAddresses } from './reachable-addresses.ts';
+import { WebSource } from './web-source.ts';
+
+type CreateImage = CommandOf<typeof createImage>['input'];
+type DeleteImage = CommandOf<typeof deleteImage>['input'];
+
+const verbs: ReadonlySet<string> = new Set([createImage.verb, deleteImage.verb]);
+
+/** What an agent has to say to commands about images, beside what its driver does. */
+export class HostImages implements ImageSources {
+  readonly #addresses: ReachableAddresses;
+
+  constructor(
+    /** Networks beside the internet that images are fetched from. */
+    networks: ConstructorParameters<typeof ReachableAddresses>[0],
+    /** Commands that are carried out now. */
+    private readonly running: () => readonly Command[],
+    /** Lists the images anew, and publishes them. */
+    private readonly refresh: () => Promise<void>,
+  ) {
+    this.#addresses = new ReachableAddresses(networks);
+  }
+
+  of({ url, sha256 }: CreateImage): ImageSource {
+    return new WebSource(url, { addresses: this.#addresses, sha256 });
+  }
+
+  /**
+   * Throws what can be known of a command before the driver is asked.
+   * @throws ProblemError `invalid-input` for an address that nothing is fetched from, `image-in-use` if another operation may be
+   *   making something of the image
+   */
+  check({ verb, input, operationId }: Pick<Command, 'verb' | 'input'> & { readonly operationId?: string }): void {
+    if (verb === createImage.verb) this.of(input as CreateImage);
+    if (verb !== deleteImage.verb) return;
+    const { image } = input as DeleteImage;
+    const work = this.running().find((command) => command.operationId !== operationId && takesImage(command, image));
+    if (!work) return;
+    throw new ProblemError(
+      'image-in-use',
+      `The operation ${work.operationId} (${work.verb}) may be using the image ${image}. Try again when it has ended.`,
+      { errors: [{ pointer: 'image', detail: 'An operation may be using it.' }] },
+    );
+  }
+
+  /** Shows what a command has made or deleted before it is told as done. */
+  async carriedOut({ verb }: Pick<Command, 'verb'>): Promise<void> {
+    if (verbs.has(verb)) await this.refresh();
+  }
+}
+
+/** Whether a command makes a disk of an image, or puts it into a drive. */
+function takesImage({ verb, input }: Command, name: string): boolean {
+  if (verbs.has(verb)) return false;
+  const { image, cdrom, disks } = input as { image?: unknown; cdrom?: unknown; disks?: unknown };
+  const ofDisks = Array.isArray(disks) ? disks.map((disk: { image?: unknown } | null) => disk?.image) : [];
+  return [image, cdrom, ...ofDisks].includes(name);
+}
