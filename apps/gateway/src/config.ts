@@ -120,6 +120,18 @@ export const gatewayConfig = defineConfig({
     schema: z.string().min(1).optional(),
     help: 'Folder of the organizer as the gateway sees it; without it no file of an archive can be read over the API.',
   }),
+  uploadPath: setting({
+    env: 'POLYVIRT_UPLOAD_PATH',
+    schema: z.string().min(1),
+    help: 'Folder of what is uploaded until an agent has taken it; several gateways of one database share it.',
+    default: 'uploads',
+  }),
+  uploadMostGiB: setting({
+    env: 'POLYVIRT_UPLOAD_MAX_GIB',
+    schema: z.coerce.number().int().min(1),
+    help: 'GiB that one upload may have.',
+    default: 256,
+  }),
   spacePaths: setting({
     env: 'POLYVIRT_SPACE_PATHS',
     schema: z

@@ -119,7 +119,12 @@ export class Agent {
     this.inventory = new Inventory(bus, stores.inventory, driver, identity, signal);
     const notes = () => unreadableNotes(this.inventory.records().filter(({ unreadable }) => unreadable !== undefined));
     const running = () => this.operations.commands;
-    this.#keeper = new HostKeeper(bus, stores.hosts, driver, identity, signal, times.probeWithinMs, running, notes);
+    this.#images = new HostImages(config.gatewayUrl, config.imageNetworks, running, () => this.#keeper.refreshImages());
+    this.#keeper = new HostKeeper(bus, stores.hosts, driver, identity, signal, times.probeWithinMs, {
+      running,
+      moreNotes: notes,
+      capabilitiesOf: (capabilities) => this.#images.capabilitiesOf(capabilities),
+    });
     this.#pulse = new Pulse(bus, keys.pulseOfAgent(identity.host), { everyMs: times.pulseEveryMs });
     const brokerAheadMs = () => this.#pulse.brokerAheadMs;
     this.operations = new OperationRunner({
@@ -140,7 +145,6 @@ export class Agent {
       times.heartbeatEveryMs,
     );
     this.#watcher = new Watcher(driver, this.inventory, signal, times.calmMs);
-    this.#images = new HostImages(config.imageNetworks, running, () => this.#keeper.refreshImages());
     this.#imageWatcher = new ImageWatcher(driver, this.#keeper, signal, times.imageCalmMs);
     this.#sweeper = new MetricsSweeper(bus, driver, identity, signal, times.metricsEveryMs);
     this.#consoles = new Consoles(bus, driver, identity);

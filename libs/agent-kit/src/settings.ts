@@ -28,6 +28,11 @@ export const agentSettings = {
     help: 'How long running operations may go on when the agent is told to stop, in seconds; the next start goes on with the rest.',
     default: 20,
   }),
+  gatewayUrl: setting({
+    env: 'POLYVIRT_GATEWAY_URL',
+    schema: z.url({ protocol: /^https?$/ }).optional(),
+    help: 'Address of the gateway as the agent reaches it: `https://polyvirt.example`. Images that were uploaded are fetched from there.',
+  }),
   imageNetworks: setting({
     env: 'POLYVIRT_IMAGE_NETWORKS',
     schema: networks.optional(),
@@ -44,5 +49,6 @@ export interface AgentConfig {
   readonly metricsSeconds: number;
   readonly reconcileSeconds: number;
   readonly drainSeconds: number;
+  readonly gatewayUrl?: string | undefined;
   readonly imageNetworks?: NetworkList | undefined;
 }

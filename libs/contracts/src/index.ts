@@ -39,6 +39,7 @@ export * from './vm/hardware-change.ts';
 export { placed, placeIn, problemAt, type Places } from './vm/hardware-command.ts';
 export { outlineOfChange } from './vm/hardware-outline.ts';
 export * from './subscriber/subscriber.ts';
+export * from './upload/upload.ts';
 export * from './vm/metrics.ts';
 export { nameKey } from './vm/name-key.ts';
 export * from './vm/user-data.ts';

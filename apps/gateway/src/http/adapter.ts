@@ -97,7 +97,20 @@ export function createAdapter(config: GatewayConfig, logger: Logger): FastifyAda
     }
   });
 
+  // What is sent in parts is nothing to parse: whoever takes it reads it as it comes.
+  server.addContentTypeParser('application/offset+octet-stream', (request, body, done) => {
+    if (request.routeOptions.config.takesBytes === true) done(null, body);
+    else done(new ProblemError('unsupported-media-type', 'Send JSON here, as `application/json`.'));
+  });
+
   return adapter;
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether the body is a stream of bytes, and not JSON. */
+    takesBytes?: true;
+  }
 }
 
 /** Two would let a proxy and us see two requests in one. Node shows the first alone. */

@@ -336,7 +336,9 @@ export class FakeAgent {
       const revision = await this.show(operationId, { name, cpus, memoryMiB, state }, vmCreated);
       return { revision, vmId: vmIdOf(this.host, operationId), changed: true };
     }
-    const record = this.vms.get(nativeId!);
+    // Of what a host has beside VMs nothing is kept here.
+    if (nativeId === undefined) return { changed: true };
+    const record = this.vms.get(nativeId);
     if (!record) throw new ProblemError('vm-not-found', `There is no VM ${nativeId}.`);
     switch (verb) {
       case 'vm.start':

@@ -74,6 +74,35 @@ describe('images of a host', () => {
     await expect(plan('image.delete', { image: 'none' })).rejects.toMatchObject({ code: 'image-not-found' });
   });
 
+  it('are taken from the gateway when they were uploaded, with the ticket that came along', async () => {
+    const asked: unknown[] = [];
+    answer = ({ url: path, headers }, response) => {
+      asked.push([path, headers['polyvirt-upload-ticket']]);
+      response.setHeader('content-length', content.length).end(content);
+    };
+    // Where the gateway is the operator has said: no network need be listed.
+    await bench.startAgent({}, { gatewayUrl: new URL('/', url).href });
+    const upload = 'abcdefghijklmnopqrstuvwx';
+    const input = { name: 'uploaded', upload, sha256: sha256Of(content) };
+    expect(await plan('image.create', input)).toMatchObject({ changes: [{ to: { name: 'uploaded' } }] });
+    expect(asked).toEqual([]);
+    const made = await bench.carryOut(bench.command('image.create', undefined, { ...input, ticket: 'secret-ticket' }));
+    expect(made).toMatchObject({ status: 'succeeded' });
+    expect(asked).toContainEqual([`/api/v1/uploads/${upload}/content`, 'secret-ticket']);
+    expect(JSON.stringify(made)).not.toContain('secret-ticket');
+    expect(await names()).toContain('uploaded');
+  });
+
+  it('that were uploaded are beyond an agent that does not know where the gateway is, and it says so', async () => {
+    await bench.startAgent();
+    const { images } = (await record()).capabilities;
+    expect(images.features).toMatchObject({ fromUrl: { available: true }, fromUpload: { available: false } });
+    await expect(plan('image.create', { name: 'a', upload: 'abcdefghijklmnopqrstuvwx' })).rejects.toMatchObject({
+      code: 'capability-missing',
+      message: expect.stringContaining('POLYVIRT_GATEWAY_URL'),
+    });
+  });
+
   it('show how far they have come, and leave nothing when they are cancelled', async () => {
     answer = (_request, response) => {
       response.setHeader('content-length', content.length);

@@ -1,10 +1,24 @@
-import { createImage, deleteImage, ProblemError, type Command, type CommandOf } from '@polyvirt/contracts';
+import { NetworkList } from '@polyvirt/config';
+import {
+  createImage,
+  deleteImage,
+  ProblemError,
+  uploadContentPath,
+  uploadTicketHeader,
+  type Capabilities,
+  type Command,
+  type CommandOf,
+} from '@polyvirt/contracts';
 import type { ImageSource, ImageSources } from '@polyvirt/hypervisor';
 import { ReachableAddresses } from './reachable-addresses.ts';
 import { WebSource } from './web-source.ts';
 
 type CreateImage = CommandOf<typeof createImage>['input'];
 type DeleteImage = CommandOf<typeof deleteImage>['input'];
+
+const noGatewayUrl =
+  'The agent does not know where the gateway is. Set POLYVIRT_GATEWAY_URL of the agent, and restart it.';
+const everywhere = new ReachableAddresses(new NetworkList('0.0.0.0/0, ::/0'));
 
 const verbs: ReadonlySet<string> = new Set([createImage.verb, deleteImage.verb]);
 
@@ -13,6 +27,8 @@ export class HostImages implements ImageSources {
   readonly #addresses: ReachableAddresses;
 
   constructor(
+    /** Where uploads are. */
+    private readonly gatewayUrl: string | undefined,
     /** Networks beside the internet that images are fetched from. */
     networks: ConstructorParameters<typeof ReachableAddresses>[0],
     /** Commands that are carried out now. */
@@ -23,8 +39,24 @@ export class HostImages implements ImageSources {
     this.#addresses = new ReachableAddresses(networks);
   }
 
-  of({ url, sha256 }: CreateImage): ImageSource {
-    return new WebSource(url, { addresses: this.#addresses, sha256 });
+  of({ url, upload, sha256, ticket }: CreateImage & { readonly ticket?: string }): ImageSource {
+    if (upload === undefined) return new WebSource(url!, { addresses: this.#addresses, sha256 });
+    if (this.gatewayUrl === undefined) throw new ProblemError('capability-missing', noGatewayUrl);
+    return new WebSource(new URL(uploadContentPath(upload), this.gatewayUrl).href, {
+      // The operator has named the place, and not whoever asks.
+      addresses: everywhere,
+      sha256,
+      label: `the upload ${upload}`,
+      headers: ticket === undefined ? {} : { [uploadTicketHeader]: ticket },
+    });
+  }
+
+  /** What the host can, as far as the agent has a part in it. */
+  capabilitiesOf(capabilities: Capabilities): Capabilities {
+    const { images } = capabilities;
+    if (this.gatewayUrl !== undefined || images.features?.['fromUpload']?.available !== true) return capabilities;
+    const fromUpload = { available: false, reason: noGatewayUrl };
+    return { ...capabilities, images: { ...images, features: { ...images.features, fromUpload } } };
   }
 
   /**

@@ -13,6 +13,10 @@ export interface WebSourceOptions {
   readonly addresses: ReachableAddresses;
   readonly sha256?: string | undefined;
   readonly silenceMs?: number | undefined;
+  /** Sent to the server itself, and nowhere else that it leads to. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What it is called; its address without the query when absent. */
+  readonly label?: string;
 }
 
 /** A file that is fetched by HTTP or HTTPS, from an address that may be reached, as is each that a redirection leads to. */
@@ -28,7 +32,7 @@ export class WebSource implements ImageSource {
     this.#options = options;
     this.sha256 = options.sha256;
     // A query may hold a signature, which is as good as a password.
-    this.label = nameOf(this.#url);
+    this.label = options.label ?? nameOf(this.#url);
     this.#require(this.#url);
   }
 
@@ -46,14 +50,18 @@ export class WebSource implements ImageSource {
   async #follow(start: URL, headers: Record<string, string>, signal: AbortSignal): Promise<IncomingMessage> {
     for (let [url, count] = [start, 0]; ; count += 1) {
       this.#require(url);
-      const response = await this.#ask(url, headers, signal);
+      const own = url.origin === start.origin ? this.#options.headers : {};
+      const response = await this.#ask(url, { ...headers, ...own }, signal);
       const { statusCode = 0, headers: answered } = response;
       if (statusCode === 200 || statusCode === 206) return response;
       response.destroy();
       const isBusy = statusCode === 408 || statusCode === 429 || statusCode >= 500;
       if (isBusy) throw new SourceInterrupted(`the server answered with ${statusCode}`);
       if (statusCode < 300 || statusCode > 399 || answered.location === undefined)
-        throw new ProblemError('fetch-failed', `${nameOf(url)} was answered with ${statusCode}. Check the address.`);
+        throw new ProblemError(
+          'fetch-failed',
+          `${count === 0 ? this.label : nameOf(url)} was answered with ${statusCode}. Check the address.`,
+        );
       if (count === mostRedirections)
         throw new ProblemError('fetch-failed', `${this.label} leads from one place to another, ${count + 1} times.`);
       url = placeIn(answered.location, url);

@@ -1,20 +1,28 @@
+import { z } from 'zod';
 import { defineCommand } from '../command/define-command.ts';
+import { secret } from '../secret.ts';
+import { UploadId } from '../upload/upload.ts';
 import { ImageKind, ImageName, ImageRef } from './image-name.ts';
 import { ImageUrl, Sha256 } from './image-source.ts';
 
 export const createImage = defineCommand({
   verb: 'image.create',
   summary:
-    'Add an image to a host: the agent fetches it, checks it, and finds out by its content what it is. A download that was interrupted is continued.',
+    'Add an image to a host: its agent fetches it by its address, or takes a file that was uploaded to `/api/v1/uploads`, checks it, and finds out by its content what it is. A download that was interrupted is continued.',
   route: 'POST /hosts/{hostId}/images',
   permission: 'vm:create',
   locks: ['image'],
-  input: { name: ImageName, url: ImageUrl, sha256: Sha256.optional() },
-  needs: () => ['images.fromUrl'],
+  input: { name: ImageName, url: ImageUrl.optional(), upload: UploadId.optional(), sha256: Sha256.optional() },
+  added: { ticket: secret(z.string()).optional().describe('By which the agent may read the upload.') },
+  rule: [
+    ({ url, upload }) => (url === undefined) !== (upload === undefined),
+    { path: ['url'], error: 'Give either the address of the image or an upload.' },
+  ],
+  needs: ({ upload }) => [upload === undefined ? 'images.fromUrl' : 'images.fromUpload'],
   outline: ({ name }) => ({ changes: [{ pointer: '', to: { name }, when: 'now' }] }),
   asksHost: true,
   limitSeconds: 6 * 3_600,
-  problems: ['name-taken', 'insufficient-capacity'],
+  problems: ['name-taken', 'upload-not-found', 'wrong-state', 'insufficient-capacity'],
 });
 
 export const deleteImage = defineCommand({

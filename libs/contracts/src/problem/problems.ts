@@ -16,6 +16,7 @@ export const problems = {
   'template-not-found': { status: 404, title: 'No such template', retryable: false },
   'device-not-found': { status: 404, title: 'No such device', retryable: false },
   'volume-not-found': { status: 404, title: 'No such volume', retryable: false },
+  'upload-not-found': { status: 404, title: 'No such upload', retryable: false },
   'archive-not-found': { status: 404, title: 'No such archive', retryable: false },
   'file-not-found': { status: 404, title: 'No such file', retryable: false },
   'metrics-not-found': { status: 404, title: 'No metrics yet', retryable: true },
