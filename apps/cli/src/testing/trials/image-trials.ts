@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { expect } from '@jest/globals';
@@ -32,6 +35,14 @@ export const imageTrials: Trials = {
       const add = ['image', 'add', 'fake-a', trial.name, '--url', url];
       expect(await trial.done([...add, '--sha256', sha256])).toContain('succeeded');
       expect(await images(trial)).toContainEqual(expect.objectContaining({ name: trial.name, kind: 'iso' }));
+      const folder = await mkdtemp(join(tmpdir(), 'polyvirt-image-'));
+      try {
+        await writeFile(join(folder, 'rescue.iso'), content);
+        const upload = ['image', 'add', 'fake-a', `${trial.name}-2`, '--file', join(folder, 'rescue.iso')];
+        expect(await trial.done(upload)).toContain('succeeded');
+      } finally {
+        await rm(folder, { recursive: true });
+      }
     }),
   'image delete': (trial) =>
     whileServed(async (url) => {
