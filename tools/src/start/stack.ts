@@ -151,7 +151,9 @@ export class RunningStack {
     for (const folder of [layout.nats, layout.images, layout.archives]) await mkdir(folder, { recursive: true });
     await migrateBus(layout, bus.coreAccount, log);
 
-    const [natsPort, prismPort] = [await freePort(4222), await freePort(9440)];
+    // Two stacks that start at one time would both find the usual ones free; whoever wants any port gets any of each.
+    const usual = (number: number) => freePort(options.port === 0 ? 0 : number);
+    const [natsPort, prismPort] = [await usual(4222), await usual(9440)];
     const stack: Stack = {
       layout,
       port,
