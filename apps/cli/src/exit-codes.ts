@@ -69,6 +69,7 @@ const ofProblem: Readonly<Record<Problem['code'], Meaning>> = {
   'vm-protected': 'conflict',
   'cursor-expired': 'conflict',
   'stale-revision': 'conflict',
+  'version-not-supported': 'usage',
   'body-too-large': 'usage',
   'unsupported-media-type': 'usage',
   'range-not-satisfiable': 'usage',

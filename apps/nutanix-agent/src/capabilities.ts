@@ -1,7 +1,5 @@
 import { capabilitiesWithout, type Absences } from '@polyvirt/hypervisor';
 
-const addInPrism = 'Images are added in Prism Central itself: Compute & Storage, Images, Add Image.';
-
 /** What AHV VMs cannot do by the API of Prism Central, in the words in which it is refused. */
 export const absences = {
   suspend: 'The API of Prism Central neither suspends nor pauses AHV VMs. Stop them, or take a snapshot.',
@@ -14,9 +12,6 @@ export const absences = {
   'clone.running': 'AHV VMs are cloned while they are off. Stop the VM first, or clone a snapshot of it.',
   'snapshots.memory':
     'A recovery point of Nutanix holds disks and no memory. Ask for a snapshot without memory, or stop the VM first.',
-  'images.fromUrl': addInPrism,
-  'images.fromUpload': addInPrism,
-  'images.delete': 'Images are deleted in Prism Central itself: Compute & Storage, Images.',
   'networks.ipv6': 'Prism Central gives out IPv4 addresses only.',
 } as const satisfies Absences;
 

@@ -300,11 +300,11 @@ export class FakeAgent {
       startedAt: now(),
     };
     await this.tell(operationStarted, `${id}:started`, id, { operation });
+    this.inputs.push(command.input);
     const outcome = await Promise.race([this.act(command), cancelled]);
     this.cancels.delete(id);
     // Before the end is told: whoever hears of it may ask at once.
     this.done.push(verb);
-    this.inputs.push(command.input);
     const ended = { ...operation, endedAt: now(), progress: 100 };
     if (outcome === 'cancelled')
       await this.tell(operationCancelled, `${id}:ended`, id, { operation: { ...ended, status: 'cancelled' } });

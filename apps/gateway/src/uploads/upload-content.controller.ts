@@ -1,4 +1,4 @@
-import { Controller, Get, Param, Req, Res } from '@nestjs/common';
+import { Controller, Get, HttpCode, Options, Param, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import send from '@fastify/send';
 import { ProblemError, UploadId, uploadTicketHeader } from '@polyvirt/contracts';
@@ -6,13 +6,26 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { basename, dirname } from 'node:path';
 import { Public } from '../auth/permission.decorator.ts';
 import { Answers } from '../openapi/answers.decorator.ts';
+import { answerTus } from './tus-headers.ts';
 import { Uploads } from './uploads.ts';
 
-/** For agents, which are no users: they show a ticket that came with their command. */
+/** For whoever is no user: agents, which show a ticket that came with their command, and clients that ask how to speak to us. */
 @ApiTags('Uploads')
 @Controller('uploads')
 export class UploadContentController {
   constructor(private readonly uploads: Uploads) {}
+
+  @Options()
+  @HttpCode(204)
+  @Public()
+  @Answers({
+    id: 'getUploadOptions',
+    summary: 'Which version of the tus protocol is spoken here, with what.',
+    status: 204,
+  })
+  options(@Res({ passthrough: true }) reply: FastifyReply): void {
+    answerTus(reply, this.uploads.mostBytes);
+  }
 
   @Get(':uploadId/content')
   @Public()
@@ -21,7 +34,7 @@ export class UploadContentController {
     summary: 'What was uploaded, for the agent that makes an image of it.',
     description: 'Takes `Range`. The ticket of the agent is in the header `Polyvirt-Upload-Ticket`.',
     mediaType: 'application/octet-stream',
-    problems: ['unauthenticated', 'range-not-satisfiable'],
+    problems: ['upload-not-found', 'range-not-satisfiable'],
   })
   async content(
     @Param('uploadId', { schema: UploadId }) id: UploadId,

@@ -3,17 +3,17 @@ import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiTags } from '@nestjs/swagger';
 import { Upload, UploadId } from '@polyvirt/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Readable } from 'node:stream';
 import { Changes } from '../audit/changes.decorator.ts';
 import { Caller } from '../auth/caller.decorator.ts';
 import { RequirePermission } from '../auth/permission.decorator.ts';
+import { withLongBody } from '../http/long-bodies.ts';
 import { Answers } from '../openapi/answers.decorator.ts';
-import { answerTus, bytesIn, fileNameIn, requireTus } from './tus-headers.ts';
+import { answerTus, answerUpload, bytesIn, bytesOf, metadataIn, requireTus } from './tus-headers.ts';
 import type { StoredUpload } from './upload-files.ts';
 import { Uploads } from './uploads.ts';
 
 /** What a client may know of it. */
-const shown = ({ userId: _, ticketHash: __, ...upload }: StoredUpload): Upload => upload;
+const shown = ({ userId: _, metadata: __, ...upload }: StoredUpload): Upload => upload;
 
 /** Uploads by the tus protocol: made, sent in parts, continued where the last part ended. A HEAD is a GET without body. */
 @ApiTags('Uploads')
@@ -29,19 +29,21 @@ export class UploadController {
     id: 'createUpload',
     summary: 'Begin an upload, by the tus protocol 1.0: of `Upload-Length` bytes, at the `Location` of the answer.',
     description:
-      'Any tus client can send it: `Tus-Resumable: 1.0.0`, then `PATCH` with `Upload-Offset`. Let a part take less than a minute: 8 MiB, say. An image is made of it by its id.',
+      'Any tus client can send it: `Tus-Resumable: 1.0.0`, then `PATCH` with `Upload-Offset`, in one part or in many. An image is made of it by its id.',
     status: 201,
     schema: Upload,
-    problems: ['body-too-large', 'insufficient-capacity'],
+    problems: ['version-not-supported', 'body-too-large', 'insufficient-capacity'],
   })
   async create(
     @Caller() { userId }: Caller,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Upload> {
+    answerTus(reply, this.uploads.mostBytes);
     requireTus(request);
-    const upload = await this.uploads.create(userId, bytesIn(request, 'Upload-Length'), fileNameIn(request));
-    answerTus(reply, this.uploads.mostBytes, upload);
+    const bytes = bytesIn(request, 'Upload-Length');
+    const upload = await this.uploads.create({ userId, bytes, ...metadataIn(request) });
+    answerUpload(reply, upload);
     void reply.header('location', `/api/v1/uploads/${upload.id}`);
     return shown(upload);
   }
@@ -58,8 +60,9 @@ export class UploadController {
     @Caller() { userId }: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Upload> {
+    answerTus(reply, this.uploads.mostBytes);
     const upload = await this.uploads.require(id, userId);
-    answerTus(reply, this.uploads.mostBytes, upload);
+    answerUpload(reply, upload);
     return shown(upload);
   }
 
@@ -71,7 +74,10 @@ export class UploadController {
     id: 'sendUpload',
     summary: 'Send a part, as `application/offset+octet-stream`, from `Upload-Offset` on.',
     status: 204,
-    problems: ['upload-not-found', 'wrong-state', 'body-too-large', 'unsupported-media-type'],
+    problems: [
+      ...(['version-not-supported', 'upload-not-found', 'wrong-state'] as const),
+      ...(['body-too-large', 'unsupported-media-type', 'insufficient-capacity', 'unavailable'] as const),
+    ],
   })
   async send(
     @Param('uploadId', { schema: UploadId }) id: UploadId,
@@ -79,9 +85,11 @@ export class UploadController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<void> {
+    answerTus(reply, this.uploads.mostBytes);
     requireTus(request);
-    const upload = await this.uploads.receive(id, userId, bytesIn(request, 'Upload-Offset'), request.body as Readable);
-    answerTus(reply, this.uploads.mostBytes, upload);
+    const offset = bytesIn(request, 'Upload-Offset');
+    const upload = await withLongBody(request.raw, () => this.uploads.receive(id, userId, offset, bytesOf(request)));
+    answerUpload(reply, upload);
   }
 
   @Delete(':uploadId')
@@ -93,7 +101,7 @@ export class UploadController {
     @Caller() { userId }: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<void> {
-    await this.uploads.remove(id, userId);
     answerTus(reply, this.uploads.mostBytes);
+    await this.uploads.remove(id, userId);
   }
 }

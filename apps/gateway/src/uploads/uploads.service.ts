@@ -1,14 +1,17 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { request as requestHttp } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { request as requestHttp, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { PassThrough, Readable } from 'node:stream';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually } from '@polyvirt/bus/testing';
 import { ProblemError, uploadTicketHeader, type Operation, type Problem, type Upload } from '@polyvirt/contracts';
 import { TestHouse } from '../testing/test-house.ts';
 import type { FakeAgent } from '../testing/fake-agent.ts';
+import { Uploads } from './uploads.ts';
 
 describe('uploads', () => {
   let house: TestHouse;
@@ -60,6 +63,7 @@ describe('uploads', () => {
     expect([first.status, first.headers['upload-offset']]).toEqual([204, '60000']);
     const asked = await head();
     expect(asked.status).toBe(200);
+    expect(asked.headers['upload-metadata']).toBe(`kind aXNv,filename ${btoa('rescue.iso')}`);
     expect(asked.headers).toMatchObject({
       ...{ 'upload-offset': '60000', 'upload-length': '100000', 'cache-control': 'no-store' },
       'upload-expires': expect.stringMatching(/GMT$/),
@@ -69,7 +73,7 @@ describe('uploads', () => {
   });
 
   it.each<[string, Record<string, string>, number, string]>([
-    ['another version of tus', { 'tus-resumable': '0.2.1' }, 400, 'invalid-input'],
+    ['another version of tus', { 'tus-resumable': '0.2.1' }, 412, 'version-not-supported'],
     ['no offset', { 'upload-offset': '' }, 400, 'invalid-input'],
     ['half an offset', { 'upload-offset': '1.5' }, 400, 'invalid-input'],
     ['another offset', { 'upload-offset': '7' }, 409, 'wrong-state'],
@@ -79,6 +83,23 @@ describe('uploads', () => {
     const answer = await send(0, content.subarray(0, 10), headers);
     expect([answer.status, answer.body.code]).toEqual([status, code]);
     expect((await head()).headers['upload-offset']).toBe('0');
+  });
+
+  it('take no part that is JSON', async () => {
+    const answer = await house.gateway.call<Problem>('PATCH', `/api/v1/uploads/${id}`, {
+      token: house.token,
+      body: [1, 2],
+      headers: { ...tus, 'upload-offset': '0' },
+    });
+    expect([answer.status, answer.body.code]).toEqual([415, 'unsupported-media-type']);
+  });
+
+  it('say how to speak to them, to anybody, and with a refusal, too', async () => {
+    const asked = await house.gateway.call('OPTIONS', '/api/v1/uploads');
+    expect(asked.status).toBe(204);
+    const spoken = { 'tus-resumable': '1.0.0', 'tus-version': '1.0.0', 'tus-max-size': String(2 ** 30) };
+    expect(asked.headers).toMatchObject({ ...spoken, 'tus-extension': 'creation,expiration,termination' });
+    expect((await send(7, content)).headers).toMatchObject(spoken);
   });
 
   it('take no more than they were begun with', async () => {
@@ -166,6 +187,60 @@ describe('uploads', () => {
       expect((await send(50_000, content.subarray(50_000))).headers['upload-offset']).toBe('100000');
       silent.destroy();
     });
+
+    it('tell a client that sends too much why that is refused', async () => {
+      const much = requestHttp({
+        ...{ port, host: '127.0.0.1', method: 'PATCH', path: `/api/v1/uploads/${id}`, agent: false },
+        headers: { ...bytes, authorization: `Bearer ${house.token}`, 'upload-offset': '0' },
+      });
+      const answered = once(much, 'response') as Promise<[IncomingMessage]>;
+      much.end(Buffer.alloc(2 * content.length));
+      const [answer] = await answered;
+      expect(answer.statusCode).toBe(413);
+      answer.resume();
+    });
+
+    it('come over a slow line for longer than other requests may', async () => {
+      const server = house.gateway.app.getHttpServer() as Server;
+      const connected = once(server, 'connection') as Promise<[Socket]>;
+      const slow = sending(0);
+      const answered = once(slow, 'response') as Promise<[IncomingMessage]>;
+      slow.write(content.subarray(0, 50_000));
+      await eventually(() => expect(sizeOnDisk()).toBe(50_000));
+      const [socket] = await connected;
+      // As Node does when a request has taken longer than its `requestTimeout`.
+      server.emit('clientError', Object.assign(new Error('late'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), socket);
+      slow.end(content.subarray(50_000));
+      const [answer] = await answered;
+      expect(answer.statusCode).toBe(204);
+      answer.resume();
+      const other = once(server, 'connection') as Promise<[Socket]>;
+      const login = requestHttp({ port, host: '127.0.0.1', method: 'POST', path: '/api/v1/auth/login', agent: false });
+      const cut = once(
+        login.on('error', () => undefined),
+        'close',
+      );
+      login.setHeader('content-type', 'application/json').write('{');
+      server.emit(
+        'clientError',
+        Object.assign(new Error('late'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }),
+        (await other)[0],
+      );
+      await cut;
+    });
+
+    it('are cut when nothing comes, and keep what has come', async () => {
+      const silent = Readable.from([content.subarray(0, 50_000)], { objectMode: false });
+      const hanging = new PassThrough();
+      silent.pipe(hanging, { end: false });
+      const uploads = house.gateway.app.get(Uploads);
+      const { userId } = JSON.parse(readFileSync(join(folder, `${id}.json`), 'utf8')) as { userId: string };
+      await expect(uploads.receive(id, userId, 0, hanging, 20)).rejects.toMatchObject({
+        code: 'unavailable',
+        message: expect.stringContaining('0.02 s'),
+      });
+      expect(sizeOnDisk()).toBe(50_000);
+    });
   });
 
   describe('that an image is made of', () => {
@@ -196,6 +271,7 @@ describe('uploads', () => {
     it('are read by the agent with its ticket alone, whole or from where it was, and gone when the image is there', async () => {
       await send(0, content);
       agent.failures.set('image.create', new ProblemError('host-rejected', 'The disk is broken.'));
+      const gate = agent.hold('image.create');
       const { body } = await make();
       const shown = { [uploadTicketHeader]: await ticket() };
       const whole = await read(shown);
@@ -204,7 +280,8 @@ describe('uploads', () => {
       const rest = await read({ ...shown, range: 'bytes=99990-', 'if-range': tag });
       expect([rest.status, rest.headers['content-range']]).toEqual([206, 'bytes 99990-99999/100000']);
       for (const headers of [{}, { [uploadTicketHeader]: 'guess' }, { authorization: `Bearer ${house.token}` }])
-        expect((await read(headers as Record<string, string>)).status).toBe(401);
+        expect((await read(headers as Record<string, string>)).status).toBe(404);
+      gate.release();
       const failed = await eventually(async () => {
         const { body: operation } = await house.call<Operation>('GET', `/operations/${body.id}`);
         expect(operation.status).toBe('failed');
@@ -215,7 +292,25 @@ describe('uploads', () => {
       const retried = await house.call<Operation>('POST', `/operations/${body.id}/retry`);
       expect(retried.status).toBe(202);
       await eventually(async () => expect((await head()).status).toBe(404));
-      expect((await read(shown)).status).toBe(401);
+      expect((await read(shown)).status).toBe(404);
+    });
+
+    it('serve several hosts, and are gone when the last has its image', async () => {
+      await send(0, content);
+      const names = ['one', 'two'];
+      agent.failures.set('image.create', new ProblemError('host-rejected', 'The disk is broken.'));
+      const { body: failed } = await make({ name: names[0] });
+      const ended = (operation: string, status: string) =>
+        eventually(async () =>
+          expect((await house.call<Operation>('GET', `/operations/${operation}`)).body.status).toBe(status),
+        );
+      await ended(failed.id, 'failed');
+      agent.failures.clear();
+      const gate = agent.hold('image.create');
+      const asked = await Promise.all(names.map((name) => make({ name })));
+      gate.release();
+      for (const { body } of asked) await ended(body.id, 'succeeded');
+      await eventually(() => expect(readdirSync(folder).filter((file) => file.startsWith(id))).toEqual([]));
     });
   });
 });

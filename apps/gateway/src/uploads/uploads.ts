@@ -1,15 +1,24 @@
 import { randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { createImage, ProblemError, type CommandOf, type OperationId, type UploadId } from '@polyvirt/contracts';
+import {
+  createImage,
+  ProblemError,
+  type CommandOf,
+  type Operation,
+  type OperationId,
+  type UploadId,
+} from '@polyvirt/contracts';
 import { secretHash } from '../auth/secret-hash.ts';
 import { CONFIG, type GatewayConfig } from '../config.ts';
-import { UploadFiles, type StoredUpload } from './upload-files.ts';
+import { UploadFiles, type NewUpload, type StoredUpload } from './upload-files.ts';
 
 const expireAfterMs = 24 * 3_600_000;
 const sweepEveryMs = 10 * 60_000;
 /** Of one user at a time. */
 const mostUploads = 16;
+/** A client that is silent for so long sends nothing more. */
+const usualSilenceMs = 60_000;
 
 type CreateImage = CommandOf<typeof createImage>['input'];
 
@@ -23,12 +32,11 @@ export class Uploads implements OnModuleInit, OnModuleDestroy {
     UploadId,
     { readonly abort: AbortController; readonly done: Promise<unknown> }
   >();
-  private readonly madeOf = new Map<OperationId, UploadId>();
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(@Inject(CONFIG) { uploadPath, uploadMostGiB }: GatewayConfig) {
+  constructor(@Inject(CONFIG) { uploadPath, uploadMostGiB, spaceKeptMiB }: GatewayConfig) {
     this.mostBytes = uploadMostGiB * 2 ** 30;
-    this.files = new UploadFiles(uploadPath, expireAfterMs);
+    this.files = new UploadFiles(uploadPath, { expireAfterMs, keptBytes: spaceKeptMiB * 2 ** 20 });
   }
 
   async onModuleInit(): Promise<void> {
@@ -43,16 +51,17 @@ export class Uploads implements OnModuleInit, OnModuleDestroy {
   }
 
   /** @throws ProblemError `body-too-large`, `too-many-requests` or `insufficient-capacity` */
-  async create(userId: string, bytes: number, fileName: string | undefined): Promise<StoredUpload> {
+  async create(upload: NewUpload): Promise<StoredUpload> {
+    const { userId, bytes } = upload;
     if (bytes > this.mostBytes)
       throw new ProblemError(
         'body-too-large',
         `An upload has at most ${this.mostBytes / 2 ** 30} GiB here; POLYVIRT_UPLOAD_MAX_GIB of the gateway says so.`,
       );
-    const own = (await this.files.list()).filter((upload) => upload.userId === userId);
+    const own = (await this.files.list()).filter((other) => other.userId === userId);
     if (own.length >= mostUploads)
       throw new ProblemError('too-many-requests', `You have ${own.length} uploads. Use or delete some of them first.`);
-    return this.files.create(userId, bytes, fileName);
+    return this.files.create(upload);
   }
 
   /** Throws `upload-not-found` also for one of somebody else. */
@@ -64,9 +73,16 @@ export class Uploads implements OnModuleInit, OnModuleDestroy {
 
   /**
    * Takes a part. Whoever is still sending one of the same file is let go of before.
-   * @throws ProblemError `upload-not-found`, `wrong-state` if the part does not begin where the last ended, `body-too-large`
+   * @throws ProblemError `upload-not-found`, `wrong-state` if the part does not begin where the last ended, `body-too-large`,
+   *   `insufficient-capacity`, `unavailable` if the client stops sending
    */
-  async receive(id: UploadId, userId: string, offset: number, content: Readable): Promise<StoredUpload> {
+  async receive(
+    id: UploadId,
+    userId: string,
+    offset: number,
+    content: Readable,
+    silenceMs = usualSilenceMs,
+  ): Promise<StoredUpload> {
     await this.require(id, userId);
     const before = this.receiving.get(id);
     const abort = new AbortController();
@@ -78,11 +94,11 @@ export class Uploads implements OnModuleInit, OnModuleDestroy {
       if (upload.receivedBytes !== offset)
         throw new ProblemError(
           'wrong-state',
-          `The part begins at ${offset}, and ${upload.receivedBytes} bytes have come. Ask for the offset (HEAD), and go on from there.`,
+          `The part begins at ${offset}, and ${upload.receivedBytes} bytes have come. Ask for the offset (HEAD), and continue there.`,
         );
       const letGo = () => content.destroy(new Error('another request continues it'));
       abort.signal.addEventListener('abort', letGo);
-      await this.files.append(upload, content);
+      await this.files.append(upload, chunksOf(content, silenceMs));
       return this.require(id, userId);
     };
     const done = work();
@@ -117,31 +133,58 @@ export class Uploads implements OnModuleInit, OnModuleDestroy {
     );
   }
 
-  /** The input with a ticket by which the agent may read the upload, until that is deleted. */
-  async ticketed(input: CreateImage): Promise<CreateImage & { readonly ticket?: string }> {
-    if (input.upload === undefined) return input;
+  /** Has an operation be asked for with a ticket, by which its agent may read the upload while the operation lasts. */
+  async lend<Result>(
+    operation: OperationId,
+    input: CreateImage & { readonly upload: UploadId },
+    ask: (input: CreateImage & { readonly ticket: string }) => Promise<Result>,
+  ): Promise<Result> {
     const ticket = randomBytes(32).toString('base64url');
-    await this.files.allow(input.upload, secretHash(ticket));
-    return { ...input, ticket };
+    // Before it is asked for: it may have ended when that is acknowledged.
+    await this.files.allow(input.upload, operation, secretHash(ticket));
+    try {
+      return await ask({ ...input, ticket });
+    } catch (error) {
+      await this.files.release(operation, false);
+      throw error;
+    }
   }
 
-  /** The file of an upload. Throws `unauthenticated` for any other ticket than its last. */
+  /** The file of an upload. Throws `upload-not-found` for any other ticket than that of an operation that makes an image of it. */
   async contentBy(id: UploadId, ticket: string | undefined): Promise<{ path: string }> {
-    const upload = await this.files.find(id);
-    if (upload?.ticketHash === undefined || ticket === undefined || upload.ticketHash !== secretHash(ticket))
-      throw new ProblemError('unauthenticated', 'This is for the agent that was told to read the upload.');
-    return { path: this.files.contentOf(id) };
+    if (ticket !== undefined && (await this.files.find(id)) && (await this.files.isAllowed(id, secretHash(ticket))))
+      return { path: this.files.contentOf(id) };
+    throw new ProblemError('upload-not-found', `There is no upload ${id} for this ticket. It may have expired.`);
   }
 
-  /** It is of no more use once an image was made of it. */
-  notePurpose(operation: OperationId, upload: UploadId): void {
-    this.madeOf.set(operation, upload);
+  /** It is of no more use once an image was made of it, by every operation that was to. */
+  ended({ id, verb, status }: Pick<Operation, 'id' | 'verb' | 'status'>): void {
+    if (verb !== createImage.verb) return;
+    // What cannot be removed now expires.
+    void this.files.release(id, status === 'succeeded').catch(() => undefined);
   }
+}
 
-  async ended({ id, status }: { readonly id: OperationId; readonly status: string }): Promise<void> {
-    const upload = this.madeOf.get(id);
-    if (upload === undefined) return;
-    this.madeOf.delete(id);
-    if (status === 'succeeded') await this.files.remove(upload);
+/**
+ * What comes of a part. Whoever reads no further leaves the connection as it is, so that the client hears why.
+ * @throws ProblemError `unavailable` if the connection breaks, or nothing comes for too long
+ */
+async function* chunksOf(content: Readable, silenceMs: number): AsyncGenerator<Uint8Array> {
+  let timer: NodeJS.Timeout | undefined;
+  const wait = () => {
+    timer = setTimeout(() => content.destroy(new Error(`nothing came for ${silenceMs / 1_000} s`)), silenceMs);
+  };
+  try {
+    wait();
+    for await (const chunk of content.iterator({ destroyOnReturn: false })) {
+      clearTimeout(timer);
+      yield chunk as Uint8Array;
+      wait();
+    }
+  } catch (error) {
+    const detail = `The part was cut: ${(error as Error).message}. What has come stays; continue after it.`;
+    throw new ProblemError('unavailable', detail, { cause: error });
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -107,7 +107,7 @@ export class Commands {
     private readonly space: FreeSpace,
     private readonly uploads: Uploads,
   ) {
-    operations.ends.onEnd((operation) => void uploads.ended(operation));
+    operations.ends.onEnd((operation) => uploads.ended(operation));
   }
 
   async ask(definition: CommandDefinition, subject: Subject, wanted: Wanted, asking: Asking): Promise<Operation> {
@@ -116,24 +116,24 @@ export class Commands {
     if (own) return this.annotate(own, asking);
     const prepared = this.prepare(definition, subject, wanted, asking);
     const { host, entry, input, annotation, locks, check } = prepared;
-    const upload = await this.requireUpload(prepared, asking);
+    const uploaded = await this.requireUpload(prepared, asking);
     if (definition.asksHost && !prepared.isAlready) await this.askHost(prepared, asking);
     const { name, volume, image } = input as { name?: string; volume?: string; image?: string };
-    // Before it is asked for: it may have ended when that is acknowledged.
-    const id = rest.id ?? (upload && uuidV7());
-    if (id !== undefined && upload) this.uploads.notePurpose(id, upload.upload);
-    return this.operations.ask({
-      ...rest,
-      ...(id !== undefined && { id }),
-      definition,
-      host,
-      ...(entry && { vmId: entry.id }),
-      input: upload === undefined ? input : await this.uploads.ticketed(upload),
-      ...(annotation && { annotation }),
-      locks,
-      ...(check && { check }),
-      target: 'vmId' in subject ? subject.vmId : `${host}/${name ?? volume ?? image}`,
-    });
+    const id = rest.id ?? (uploaded && uuidV7());
+    const send = (sent: unknown) =>
+      this.operations.ask({
+        ...rest,
+        ...(id !== undefined && { id }),
+        definition,
+        host,
+        ...(entry && { vmId: entry.id }),
+        input: sent,
+        ...(annotation && { annotation }),
+        locks,
+        ...(check && { check }),
+        target: 'vmId' in subject ? subject.vmId : `${host}/${name ?? volume ?? image}`,
+      });
+    return uploaded === undefined ? send(input) : this.uploads.lend(id!, uploaded, send);
   }
 
   /** What the same request would do. Throws what it would be refused with. */

@@ -39,15 +39,17 @@ function Get-PolyvirtImage {
 function Add-PolyvirtImage {
     <#
     .SYNOPSIS
-    Adds an image to hosts, which fetch it.
+    Adds an image to hosts: one that they fetch, or a file of yours.
     .DESCRIPTION
-    What the image is (a disk, an ISO) the host finds out by its content. A download that is interrupted is continued.
+    What the image is (a disk, an ISO) the host finds out by its content. A download or an upload that is interrupted is continued.
     .PARAMETER HostId
     Hosts that are to have it.
     .PARAMETER Name
     What it will be called there, without the ending of a file.
     .PARAMETER Url
     Where the host fetches it from, by http or https.
+    .PARAMETER File
+    A file of yours, which is uploaded first, once for all of the hosts.
     .PARAMETER Sha256
     The SHA-256 that it must have, in hexadecimal; else it is not kept.
     .PARAMETER Queue
@@ -63,13 +65,16 @@ function Add-PolyvirtImage {
     .EXAMPLE
     Add-PolyvirtImage kvm-lab1 debian-13 -Url https://cloud.debian.org/images/cloud/trixie/latest/debian-13-generic-amd64.qcow2
     .EXAMPLE
+    Add-PolyvirtImage kvm-lab1, kvm-lab2 rescue -File .\rescue.iso
+    .EXAMPLE
     Get-PolyvirtHost kvm-* | ForEach-Object { Add-PolyvirtImage $_.id rescue -Url $url -Sha256 $hash -NoWait }
     #>
-    [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'High')]
+    [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'High', DefaultParameterSetName = 'Url')]
     param(
         [Parameter(Mandatory, Position = 0)] [string[]]$HostId,
         [Parameter(Mandatory, Position = 1)] [string]$Name,
-        [Parameter(Mandatory)] [string]$Url,
+        [Parameter(Mandatory, ParameterSetName = 'Url')] [string]$Url,
+        [Parameter(Mandatory, ParameterSetName = 'File')] [string]$File,
         [string]$Sha256,
         [switch]$Queue,
         [switch]$Wait,
@@ -82,8 +87,20 @@ function Add-PolyvirtImage {
         $changes = New-ChangeList $PSCmdlet $PSBoundParameters
     }
     process {
+        $sent = $null
+        if ($File) {
+            # A plan would need the upload itself.
+            if ($WhatIfPreference -and -not $PSCmdlet.ShouldProcess("the image $Name to $($HostId -join ', ')", "Upload $File and add")) { return }
+            try { $sent = Send-File $changes.Session ($PSCmdlet.GetUnresolvedProviderPathFromPSPath($File)) }
+            catch { Write-Problem $PSCmdlet $_ $File; return }
+        }
         foreach ($one in $HostId) {
             $body = Select-Given $PSBoundParameters ([ordered]@{ Name = 'name'; Url = 'url'; Sha256 = 'sha256' })
+            if ($sent) {
+                $body['upload'] = $sent.Id
+                # What arrives at the host is then what was read here.
+                if (-not $Sha256) { $body['sha256'] = $sent.Sha256 }
+            }
             $add = @{ Action = 'Add'; Target = "the image $Name to $one"; TargetObject = $Name }
             Add-Change $changes 'POST /api/v1/hosts/{hostId}/images' @{ hostId = $one } -Body $body @add
         }

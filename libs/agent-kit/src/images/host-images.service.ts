@@ -129,6 +129,18 @@ describe('images of a host', () => {
     await bench.ended(making);
   });
 
+  it('are given to no VM while an operation deletes them', async () => {
+    const { driver } = await bench.startAgent();
+    const release = driver.faults.add({ at: 'images.delete', hold: true });
+    const deleting = await bench.send(deleteImage('tiny-iso'));
+    await bench.told(deleting.operationId, ({ status }) => status === 'running');
+    const failed = await bench.carryOut(bench.create('machine', { cdrom: 'tiny-iso' }));
+    expect(failed).toMatchObject({ status: 'failed', error: { code: 'image-not-found' } });
+    expect(await bench.carryOut(bench.create('other'))).toMatchObject({ status: 'succeeded' });
+    release();
+    expect(await bench.ended(deleting)).toMatchObject({ status: 'succeeded' });
+  });
+
   it('of one name are made one after the other, and the second finds the first', async () => {
     await bench.startAgent({}, { imageNetworks });
     const [first, second] = [await bench.send(fetchImage()), await bench.send(fetchImage({ name: 'Rescue' }))];

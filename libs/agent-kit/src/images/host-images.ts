@@ -20,6 +20,9 @@ const noGatewayUrl =
   'The agent does not know where the gateway is. Set POLYVIRT_GATEWAY_URL of the agent, and restart it.';
 const everywhere = new ReachableAddresses(new NetworkList('0.0.0.0/0, ::/0'));
 
+/** A command that is carried out, or is only planned. */
+type Asked = Pick<Command, 'verb' | 'input'> & { readonly operationId?: string };
+
 const verbs: ReadonlySet<string> = new Set([createImage.verb, deleteImage.verb]);
 
 /** What an agent has to say to commands about images, beside what its driver does. */
@@ -47,6 +50,7 @@ export class HostImages implements ImageSources {
       addresses: everywhere,
       sha256,
       label: `the upload ${upload}`,
+      advice: 'It may have expired, or been deleted: upload it again.',
       headers: ticket === undefined ? {} : { [uploadTicketHeader]: ticket },
     });
   }
@@ -62,19 +66,36 @@ export class HostImages implements ImageSources {
   /**
    * Throws what can be known of a command before the driver is asked.
    * @throws ProblemError `invalid-input` for an address that nothing is fetched from, `image-in-use` if another operation may be
-   *   making something of the image
+   *   making something of the image, `image-not-found` if another operation is deleting it
    */
-  check({ verb, input, operationId }: Pick<Command, 'verb' | 'input'> & { readonly operationId?: string }): void {
-    if (verb === createImage.verb) this.of(input as CreateImage);
-    if (verb !== deleteImage.verb) return;
-    const { image } = input as DeleteImage;
-    const work = this.running().find((command) => command.operationId !== operationId && takesImage(command, image));
+  check(command: Asked): void {
+    if (command.verb === createImage.verb) this.of(command.input as CreateImage);
+    else if (command.verb === deleteImage.verb) this.#requireUnused(command);
+    else this.#requireKept(command);
+  }
+
+  #requireUnused(command: Asked): void {
+    const { image } = command.input as DeleteImage;
+    const work = this.#others(command).find((other) => takesImage(other, image));
     if (!work) return;
     throw new ProblemError(
       'image-in-use',
       `The operation ${work.operationId} (${work.verb}) may be using the image ${image}. Try again when it has ended.`,
       { errors: [{ pointer: 'image', detail: 'An operation may be using it.' }] },
     );
+  }
+
+  #requireKept(command: Asked): void {
+    const work = this.#others(command).find(
+      ({ verb, input }) => verb === deleteImage.verb && takesImage(command, (input as DeleteImage).image),
+    );
+    if (!work) return;
+    const { image } = work.input as DeleteImage;
+    throw new ProblemError('image-not-found', `The operation ${work.operationId} is deleting the image ${image}.`);
+  }
+
+  #others({ operationId }: Asked): readonly Command[] {
+    return this.running().filter((command) => command.operationId !== operationId);
   }
 
   /** Shows what a command has made or deleted before it is told as done. */
@@ -84,7 +105,7 @@ export class HostImages implements ImageSources {
 }
 
 /** Whether a command makes a disk of an image, or puts it into a drive. */
-function takesImage({ verb, input }: Command, name: string): boolean {
+function takesImage({ verb, input }: Asked, name: string): boolean {
   if (verbs.has(verb)) return false;
   const { image, cdrom, disks } = input as { image?: unknown; cdrom?: unknown; disks?: unknown };
   const ofDisks = Array.isArray(disks) ? disks.map((disk: { image?: unknown } | null) => disk?.image) : [];

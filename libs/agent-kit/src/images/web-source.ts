@@ -17,6 +17,8 @@ export interface WebSourceOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** What it is called; its address without the query when absent. */
   readonly label?: string;
+  /** What to do about a server that does not give it. */
+  readonly advice?: string;
 }
 
 /** A file that is fetched by HTTP or HTTPS, from an address that may be reached, as is each that a redirection leads to. */
@@ -60,7 +62,7 @@ export class WebSource implements ImageSource {
       if (statusCode < 300 || statusCode > 399 || answered.location === undefined)
         throw new ProblemError(
           'fetch-failed',
-          `${count === 0 ? this.label : nameOf(url)} was answered with ${statusCode}. Check the address.`,
+          `Asked for ${count === 0 ? this.label : nameOf(url)}, the server answered with ${statusCode}. ${this.#options.advice ?? 'Check the address.'}`,
         );
       if (count === mostRedirections)
         throw new ProblemError('fetch-failed', `${this.label} leads from one place to another, ${count + 1} times.`);

@@ -36,6 +36,7 @@ export const problems = {
   'vm-protected': { status: 409, title: 'The VM is protected', retryable: false },
   'cursor-expired': { status: 410, title: 'The events after this cursor are gone', retryable: false },
   'stale-revision': { status: 412, title: 'Somebody else changed it first', retryable: false },
+  'version-not-supported': { status: 412, title: 'This version of the protocol is not spoken here', retryable: false },
   'body-too-large': { status: 413, title: 'The body is too large', retryable: false },
   'unsupported-media-type': { status: 415, title: 'Send JSON', retryable: false },
   'range-not-satisfiable': { status: 416, title: 'The file does not reach that far', retryable: false },

@@ -4,6 +4,7 @@ import { nameKey, ProblemError, type Forecast } from '@polyvirt/contracts';
 import type { NewImage, OperationContext, Outcome } from '../driver.ts';
 import { imageFormatOf, type ImageFormat } from './image-format.ts';
 import { receiveImage, type Received } from './receive-image.ts';
+import { checksumNotes } from './source-interruptions.ts';
 
 const endings: Readonly<Record<ImageFormat, string>> = { qcow2: '.qcow2', vmdk: '.vmdk', iso: '.iso', raw: '.img' };
 
@@ -82,8 +83,7 @@ export class ImageFolder {
       },
     });
     context.progress(100);
-    const notes = source.sha256 === undefined ? [`The SHA-256 of ${source.label} is ${received.sha256}.`] : [];
-    return { effect: 'changed', notes };
+    return { effect: 'changed', notes: checksumNotes(source, received.sha256) };
   }
 
   /** Throws what `create` would end with for a reason that the folder knows. */

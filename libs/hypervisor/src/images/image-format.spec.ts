@@ -37,7 +37,7 @@ describe('the format of an image', () => {
     ['vmdk', beginning('KDMV')],
     ['iso', isoOf(0)],
     ['raw', Buffer.alloc(512)],
-    ['raw', Buffer.alloc(0x8100, 'a')],
+    ['raw', Buffer.alloc(0x8200, 'a')],
   ])('is %s by its content', async (format, content) => expect(await formatOf(content)).toBe(format));
 
   it('is ISO also where it boots as a disk', async () => {
@@ -49,6 +49,8 @@ describe('the format of an image', () => {
   it.each<[string, Uint8Array, RegExp]>([
     ['nothing', Buffer.alloc(0), /0 bytes/],
     ['less than a sector', Buffer.alloc(511), /sector/],
+    ['a document', Buffer.alloc(33_000, 'a'), /33000 bytes/],
+    ['nothing', Buffer.alloc(0), /sector/],
     ['a compressed file', gzipSync(isoOf(0)), /gzip.*Unpack/],
     ['an xz file', Buffer.concat([Buffer.from('fd377a585a0000', 'hex'), Buffer.alloc(600)]), /xz/],
     ['an archive', beginning('PK\x03\x04'), /ZIP/],

@@ -5,7 +5,7 @@ export type ImageFormat = 'qcow2' | 'vmdk' | 'iso' | 'raw';
 
 /** The first descriptor of a volume, by ECMA-119 and ECMA-167. */
 const volumeDescriptorAt = 0x8000;
-const headBytes = volumeDescriptorAt + 512;
+export const imageHeadBytes = volumeDescriptorAt + 512;
 const sectorBytes = 512;
 
 const text = (value: string) => Buffer.from(value, 'latin1');
@@ -36,12 +36,17 @@ const others: readonly (readonly [offset: number, magic: Buffer, what: string])[
 
 /**
  * What an image is, by its content: what a file is called on a server says little. A file that is like nothing is the raw
- * content of a disk.
+ * content of a disk, if it consists of whole sectors.
  *
  * @throws ProblemError `invalid-input` with what to do for what is no image, or needs other files
  */
 export async function imageFormatOf(path: string): Promise<ImageFormat> {
   const { head, size } = await readHead(path);
+  return imageFormatIn(head, size);
+}
+
+/** The same by the first `imageHeadBytes` of it, or all where it is shorter. The size is not always known beforehand. */
+export function imageFormatIn(head: Buffer, size: number | undefined): ImageFormat {
   const has = (offset: number, magic: Buffer) => head.subarray(offset, offset + magic.length).equals(magic);
   if (has(0, bytes('514649fb'))) {
     requireWhole(head);
@@ -53,8 +58,14 @@ export async function imageFormatOf(path: string): Promise<ImageFormat> {
   if (/^\s*(?:<!doctype html|<html|<\?xml)/i.test(head.toString('latin1', 0, 512)))
     throw noImage('It is a page for a browser. Find the address of the file itself.');
   if (['CD001', 'BEA01', 'NSR02', 'NSR03'].some((magic) => has(volumeDescriptorAt + 1, text(magic)))) return 'iso';
-  if (size < sectorBytes) throw noImage(`It has ${size} bytes, which is less than a sector of a disk.`);
+  if (size !== undefined) requireSectors(size);
   return 'raw';
+}
+
+/** @throws ProblemError `invalid-input` for what is no raw content of a disk, by its size in bytes */
+export function requireSectors(size: number): void {
+  if (size === 0 || size % sectorBytes !== 0)
+    throw noImage(`It has ${size} bytes, and a disk consists of whole sectors of ${sectorBytes}. Look what it is.`);
 }
 
 const noImage = (detail: string) =>
@@ -65,7 +76,7 @@ const noImage = (detail: string) =>
 async function readHead(path: string): Promise<{ head: Buffer; size: number }> {
   const file = await open(path);
   try {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(headBytes), 0, headBytes, 0);
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(imageHeadBytes), 0, imageHeadBytes, 0);
     return { head: buffer.subarray(0, bytesRead), size: (await file.stat()).size };
   } finally {
     await file.close();

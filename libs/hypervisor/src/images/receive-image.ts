@@ -4,13 +4,14 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ProblemError } from '@polyvirt/contracts';
 import type { ImageSource, OpenSource } from '../driver.ts';
-
-/** So often in a row a source is opened again that brings nothing, before it is given up. */
-const mostBarren = 5;
-const usualPauseMs = 1_000;
-
-/** A source stopped in between, or nobody answered. That may pass. */
-export class SourceInterrupted extends Error {}
+import {
+  couldNotFetch,
+  interruptible,
+  mostBarren,
+  requireChecksum,
+  SourceInterrupted,
+  usualPauseMs,
+} from './source-interruptions.ts';
 
 export interface Received {
   readonly bytes: number;
@@ -40,12 +41,7 @@ export async function receiveImage(source: ImageSource, path: string, options: R
   try {
     const received = await new Receiving(source, path, file, options).run();
     await file.sync();
-    if (source.sha256 !== undefined && received.sha256 !== source.sha256)
-      throw new ProblemError(
-        'invalid-input',
-        `The SHA-256 of ${source.label} is ${received.sha256}, and not ${source.sha256}. Nothing of it was kept.`,
-        { errors: [{ pointer: '/sha256', detail: `It is ${received.sha256}.` }] },
-      );
+    requireChecksum(source, received.sha256);
     return received;
   } finally {
     await file.close();
@@ -78,7 +74,7 @@ class Receiving {
         signal.throwIfAborted();
         if (!(error instanceof SourceInterrupted)) throw error;
         barren = this.#bytes > before ? 0 : barren + 1;
-        if (this.#tag === undefined || barren >= mostBarren) throw this.#failure(error);
+        if (this.#tag === undefined || barren >= mostBarren) throw couldNotFetch(this.source, this.#bytes, error);
       }
       await sleep(pauseMs, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
@@ -143,21 +139,5 @@ class Receiving {
         { cause: error },
       );
     }
-  }
-
-  #failure(error: SourceInterrupted): ProblemError {
-    const how = this.#bytes === 0 ? '' : ` after ${this.#bytes} bytes`;
-    return new ProblemError('fetch-failed', `${this.source.label} could not be fetched${how}: ${error.message}.`, {
-      cause: error,
-    });
-  }
-}
-
-/** What goes wrong in a stream has no kind; that it is this stream says what it means. */
-async function* interruptible(content: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> {
-  try {
-    for await (const chunk of content) yield chunk as Uint8Array;
-  } catch (error) {
-    throw error instanceof ProblemError ? error : new SourceInterrupted((error as Error).message, { cause: error });
   }
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { SourceInterrupted } from '../images/receive-image.ts';
+import { SourceInterrupted } from '../images/source-interruptions.ts';
 import type { ImageSource, OpenSource } from '../driver.ts';
 
 /** An ISO image of this size in bytes, which is all zeros but for what says so. */
