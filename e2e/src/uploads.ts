@@ -37,7 +37,8 @@ export class UploadedFile {
 
   /** How much of it the gateway has. */
   async offset(): Promise<number> {
-    return Number((await ask(this.client, 'HEAD', this.#path, {})).headers.get('upload-offset'));
+    const { data } = await this.client.GET('/api/v1/uploads/{uploadId}', { params: { path: { uploadId: this.id } } });
+    return data.receivedBytes;
   }
 
   /** Sends what the gateway does not have up to there. */

@@ -29,7 +29,10 @@ describe('a file that is uploaded', () => {
       const state = () => ({ 'upload-offset': String(received.length), 'tus-resumable': '1.0.0' });
       if (method === 'POST')
         return response.writeHead(201, { 'content-type': 'application/json' }).end('{"id":"an-upload"}');
-      if (method === 'HEAD') return response.writeHead(200, state()).end();
+      if (method === 'GET')
+        return response
+          .writeHead(200, { 'content-type': 'application/json' })
+          .end(JSON.stringify({ receivedBytes: received.length }));
       const part = Buffer.concat(chunks);
       if (meddle(part, response)) return undefined;
       received = Buffer.concat([received, part]);
@@ -81,7 +84,7 @@ describe('a file that is uploaded', () => {
     };
     expect(await send()).toMatchObject({ sha256 });
     expect(received.equals(content)).toBe(true);
-    expect(asked.slice(2, 5)).toEqual(['PATCH 300000', 'HEAD', 'PATCH 400000']);
+    expect(asked.slice(2, 5)).toEqual(['PATCH 300000', 'GET', 'PATCH 400000']);
   });
 
   it('goes back when the gateway has less than it said', async () => {

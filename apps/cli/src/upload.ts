@@ -6,7 +6,7 @@ import { ApiProblem, problemIn, type Client } from '@polyvirt/api-client';
 import { UsageError } from './declaration.ts';
 import { isLost } from './exit-codes.ts';
 
-/** What is sent at once: a slow line takes less than a minute for it, after which a gateway lets go of a request. */
+/** What is sent at once: so much is in memory, and at most so much is sent again after an interruption. */
 const partBytes = 8 * 2 ** 20;
 const mostBarren = 30;
 const tus = { 'tus-resumable': '1.0.0' } as const;
@@ -93,8 +93,10 @@ class Sending {
     this.#offset = offsetIn(response) ?? this.#offset + bytesRead;
   }
 
+  /** By a GET, whose refusals say why; to a HEAD they have no body. */
   async #lookUp(id: string): Promise<void> {
-    this.#offset = offsetIn(await this.#ask('HEAD', `/api/v1/uploads/${id}`, tus)) ?? this.#offset;
+    const { data } = await this.client.GET('/api/v1/uploads/{uploadId}', { params: { path: { uploadId: id } } });
+    this.#offset = data.receivedBytes;
   }
 
   async #ask(method: string, path: string, headers: Record<string, string>, body?: Buffer): Promise<Response> {
