@@ -14,13 +14,13 @@ const operator: readonly Permission[] = [
   ...(['vm:create', 'vm:power', 'vm:edit', 'vm:delete'] as const),
   ...(['vm:snapshot', 'vm:console', 'operation:control'] as const),
 ];
-const admin: readonly Permission[] = [...operator, 'user:manage', 'audit:read', 'subscriber:manage'];
+const admin: readonly Permission[] = [...operator, 'user:manage', 'audit:read', 'subscriber:manage', 'host:manage'];
 export const mayOf: Readonly<Record<Role, readonly Permission[]>> = { viewer, operator, admin };
 export const permissions = admin;
 
 /** Every route of the API, and whom it is for. Nothing has these ids, so that no call changes anything. */
 const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
-  public: ['POST /auth/login', 'POST /auth/logout', 'POST /auth/refresh', 'POST /auth/links/use'],
+  public: ['POST /auth/login', 'POST /auth/logout', 'POST /auth/refresh', 'POST /auth/links/use', 'POST /hosts/join'],
   'logged-in': [
     'GET /auth/me',
     'PATCH /auth/me',
@@ -86,6 +86,7 @@ const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
   ],
   'audit:read': ['GET /audit', 'GET /audit/verify', 'GET /audit/export'],
   'subscriber:manage': ['GET /subscribers', 'POST /subscribers', 'GET /subscribers/{id}', 'DELETE /subscribers/{id}'],
+  'host:manage': ['POST /hosts', 'POST /hosts/{hostId}/rotate', 'POST /hosts/{hostId}/drain', 'DELETE /hosts/{hostId}'],
 };
 
 /** About a person or who may do what: for no API token, whatever its scopes. */
