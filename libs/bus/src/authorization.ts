@@ -131,4 +131,6 @@ const gatewayHears = [
   subjects.heartbeat('*'),
   subjects.consoleDown('*', '*'),
   subjects.answer('*', '*'),
+  subjects.membership('*', 'renew'),
+  subjects.membership('*', 'leave'),
 ];

@@ -1,6 +1,13 @@
 export { AccountKeeper } from './authority/account-keeper.ts';
 export { Authority, type IssuedAccount } from './authority/authority.ts';
-export { credentialsFor, isProofOf, newUserKey, proofOf, type UserKey } from './authority/user-key.ts';
+export {
+  credentialsFor,
+  isProofOf,
+  renewedCredentials,
+  newUserKey,
+  proofOf,
+  type UserKey,
+} from './authority/user-key.ts';
 export { renderAccounts, type ServerAccounts } from './authority/configuration.ts';
 export {
   agentUser,
@@ -28,6 +35,7 @@ export { isPassing } from './faults.ts';
 export { forgetHost } from './forget-host.ts';
 export { CommandContext, OnCommand, OnQuery, Redeliver } from './handlers.ts';
 export { JetStreamServer, type DeadLetter, type JetStreamServerOptions } from './jetstream-server.ts';
+export { askGateway, serveMembership } from './membership.ts';
 export { publishCommand, publishRollup, type PublishOptions, type Stored } from './publish.ts';
 export { lastPulse, Pulse, takePulse, type PulseOptions, type PulseReading } from './pulse.ts';
 export { broadcast, listen, listenToBytes, sendBytes, type Listener } from './pubsub.ts';

@@ -7,13 +7,14 @@ import { OperationsModule } from '../operations/operations.module.ts';
 import { HostDrains } from './host-drains.ts';
 import { HostJoinsController } from './host-joins.controller.ts';
 import { HostJoins } from './host-joins.ts';
+import { HostMembership } from './host-membership.ts';
 import { HostRemovals } from './host-removals.ts';
 import { Invitations } from './invitations.ts';
 
 @Module({
   imports: [EventsModule, HostsModule, InventoryModule, OperationsModule],
   controllers: [HostJoinsController],
-  providers: [HostDrains, HostJoins, HostRemovals, Invitations],
+  providers: [HostDrains, HostJoins, HostMembership, HostRemovals, Invitations],
 })
 export class HostJoinsModule {
   constructor(feed: EventFeed, removals: HostRemovals) {

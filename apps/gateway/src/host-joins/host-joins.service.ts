@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import {
+  askGateway,
   connectBus,
   credentialsFor,
   isEvent,
@@ -148,7 +149,11 @@ describe('hosts that join', () => {
 
   it('change their key by joining again; the old one is good for a while, and then for nothing', async () => {
     const key = newUserKey();
-    const old = await connect(key, (await join(await invite('kvm-turn'), key)).body);
+    const { body: first } = await join(await invite('kvm-turn'), key);
+    const old = await connect(key, first);
+    let shown = credentialsFor(key.seed, first);
+    const running = await connectBus({ url: house.nats.url, credentials: () => shown, name: 'agent of kvm-turn' });
+    open.push({ bus: running });
     const { status, body: invitation } = await house.call<JoinInvitation>('POST', '/hosts/kvm-turn/rotate');
     expect(status).toBe(200);
     const unused = (await house.call<JoinInvitation>('POST', '/hosts/kvm-turn/rotate')).body;
@@ -156,14 +161,36 @@ describe('hosts that join', () => {
     const next = newUserKey();
     const { body: joined } = await join(unused, next, other);
     expect(old.isConnected).toBe(true);
+    shown = credentialsFor(next.seed, joined);
+    let reconnected = 0;
+    running.onReconnect(() => (reconnected += 1));
     const bus = await connect(next, joined);
-    await eventually(() => expect(old.isConnected).toBe(false));
+    await eventually(() => expect([old.isConnected, reconnected]).toEqual([false, 1]));
+    expect(running.isConnected).toBe(true);
     await expect(connect(key, joined)).rejects.toThrow(/authorization violation/i);
     expect(bus.isConnected).toBe(true);
     const rows = house.gateway.app.get(Database).repository(HostJoinEntity);
     await eventually(async () => expect(await rows.countBy({ host: 'kvm-turn' })).toBe(1));
     await begin(bus, 'kvm-turn');
     await eventually(async () => expect((await host('kvm-turn')).state).toBe('ready'));
+  });
+
+  it('have the key that they joined with let in for longer, and no other; and leave by themselves', async () => {
+    const key = newUserKey();
+    const { body: joined } = await join(await invite('kvm-stay'), key);
+    const bus = await connect(key, joined);
+    const admission = await askGateway(bus, 'kvm-stay', 'renew', {});
+    expect(Date.parse(admission.expiresAt)).toBeGreaterThan(Date.now() + 80 * 24 * 3_600_000);
+    expect((await connect(key, { ...joined, ...admission })).isConnected).toBe(true);
+    await expect(connect(newUserKey(), { ...joined, ...admission })).rejects.toThrow(/authorization violation/i);
+    const untold = await house.connect('agent-kvm-old');
+    await expect(askGateway(untold, 'kvm-old', 'renew', {})).rejects.toMatchObject({ code: 'wrong-state' });
+    expect(await askGateway(bus, 'kvm-stay', 'leave', {})).toEqual({});
+    expect((await house.call('GET', '/hosts/kvm-stay')).status).toBe(404);
+    await eventually(() => expect(bus.isConnected).toBe(false));
+    await eventually(async () => expect(await told('kvm-stay')).toContain(hostRemoved.name));
+    const { body: audit } = await house.call<Page<AuditRecord>>('GET', '/audit?target=kvm-stay&action=host.remove');
+    expect(audit.items).toMatchObject([{ actor: 'host kvm-stay', outcome: 'succeeded' }]);
   });
 
   it('lose the connection when they are removed, with all that was known of them, and nobody else does', async () => {

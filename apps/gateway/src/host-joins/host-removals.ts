@@ -3,8 +3,7 @@ import { Bus, forgetHost, isEvent, makeEvent, publishEvent } from '@polyvirt/bus
 import { hostAdded, hostJoined, hostRemoved, ProblemError, type HostId } from '@polyvirt/contracts';
 import type { Logger } from 'pino';
 import { IsNull, Not } from 'typeorm';
-import { Audit } from '../audit/audit.ts';
-import type { Caller } from '../auth/caller.decorator.ts';
+import { Audit, type Actor } from '../audit/audit.ts';
 import { BusAccounts } from '../bus/bus-accounts.ts';
 import { Database } from '../database/database.ts';
 import type { Projection } from '../events/projection.ts';
@@ -60,7 +59,15 @@ export class HostRemovals implements Projection, OnApplicationBootstrap, OnModul
    * Throws `host-not-found`, and `wrong-state` while an agent is there that has its credential from whoever starts it, or, unless
    * by force, while operations have not ended.
    */
-  async remove(id: HostId, force: boolean, caller: Caller): Promise<void> {
+  async remove(id: HostId, force: boolean, author: Actor): Promise<void> {
+    const removedAt = await this.accept(id, force, author);
+    await withinPatience('The message bus is away. The host is removed as soon as it is back.', (signal) =>
+      this.finish(id, removedAt, signal),
+    );
+  }
+
+  /** The same, and the rest follows within seconds: a host that leaves by itself could not be told so on the bus afterwards. */
+  async accept(id: HostId, force: boolean, author: Actor): Promise<number> {
     const removedAt = Date.now();
     await this.database.transaction(async (manager) => {
       const row = await lockHost(manager, id);
@@ -78,7 +85,7 @@ export class HostRemovals implements Projection, OnApplicationBootstrap, OnModul
         await manager.insert(RegisteredHostEntity, {
           id,
           hypervisor: record!.hypervisor,
-          createdBy: caller.actor,
+          createdBy: author.actor,
           createdAt: removedAt,
           revision: 0,
           drainedAt: null,
@@ -87,7 +94,7 @@ export class HostRemovals implements Projection, OnApplicationBootstrap, OnModul
         });
       await manager.delete(HostJoinEntity, { host: id, joinedAt: IsNull() });
       await manager.update(HostJoinEntity, { host: id }, { endsAt: removedAt });
-      await this.audit.record(manager, caller, {
+      await this.audit.record(manager, author, {
         action: 'host.remove',
         outcome: 'succeeded',
         target: id,
@@ -95,9 +102,7 @@ export class HostRemovals implements Projection, OnApplicationBootstrap, OnModul
       });
     });
     await this.register.refresh();
-    await withinPatience('The message bus is away. The host is removed as soon as it is back.', (signal) =>
-      this.finish(id, removedAt, signal),
-    );
+    return removedAt;
   }
 
   /** On every gateway: another one may have changed it. */

@@ -1,4 +1,4 @@
-import { formatCredentials } from './jwt.ts';
+import { formatCredentials, readCredentials } from './jwt.ts';
 import { isSignedBy, keyOf, newKey } from './keys.ts';
 
 /** A key that is made where it is used, and whose private half stays there. */
@@ -26,3 +26,9 @@ export const credentialsFor = (
   seed: string,
   { userJwt, messageKey }: { readonly userJwt: string; readonly messageKey: string },
 ): string => formatCredentials(userJwt, keyOf(seed), messageKey);
+
+/** The same credential with another token. Throws when it is none. */
+export const renewedCredentials = (
+  credentials: string,
+  admission: { readonly userJwt: string; readonly messageKey: string },
+): string => credentialsFor(readCredentials(credentials).seed, admission);

@@ -85,3 +85,12 @@ export const RemoveHostQuery = z
   })
   .meta({ id: 'RemoveHostQuery' });
 export type RemoveHostQuery = z.infer<typeof RemoveHostQuery>;
+
+/** What the agent of a host that has joined asks of a gateway, over the bus: the subject says which host. */
+export const membershipCalls = {
+  /** Lets the key that the host has joined with in for longer. */
+  renew: { input: z.object({}), output: BusAdmission },
+  /** Removes the host. */
+  leave: { input: z.object({ force: z.boolean().default(false) }), output: z.object({}) },
+} as const;
+export type MembershipCall = keyof typeof membershipCalls;
