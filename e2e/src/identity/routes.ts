@@ -14,7 +14,7 @@ const operator: readonly Permission[] = [
   ...(['vm:create', 'vm:power', 'vm:edit', 'vm:delete'] as const),
   ...(['vm:snapshot', 'vm:console', 'host:files', 'operation:control'] as const),
 ];
-const admin: readonly Permission[] = [...operator, 'user:manage', 'audit:read', 'subscriber:manage'];
+const admin: readonly Permission[] = [...operator, 'user:manage', 'audit:read', 'subscriber:manage', 'host:manage'];
 export const mayOf: Readonly<Record<Role, readonly Permission[]>> = { viewer, operator, admin };
 export const permissions = admin;
 
@@ -25,6 +25,7 @@ const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
     'POST /auth/logout',
     'POST /auth/refresh',
     'POST /auth/links/use',
+    'POST /hosts/join',
     'OPTIONS /uploads',
     // For whoever shows a ticket, which nobody here has.
     'GET /uploads/{uploadId}/content',
@@ -107,6 +108,7 @@ const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
   ],
   'audit:read': ['GET /audit', 'GET /audit/verify', 'GET /audit/export'],
   'subscriber:manage': ['GET /subscribers', 'POST /subscribers', 'GET /subscribers/{id}', 'DELETE /subscribers/{id}'],
+  'host:manage': ['POST /hosts', 'POST /hosts/{hostId}/rotate', 'POST /hosts/{hostId}/drain', 'DELETE /hosts/{hostId}'],
 };
 
 /** About a person or who may do what: for no API token, whatever its scopes. */

@@ -13,6 +13,7 @@ import {
   planVm,
   ProblemError,
   stopVm,
+  suspendVm,
   requireCapabilities,
   userDataNotes,
   type CloudInit,
@@ -171,7 +172,7 @@ export class Commands {
   requireAction(vmId: VmId, action: VmAction): VmEntry {
     const entry = this.inventory.require(vmId);
     const { host } = entry.record;
-    this.hosts.requireTaking(host, 'fail');
+    this.hosts.requireTaking(host, 'fail', { evenDrained: true });
     const needs = needsOf(action);
     const capabilities = this.hosts.get(host)?.capabilities;
     const lack = needs !== undefined && capabilities ? lackOf(capabilities, needs) : undefined;
@@ -191,8 +192,10 @@ export class Commands {
     if (entry) requireMatch(asking.ifMatch, entry.etag);
     beginBefore(asking.options, Date.now());
     // Whoever makes room is not kept from it.
-    if (definition.method !== 'DELETE' && definition.verb !== stopVm.verb) this.space.requireRoom();
-    this.hosts.requireTaking(host, asking.options.whenOffline);
+    const makesRoom = definition.method === 'DELETE' || definition.verb === stopVm.verb;
+    if (!makesRoom) this.space.requireRoom();
+    const evenDrained = makesRoom || definition.verb === suspendVm.verb;
+    this.hosts.requireTaking(host, asking.options.whenOffline, { evenDrained });
     const capabilities = record?.capabilities;
     if (capabilities) requireCapabilities(definition, wanted.input, { vm: entry?.record, capabilities });
     if (!entry) return this.checked({ ...wanted, definition, host, entry, isAlready: false, locks: [] });

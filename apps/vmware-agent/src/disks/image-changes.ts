@@ -12,7 +12,7 @@ import {
 import { orUnreadable } from '../inventory/unreadable.ts';
 import type { Machines } from '../inventory/machines.ts';
 import type { DiskTool } from './disk-tool.ts';
-import { DiskUsers, doubtOf } from './disk-users.ts';
+import { DiskUsers, unseenWords } from './disk-users.ts';
 import type { ImageFile, ImageLibrary } from './image-library.ts';
 import { isOfOneFile, nameOwnExtent, readVmdk } from './vmdk.ts';
 
@@ -86,9 +86,9 @@ export class ImageChanges {
     const names = [...drives, ...(await users.of(file.path))].map(({ name }) => `"${name}"`);
     if (names.length > 0)
       throw inUse(`is in use by ${[...new Set(names)].join(', ')}. Eject or detach it there first.`);
-    const unread = listed.filter((vm) => !isReadable(vm)).map(({ name, nativeId }) => name ?? nativeId);
-    const unseen = [...new Set([...users.unseen, ...unread])];
-    if (unseen.length > 0) throw inUse(`may be in use: ${doubtOf(unseen)}`, 'It may be in use.');
+    const unread = listed.flatMap((vm) => (isReadable(vm) ? [] : [[vm.name ?? vm.nativeId, vm.unreadable] as const]));
+    const doubt = users.doubt ?? (unread.length > 0 ? unseenWords(new Map(unread)) : undefined);
+    if (doubt !== undefined) throw inUse(`may be in use: ${doubt}`, 'It may be in use.');
     return file.path;
   }
 

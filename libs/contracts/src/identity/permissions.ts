@@ -18,6 +18,7 @@ export const permissions = [
   'user:manage',
   'audit:read',
   'subscriber:manage',
+  'host:manage',
 ] as const;
 export type Permission = (typeof permissions)[number];
 
