@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
 import { tmpdir } from 'node:os';
+import { promisify } from 'node:util';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NativeId } from '@polyvirt/contracts';
@@ -14,6 +16,7 @@ import { HostLook } from './host-look.ts';
 import { watchPower } from './power-watch.ts';
 
 const LOOK_EVERY_MS = 200;
+const run = promisify(execFile);
 
 /** A host for the conformance suite: this machine's libvirt, with a storage pool and images of the suite's own. */
 export async function openLibvirtBench(): Promise<Bench> {
@@ -36,6 +39,7 @@ export async function openLibvirtBench(): Promise<Bench> {
   const look = new HostLook(libvirt, { prefix, pool: pool.path });
   const findPool = async (): Promise<Pool | null> => libvirt.pools.find(pool.name);
 
+  let clones = 0;
   const templateDisk = await makeTemplate(libvirt, templateName);
   return {
     open,
@@ -60,6 +64,20 @@ export async function openLibvirtBench(): Promise<Bench> {
     watchPower: (nativeId) => watchPower(libvirt, nativeId),
     otherTool: {
       make: async (name) => (await libvirt.domains.define(foreignDomain(name))).uuid,
+      clone: async (nativeId, name) => {
+        const path = topDiskIn(await libvirt.domains.reference(nativeId).xml({ inactive: true }));
+        if (path === undefined) return undefined;
+        clones += 1;
+        const file = `${prefix}by-hand-${clones}.qcow2`;
+        // In turn as virt-clone, and as Terraform makes them.
+        const own = await libvirt.pools.getByName(pool.name);
+        if (clones % 2 === 0) {
+          await run('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', path, join(pool.path, file)]);
+          return (await libvirt.domains.define(foreignDomain(name, { '@file': join(pool.path, file) }))).uuid;
+        }
+        await own.createVolume(overlayXml(file, path));
+        return (await libvirt.domains.define(foreignDomain(name, { '@pool': pool.name, '@volume': file }))).uuid;
+      },
       rename: (nativeId, name) => libvirt.domains.reference(nativeId).rename(name),
       powerOff: (nativeId) => libvirt.domains.reference(nativeId).destroy(),
       remove: (nativeId) =>
@@ -122,7 +140,7 @@ async function hide(libvirt: Libvirt, nativeId: NativeId): Promise<() => Promise
 }
 
 /** As virt-install or virsh would make it: nothing of ours in it. */
-const foreignDomain = (name: string, diskPath?: string): string =>
+const foreignDomain = (name: string, disk?: Readonly<Record<string, string>>): string =>
   buildXml({
     domain: {
       '@type': 'qemu',
@@ -132,19 +150,33 @@ const foreignDomain = (name: string, diskPath?: string): string =>
       os: { type: { '@arch': 'x86_64', '#text': 'hvm' } },
       devices: {
         memballoon: { '@model': 'virtio' },
-        ...(diskPath === undefined
+        ...(disk === undefined
           ? {}
           : {
               disk: {
-                '@type': 'file',
+                '@type': '@file' in disk ? 'file' : 'volume',
                 driver: { '@name': 'qemu', '@type': 'qcow2' },
-                source: { '@file': diskPath },
+                source: disk,
                 target: { '@dev': 'vda', '@bus': 'virtio' },
               },
             }),
       },
     },
   });
+
+const overlayXml = (name: string, path: string): string =>
+  buildXml({
+    volume: {
+      name,
+      capacity: { '@unit': 'MiB', '#text': '64' },
+      target: { format: { '@type': 'qcow2' } },
+      backingStore: { path, format: { '@type': 'qcow2' } },
+    },
+  });
+
+/** The file of the first disk, where the definition names one. */
+const topDiskIn = (xml: string): string | undefined =>
+  /<disk type='file' device='disk'>(?:(?!<\/disk>)[^])*?<source file='([^']+)'/.exec(xml)?.[1];
 
 /** A machine of another tool, with a disk in another pool than the driver's. */
 async function makeTemplate(libvirt: Libvirt, name: string): Promise<Volume> {
@@ -158,6 +190,6 @@ async function makeTemplate(libvirt: Libvirt, name: string): Promise<Volume> {
       },
     }),
   );
-  await libvirt.domains.define(foreignDomain(name, await disk.path()));
+  await libvirt.domains.define(foreignDomain(name, { '@file': await disk.path() }));
   return disk;
 }

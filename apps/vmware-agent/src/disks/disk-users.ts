@@ -116,13 +116,19 @@ export class DiskUsers {
         else if (clone) await found.#add(clone, machines, disks, !known.some((one) => one.nativeId === clone.nativeId));
       }
     }
+    const parts = await Promise.all(loose.map(async (path) => (await partsOf(path)).filter((part) => part !== path)));
+    const extents = await FileSet.of(machines.platform, parts.flat());
     for (const path of loose) {
+      // Part of another one, which needs it.
+      if (await extents.has(path)) continue;
       const isOwn = (except && dirname(path) === folderOf(except)) || (await found.of(path)).length > 0;
       if (isOwn) continue;
       const missed = (error: unknown) => {
         if (isOutOfReach(error)) found.#hidden.set(path, whyUnreadable(path, error));
       };
-      await found.#note({ name: path, path }, await chainOf(path, missed));
+      const chain = await chainOf(path, missed);
+      const files = await Promise.all(chain.map((one) => partsOf(one)));
+      await found.#note({ name: path, path }, [...chain, ...files.flat()]);
     }
     return found;
   }

@@ -5,7 +5,7 @@ import { gibOf, isReadable, type ListedVm, type UnreadableVm } from '@polyvirt/h
 import { isLogged } from '../host/vm-log.ts';
 import type { Leases } from '../network/leases.ts';
 import { isoNameOf } from '../disks/image-library.ts';
-import { beside, readVmdk, type Vmdk } from '../disks/vmdk.ts';
+import { beside, readVmdk, realPath, type Vmdk } from '../disks/vmdk.ts';
 import { SnapshotTree } from '../snapshots/snapshot-tree.ts';
 import { Dictionary } from '../vmx/dictionary.ts';
 import { orMissing, readDictionary } from '../vmx/dictionary-file.ts';
@@ -28,7 +28,7 @@ import { isThere, type Discovery, type Survey } from './discovery.ts';
 import { FileCache } from './file-cache.ts';
 import type { Machine } from './identity.ts';
 import { pendingOf, readPending } from './pending-changes.ts';
-import { isNeededBySomebody } from '../lifecycle/kept-disks.ts';
+import { isKept } from '../lifecycle/kept-disks.ts';
 import type { PowerOffWork } from './power-off-work.ts';
 import type { Freshness, Running, RunningSet } from './running.ts';
 import { orUnreadable, whyUnreadable } from './unreadable.ts';
@@ -136,10 +136,11 @@ export class Machines {
     return this.#discovery.scan((await this.#running.list('recent')).paths);
   }
 
-  /** Whatever may need a file. The disks are those that no folder is kept for. */
+  /** Whatever may need a file. The disks are those that are not kept for what stands on them: they go with that. */
   async survey(): Promise<Survey> {
     const found = await this.#discovery.survey((await this.#running.list('recent')).paths);
-    return { ...found, disks: await looseOf(found.disks) };
+    const kept = await Promise.all(found.disks.map(async (path) => isKept(await realPath(path))));
+    return { ...found, disks: found.disks.filter((_, at) => !kept[at]) };
   }
 
   get platform(): Platform {
@@ -325,14 +326,6 @@ export const vmsdOf = (vmx: string): string => vmx.replace(/\.vmx$/i, '.vmsd');
 
 export const notFound = (nativeId: NativeId): ProblemError =>
   new ProblemError('vm-not-found', `There is no VM ${nativeId} on this host.`);
-
-/** Without those that are kept for what stands on them: they go with that, and what is forsaken is a disk like others. */
-async function looseOf(paths: readonly string[]): Promise<string[]> {
-  const isKept = new Map<string, boolean>();
-  for (const folder of new Set(paths.map((path) => dirname(path))))
-    isKept.set(folder, await isNeededBySomebody(folder));
-  return paths.filter((path) => isKept.get(dirname(path)) === false);
-}
 
 const unreadable = ({ nativeId, vmx }: Machine, error: unknown): UnreadableVm => ({
   nativeId,

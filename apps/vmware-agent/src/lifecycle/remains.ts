@@ -65,15 +65,15 @@ export async function remainsOf(machine: Machine, machines: Known, fate: DeleteV
     const others = needed.filter((user) => user.path !== path);
     if (!adopted.includes(path)) for (const other of others) heirs.add(other.path);
     const names = [...new Set(others.map(({ name }) => `"${name}"`))];
-    if (names.length > 0) {
-      if (!adopted.includes(path)) inherited.push(path);
-      notes.push(`Kept ${path}: it is in use by ${names.join(', ')}.`);
-    } else if (fate === 'keep' || doubt !== undefined) {
-      kept.push(path);
-      // With the last of the others it can be seen.
+    const isInUse = names.length > 0;
+    if (!isInUse && fate === 'delete' && doubt === undefined) doomed.push(path);
+    else {
+      // What was to be kept does not go with the last of those who need it.
       if (fate === 'delete' && !adopted.includes(path)) inherited.push(path);
-      notes.push(fate === 'keep' ? `Kept ${path}, as asked.` : `Kept ${path}: ${doubt}`);
-    } else doomed.push(path);
+      if (fate === 'keep' || !isInUse) kept.push(path);
+      const asked = fate === 'keep' ? `Kept ${path}, as asked.` : `Kept ${path}: ${doubt}`;
+      notes.push(isInUse ? `Kept ${path}: it is in use by ${names.join(', ')}.` : asked);
+    }
   }
   for (const { device, path } of await machines.diskFiles(machine))
     if (dirname(await realPath(path)) !== folder && !adopted.includes(await realPath(path)))
@@ -183,9 +183,9 @@ async function abandonedBy(
   for (const place of places) {
     const needed = await neededIn(place, [machine.vmx, ...doomed], machines);
     if (!needed) continue;
-    const kept = await keptIn(place);
     // A mark of an earlier release does not name them.
-    for (const path of kept.length > 0 ? kept : [...used].filter((one) => dirname(one) === place)) {
+    const kept = (await keptIn(place)) ?? [...used].filter((one) => dirname(one) === place);
+    for (const path of kept) {
       // What goes along needs nothing.
       const others: unknown[] = [];
       for (const user of await users.of(path))

@@ -92,6 +92,41 @@ describe('the deletion of a VM that linked clones stand on', () => {
     await host.call('vmware-vdiskmanager', '-e', kept!);
   });
 
+  it('keeps what was to be kept whole, also when the last clone goes', async () => {
+    const clone = await cloneOf(source, join(host.vmFolder, 'near'));
+    await new TestOperation().run((context) => driver.delete(idOf(source), { disks: 'keep' }, context));
+    const kept = disksIn(dirname(source));
+    expect(kept).toEqual(['foreign-source-000001.vmdk', 'foreign-source.vmdk']);
+    await remove(clone);
+    expect(disksIn(dirname(source))).toEqual(kept);
+    await host.call('vmware-vdiskmanager', '-e', join(dirname(source), kept[0]!));
+    expect(await driver.list()).toEqual([]);
+  });
+
+  it('keeps what was to be kept for itself, and not only for the copy that names it', async () => {
+    const disk = join(dirname(source), 'foreign-source-000001.vmdk');
+    const copy = await host.foreignVm(host.vmFolder, 'copy', {
+      'scsi0.present': 'TRUE',
+      'scsi0:0.present': 'TRUE',
+      'scsi0:0.fileName': disk,
+    });
+    await new TestOperation().run((context) => driver.delete(idOf(source), { disks: 'keep' }, context));
+    expect((await driver.volumes.list()).map(({ path }) => path)).toEqual([]);
+    await remove(copy);
+    expect(existsSync(disk)).toBe(true);
+  });
+
+  it('keeps a disk of several parts as one volume', async () => {
+    const split = join(host.vmFolder, 'split', 'split.vmdk');
+    mkdirSync(dirname(split));
+    await host.call('vmware-vdiskmanager', '-c', '-s', '64MB', '-a', 'lsilogic', '-t', '1', split);
+    expect(disksIn(dirname(split)).length).toBeGreaterThan(1);
+    expect((await driver.volumes.list()).map(({ path }) => path)).toEqual([split]);
+    const volume = volumeIdOf(split);
+    expect(await new TestOperation().run((context) => driver.volumes.delete(volume, context))).toBe('changed');
+    expect(disksIn(dirname(split))).toEqual([]);
+  });
+
   describe('and of which only a disk is left', () => {
     /** What the clone had, and all that it stands on, which is kept for it. */
     const onlyItsDisk = async (clone: string) => {

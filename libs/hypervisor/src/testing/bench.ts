@@ -7,6 +7,11 @@ export interface OtherTool {
   make(name: string): Promise<NativeId>;
   /** Renames a VM that is off. */
   rename(nativeId: NativeId, name: string): Promise<void>;
+  /**
+   * Clones a VM that is off as such a tool does, so that the clone stands on the disks of its source where the product can have that.
+   * Answers nothing for a VM that the tool does not clone; absent where no tool clones.
+   */
+  clone?(nativeId: NativeId, name: string): Promise<NativeId | undefined>;
   /** Pulls the plug. */
   powerOff(nativeId: NativeId): Promise<void>;
   /** Removes a VM that is off. */
