@@ -180,6 +180,11 @@ export class FakeAgent {
     return agent;
   }
 
+  /** Has its host be another than it was. */
+  async become(change: Partial<HostRecord>): Promise<void> {
+    await this.hosts.put(keys.host(this.host), { ...hostRecord(this.host), ...change });
+  }
+
   /** Begins to answer and to take commands, again after `end`. */
   async begin(): Promise<void> {
     const server = new JetStreamServer({ bus: this.bus, host: this.host });

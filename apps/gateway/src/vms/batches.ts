@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import {
-  asProblemError,
   ProblemError,
   worstOf,
   type BatchInput,
@@ -16,6 +15,7 @@ import { isoTime } from '../database/columns.ts';
 import { Database } from '../database/database.ts';
 import { uuidV7 } from '../database/uuid-v7.ts';
 import { parseInput } from '../http/faults.ts';
+import { problemOfFailure } from '../http/problem.filter.ts';
 import { Inventory } from '../inventory/inventory.ts';
 import { BatchEntity } from '../operations/batch.entity.ts';
 import { OperationQueries } from '../operations/operation.queries.ts';
@@ -55,7 +55,7 @@ export class Batches {
         try {
           item.plan = await this.commands.plan(definition, item, wanted, asking);
         } catch (error) {
-          item.problem = asProblemError(error).toProblem(author.requestId);
+          item.problem = problemOfFailure(error).toProblem(author.requestId);
         }
       }
     };

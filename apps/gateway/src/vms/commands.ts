@@ -5,6 +5,7 @@ import {
   isAlready,
   isOn,
   lackOf,
+  makesRoom,
   needsOf,
   overcommitWarnings,
   parseVmId,
@@ -13,6 +14,7 @@ import {
   ProblemError,
   stopVm,
   requireCapabilities,
+  requireStorage,
   userDataNotes,
   type CloudInit,
   type CommandDefinition,
@@ -179,8 +181,9 @@ export class Commands {
     if (entry) requireMatch(asking.ifMatch, entry.etag);
     beginBefore(asking.options, Date.now());
     // Whoever makes room is not kept from it.
-    if (definition.method !== 'DELETE' && definition.verb !== stopVm.verb) this.space.requireRoom();
+    if (!makesRoom(definition)) this.space.requireRoom();
     this.hosts.requireTaking(host, asking.options.whenOffline);
+    if (record && !makesRoom(definition)) requireStorage(record);
     const capabilities = record?.capabilities;
     if (capabilities) requireCapabilities(definition, wanted.input, { vm: entry?.record, capabilities });
     if (!entry) return this.checked({ ...wanted, definition, host, entry, isAlready: false, locks: [] });
@@ -280,6 +283,7 @@ export class Commands {
     if (!isOfVm || !('vmId' in subject) || optionFields.length === 0) return undefined;
     if (Object.values(input as object).some((value) => value !== undefined)) return undefined;
     const entry = this.inventory.require(subject.vmId);
+    this.space.requireRoom();
     if (annotation) return { entry, annotation };
     throw new ProblemError('invalid-input', 'There is nothing to change. Name at least one field of the VM.', {
       errors: [{ pointer: '', detail: 'Nothing to change.' }],

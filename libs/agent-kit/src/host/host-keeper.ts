@@ -4,6 +4,7 @@ import {
   capabilityNames,
   hostHealthChanged,
   keys,
+  storageNotes,
   type Capabilities,
   type Capacity,
   type Command,
@@ -148,7 +149,7 @@ export class HostKeeper {
     const { host, version: agentVersion, incarnation } = this.identity;
     const record: HostRecord = {
       ...this.#status,
-      notes: [...this.#status.notes, ...this.moreNotes()],
+      notes: [...this.#status.notes, ...storageNotes(this.#status.capacity), ...this.moreNotes()],
       id: host,
       hypervisor: this.driver.hypervisor,
       simulated: this.driver.simulated,
