@@ -2,9 +2,10 @@ import { rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ProblemError, type Forecast, type Volume } from '@polyvirt/contracts';
 import { gibOf, volumeIdOf, type Effect, type OperationContext, type VolumeFacet } from '@polyvirt/hypervisor';
-import { exists, MAKING_MARK } from '../inventory/discovery.ts';
+import { isThere, MAKING_MARK } from '../inventory/discovery.ts';
 import type { Machine } from '../inventory/identity.ts';
 import { folderOf, type Machines } from '../inventory/machines.ts';
+import { orUnreadable } from '../inventory/unreadable.ts';
 import { removeDisk } from './disk-tool.ts';
 import { disksUsedBy, DiskUsers, doubtOf, isLayer } from './disk-users.ts';
 import { removeIfDeserted } from '../lifecycle/kept-disks.ts';
@@ -27,8 +28,8 @@ export class HostVolumes implements VolumeFacet {
     const volumes: Volume[] = [];
     for (const path of await this.#candidates()) {
       if (isLayer(path) || (await this.#othersThan(path, users)).length > 0) continue;
-      const disk = await readVmdk(path).catch(() => undefined);
-      const seen = disk && (await Promise.all(disk.files.map((file) => stat(file)))).flat();
+      const disk = await orUnreadable(readVmdk(path));
+      const seen = disk && (await orUnreadable(Promise.all(disk.files.map((file) => stat(file)))));
       if (!disk || !seen) continue;
       const owner = owners.get(dirname(path));
       volumes.push({
@@ -121,15 +122,15 @@ export class HostVolumes implements VolumeFacet {
   async #candidates(): Promise<string[]> {
     const loose: string[] = [];
     for (const path of await this.machines.looseDisks())
-      // A machine that is being made has them soon.
-      if (!(await exists(join(dirname(path), MAKING_MARK)))) loose.push(await realPath(path));
+      // A machine that is being made has them soon, and so has one that may be.
+      if (!(await isThere(join(dirname(path), MAKING_MARK)))) loose.push(await realPath(path));
     return [...new Set(loose)].filter((path) => !isExtent(path));
   }
 
   /** Disks of machines, so that a volume that is in use is told as such. */
   async #inUse(): Promise<string[]> {
     const machines = [...(await this.machines.all()), ...(await this.machines.templates())];
-    const files = await Promise.all(machines.map((machine) => this.machines.diskFiles(machine).catch(() => [])));
-    return Promise.all(files.flat().map(({ path }) => realPath(path)));
+    const files = await Promise.all(machines.map((machine) => orUnreadable(this.machines.diskFiles(machine))));
+    return Promise.all(files.flatMap((own) => own ?? []).map(({ path }) => realPath(path)));
   }
 }
