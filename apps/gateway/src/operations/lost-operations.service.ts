@@ -78,7 +78,7 @@ describe('an operation that has begun', () => {
     const { id, gate } = await begun();
     const key = keys.journal('kvm-a', id);
     const written = (await journal().get(key))!;
-    const outcome = { status: 'succeeded', endedAt: '2026-11-30T05:00:00.000Z', changed: false };
+    const outcome = { status: 'succeeded', endedAt: new Date().toISOString(), changed: false };
     await journal().update(
       key,
       { ...(written.value as object), phase: 'ended', outcome, told: true },

@@ -79,6 +79,43 @@ describe('operations of a gateway', () => {
     expect((await house.vm(id)).operation).toBeUndefined();
   });
 
+  it('says that it is to stop until it has, also of a batch', async () => {
+    const id = await newVm();
+    const gate = agent.hold('vm.start');
+    const { body } = await house.call<Operation>('POST', `/vms/${id}/start`);
+    await eventually(async () => expect((await operation(body.id)).status).toBe('running'));
+    const asked = await house.call<Operation>('POST', `/operations/${body.id}/cancel`);
+    expect(asked.body.cancelRequestedAt).toEqual(expect.any(String));
+    gate.release();
+    await eventually(async () => expect((await operation(body.id)).status).toBe('cancelled'));
+
+    const held = agent.hold('vm.start');
+    const batch = await house.call<Operation>('POST', '/vms/batch', { action: 'start', ids: [id] });
+    await eventually(async () => expect((await operation(batch.body.id)).status).toBe('running'));
+    const answer = await house.call<Operation>('POST', `/operations/${batch.body.id}/cancel`);
+    const { cancelRequestedAt } = answer.body;
+    expect(cancelRequestedAt).toEqual(expect.any(String));
+    held.release();
+    await eventually(async () =>
+      expect(await operation(batch.body.id)).toMatchObject({ status: 'cancelled', cancelRequestedAt }),
+    );
+  });
+
+  it('is cancelled by a stop by force of the VM that it makes', async () => {
+    const gate = agent.hold('vm.create');
+    const { body } = await house.call<Operation>('POST', '/vms', {
+      host: 'kvm-a',
+      name: 'half',
+      disks: [{ sizeGiB: 1 }],
+    });
+    await eventually(async () => expect((await operation(body.id)).status).toBe('running'));
+    const gentle = await house.call<Problem>('POST', `/vms/kvm-a~${body.id}/stop`, {});
+    expect([gentle.status, gentle.body.code]).toEqual([404, 'vm-not-found']);
+    const stop = await house.ask('POST', `/vms/kvm-a~${body.id}/stop`, { force: true });
+    expect(stop.body).toMatchObject({ id: body.id, verb: 'vm.create', status: 'cancelled' });
+    gate.release();
+  });
+
   it('asks again for what was cancelled or failed, with all the checks, and not for what succeeded', async () => {
     const id = await newVm();
     agent.failures.set('vm.start', new ProblemError('insufficient-capacity', 'No memory is left.'));

@@ -204,7 +204,7 @@ export class FakeAgent {
     this.answer(cancelOperation, ({ operationId }) => {
       const cancel = this.cancels.get(operationId);
       cancel?.();
-      return { accepted: cancel !== undefined };
+      return { accepted: cancel !== undefined, ...(cancel && { cancelRequestedAt: now() }) };
     });
     this.answer(openConsole, ({ nativeId, session }) => {
       this.consoles.set(nativeId, new FakeConsole(this.bus, this.host, session));
@@ -311,9 +311,10 @@ export class FakeAgent {
     this.done.push(verb);
     this.inputs.push(command.input);
     const ended = { ...operation, endedAt: now(), progress: 100 };
-    if (outcome === 'cancelled')
-      await this.tell(operationCancelled, `${id}:ended`, id, { operation: { ...ended, status: 'cancelled' } });
-    else if (outcome instanceof ProblemError) {
+    if (outcome === 'cancelled') {
+      const stopped = { ...ended, status: 'cancelled', cancelRequestedAt: ended.endedAt };
+      await this.tell(operationCancelled, `${id}:ended`, id, { operation: stopped });
+    } else if (outcome instanceof ProblemError) {
       const error = outcome.toProblem(command.requestId);
       await this.tell(operationFailed, `${id}:ended`, id, { operation: { ...ended, status: 'failed', error } });
     } else {

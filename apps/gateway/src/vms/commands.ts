@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { ask, Bus, isUnknownQuery } from '@polyvirt/bus';
 import {
+  commandOfVerb,
   deleteVm,
   isAlready,
   isOn,
@@ -38,6 +39,7 @@ import { Inventory } from '../inventory/inventory.ts';
 import type { VmEntry } from '../inventory/vm-entry.ts';
 import { beginBefore } from '../operations/begin-before.ts';
 import type { Lock } from '../operations/operation-locks.ts';
+import { OperationEndings } from '../operations/operation-endings.ts';
 import { Operations, vmBusy, type Author, type Kinship } from '../operations/operations.ts';
 import { memoryChecks, requireFreeName } from './memory-checks.ts';
 
@@ -103,11 +105,14 @@ export class Commands {
     private readonly inventory: Inventory,
     private readonly hosts: Hosts,
     private readonly operations: Operations,
+    private readonly endings: OperationEndings,
     private readonly space: FreeSpace,
   ) {}
 
   async ask(definition: CommandDefinition, subject: Subject, wanted: Wanted, asking: Asking): Promise<Operation> {
     const { ifMatch: _, silentHosts: __, ...rest } = asking;
+    const making = this.makingOf(definition, subject, wanted);
+    if (making !== undefined) return this.endings.cancel(making, asking.author);
     const own = this.ownChange(definition, subject, wanted);
     if (own) return this.annotate(own, asking);
     const prepared = this.prepare(definition, subject, wanted, asking);
@@ -201,11 +206,19 @@ export class Commands {
     return cuts ? { ...prepared, locks: [] } : prepared;
   }
 
+  /** What is still making the VM that is to be stopped by force: to end that is all there is to do. */
+  private makingOf({ verb }: CommandDefinition, subject: Subject, { input }: Wanted): OperationId | undefined {
+    if (!('vmId' in subject) || !isByForce(verb, input) || this.inventory.vms.get(subject.vmId)) return undefined;
+    const { host, nativeId } = parseVmId(subject.vmId);
+    // Where the VM gets its id from the operation, a client may know it before there is a record.
+    const running = this.operations.active.get(nativeId);
+    return running?.host === host && commandOfVerb(running.verb)?.makes ? running.id : undefined;
+  }
+
   /** A stop by force ends what runs on the VM, unless that deletes it or stops it by force as well. */
   private mayCut({ verb }: CommandDefinition, { input }: Wanted, running: OperationId): boolean {
-    const isByForce = verb === stopVm.verb && (input as { force?: boolean }).force === true;
     const { verb: busyWith } = this.operations.active.get(running) ?? {};
-    return isByForce && busyWith !== deleteVm.verb && busyWith !== stopVm.verb;
+    return isByForce(verb, input) && busyWith !== deleteVm.verb && busyWith !== stopVm.verb;
   }
 
   /** What other VMs and the host have against it, with the locks that keep them from changing their mind. */
@@ -299,6 +312,9 @@ export class Commands {
     return this.operations.annotate(entry.id, annotation, author, check, kinship);
   }
 }
+
+const isByForce = (verb: string, input: unknown): boolean =>
+  verb === stopVm.verb && (input as { force?: boolean }).force === true;
 
 /** Only what differs from what the VM has, or a new one would have. */
 function annotationChanges(entry: VmEntry | undefined, annotation: AnnotationChange): PlanChange[] {

@@ -21,13 +21,43 @@ describe('operations', () => {
       const command = await bench.send(bench.create('unwanted', { start: true }));
       await bench.told(command.operationId, ({ steps }) => steps.some(({ name }) => name === 'make volume 1'));
       await eventually(() => expect(driver.host.findByName('unwanted')).toBeDefined());
-      expect(await bench.cancel(command)).toEqual({ accepted: true });
+      const { accepted, cancelRequestedAt } = await bench.cancel(command);
+      expect([accepted, cancelRequestedAt]).toEqual([true, expect.any(String)]);
       const operation = await bench.ended(command);
-      expect(operation.status).toBe('cancelled');
+      expect(operation).toMatchObject({ status: 'cancelled', cancelRequestedAt });
       expect(operation.error).toBeUndefined();
       expect(driver.host.machines()).toEqual([]);
       expect(driver.host.volumes()).toEqual([]);
       expect(await bench.ends(command)).toHaveLength(1);
+    });
+
+    it('say so as long as they go on, to whoever cancels them again too', async () => {
+      const { driver } = await bench.startAgent({}, { drainSeconds: 0 });
+      driver.faults.add({ at: 'create', deaf: true });
+      const command = await bench.send(bench.create('slow'));
+      await bench.told(command.operationId, ({ status }) => status === 'running');
+      const first = await bench.cancel(command);
+      expect(await bench.cancel(command)).toEqual(first);
+      const { cancelRequestedAt } = first;
+      const seen = await bench.told(command.operationId, (operation) => operation.cancelRequestedAt !== undefined);
+      expect(seen).toMatchObject({ status: 'running', cancelRequestedAt });
+    });
+
+    it('are ended by the next agent, should theirs be gone before', async () => {
+      const first = await bench.startAgent(
+        { faults: [{ at: 'create: define the machine', moment: 'after', deaf: true }] },
+        { drainSeconds: 0 },
+      );
+      const command = await bench.send(bench.create('unwanted', { start: true }));
+      await eventually(() => expect(first.driver.host.findByName('unwanted')).toBeDefined());
+      const { cancelRequestedAt } = await bench.cancel(command);
+      expect(await bench.journalled(command)).toMatchObject({ phase: 'running', cancelRequestedAt });
+      await first.agent.stop();
+      expect(await bench.ends(command)).toEqual([]);
+      const { driver } = await bench.startAgent({ host: first.driver.host });
+      expect(await bench.ended(command)).toMatchObject({ status: 'cancelled', cancelRequestedAt });
+      expect(driver.host.machines()).toEqual([]);
+      expect(driver.host.volumes()).toEqual([]);
     });
 
     it('say so to whoever cancels what does not run here', async () => {
@@ -76,7 +106,7 @@ describe('operations', () => {
 
     it.each(verbs)('are let go of when %s is cancelled', async (verb, input, at) => {
       const { command } = await hanging(verb, input, at);
-      expect(await bench.cancel(command)).toEqual({ accepted: true });
+      expect(await bench.cancel(command)).toMatchObject({ accepted: true });
       expect(await bench.ended(command)).toMatchObject({ status: 'cancelled' });
     });
 

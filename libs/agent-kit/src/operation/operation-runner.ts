@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { Redeliver, type Bus } from '@polyvirt/bus';
 import {
   commandOfVerb,
@@ -21,6 +22,8 @@ import { Telling } from './telling.ts';
 
 /** An operation that has taken so many agents down with it is given up. */
 const maxAttempts = 20;
+const log = new Logger('Operations');
+
 /** By then two agents with one host id have found each other out, and one of them is left. */
 const settledWithinMs = 10_000;
 
@@ -100,12 +103,13 @@ export class OperationRunner {
     return this.#options.inventory.causes.begin(targetOf(command), causeOf(command));
   }
 
-  /** Stops an operation at its next step, and has it taken back. False when it does not run here. */
-  cancel(operationId: OperationId): boolean {
+  /**
+   * Stops an operation at its next step, and has it taken back. Answers since when it is to stop, once a crash would not forget
+   * that; undefined when it does not run here, or ends for another reason.
+   */
+  async cancel(operationId: OperationId): Promise<string | undefined> {
     const running = this.#running.get(operationId);
-    if (!running || running.stopReason !== undefined) return false;
-    running.stop('cancel');
-    return true;
+    return running && (await running.cancel('cancel')) ? running.cancelRequestedAt : undefined;
   }
 
   /** Ends an operation whose command cannot be carried out, unless somebody has it already. */
@@ -164,7 +168,7 @@ export class OperationRunner {
     const isOff = Promise.withResolvers<void>();
     for (const one of busy) {
       one.undoAfter = isOff.promise;
-      one.stop('cut');
+      void one.cancel('cut').catch((error: unknown) => log.warn(`Could not note a stop: ${String(error)}`));
     }
     if (busy.length === 0) return turn;
     return () => {
@@ -179,6 +183,17 @@ export class OperationRunner {
     const forget = this.expect(running.command);
     const deadline = this.#deadlineOf(running, entry);
     try {
+      // By the process before; what it had made is come by first.
+      if (entry.cancelRequestedAt !== undefined) {
+        running.cancelRequestedAt = entry.cancelRequestedAt;
+        if (!entry.takingBack) running.stop('cancel');
+      }
+      await running.noteCancelBy(async (requestedAt) => {
+        if (entry.cancelRequestedAt !== undefined) return;
+        entry.cancelRequestedAt = requestedAt;
+        telling.progressed();
+        await record.save();
+      });
       const outcome = await this.#outcomeOf(running, record, telling, work);
       await telling.all();
       entry.phase = 'ended';

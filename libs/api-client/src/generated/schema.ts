@@ -2257,6 +2257,8 @@ export interface components {
             kind?: "graphic" | "text";
         };
         Operation: {
+            /** @description When it was told to stop, by a cancel or by a stop by force; it ends once what it made is undone. */
+            cancelRequestedAt?: components["schemas"]["Timestamp"];
             /** @description False when it already was as asked. */
             changed?: boolean;
             createdAt: components["schemas"]["Timestamp"];
