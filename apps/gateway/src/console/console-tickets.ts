@@ -7,6 +7,7 @@ import { credentialIdOf, type Caller, type CredentialId } from '../auth/caller.d
 import { secretHash } from '../auth/secret-hash.ts';
 import { isoTime } from '../database/columns.ts';
 import { Database } from '../database/database.ts';
+import { HouseClock } from '../house-clock.ts';
 import { Hosts } from '../hosts/hosts.ts';
 import { Commands } from '../vms/commands.ts';
 import { ConsoleTicketEntity } from './console-ticket.entity.ts';
@@ -18,6 +19,7 @@ const validMs = 30_000;
 @Injectable()
 export class ConsoleTickets {
   constructor(
+    private readonly clock: HouseClock,
     private readonly database: Database,
     private readonly commands: Commands,
     private readonly hosts: Hosts,
@@ -29,7 +31,7 @@ export class ConsoleTickets {
     this.commands.requireAction(vmId, 'console');
     this.hosts.requireCapability(parseVmId(vmId).host, `console.${kind}`);
     const ticket = randomBytes(32).toString('base64url');
-    const nowMs = Date.now();
+    const nowMs = this.clock.now();
     const expiresAt = nowMs + validMs;
     await this.database.transaction(async (manager) => {
       await manager.delete(ConsoleTicketEntity, { expiresAt: LessThan(nowMs) });
@@ -52,7 +54,7 @@ export class ConsoleTickets {
   async redeem(ticket: string): Promise<{ vmId: VmId; actor: string; owner: CredentialId }> {
     const hash = secretHash(ticket);
     const row = await this.database.repository(ConsoleTicketEntity).findOneBy({ hash });
-    if (row && row.expiresAt > Date.now()) {
+    if (row && row.expiresAt > this.clock.now()) {
       const { affected } = await this.database.transaction((manager) => manager.delete(ConsoleTicketEntity, { hash }));
       const { vmId, actor, userId, sessionId, tokenId } = row;
       if (affected === 1) return { vmId, actor, owner: { userId, sessionId, tokenId } };

@@ -14,6 +14,7 @@ import type { Logger } from 'pino';
 import { Audit } from '../audit/audit.ts';
 import { isoTime } from '../database/columns.ts';
 import { Database } from '../database/database.ts';
+import { HouseClock } from '../house-clock.ts';
 import { LOGGER } from '../logger.ts';
 import { Arbiter, type Journalled } from './arbiter.ts';
 import { BatchEntity } from './batch.entity.ts';
@@ -32,6 +33,7 @@ export class OperationEndings {
   private readonly listeners = new Set<(batch: OperationId) => void>();
 
   constructor(
+    private readonly clock: HouseClock,
     private readonly bus: Bus,
     private readonly database: Database,
     private readonly arbiter: Arbiter,
@@ -89,7 +91,7 @@ export class OperationEndings {
   }
 
   private async carryOut(row: OperationEntity, verdict: OperationVerdict, signal: AbortSignal): Promise<void> {
-    const { revision, ...outcome } = verdict.outcome ?? outcomeOf(row, verdict.ended);
+    const { revision, ...outcome } = verdict.outcome ?? outcomeOf(row, verdict.ended, isoTime(this.clock.now()));
     await this.events.ended({ ...operationOf(row), ...outcome }, signal, revision);
     this.logger.info({ operationId: row.id, verdict: verdict.ended }, 'ended an operation that no agent has');
   }
@@ -110,7 +112,7 @@ export class OperationEndings {
     await this.database.transaction((manager) => manager.update(BatchEntity, { id }, { cancelledBy: actor }));
     for (const listener of this.listeners) listener(id);
     const known = operationOf(row);
-    const cancelRequestedAt = known.cancelRequestedAt ?? isoTime(Date.now());
+    const cancelRequestedAt = known.cancelRequestedAt ?? isoTime(this.clock.now());
     const operation = { ...known, cancelRequestedAt };
     // It ends all the same when nobody hears of it.
     await this.events
@@ -123,8 +125,8 @@ export class OperationEndings {
 function outcomeOf(
   { id, host, createdAt, startedAt, notAfter, requestId }: OperationEntity,
   ended: OperationVerdict['ended'],
+  endedAt: string,
 ): OperationOutcome {
-  const endedAt = isoTime(Date.now());
   const failed = (problem: ProblemError): OperationOutcome => ({
     status: 'failed',
     endedAt,

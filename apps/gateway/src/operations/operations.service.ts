@@ -1,8 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Bus, makeEvent, openBucket, publishEvent, readEvents } from '@polyvirt/bus';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { Bus, makeEvent, openBucket, publishEvent, Pulse, readEvents } from '@polyvirt/bus';
 import { eventually, type NatsServer } from '@polyvirt/bus/testing';
 import {
   buckets,
+  defaultBeginWithinSeconds,
   hostDraining,
   keys,
   operationSucceeded,
@@ -99,6 +100,29 @@ describe('operations of a gateway', () => {
     await eventually(async () =>
       expect(await operation(batch.body.id)).toMatchObject({ status: 'cancelled', cancelRequestedAt }),
     );
+  });
+
+  it('goes by the clock that all gateways share, and not by that of its machine', async () => {
+    const aheadMs = 3_600_000;
+    const clock = jest.spyOn(house.gateway.app.get(Pulse), 'brokerAheadMs', 'get').mockReturnValue(aheadMs);
+    try {
+      const asked = Date.now();
+      const body = { host: 'kvm-a', name: 'shared-clock', disks: [{ sizeGiB: 1 }] };
+      const done = await house.ask('POST', '/vms', body);
+      expect(done.body.status).toBe('succeeded');
+      const row = await house.gateway.app
+        .get(Database)
+        .repository(OperationEntity)
+        .findOneByOrFail({ id: done.body.id });
+      expect(row.createdAt).toBeGreaterThanOrEqual(asked + aheadMs);
+      expect(row.notAfter! - row.createdAt).toBe(defaultBeginWithinSeconds * 1_000);
+      // A time that is over by the shared clock is over.
+      const notAfter = new Date(asked + aheadMs / 2).toISOString();
+      const late = await house.call<Problem>('POST', '/vms', { ...body, name: 'late', notAfter });
+      expect([late.status, late.body.errors]).toEqual([400, [expect.objectContaining({ pointer: '/notAfter' })]]);
+    } finally {
+      clock.mockRestore();
+    }
   });
 
   it('is cancelled by a stop by force of the VM that it makes', async () => {

@@ -14,6 +14,7 @@ import { requirePermission } from '../auth/require-permission.ts';
 import { isoTime } from '../database/columns.ts';
 import { Database } from '../database/database.ts';
 import { uuidV7 } from '../database/uuid-v7.ts';
+import { HouseClock } from '../house-clock.ts';
 import { parseInput } from '../http/faults.ts';
 import { problemOfFailure } from '../http/problem.filter.ts';
 import { Inventory } from '../inventory/inventory.ts';
@@ -31,6 +32,7 @@ const mostVms = 1_000;
 @Injectable()
 export class Batches {
   constructor(
+    private readonly clock: HouseClock,
     private readonly database: Database,
     private readonly operations: Operations,
     private readonly queries: OperationQueries,
@@ -92,7 +94,7 @@ export class Batches {
   }
 
   private async begin(plan: BatchOrder, caller: Caller, retryOf?: OperationId): Promise<Operation> {
-    const nowMs = Date.now();
+    const nowMs = this.clock.now();
     const operation: Operation = {
       id: uuidV7(nowMs),
       verb: batchVerb,

@@ -32,6 +32,7 @@ import {
 } from '@polyvirt/contracts';
 import { isDeepStrictEqual } from 'node:util';
 import { FreeSpace } from '../health/free-space.ts';
+import { HouseClock } from '../house-clock.ts';
 import { Hosts } from '../hosts/hosts.ts';
 import { etagOf, requireMatch } from '../http/etag.ts';
 import type { AnnotationChange } from '../inventory/annotations.ts';
@@ -101,6 +102,7 @@ export function wantedOf({ input, optionFields }: CommandDefinition, params: Rec
 @Injectable()
 export class Commands {
   constructor(
+    private readonly clock: HouseClock,
     private readonly bus: Bus,
     private readonly inventory: Inventory,
     private readonly hosts: Hosts,
@@ -184,7 +186,7 @@ export class Commands {
     const host = 'vmId' in subject ? parseVmId(subject.vmId).host : subject.host;
     const record = entry ? this.hosts.get(host) : this.hosts.require(host);
     if (entry) requireMatch(asking.ifMatch, entry.etag);
-    beginBefore(asking.options, Date.now());
+    beginBefore(asking.options, this.clock.now());
     // Whoever makes room is not kept from it.
     if (!makesRoom(definition)) this.space.requireRoom();
     this.hosts.requireTaking(host, asking.options.whenOffline);
