@@ -2,8 +2,8 @@ import { ProblemError } from '@polyvirt/contracts';
 import { QueryFailedError } from 'typeorm';
 
 function codeOf(error: unknown): string {
-  const thrown = error instanceof QueryFailedError ? error.driverError : error;
-  return thrown instanceof Error ? String((thrown as { code?: unknown }).code ?? '') : '';
+  const thrown: unknown = error instanceof QueryFailedError ? error.driverError : error;
+  return String((thrown as { code?: unknown } | undefined)?.code ?? '');
 }
 
 const duplicates = new Set(['SQLITE_CONSTRAINT_UNIQUE', 'SQLITE_CONSTRAINT_PRIMARYKEY', 'ER_DUP_ENTRY']);
@@ -24,6 +24,8 @@ export const isContention = (error: unknown): boolean => contention.has(codeOf(e
 
 /** What a failure means that is neither a bug nor the caller's fault: it has a cause outside, and ends with it. */
 export function problemOfStorage(error: unknown): ProblemError | undefined {
+  // What is one already has a code of another kind.
+  if (error instanceof ProblemError) return undefined;
   const code = codeOf(error);
   if (full.has(code))
     return new ProblemError(
