@@ -54,7 +54,6 @@ const powers: BadRequest[] = [
   bad(wrong, 'start of a paused VM', 'POST /vms/{paused}/start'),
   bad(wrong, 'stop of a paused VM', 'POST /vms/{paused}/stop'),
   bad(wrong, 'stop of a suspended VM', 'POST /vms/{suspended}/stop'),
-  bad(wrong, 'forced stop of a suspended VM', 'POST /vms/{suspended}/stop', { body: { force: true } }),
   ...(['restart', 'reset', 'suspend', 'pause', 'resume', 'console'] as const).map((action) =>
     bad(wrong, `${action} of a stopped VM`, `POST /vms/{stopped}/${action}`),
   ),

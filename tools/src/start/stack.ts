@@ -154,7 +154,9 @@ export class RunningStack {
     const folders = [dirname(layout.database), layout.nats, layout.archives, layout.logs, layout.images];
     void new Room(folders, this.#caller['POLYVIRT_SPACE_KEPT_MIB'], log).watch(signal);
 
-    const [natsPort, prismPort] = [await freePort(4222), await freePort(9440)];
+    // Two stacks that start at one time would both find the usual ones free; whoever wants any port gets any of each.
+    const usual = (number: number) => freePort(options.port === 0 ? 0 : number);
+    const [natsPort, prismPort] = [await usual(4222), await usual(9440)];
     const stack: Stack = {
       layout,
       port,

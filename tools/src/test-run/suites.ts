@@ -39,7 +39,7 @@ export const SUITES: readonly Suite[] = [
     needs: ['kvm'],
     built: true,
     load: 0.6,
-    seconds: 250,
+    seconds: 900,
     timeoutMinutes: 60,
   },
   { name: 'e2e', ending: 'e2e', needs: ['kvm', 'nats'], built: true, load: 0.6, seconds: 160, timeoutMinutes: 60 },

@@ -207,7 +207,7 @@ describe('on libvirt, a machine', () => {
       );
       for (const name of ['c', 'd'])
         await run('qemu-img', ['bitmap', '--remove', `${host.pool.path}/checkpoint.qcow2`, name]);
-      expect(await revert(domain.uuid, 'while it is off')).toBe('changed');
+      expect(await revert(domain.uuid, 'while it is off')).toEqual({ effect: 'changed' });
       await clone(domain.uuid, 'checkpoint-copy');
       await host.run((context) =>
         host.driver.reconfigure.apply(domain.uuid, { name: `${host.prefix}checkpoint-2` }, context),

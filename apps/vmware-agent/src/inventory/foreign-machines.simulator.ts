@@ -235,7 +235,7 @@ describe('a machine that others made', () => {
       effect: 'changed',
     });
     const drop = run((context) => driver.snapshots!.delete(idOf(vmx), { snapshot: id, children: false }, context));
-    expect(await drop).toBe('changed');
+    expect(await drop).toEqual({ effect: 'changed' });
   });
 
   it('that is a copy with the disk of its original leaves that, and tells of the file that nobody uses', async () => {

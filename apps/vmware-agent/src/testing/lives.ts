@@ -387,12 +387,13 @@ export class Lives {
     return (await this.#snapshotsOf(vmx)).map(({ name }) => name);
   }
 
-  #revert(vmx: string, id: string) {
-    return run((context) => this.#driver.snapshots!.revert(idOf(vmx), id, context));
+  async #revert(vmx: string, id: string) {
+    return (await run((context) => this.#driver.snapshots!.revert(idOf(vmx), id, context))).effect;
   }
 
-  #dropSnapshot(vmx: string, id: string, children = false) {
-    return run((context) => this.#driver.snapshots!.delete(idOf(vmx), { snapshot: id, children }, context));
+  async #dropSnapshot(vmx: string, id: string, children = false) {
+    const input = { snapshot: id, children };
+    return (await run((context) => this.#driver.snapshots!.delete(idOf(vmx), input, context))).effect;
   }
 
   #clone(vmx: string, name: string, input: object = {}) {
