@@ -98,7 +98,7 @@ describe('operations', () => {
       const start = await bench.send(bench.command('vm.start', first.operationId));
       await bench.told(start.operationId, ({ status }) => status === 'running');
       const waiting = await bench.send(bench.command('vm.reset', first.operationId));
-      await eventually(async () => expect(await bench.cancel(waiting)).toEqual({ accepted: true }));
+      await eventually(async () => expect(await bench.cancel(waiting)).toMatchObject({ accepted: true }));
       await bench.cancel(start);
       expect(await bench.ended(waiting)).toMatchObject({ status: 'cancelled' });
       expect(driver.host.acts.map(({ act }) => act)).not.toContain('reset');
