@@ -7,6 +7,7 @@ import { credentialIdOf, type Caller, type CredentialId } from '../auth/caller.d
 import { secretHash } from '../auth/secret-hash.ts';
 import { isoTime } from '../database/columns.ts';
 import { Database } from '../database/database.ts';
+import { HouseClock } from '../house-clock.ts';
 import { Hosts } from '../hosts/hosts.ts';
 import { Commands } from '../vms/commands.ts';
 import { ConsoleTicketEntity } from './console-ticket.entity.ts';
@@ -26,6 +27,7 @@ export interface RedeemedTicket {
 @Injectable()
 export class ConsoleTickets {
   constructor(
+    private readonly clock: HouseClock,
     private readonly database: Database,
     private readonly commands: Commands,
     private readonly hosts: Hosts,
@@ -37,7 +39,7 @@ export class ConsoleTickets {
     this.commands.requireAction(vmId, 'console');
     this.hosts.requireCapability(parseVmId(vmId).host, `console.${kind}`);
     const ticket = randomBytes(32).toString('base64url');
-    const nowMs = Date.now();
+    const nowMs = this.clock.now();
     const expiresAt = nowMs + validMs;
     await this.database.transaction(async (manager) => {
       await manager.delete(ConsoleTicketEntity, { expiresAt: LessThan(nowMs) });
@@ -60,7 +62,7 @@ export class ConsoleTickets {
   async redeem(ticket: string): Promise<RedeemedTicket> {
     const hash = secretHash(ticket);
     const row = await this.database.repository(ConsoleTicketEntity).findOneBy({ hash });
-    if (row && row.expiresAt > Date.now()) {
+    if (row && row.expiresAt > this.clock.now()) {
       const { affected } = await this.database.transaction((manager) => manager.delete(ConsoleTicketEntity, { hash }));
       const { vmId, actor, userId, sessionId, tokenId } = row;
       if (affected === 1) return { vmId, actor, owner: { userId, sessionId, tokenId } };

@@ -7,7 +7,7 @@ import {
   type OnApplicationBootstrap,
   type OnModuleInit,
 } from '@nestjs/common';
-import { asProblemError, ProblemError, type Permission, type Problem } from '@polyvirt/contracts';
+import { ProblemError, type Permission, type Problem } from '@polyvirt/contracts';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
@@ -24,7 +24,7 @@ import { EventFeed } from '../events/event-feed.ts';
 import { defaultPace, type CloseReason } from '../events/event-stream.ts';
 import { parseInput } from '../http/faults.ts';
 import { isSameOrigin } from '../http/origin.ts';
-import { sendProblem } from '../http/problem.filter.ts';
+import { problemOfFailure, sendProblem } from '../http/problem.filter.ts';
 import { clientRequestIdFrom } from '../http/request-context.ts';
 import { Upgrades, type UpgradeEmitter } from '../http/upgrades.ts';
 import { LOGGER } from '../logger.ts';
@@ -323,7 +323,7 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
   }
 
   private problem(error: unknown): ProblemError {
-    const problem = asProblemError(error);
+    const problem = problemOfFailure(error);
     if (problem.code === 'internal') this.logger.error({ err: problem.cause ?? error }, 'a live message failed');
     return problem;
   }

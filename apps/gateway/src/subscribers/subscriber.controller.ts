@@ -73,7 +73,7 @@ export class SubscriberController {
   @Delete(':id')
   @HttpCode(204)
   @RequirePermission('subscriber:manage')
-  @Changes('subscriber.delete')
+  @Changes('subscriber.delete', 'carried out')
   @Answers({
     id: 'deleteSubscriber',
     summary: 'Revoke the credential of a program; it loses its connection at once.',

@@ -184,6 +184,11 @@ export class FakeAgent {
     return agent;
   }
 
+  /** Has its host be another than it was. */
+  async become(change: Partial<HostRecord>): Promise<void> {
+    await this.hosts.put(keys.host(this.host), { ...hostRecord(this.host), ...change });
+  }
+
   /** Begins to answer and to take commands, again after `end`. */
   async begin(): Promise<void> {
     const server = new JetStreamServer({ bus: this.bus, host: this.host });
@@ -203,7 +208,7 @@ export class FakeAgent {
     this.answer(cancelOperation, ({ operationId }) => {
       const cancel = this.cancels.get(operationId);
       cancel?.();
-      return { accepted: cancel !== undefined };
+      return { accepted: cancel !== undefined, ...(cancel && { cancelRequestedAt: now() }) };
     });
     this.answer(openConsole, ({ nativeId, session }) => {
       this.consoles.set(nativeId, new FakeConsole(this.bus, this.host, session));
@@ -310,9 +315,10 @@ export class FakeAgent {
     // Before the end is told: whoever hears of it may ask at once.
     this.done.push(verb);
     const ended = { ...operation, endedAt: now(), progress: 100 };
-    if (outcome === 'cancelled')
-      await this.tell(operationCancelled, `${id}:ended`, id, { operation: { ...ended, status: 'cancelled' } });
-    else if (outcome instanceof ProblemError) {
+    if (outcome === 'cancelled') {
+      const stopped = { ...ended, status: 'cancelled', cancelRequestedAt: ended.endedAt };
+      await this.tell(operationCancelled, `${id}:ended`, id, { operation: stopped });
+    } else if (outcome instanceof ProblemError) {
       const error = outcome.toProblem(command.requestId);
       await this.tell(operationFailed, `${id}:ended`, id, { operation: { ...ended, status: 'failed', error } });
     } else {
