@@ -156,7 +156,7 @@ export const deviceCommands: readonly Command[] = [
     options: {
       network: { value: 'NETWORK', help: 'Put it on this network.' },
       address: { value: 'ADDRESS', help: 'Give it this address, or `auto`.' },
-      connect: { help: 'Plug its cable in.' },
+      connect: { help: 'Plug its cable in.', excludes: ['disconnect'] },
       disconnect: { help: 'Pull its cable.' },
     },
     request: (given, nic) => ({ path: { mac: nic! }, body: nicChangeOf(given) }),

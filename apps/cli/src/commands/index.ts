@@ -10,6 +10,7 @@ import { consoleCommand } from './console.ts';
 import { deviceCommands } from './device.ts';
 import { hostCommands } from './host.ts';
 import { tokenCommands, userCommands } from './identity.ts';
+import { importConfigCommand } from './import-config.ts';
 import { loginCommands } from './login.ts';
 import { observeCommands } from './observe.ts';
 import { operationCommands } from './operation.ts';
@@ -67,6 +68,7 @@ export const commands: readonly Command[] = [
   ...subscriberCommands,
   ...auditCommands,
   ...loginCommands,
+  importConfigCommand,
   queryCommand,
   listCommands,
   completionCommand,

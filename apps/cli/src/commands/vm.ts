@@ -118,7 +118,7 @@ const set: Command = forMany({
     'boot-order': { value: 'DEVICES', help: 'What it tries to boot from: disk,cdrom,network.' },
     labels: { value: 'KEY=VALUE', many: true, help: 'Replace all labels by these; an empty one removes all.' },
     notes: { value: 'TEXT', help: 'Notes.' },
-    protect: { help: 'Refuse to delete it.' },
+    protect: { help: 'Refuse to delete it.', excludes: ['no-protect'] },
     'no-protect': { help: 'Let it be deleted again.' },
   },
   request: (given) => {
