@@ -350,9 +350,9 @@ describe('vm_manager', () => {
     expect((await manager('--clone', '--source', 'test', '--name', 'new-vm')).exitCode).toBe(0);
     expect((await manager('--start', '--name', 'test')).exitCode).toBe(0);
     expect(await json<Vm>('vm', 'get', 'test')).toMatchObject({ state: 'running', host: 'fake-a' });
-    await cli.vm({ name: '--yes', start: true });
-    expect((await manager('--stop', '--name=--yes')).exitCode).toBe(0);
-    expect(await json('vm', 'get', '--', '--yes')).toMatchObject({ state: 'stopped' });
+    await cli.vm({ name: '--yes' });
+    expect((await manager('--start', '--name=--yes')).exitCode).toBe(0);
+    expect(await json('vm', 'get', '--', '--yes')).toMatchObject({ state: 'running' });
     const imaged = ['--host', 'fake-b', '--image', 'tiny-linux', '--start-after'];
     expect((await manager('--create', '--name', 'imaged', ...imaged)).exitCode).toBe(0);
     expect((await manager('--stop', '--name', 'imaged')).exitCode).toBe(0);

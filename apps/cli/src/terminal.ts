@@ -105,15 +105,18 @@ export function configFolderOf(env: Env, platform: NodeJS.Platform, home = () =>
 /** The answer to a question on standard error. Throws `Exit` 130 at Ctrl-C and at the end of the input. */
 function ask(question: string, { hidden = false, preset }: { hidden?: boolean; preset?: string }): Promise<string> {
   const { stdin, stderr } = process;
-  // What is typed is not shown by giving the line editor nowhere to write to.
+  const prompt = preset === undefined ? `${question} ` : `${question} [${preset}] `;
+  // What is typed is not shown by giving the line editor nowhere to write to. Else the question is its own: it writes it again
+  // whenever what is typed is edited.
   const lines = createInterface({
     input: stdin,
-    ...(hidden ? {} : { output: stderr }),
+    ...(hidden ? {} : { output: stderr, prompt }),
     terminal: true,
     historySize: 0,
   });
   // Not before the terminal has stopped to echo, or a quick answer would show.
-  stderr.write(preset === undefined ? `${question} ` : `${question} [${preset}] `);
+  if (hidden) stderr.write(prompt);
+  else lines.prompt();
   return new Promise((resolve, reject) => {
     let answered = false;
     lines.once('line', (line) => {

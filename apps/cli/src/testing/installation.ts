@@ -133,7 +133,7 @@ export class Installation {
   };
 
   readonly json = async <Result>(...args: string[]): Promise<Result> =>
-    JSON.parse(await this.done(...args, '-o', 'json')) as Result;
+    JSON.parse(await this.done(...args.slice(0, 2), '-o', 'json', ...args.slice(2))) as Result;
 
   /** Nobody can be asked: passwords come from files. On the Node that the machine has. */
   readonly pipe: Run = async (args, { as = this.#administrator, env = as.env } = {}) => {

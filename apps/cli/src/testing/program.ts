@@ -1,4 +1,4 @@
-import { execFile, execFileSync, spawn as spawnProcess } from 'node:child_process';
+import { execFile, execFileSync, spawn as spawnProcess, type ChildProcess } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
@@ -8,7 +8,7 @@ import { oldestNode } from '../package/bundle.ts';
 import { pack } from '../package/pack.ts';
 
 /** Longer than the slowest machine takes. */
-const patienceMs = 25_000;
+const patienceMs = 50_000;
 
 export interface Ended {
   readonly exitCode: number;
@@ -54,6 +54,7 @@ export function ownNode(): Node {
 export class Programs {
   readonly folder = mkdtempSync(join(tmpdir(), 'polyvirt-cli-'));
   readonly #terminals: InTerminal[] = [];
+  readonly #children = new Set<ChildProcess>();
 
   static async install(): Promise<Programs> {
     const programs = new Programs();
@@ -91,10 +92,12 @@ export class Programs {
   begin(program: string, args: readonly string[], { env = {}, input = '', cwd = this.folder, to, node }: InPipes = {}) {
     const out = to === undefined ? 'pipe' : openSync(to, 'w');
     const child = spawnProcess(this.path(program), args, {
-      ...{ cwd, env: this.#env(env, node), timeout: patienceMs },
+      ...{ cwd, env: this.#env(env, node) },
       stdio: ['pipe', out, 'pipe'],
     });
     if (out !== 'pipe') closeSync(out);
+    this.#children.add(child);
+    child.once('close', () => this.#children.delete(child));
     const text = { stdout: '', stderr: '' };
     const watchers = new Set<() => void>();
     const ended = new Promise<Ended>((resolve) =>
@@ -137,6 +140,7 @@ export class Programs {
 
   [Symbol.dispose](): void {
     for (const terminal of this.#terminals) terminal.close();
+    for (const child of this.#children) child.kill('SIGKILL');
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
