@@ -3,7 +3,7 @@ import type { BatchPlan, Client, Operation, Plan, Problem } from '@polyvirt/api-
 import { call, listAll, type Call } from './api.ts';
 import { Exit, UsageError, type Invocation, type Options, type Route } from './declaration.ts';
 import { exitCodeOf, exitCodes, problemLines } from './exit-codes.ts';
-import { filterOf, findVms, type Vm } from './names.ts';
+import { filterOf, findVms, queryOf, type Vm } from './names.ts';
 import { formatOf, printItem } from './output/print.ts';
 import { printable, renderTable } from './output/table.ts';
 import { operationView } from './output/views.ts';
@@ -189,7 +189,9 @@ export async function changeVms(
   if (args.length > 0 && filter) throw new UsageError('Name VMs or give filters, not both.');
   if (args.length === 0 && !filter) throw new UsageError('Which VMs? Name them, or say --filter or --label.');
   const client = await invocation.client();
-  const vms = filter ? await listAll<Vm>(client, 'GET /api/v1/vms', { query: filter }) : await findVms(client, args);
+  const vms = filter
+    ? await listAll<Vm>(client, 'GET /api/v1/vms', { query: queryOf(filter) })
+    : await findVms(client, args);
   if (vms.length === 0) {
     terminal.tell('No VM fits the filter; nothing was done.');
     return exitCodes.ok.code;

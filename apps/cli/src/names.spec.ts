@@ -1,5 +1,6 @@
-import type { Client } from '@polyvirt/api-client';
 import { describe, expect, it } from '@jest/globals';
+import type { Client } from '@polyvirt/api-client';
+import { splitValues } from '@polyvirt/contracts';
 import { Exit } from './declaration.ts';
 import { findVms, portionsOf } from './names.ts';
 
@@ -18,7 +19,9 @@ function gateway(...vms: string[]) {
   const GET = (_: string, { params: { query } }: { params: { query: Query } }) => {
     asked.push(query);
     const items = records.filter(({ name }) =>
-      query.name ? query.name.includes(name) : name.toLowerCase().includes(query.q!.toLowerCase()),
+      query.name
+        ? query.name.flatMap((value) => splitValues(value)).includes(name)
+        : name.toLowerCase().includes(query.q!.toLowerCase()),
     );
     return Promise.resolve({ data: { items } });
   };

@@ -6,12 +6,8 @@ import { pairOf } from './parse.ts';
 
 export type Vm = components['schemas']['Vm'];
 
-/**
- * Values of one filter, each as it is: a text would be split at its commas. The gateway takes a parameter that is there once for
- * a text, so a single value is there twice.
- */
-const exactly = (values: readonly string[]): readonly string[] =>
-  values.length === 1 ? [values[0]!, values[0]!] : values;
+/** For the query of a request: a comma would part two values, and of a list each stands alone. */
+const quoted = (values: readonly string[]): readonly string[] => values.map((value) => value.replaceAll(',', '\\,'));
 
 /** The values of a text as the gateway splits it: `a,b` are two, `a\,b` is one. */
 const valuesIn = (text: string) => text.split(/(?<!\\),/).map((value) => value.replaceAll('\\,', ','));
@@ -29,7 +25,7 @@ export async function findVms(client: Client, named: readonly string[]): Promise
   const names = new Set(asked.filter((text) => !isId(text)).flatMap(spellingsOf));
   const known: Vm[] = [];
   for (const name of portionsOf([...names], namesAtOnce))
-    known.push(...(await listAll<Vm>(client, 'GET /api/v1/vms', { query: { name: exactly(name) } })));
+    known.push(...(await listAll<Vm>(client, 'GET /api/v1/vms', { query: { name: quoted(name) } })));
   const found: { id: string; name: string }[] = [];
   for (const text of asked) found.push(isId(text) ? { id: text, name: text } : await pick(client, text, known));
   return found;
@@ -114,7 +110,13 @@ export const filterOptions: Options = {
 
 export type Filter = Readonly<Record<string, string | readonly string[]>>;
 
-/** The filters that were given, for a query or a body; undefined without any. Throws `UsageError`. */
+/** The filter in a query; in a body it is as it is. */
+export const queryOf = (filter: Filter): Filter =>
+  Object.fromEntries(
+    Object.entries(filter).map(([key, values]) => [key, typeof values === 'string' ? values : quoted(values)]),
+  );
+
+/** The filters that were given, each value as it is; undefined without any. Throws `UsageError`. */
 export function filterOf(given: Given): Filter | undefined {
   const values = new Map<string, string[]>();
   const add = (key: string, more: readonly string[]) => values.set(key, [...(values.get(key) ?? []), ...more]);
@@ -130,5 +132,5 @@ export function filterOf(given: Given): Filter | undefined {
   if (given.has('label')) add('label', given.list('label'));
   if ((values.get('q')?.length ?? 0) > 1) throw new UsageError('--filter q= is given twice.');
   if (values.size === 0) return undefined;
-  return Object.fromEntries([...values].map(([key, all]) => [key, key === 'q' ? all[0]! : exactly(all)]));
+  return Object.fromEntries([...values].map(([key, all]) => [key, key === 'q' ? all[0]! : all]));
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Given, UsageError } from './declaration.ts';
-import { filterOf } from './names.ts';
+import { filterOf, queryOf } from './names.ts';
 import { pairs, seconds, timeOf } from './parse.ts';
 
 describe('a duration', () => {
@@ -53,12 +53,14 @@ describe('what chooses VMs', () => {
   });
 
   it('has values that are each as they are', () => {
-    expect(filter('host=a,b', 'state=running')).toEqual({ host: ['a', 'b'], state: ['running', 'running'] });
+    expect(filter('host=a,b', 'state=running')).toEqual({ host: ['a', 'b'], state: ['running'] });
     expect(filter('host=a', 'host=b')).toEqual({ host: ['a', 'b'] });
-    expect(filter('name=a\\,b')).toEqual({ name: ['a,b', 'a,b'] });
+    expect(filter('name=a\\,b')).toEqual({ name: ['a,b'] });
     expect(filter('q=a,b')).toEqual({ q: 'a,b' });
     expect(labels('note=a,b\\c', 'team')).toEqual({ label: ['note=a,b\\c', 'team'] });
     expect(filterOf(new Given({ filter: ['label=a,b'], label: ['c'] }))).toEqual({ label: ['a', 'b', 'c'] });
+    // In a query a comma would part two values.
+    expect(queryOf({ label: ['a,b\\', 'c'], q: 'a,b' })).toEqual({ label: ['a\\,b\\', 'c'], q: 'a,b' });
   });
 
   it.each([['name='], ['host='], ['q='], ['name'], ['=x'], ['colour=blue']])('is never --filter %j', (text) => {

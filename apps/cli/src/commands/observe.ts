@@ -2,7 +2,7 @@ import type { Client, components } from '@polyvirt/api-client';
 import { call, listAll } from '../api.ts';
 import { Exit, UsageError, type Command, type Invocation } from '../declaration.ts';
 import { exitCodes, mayPass } from '../exit-codes.ts';
-import { filterOf, filterOptions, findVm, portionsOf, type Filter, type Vm } from '../names.ts';
+import { filterOf, filterOptions, findVm, portionsOf, queryOf, type Filter, type Vm } from '../names.ts';
 import { linesOf, printItem, printItems } from '../output/print.ts';
 import { clip, printable } from '../output/table.ts';
 import { pointView, topView, type TopRow } from '../output/views.ts';
@@ -118,7 +118,7 @@ const stats: Command = {
   calls: ['GET /api/v1/stats/summary'],
   options: filterOptions,
   run: async (invocation) => {
-    const query = filterOf(invocation.given) ?? {};
+    const query = queryOf(filterOf(invocation.given) ?? {});
     const { data } = await call<Schemas['StatsSummary']>(await invocation.client(), 'GET /api/v1/stats/summary', {
       query,
     });
@@ -163,7 +163,7 @@ const top: Command = {
   run: async (invocation) => {
     const { given, terminal } = invocation;
     const client = await invocation.client();
-    const query = filterOf(given) ?? {};
+    const query = queryOf(filterOf(given) ?? {});
     const sort = (given.text('sort') ?? 'cpu') as TopSort;
     if (!terminal.isTerminal || !process.stdin.isTTY || given.has('output')) {
       const { rows, note } = await readTop(client, query, sort);
