@@ -40,6 +40,7 @@ export interface OperationRunnerOptions {
   readonly journal: Bucket<JournalEntry>;
   readonly inventory: Inventory;
   readonly identity: AgentIdentity;
+  readonly isHealthy: () => boolean;
   /** Resolves when the host is healthy. */
   readonly whenHealthy: () => Promise<void>;
   readonly patience: PatienceTimes;
@@ -263,7 +264,9 @@ export class OperationRunner {
     try {
       // What was begun can be gone on with, or taken back, only on a host that is there; what was not may wait to begin.
       const isBegun = entry.attempts > 1 || entry.steps.length > 0;
-      await patience.await(this.#options.whenHealthy(), running.signal, isBegun ? undefined : running.beginWithinMs);
+      // Nothing comes between the claim and the driver of a healthy host, not even the publication of the start.
+      if (!this.#options.isHealthy())
+        await patience.await(this.#options.whenHealthy(), running.signal, isBegun ? undefined : running.beginWithinMs);
       // Cancelled before its first step: nothing needs to be called.
       if (!ending && entry.steps.length === 0) running.signal.throwIfAborted();
       const call = () => {
