@@ -68,7 +68,9 @@ function refused({ name, calls }: Listed, reply: Reply): Script {
   return (route) => (routes.length === 0 || routes.some((template) => isTo(route, template)) ? reply : undefined);
 }
 
-const waits = ({ options = {} }: Listed) => 'timeout' in options;
+/** Whether it waits for an operation. These wait for the agent of a host, and only in a terminal. */
+const waitsForHost = new Set(['host add', 'host rotate']);
+const waits = ({ name, options = {} }: Listed) => 'timeout' in options && !waitsForHost.has(name);
 /** Every change is this operation. */
 const changed = (operation: object): Script => {
   const body = { id: 'o1', verb: 'vm.start', progress: 0, steps: [], ...operation };
