@@ -28,8 +28,8 @@ export interface ChaosReport {
 const prefix = 'chaos-';
 const workersEach = 2;
 /** Longer than what hangs is left alone, so that some of it is ended and some goes on by itself. */
-const longestStrikeMs = 25_000;
-const longestPauseMs = 8_000;
+const longestStrikeMs = 20_000;
+const longestPauseMs = 4_000;
 /** Everything that was acknowledged has ended by then. */
 const restWithinMs = 10 * 60_000;
 const mostMachines = 500;
