@@ -125,6 +125,7 @@ export class Agent {
       journal: stores.journal,
       inventory: this.inventory,
       identity,
+      isHealthy: () => this.#keeper.isHealthy,
       whenHealthy: () => this.#keeper.whenHealthy(),
       patience: times.patience,
       brokerAheadMs,

@@ -116,16 +116,18 @@ export function createClient(options: ClientOptions): Client {
     onTokens: options.onSession,
   });
 
-  const send = async (request: Request): Promise<Response> => {
-    if (token !== undefined) return fetch(bearing(request, token));
+  /** @param isKept  that the caller may want to send the request again */
+  const send = async (request: Request, isKept = false): Promise<Response> => {
+    const last = () => (isKept ? request.clone() : request);
+    if (token !== undefined) return fetch(bearing(last(), token));
     const accessToken = await session.accessToken();
-    if (accessToken === undefined) return fetch(request);
+    if (accessToken === undefined) return fetch(last());
     const response = await fetch(bearing(request.clone(), accessToken));
     if (response.status !== 401) return response;
     const another = await session.replacementOf(accessToken);
     if (another === undefined) return response;
     await response.body?.cancel();
-    return fetch(bearing(request, another));
+    return fetch(bearing(last(), another));
   };
   const confirmByPassword = async (known: string) => {
     await client.POST('/api/v1/auth/confirm', { body: { password: known } });
@@ -133,7 +135,7 @@ export function createClient(options: ClientOptions): Client {
   };
   const confirm = options.confirm ?? (password === undefined ? undefined : () => confirmByPassword(password));
   const succeed = async (request: Request): Promise<Response> => {
-    const response = await send(request.clone());
+    const response = await send(request, true);
     if (response.ok) return response;
     const problem = await problemIn(response);
     const isForConfirmation = problem instanceof ApiProblem && problem.code === 'confirmation-required';
@@ -176,7 +178,7 @@ export function createClient(options: ClientOptions): Client {
         await pause(waitMs, signal);
       }
     },
-    send,
+    send: (request) => send(request),
     logIn: (credentials) => session.logIn(credentials),
     logOut: () => session.logOut(),
     restore: () => session.restore(),

@@ -65,9 +65,14 @@ export class HostKeeper {
     return this.#status?.capabilities ?? unknownCapabilities(this.health.detail);
   }
 
+  /** As the last probe found it. */
+  get isHealthy(): boolean {
+    return this.health.status === 'healthy';
+  }
+
   /** Resolves when a probe finds the host healthy; at once when the last one did. */
   async whenHealthy(): Promise<void> {
-    if (this.health.status !== 'healthy') await new Promise<void>((resolve) => this.#wakeHealthy.push(resolve));
+    if (!this.isHealthy) await new Promise<void>((resolve) => this.#wakeHealthy.push(resolve));
   }
 
   /** Asks how the host is; a change of its health is told. True when it has just become healthy. */

@@ -29,6 +29,7 @@ const settledWithinMs = 10_000;
 
 export interface OperationRunnerOptions extends OwnershipOptions, OutcomesOptions {
   readonly bus: Bus;
+  readonly isHealthy: () => boolean;
   /** Resolves when the host is healthy. */
   readonly whenHealthy: () => Promise<void>;
   readonly patience: PatienceTimes;
@@ -223,7 +224,9 @@ export class OperationRunner {
     try {
       // What was begun can be gone on with, or taken back, only on a host that is there; what was not may wait to begin.
       const isBegun = entry.attempts > 1 || entry.steps.length > 0;
-      await patience.await(this.#options.whenHealthy(), running.signal, isBegun ? undefined : running.beginWithinMs);
+      // Nothing comes between the claim and the driver of a healthy host, not even the publication of the start.
+      if (!this.#options.isHealthy())
+        await patience.await(this.#options.whenHealthy(), running.signal, isBegun ? undefined : running.beginWithinMs);
       // Cancelled before its first step: nothing needs to be called.
       if (!ending && entry.steps.length === 0) running.signal.throwIfAborted();
       const call = () => {
