@@ -4,13 +4,15 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { root } from '@polyvirt/tools';
 
+/** The same disturbances each time; `npm run chaos` chooses others. */
+const seed = '3';
 /** For a stack that hangs, on the slowest machine: what has been asked for has to end. */
 const timeoutMs = 40 * 60_000;
 
 it(
   'whatever fails beside it, each operation ends once, no machine is lost or doubled, no event is missing, and nothing is left',
   async () => {
-    const child = spawn(process.execPath, [join(root, 'e2e/dist/chaos/main.js')], {
+    const child = spawn(process.execPath, [join(root, 'e2e/dist/chaos/main.js'), '--seed', seed], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let said = '';
