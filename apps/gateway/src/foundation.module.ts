@@ -60,7 +60,7 @@ export interface Foundation {
     { provide: APP_INTERCEPTOR, useClass: DeclaredQueryInterceptor },
     { provide: APP_PIPE, useClass: ValidationPipe },
   ],
-  exports: [Cursors, HouseClock, Keys, MemoryLists, Upgrades],
+  exports: [ConnectionLimit, Cursors, HouseClock, Keys, MemoryLists, Upgrades],
 })
 export class FoundationModule {
   static with(

@@ -9,7 +9,10 @@ import { completeCommand, completionCommand } from './completion.ts';
 import { consoleCommand } from './console.ts';
 import { deviceCommands } from './device.ts';
 import { hostCommands } from './host.ts';
+import { hostJoinCommands } from './host-join.ts';
+import { imageCommands } from './image.ts';
 import { tokenCommands, userCommands } from './identity.ts';
+import { importConfigCommand } from './import-config.ts';
 import { loginCommands } from './login.ts';
 import { observeCommands } from './observe.ts';
 import { operationCommands } from './operation.ts';
@@ -56,7 +59,10 @@ export const commands: readonly Command[] = [
   ...vmCommands.slice(2),
   ...snapshotCommands,
   ...deviceCommands,
-  ...hostCommands,
+  ...hostCommands.slice(0, 3),
+  ...hostJoinCommands,
+  ...hostCommands.slice(3),
+  ...imageCommands,
   ...operationCommands,
   ...archiveCommands,
   ...observeCommands,
@@ -67,6 +73,7 @@ export const commands: readonly Command[] = [
   ...subscriberCommands,
   ...auditCommands,
   ...loginCommands,
+  importConfigCommand,
   queryCommand,
   listCommands,
   completionCommand,

@@ -15,6 +15,14 @@ import { ConsoleTicketEntity } from './console-ticket.entity.ts';
 export const consolePath = '/api/v1/console';
 const validMs = 30_000;
 
+/** What a ticket was good for, and whose it was. */
+export interface RedeemedTicket {
+  readonly vmId: VmId;
+  /** As the audit names them. */
+  readonly actor: string;
+  readonly owner: CredentialId;
+}
+
 /** The right to open the console of one VM, once and soon. A browser cannot send a bearer token with a WebSocket. */
 @Injectable()
 export class ConsoleTickets {
@@ -51,7 +59,7 @@ export class ConsoleTickets {
    * Takes the ticket; of several who come with it one succeeds. Whether its owner may still look is for who opens the
    * console to find out. Throws `console-not-found`.
    */
-  async redeem(ticket: string): Promise<{ vmId: VmId; actor: string; owner: CredentialId }> {
+  async redeem(ticket: string): Promise<RedeemedTicket> {
     const hash = secretHash(ticket);
     const row = await this.database.repository(ConsoleTicketEntity).findOneBy({ hash });
     if (row && row.expiresAt > this.clock.now()) {

@@ -64,7 +64,7 @@ describe('the room on a disk where services write', () => {
     for (const [path, methods] of Object.entries(paths))
       for (const [method, { responses }] of Object.entries(methods)) {
         const where = `${method.toUpperCase()} ${path}`;
-        if (method === 'get' || method === 'delete') continue;
+        if (['get', 'options', 'delete'].includes(method)) continue;
         if (!('507' in responses)) carriedOut.push(where);
         else {
           const address = path.replaceAll(/\{\w+\}/g, 'kvm-a~one');

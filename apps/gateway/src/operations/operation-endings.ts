@@ -5,6 +5,7 @@ import {
   isEnded,
   ProblemError,
   problems,
+  type HostId,
   type Operation,
   type OperationId,
   type OperationOutcome,
@@ -83,6 +84,15 @@ export class OperationEndings {
     if (verdict) await this.carryOut(row, verdict, signal);
   }
 
+  /** Ends whatever a host has begun or was to begin that was removed: nobody can decide otherwise any more. */
+  async endAllOf(host: HostId, signal: AbortSignal): Promise<void> {
+    const rows = await this.database.repository(OperationEntity).findBy([
+      { host, status: 'pending' },
+      { host, status: 'running' },
+    ]);
+    for (const row of rows) await this.carryOut(row, { ended: 'removed' }, signal);
+  }
+
   private async decide(row: OperationEntity, wanted: 'cancelled' | 'expired', signal: AbortSignal): Promise<boolean> {
     const verdict = await this.arbiter.end(row.host!, row.id, wanted, signal);
     if (verdict === undefined) return false;
@@ -142,6 +152,14 @@ function outcomeOf(
         new ProblemError('expired', `No agent began this before ${before}. Ask again when the host is back.`, about),
       );
     }
+    case 'removed':
+      return failed(
+        new ProblemError(
+          'host-not-found',
+          `The host ${host} was removed before this had ended. What was done by then stays: look at it there.`,
+          about,
+        ),
+      );
     case 'lost': {
       const since = startedAt === null ? '' : `, which began at ${isoTime(startedAt)}`;
       return failed(

@@ -96,10 +96,10 @@ describe('operations of a gateway', () => {
     const answer = await house.call<Operation>('POST', `/operations/${batch.body.id}/cancel`);
     const { cancelRequestedAt } = answer.body;
     expect(cancelRequestedAt).toEqual(expect.any(String));
-    held.release();
     await eventually(async () =>
       expect(await operation(batch.body.id)).toMatchObject({ status: 'cancelled', cancelRequestedAt }),
     );
+    held.release();
   });
 
   it('goes by the clock that all gateways share, and not by that of its machine', async () => {

@@ -13,7 +13,7 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { Changes } from '../audit/changes.decorator.ts';
 import { Caller } from '../auth/caller.decorator.ts';
-import { RequirePermission } from '../auth/permission.decorator.ts';
+import { NeedsFreshPassword, RequirePermission } from '../auth/permission.decorator.ts';
 import { Answers } from '../openapi/answers.decorator.ts';
 import { subscriberPath, Subscribers } from './subscribers.ts';
 
@@ -51,6 +51,7 @@ export class SubscriberController {
 
   @Post()
   @RequirePermission('subscriber:manage')
+  @NeedsFreshPassword()
   @Changes('subscriber.create')
   @Answers({
     id: 'createSubscriber',

@@ -148,6 +148,10 @@ export class FakeAgent {
   forecast: Forecast = {};
   /** The console that was opened last of each VM. */
   readonly consoles = new Map<NativeId, FakeConsole>();
+  /** Where it keeps disks. */
+  folder = '/var/lib';
+  /** What it did, in words of the hypervisor, for each operation. */
+  steps: Operation['steps'] = [];
   incarnation = 'incarnation-1';
   state: Heartbeat['state'] = 'ready';
   /** What its heartbeats say of the hypervisor. */
@@ -195,8 +199,8 @@ export class FakeAgent {
     this.answer(readGuest, ({ nativeId }) => ({ agent: true, hostname: nativeId, addresses: ['192.0.2.7'] }));
     this.answer(readDefinition, ({ nativeId }) => ({
       format: 'libvirt-xml' as const,
-      text: `<domain><name>${nativeId}</name></domain>`,
-      files: [`/var/lib/${nativeId}.qcow2`],
+      text: `<domain><name>${nativeId}</name><source file='${this.folder}/${nativeId}.qcow2'/></domain>`,
+      files: [`${this.folder}/${nativeId}.qcow2`],
     }));
     this.answer(planVm, (question) => this.plan(question));
     this.answer(identifyAgent, () => ({ incarnation: this.incarnation, startedAt: now() }));
@@ -299,17 +303,17 @@ export class FakeAgent {
       host: this.host,
       ...(command.nativeId !== undefined && { vmId: vmIdOf(this.host, command.nativeId) }),
       progress: 0,
-      steps: [],
+      steps: this.steps,
       requestedBy: command.requestedBy,
       createdAt: command.requestedAt,
       startedAt: now(),
     };
     await this.tell(operationStarted, `${id}:started`, id, { operation });
+    this.inputs.push(command.input);
     const outcome = await Promise.race([this.act(command), cancelled]);
     this.cancels.delete(id);
     // Before the end is told: whoever hears of it may ask at once.
     this.done.push(verb);
-    this.inputs.push(command.input);
     const ended = { ...operation, endedAt: now(), progress: 100 };
     if (outcome === 'cancelled') {
       const stopped = { ...ended, status: 'cancelled', cancelRequestedAt: ended.endedAt };
@@ -342,7 +346,9 @@ export class FakeAgent {
       const revision = await this.show(operationId, { name, cpus, memoryMiB, state }, vmCreated);
       return { revision, vmId: vmIdOf(this.host, operationId), changed: true };
     }
-    const record = this.vms.get(nativeId!);
+    // Of what a host has beside VMs nothing is kept here.
+    if (nativeId === undefined) return { changed: true };
+    const record = this.vms.get(nativeId);
     if (!record) throw new ProblemError('vm-not-found', `There is no VM ${nativeId}.`);
     switch (verb) {
       case 'vm.start':

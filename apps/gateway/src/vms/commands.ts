@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { ask, Bus, isUnknownQuery } from '@polyvirt/bus';
 import {
   commandOfVerb,
+  createImage,
   deleteVm,
   isAlready,
   isOn,
@@ -14,6 +15,7 @@ import {
   planVm,
   ProblemError,
   stopVm,
+  suspendVm,
   requireCapabilities,
   requireStorage,
   userDataNotes,
@@ -31,6 +33,7 @@ import {
   type VmId,
 } from '@polyvirt/contracts';
 import { isDeepStrictEqual } from 'node:util';
+import { uuidV7 } from '../database/uuid-v7.ts';
 import { FreeSpace } from '../health/free-space.ts';
 import { HouseClock } from '../house-clock.ts';
 import { Hosts } from '../hosts/hosts.ts';
@@ -42,6 +45,7 @@ import { beginBefore } from '../operations/begin-before.ts';
 import type { Lock } from '../operations/operation-locks.ts';
 import { OperationEndings } from '../operations/operation-endings.ts';
 import { Operations, vmBusy, type Author, type Kinship } from '../operations/operations.ts';
+import { Uploads } from '../uploads/uploads.ts';
 import { memoryChecks, requireFreeName } from './memory-checks.ts';
 
 /** What a command is asked of: a VM, or the host that is to have a new one. */
@@ -109,7 +113,10 @@ export class Commands {
     private readonly operations: Operations,
     private readonly endings: OperationEndings,
     private readonly space: FreeSpace,
-  ) {}
+    private readonly uploads: Uploads,
+  ) {
+    operations.ends.onEnd((operation) => uploads.ended(operation));
+  }
 
   async ask(definition: CommandDefinition, subject: Subject, wanted: Wanted, asking: Asking): Promise<Operation> {
     const { ifMatch: _, silentHosts: __, ...rest } = asking;
@@ -119,19 +126,24 @@ export class Commands {
     if (own) return this.annotate(own, asking);
     const prepared = this.prepare(definition, subject, wanted, asking);
     const { host, entry, input, annotation, locks, check } = prepared;
+    const uploaded = await this.requireUpload(prepared, asking);
     if (definition.asksHost && !prepared.isAlready) await this.askHost(prepared, asking);
-    const { name, volume } = input as { name?: string; volume?: string };
-    return this.operations.ask({
-      ...rest,
-      definition,
-      host,
-      ...(entry && { vmId: entry.id }),
-      input,
-      ...(annotation && { annotation }),
-      locks,
-      ...(check && { check }),
-      target: 'vmId' in subject ? subject.vmId : `${host}/${name ?? volume}`,
-    });
+    const { name, volume, image } = input as { name?: string; volume?: string; image?: string };
+    const id = rest.id ?? (uploaded && uuidV7());
+    const send = (sent: unknown) =>
+      this.operations.ask({
+        ...rest,
+        ...(id !== undefined && { id }),
+        definition,
+        host,
+        ...(entry && { vmId: entry.id }),
+        input: sent,
+        ...(annotation && { annotation }),
+        locks,
+        ...(check && { check }),
+        target: 'vmId' in subject ? subject.vmId : `${host}/${name ?? volume ?? image}`,
+      });
+    return uploaded === undefined ? send(input) : this.uploads.lend(id!, uploaded, send);
   }
 
   /** What the same request would do. Throws what it would be refused with. */
@@ -143,6 +155,7 @@ export class Commands {
     }
     const prepared = this.prepare(definition, subject, wanted, asking);
     const { host, entry, input, annotation } = prepared;
+    await this.requireUpload(prepared, asking);
     const capabilities = this.hosts.require(host).capabilities;
     const known = { vm: entry?.record, capabilities };
     const told = await this.askHost(prepared, asking);
@@ -168,7 +181,7 @@ export class Commands {
   requireAction(vmId: VmId, action: VmAction): VmEntry {
     const entry = this.inventory.require(vmId);
     const { host } = entry.record;
-    this.hosts.requireTaking(host, 'fail');
+    this.hosts.requireTaking(host, 'fail', { evenDrained: true });
     const needs = needsOf(action);
     const capabilities = this.hosts.get(host)?.capabilities;
     const lack = needs !== undefined && capabilities ? lackOf(capabilities, needs) : undefined;
@@ -189,7 +202,8 @@ export class Commands {
     beginBefore(asking.options, this.clock.now());
     // Whoever makes room is not kept from it.
     if (!makesRoom(definition)) this.space.requireRoom();
-    this.hosts.requireTaking(host, asking.options.whenOffline);
+    const evenDrained = makesRoom(definition) || definition.verb === suspendVm.verb;
+    this.hosts.requireTaking(host, asking.options.whenOffline, { evenDrained });
     if (record && !makesRoom(definition)) requireStorage(record);
     const capabilities = record?.capabilities;
     if (capabilities) requireCapabilities(definition, wanted.input, { vm: entry?.record, capabilities });
@@ -269,6 +283,15 @@ export class Commands {
       silentHosts?.add(host);
       return undefined;
     }
+  }
+
+  /** The input of a command that makes an image of an upload. Throws what is wrong with the upload. */
+  private async requireUpload({ definition, input }: Prepared, { author }: Asking) {
+    if (definition.verb !== createImage.verb) return undefined;
+    const wanted = createImage.input.parse(input);
+    if (wanted.upload === undefined) return undefined;
+    await this.uploads.requireWhole(wanted.upload, author.userId ?? '');
+    return { ...wanted, upload: wanted.upload };
   }
 
   private warningsOf({ definition, host, entry, input }: Prepared, { changes }: Plan): PlanWarning[] {
