@@ -5,6 +5,8 @@ const more: Readonly<Record<string, readonly string[]>> = {
   'vm create': ['--host', 'h', '--disk', '1G'],
   'vm set': ['--cpus', '2'],
   'disk add': ['--size', '1G'],
+  'host add': ['--hypervisor', 'kvm'],
+  'image add': ['--url', 'https://images.example/a.iso'],
   'nic change': ['--disconnect'],
   'user create': ['--password-file', 'SECRET'],
   'user set': ['--disable'],
