@@ -18,6 +18,7 @@ const pages = [
   '/',
   '/machines',
   '/hosts',
+  '/volumes',
   '/operations',
   '/events',
   '/archive',
@@ -28,7 +29,17 @@ const pages = [
   '/create',
 ];
 
-const tabs = ['overview', 'metrics', 'console', 'snapshots', 'events', 'operations', 'definition', 'archive'];
+const tabs = [
+  'overview',
+  'metrics',
+  'console',
+  'snapshots',
+  'devices',
+  'events',
+  'operations',
+  'definition',
+  'archive',
+];
 
 story(
   'brings somebody who logs in to the address that they asked for, and keeps the session across tabs',

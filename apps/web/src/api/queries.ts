@@ -85,6 +85,16 @@ export const queries = {
         ]);
         return { images: images.data.items, networks: networks.data.items, templates: templates.data.items };
       },
+      // No event says that there is another image.
+      staleTime: 0,
+    }),
+  /** Disks of a host that no machine has. */
+  volumes: (hostId: string) =>
+    queryOptions({
+      queryKey: ['volumes', hostId],
+      queryFn: async () =>
+        (await client.GET('/api/v1/hosts/{hostId}/volumes', { params: { path: { hostId }, query: { limit: 500 } } })).data.items,
+      staleTime: 0,
     }),
   operations: (filter: { vm?: string; status?: string } = {}) =>
     queryOptions({

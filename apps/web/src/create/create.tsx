@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { calls } from '../api/changes.ts';
+import { calls } from '../api/calls.ts';
 import { queries } from '../api/queries.ts';
 import { OperationList } from '../operations/operation-list.tsx';
 import { createRouteOfMachine } from '../routes/router.tsx';

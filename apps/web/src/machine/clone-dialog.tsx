@@ -2,16 +2,15 @@ import { ApiProblem } from '@polyvirt/api-client';
 import { Modal, Switch, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { calls } from '../api/changes.ts';
+import { calls } from '../api/calls.ts';
 import type { Vm } from '../api/client.ts';
-import { useHosts } from '../machines/use-obstacle.ts';
+import { useLack } from '../machines/use-obstacle.ts';
 import { faultsOf } from '../ui/faults.ts';
 import { PlannedForm, usePlanned } from '../ui/planned-form.tsx';
 
 export function CloneDialog({ vm, onClose }: { vm: Vm; onClose: () => void }) {
   const { t } = useTranslation();
-  const linkedFeature = useHosts().get(vm.host)?.capabilities.clone.features?.['linked'];
-  const noLinked = linkedFeature && !linkedFeature.available ? (linkedFeature.reason ?? t('hosts.missing')) : undefined;
+  const noLinked = useLack(vm.host)('clone', 'linked');
   const [name, setName] = useState(`${vm.name}-2`);
   const [linked, setLinked] = useState(false);
   const [start, setStart] = useState(false);

@@ -2,7 +2,7 @@ import { Badge, Button, Group, Modal, Stack, Switch, Text, TextInput, Textarea }
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { calls, type Call } from '../api/changes.ts';
+import { calls, type Call } from '../api/calls.ts';
 import type { Snapshot, Vm } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import { unknown } from '../i18n/format.ts';

@@ -6,6 +6,7 @@ import type { Metrics, Vm } from '../api/client.ts';
 import { goneVms } from '../live/cache.ts';
 import { useReadings } from '../live/live.tsx';
 import { columnsOf } from './columns.tsx';
+import { ForceDialog, type ForcedAction } from './force-dialog.tsx';
 import { MachineRow } from './machine-row.tsx';
 import { MachineMenu } from './machine-menu.tsx';
 import { sparklinePoints } from './sparkline.tsx';
@@ -33,6 +34,7 @@ export function MachineTable(props: Props) {
   const box = useRef<HTMLDivElement>(null);
   const [current, setCurrent] = useState(0);
   const [menu, setMenu] = useState<{ vm: Vm; x: number; y: number }>();
+  const [forced, setForced] = useState<{ vm: Vm; action: ForcedAction }>();
   const anchor = useRef<number>(undefined);
   const hosts = useHosts();
   const columns = useMemo(() => columnsOf(columnIds), [columnIds]);
@@ -174,8 +176,17 @@ export function MachineTable(props: Props) {
             style={{ position: 'fixed', left: menu?.x ?? 0, top: menu?.y ?? 0 }}
           />
         </Menu.Target>
-        <Menu.Dropdown>{menu && <MachineMenu vm={menu.vm} onDelete={() => onKey('Delete', menu.vm)} />}</Menu.Dropdown>
+        <Menu.Dropdown>
+          {menu && (
+            <MachineMenu
+              vm={menu.vm}
+              onDelete={() => onKey('Delete', menu.vm)}
+              onForce={(action) => setForced({ vm: menu.vm, action })}
+            />
+          )}
+        </Menu.Dropdown>
       </Menu>
+      {forced && <ForceDialog {...forced} onClose={() => setForced(undefined)} />}
     </>
   );
 }

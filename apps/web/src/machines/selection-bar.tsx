@@ -1,7 +1,7 @@
 import { Alert, Button, Group, List, Modal, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { calls } from '../api/changes.ts';
+import { calls } from '../api/calls.ts';
 import type { BatchInput, Vm } from '../api/client.ts';
 import { useChange } from '../ui/change.ts';
 import { CopyCall } from '../ui/copy-call.tsx';

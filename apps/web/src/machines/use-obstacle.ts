@@ -1,11 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
 import { useCallback, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { Host, Vm } from '../api/client.ts';
+import type { Host, Permission, Vm } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import { useLink } from '../live/live.tsx';
 import { useMay } from '../session/session.tsx';
-import { obstacleTo, permissionOf, type MachineAction } from './actions.ts';
+import { lackOf, obstacleTo, permissionOf, type MachineAction } from './actions.ts';
+
+type CapabilityRef = [capability: keyof Host['capabilities'], feature?: string];
 
 /** Hosts by id, for those who may see them. */
 export function useHosts(): ReadonlyMap<string, Host> {
@@ -33,4 +35,26 @@ export function useObstacle(): (action: MachineAction, vm: Vm) => string | undef
     },
     [t, may, hosts, state],
   );
+}
+
+/** Why a host cannot do a part of something, in its own words; undefined when it can. */
+export function useLack(hostId: string): (...ref: CapabilityRef) => string | undefined {
+  const { t } = useTranslation();
+  const host = useHosts().get(hostId);
+  return (capability, feature) => {
+    const lack = lackOf(host, capability, feature);
+    return lack && (lack.reason ?? t('hosts.missing'));
+  };
+}
+
+/** The sentence that says why something of a host is not possible now; undefined when it is. */
+export function useHostObstacle(): (permission: Permission, host: Host) => string | undefined {
+  const { t } = useTranslation();
+  const may = useMay();
+  const { state } = useLink();
+  return (permission, host) => {
+    if (!may(permission)) return t('forbidden.detail', { permission });
+    if (state === 'lost') return t('obstacle.link');
+    return host.state === 'offline' ? t('obstacle.offline') : undefined;
+  };
 }

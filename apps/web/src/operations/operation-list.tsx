@@ -2,7 +2,7 @@ import { Anchor, Badge, Code, Collapse, Group, Progress, Stack, Text, UnstyledBu
 import { Link } from '@tanstack/react-router';
 import { memo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { calls } from '../api/changes.ts';
+import { calls } from '../api/calls.ts';
 import type { Operation } from '../api/client.ts';
 import { formatDuration } from '../i18n/format.ts';
 import { useMay } from '../session/session.tsx';

@@ -1,7 +1,7 @@
-import { Button, Group, Stack } from '@mantine/core';
-import type { ReactNode } from 'react';
+import { Button, Group, Stack, TextInput } from '@mantine/core';
+import { useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { Call } from '../api/changes.ts';
+import type { Call } from '../api/calls.ts';
 import { useChange } from './change.ts';
 import { PlanView, useReview, type Review } from './plan.tsx';
 import { ProblemAlert } from './states.tsx';
@@ -11,29 +11,46 @@ export interface Planned {
   readonly review: Review;
   readonly isReady: boolean;
   readonly isBusy: boolean;
+  /** What has to be typed before data is lost; undefined as long as none is. */
+  readonly toType: string | undefined;
+  readonly typed: string;
   /** What the change was refused for, or would be. */
   readonly refusal: Error | undefined;
+  type(text: string): void;
   /** Asks for the plan first, then makes the change that was planned. */
   submit(): void;
   /** Forgets what was refused. */
   reset(): void;
 }
 
+interface Options {
+  readonly isReady: boolean;
+  readonly ifMatch?: string | undefined;
+  /** Whether the plan is there without being asked for, as where there is nothing to fill in. */
+  readonly atOnce?: boolean;
+  /** Name that has to be typed when the plan says that data is lost. */
+  readonly lossOf?: string;
+  onDone(): void;
+}
+
 /** A change that is planned before it is made; once made, `onDone` is called. Nothing happens until it is ready. */
-export function usePlanned(
-  call: Call,
-  { isReady, ifMatch, onDone }: { isReady: boolean; ifMatch?: string | undefined; onDone(): void },
-): Planned {
+export function usePlanned(call: Call, { isReady, ifMatch, atOnce = false, lossOf, onDone }: Options): Planned {
   const change = useChange();
-  const review = useReview(call, ifMatch);
+  const review = useReview(call, ifMatch, atOnce && isReady);
+  const [typed, type] = useState('');
+  const toType = review.plan?.disruption === 'data-loss' ? lossOf : undefined;
+  const isSure = toType === undefined || typed === toType;
   return {
     call,
     review,
-    isReady,
+    toType,
+    typed,
+    type,
+    isReady: isReady && isSure,
     isBusy: change.isPending || review.isPending,
     refusal: change.error ?? review.error,
     submit: () => {
-      if (!isReady) return;
+      if (!isReady || !isSure) return;
       if (review.plan) change.mutate({ call, ...(ifMatch !== undefined && { ifMatch }) }, { onSuccess: onDone });
       else {
         change.reset();
@@ -50,7 +67,7 @@ interface Props {
   readonly verb: string;
   /** Whether what was refused is shown at its field already. */
   readonly isPlaced: boolean;
-  readonly children: ReactNode;
+  readonly children?: ReactNode;
   onCancel(): void;
 }
 
@@ -68,6 +85,14 @@ export function PlannedForm({ planned, verb, isPlaced, children, onCancel }: Pro
       <Stack>
         {children}
         <PlanView review={review} call={planned.call} />
+        {planned.toType !== undefined && (
+          <TextInput
+            label={t('delete.type', { name: planned.toType })}
+            autoComplete="off"
+            value={planned.typed}
+            onChange={({ currentTarget }) => planned.type(currentTarget.value)}
+          />
+        )}
         {refusal && !isPlaced && <ProblemAlert error={refusal} />}
         <Group justify="flex-end">
           <Button variant="default" onClick={onCancel}>
@@ -75,6 +100,7 @@ export function PlannedForm({ planned, verb, isPlaced, children, onCancel }: Pro
           </Button>
           <Button
             type="submit"
+            {...(planned.toType !== undefined && { color: 'red.9' })}
             loading={planned.isBusy}
             {...(!isReady && { 'data-disabled': true, 'aria-disabled': true })}
           >
