@@ -310,7 +310,7 @@ story('shows a viewer what they may see, and why they may not do the rest', asyn
   expect(await start.getAttribute('aria-description')).toContain('vm:power');
   expect(await page.getByRole('link', { name: 'Users' }).count()).toBe(0);
   await page.goto('/users');
-  await page.getByText('This needs the permission user:manage.').waitFor();
+  await page.getByText('This needs the role Administrator').waitFor();
   expect((await readVm(admin, vm.id)).state).toBe('stopped');
   await deleteVm(admin, vm.id);
   await visit.end();

@@ -1,6 +1,6 @@
 import type { Call } from './calls.ts';
 
-const quote = (text: string): string => (/^[\w./:=@+-][\w./~:=@+-]*$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+const quote = (text: string): string => (/^[\w./:=@+-][\w./~:=@+,-]*$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
 
 /** For a shell, with the token left to the environment. */
 export function asCurl({ method, path, body }: Call, origin = location.origin): string {

@@ -17,6 +17,7 @@ const named: Record<Exclude<MachineAction, 'dropPending'>, VmAction> = {
   } as const),
   ...({ resume: 'resume', console: 'console', delete: 'delete', clone: 'clone' } as const),
   ...({ snapshot: 'snapshot-create', edit: 'reconfigure' } as const),
+  ...({ revert: 'snapshot-revert', removeSnapshot: 'snapshot-delete' } as const),
   ...({ addDisk: 'reconfigure', growDisk: 'reconfigure', detachDisk: 'reconfigure' } as const),
   ...({ cdrom: 'reconfigure', bootOrder: 'reconfigure' } as const),
   ...({ addNic: 'reconfigure', changeNic: 'reconfigure', removeNic: 'reconfigure' } as const),

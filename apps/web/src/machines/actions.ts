@@ -9,6 +9,8 @@ export type MachineAction =
   | 'delete'
   | 'console'
   | 'snapshot'
+  | 'revert'
+  | 'removeSnapshot'
   | 'edit'
   | 'clone'
   | 'dropPending'
@@ -32,6 +34,11 @@ const changeable: Rule = {
   from: ['running', 'stopped', 'paused', 'crashed'],
   needs: 'reconfigure',
 };
+const ofSnapshot: Rule = {
+  permission: 'vm:snapshot',
+  from: ['running', 'stopped', 'paused', 'crashed', 'suspended'],
+  needs: 'snapshots',
+};
 const vmStates: readonly VmState[] = ['running', 'stopped', 'paused', 'suspended', 'crashed', 'unknown'];
 
 /** In which states an action makes sense. The API has the last word; this is what greys a button out before it is asked. */
@@ -47,6 +54,8 @@ const rules: Record<MachineAction, Rule> = {
   resume: { from: ['paused', 'suspended'], needs: 'suspend' },
   console: { permission: 'vm:console', from: ['running', 'paused'], needs: 'console' },
   snapshot: { permission: 'vm:snapshot', from: ['running', 'stopped', 'paused'], needs: 'snapshots' },
+  revert: ofSnapshot,
+  removeSnapshot: ofSnapshot,
   edit: changeable,
   addDisk: changeable,
   growDisk: { ...changeable, features: ({ snapshotCount }) => (snapshotCount > 0 ? ['growWithSnapshots'] : []) },

@@ -5,6 +5,7 @@ import type { Host, Permission, Vm } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import { useLink } from '../live/live.tsx';
 import { useMay } from '../session/session.tsx';
+import { useForbidden } from '../session/use-forbidden.ts';
 import { lackOf, obstacleTo, permissionOf, type MachineAction } from './actions.ts';
 
 type CapabilityRef = [capability: keyof Host['capabilities'], feature?: string];
@@ -19,13 +20,13 @@ export function useHosts(): ReadonlyMap<string, Host> {
 /** The sentence that says why an action is not possible now; undefined when it is. */
 export function useObstacle(): (action: MachineAction, vm: Vm) => string | undefined {
   const { t } = useTranslation();
-  const may = useMay();
+  const forbidden = useForbidden();
   const hosts = useHosts();
   const { state } = useLink();
   return useCallback(
     (action, vm) => {
-      const permission = permissionOf(action);
-      if (!may(permission)) return t('forbidden.detail', { permission });
+      const lacking = forbidden(permissionOf(action));
+      if (lacking !== undefined) return lacking;
       if (state === 'lost') return t('obstacle.link');
       const obstacle = obstacleTo(action, vm, hosts.get(vm.host));
       if (!obstacle) return undefined;
@@ -33,7 +34,7 @@ export function useObstacle(): (action: MachineAction, vm: Vm) => string | undef
         ? obstacle.sentence
         : t(`obstacle.${obstacle.key}`, { state: t(`state.${vm.state}`) });
     },
-    [t, may, hosts, state],
+    [t, forbidden, hosts, state],
   );
 }
 
@@ -50,10 +51,11 @@ export function useLack(hostId: string): (...ref: CapabilityRef) => string | und
 /** The sentence that says why something of a host is not possible now; undefined when it is. */
 export function useHostObstacle(): (permission: Permission, host: Host) => string | undefined {
   const { t } = useTranslation();
-  const may = useMay();
+  const forbidden = useForbidden();
   const { state } = useLink();
   return (permission, host) => {
-    if (!may(permission)) return t('forbidden.detail', { permission });
+    const lacking = forbidden(permission);
+    if (lacking !== undefined) return lacking;
     if (state === 'lost') return t('obstacle.link');
     return host.state === 'offline' ? t('obstacle.offline') : undefined;
   };

@@ -2,14 +2,17 @@ import { Button, Group, Stack, TextInput } from '@mantine/core';
 import { useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Call } from '../api/calls.ts';
+import { useLink } from '../live/live.tsx';
 import { useChange } from './change.ts';
 import { PlanView, useReview, type Review } from './plan.tsx';
+import { ReasonedButton } from './reasoned.tsx';
 import { ProblemAlert } from './states.tsx';
 
 export interface Planned {
   readonly call: Call;
   readonly review: Review;
-  readonly isReady: boolean;
+  /** Why it cannot be sent now. */
+  readonly obstacle: string | undefined;
   readonly isBusy: boolean;
   /** What has to be typed before data is lost; undefined as long as none is. */
   readonly toType: string | undefined;
@@ -35,22 +38,30 @@ interface Options {
 
 /** A change that is planned before it is made; once made, `onDone` is called. Nothing happens until it is ready. */
 export function usePlanned(call: Call, { isReady, ifMatch, atOnce = false, lossOf, onDone }: Options): Planned {
+  const { t } = useTranslation();
   const change = useChange();
   const review = useReview(call, ifMatch, atOnce && isReady);
   const [typed, type] = useState('');
   const toType = review.plan?.disruption === 'data-loss' ? lossOf : undefined;
-  const isSure = toType === undefined || typed === toType;
+  const obstacle =
+    useLink().state === 'lost'
+      ? t('obstacle.link')
+      : !isReady
+        ? t('plan.unready')
+        : toType !== undefined && typed !== toType
+          ? t('delete.type', { name: toType })
+          : undefined;
   return {
     call,
     review,
     toType,
     typed,
     type,
-    isReady: isReady && isSure,
+    obstacle,
     isBusy: change.isPending || review.isPending,
     refusal: change.error ?? review.error,
     submit: () => {
-      if (!isReady || !isSure) return;
+      if (obstacle !== undefined) return;
       if (review.plan) change.mutate({ call, ...(ifMatch !== undefined && { ifMatch }) }, { onSuccess: onDone });
       else {
         change.reset();
@@ -74,7 +85,7 @@ interface Props {
 /** The form of such a change: its fields, its plan, what speaks against it, and the button for the next step. */
 export function PlannedForm({ planned, verb, isPlaced, children, onCancel }: Props) {
   const { t } = useTranslation();
-  const { review, refusal, isReady } = planned;
+  const { review, refusal } = planned;
   return (
     <form
       onSubmit={(event) => {
@@ -98,14 +109,14 @@ export function PlannedForm({ planned, verb, isPlaced, children, onCancel }: Pro
           <Button variant="default" onClick={onCancel}>
             {t('common.cancel')}
           </Button>
-          <Button
+          <ReasonedButton
             type="submit"
             {...(planned.toType !== undefined && { color: 'red.9' })}
             loading={planned.isBusy}
-            {...(!isReady && { 'data-disabled': true, 'aria-disabled': true })}
+            reason={planned.obstacle}
           >
             {review.plan ? verb : t('plan.review')}
-          </Button>
+          </ReasonedButton>
         </Group>
       </Stack>
     </form>

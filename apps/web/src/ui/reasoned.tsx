@@ -6,7 +6,9 @@ interface Props extends ButtonProps {
   readonly reason?: string | undefined;
   /** Its name for those who do not see where it stands. */
   readonly label?: string;
-  readonly onClick: () => void;
+  readonly type?: 'submit';
+  readonly loading?: boolean;
+  readonly onClick?: () => void;
   readonly children: ReactNode;
 }
 
@@ -19,7 +21,7 @@ export function ReasonedButton({ reason, label, onClick, children, ...rest }: Pr
         {...rest}
         {...(label !== undefined && { 'aria-label': label })}
         {...(disabled && { 'data-disabled': true, 'aria-disabled': true, 'aria-description': reason })}
-        onClick={(event) => (disabled ? event.preventDefault() : onClick())}
+        onClick={(event) => (disabled ? event.preventDefault() : onClick?.())}
       >
         {children}
       </Button>
