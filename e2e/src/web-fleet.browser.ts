@@ -29,11 +29,11 @@ story('shows twenty thousand machines as it would show ten', async (stack) => {
   await byName.click();
   await row('00001').waitFor();
   // Going to the end brings page after page, and no more rows into the document than there is room for.
-  await status.getByText('The first 200 machines').waitFor();
+  await status.getByText('The first 200 of 20,000 machines').waitFor();
   await page.getByRole('grid').focus();
   for (const fetched of [400, 600, 800]) {
     await page.keyboard.press('End');
-    await status.getByText(`The first ${fetched} machines`).waitFor();
+    await status.getByText(`The first ${fetched} of 20,000 machines`).waitFor();
   }
   await page.keyboard.press('End');
   await row('00800').waitFor();

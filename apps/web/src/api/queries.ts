@@ -17,8 +17,12 @@ export const mostTextBytes = 256 * 1_024;
 export const queries = {
   me: () =>
     queryOptions({ queryKey: ['me'], queryFn: async () => (await client.GET('/api/v1/auth/me')).data }),
-  summary: () =>
-    queryOptions({ queryKey: ['summary'], queryFn: async () => (await client.GET('/api/v1/stats/summary')).data }),
+  summary: (filter: VmFilter = {}) =>
+    queryOptions({
+      queryKey: ['summary', filter],
+      queryFn: async () =>
+        (await client.GET('/api/v1/stats/summary', { params: { query: filter as Query<'/api/v1/stats/summary'> } })).data,
+    }),
   vms: (filter: VmFilter, sort: string) =>
     infiniteQueryOptions({
       queryKey: ['vms', filter, sort],

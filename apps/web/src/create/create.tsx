@@ -127,6 +127,7 @@ function Wizard() {
                   draft={draft}
                   hosts={list}
                   edit={edit}
+                  isTaken={problem?.code === 'name-taken'}
                   fault={(pointer) =>
                     pointer === '/name' && problem?.code === 'name-taken' ? problem.detail : fault(pointer)
                   }

@@ -102,7 +102,9 @@ function takeOperation(
   if (vmId === undefined) return;
   patchVm(queries, vmId, ({ operation: _, ...known }) => ({ ...known, ...(running && { operation: operation.id }) }));
   // Labels, notes and the revision are the gateway's, and in no event.
-  if (!running && !goneVms.has(vmId)) renew('vm', vmId);
+  // One that was deleted is heard to be gone; there is nothing left to read.
+  const isGone = goneVms.has(vmId) || (operation.verb === 'vm.delete' && operation.status === 'succeeded');
+  if (!running && !isGone) renew('vm', vmId);
 }
 
 /** Marks a machine as busy with what was just begun, unless that is over already. */
