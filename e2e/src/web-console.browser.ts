@@ -29,6 +29,9 @@ const pages = [
   '/create',
 ];
 
+/** For a story that goes through all of them, when it hangs. */
+const everyPageWithinMs = 900_000;
+
 const tabs = [
   'overview',
   'metrics',
@@ -260,39 +263,47 @@ story('keeps filter, order and columns in the address and in a view', async (sta
 });
 
 for (const scheme of ['light', 'dark'] as const)
-  story(`is read aloud, and refuses nothing that its policy does not refuse, in ${scheme}`, async (stack) => {
-    const vm = await createVm(stack.admin, { host, name: `${stack.prefix}axe` });
-    const visit = await Visit.begin(await browser(stack), stack, { dark: scheme === 'dark' });
-    await visit.logIn();
-    for (const path of [...pages, ...tabs.map((tab) => `/machines/${encodeURIComponent(vm.id)}?tab=${tab}`)]) {
-      await visit.page.goto(path);
-      await visit.page.locator('main h1').first().waitFor();
-      await expectAccessible(visit.page);
-    }
-    await visit.page.goto('/docs');
-    await visit.page.locator('.opblock').first().waitFor();
-    await visit.end();
-    await deleteVm(stack.admin, vm.id);
-  });
+  story(
+    `is read aloud, and refuses nothing that its policy does not refuse, in ${scheme}`,
+    async (stack) => {
+      const vm = await createVm(stack.admin, { host, name: `${stack.prefix}axe` });
+      const visit = await Visit.begin(await browser(stack), stack, { dark: scheme === 'dark' });
+      await visit.logIn();
+      for (const path of [...pages, ...tabs.map((tab) => `/machines/${encodeURIComponent(vm.id)}?tab=${tab}`)]) {
+        await visit.page.goto(path);
+        await visit.page.locator('main h1').first().waitFor();
+        await expectAccessible(visit.page);
+      }
+      await visit.page.goto('/docs');
+      await visit.page.locator('.opblock').first().waitFor();
+      await visit.end();
+      await deleteVm(stack.admin, vm.id);
+    },
+    everyPageWithinMs,
+  );
 
-story('speaks French, and fits on a telephone', async (stack) => {
-  const visit = await Visit.begin(await browser(stack), stack, { language: 'fr', width: 360 });
-  const { page } = visit;
-  await page.goto('/');
-  await page.getByRole('heading', { name: 'Connexion à Polyvirt' }).waitFor();
-  await visit.logIn();
-  await page.getByRole('heading', { name: 'Vue d’ensemble' }).waitFor();
-  for (const path of pages) {
-    await page.goto(path);
-    await page.locator('main h1').first().waitFor();
-    const wider = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
-    expect([path, wider]).toEqual([path, 0]);
-  }
-  await page.getByRole('button', { name: 'Menu' }).click();
-  await page.getByRole('link', { name: 'Hôtes' }).click();
-  await page.getByRole('heading', { name: 'Hôtes' }).waitFor();
-  await visit.end();
-});
+story(
+  'speaks French, and fits on a telephone',
+  async (stack) => {
+    const visit = await Visit.begin(await browser(stack), stack, { language: 'fr', width: 360 });
+    const { page } = visit;
+    await page.goto('/');
+    await page.getByRole('heading', { name: 'Connexion à Polyvirt' }).waitFor();
+    await visit.logIn();
+    await page.getByRole('heading', { name: 'Vue d’ensemble' }).waitFor();
+    for (const path of pages) {
+      await page.goto(path);
+      await page.locator('main h1').first().waitFor();
+      const wider = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');
+      expect([path, wider]).toEqual([path, 0]);
+    }
+    await page.getByRole('button', { name: 'Menu' }).click();
+    await page.getByRole('link', { name: 'Hôtes' }).click();
+    await page.getByRole('heading', { name: 'Hôtes' }).waitFor();
+    await visit.end();
+  },
+  everyPageWithinMs,
+);
 
 story('shows a viewer what they may see, and why they may not do the rest', async (stack) => {
   const { admin, prefix } = stack;
