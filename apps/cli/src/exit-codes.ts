@@ -54,6 +54,7 @@ const ofProblem: Readonly<Record<Problem['code'], Meaning>> = {
   'template-not-found': 'notFound',
   'device-not-found': 'notFound',
   'volume-not-found': 'notFound',
+  'upload-not-found': 'notFound',
   'archive-not-found': 'notFound',
   'file-not-found': 'notFound',
   'metrics-not-found': 'notFound',
@@ -67,11 +68,15 @@ const ofProblem: Readonly<Record<Problem['code'], Meaning>> = {
   'wrong-state': 'conflict',
   'vm-busy': 'conflict',
   'name-taken': 'conflict',
+  'join-token-used': 'conflict',
   'volume-in-use': 'conflict',
+  'image-in-use': 'conflict',
   'name-ambiguous': 'conflict',
   'vm-protected': 'conflict',
   'cursor-expired': 'conflict',
+  'join-token-expired': 'conflict',
   'stale-revision': 'conflict',
+  'version-not-supported': 'usage',
   'body-too-large': 'usage',
   'unsupported-media-type': 'usage',
   'range-not-satisfiable': 'usage',
@@ -80,6 +85,7 @@ const ofProblem: Readonly<Record<Problem['code'], Meaning>> = {
   internal: 'failed',
   'capability-missing': 'failed',
   'host-rejected': 'failed',
+  'fetch-failed': 'failed',
   'host-offline': 'unreachable',
   unavailable: 'unreachable',
   'timed-out': 'timedOut',
@@ -102,8 +108,10 @@ function meaningOf(status: number): Meaning {
 }
 
 /** Whether there was no answer: what `fetch` throws for a connection that was refused or lost. */
-export const isLost = (error: unknown): boolean =>
-  error instanceof TypeError && (error.message === 'fetch failed' || error.message === 'terminated');
+export const isLost = (error: unknown): boolean => {
+  const { name, message } = (error ?? {}) as Partial<Error>;
+  return name === 'TypeError' && (message === 'fetch failed' || message === 'terminated');
+};
 
 /** Whether the same request may work in a while: no answer, a gateway that restarts, or one that is busy. */
 export const mayPass = (error: unknown): boolean => isLost(error) || (error instanceof ApiProblem && error.retryable);

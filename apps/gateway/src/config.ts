@@ -1,16 +1,6 @@
-import { busSettings, defineConfig, setting, type ConfigOf } from '@polyvirt/config';
+import { busSettings, defineConfig, networks, setting, type ConfigOf } from '@polyvirt/config';
 import { Password } from '@polyvirt/contracts';
 import { z } from 'zod';
-import { NetworkList } from './auth/network-list.ts';
-
-const networks = z.string().transform((text, context) => {
-  try {
-    return new NetworkList(text);
-  } catch (error) {
-    context.addIssue((error as Error).message);
-    return z.NEVER;
-  }
-});
 
 /** As JSON, or by commas. A secret that itself begins with `[` and is no JSON is taken as it is. */
 function secretsIn(text: string): unknown {
@@ -57,6 +47,25 @@ export const gatewayConfig = defineConfig({
       .optional(),
     help: 'Signing key of the operator of nats-server, with which accounts are made and cut off; the same for all gateways.',
     secret: true,
+  }),
+  publicUrl: setting({
+    env: 'POLYVIRT_PUBLIC_URL',
+    schema: z
+      .url({
+        protocol: /^https?$/,
+        error: 'An address is `https://polyvirt.example` or `https://polyvirt.example:8443`.',
+      })
+      .transform((url) => url.replace(/\/+$/, ''))
+      .optional(),
+    help: 'Address at which other machines reach this gateway: `https://polyvirt.example:8443`. The line by which a host joins has it; by default the address at which that line was asked for.',
+  }),
+  natsPublicUrl: setting({
+    env: 'POLYVIRT_NATS_PUBLIC_URL',
+    schema: z
+      .string()
+      .regex(/^(?:nats|tls):\/\/[^\s]+$/, 'A bus address is `nats://host:port` or `tls://host:port`.')
+      .optional(),
+    help: 'Address of nats-server for hosts that join, where that is another than POLYVIRT_NATS_URL; several of one cluster are separated by commas.',
   }),
   hostMessagesPerSecond: setting({
     env: 'POLYVIRT_HOST_MESSAGES_PER_SECOND',
@@ -129,6 +138,18 @@ export const gatewayConfig = defineConfig({
     env: 'POLYVIRT_ARCHIVE_PATH',
     schema: z.string().min(1).optional(),
     help: 'Folder of the organizer as the gateway sees it; without it no file of an archive can be read over the API.',
+  }),
+  uploadPath: setting({
+    env: 'POLYVIRT_UPLOAD_PATH',
+    schema: z.string().min(1),
+    help: 'Folder of what is uploaded until an agent has taken it; several gateways of one database share it.',
+    default: 'uploads',
+  }),
+  uploadMostGiB: setting({
+    env: 'POLYVIRT_UPLOAD_MAX_GIB',
+    schema: z.coerce.number().int().min(1),
+    help: 'GiB that one upload may have.',
+    default: 256,
   }),
   spacePaths: setting({
     env: 'POLYVIRT_SPACE_PATHS',

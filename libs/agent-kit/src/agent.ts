@@ -24,7 +24,9 @@ import { HeartbeatSender } from './host/heartbeat.ts';
 import { ImageWatcher } from './host/image-watcher.ts';
 import { HostKeeper } from './host/host-keeper.ts';
 import { newIdentity, type AgentIdentity } from './host/identity.ts';
+import { JoinedCredential } from './host/joined-credential.ts';
 import { requireOnlyAgent, SecondAgentError } from './host/only-agent.ts';
+import { HostImages } from './images/host-images.ts';
 import { Inventory } from './inventory/inventory.ts';
 import { unreadableNotes } from './inventory/unreadable.ts';
 import { Watcher } from './inventory/watcher.ts';
@@ -63,6 +65,7 @@ export class Agent {
   /** By which it knows the clock of the bus. */
   readonly #pulse: Pulse;
   readonly #watcher: Watcher;
+  readonly #images: HostImages;
   readonly #imageWatcher: ImageWatcher;
   readonly #sweeper: MetricsSweeper;
   readonly #consoles: Consoles;
@@ -75,16 +78,17 @@ export class Agent {
   static async start(options: AgentOptions, signal: AbortSignal = new AbortController().signal): Promise<Agent> {
     const { config, version } = options;
     const identity = newIdentity(config.hostId, version);
+    const joined = config.joinPath === undefined ? undefined : new JoinedCredential(config.joinPath);
     const bus = await connectBus({
       url: config.natsUrl,
-      credentials: config.natsCredentials,
+      credentials: joined?.read ?? config.natsCredentials,
       tls: config.natsCa === undefined ? undefined : { caFile: config.natsCa },
       name: `agent of ${config.hostId}`,
       signal,
     });
     try {
       await requireOnlyAgent(bus, identity, signal);
-      const agent = new Agent(options, identity, bus, {
+      const agent = new Agent(options, identity, bus, joined, {
         inventory: openBucket(bus, buckets.inventory, VmRecord, { host: identity.host }),
         hosts: openBucket(bus, buckets.hosts, HostRecord),
         journal: openBucket(bus, buckets.journal, JournalEntry, { host: identity.host, isListed: isUnfinished }),
@@ -101,6 +105,7 @@ export class Agent {
     options: AgentOptions,
     identity: AgentIdentity,
     bus: Bus,
+    joined: JoinedCredential | undefined,
     stores: {
       readonly inventory: ConstructorParameters<typeof Inventory>[1];
       readonly hosts: ConstructorParameters<typeof HostKeeper>[1];
@@ -117,7 +122,12 @@ export class Agent {
     this.inventory = new Inventory(bus, stores.inventory, driver, identity, signal);
     const notes = () => unreadableNotes(this.inventory.records().filter(({ unreadable }) => unreadable !== undefined));
     const running = () => this.operations.commands;
-    this.#keeper = new HostKeeper(bus, stores.hosts, driver, identity, signal, times.probeWithinMs, running, notes);
+    this.#images = new HostImages(config.gatewayUrl, config.imageNetworks, running, () => this.#keeper.refreshImages());
+    this.#keeper = new HostKeeper(bus, stores.hosts, driver, identity, signal, times.probeWithinMs, {
+      running,
+      moreNotes: notes,
+      capabilitiesOf: (capabilities) => this.#images.capabilitiesOf(capabilities),
+    });
     this.#pulse = new Pulse(bus, keys.pulseOfAgent(identity.host), { everyMs: times.pulseEveryMs });
     const brokerAheadMs = () => this.#pulse.brokerAheadMs;
     this.operations = new OperationRunner({
@@ -150,6 +160,7 @@ export class Agent {
     this.#beats = [
       new Beat('Probe', times.probeEveryMs, () => this.#probe()),
       new Beat('Reconciliation', times.reconcileEveryMs, () => this.#reconcile()),
+      ...(joined ? [joined.renewing(bus, identity.host, times.renewEveryMs)] : []),
     ];
   }
 
@@ -180,6 +191,7 @@ export class Agent {
         consoles: this.#consoles,
         capabilities: () => this.#keeper.capabilities,
         volumes: this.#keeper.volumes,
+        images: this.#images,
       }),
       { strategy: this.#server, bufferLogs: false },
     );

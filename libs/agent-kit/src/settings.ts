@@ -1,4 +1,4 @@
-import { busSettings, setting } from '@polyvirt/config';
+import { busSettings, networks, setting, type NetworkList } from '@polyvirt/config';
 import { HostId } from '@polyvirt/contracts';
 import { z } from 'zod';
 
@@ -10,6 +10,11 @@ export const agentSettings = {
     help: 'Id of the host that this agent looks after: a slug, unique among all hosts.',
   }),
   ...busSettings,
+  joinPath: setting({
+    env: 'POLYVIRT_JOIN_PATH',
+    schema: z.string().min(1).optional(),
+    help: 'Folder in which `polyvirt-agent join` has put the credential of the host, in place of POLYVIRT_NATS_CREDENTIALS; the agent has it renewed there.',
+  }),
   metricsSeconds: setting({
     env: 'POLYVIRT_METRICS_SECONDS',
     schema: z.coerce.number().int().min(1).max(300),
@@ -28,6 +33,16 @@ export const agentSettings = {
     help: 'How long running operations may go on when the agent is told to stop, in seconds; the next start goes on with the rest.',
     default: 20,
   }),
+  gatewayUrl: setting({
+    env: 'POLYVIRT_GATEWAY_URL',
+    schema: z.url({ protocol: /^https?$/ }).optional(),
+    help: 'Address of the gateway as the agent reaches it: `https://polyvirt.example`. Images that were uploaded are fetched from there.',
+  }),
+  imageNetworks: setting({
+    env: 'POLYVIRT_IMAGE_NETWORKS',
+    schema: networks.optional(),
+    help: 'Networks, separated by commas, that images are fetched from beside the internet: `10.1.0.0/16, 192.168.7.5`. Whoever may add an image can have the agent read from there.',
+  }),
 } as const;
 
 export interface AgentConfig {
@@ -35,8 +50,11 @@ export interface AgentConfig {
   readonly natsUrl: string;
   readonly natsCredentials?: string | undefined;
   readonly natsCa?: string | undefined;
+  readonly joinPath?: string | undefined;
   readonly logLevel: string;
   readonly metricsSeconds: number;
   readonly reconcileSeconds: number;
   readonly drainSeconds: number;
+  readonly gatewayUrl?: string | undefined;
+  readonly imageNetworks?: NetworkList | undefined;
 }
