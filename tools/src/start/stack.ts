@@ -19,7 +19,7 @@ import { answersHttps, firstLogIn, gatewayIsReady, Watcher } from './readiness.t
 import { Room } from './room.ts';
 import { removeRunFile, writeRunFile, type RunRecord } from './run-file.ts';
 import { Secrets } from './secrets.ts';
-import { environmentOf, runToken, servicesFor, type ServiceDefinition, type Stack } from './services.ts';
+import { environmentOf, gatewaySecret, runToken, servicesFor, type ServiceDefinition, type Stack } from './services.ts';
 import { suspendSimulated } from './simulated-workstation.ts';
 import { Supervisor, type Supervised } from './supervisor.ts';
 
@@ -145,6 +145,8 @@ export class RunningStack {
 
     const secrets = await Secrets.open(layout.secrets);
     for (const name of this.#services.flatMap((service) => service.secrets)) await secrets.get(name);
+    if (options.newSecret) await secrets.renew(gatewaySecret);
+    await secrets.getFormer(gatewaySecret);
     const password = await secrets.get('admin-password');
     const token = `pv_${randomBytes(32).toString('base64url')}`;
     await secrets.put(runToken, token);

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { setTimeout as delay } from 'node:timers/promises';
 import { freePort } from '../machine/free-port.ts';
 import { identityOf } from '../machine/process-identity.ts';
@@ -181,8 +182,13 @@ describe('npm start', () => {
 
   it('opens the port of the earlier programs where it is told to, and says so', async () => {
     expect(await output()).toContain(`port ${compatPort}, from this machine`);
-    const answer = await fetch(`http://127.0.0.1:${compatPort}/health`);
-    expect(await answer.json()).toEqual({ status: 'healthy', libvirt: 'connected' });
+    const health = async () => (await fetch(`http://127.0.0.1:${compatPort}/health`)).json();
+    // On a busy machine libvirt may be late for a moment.
+    await until(
+      'libvirt to answer',
+      async () => isDeepStrictEqual(await health(), { status: 'healthy', libvirt: 'connected' }),
+      PATIENCE_MS,
+    );
   });
 
   it('keeps secrets and logs to the owner', async () => {

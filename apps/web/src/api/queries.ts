@@ -119,10 +119,21 @@ export const queries = {
       queryKey: ['tokens'],
       queryFn: async () => (await client.GET('/api/v1/tokens', { params: { query: { limit: 500 } } })).data.items,
     }),
+  subscribers: () =>
+    queryOptions({
+      queryKey: ['subscribers'],
+      queryFn: async () => (await client.GET('/api/v1/subscribers', { params: { query: { limit: 200 } } })).data.items,
+    }),
   sessions: () =>
     queryOptions({
       queryKey: ['sessions'],
       queryFn: async () => (await client.GET('/api/v1/auth/sessions', { params: { query: { limit: 500 } } })).data.items,
+    }),
+  userSessions: (id: string) =>
+    queryOptions({
+      queryKey: ['users', id, 'sessions'],
+      queryFn: async () =>
+        (await client.GET('/api/v1/users/{id}/sessions', { params: { path: { id }, query: { limit: 200 } } })).data.items,
     }),
   audit: (filter: { actor?: string; outcome?: string }) =>
     queryOptions({
