@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import type { Route } from './declaration.ts';
 import { exitCodes } from './exit-codes.ts';
 import { Programs } from './testing/program.ts';
@@ -130,6 +130,9 @@ const remote = listed.filter(({ isLocal }) => !isLocal);
 const local = listed.filter(({ isLocal }) => isLocal);
 const meaningOf = (code: string) =>
   (Object.keys(exitCodes) as (keyof typeof exitCodes)[]).find((name) => String(exitCodes[name].code) === code)!;
+
+/** A dozen processes that start side by side take long on a machine that has other work. */
+jest.setTimeout(180_000);
 
 describe('each command ends with each of its exit codes, as a process:', () => {
   it.each(remote.map((command) => [command.name, command] as const))('%s', async (_, command) => {
