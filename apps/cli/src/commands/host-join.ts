@@ -104,6 +104,7 @@ export const hostJoinCommands: readonly Command[] = [
     name: 'host add',
     summary: 'Add a host: prints the line to run on it, and waits until it has joined.',
     calls: ['POST /api/v1/hosts'],
+    asPerson: true,
     args: [{ name: 'ID', help: 'What the host is to be called: lower-case letters, digits and hyphens.' }],
     options: {
       hypervisor: {
@@ -127,6 +128,7 @@ export const hostJoinCommands: readonly Command[] = [
     name: 'host rotate',
     summary: 'Give a host another key: prints the line to run on it. The old key is good until a minute after that.',
     calls: ['POST /api/v1/hosts/{hostId}/rotate'],
+    asPerson: true,
     args: [host],
     options: joinWaitOptions,
     run: async (invocation) => {

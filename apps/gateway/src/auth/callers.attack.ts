@@ -20,7 +20,7 @@ interface Route {
 }
 
 /** As fields are called by which somebody gets in. */
-const credentialName = /^(?:secret|credentials?|password|link|ticket|(?:access|refresh|join)token)$/i;
+const credentialName = /^(?:secret|credentials?|password|link|ticket|(?:access|refresh|join)?token)$/i;
 
 interface Caller {
   readonly name: string;
