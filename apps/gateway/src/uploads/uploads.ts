@@ -9,8 +9,10 @@ import {
   type OperationId,
   type UploadId,
 } from '@polyvirt/contracts';
+import type { Logger } from 'pino';
 import { secretHash } from '../auth/secret-hash.ts';
 import { CONFIG, type GatewayConfig } from '../config.ts';
+import { LOGGER } from '../logger.ts';
 import { UploadFiles, type NewUpload, type StoredUpload } from './upload-files.ts';
 
 const expireAfterMs = 24 * 3_600_000;
@@ -35,14 +37,19 @@ export class Uploads implements OnModuleInit, OnModuleDestroy {
   >();
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(@Inject(CONFIG) { uploadPath, uploadMostGiB, spaceKeptMiB }: GatewayConfig) {
+  constructor(
+    @Inject(CONFIG) { uploadPath, uploadMostGiB, spaceKeptMiB }: GatewayConfig,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {
     this.mostBytes = uploadMostGiB * 2 ** 30;
     this.files = new UploadFiles(uploadPath, { expireAfterMs, expireAfterUseMs, keptBytes: spaceKeptMiB * 2 ** 20 });
   }
 
   async onModuleInit(): Promise<void> {
     await this.files.sweep();
-    this.timer = setInterval(() => void this.files.sweep().catch(() => undefined), sweepEveryMs).unref();
+    const sweep = () =>
+      this.files.sweep().catch((err: unknown) => this.logger.warn({ err }, 'expired uploads cannot be removed'));
+    this.timer = setInterval(() => void sweep(), sweepEveryMs).unref();
   }
 
   async onModuleDestroy(): Promise<void> {
