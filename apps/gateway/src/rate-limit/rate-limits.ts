@@ -36,6 +36,7 @@ export class RateLimits implements BeforeApplicationShutdown {
   private readonly byAddress = limiter('address', failuresPerAddress, loginWindowSeconds);
 
   private readonly guessWaitMs: number;
+  private isStopped = false;
 
   constructor(@Inject(CONFIG) { rateLimit }: GatewayConfig, @Inject(TIMES) { guessWaitMs }: GatewayTimes) {
     this.guessWaitMs = guessWaitMs;
@@ -44,6 +45,7 @@ export class RateLimits implements BeforeApplicationShutdown {
 
   /** Those who wait would hold it up. */
   beforeApplicationShutdown(): void {
+    this.isStopped = true;
     for (const queue of this.queues.values()) queue.close();
   }
 
@@ -101,7 +103,7 @@ export class RateLimits implements BeforeApplicationShutdown {
 
   /** One after the other, at a pace that makes guessing hopeless. */
   private async wait({ account, place, address }: Guess): Promise<void> {
-    if (await this.queueOf(account).wait([networkOf(address), place])) return;
+    if (!this.isStopped && (await this.queueOf(account).wait([networkOf(address), place]))) return;
     // Nobody looks at the password, so it counts for nothing.
     await this.byPlace.reward(`${account}\0${place}`);
     await this.byAddress.reward(neighbourhoodOf(address));
