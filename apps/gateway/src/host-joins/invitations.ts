@@ -1,3 +1,5 @@
+import { createHash, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { HostId, Hypervisor, JoinedHost, JoinInvitation } from '@polyvirt/contracts';
@@ -22,13 +24,18 @@ export class Invitations {
   /** `address` is the one at which whoever invites reaches this gateway. */
   write({ host, hypervisor, token, expiresAt }: Invited, address: string): JoinInvitation {
     const url = this.config.publicUrl ?? address;
+    const caSha256 = this.caSha256();
     return {
       host,
       hypervisor,
       token,
       expiresAt: isoTime(expiresAt),
       url,
-      command: ['polyvirt-agent', 'join', url, '--token', token].join(' '),
+      ...(caSha256 !== undefined && { caSha256 }),
+      command: [
+        ...['polyvirt-agent', 'join', url, '--token', token],
+        ...(caSha256 === undefined ? [] : ['--ca-sha256', caSha256]),
+      ].join(' '),
       notes: this.notes(url),
     };
   }
@@ -37,6 +44,15 @@ export class Invitations {
   async bus(): Promise<Pick<JoinedHost, 'natsUrls' | 'natsCa'>> {
     const { natsCa } = this.config;
     return { natsUrls: this.natsUrls, ...(natsCa !== undefined && { natsCa: await readFile(natsCa, 'utf8') }) };
+  }
+
+  /** Of the authority that hosts are to trust; none where the certificate is one that every machine trusts. */
+  private caSha256(): string | undefined {
+    const { caFile } = this.config;
+    if (caFile === undefined) return undefined;
+    return createHash('sha256')
+      .update(new X509Certificate(readFileSync(caFile)).raw)
+      .digest('hex');
   }
 
   private get natsUrls(): string[] {

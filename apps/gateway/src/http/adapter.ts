@@ -13,11 +13,13 @@ import type { Logger } from 'pino';
 import type { GatewayConfig } from '../config.ts';
 import { compressAnswers } from './compression.ts';
 import { answerConditionally } from './conditional-reads.ts';
+import { nameTest, requireName } from './exposure.ts';
 import { parseJsonBody } from './json-body.ts';
 import { sendProblem } from './problem.filter.ts';
 import { clientRequestIdFrom, traceparentFrom } from './request-context.ts';
 import { collectRoutes } from './routes.ts';
 import { securityHeaders } from './security-headers.ts';
+import type { TlsFiles } from './tls.ts';
 
 /** Where a request keeps its trace context once somebody has asked for it; most reads never do. */
 const trace = Symbol('trace');
@@ -30,9 +32,9 @@ const connectionsCheckingInterval = 5_000;
 const maxParamLength = 512;
 
 /** Fastify, as the API needs it: ids on every request, JSON bodies only, and problems for what never reaches Nest. */
-export function createAdapter(config: GatewayConfig, logger: Logger): FastifyAdapter {
-  // Whether there is TLS in front is not ours to know, unless a proxy says so.
-  const headers = securityHeaders({ tls: config.trustProxy !== undefined });
+export function createAdapter(config: GatewayConfig, logger: Logger, tls: TlsFiles | undefined): FastifyAdapter {
+  // Whether there is TLS in front is not ours to know, unless a proxy is named.
+  const headers = securityHeaders({ tls: tls !== undefined || config.trustProxy !== undefined });
   const adapter = new FastifyAdapter({
     loggerInstance: logger,
     // A logger of its own for every request costs more than the request id that our lines carry anyway.
@@ -42,6 +44,7 @@ export function createAdapter(config: GatewayConfig, logger: Logger): FastifyAda
     // Whoever sends a request one byte at a time holds a connection for no longer than this.
     requestTimeout: 60_000,
     http: { connectionsCheckingInterval },
+    ...(tls && { https: { connectionsCheckingInterval, ...tls.pair, minVersion: 'TLSv1.2' as const } }),
     trustProxy: config.trustProxy ?? false,
     requestIdHeader: false,
     // Ours alone: an id that a client chose would let it pass its requests off as those of others.
@@ -65,6 +68,7 @@ export function createAdapter(config: GatewayConfig, logger: Logger): FastifyAda
     if (route.config?.isPublic) route.bodyLimit = publicBodyLimit;
   });
   collectRoutes(server);
+  requireName(server as never, nameTest(config, tls));
   // An ETag is of what an answer says, so it is made before that is compressed.
   answerConditionally(server);
   compressAnswers(server);

@@ -1,0 +1,56 @@
+import { proofOf } from '@polyvirt/bus';
+import { JoinedHost, type JoinHostInput, type Problem } from '@polyvirt/contracts';
+import { Fault } from './fault.ts';
+import type { Membership, State } from './state.ts';
+import { post, trustBy } from './trust.ts';
+
+export interface JoinOptions {
+  readonly url: string;
+  readonly token: string;
+  readonly caSha256?: string | undefined;
+  readonly version: string;
+}
+
+const loopback = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/;
+
+/** Joins; may be repeated with the same token when it was cut off. Throws a `Fault` with what to do. */
+export async function join({ url, token, caSha256, version }: JoinOptions, state: State): Promise<Membership> {
+  const gateway = addressOf(url);
+  const tokenId = /^pvj_([0-9a-f]{32})\.[A-Za-z0-9_-]{43}$/.exec(token)?.[1];
+  if (tokenId === undefined) throw new Fault('This is no join token. Copy the whole line that showed it.', 2);
+  if (gateway.protocol === 'http:' && !loopback.test(gateway.hostname))
+    throw new Fault(
+      `Over http:// anybody on the way could take the token. Give ${gateway.host} TLS, or put a proxy with TLS in front of it.`,
+      2,
+    );
+  const trust = caSha256 === undefined ? {} : await trustBy(caSha256, gateway);
+  const key = await state.keyFor(tokenId);
+  const body: JoinHostInput = {
+    token,
+    publicKey: key.publicKey,
+    proof: proofOf(key.seed, token),
+    agentVersion: version,
+  };
+  const answer = await post(new URL('/api/v1/hosts/join', gateway), body, trust);
+  if (answer.status !== 200) throw refusal(gateway, answer.body as Partial<Problem> | null);
+  return state.keep(JoinedHost.parse(answer.body), gateway.origin, key, tokenId);
+}
+
+function addressOf(url: string): URL {
+  try {
+    const parsed = new URL(url);
+    if (parsed.protocol === 'https:' || parsed.protocol === 'http:') return parsed;
+  } catch {
+    // Told below.
+  }
+  throw new Fault(`${JSON.stringify(url)} is no address of a gateway: https://polyvirt.example:8443.`, 2);
+}
+
+function refusal(gateway: URL, problem: Partial<Problem> | null): Fault {
+  if (!problem?.detail) return new Fault(`What answers at ${gateway.origin} is no gateway of Polyvirt.`, 8);
+  const retry = problem.retryable ? ' Run the same line again in a moment.' : '';
+  return new Fault(
+    `${problem.detail}${retry} (${problem.code}, request ${problem.requestId})`,
+    problem.retryable ? 8 : 4,
+  );
+}

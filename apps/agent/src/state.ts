@@ -1,0 +1,117 @@
+import { existsSync } from 'node:fs';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { env } from 'node:process';
+import { credentialsFor, newUserKey, type UserKey } from '@polyvirt/bus';
+import { HostId, JoinedHost } from '@polyvirt/contracts';
+import { parse, stringify } from 'yaml';
+import { z } from 'zod';
+import { Fault } from './fault.ts';
+
+/** What is known of a host that this machine has joined as: `host.yaml`. */
+const Membership = JoinedHost.pick({ host: true, hypervisor: true, natsUrls: true }).extend({
+  gateway: z.url().describe('Where it joined.'),
+});
+export type Membership = z.infer<typeof Membership>;
+
+/** Where the memberships of this machine are kept unless `--state` or POLYVIRT_AGENT_STATE says. */
+export function usualFolder(platform = process.platform): string {
+  if (platform === 'win32') return join(env['ProgramData'] ?? 'C:\\ProgramData', 'Polyvirt', 'agent');
+  if (process.getuid?.() === 0) return '/var/lib/polyvirt-agent';
+  return join(env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'polyvirt-agent');
+}
+
+/**
+ * The hosts that this machine has joined as, a folder each. Every file is written beside and then renamed, so that whoever reads it,
+ * such as an agent that runs, sees the one before or the one after, whenever this is killed.
+ */
+export class State {
+  constructor(readonly folder: string) {}
+
+  async hosts(): Promise<HostId[]> {
+    if (!existsSync(this.folder)) return [];
+    const entries = await readdir(this.folder, { withFileTypes: true });
+    return entries
+      .filter((entry) => entry.isDirectory() && existsSync(join(this.folder, entry.name, 'host.yaml')))
+      .map(({ name }) => name)
+      .sort();
+  }
+
+  folderOf(host: HostId): string {
+    return join(this.folder, host);
+  }
+
+  credentialsFile(host: HostId): string {
+    return join(this.folderOf(host), 'bus.creds');
+  }
+
+  /** Certificate authority of nats-server; undefined where there is none to know. */
+  natsCa(host: HostId): string | undefined {
+    const file = join(this.folderOf(host), 'nats-ca.pem');
+    return existsSync(file) ? file : undefined;
+  }
+
+  /** The one that was named, or the only one. Throws a `Fault` that says what there is. */
+  async choose(named: string | undefined): Promise<Membership> {
+    const hosts = await this.hosts();
+    if (named !== undefined && !hosts.includes(named))
+      throw new Fault(`This machine has not joined as ${named}. ${list(hosts)}`);
+    const [only, ...others] = hosts;
+    if (named === undefined && only === undefined)
+      throw new Fault('This machine has not joined. Run the line that `polyvirt host add` shows.');
+    if (named === undefined && others.length > 0) throw new Fault(`Which host? ${list(hosts)}`);
+    const text = await readFile(join(this.folderOf(named ?? only!), 'host.yaml'), 'utf8');
+    return Membership.parse(parse(text));
+  }
+
+  /**
+   * The key for a token: always the same one, so that a request whose answer was lost can be repeated, whoever was killed. It is on
+   * the disk before it is used.
+   */
+  async keyFor(tokenId: string): Promise<UserKey> {
+    const file = this.#keyFile(tokenId);
+    const Key = z.object({ publicKey: z.string(), seed: z.string() });
+    if (existsSync(file)) return Key.parse(JSON.parse(await readFile(file, 'utf8')));
+    const key = newUserKey();
+    await mkdir(join(this.folder, 'joining'), { recursive: true, mode: 0o700 });
+    await write(file, JSON.stringify(key));
+    return key;
+  }
+
+  /** Writes down what the gateway has answered; an agent that runs as this host takes it at its next connection. */
+  async keep(joined: JoinedHost, gateway: string, { seed }: UserKey, tokenId: string): Promise<Membership> {
+    const { host, hypervisor, natsUrls, natsCa } = joined;
+    const folder = this.folderOf(host);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    if (natsCa !== undefined) await write(join(folder, 'nats-ca.pem'), natsCa);
+    await write(this.credentialsFile(host), credentialsFor(seed, joined));
+    const membership: Membership = { host, hypervisor, natsUrls, gateway };
+    await write(join(folder, 'host.yaml'), stringify(membership));
+    await rm(this.#keyFile(tokenId), { force: true });
+    return membership;
+  }
+
+  async forget(host: HostId): Promise<void> {
+    await rm(this.folderOf(HostId.parse(host)), { recursive: true, force: true });
+  }
+
+  #keyFile(tokenId: string): string {
+    return join(this.folder, 'joining', `${tokenId}.json`);
+  }
+}
+
+const list = (hosts: readonly string[]): string =>
+  hosts.length === 0 ? 'It has not joined at all.' : `It has joined as ${hosts.join(', ')}.`;
+
+async function write(path: string, text: string): Promise<void> {
+  const temporary = `${path}.new`;
+  const file = await open(temporary, 'w', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+}

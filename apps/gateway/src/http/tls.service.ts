@@ -1,0 +1,145 @@
+import { createHash, X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { get } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect, type PeerCertificate } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually } from '@polyvirt/bus/testing';
+import { readConfig } from '@polyvirt/config';
+import type { JoinInvitation } from '@polyvirt/contracts';
+import { generate } from 'selfsigned';
+import { gatewayConfig } from '../config.ts';
+import { TestHouse } from '../testing/test-house.ts';
+import { exposureFault } from './exposure.ts';
+import { TlsFiles } from './tls.ts';
+
+/** A certificate that vouches for itself. */
+const certificateFor = (name: string, days = 365) =>
+  generate([{ name: 'commonName', value: name }], {
+    algorithm: 'sha256',
+    keySize: 2048,
+    notAfterDate: new Date(Date.now() + days * 86_400_000),
+    extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: name }] }],
+  });
+
+describe('a gateway with a certificate', () => {
+  let folder: string;
+  let house: TestHouse;
+  let port: number;
+  const files = { cert: '', key: '' };
+  const write = async (pair: { cert: string; private: string }) => {
+    // As a program does that renews certificates: each file by itself.
+    for (const [file, text] of [
+      [files.cert, pair.cert],
+      [files.key, pair.private],
+    ] as const) {
+      await writeFile(`${file}.new`, text, { mode: 0o600 });
+      await rename(`${file}.new`, file);
+    }
+  };
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'polyvirt-tls-'));
+    files.cert = join(folder, 'cert.pem');
+    files.key = join(folder, 'key.pem');
+    await write(await certificateFor('polyvirt.example'));
+    house = await TestHouse.start({
+      times: { certificateLookMs: 20 },
+      environment: { POLYVIRT_TLS_CERT: files.cert, POLYVIRT_TLS_KEY: files.key, POLYVIRT_TLS_CA: files.cert },
+    });
+    await house.gateway.app.listen(0, '127.0.0.1');
+    ({ port } = house.gateway.app.getHttpServer().address() as { port: number });
+  });
+  afterAll(async () => {
+    await house?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const shown = async (): Promise<PeerCertificate> => {
+    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false });
+    await once(socket, 'secureConnect');
+    const certificate = socket.getPeerCertificate();
+    socket.destroy();
+    return certificate;
+  };
+  /** As a browser that has the certificate as its authority. */
+  const ask = async (host: string): Promise<{ status: number; headers: NodeJS.Dict<string | string[]> }> => {
+    const ca = await readFile(files.cert);
+    const request = get({
+      ...{ host: '127.0.0.1', port, path: '/healthz', agent: false, ca },
+      ...{ servername: 'polyvirt.example', headers: { host } },
+    });
+    const [response] = (await once(request, 'response')) as [import('node:http').IncomingMessage];
+    response.resume();
+    await once(response, 'end');
+    return { status: response.statusCode!, headers: response.headers };
+  };
+
+  it('speaks HTTPS, tells browsers to keep to it, and goes by the name in the certificate and no other', async () => {
+    const { status, headers } = await ask(`polyvirt.example:${port}`);
+    expect([status, headers['strict-transport-security']]).toEqual([200, expect.stringContaining('max-age')]);
+    for (const host of [`127.0.0.1:${port}`, `localhost:${port}`, `[::1]:${port}`, 'gateway'])
+      expect([host, (await ask(host)).status]).toEqual([host, 200]);
+    for (const host of ['rebound.example', 'polyvirt.example.evil', `evil.polyvirt.example:${port}`])
+      expect([host, (await ask(host)).status]).toEqual([host, 400]);
+  });
+
+  it('gives hosts that join the fingerprint of its authority', async () => {
+    const { body } = await house.call<JoinInvitation>('POST', '/hosts', { id: 'kvm-tls', hypervisor: 'kvm' });
+    const { raw } = new X509Certificate(await readFile(files.cert));
+    const sha256 = createHash('sha256').update(raw).digest('hex');
+    expect(body).toMatchObject({ caSha256: sha256, command: expect.stringContaining(`--ca-sha256 ${sha256}`) });
+    await house.call('DELETE', '/hosts/kvm-tls');
+  });
+
+  it('shows a certificate that was renewed to whoever comes next, and never one without its key', async () => {
+    const before = (await shown()).fingerprint256;
+    const open = connect({ host: '127.0.0.1', port, rejectUnauthorized: false });
+    await once(open, 'secureConnect');
+    const next = await certificateFor('polyvirt.example');
+    await writeFile(files.cert, next.cert);
+    // Whoever starts now has to be told; who runs goes on.
+    expect(() => new TlsFiles(files.cert, files.key)).toThrow(/cannot be used together/);
+    expect((await shown()).fingerprint256).toBe(before);
+    await writeFile(files.key, next.private);
+    const { fingerprint256 } = new X509Certificate(next.cert);
+    await eventually(async () => expect((await shown()).fingerprint256).toBe(fingerprint256));
+    expect(open.destroyed).toBe(false);
+    open.destroy();
+    expect((await ask('polyvirt.example')).status).toBe(200);
+  });
+
+  it('says when its certificate is about to expire', async () => {
+    const [soon, gone] = [await certificateFor('a.example', 3), await certificateFor('a.example', -1)];
+    const [cert, key] = [join(folder, 'other.pem'), join(folder, 'other-key.pem')];
+    const warningOf = async (pair: { cert: string; private: string }) => {
+      await writeFile(cert, pair.cert);
+      await writeFile(key, pair.private);
+      return new TlsFiles(cert, key).warning;
+    };
+    expect(await warningOf(soon)).toMatch(/expires in [23] days/);
+    expect(await warningOf(gone)).toMatch(/has expired/);
+    expect(new TlsFiles(files.cert, files.key).warning).toBeUndefined();
+  });
+});
+
+describe('beyond this machine', () => {
+  const fault = (settings: Record<string, string>) =>
+    exposureFault(
+      readConfig(gatewayConfig, {
+        POLYVIRT_JWT_SECRET: 'c'.repeat(32),
+        POLYVIRT_NATS_CREDENTIALS: 'x',
+        ...settings,
+      }),
+    );
+
+  it('a gateway listens with TLS, or behind a proxy that it was told of, and not otherwise', () => {
+    for (const listen of ['0.0.0.0', '::', '192.0.2.7', 'polyvirt.example'])
+      expect(fault({ POLYVIRT_LISTEN: listen })).toContain('POLYVIRT_TLS_CERT');
+    for (const listen of ['127.0.0.1', '127.1.2.3', '::1', 'localhost'])
+      expect(fault({ POLYVIRT_LISTEN: listen })).toBeUndefined();
+    expect(fault({ POLYVIRT_LISTEN: '0.0.0.0', POLYVIRT_TRUST_PROXY: '192.0.2.1' })).toBeUndefined();
+    expect(fault({ POLYVIRT_LISTEN: '::', POLYVIRT_TLS_CERT: 'a', POLYVIRT_TLS_KEY: 'b' })).toBeUndefined();
+  });
+});
