@@ -2,7 +2,7 @@ import { proofOf } from '@polyvirt/bus';
 import { JoinedHost, type JoinHostInput, type Problem } from '@polyvirt/contracts';
 import { Fault } from './fault.ts';
 import type { Membership, State } from './state.ts';
-import { post, trustBy } from './trust.ts';
+import { post, trustBy, type Trust } from './trust.ts';
 
 export interface JoinOptions {
   readonly url: string;
@@ -23,7 +23,7 @@ export async function join({ url, token, caSha256, version }: JoinOptions, state
       `Over http:// anybody on the way could take the token. Give ${gateway.host} TLS, or put a proxy with TLS in front of it.`,
       2,
     );
-  const trust = caSha256 === undefined ? {} : await trustBy(caSha256, gateway);
+  const trust: Trust = caSha256 === undefined ? {} : await trustBy(caSha256, gateway);
   const key = await state.keyFor(tokenId);
   const body: JoinHostInput = {
     token,
@@ -33,7 +33,7 @@ export async function join({ url, token, caSha256, version }: JoinOptions, state
   };
   const answer = await post(new URL('/api/v1/hosts/join', gateway), body, trust);
   if (answer.status !== 200) throw refusal(gateway, answer.body as Partial<Problem> | null);
-  return state.keep(JoinedHost.parse(answer.body), gateway.origin, key, tokenId);
+  return state.keep(JoinedHost.parse(answer.body), { origin: gateway.origin, ca: trust.ca }, key, tokenId);
 }
 
 function addressOf(url: string): URL {

@@ -48,8 +48,12 @@ export class State {
 
   /** Certificate authority of nats-server; undefined where there is none to know. */
   natsCa(host: HostId): string | undefined {
-    const file = join(this.folderOf(host), 'nats-ca.pem');
-    return existsSync(file) ? file : undefined;
+    return this.#fileOf(host, 'nats-ca.pem');
+  }
+
+  /** That of the gateway, where it is one that machines do not trust by themselves. */
+  gatewayCa(host: HostId): string | undefined {
+    return this.#fileOf(host, 'gateway-ca.pem');
   }
 
   /** The one that was named, or the only one. Throws a `Fault` that says what there is. */
@@ -80,13 +84,19 @@ export class State {
   }
 
   /** Writes down what the gateway has answered; an agent that runs as this host takes it at its next connection. */
-  async keep(joined: JoinedHost, gateway: string, { seed }: UserKey, tokenId: string): Promise<Membership> {
+  async keep(
+    joined: JoinedHost,
+    { origin, ca }: { readonly origin: string; readonly ca?: string | undefined },
+    { seed }: UserKey,
+    tokenId: string,
+  ): Promise<Membership> {
     const { host, hypervisor, natsUrls, natsCa } = joined;
     const folder = this.folderOf(host);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     if (natsCa !== undefined) await write(join(folder, 'nats-ca.pem'), natsCa);
+    if (ca !== undefined) await write(join(folder, 'gateway-ca.pem'), ca);
     await write(this.credentialsFile(host), credentialsFor(seed, joined));
-    const membership: Membership = { host, hypervisor, natsUrls, gateway };
+    const membership: Membership = { host, hypervisor, natsUrls, gateway: origin };
     await write(join(folder, 'host.yaml'), stringify(membership));
     await rm(this.#keyFile(tokenId), { force: true });
     return membership;
@@ -94,6 +104,11 @@ export class State {
 
   async forget(host: HostId): Promise<void> {
     await rm(this.folderOf(HostId.parse(host)), { recursive: true, force: true });
+  }
+
+  #fileOf(host: HostId, name: string): string | undefined {
+    const file = join(this.folderOf(host), name);
+    return existsSync(file) ? file : undefined;
   }
 
   #keyFile(tokenId: string): string {

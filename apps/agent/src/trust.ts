@@ -8,7 +8,7 @@ import { Fault } from './fault.ts';
 const answerWithinMs = 30_000;
 
 /** By which a gateway is trusted: nothing for one whose authority the machine knows. */
-export type Trust = Pick<SecureContextOptions, 'ca' | 'allowPartialTrustChain'>;
+export type Trust = Pick<SecureContextOptions, 'allowPartialTrustChain'> & { readonly ca?: string };
 
 const fingerprintOf = (raw: Buffer): string => createHash('sha256').update(raw).digest('hex');
 const pemOf = (raw: Buffer): string =>

@@ -9,6 +9,7 @@ import { TlsFiles } from './http/tls.ts';
 import { createLogger, NestLogger } from './logger.ts';
 import { ApiDocument } from './openapi/api-document.ts';
 import { createApiDocument } from './openapi/document.ts';
+import { productionTimes } from './times.ts';
 
 export interface GatewayOptions extends Foundation {
   /** Makes the routes and nothing behind them. */
@@ -26,7 +27,7 @@ export async function createGateway(
   const tls = TlsFiles.of(config);
   const app = await NestFactory.create<NestFastifyApplication>(
     AppModule.with(config, logger, parts, { ...foundation, tls }),
-    createAdapter(config, logger, tls),
+    createAdapter(config, logger, { ...productionTimes, ...foundation.times }, tls),
     { logger: new NestLogger(logger), bodyParser: false, abortOnError: false, preview },
   );
   // A route is below /api/v1 unless it says otherwise.

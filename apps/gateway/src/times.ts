@@ -37,6 +37,8 @@ export interface GatewayTimes {
   readonly admissionMs: number;
   /** Between guesses at an account from places that are new to it, once there were many. */
   readonly guessWaitMs: number;
+  /** How long a client may take to send a request. */
+  readonly requestWithinMs: number;
   /** How often the free space of folders is looked at. */
   readonly spaceLookMs: number;
   /** How often the pulse of the bus is taken, and how long one without is called well; by default as the bus has it. */
@@ -68,6 +70,7 @@ export const productionTimes: GatewayTimes = {
   joinTokenMs: 30 * 60_000,
   admissionMs: 90 * 24 * 3_600_000,
   guessWaitMs: 1_000,
+  requestWithinMs: 60_000,
   spaceLookMs: 5_000,
   pulse: {},
   now: () => performance.now(),

@@ -13,6 +13,7 @@
     TypesToProcess       = 'Polyvirt.Types.ps1xml'
     FunctionsToExport    = @(
         'Add-PolyvirtDisk',
+        'Add-PolyvirtImage',
         'Add-PolyvirtNic',
         'Checkpoint-PolyvirtVM',
         'Clear-PolyvirtPendingChange',
@@ -54,6 +55,7 @@
         'Remove-PolyvirtCheckpoint',
         'Remove-PolyvirtDisk',
         'Remove-PolyvirtHost',
+        'Remove-PolyvirtImage',
         'Remove-PolyvirtLogin',
         'Remove-PolyvirtNic',
         'Remove-PolyvirtSubscriber',

@@ -12,7 +12,7 @@ const viewer: readonly Permission[] = [
 const operator: readonly Permission[] = [
   ...viewer,
   ...(['vm:create', 'vm:power', 'vm:edit', 'vm:delete'] as const),
-  ...(['vm:snapshot', 'vm:console', 'operation:control'] as const),
+  ...(['vm:snapshot', 'vm:console', 'host:files', 'operation:control'] as const),
 ];
 const admin: readonly Permission[] = [...operator, 'user:manage', 'audit:read', 'subscriber:manage', 'host:manage'];
 export const mayOf: Readonly<Record<Role, readonly Permission[]>> = { viewer, operator, admin };
@@ -20,7 +20,16 @@ export const permissions = admin;
 
 /** Every route of the API, and whom it is for. Nothing has these ids, so that no call changes anything. */
 const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
-  public: ['POST /auth/login', 'POST /auth/logout', 'POST /auth/refresh', 'POST /auth/links/use', 'POST /hosts/join'],
+  public: [
+    'POST /auth/login',
+    'POST /auth/logout',
+    'POST /auth/refresh',
+    'POST /auth/links/use',
+    'POST /hosts/join',
+    'OPTIONS /uploads',
+    // For whoever shows a ticket, which nobody here has.
+    'GET /uploads/{uploadId}/content',
+  ],
   'logged-in': [
     'GET /auth/me',
     'PATCH /auth/me',
@@ -40,7 +49,15 @@ const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
     'POST /vms/batch',
     'GET /stats/summary',
   ],
-  'vm:create': ['POST /vms', 'POST /vms/{vmId}/clone'],
+  'vm:create': [
+    'POST /vms',
+    'POST /vms/{vmId}/clone',
+    'POST /hosts/{hostId}/images',
+    'POST /uploads',
+    'GET /uploads/{uploadId}',
+    'PATCH /uploads/{uploadId}',
+    'DELETE /uploads/{uploadId}',
+  ],
   'vm:power': ['start', 'stop', 'restart', 'suspend', 'resume', 'pause', 'reset'].map(
     (action) => `POST /vms/{vmId}/${action}` as const,
   ),
@@ -55,7 +72,11 @@ const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
     'DELETE /vms/{vmId}/nics/{mac}',
     'PUT /vms/{vmId}/cdrom',
   ],
-  'vm:delete': ['DELETE /vms/{vmId}', 'DELETE /hosts/{hostId}/volumes/{volume}'],
+  'vm:delete': [
+    'DELETE /vms/{vmId}',
+    'DELETE /hosts/{hostId}/volumes/{volume}',
+    'DELETE /hosts/{hostId}/images/{image}',
+  ],
   'vm:snapshot': [
     'POST /vms/{vmId}/snapshots',
     'POST /vms/{vmId}/snapshots/{snapshot}/revert',
@@ -71,7 +92,8 @@ const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
   'operation:read': ['GET /operations', 'GET /operations/{operationId}'],
   'operation:control': ['POST /operations/{operationId}/cancel', 'POST /operations/{operationId}/retry'],
   'event:read': ['GET /events', 'POST /events/ticket'],
-  'archive:read': ['GET /archives', 'GET /archives/{vmId}', 'GET /archives/{vmId}/files/{path}'],
+  'archive:read': ['GET /archives', 'GET /archives/{vmId}'],
+  'host:files': ['GET /archives/{vmId}/files/{path}'],
   'metrics:read': ['GET /vms/{vmId}/metrics', 'GET /vms/{vmId}/metrics/history', 'GET /metrics/recent'],
   'token:manage': ['GET /tokens', 'GET /tokens/{id}', 'POST /tokens', 'DELETE /tokens/{id}'],
   'user:manage': [
@@ -93,7 +115,7 @@ const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
 const personal = new Set([
   ...['PATCH /auth/me', 'POST /auth/password', 'POST /auth/confirm', 'POST /auth/links'],
   ...['GET /auth/sessions', 'DELETE /auth/sessions', 'DELETE /auth/sessions/{id}'],
-  ...['POST /users', 'PATCH /users/{id}', 'DELETE /users/{id}', 'POST /tokens'],
+  ...['POST /users', 'PATCH /users/{id}', 'DELETE /users/{id}', 'POST /tokens', 'POST /subscribers'],
 ]);
 
 /** Those that the earlier programs had, at their addresses. */
@@ -131,6 +153,8 @@ const nothing: Readonly<Record<string, string>> = {
   device: 'vda',
   mac: '52:54:00:00:00:01',
   volume: 'nothing',
+  image: 'nothing',
+  uploadId: 'nothing-of-24-characters',
   operationId: '01a20173-ed2a-7034-8e94-ab5d5aad14c5',
   path: 'nothing',
   id: '5f0c2b1e-8a44-4d0b-9a55-2f1d6c3e7b90',

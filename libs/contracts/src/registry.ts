@@ -10,6 +10,7 @@ import {
   operationSucceeded,
 } from './operation/operation-events.ts';
 import { deleteVolume } from './host/volume-delete.ts';
+import { createImage, deleteImage } from './image/image-commands.ts';
 import type { CommandDefinition } from './command/define-command.ts';
 import { cancelOperation, identifyAgent, listOperations } from './operation/operation-queries.ts';
 import { cloneVm } from './vm/vm-clone.ts';
@@ -47,6 +48,8 @@ export const commands = [
   dropPendingChanges,
   cloneVm,
   deleteVolume,
+  createImage,
+  deleteImage,
   createSnapshot,
   revertSnapshot,
   deleteSnapshot,
@@ -87,5 +90,9 @@ export type Verb = (typeof commands)[number]['verb'];
 /** The command of a verb; undefined for a verb that is no command, or no longer. */
 export const commandOfVerb = (verb: string): CommandDefinition | undefined =>
   commands.find((command) => command.verb === verb);
+
+/** Whether a command is carried out on a full disk: it makes room, or it ends what uses it up. */
+export const makesRoom = ({ method, verb }: Pick<CommandDefinition, 'method' | 'verb'>): boolean =>
+  method === 'DELETE' || verb === stopVm.verb;
 
 export type EventName = (typeof events)[number]['name'];

@@ -10,6 +10,7 @@ import { consoleCommand } from './console.ts';
 import { deviceCommands } from './device.ts';
 import { hostCommands } from './host.ts';
 import { hostJoinCommands } from './host-join.ts';
+import { imageCommands } from './image.ts';
 import { tokenCommands, userCommands } from './identity.ts';
 import { loginCommands } from './login.ts';
 import { observeCommands } from './observe.ts';
@@ -60,6 +61,7 @@ export const commands: readonly Command[] = [
   ...hostCommands.slice(0, 3),
   ...hostJoinCommands,
   ...hostCommands.slice(3),
+  ...imageCommands,
   ...operationCommands,
   ...archiveCommands,
   ...observeCommands,

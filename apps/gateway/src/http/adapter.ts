@@ -11,10 +11,14 @@ import {
 } from 'fastify';
 import type { Logger } from 'pino';
 import type { GatewayConfig } from '../config.ts';
+import { hideFolders } from '../disclosure/hide-folders.ts';
+import type { GatewayTimes } from '../times.ts';
 import { compressAnswers } from './compression.ts';
 import { answerConditionally } from './conditional-reads.ts';
+import { connectionTimes } from './connection-times.ts';
 import { nameTest, requireName } from './exposure.ts';
 import { parseJsonBody } from './json-body.ts';
+import { mayTakeLong } from './long-bodies.ts';
 import { sendProblem } from './problem.filter.ts';
 import { clientRequestIdFrom, traceparentFrom } from './request-context.ts';
 import { collectRoutes } from './routes.ts';
@@ -26,13 +30,16 @@ const trace = Symbol('trace');
 const bodyLimit = 1024 * 1024;
 /** Of what anybody may send: a name, a password, a token. */
 const publicBodyLimit = 16 * 1024;
-/** How often connections are looked at for those whose time is over. */
-const connectionsCheckingInterval = 5_000;
 /** Longer than any id that we give out or take. */
 const maxParamLength = 512;
 
 /** Fastify, as the API needs it: ids on every request, JSON bodies only, and problems for what never reaches Nest. */
-export function createAdapter(config: GatewayConfig, logger: Logger, tls: TlsFiles | undefined): FastifyAdapter {
+export function createAdapter(
+  config: GatewayConfig,
+  logger: Logger,
+  { requestWithinMs }: Pick<GatewayTimes, 'requestWithinMs'>,
+  tls: TlsFiles | undefined,
+): FastifyAdapter {
   // Whether there is TLS in front is not ours to know, unless a proxy is named.
   const headers = securityHeaders({ tls: tls !== undefined || config.trustProxy !== undefined });
   const adapter = new FastifyAdapter({
@@ -41,10 +48,9 @@ export function createAdapter(config: GatewayConfig, logger: Logger, tls: TlsFil
     childLoggerFactory: (parent: FastifyBaseLogger) => parent,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit,
-    // Whoever sends a request one byte at a time holds a connection for no longer than this.
-    requestTimeout: 60_000,
-    http: { connectionsCheckingInterval },
-    ...(tls && { https: { connectionsCheckingInterval, ...tls.pair, minVersion: 'TLSv1.2' as const } }),
+    requestTimeout: requestWithinMs,
+    http: connectionTimes(requestWithinMs),
+    ...(tls && { https: { ...connectionTimes(requestWithinMs), ...tls.pair, minVersion: 'TLSv1.2' as const } }),
     trustProxy: config.trustProxy ?? false,
     requestIdHeader: false,
     // Ours alone: an id that a client chose would let it pass its requests off as those of others.
@@ -56,6 +62,7 @@ export function createAdapter(config: GatewayConfig, logger: Logger, tls: TlsFil
       sendProblem(reply, fault, request);
     },
     clientErrorHandler(error, socket) {
+      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && mayTakeLong(socket)) return;
       const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
       // Whoever handles this error has to let go of the socket: a client that is gone would hold up the shutdown.
       if (socket.writable && error.code !== 'ECONNRESET') socket.end(malformed(status), () => socket.destroy());
@@ -69,6 +76,7 @@ export function createAdapter(config: GatewayConfig, logger: Logger, tls: TlsFil
   });
   collectRoutes(server);
   requireName(server as never, nameTest(config, tls));
+  hideFolders(server);
   // An ETag is of what an answer says, so it is made before that is compressed.
   answerConditionally(server);
   compressAnswers(server);
@@ -101,7 +109,20 @@ export function createAdapter(config: GatewayConfig, logger: Logger, tls: TlsFil
     }
   });
 
+  // What is sent in parts is nothing to parse: whoever takes it reads it as it comes.
+  server.addContentTypeParser('application/offset+octet-stream', (request, body, done) => {
+    if (request.routeOptions.config.takesBytes === true) done(null, body);
+    else done(new ProblemError('unsupported-media-type', 'Send JSON here, as `application/json`.'));
+  });
+
   return adapter;
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether the body is a stream of bytes, and not JSON. */
+    takesBytes?: true;
+  }
 }
 
 /** Two would let a proxy and us see two requests in one. Node shows the first alone. */

@@ -1,10 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { ask, Bus, isUnknownQuery } from '@polyvirt/bus';
 import {
+  commandOfVerb,
+  createImage,
   deleteVm,
   isAlready,
   isOn,
   lackOf,
+  makesRoom,
   needsOf,
   overcommitWarnings,
   parseVmId,
@@ -14,6 +17,7 @@ import {
   stopVm,
   suspendVm,
   requireCapabilities,
+  requireStorage,
   userDataNotes,
   type CloudInit,
   type CommandDefinition,
@@ -29,7 +33,9 @@ import {
   type VmId,
 } from '@polyvirt/contracts';
 import { isDeepStrictEqual } from 'node:util';
+import { uuidV7 } from '../database/uuid-v7.ts';
 import { FreeSpace } from '../health/free-space.ts';
+import { HouseClock } from '../house-clock.ts';
 import { Hosts } from '../hosts/hosts.ts';
 import { etagOf, requireMatch } from '../http/etag.ts';
 import type { AnnotationChange } from '../inventory/annotations.ts';
@@ -37,7 +43,9 @@ import { Inventory } from '../inventory/inventory.ts';
 import type { VmEntry } from '../inventory/vm-entry.ts';
 import { beginBefore } from '../operations/begin-before.ts';
 import type { Lock } from '../operations/operation-locks.ts';
+import { OperationEndings } from '../operations/operation-endings.ts';
 import { Operations, vmBusy, type Author, type Kinship } from '../operations/operations.ts';
+import { Uploads } from '../uploads/uploads.ts';
 import { memoryChecks, requireFreeName } from './memory-checks.ts';
 
 /** What a command is asked of: a VM, or the host that is to have a new one. */
@@ -98,32 +106,44 @@ export function wantedOf({ input, optionFields }: CommandDefinition, params: Rec
 @Injectable()
 export class Commands {
   constructor(
+    private readonly clock: HouseClock,
     private readonly bus: Bus,
     private readonly inventory: Inventory,
     private readonly hosts: Hosts,
     private readonly operations: Operations,
+    private readonly endings: OperationEndings,
     private readonly space: FreeSpace,
-  ) {}
+    private readonly uploads: Uploads,
+  ) {
+    operations.ends.onEnd((operation) => uploads.ended(operation));
+  }
 
   async ask(definition: CommandDefinition, subject: Subject, wanted: Wanted, asking: Asking): Promise<Operation> {
     const { ifMatch: _, silentHosts: __, ...rest } = asking;
+    const making = this.makingOf(definition, subject, wanted);
+    if (making !== undefined) return this.endings.cancel(making, asking.author);
     const own = this.ownChange(definition, subject, wanted);
     if (own) return this.annotate(own, asking);
     const prepared = this.prepare(definition, subject, wanted, asking);
     const { host, entry, input, annotation, locks, check } = prepared;
+    const uploaded = await this.requireUpload(prepared, asking);
     if (definition.asksHost && !prepared.isAlready) await this.askHost(prepared, asking);
-    const { name, volume } = input as { name?: string; volume?: string };
-    return this.operations.ask({
-      ...rest,
-      definition,
-      host,
-      ...(entry && { vmId: entry.id }),
-      input,
-      ...(annotation && { annotation }),
-      locks,
-      ...(check && { check }),
-      target: 'vmId' in subject ? subject.vmId : `${host}/${name ?? volume}`,
-    });
+    const { name, volume, image } = input as { name?: string; volume?: string; image?: string };
+    const id = rest.id ?? (uploaded && uuidV7());
+    const send = (sent: unknown) =>
+      this.operations.ask({
+        ...rest,
+        ...(id !== undefined && { id }),
+        definition,
+        host,
+        ...(entry && { vmId: entry.id }),
+        input: sent,
+        ...(annotation && { annotation }),
+        locks,
+        ...(check && { check }),
+        target: 'vmId' in subject ? subject.vmId : `${host}/${name ?? volume ?? image}`,
+      });
+    return uploaded === undefined ? send(input) : this.uploads.lend(id!, uploaded, send);
   }
 
   /** What the same request would do. Throws what it would be refused with. */
@@ -135,6 +155,7 @@ export class Commands {
     }
     const prepared = this.prepare(definition, subject, wanted, asking);
     const { host, entry, input, annotation } = prepared;
+    await this.requireUpload(prepared, asking);
     const capabilities = this.hosts.require(host).capabilities;
     const known = { vm: entry?.record, capabilities };
     const told = await this.askHost(prepared, asking);
@@ -178,12 +199,12 @@ export class Commands {
     const host = 'vmId' in subject ? parseVmId(subject.vmId).host : subject.host;
     const record = entry ? this.hosts.get(host) : this.hosts.require(host);
     if (entry) requireMatch(asking.ifMatch, entry.etag);
-    beginBefore(asking.options, Date.now());
+    beginBefore(asking.options, this.clock.now());
     // Whoever makes room is not kept from it.
-    const makesRoom = definition.method === 'DELETE' || definition.verb === stopVm.verb;
-    if (!makesRoom) this.space.requireRoom();
-    const evenDrained = makesRoom || definition.verb === suspendVm.verb;
+    if (!makesRoom(definition)) this.space.requireRoom();
+    const evenDrained = makesRoom(definition) || definition.verb === suspendVm.verb;
     this.hosts.requireTaking(host, asking.options.whenOffline, { evenDrained });
+    if (record && !makesRoom(definition)) requireStorage(record);
     const capabilities = record?.capabilities;
     if (capabilities) requireCapabilities(definition, wanted.input, { vm: entry?.record, capabilities });
     if (!entry) return this.checked({ ...wanted, definition, host, entry, isAlready: false, locks: [] });
@@ -201,11 +222,19 @@ export class Commands {
     return cuts ? { ...prepared, locks: [] } : prepared;
   }
 
+  /** What is still making the VM that is to be stopped by force: to end that is all there is to do. */
+  private makingOf({ verb }: CommandDefinition, subject: Subject, { input }: Wanted): OperationId | undefined {
+    if (!('vmId' in subject) || !isByForce(verb, input) || this.inventory.vms.get(subject.vmId)) return undefined;
+    const { host, nativeId } = parseVmId(subject.vmId);
+    // Where the VM gets its id from the operation, a client may know it before there is a record.
+    const running = this.operations.active.get(nativeId);
+    return running?.host === host && commandOfVerb(running.verb)?.makes ? running.id : undefined;
+  }
+
   /** A stop by force ends what runs on the VM, unless that deletes it or stops it by force as well. */
   private mayCut({ verb }: CommandDefinition, { input }: Wanted, running: OperationId): boolean {
-    const isByForce = verb === stopVm.verb && (input as { force?: boolean }).force === true;
     const { verb: busyWith } = this.operations.active.get(running) ?? {};
-    return isByForce && busyWith !== deleteVm.verb && busyWith !== stopVm.verb;
+    return isByForce(verb, input) && busyWith !== deleteVm.verb && busyWith !== stopVm.verb;
   }
 
   /** What other VMs and the host have against it, with the locks that keep them from changing their mind. */
@@ -256,6 +285,15 @@ export class Commands {
     }
   }
 
+  /** The input of a command that makes an image of an upload. Throws what is wrong with the upload. */
+  private async requireUpload({ definition, input }: Prepared, { author }: Asking) {
+    if (definition.verb !== createImage.verb) return undefined;
+    const wanted = createImage.input.parse(input);
+    if (wanted.upload === undefined) return undefined;
+    await this.uploads.requireWhole(wanted.upload, author.userId ?? '');
+    return { ...wanted, upload: wanted.upload };
+  }
+
   private warningsOf({ definition, host, entry, input }: Prepared, { changes }: Plan): PlanWarning[] {
     const record = this.hosts.get(host);
     if (!record) return [];
@@ -283,6 +321,7 @@ export class Commands {
     if (!isOfVm || !('vmId' in subject) || optionFields.length === 0) return undefined;
     if (Object.values(input as object).some((value) => value !== undefined)) return undefined;
     const entry = this.inventory.require(subject.vmId);
+    this.space.requireRoom();
     if (annotation) return { entry, annotation };
     throw new ProblemError('invalid-input', 'There is nothing to change. Name at least one field of the VM.', {
       errors: [{ pointer: '', detail: 'Nothing to change.' }],
@@ -298,6 +337,9 @@ export class Commands {
     return this.operations.annotate(entry.id, annotation, author, check, kinship);
   }
 }
+
+const isByForce = (verb: string, input: unknown): boolean =>
+  verb === stopVm.verb && (input as { force?: boolean }).force === true;
 
 /** Only what differs from what the VM has, or a new one would have. */
 function annotationChanges(entry: VmEntry | undefined, annotation: AnnotationChange): PlanChange[] {

@@ -10,7 +10,7 @@ import { isDisk } from '../domain/domain-reader.ts';
 import type { Machines } from '../domain/machines.ts';
 import { refuseTakenName } from '../domain/names.ts';
 import { isOn } from '../domain/states.ts';
-import { DiskUsers, quoted } from '../storage/disk-users.ts';
+import { DiskUsers, quoted, unseenWords } from '../storage/disk-users.ts';
 import { extractSnapshot } from '../storage/qemu-img.ts';
 import { unmanaged, type StoragePool } from '../storage/storage-pool.ts';
 import { readVolume, type VolumeFacts } from '../storage/volume-facts.ts';
@@ -316,8 +316,13 @@ export class Cloning implements CloneFacet {
   async #removeUnused(name: string): Promise<void> {
     const volume = await this.#storage.find(name);
     if (!volume) return;
-    const users = await (await DiskUsers.read(this.#libvirt, this.#storage)).of(await volume.path());
-    if (users.length > 0) throw new ProblemError('wrong-state', `${name} stays: it is in use by ${quoted(users)}.`);
+    const path = await volume.path();
+    const users = await DiskUsers.read(this.#libvirt, this.#storage);
+    const names = await users.of(path);
+    if (names.length > 0) throw new ProblemError('wrong-state', `${name} stays: it is in use by ${quoted(names)}.`);
+    // It may be the source that cannot be read, which has moved onto it.
+    const unseen = users.unseenOf(path);
+    if (unseen.size > 0) throw new ProblemError('host-rejected', `${name} stays: ${unseenWords(unseen, 'it')}`);
     await this.#storage.remove(name);
   }
 

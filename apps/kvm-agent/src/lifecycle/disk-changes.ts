@@ -5,7 +5,7 @@ import { diskDevice } from '../domain/domain-xml.ts';
 import { diskElement, diskXml } from '../domain/device-xml.ts';
 import type { Machines } from '../domain/machines.ts';
 import { reasonToKeep } from '../storage/delete-unused.ts';
-import { DiskUsers } from '../storage/disk-users.ts';
+import { DiskUsers, quoted, unseenWords } from '../storage/disk-users.ts';
 import type { HostVolumes } from '../storage/host-volumes.ts';
 import type { ImageLibrary } from '../storage/image-library.ts';
 import { describeSource } from '../storage/file-references.ts';
@@ -149,9 +149,13 @@ export class DiskChanges {
     const volume = name === null ? undefined : await this.#storage.find(name);
     if (!volume) return;
     const users = await DiskUsers.read(this.#libvirt, this.#storage);
-    const names = await users.of(await volume.path());
+    const path = await volume.path();
+    const names = await users.of(path);
     if (names.length > 0)
-      throw new ProblemError('host-rejected', `The new disk ${volume.name} is still in use by ${names.join(', ')}.`);
+      throw new ProblemError('host-rejected', `The new disk ${volume.name} is still in use by ${quoted(names)}.`);
+    const unseen = users.unseenOf(path);
+    if (unseen.size > 0)
+      throw new ProblemError('host-rejected', `The new disk ${volume.name} stays: ${unseenWords(unseen, 'it')}`);
     await this.#storage.remove(volume.name);
   }
 

@@ -135,6 +135,8 @@ export class RemainsReader {
   ): Promise<{ what: string; links: string[] }> {
     const links: string[] = [];
     const top = (await this.#storage.pathOf(source))!;
+    // What is below disks of ours became a base by a linked clone, and below one of another tool it is what that was given.
+    let isAllOurs = true;
     try {
       for await (const { path } of backingChain(this.#storage, { path: top, format })) {
         const identity = await this.#storage.files.identity(path);
@@ -143,10 +145,12 @@ export class RemainsReader {
         // An image is shared by all that are made from it, and nobody expects it to go.
         if (volume && this.#storage.isImage(volume)) break;
         const described = path === top ? what : `the base of ${what}`;
-        if (path !== top && !own.has(identity) && !(volume && isDerivedName(volume.name))) {
+        const isOfOurMaking = volume !== undefined && isDerivedName(volume.name);
+        if (path !== top && !own.has(identity) && !(isAllOurs && isOfOurMaking)) {
           notes.push(`Kept ${described} (${path}): it was there before the VM.`);
           break;
         }
+        isAllOurs &&= isOfOurMaking;
         seen.add(identity);
         if (!volume || (await this.#storage.files.isLink(await volume.path()))) {
           const isThere = await this.#storage.files.mayExist(path);

@@ -83,7 +83,7 @@ export class StateFiles {
     await this.#libvirt.domains.define(withNvram(xml, moved === undefined ? nvram.path : own));
     if (moved !== true) return;
     const others = await DiskUsers.read(this.#libvirt, this.#storage, domain.uuid);
-    const isNeeded = (await others.of(nvram.path)).length > 0 || others.unseenOf(nvram.path).length > 0;
+    const isNeeded = (await others.of(nvram.path)).length > 0 || others.unseenOf(nvram.path).size > 0;
     if (!isNeeded) await rm(nvram.path, { force: true });
   }
 

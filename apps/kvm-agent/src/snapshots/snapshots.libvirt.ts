@@ -104,6 +104,30 @@ describe('on libvirt, a machine', () => {
   );
 
   it(
+    'whose disk another one stands on is not reverted under that, in plan and act',
+    async () => {
+      const domain = await machine('below');
+      await take(domain.uuid, 'then');
+      const overlay = `${host.pool.path}/above.qcow2`;
+      await run('qemu-img', [
+        ...['create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', `${host.pool.path}/below.qcow2`],
+        overlay,
+      ]);
+      const above = await host.define({ name: 'above', devices: diskXml(overlay) });
+      const request = { nativeId: domain.uuid, vm: await host.driver.get(domain.uuid), input: { snapshot: 'then' } };
+      const { signal } = new AbortController();
+      for (const asked of [host.driver.plans['vm.snapshot-revert']!(request, signal), revert(domain.uuid, 'then')]) {
+        const { message } = await expectProblem('wrong-state', asked);
+        expect(message).toMatch(new RegExp(`"${host.prefix}above" stands on its disks`));
+      }
+      await remove(above.uuid);
+      expect(await revert(domain.uuid, 'then')).toEqual({ effect: 'changed' });
+      expect(await remove(domain.uuid)).toEqual([]);
+    },
+    timeoutMs,
+  );
+
+  it(
     'whose revert libvirt refuses keeps the memory that it was suspended with',
     async () => {
       const domain = await machine('suspended');

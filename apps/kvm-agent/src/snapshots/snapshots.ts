@@ -13,6 +13,7 @@ import { isOn } from '../domain/states.ts';
 import type { Machines } from '../domain/machines.ts';
 import type { StateFiles } from '../lifecycle/state-files.ts';
 import { backingChain, UnseenBelowError } from '../storage/backing-chain.ts';
+import { DiskUsers, quoted, unseenWords } from '../storage/disk-users.ts';
 import { orUndefined, type StoragePool } from '../storage/storage-pool.ts';
 import { buildXml } from '../xml.ts';
 import type { Checkpoints } from './checkpoints.ts';
@@ -189,13 +190,31 @@ export class Snapshots implements SnapshotFacet {
 
   /** libvirt says it as late as this, and of a machine that is on when it has been stopped. */
   async #requireRevertible(domain: Domain, xml: string): Promise<void> {
-    if (!isExternalSnapshot(xml)) return this.#checkpoints.refuseRevert(domain, (await this.#present(domain)).disks);
+    if (!isExternalSnapshot(xml)) {
+      await this.#refuseForOthers(domain);
+      return this.#checkpoints.refuseRevert(domain, (await this.#present(domain)).disks);
+    }
     const { major, minor, micro } = await this.#libvirt.host.libvirtVersion();
     if (major > REVERTS_EXTERNAL.major || (major === REVERTS_EXTERNAL.major && minor >= REVERTS_EXTERNAL.minor)) return;
     throw new ProblemError(
       'host-rejected',
       `The snapshot is in files of its own, and libvirt ${major}.${minor}.${micro} reverts to none such: from 9.9 on it does. Put the VM on the file that was its disk then with virsh edit.`,
     );
+  }
+
+  /** What is inside the disks changes under whatever stands on them. */
+  async #refuseForOthers(domain: Domain): Promise<void> {
+    const users = await DiskUsers.read(this.#libvirt, this.#storage, domain.uuid);
+    const paths = await this.#files.of(domain);
+    const names = new Set((await Promise.all(paths.map((path) => users.of(path)))).flat());
+    if (names.size > 0)
+      throw new ProblemError(
+        'wrong-state',
+        `It cannot be reverted: ${quoted([...names])} stands on its disks, or has them too. Delete that first, or make a full clone of it.`,
+      );
+    const unseen = new Map(paths.flatMap((path) => [...users.unseenOf(path)]));
+    if (unseen.size > 0)
+      throw new ProblemError('host-rejected', `It cannot be reverted now: ${unseenWords(unseen, 'its disks')}`);
   }
 
   /** libvirt merges the files of a snapshot into those below them, and refuses where the VM stands on others by now. */

@@ -1,5 +1,5 @@
 import type { Libvirt } from '@polyvirt/node-libvirt';
-import { DiskUsers, quoted } from './disk-users.ts';
+import { DiskUsers, quoted, unseenWords } from './disk-users.ts';
 import type { HostVolumes } from './host-volumes.ts';
 import type { StoragePool } from './storage-pool.ts';
 
@@ -15,10 +15,10 @@ export async function reasonToKeep(
 ): Promise<string | null> {
   const names = await users.of(path);
   if (names.length > 0) return `it is in use by ${quoted(names)}.`;
-  const unseen = users.unseenOf(path);
-  if (unseen.length > 0) return `libvirt does not say whether ${quoted(unseen)} needs it. If not, remove it by hand.`;
-  const layers = await volumes.layersOver(path, users, besides);
-  return layers.length > 0 ? `it is the base of ${layers.join(', ')}.` : null;
+  const { layers, unseen } = await volumes.layersOver(path, users, besides);
+  if (layers.length > 0) return `it is the base of ${layers.join(', ')}.`;
+  const all = new Map([...users.unseenOf(path), ...unseen]);
+  return all.size > 0 ? `${unseenWords(all, 'it')} If nothing needs it, remove it by hand.` : null;
 }
 
 /** Deletes files of a disk from the top down, up to the first that somebody needs. Answers what was kept and why. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { access, rename, rm, symlink } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { NativeId } from '@polyvirt/contracts';
@@ -221,6 +222,19 @@ describe('a disk on libvirt', () => {
       await expectProblem('host-rejected', revert);
       expect(await remove(chained.uuid)).toEqual([]);
       for (const file of ['chained.qcow2', 'chained.one', 'chained.two']) expect(await isThere(at(file))).toBe(false);
+    },
+    timeoutMs,
+  );
+
+  it(
+    'that was to be kept stays when a machine of another tool goes that stands on it',
+    async () => {
+      const name = `${randomUUID()}-vda.qcow2`;
+      const kept = await machine(byFile(await host.disk(name)));
+      const above = await machine(byFile(await late('on-kept.qcow2', '-F', 'qcow2', '-b', at(name))));
+      expect(await remove(kept, 'keep')).toEqual([expect.stringContaining(at(name))]);
+      expect(await remove(above)).toEqual([expect.stringMatching(`the base of vda \\(${at(name)}\\)`)]);
+      expect([await isThere(at(name)), await isThere(at('on-kept.qcow2'))]).toEqual([true, false]);
     },
     timeoutMs,
   );

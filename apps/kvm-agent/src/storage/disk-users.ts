@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { foreignText } from '@polyvirt/contracts';
 import { isNotFound, isWrongState, LibvirtError, type Domain, type Libvirt } from '@polyvirt/node-libvirt';
 import { child, parseXml, text } from '../xml.ts';
 import { backingChain, UnseenBelowError, type Link } from './backing-chain.ts';
@@ -16,9 +17,9 @@ export class DiskUsers {
   readonly #storage: StoragePool;
   /** By identity of the file: the machines, and whether they write to it. */
   readonly #users = new Map<string, Map<string, boolean>>();
-  readonly #unseen = new Set<string>();
-  /** By name of a volume whose pool is not there (any more): the machines that name it. */
-  readonly #unlocated = new Map<string, Set<string>>();
+  readonly #unseen = new Map<string, string>();
+  /** By name of a volume whose pool is not there (any more): the machines that name it, each with a sentence why. */
+  readonly #unlocated = new Map<string, Map<string, string>>();
 
   private constructor(storage: StoragePool) {
     this.#storage = storage;
@@ -49,9 +50,9 @@ export class DiskUsers {
     return users;
   }
 
-  /** Names of machines of which it could not be seen whether they use the file. */
-  unseenOf(path: string): string[] {
-    return [...new Set([...this.#unseen, ...(this.#unlocated.get(basename(path)) ?? [])])].sort();
+  /** Names of machines of which it could not be seen whether they use the file, each with a sentence why. */
+  unseenOf(path: string): ReadonlyMap<string, string> {
+    return new Map([...(this.#unlocated.get(basename(path)) ?? []), ...this.#unseen]);
   }
 
   /** Names of the machines that would lose something with this file. */
@@ -75,28 +76,33 @@ export class DiskUsers {
     domain: Domain,
     { active, saved }: { active: boolean; saved: boolean },
   ): Promise<void> {
-    const noted = await this.#noteDefinition(domain, domain.xml());
-    if (!noted) await this.#noteFromStatistics(libvirt, domain);
+    const unread = await this.#noteDefinition(domain, domain.xml());
+    if (unread) await this.#noteFromStatistics(libvirt, domain, unread);
     // Statistics have nothing of the next start, and nothing of a memory that is saved.
     const others = [...(active ? [domain.xml({ inactive: true })] : []), ...(saved ? [savedXml(domain)] : [])];
-    for (const other of others) if (!(await this.#noteDefinition(domain, other))) this.#unseen.add(domain.name);
+    for (const other of others) this.#miss(domain.name, await this.#noteDefinition(domain, other));
   }
 
-  /** False when libvirt cannot give it. */
-  async #noteDefinition(domain: Domain, reading: Promise<string | undefined>): Promise<boolean> {
+  #miss(name: string, unseen: Unseen | undefined): void {
+    if (unseen) this.#unseen.set(name, unseen.why);
+  }
+
+  /** Answers why libvirt cannot give it. */
+  async #noteDefinition(domain: Domain, reading: Promise<string | undefined>): Promise<Unseen | undefined> {
     const xml = await orUndefined(reading).catch(unlessOfOne);
-    if (xml === 'unseen') return false;
-    if (xml === undefined) return true;
+    if (xml instanceof Unseen) return xml;
+    if (xml === undefined) return undefined;
     const element = child(parseXml(xml), 'domain');
     await this.#note(text(element, 'name') ?? domain.uuid, domainReferences(element));
-    return true;
+    return undefined;
   }
 
-  async #noteFromStatistics(libvirt: Libvirt, domain: Domain): Promise<void> {
+  /** Where the definition is not to be had for this reason. */
+  async #noteFromStatistics(libvirt: Libvirt, domain: Domain, unread: Unseen): Promise<void> {
     const sweep = libvirt.statistics.sweep({ domains: [domain], groups: ['block'], backing: true });
     const swept = await sweep.catch(unlessOfOne);
-    const blocks = swept === 'unseen' ? undefined : swept.domains[0]?.blocks;
-    if (!blocks || blocks.some(({ path }) => path === undefined)) this.#unseen.add(domain.name);
+    const blocks = swept instanceof Unseen ? undefined : swept.domains[0]?.blocks;
+    if (!blocks || blocks.some(({ path }) => path === undefined)) this.#miss(domain.name, unread);
     const paths = blocks?.flatMap(({ path }) => path ?? []) ?? [];
     // Its format is not known; what is below is looked for all the same, which keeps more than need be.
     await this.#note(
@@ -107,12 +113,12 @@ export class DiskUsers {
 
   async #noteSnapshots(domain: Domain): Promise<void> {
     const snapshots = await orUndefined(domain.snapshots()).catch(unlessOfOne);
-    if (snapshots === 'unseen') this.#unseen.add(domain.name);
+    if (snapshots instanceof Unseen) this.#miss(domain.name, snapshots);
     else
       for (const snapshot of snapshots ?? []) {
         const xml = await orUndefined(snapshot.xml()).catch(unlessOfOne);
-        if (xml === 'unseen') this.#unseen.add(domain.name);
-        if (xml === undefined || xml === 'unseen') continue;
+        if (xml instanceof Unseen) this.#miss(domain.name, xml);
+        if (xml === undefined || xml instanceof Unseen) continue;
         const element = child(parseXml(xml), 'domainsnapshot');
         // A snapshot holds what it needs, and writes to none of it before it is reverted to.
         const references = snapshotReferences(element).map((reference) => ({ ...reference, writes: false }));
@@ -123,10 +129,12 @@ export class DiskUsers {
   async #note(name: string, references: readonly FileReference[]): Promise<void> {
     for (const { source, format, writes } of references) {
       const top = await this.#storage.pathOf(source).catch(unlessOfOne);
-      if (top === 'unseen') this.#unseen.add(name);
+      if (top instanceof Unseen) this.#miss(name, top);
       else if (top !== undefined) await this.#noteChain(name, { path: top, format }, writes);
-      else if (source.kind === 'volume' && !(await this.#storage.hasPool(source.pool)))
-        this.#unlocated.set(source.volume, (this.#unlocated.get(source.volume) ?? new Set()).add(name));
+      else if (source.kind === 'volume' && !(await this.#storage.hasPool(source.pool))) {
+        const why = `It names the volume ${source.volume} of the storage pool "${source.pool}", which libvirt does not know.`;
+        this.#unlocated.set(source.volume, (this.#unlocated.get(source.volume) ?? new Map()).set(name, why));
+      }
     }
   }
 
@@ -139,14 +147,23 @@ export class DiskUsers {
       }
     } catch (error) {
       if (!(error instanceof UnseenBelowError)) throw error;
-      this.#unseen.add(name);
+      this.#miss(name, new Unseen(error));
     }
   }
 }
 
+/** That something could not be had, with a sentence why. */
+class Unseen {
+  readonly why: string;
+
+  constructor(error: Error) {
+    this.why = `${foreignText(error.message).replace(/\.$/, '')}.`;
+  }
+}
+
 /** For what libvirt refuses to give of one machine or one pool; that nothing can be asked for is none of that. */
-function unlessOfOne(error: unknown): 'unseen' {
-  if (error instanceof LibvirtError) return 'unseen';
+function unlessOfOne(error: unknown): Unseen {
+  if (error instanceof LibvirtError) return new Unseen(error);
   throw error;
 }
 
@@ -156,6 +173,16 @@ const savedXml = (domain: Domain): Promise<string | undefined> =>
     if (isNotFound(error) || isWrongState(error)) return undefined;
     throw error;
   });
+
+/** Of so many a sentence has the reasons. */
+const MOST_REASONS = 3;
+
+/** That it cannot be seen whether any of these, each with a sentence why, needs something. */
+export function unseenWords(unseen: ReadonlyMap<string, string>, what: string): string {
+  const names = [...unseen.keys()].sort();
+  const reasons = new Set(names.slice(0, MOST_REASONS).map((name) => unseen.get(name)!));
+  return `it cannot be seen whether ${quoted(names)} needs ${what}: ${[...reasons].join(' ')}`;
+}
 
 /** `"a", "b"`, for a sentence. */
 export const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');

@@ -1,11 +1,11 @@
 import { dirname } from 'node:path';
-import { ProblemError, type Forecast, type Volume } from '@polyvirt/contracts';
+import { foreignText, ProblemError, type Forecast, type Volume } from '@polyvirt/contracts';
 import { gibOf, volumeIdOf, type Effect, type OperationContext, type VolumeFacet } from '@polyvirt/hypervisor';
-import type { Libvirt, Volume as LibvirtVolume } from '@polyvirt/node-libvirt';
+import { LibvirtError, type Libvirt, type Pool, type Volume as LibvirtVolume } from '@polyvirt/node-libvirt';
 import { isDerivedDisk, ownerInName } from '../lifecycle/derived-ids.ts';
 import { attribute, child, parseXml, text } from '../xml.ts';
 import { backingChain, UnseenBelowError } from './backing-chain.ts';
-import { DiskUsers, quoted } from './disk-users.ts';
+import { DiskUsers, quoted, unseenWords } from './disk-users.ts';
 import { orUndefined, type Backing, type StoragePool } from './storage-pool.ts';
 
 /** Types of pools that hold disks as files. A volume of another kind may be a disk of the host itself. */
@@ -20,13 +20,24 @@ interface Candidate {
   readonly path: string;
 }
 
+/** What stands on files without being the disk of a machine. */
+interface Layers {
+  /** By identity of a file. */
+  readonly over: Map<string, string[]>;
+  /** Pools and volumes of which that cannot be seen now, by name or path, each with a sentence why. */
+  readonly unseen: Map<string, string>;
+}
+
+/** Told what could not be looked into; without it that fails. */
+type Missed = (what: string, error: Error) => void;
+
 /** Disks in the storage pools of libvirt that no machine needs. */
 export class HostVolumes implements VolumeFacet {
   readonly #libvirt: Libvirt;
   readonly #storage: StoragePool;
   readonly #imageFolder: string;
-  /** By identity of a file, the loose volumes that stand on it; read once beside its users, for all the files of a machine. */
-  readonly #layers = new WeakMap<DiskUsers, Promise<Map<string, string[]>>>();
+  /** Read once beside the users of files, for all those of a machine. */
+  readonly #layers = new WeakMap<DiskUsers, Promise<Layers>>();
 
   constructor(parts: { libvirt: Libvirt; storage: StoragePool; imageFolder: string }) {
     this.#libvirt = parts.libvirt;
@@ -35,7 +46,8 @@ export class HostVolumes implements VolumeFacet {
   }
 
   async list(): Promise<Volume[]> {
-    const free = await this.#free(await DiskUsers.read(this.#libvirt, this.#storage));
+    // A pool that does not answer hides its own volumes and no others.
+    const free = await this.#free(await DiskUsers.read(this.#libvirt, this.#storage), () => undefined);
     const below = new Set((await Promise.all(free.map(({ path }) => this.#below(path)))).flat());
     const tops: Candidate[] = [];
     for (const candidate of free)
@@ -63,14 +75,14 @@ export class HostVolumes implements VolumeFacet {
         `The volume ${id} (${path}) is in use by ${quoted(names)}. Detach it there first.`,
         fault('It is in use.'),
       );
-    const unseen = users.unseenOf(path);
-    if (unseen.length > 0)
+    const { layers, unseen } = await this.layersOver(path, users, []);
+    const all = new Map([...users.unseenOf(path), ...unseen]);
+    if (all.size > 0)
       throw new ProblemError(
         'volume-in-use',
-        `libvirt does not say whether ${quoted(unseen)} needs the volume ${id} (${path}).`,
+        `The volume ${id} (${path}) may be in use: ${unseenWords(all, 'it')}`,
         fault('It may be in use.'),
       );
-    const layers = await this.layersOver(path, users, []);
     if (layers.length > 0)
       throw new ProblemError(
         'volume-in-use',
@@ -97,19 +109,29 @@ export class HostVolumes implements VolumeFacet {
     return { steps: [deleteIt] };
   }
 
-  /** Volumes that no machine has and that stand on a file, beside some that are about to go. */
-  async layersOver(path: string, users: DiskUsers, besides: readonly string[]): Promise<string[]> {
+  /** Volumes that no machine has and that stand on a file, or may, beside some that are about to go. */
+  async layersOver(
+    path: string,
+    users: DiskUsers,
+    besides: readonly string[],
+  ): Promise<{ layers: string[]; unseen: ReadonlyMap<string, string> }> {
     let reading = this.#layers.get(users);
     if (!reading) this.#layers.set(users, (reading = this.#readLayers(users)));
-    const layers = (await reading).get(await this.#storage.files.identity(path)) ?? [];
-    return layers.filter((layer) => layer !== path && !besides.includes(layer));
+    const { over, unseen } = await reading;
+    const isOther = (layer: string) => layer !== path && !besides.includes(layer);
+    return {
+      layers: (over.get(await this.#storage.files.identity(path)) ?? []).filter(isOther),
+      unseen: new Map([...unseen].filter(([what]) => isOther(what))),
+    };
   }
 
-  async #readLayers(users: DiskUsers): Promise<Map<string, string[]>> {
-    const layers = new Map<string, string[]>();
-    for (const { path } of await this.#free(users))
-      for (const identity of await this.#below(path)) layers.set(identity, [...(layers.get(identity) ?? []), path]);
-    return layers;
+  async #readLayers(users: DiskUsers): Promise<Layers> {
+    const over = new Map<string, string[]>();
+    const unseen = new Map<string, string>();
+    const missed: Missed = (what, { message }) => unseen.set(what, `${foreignText(message).replace(/\.$/, '')}.`);
+    for (const { path } of await this.#free(users, missed))
+      for (const identity of await this.#below(path, missed)) over.set(identity, [...(over.get(identity) ?? []), path]);
+    return { over, unseen };
   }
 
   /** What a guest has written into its disk must not lead to files that are none of libvirt's. */
@@ -131,39 +153,48 @@ export class HostVolumes implements VolumeFacet {
     }
   }
 
-  async #free(users: DiskUsers): Promise<Candidate[]> {
+  async #free(users: DiskUsers, missed: Missed): Promise<Candidate[]> {
     const free: Candidate[] = [];
-    for (const candidate of await this.#candidates()) {
+    for (const candidate of await this.#candidates(missed)) {
       const { path } = candidate;
-      if ((await users.of(path)).length === 0 && users.unseenOf(path).length === 0) free.push(candidate);
+      if ((await users.of(path)).length === 0 && users.unseenOf(path).size === 0) free.push(candidate);
     }
     return free;
   }
 
   /** Identities of the files below a volume, as far as they can be seen. */
-  async #below(top: string): Promise<string[]> {
+  async #below(top: string, missed?: Missed): Promise<string[]> {
     const below: string[] = [];
     try {
       for await (const { path } of backingChain(this.#storage, { path: top, format: undefined }))
         if (path !== top) below.push(await this.#storage.files.identity(path));
     } catch (error) {
       if (!(error instanceof UnseenBelowError)) throw error;
+      missed?.(top, error);
     }
     return below;
   }
 
-  async #candidates(): Promise<Candidate[]> {
+  async #candidates(missed?: Missed): Promise<Candidate[]> {
     const pools = await this.#libvirt.pools.list({ active: true });
     const found = await Promise.all(
-      pools.map(async (pool) => {
-        const xml = await orUndefined(pool.xml());
-        const type = xml === undefined ? undefined : attribute(child(parseXml(xml), 'pool'), 'type');
-        return type !== undefined && fileBased.has(type) ? ((await orUndefined(pool.volumes())) ?? []) : [];
-      }),
+      pools.map((pool) =>
+        this.#volumesOf(pool).catch((error: unknown) => {
+          if (!missed || !(error instanceof LibvirtError)) throw error;
+          missed(`the storage pool ${pool.name}`, error);
+          return [];
+        }),
+      ),
     );
     // Of a pool of files the key of a volume is its path; two pools may hold one folder.
     const byPath = new Map(found.flat().map((volume) => [volume.key, volume]));
     return [...byPath].flatMap(([path, volume]) => (this.#isDisk(volume, path) ? [{ path, volume }] : []));
+  }
+
+  async #volumesOf(pool: Pool): Promise<LibvirtVolume[]> {
+    const xml = await orUndefined(pool.xml());
+    const type = xml === undefined ? undefined : attribute(child(parseXml(xml), 'pool'), 'type');
+    return type !== undefined && fileBased.has(type) ? ((await orUndefined(pool.volumes())) ?? []) : [];
   }
 
   #isDisk(volume: LibvirtVolume, path: string): boolean {

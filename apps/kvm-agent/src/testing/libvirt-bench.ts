@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
 import { tmpdir } from 'node:os';
+import { promisify } from 'node:util';
 import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { NativeId } from '@polyvirt/contracts';
 import { buildIso } from '@polyvirt/hypervisor';
 import type { Bench } from '@polyvirt/hypervisor/testing';
 import { Libvirt, type Pool, type Volume } from '@polyvirt/node-libvirt';
@@ -13,6 +16,7 @@ import { HostLook } from './host-look.ts';
 import { watchPower } from './power-watch.ts';
 
 const LOOK_EVERY_MS = 200;
+const run = promisify(execFile);
 
 /** A host for the conformance suite: this machine's libvirt, with a storage pool and images of the suite's own. */
 export async function openLibvirtBench(): Promise<Bench> {
@@ -35,6 +39,7 @@ export async function openLibvirtBench(): Promise<Bench> {
   const look = new HostLook(libvirt, { prefix, pool: pool.path });
   const findPool = async (): Promise<Pool | null> => libvirt.pools.find(pool.name);
 
+  let clones = 0;
   const templateDisk = await makeTemplate(libvirt, templateName);
   return {
     open,
@@ -59,12 +64,30 @@ export async function openLibvirtBench(): Promise<Bench> {
     watchPower: (nativeId) => watchPower(libvirt, nativeId),
     otherTool: {
       make: async (name) => (await libvirt.domains.define(foreignDomain(name))).uuid,
+      clone: async (nativeId, name) => {
+        const path = topDiskIn(await libvirt.domains.reference(nativeId).xml({ inactive: true }));
+        if (path === undefined) return undefined;
+        clones += 1;
+        const file = `${prefix}by-hand-${clones}.qcow2`;
+        // In turn as virt-clone, and as Terraform makes them.
+        const own = await libvirt.pools.getByName(pool.name);
+        if (clones % 2 === 0) {
+          await run('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', path, join(pool.path, file)]);
+          return (await libvirt.domains.define(foreignDomain(name, { '@file': join(pool.path, file) }))).uuid;
+        }
+        await own.createVolume(overlayXml(file, path));
+        return (await libvirt.domains.define(foreignDomain(name, { '@pool': pool.name, '@volume': file }))).uuid;
+      },
       rename: (nativeId, name) => libvirt.domains.reference(nativeId).rename(name),
       powerOff: (nativeId) => libvirt.domains.reference(nativeId).destroy(),
       remove: (nativeId) =>
         libvirt.domains.reference(nativeId).undefine({ nvram: true, snapshotsMetadata: true, managedSave: true }),
       see: () => look.see(),
-      makeUnreadable: (name) => makeUnreadable(libvirt, name),
+      makeUnreadable: async (name) => {
+        const { uuid } = await libvirt.domains.define(foreignDomain(name));
+        return { nativeId: uuid, mend: await hide(libvirt, uuid) };
+      },
+      hide: (nativeId) => hide(libvirt, nativeId),
       refuseStart: async (nativeId) => {
         const [disk] = (await look.files()).filter(({ users }) => users.includes(nativeId));
         if (!disk) throw new Error('a machine without files starts always');
@@ -109,21 +132,15 @@ export async function openLibvirtBench(): Promise<Bench> {
  * libvirt takes the definition and cannot give it: a quote is one byte in it and six on the way out, where a text has at most
  * 4 MiB.
  */
-async function makeUnreadable(libvirt: Libvirt, name: string) {
-  const { uuid } = await libvirt.domains.define(foreignDomain(name));
-  const define = async (description: string) => {
-    const marked = foreignDomain(name).replace(
-      '<memory',
-      `<uuid>${uuid}</uuid><description>${description}</description><memory`,
-    );
-    await libvirt.domains.define(marked);
-  };
-  await define('"'.repeat(700_000));
-  return { nativeId: uuid, mend: () => define('mended') };
+async function hide(libvirt: Libvirt, nativeId: NativeId): Promise<() => Promise<void>> {
+  const xml = await (await libvirt.domains.get(nativeId)).xml({ inactive: true, secure: true });
+  const description = '"'.repeat(700_000);
+  await libvirt.domains.define(xml.replace('</uuid>', `</uuid><description>${description}</description>`));
+  return async () => void (await libvirt.domains.define(xml));
 }
 
 /** As virt-install or virsh would make it: nothing of ours in it. */
-const foreignDomain = (name: string, diskPath?: string): string =>
+const foreignDomain = (name: string, disk?: Readonly<Record<string, string>>): string =>
   buildXml({
     domain: {
       '@type': 'qemu',
@@ -133,19 +150,33 @@ const foreignDomain = (name: string, diskPath?: string): string =>
       os: { type: { '@arch': 'x86_64', '#text': 'hvm' } },
       devices: {
         memballoon: { '@model': 'virtio' },
-        ...(diskPath === undefined
+        ...(disk === undefined
           ? {}
           : {
               disk: {
-                '@type': 'file',
+                '@type': '@file' in disk ? 'file' : 'volume',
                 driver: { '@name': 'qemu', '@type': 'qcow2' },
-                source: { '@file': diskPath },
+                source: disk,
                 target: { '@dev': 'vda', '@bus': 'virtio' },
               },
             }),
       },
     },
   });
+
+const overlayXml = (name: string, path: string): string =>
+  buildXml({
+    volume: {
+      name,
+      capacity: { '@unit': 'MiB', '#text': '64' },
+      target: { format: { '@type': 'qcow2' } },
+      backingStore: { path, format: { '@type': 'qcow2' } },
+    },
+  });
+
+/** The file of the first disk, where the definition names one. */
+const topDiskIn = (xml: string): string | undefined =>
+  /<disk type='file' device='disk'>(?:(?!<\/disk>)[^])*?<source file='([^']+)'/.exec(xml)?.[1];
 
 /** A machine of another tool, with a disk in another pool than the driver's. */
 async function makeTemplate(libvirt: Libvirt, name: string): Promise<Volume> {
@@ -159,6 +190,6 @@ async function makeTemplate(libvirt: Libvirt, name: string): Promise<Volume> {
       },
     }),
   );
-  await libvirt.domains.define(foreignDomain(name, await disk.path()));
+  await libvirt.domains.define(foreignDomain(name, { '@file': await disk.path() }));
   return disk;
 }

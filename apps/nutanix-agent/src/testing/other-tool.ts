@@ -28,7 +28,13 @@ export function prismConsole(
   simulator: PrismSimulator,
   isOurs: (name: string) => boolean,
   make: (name: string) => Promise<NativeId>,
-): Pick<OtherTool, 'see' | 'makeUnreadable' | 'refuseStart' | 'suspend' | 'crash'> & { files(): Promise<HostFile[]> } {
+): Pick<OtherTool, 'see' | 'makeUnreadable' | 'hide' | 'refuseStart' | 'suspend' | 'crash'> & {
+  files(): Promise<HostFile[]>;
+} {
+  const hide = async (nativeId: NativeId) => {
+    await disguise(simulator, nativeId, { spec: { resources: null }, status: { resources: 'none' } });
+    return () => undisguise(simulator, nativeId);
+  };
   const ours = async (kind: string) => (await simulator.list(kind)).filter((entity) => isOurs(named(entity)));
   return {
     see: async () =>
@@ -40,9 +46,10 @@ export function prismConsole(
 
     makeUnreadable: async (name) => {
       const nativeId = await make(name);
-      await disguise(simulator, nativeId, { spec: { resources: null }, status: { resources: 'none' } });
-      return { nativeId, mend: () => undisguise(simulator, nativeId) };
+      return { nativeId, mend: await hide(nativeId) };
     },
+
+    hide,
 
     refuseStart: async (nativeId) => {
       const { id } = await simulator.control('POST', '/faults', {

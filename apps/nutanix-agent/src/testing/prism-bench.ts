@@ -88,6 +88,11 @@ export async function openPrismBench(knobs: Knobs = {}): Promise<Bench> {
     otherTool: {
       ...tool,
       make: (name) => makeVm(simulator, name, []),
+      clone: async (nativeId, name) => {
+        await simulator.done(await simulator.v3('POST', `/vms/${nativeId}/clone`, { override_spec: { name } }));
+        const made = (await simulator.list('vms')).find((vm) => nameOf(vm) === name);
+        return made && uuidOf(made);
+      },
       rename: (nativeId, name) =>
         simulator.edit(nativeId, (spec) => {
           spec['name'] = name;

@@ -117,9 +117,9 @@ export class DiskTool {
   }
 }
 
-/** Removes a disk with all its files, in its own folder only. */
+/** Removes a disk with all its files, in its own folder only. Last the one that names the others, so that it can be done again. */
 export async function removeDisk(path: string): Promise<void> {
   if (!(await exists(path))) return;
-  for (const file of await partsOf(path)) if (dirname(file) === dirname(path)) await rm(file, { force: true });
-  await rm(path, { force: true });
+  const parts = (await partsOf(path)).filter((file) => file !== path && dirname(file) === dirname(path));
+  for (const file of [...parts, path]) await rm(file, { force: true });
 }

@@ -6,18 +6,17 @@ import { readPending } from '../inventory/pending-changes.ts';
 import type { Platform } from '../vmrun/installation.ts';
 import { removeDisk } from './disk-tool.ts';
 import { fileKeyOf, FileSet } from './file-identity.ts';
-import { orUnreadable, unlessUnreadable } from '../inventory/unreadable.ts';
+import { isOutOfSight } from '../inventory/discovery.ts';
+import { isOutOfReach, orUnreadable, unlessUnreadable, whyUnreadable } from '../inventory/unreadable.ts';
 import { isMissing } from '../vmx/dictionary-file.ts';
+import { demandWhole } from '../vmx/hardware-reader.ts';
 import { stateFilesOf } from './state-files.ts';
 import { beside, chainOf, partsOf, realPath } from './vmdk.ts';
 
 /** Layers that snapshots and reverts make: `web-000001.vmdk`. */
 export const isLayer = (name: string) => /-\d{6}\.vmdk$/i.test(name);
 
-export type Known = Pick<
-  Machines,
-  'all' | 'templates' | 'diskFiles' | 'snapshots' | 'nameOf' | 'platform' | 'configuration' | 'looseDisks'
->;
+export type Known = Pick<Machines, 'survey' | 'diskFiles' | 'snapshots' | 'nameOf' | 'platform' | 'configuration'>;
 
 /** Real paths of the disks that a machine names itself: in its configuration, in its snapshots, and for its power-off. */
 export const namedBy = async (machine: Machine, machines: Known): Promise<string[]> => [
@@ -35,24 +34,36 @@ async function notedBy(machine: Machine, machines: Known): Promise<string[]> {
   return Promise.all(names.map((name) => realPath(beside(machine.vmx, name))));
 }
 
-/** Something is there and cannot be read now; what is missing, or is no file of VMware's, needs nothing. */
-const isOutOfReach = (error: unknown): boolean => {
-  const { code } = error as NodeJS.ErrnoException;
-  return code !== undefined && code !== 'ELOOP' && !isMissing(error);
-};
+/** Of so many a sentence has the reasons. */
+const MOST_REASONS = 3;
 
-/** The words for what cannot be seen of these. */
-export const doubtOf = (unseen: readonly string[]): string =>
-  `it cannot be seen whether ${unseen.map((name) => `"${name}"`).join(', ')} needs it. If not, delete it by hand.`;
+/** That it cannot be seen whether any of these, each with a sentence why, needs something. */
+export function unseenWords(unseen: ReadonlyMap<string, string>, what = 'it'): string {
+  const names = [...unseen.keys()].sort();
+  const reasons = new Set(names.slice(0, MOST_REASONS).map((name) => unseen.get(name)!));
+  const quoted = names.map((name) => `"${name}"`).join(', ');
+  return `it cannot be seen whether ${quoted} needs ${what}: ${[...reasons].join(' ')}`;
+}
 
-/** Every disk that a machine stands on: those of its configuration and of its snapshots, with all that is below. */
-export async function disksUsedBy(machine: Machine, machines: Known): Promise<FileSet> {
-  return FileSet.of(machines.platform, await chainsOf(await namedBy(machine, machines)));
+/**
+ * Every disk that a machine stands on: those of its configuration and of its snapshots, with all that is below. `onEnd` is told why
+ * one ends before it is whole.
+ */
+export async function disksUsedBy(
+  machine: Machine,
+  machines: Known,
+  onEnd?: (error: unknown) => void,
+): Promise<FileSet> {
+  return FileSet.of(machines.platform, await chainsOf(await namedBy(machine, machines), onEnd));
 }
 
 /** Every file that a machine needs: its disks with all their parts, and its state beside them. */
-export async function filesUsedBy(machine: Machine, machines: Known): Promise<FileSet> {
-  const disks = [...(await disksUsedBy(machine, machines))];
+export async function filesUsedBy(
+  machine: Machine,
+  machines: Known,
+  onEnd?: (error: unknown) => void,
+): Promise<FileSet> {
+  const disks = [...(await disksUsedBy(machine, machines, onEnd))];
   return FileSet.of(machines.platform, [
     ...disks,
     ...(await Promise.all(disks.map((path) => partsOf(path)))).flat(),
@@ -60,8 +71,8 @@ export async function filesUsedBy(machine: Machine, machines: Known): Promise<Fi
   ]);
 }
 
-const chainsOf = async (paths: readonly string[]): Promise<string[]> =>
-  (await Promise.all(paths.map((path) => chainOf(path)))).flat();
+const chainsOf = async (paths: readonly string[], onEnd?: (error: unknown) => void): Promise<string[]> =>
+  (await Promise.all(paths.map((path) => chainOf(path, onEnd)))).flat();
 
 /** What needs a file: a VM, or a disk that was kept when its VM was deleted. */
 export interface DiskUser {
@@ -78,15 +89,18 @@ export interface DiskUser {
 export class DiskUsers {
   readonly #platform: Platform;
   readonly #users = new Map<string, DiskUser[]>();
-  readonly #unseen = new Set<string>();
+  readonly #unseen = new Map<string, string>();
+  readonly #hidden: Map<string, string>;
+  readonly #foldersOfUnseen = new Set<string>();
 
-  private constructor(platform: Platform) {
+  private constructor(platform: Platform, hidden: ReadonlyMap<string, string>) {
     this.#platform = platform;
+    this.#hidden = new Map(hidden);
   }
 
   static async read(machines: Known, except?: Machine): Promise<DiskUsers> {
-    const found = new DiskUsers(machines.platform);
-    const known = [...(await machines.all()), ...(await machines.templates())];
+    const { machines: known, disks: loose, hidden } = await machines.survey();
+    const found = new DiskUsers(machines.platform, hidden);
     for (const machine of known) if (machine.nativeId !== except?.nativeId) await found.#add(machine, machines);
     for (const snapshot of except ? (await machines.snapshots(except)).all : []) {
       const disks = await Promise.all(snapshot.disks.map((name) => realPath(beside(except!.vmx, name))));
@@ -96,21 +110,43 @@ export class DiskUsers {
           unlessUnreadable(error);
           return 'out of reach' as const;
         });
-        // A share that does not answer, say: that it stands on these disks is known all the same.
-        if (clone === 'out of reach') await found.#note({ name: path, path }, await chainsOf(disks));
+        // A share that does not answer, or a disk that is unplugged: that it stands on these is known all the same.
+        if (clone === 'out of reach' || (!clone && (await isOutOfSight(path))))
+          await found.#note({ name: path, path }, await chainsOf(disks));
         else if (clone) await found.#add(clone, machines, disks, !known.some((one) => one.nativeId === clone.nativeId));
       }
     }
-    for (const path of await machines.looseDisks()) {
+    const parts = await Promise.all(loose.map(async (path) => (await partsOf(path)).filter((part) => part !== path)));
+    const extents = await FileSet.of(machines.platform, parts.flat());
+    for (const path of loose) {
+      // Part of another one, which needs it.
+      if (await extents.has(path)) continue;
       const isOwn = (except && dirname(path) === folderOf(except)) || (await found.of(path)).length > 0;
-      if (!isOwn) await found.#note({ name: path, path }, await chainOf(path));
+      if (isOwn) continue;
+      const missed = (error: unknown) => {
+        if (isOutOfReach(error)) found.#hidden.set(path, whyUnreadable(path, error));
+      };
+      const chain = await chainOf(path, missed);
+      const files = await Promise.all(chain.map((one) => partsOf(one)));
+      await found.#note({ name: path, path }, [...chain, ...files.flat()]);
     }
     return found;
   }
 
-  /** Names of machines of which it cannot be seen now whether they need a file. */
-  get unseen(): readonly string[] {
-    return [...this.#unseen].sort();
+  /** Machines of which it cannot be seen now what they need, by name, each with a sentence why. */
+  get unseen(): ReadonlyMap<string, string> {
+    return this.#unseen;
+  }
+
+  /** Whether a file is beside the configuration of one of these, and so most likely one of its own. */
+  isOfUnseen(path: string): boolean {
+    return this.#foldersOfUnseen.has(dirname(path));
+  }
+
+  /** Why a file that nobody is known to need has to stay all the same; undefined where all can be seen that may need it. */
+  get doubt(): string | undefined {
+    const all = new Map([...this.#hidden, ...this.#unseen]);
+    return all.size === 0 ? undefined : `${unseenWords(all)} If nothing needs it, delete it by hand.`;
   }
 
   /** What needs a file. */
@@ -124,9 +160,13 @@ export class DiskUsers {
    */
   async #add(machine: Machine, machines: Known, disks: readonly string[] = [], stranger = false): Promise<void> {
     const name = (await orUnreadable(machines.nameOf(machine))) ?? machine.vmx;
+    const miss = (error: unknown) => {
+      this.#unseen.set(name, whyUnreadable(machine.vmx, error));
+      this.#foldersOfUnseen.add(folderOf(machine));
+    };
     const missed = (error: unknown) => {
       unlessUnreadable(error);
-      if (isOutOfReach(error)) this.#unseen.add(name);
+      if (isOutOfReach(error)) miss(error);
     };
     const asFarAsSeen = async <Part>(look: Promise<Iterable<Part>>): Promise<Iterable<Part>> =>
       look.catch((error: unknown) => {
@@ -134,6 +174,15 @@ export class DiskUsers {
         return [];
       });
     const configured = await configuredBy(machine, machines).catch((error: unknown) => missed(error));
+    // Half a file, as while it is being written, names half of what the machine has.
+    if (configured)
+      await machines
+        .configuration(machine)
+        .then(demandWhole)
+        .catch((error: unknown) => {
+          unlessUnreadable(error);
+          if (!isMissing(error)) miss(error);
+        });
     const madeOn = configured && !stranger ? [] : disks;
     const named = [...(configured ?? []), ...madeOn, ...(await asFarAsSeen(notedBy(machine, machines)))];
     const chains = await Promise.all(named.map((path) => chainOf(path, missed)));
@@ -157,7 +206,7 @@ export async function removeOrphanedLayers(machine: Machine, machines: Machines)
   if (layers.length === 0) return;
   const own = await disksUsedBy(machine, machines);
   const others = await DiskUsers.read(machines, machine);
-  if (others.unseen.length > 0) return;
+  if (others.doubt !== undefined) return;
   for (const layer of layers) {
     const path = await realPath(layer);
     if (dirname(path) === folder && !(await own.has(path)) && (await others.of(path)).length === 0)

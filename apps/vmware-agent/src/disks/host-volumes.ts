@@ -1,12 +1,13 @@
-import { rm, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ProblemError, type Forecast, type Volume } from '@polyvirt/contracts';
 import { gibOf, volumeIdOf, type Effect, type OperationContext, type VolumeFacet } from '@polyvirt/hypervisor';
-import { exists, MAKING_MARK } from '../inventory/discovery.ts';
+import { isThere, MAKING_MARK } from '../inventory/discovery.ts';
 import type { Machine } from '../inventory/identity.ts';
 import { folderOf, type Machines } from '../inventory/machines.ts';
+import { orUnreadable } from '../inventory/unreadable.ts';
 import { removeDisk } from './disk-tool.ts';
-import { disksUsedBy, DiskUsers, doubtOf, isLayer } from './disk-users.ts';
+import { disksUsedBy, DiskUsers, isLayer } from './disk-users.ts';
 import { removeIfDeserted } from '../lifecycle/kept-disks.ts';
 import { abandonedBases } from '../lifecycle/remains.ts';
 import { chainOf, partsOf, readVmdk, realPath } from './vmdk.ts';
@@ -22,13 +23,12 @@ export class HostVolumes implements VolumeFacet {
 
   async list(): Promise<Volume[]> {
     const users = await DiskUsers.read(this.machines);
-    if (users.unseen.length > 0) return [];
     const owners = new Map((await this.machines.all()).map((machine) => [folderOf(machine), machine.nativeId]));
     const volumes: Volume[] = [];
     for (const path of await this.#candidates()) {
-      if (isLayer(path) || (await this.#othersThan(path, users)).length > 0) continue;
-      const disk = await readVmdk(path).catch(() => undefined);
-      const seen = disk && (await Promise.all(disk.files.map((file) => stat(file)))).flat();
+      if (isLayer(path) || users.isOfUnseen(path) || (await this.#othersThan(path, users)).length > 0) continue;
+      const disk = await orUnreadable(readVmdk(path));
+      const seen = disk && (await orUnreadable(Promise.all(disk.files.map((file) => stat(file)))));
       if (!disk || !seen) continue;
       const owner = owners.get(dirname(path));
       volumes.push({
@@ -64,18 +64,21 @@ export class HostVolumes implements VolumeFacet {
         `The volume ${id} (${path}) is in use by ${names.join(', ')}. Detach it there first.`,
         fault('It is in use.'),
       );
-    if (users.unseen.length > 0)
+    if (users.doubt !== undefined)
       throw new ProblemError(
         'volume-in-use',
-        `The volume ${id} (${path}) may be in use: ${doubtOf(users.unseen)}`,
+        `The volume ${id} (${path}) may be in use: ${users.doubt}`,
         fault('It may be in use.'),
       );
     return path;
   }
 
   async delete(id: string, { journal }: OperationContext): Promise<Effect> {
-    const path = await journal.step({ name: 'look for the volume', act: () => this.require(id, 'volume') });
-    await journal.step({ ...deleteIt, act: () => this.#remove(path) });
+    const chain = await journal.step({
+      name: 'look for the volume',
+      act: async () => chainOf(await this.require(id, 'volume')),
+    });
+    await journal.step({ ...deleteIt, act: () => this.#remove(chain) });
     return 'changed';
   }
 
@@ -86,29 +89,30 @@ export class HostVolumes implements VolumeFacet {
   }
 
   /** Why a disk that a machine has given up has to stay; undefined when nobody needs it. */
-  async neededBy(path: string, machine: Machine): Promise<string | undefined> {
+  async #neededBy(path: string, machine: Machine): Promise<string | undefined> {
     const real = await realPath(path);
     if (await (await disksUsedBy(machine, this.machines)).has(real)) return 'the VM has it still.';
     const users = await DiskUsers.read(this.machines);
     const others = (await this.#othersThan(real, users)).map(({ name }) => `"${name}"`);
-    if (others.length > 0) return `it is in use by ${others.join(', ')}.`;
-    return users.unseen.length > 0 ? doubtOf(users.unseen) : undefined;
+    return others.length > 0 ? `it is in use by ${others.join(', ')}.` : users.doubt;
   }
 
-  /** Deletes a disk that a machine has given up, unless it is needed. Answers why it stays. */
-  async deleteGivenUp(path: string, machine: Machine): Promise<string | undefined> {
-    const reason = await this.neededBy(path, machine);
-    if (reason === undefined) await this.#remove(path);
+  /**
+   * Deletes a disk that a machine has given up, unless it is needed. `chain` begins with it, as it was before: once it is gone nothing
+   * says any more what it stood on. Answers why it stays.
+   */
+  async deleteGivenUp(chain: readonly string[], machine: Machine): Promise<string | undefined> {
+    const reason = await this.#neededBy(chain[0]!, machine);
+    if (reason === undefined) await this.#remove(chain);
     return reason;
   }
 
   /** With the bases that were kept for it alone. */
-  async #remove(path: string): Promise<void> {
-    const chain = await chainOf(path);
-    await removeDisk(path);
+  async #remove(chain: readonly string[]): Promise<void> {
+    await removeDisk(chain[0]!);
     const bases = await abandonedBases(chain, this.machines);
-    for (const file of bases) await rm(file, { force: true });
-    for (const folder of new Set(bases.map((file) => dirname(file)))) await removeIfDeserted(folder);
+    for (const base of bases) await removeDisk(base);
+    for (const folder of new Set(bases.map((base) => dirname(base)))) await removeIfDeserted(folder);
   }
 
   /** Of a loose disk, it itself is told as what needs it. */
@@ -120,16 +124,16 @@ export class HostVolumes implements VolumeFacet {
 
   async #candidates(): Promise<string[]> {
     const loose: string[] = [];
-    for (const path of await this.machines.looseDisks())
-      // A machine that is being made has them soon.
-      if (!(await exists(join(dirname(path), MAKING_MARK)))) loose.push(await realPath(path));
+    for (const path of (await this.machines.survey()).disks)
+      // A machine that is being made has them soon, and so has one that may be.
+      if (!(await isThere(join(dirname(path), MAKING_MARK)))) loose.push(await realPath(path));
     return [...new Set(loose)].filter((path) => !isExtent(path));
   }
 
   /** Disks of machines, so that a volume that is in use is told as such. */
   async #inUse(): Promise<string[]> {
-    const machines = [...(await this.machines.all()), ...(await this.machines.templates())];
-    const files = await Promise.all(machines.map((machine) => this.machines.diskFiles(machine).catch(() => [])));
-    return Promise.all(files.flat().map(({ path }) => realPath(path)));
+    const { machines } = await this.machines.survey();
+    const files = await Promise.all(machines.map((machine) => orUnreadable(this.machines.diskFiles(machine))));
+    return Promise.all(files.flatMap((own) => own ?? []).map(({ path }) => realPath(path)));
   }
 }

@@ -4,7 +4,7 @@ import type { NativeId } from '@polyvirt/contracts';
 import type { Platform } from '../vmrun/installation.ts';
 import { isMissing, readDictionary } from '../vmx/dictionary-file.ts';
 import { findMachine, matchListed, type Machine } from './identity.ts';
-import { orUnreadable, unlessUnreadable, whyUnreadable } from './unreadable.ts';
+import { isOutOfReach, orUnreadable, unlessUnreadable, whyUnreadable } from './unreadable.ts';
 
 /** How deep below a folder of VMs a VM may lie: people sort them into groups. */
 const DEPTH = 3;
@@ -12,8 +12,9 @@ const DEPTH = 3;
 /** Stands in the folder of a machine for as long as it is being made. */
 export const MAKING_MARK = '.polyvirt-making';
 
-/** Folders in a VM's folder that hold no VMs. */
-const isForeign = (name: string) => /\.lck$|^caches$|^\./i.test(name);
+/** Folders that hold no VMs: of VMware within that of a VM, and of file systems at their root, which few may read. */
+const isForeign = (name: string) =>
+  /\.lck$|^caches$|^\.|^lost\+found$|^\$RECYCLE\.BIN$|^System Volume Information$/i.test(name);
 
 export interface DiscoveryOptions {
   readonly platform: Platform;
@@ -22,6 +23,21 @@ export interface DiscoveryOptions {
   /** A folder whose VMs are templates; they are no part of the inventory. */
   readonly templates: string | undefined;
   readonly inventoryFile: string;
+}
+
+/** What may need a file, and what keeps us from seeing all that does. */
+export interface Survey {
+  /** With the templates. */
+  readonly machines: readonly Machine[];
+  /** Disks in the folders of VMs and templates, whoever they are of. */
+  readonly disks: readonly string[];
+  /** Places that cannot be looked into now, each with a sentence why: what lies there may need anything. */
+  readonly hidden: ReadonlyMap<string, string>;
+}
+
+interface Skipped {
+  readonly path: string;
+  readonly error: unknown;
 }
 
 /** Where the machines of the host are: in the configured folders, in the inventory of the window, and whatever runs. */
@@ -46,15 +62,25 @@ export class Discovery {
 
   /** All machines. `listed` are the paths that vmrun lists as running. One path that leads nowhere hides no other. */
   async scan(listed: readonly string[]): Promise<Machine[]> {
+    const skipped: Skipped[] = [];
+    const machines = await this.#scan(listed, noting(skipped));
+    this.#skipped = skipped.map(({ path, error }) => whyUnreadable(path, error));
+    return machines;
+  }
+
+  /** Everything at once, so that what one look could not see is known to whoever decides by what it has seen. */
+  async survey(listed: readonly string[]): Promise<Survey> {
+    const skipped: Skipped[] = [];
+    const look = noting(skipped);
+    const machines = [...(await this.#scan(listed, look)), ...(await this.#templates(look))];
+    const disks = await this.#diskFiles(look);
+    const hidden = skipped.filter(({ error }) => isOutOfReach(error));
+    return { machines, disks, hidden: new Map(hidden.map(({ path, error }) => [path, whyUnreadable(path, error)])) };
+  }
+
+  async #scan(listed: readonly string[], look: Look): Promise<Machine[]> {
     const { platform, folders, inventoryFile } = this.#options;
     const found = new Map<NativeId, Machine>();
-    const skipped: string[] = [];
-    const look = {
-      skip(path: string, error: unknown) {
-        unlessUnreadable(error);
-        skipped.push(whyUnreadable(path, error));
-      },
-    };
     const add = async (path: string) => {
       try {
         const machine = await findMachine(path, platform);
@@ -69,7 +95,6 @@ export class Discovery {
       if (!found.has(machine.nativeId) && (await isThere(machine.vmx))) found.set(machine.nativeId, machine);
     for (const line of listed) if (!matchListed(line, [...found.values()], platform)) await add(line);
     this.#known.clear();
-    this.#skipped = skipped;
     const templates = await this.#templateFolders();
     const machines: Machine[] = [];
     for (const machine of found.values()) {
@@ -81,14 +106,19 @@ export class Discovery {
   }
 
   /** Disks in the folders of VMs and templates, whoever they are of. */
-  async diskFiles(): Promise<string[]> {
+  diskFiles(): Promise<string[]> {
+    return this.#diskFiles(quietly);
+  }
+
+  async #diskFiles(look: Look): Promise<string[]> {
     const { folders: ofVms, templates } = this.#options;
     const roots = templates === undefined ? ofVms : [...ofVms, templates];
-    const folders = (await Promise.all(roots.map((root) => foldersBelow(root)))).flat();
+    const folders = (await Promise.all(roots.map((root) => foldersBelow(root, look)))).flat();
     const names = await Promise.all(
-      [...new Set(folders)].map(async (folder) =>
-        ((await orUnreadable(readdir(folder))) ?? []).map((name) => join(folder, name)),
-      ),
+      [...new Set(folders)].map(async (folder) => {
+        const found = await readdir(folder).catch((error: unknown) => look.skip(folder, error));
+        return (found ?? []).map((name) => join(folder, name));
+      }),
     );
     return names.flat().filter((path) => /\.vmdk$/i.test(path));
   }
@@ -113,11 +143,16 @@ export class Discovery {
     return [...this.#known.values()];
   }
 
-  async templates(): Promise<Machine[]> {
+  templates(): Promise<Machine[]> {
+    return this.#templates(quietly);
+  }
+
+  async #templates(look: Look): Promise<Machine[]> {
     const { templates, platform } = this.#options;
     if (templates === undefined) return [];
-    const files = await vmxFilesBelow(templates, quietly);
-    const found = await Promise.all(files.map((vmx) => orUnreadable(findMachine(vmx, platform))));
+    const files = await vmxFilesBelow(templates, look);
+    const find = (vmx: string) => findMachine(vmx, platform).catch((error: unknown) => look.skip(vmx, error));
+    const found = await Promise.all(files.map(find));
     return found.filter((machine) => machine !== undefined);
   }
 
@@ -134,10 +169,14 @@ export function isInside(folder: string, path: string): boolean {
   return inside !== '' && !inside.startsWith('..') && !isAbsolute(inside);
 }
 
+/** Whether something is at a path. Throws where that cannot be told. */
 export const exists = (path: string): Promise<boolean> =>
   access(path).then(
     () => true,
-    () => false,
+    (error: unknown) => {
+      if (isMissing(error)) return false;
+      throw error;
+    },
   );
 
 /** Whether something is at a path, or may be: only what is known to be gone is gone. */
@@ -147,13 +186,26 @@ export const isThere = (path: string): Promise<boolean> =>
     (error: unknown) => !isMissing(error),
   );
 
-const isBeingMade = (vmx: string): Promise<boolean> => exists(join(dirname(vmx), MAKING_MARK));
+/** Whether a VM may be on a medium that is not there now: with it the place is gone that its folder lies in. */
+export const isOutOfSight = async (vmx: string): Promise<boolean> =>
+  !(await isThere(vmx)) && !(await isThere(dirname(dirname(vmx))));
+
+/** Where that cannot be told, the machine cannot be read either, and says why. */
+const isBeingMade = async (vmx: string): Promise<boolean> =>
+  (await orUnreadable(exists(join(dirname(vmx), MAKING_MARK)))) ?? false;
 
 interface Look {
   /** Notes what is passed over. */
-  skip(path: string, error: unknown): void;
+  skip(path: string, error: unknown): undefined;
 }
-const quietly: Look = { skip: (_path, error) => unlessUnreadable(error) };
+const noting = (skipped: Skipped[]): Look => ({
+  skip(path, error) {
+    unlessUnreadable(error);
+    skipped.push({ path, error });
+    return undefined;
+  },
+});
+const quietly = noting([]);
 
 /** Folders that may hold VMs at or below `folder`, itself first; a folder that is not there has none. */
 export async function foldersBelow(folder: string, look = quietly): Promise<string[]> {

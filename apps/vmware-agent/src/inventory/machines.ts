@@ -5,16 +5,16 @@ import { gibOf, isReadable, type ListedVm, type UnreadableVm } from '@polyvirt/h
 import { isLogged } from '../host/vm-log.ts';
 import type { Leases } from '../network/leases.ts';
 import { isoNameOf } from '../disks/image-library.ts';
-import { beside, readVmdk, type Vmdk } from '../disks/vmdk.ts';
+import { beside, readVmdk, realPath, type Vmdk } from '../disks/vmdk.ts';
 import { SnapshotTree } from '../snapshots/snapshot-tree.ts';
 import { Dictionary } from '../vmx/dictionary.ts';
 import { orMissing, readDictionary } from '../vmx/dictionary-file.ts';
 import {
   cpusOf,
+  demandWhole,
   disksOf,
   firmwareOf,
   guestOsOf,
-  isComplete,
   isEncrypted,
   memoryOf,
   nameOf,
@@ -24,11 +24,11 @@ import {
 import { bootOrderOf, driveOf } from '../vmx/devices.ts';
 import { ownKeys } from '../vmx/hardware-writer.ts';
 import type { Platform } from '../vmrun/installation.ts';
-import { isThere, type Discovery } from './discovery.ts';
+import { isThere, type Discovery, type Survey } from './discovery.ts';
 import { FileCache } from './file-cache.ts';
 import type { Machine } from './identity.ts';
 import { pendingOf, readPending } from './pending-changes.ts';
-import { isKeptFor } from '../lifecycle/kept-disks.ts';
+import { isKept } from '../lifecycle/kept-disks.ts';
 import type { PowerOffWork } from './power-off-work.ts';
 import type { Freshness, Running, RunningSet } from './running.ts';
 import { orUnreadable, whyUnreadable } from './unreadable.ts';
@@ -136,9 +136,11 @@ export class Machines {
     return this.#discovery.scan((await this.#running.list('recent')).paths);
   }
 
-  /** Machines that others are made from; they are no part of the inventory. */
-  templates(): Promise<Machine[]> {
-    return this.#discovery.templates();
+  /** Whatever may need a file. The disks are those that are not kept for what stands on them: they go with that. */
+  async survey(): Promise<Survey> {
+    const found = await this.#discovery.survey((await this.#running.list('recent')).paths);
+    const kept = await Promise.all(found.disks.map(async (path) => isKept(await realPath(path))));
+    return { ...found, disks: found.disks.filter((_, at) => !kept[at]) };
   }
 
   get platform(): Platform {
@@ -153,14 +155,6 @@ export class Machines {
     const path = vmsdOf(vmx);
     // One that is there and cannot be read is not taken for none.
     return new SnapshotTree((await isThere(path)) ? await this.#dictionaries.read(path) : undefined);
-  }
-
-  /** Disks in the folders of VMs, but for those that are kept for what stands on them. */
-  async looseDisks(): Promise<string[]> {
-    const paths = await this.#discovery.diskFiles();
-    const isKept = new Map<string, boolean>();
-    for (const folder of new Set(paths.map((path) => dirname(path)))) isKept.set(folder, await isKeptFor(folder));
-    return paths.filter((path) => isKept.get(dirname(path)) === false);
   }
 
   disk(path: string): Promise<Vmdk> {
@@ -226,7 +220,7 @@ export class Machines {
 
   async #show(machine: Machine, running: RunningSet, freshness: Freshness | 'believed'): Promise<ListedVm | undefined> {
     try {
-      await this.#demandWhole(machine);
+      demandWhole(await this.configuration(machine));
       const state = await this.#stateOf(machine, running, freshness);
       if (state === 'stopped') await this.#powerOffWork.finish(machine);
       return await this.#read(machine, state);
@@ -235,15 +229,6 @@ export class Machines {
       if (!(await isThere(machine.vmx))) return undefined;
       return unreadable(machine, error);
     }
-  }
-
-  /** Throws if the file is no whole configuration: half written, or none at all. */
-  async #demandWhole(machine: Machine): Promise<void> {
-    const vmx = await this.configuration(machine);
-    if (!isComplete(vmx) && !isEncrypted(vmx))
-      throw new SyntaxError(
-        'it has no config.version or no virtualHW.version, which every configuration has. Restore it, or move it away',
-      );
   }
 
   async #read(machine: Machine, state: VmState): Promise<DriverVm> {

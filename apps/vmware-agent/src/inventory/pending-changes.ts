@@ -29,7 +29,7 @@ const PendingChanges = z.object({
       }),
     )
     .default([]),
-  /** With the files that go along. */
+  /** With the disk that goes, and what it stands on: of that goes what was kept for it alone. */
   removeDisks: z.array(z.object({ device: z.string(), doomed: z.array(z.string()) })).default([]),
   addNics: z.array(Nic).default([]),
   changeNics: z

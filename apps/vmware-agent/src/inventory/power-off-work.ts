@@ -14,10 +14,14 @@ const log = new Logger('PowerOffWork');
 export class PowerOffWork {
   readonly #vmrun: Vmrun;
   readonly #disks: DiskTool;
-  readonly #deleteDisk: (path: string, machine: Machine) => Promise<unknown>;
+  readonly #deleteDisk: (chain: readonly string[], machine: Machine) => Promise<unknown>;
   readonly #finishing = new Map<string, Promise<void>>();
 
-  constructor(vmrun: Vmrun, disks: DiskTool, deleteDisk: (path: string, machine: Machine) => Promise<unknown>) {
+  constructor(
+    vmrun: Vmrun,
+    disks: DiskTool,
+    deleteDisk: (chain: readonly string[], machine: Machine) => Promise<unknown>,
+  ) {
     this.#deleteDisk = deleteDisk;
     this.#vmrun = vmrun;
     this.#disks = disks;
@@ -45,9 +49,8 @@ export class PowerOffWork {
     if (pending.removeDisks.length > 0)
       await dropSentinels(vmx.replace(/\.vmx$/i, '.vmsd'), (await readDictionary(vmx))!);
     const waiting = [...pending.disks];
-    const doomed = pending.removeDisks.flatMap((disk) => disk.doomed);
     try {
-      for (const path of doomed) await this.#deleteDisk(path, machine);
+      for (const { doomed } of pending.removeDisks) if (doomed.length > 0) await this.#deleteDisk(doomed, machine);
       const files = disksOf((await readDictionary(vmx))!);
       for (const { device, sizeGiB } of pending.disks) {
         const file = files.find((disk) => disk.device === device);

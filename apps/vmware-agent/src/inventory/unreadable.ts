@@ -15,6 +15,12 @@ export const isUnreadable = (error: unknown): boolean =>
   isMissing(error) ||
   typeof (error as NodeJS.ErrnoException).errno === 'number';
 
+/** Something is there and cannot be read now; what is missing, leads to itself, or is no file of VMware's, hides nothing. */
+export const isOutOfReach = (error: unknown): boolean => {
+  const { code } = error as NodeJS.ErrnoException;
+  return code !== undefined && code !== 'ELOOP' && !isMissing(error);
+};
+
 /** For who handles that a file cannot be read. Throws anything else. */
 export function unlessUnreadable(error: unknown): void {
   if (!isUnreadable(error)) throw error;

@@ -3,7 +3,7 @@ import { ProblemError, type OperationId, type HardwareChange } from '@polyvirt/c
 import { allow, gibOf, volumeIdOf } from '@polyvirt/hypervisor';
 import { noBootOrderOfUefi, noGrowthWithSnapshots } from '../absent-features.ts';
 import { GIB } from '../disks/disk-tool.ts';
-import { DiskUsers, doubtOf } from '../disks/disk-users.ts';
+import { DiskUsers } from '../disks/disk-users.ts';
 import type { HostVolumes } from '../disks/host-volumes.ts';
 import type { ImageLibrary } from '../disks/image-library.ts';
 import { beside, chainOf, realPath } from '../disks/vmdk.ts';
@@ -177,7 +177,7 @@ export class ChangeRules {
           'wrong-state',
           `Snapshots of the VM bring ${device} back: ${holding.join(', ')}. Delete them first.`,
         );
-      removed.push({ device, doomed: keep ? [] : [path] });
+      removed.push({ device, doomed: keep ? [] : chain });
       if (keep) notes.push(`Kept ${device} as the volume ${volumeIdOf(path)} of the host: ${path}`);
     }
     return { removed, notes };
@@ -188,10 +188,11 @@ export class ChangeRules {
     const doomed: string[] = [];
     const kept: string[] = [];
     const users = await DiskUsers.read(this.#machines, machine);
-    for (const path of removed.flatMap((disk) => disk.doomed)) {
+    for (const [path] of removed.map((disk) => disk.doomed)) {
+      if (path === undefined) continue;
       const others = (await users.of(path)).filter((user) => user.path !== path).map(({ name }) => `"${name}"`);
       if (others.length > 0) kept.push(`Kept ${path}: it is in use by ${others.join(', ')}.`);
-      else if (users.unseen.length > 0) kept.push(`Kept ${path}: ${doubtOf(users.unseen)}`);
+      else if (users.doubt !== undefined) kept.push(`Kept ${path}: ${users.doubt}`);
       else doomed.push(path);
     }
     return { doomed, kept };

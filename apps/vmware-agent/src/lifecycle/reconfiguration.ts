@@ -168,7 +168,7 @@ export class Reconfiguration implements ReconfigureFacet {
       await journal.step({
         ...steps.delete(path),
         act: () =>
-          this.#vmrun.alone([machine.vmx], async () => void (await this.#volumes.deleteGivenUp(path, machine))),
+          this.#vmrun.alone([machine.vmx], async () => void (await this.#volumes.deleteGivenUp([path], machine))),
       });
     return 'changed';
   }
@@ -237,11 +237,13 @@ export class Reconfiguration implements ReconfigureFacet {
   /** Last of all. Answers what was kept and why. */
   async #deleteDisks(machine: Machine, removed: Checked['removed'], { journal }: OperationContext): Promise<string[]> {
     const kept: string[] = [];
-    for (const path of removed.flatMap(({ doomed }) => doomed)) {
+    for (const { doomed } of removed) {
+      const [path] = doomed;
+      if (path === undefined) continue;
       const reason = await journal.step({
         ...steps.delete(path),
         act: async () =>
-          (await this.#vmrun.alone([machine.vmx], () => this.#volumes.deleteGivenUp(path, machine))) ?? null,
+          (await this.#vmrun.alone([machine.vmx], () => this.#volumes.deleteGivenUp(doomed, machine))) ?? null,
       });
       if (reason !== null) kept.push(`Kept ${path}: ${reason}`);
     }

@@ -1,13 +1,14 @@
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { DeleteVm } from '@polyvirt/contracts';
-import { disksUsedBy, DiskUsers, doubtOf, filesUsedBy, isLayer, namedBy, type Known } from '../disks/disk-users.ts';
+import { disksUsedBy, DiskUsers, filesUsedBy, isLayer, namedBy, type Known } from '../disks/disk-users.ts';
 import { FileSet } from '../disks/file-identity.ts';
 import { stateFilesOf } from '../disks/state-files.ts';
 import { beside, chainOf, partsOf, readVmdk, realPath } from '../disks/vmdk.ts';
 import { findMachine, type Machine } from '../inventory/identity.ts';
 import { folderOf, stemOf } from '../inventory/machines.ts';
-import { orUnreadable, unlessUnreadable } from '../inventory/unreadable.ts';
+import { isOutOfSight } from '../inventory/discovery.ts';
+import { isOutOfReach, orUnreadable, unlessUnreadable } from '../inventory/unreadable.ts';
 import { pendingFileOf } from '../inventory/pending-changes.ts';
 import type { Platform } from '../vmrun/installation.ts';
 import { adoptedDisksOf } from '../vmx/devices.ts';
@@ -16,6 +17,9 @@ import { isKeptFor, keptIn, neededBy } from './kept-disks.ts';
 
 /** Files of VMware that belong to the one machine of a folder, whatever their name. */
 const vmwareFile = /\.(vmx|vmxf|vmsd|vmsn|vmss|vmem|nvram|scoreboard|vmtm|vmpl)$|^vmware(-\d+)?\.log$|\.lck$/i;
+
+/** What nobody can make again, and another machine can name. */
+const savedState = /\.(nvram|vmsn|vmss|vmem)$/i;
 
 /** What a machine leaves behind; written into the journal before the machine is gone. */
 export interface Remains {
@@ -46,6 +50,7 @@ export async function remainsOf(machine: Machine, machines: Known, fate: DeleteV
   const { vmx } = machine;
   const folder = folderOf(machine);
   const users = await DiskUsers.read(machines, machine);
+  const { doubt } = users;
   const used = await disksUsedBy(machine, machines);
   const adopted = await adoptedBy(machine, machines);
   const own = [...used].filter((path) => dirname(path) === folder || adopted.includes(path));
@@ -60,37 +65,43 @@ export async function remainsOf(machine: Machine, machines: Known, fate: DeleteV
     const others = needed.filter((user) => user.path !== path);
     if (!adopted.includes(path)) for (const other of others) heirs.add(other.path);
     const names = [...new Set(others.map(({ name }) => `"${name}"`))];
-    if (names.length > 0) {
-      if (!adopted.includes(path)) inherited.push(path);
-      notes.push(`Kept ${path}: it is in use by ${names.join(', ')}.`);
-    } else if (fate === 'keep' || users.unseen.length > 0) {
-      kept.push(path);
-      notes.push(fate === 'keep' ? `Kept ${path}, as asked.` : `Kept ${path}: ${doubtOf(users.unseen)}`);
-    } else doomed.push(path);
+    const isInUse = names.length > 0;
+    if (!isInUse && fate === 'delete' && doubt === undefined) doomed.push(path);
+    else {
+      // What was to be kept does not go with the last of those who need it.
+      if (fate === 'delete' && !adopted.includes(path)) inherited.push(path);
+      if (fate === 'keep' || !isInUse) kept.push(path);
+      const asked = fate === 'keep' ? `Kept ${path}, as asked.` : `Kept ${path}: ${doubt}`;
+      notes.push(isInUse ? `Kept ${path}: it is in use by ${names.join(', ')}.` : asked);
+    }
   }
   for (const { device, path } of await machines.diskFiles(machine))
     if (dirname(await realPath(path)) !== folder && !adopted.includes(await realPath(path)))
       notes.push(`Kept ${device} (${path}): it lies outside the folder of the VM.`);
   const { orphans, strays } = await strangersIn(folder, used, users, machines.platform);
-  const takesOrphans = fate === 'delete' && users.unseen.length === 0;
+  const takesOrphans = fate === 'delete' && doubt === undefined;
   if (takesOrphans) doomed.push(...orphans);
   for (const path of takesOrphans ? strays : [...orphans, ...strays])
     notes.push(`Left ${path}: no VM uses it. Delete it if nobody needs it.`);
   const state = await ownState(machine, machines, users);
   for (const path of state.shared) notes.push(`Kept ${path}: another VM of its folder uses it.`);
+  for (const path of state.doubtful) notes.push(`Kept ${path}: ${doubt}`);
   const isElsewhere = (await namedBy(machine, machines)).some((path) => dirname(path) !== folder);
   const configuration = await machines.configuration(machine);
   const [baseVmx, baseSnapshot] = [configuration.get(ownKeys.baseVmx), configuration.get(ownKeys.baseSnapshot)];
   const keptBelow = await keptFolders(used, folder);
+  const forsaken = kept.length > 0 ? [] : await abandonedBy(machine, machines, keptBelow, used, users, doomed);
+  if (doubt !== undefined) for (const path of forsaken) notes.push(`Kept ${path}: ${doubt}`);
   return {
     vmx,
     files: [...(await filesOfDisks(doomed)), ...state.own, pendingFileOf(vmx), vmx],
-    isWhole: own.every((path) => doomed.includes(path)) && !isElsewhere && state.shared.length === 0,
+    isWhole:
+      own.every((path) => doomed.includes(path)) && !isElsewhere && state.shared.length + state.doubtful.length === 0,
     heirs: [...heirs],
     inherited,
     kept,
     cloneOf: (await machines.snapshots(machine)).cloneOf ?? null,
-    abandoned: kept.length > 0 ? [] : await abandonedBy(machine, machines, keptBelow, used, users),
+    abandoned: doubt === undefined ? forsaken : [],
     keptBelow,
     // What was kept stands on it.
     base:
@@ -150,9 +161,13 @@ async function ownState(machine: Machine, machines: Known, users: DiskUsers) {
   const { platform } = machines;
   const own: string[] = [];
   const shared: string[] = [];
-  for (const path of await FileSet.of(platform, [...beside, ...(await stateFilesOf(machine, machines))]))
-    ((await users.of(path)).length > 0 ? shared : own).push(path);
-  return { own, shared };
+  const doubtful: string[] = [];
+  for (const path of await FileSet.of(platform, [...beside, ...(await stateFilesOf(machine, machines))])) {
+    const isUsed = (await users.of(path)).length > 0;
+    const mayBeUsed = users.doubt !== undefined && savedState.test(path);
+    (isUsed ? shared : mayBeUsed ? doubtful : own).push(path);
+  }
+  return { own, shared, doubtful };
 }
 
 /** Files in folders that were kept which nobody needs any more: neither a machine that is known, nor one that was noted. */
@@ -162,50 +177,53 @@ async function abandonedBy(
   places: readonly string[],
   used: FileSet,
   users: DiskUsers,
+  doomed: readonly string[],
 ): Promise<string[]> {
   const files: string[] = [];
   for (const place of places) {
-    const needed = await neededIn(place, machine, machines);
+    const needed = await neededIn(place, [machine.vmx, ...doomed], machines);
     if (!needed) continue;
-    const kept = await keptIn(place);
     // A mark of an earlier release does not name them.
-    for (const path of kept.length > 0 ? kept : [...used].filter((one) => dirname(one) === place)) {
-      const isNeeded = (await needed.has(path)) || (await users.of(path)).length > 0;
-      if (!isNeeded) files.push(...(await filesOfDisks([path])));
+    const kept = (await keptIn(place)) ?? [...used].filter((one) => dirname(one) === place);
+    for (const path of kept) {
+      // What goes along needs nothing.
+      const others: unknown[] = [];
+      for (const user of await users.of(path))
+        if (!kept.includes(user.path) && !(await used.has(user.path))) others.push(user);
+      if (others.length === 0 && !(await needed.has(path))) files.push(...(await filesOfDisks([path])));
     }
   }
   return files;
 }
 
-/** Files of bases that were kept for a disk which is about to go, or has gone, and that nobody else needs. `chain` begins with it. */
+/** Bases that were kept for a disk which is about to go, or has gone, and that nobody else needs. `chain` begins with it. */
 export async function abandonedBases(chain: readonly string[], machines: Known): Promise<string[]> {
   const [top, ...below] = chain;
-  const files: string[] = [];
+  const bases: string[] = [];
   for (const path of below) {
     const place = dirname(path);
     if (!(await isKeptFor(place))) continue;
-    const needed = await neededIn(place, undefined, machines, top);
+    const needed = await neededIn(place, [top!], machines);
     const users = await DiskUsers.read(machines);
     const others = (await users.of(path)).filter((user) => !chain.includes(user.path));
-    if (!needed || users.unseen.length > 0 || others.length > 0 || (await needed.has(path))) break;
-    files.push(...(await filesOfDisks([path])));
+    if (!needed || users.doubt !== undefined || others.length > 0 || (await needed.has(path))) break;
+    bases.push(path);
   }
-  return files;
+  return bases;
 }
 
-/** What those need for whom a folder was kept, without one machine or disk; undefined when that cannot be found out. */
-async function neededIn(
-  place: string,
-  except: Machine | undefined,
-  machines: Known,
-  gone?: string,
-): Promise<FileSet | undefined> {
+/** What those need for whom a folder was kept, without what is going; undefined when that cannot be found out. */
+async function neededIn(place: string, going: readonly string[], machines: Known): Promise<FileSet | undefined> {
   const paths: string[] = [];
+  const unlessWhole = (error: unknown) => {
+    if (isOutOfReach(error)) throw error;
+  };
   for (const user of await neededBy(place)) {
-    if (user === except?.vmx || user === gone) continue;
+    if (going.includes(user)) continue;
+    if (await isOutOfSight(user)) return undefined;
     try {
       const other = /\.vmx$/i.test(user) ? await findMachine(user, machines.platform) : undefined;
-      const disks = other ? [...(await filesUsedBy(other, machines))] : await chainOf(user);
+      const disks = other ? [...(await filesUsedBy(other, machines, unlessWhole))] : await chainOf(user, unlessWhole);
       paths.push(...disks, ...(await Promise.all(disks.map((path) => partsOf(path)))).flat());
     } catch (error) {
       unlessUnreadable(error);

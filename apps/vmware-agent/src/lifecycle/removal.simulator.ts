@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { NativeId } from '@polyvirt/contracts';
-import { TestOperation } from '@polyvirt/hypervisor/testing';
+import { volumeIdOf, type OperationContext } from '@polyvirt/hypervisor';
+import { Death, TestOperation } from '@polyvirt/hypervisor/testing';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { nativeIdOf } from '../inventory/identity.ts';
@@ -89,6 +90,96 @@ describe('the deletion of a VM that linked clones stand on', () => {
     expect((await remove(source)).notes?.join('\n')).toMatch(/in use by ".*near.*Left .*mine\.vmdk: no VM uses it/s);
     expect(disksIn(dirname(source))).toEqual(['foreign-source.vmdk', 'mine.vmdk']);
     await host.call('vmware-vdiskmanager', '-e', kept!);
+  });
+
+  it('keeps what was to be kept whole, also when the last clone goes', async () => {
+    const clone = await cloneOf(source, join(host.vmFolder, 'near'));
+    await new TestOperation().run((context) => driver.delete(idOf(source), { disks: 'keep' }, context));
+    const kept = disksIn(dirname(source));
+    expect(kept).toEqual(['foreign-source-000001.vmdk', 'foreign-source.vmdk']);
+    await remove(clone);
+    expect(disksIn(dirname(source))).toEqual(kept);
+    await host.call('vmware-vdiskmanager', '-e', join(dirname(source), kept[0]!));
+    expect(await driver.list()).toEqual([]);
+  });
+
+  it('keeps what was to be kept for itself, and not only for the copy that names it', async () => {
+    const disk = join(dirname(source), 'foreign-source-000001.vmdk');
+    const copy = await host.foreignVm(host.vmFolder, 'copy', {
+      'scsi0.present': 'TRUE',
+      'scsi0:0.present': 'TRUE',
+      'scsi0:0.fileName': disk,
+    });
+    await new TestOperation().run((context) => driver.delete(idOf(source), { disks: 'keep' }, context));
+    expect((await driver.volumes.list()).map(({ path }) => path)).toEqual([]);
+    await remove(copy);
+    expect(existsSync(disk)).toBe(true);
+  });
+
+  it('keeps a disk of several parts as one volume', async () => {
+    const split = join(host.vmFolder, 'split', 'split.vmdk');
+    mkdirSync(dirname(split));
+    await host.call('vmware-vdiskmanager', '-c', '-s', '64MB', '-a', 'lsilogic', '-t', '1', split);
+    expect(disksIn(dirname(split)).length).toBeGreaterThan(1);
+    expect((await driver.volumes.list()).map(({ path }) => path)).toEqual([split]);
+    const volume = volumeIdOf(split);
+    expect(await new TestOperation().run((context) => driver.volumes.delete(volume, context))).toBe('changed');
+    expect(disksIn(dirname(split))).toEqual([]);
+  });
+
+  describe('and of which only a disk is left', () => {
+    /** What the clone had, and all that it stands on, which is kept for it. */
+    const onlyItsDisk = async (clone: string) => {
+      await remove(source);
+      const [disk] = disksIn(dirname(clone)).map((name) => join(dirname(clone), name));
+      expect(disksIn(dirname(source))).toEqual(['foreign-source.vmdk']);
+      return disk!;
+    };
+    const detach = (clone: string) => async (context: OperationContext) => {
+      const { device } = (await driver.get(idOf(clone))).disks[0] ?? { device: 'scsi0:0' };
+      return driver.reconfigure.apply(idOf(clone), { removeDisks: [{ device, keep: false }] }, context);
+    };
+
+    it.each<[string, string, (clone: string) => Promise<(context: OperationContext) => Promise<unknown>>]>([
+      [
+        'as a volume',
+        'delete the volume',
+        async (clone) => {
+          const [name] = disksIn(dirname(clone));
+          const path = join(dirname(clone), name!);
+          await new TestOperation().run((context) => driver.delete(idOf(clone), { disks: 'keep' }, context));
+          return (context) => driver.volumes.delete(volumeIdOf(path), context);
+        },
+      ],
+      ['of a VM', 'delete ', async (clone) => detach(clone)],
+    ])('takes them along %s, also when the agent died between the two', async (_, step, giveUp) => {
+      const clone = await cloneOf(source, join(host.vmFolder, 'near'));
+      const disk = await onlyItsDisk(clone);
+      const act = await giveUp(clone);
+      const operation = new TestOperation();
+      for (let at = 0; !operation.steps.at(-1)?.startsWith(step); at += 1) {
+        const next = operation.again();
+        next.cut = { step: at, moment: 'before' };
+        await expect(next.run(act)).rejects.toThrow(Death);
+        operation.steps = next.steps;
+      }
+      // So far the one came that died.
+      rmSync(disk);
+      await operation.again().run(act);
+      expect(existsSync(dirname(source))).toBe(false);
+    });
+
+    it('takes them along at the power-off, also when the agent died between the two', async () => {
+      const clone = await cloneOf(source, join(host.vmFolder, 'near'));
+      const disk = await onlyItsDisk(clone);
+      await new TestOperation().run((context) => driver.start(idOf(clone), context));
+      await new TestOperation().run(detach(clone));
+      expect(existsSync(disk)).toBe(true);
+      await host.vmrun('stop', clone, 'hard');
+      rmSync(disk);
+      await driver.list();
+      expect(existsSync(dirname(source))).toBe(false);
+    });
   });
 
   it('keeps the disks of one that names them by a symbolic link', async () => {

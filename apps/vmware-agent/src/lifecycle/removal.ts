@@ -2,7 +2,7 @@ import { readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ProblemError, type DeleteVm, type Forecast, type NativeId } from '@polyvirt/contracts';
 import { allow, type OperationContext, type Outcome } from '@polyvirt/hypervisor';
-import { DiskUsers, doubtOf } from '../disks/disk-users.ts';
+import { DiskUsers } from '../disks/disk-users.ts';
 import { beside, realPath } from '../disks/vmdk.ts';
 import { windowOf } from '../host/locks.ts';
 import { exists, isThere } from '../inventory/discovery.ts';
@@ -153,7 +153,7 @@ export class Removal {
           const disks = await Promise.all(snapshot.disks.map((name) => realPath(beside(source.vmx, name))));
           const [other] = (await Promise.all(disks.map((path) => users.of(path)))).flat();
           if (other) return [`Kept the snapshot "${base.snapshot}": "${other.name}" stands on it, too.`];
-          if (users.unseen.length > 0) return [`Kept the snapshot "${base.snapshot}": ${doubtOf(users.unseen)}`];
+          if (users.doubt !== undefined) return [`Kept the snapshot "${base.snapshot}": ${users.doubt}`];
           await this.#snapshots.drop(source, String(snapshot.uid), false, signal);
           return [];
         } catch (error) {

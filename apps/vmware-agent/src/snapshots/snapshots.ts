@@ -7,10 +7,10 @@ import {
   type VmState,
 } from '@polyvirt/contracts';
 import { allow, type Effect, type OperationContext, type Outcome, type SnapshotFacet } from '@polyvirt/hypervisor';
-import { disksUsedBy, DiskUsers, isLayer, removeOrphanedLayers } from '../disks/disk-users.ts';
+import { disksUsedBy, DiskUsers, isLayer, removeOrphanedLayers, unseenWords } from '../disks/disk-users.ts';
 import { beside } from '../disks/vmdk.ts';
 import { removeStaleLocks } from '../host/locks.ts';
-import { exists, isThere } from '../inventory/discovery.ts';
+import { exists, isOutOfSight, isThere } from '../inventory/discovery.ts';
 import type { Machine } from '../inventory/identity.ts';
 import { vmsdOf, type Machines } from '../inventory/machines.ts';
 import type { Power } from '../power.ts';
@@ -277,7 +277,7 @@ export class Snapshots implements SnapshotFacet {
   /** Those who deleted them by hand told nobody, and some builds refuse for them. */
   async #forgetGoneClones({ vmx }: Machine, tree: SnapshotTree): Promise<void> {
     for (const clone of tree.all.flatMap(({ clones }) => clones))
-      if (!(await isThere(clone))) await forgetClone(vmsdOf(vmx), clone);
+      if (!(await isThere(clone)) && !(await isOutOfSight(clone))) await forgetClone(vmsdOf(vmx), clone);
   }
 
   /** Takes back what `take` made, also when it ended half-way. */
@@ -327,13 +327,17 @@ export class Snapshots implements SnapshotFacet {
         'wrong-state',
         `${refusal}: ${[...new Set(names)].join(', ')} stands on its disks. Delete that first, or make a full clone of it.`,
       );
+    // Of what lies in places that nobody here may look into, the list of clones tells.
+    if (paths.length > 0 && users.unseen.size > 0)
+      throw new ProblemError('host-rejected', `${refusal} now: ${unseenWords(users.unseen, 'its disks')}`);
   }
 
   /** vmrun deletes what linked clones stand on, and breaks them. A snapshot's disk is merged with those of its children. */
   async #refuseForClones(tree: SnapshotTree, snapshot: VmsdSnapshot, children: boolean): Promise<void> {
     const touched = [snapshot, ...(children ? tree.descendantsOf(snapshot) : tree.childrenOf(snapshot))];
     const clones: string[] = [];
-    for (const path of touched.flatMap((one) => one.clones)) if (await isThere(path)) clones.push(path);
+    for (const path of touched.flatMap((one) => one.clones))
+      if ((await isThere(path)) || (await isOutOfSight(path))) clones.push(path);
     if (clones.length > 0)
       throw new ProblemError(
         'wrong-state',

@@ -1,4 +1,13 @@
-import { existsSync, readdirSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { buildIso } from '@polyvirt/hypervisor';
@@ -30,6 +39,7 @@ export async function openWorkstationBench(): Promise<Bench> {
   const deaf = { machines: [{ vmx: '*deaf*', tools: 'absent' }] };
   host.set(deaf);
   let spoilt = 0;
+  let clones = 0;
   /** Names of VMs that cannot be read now. */
   const odd = new Map<string, string>();
   const paths = new Map<string, string>();
@@ -72,6 +82,17 @@ export async function openWorkstationBench(): Promise<Bench> {
         const nativeId = nativeIdOf(vmx, 'linux');
         paths.set(nativeId, vmx);
         return nativeId;
+      },
+      clone: async (nativeId, name) => {
+        clones += 1;
+        const [vmx, stem] = [await pathOf(nativeId), `by-hand-${clones}`];
+        const clone = join(host.vmFolder, stem, `${stem}.vmx`);
+        mkdirSync(dirname(clone));
+        await host.vmrun('snapshot', vmx, stem);
+        await host.vmrun('clone', vmx, clone, 'linked', `-snapshot=${stem}`, `-cloneName=${name}`);
+        const made = nativeIdOf(clone, 'linux');
+        paths.set(made, clone);
+        return made;
       },
       rename: async (nativeId, name) => {
         const vmx = await pathOf(nativeId);
@@ -121,6 +142,13 @@ export async function openWorkstationBench(): Promise<Bench> {
             odd.delete(vmx);
           },
         };
+      },
+      hide: async (nativeId) => {
+        const vmx = await pathOf(nativeId);
+        const whole = readText(vmx);
+        // As while it is being written.
+        writeFileSync(vmx, whole.slice(0, whole.search(/^(config\.version|virtualHW\.version|scsi)/m)));
+        return async () => writeFileSync(vmx, whole);
       },
       refuseStart: async (nativeId) => {
         const vmx = await pathOf(nativeId);

@@ -69,9 +69,14 @@ function countOf(vmx: Dictionary, key: string, usual: number): number | undefine
 export const isEncrypted = (vmx: Dictionary): boolean =>
   vmx.get('encryption.keySafe') !== undefined || vmx.get('encryption.data') !== undefined;
 
-/** What no .vmx can be without. */
-export const isComplete = (vmx: Dictionary): boolean =>
-  vmx.get('config.version') !== undefined && vmx.get('virtualHW.version') !== undefined;
+/** Throws a SyntaxError if it is no whole configuration: half written, or none at all. */
+export function demandWhole(vmx: Dictionary): void {
+  if (isEncrypted(vmx)) return;
+  if (vmx.get('config.version') === undefined || vmx.get('virtualHW.version') === undefined)
+    throw new SyntaxError(
+      'it has no config.version or no virtualHW.version, which every configuration has. Restore it, or move it away',
+    );
+}
 
 /** Present virtual disks in the order of the file. CD-ROMs and disks of the host are none. */
 export function disksOf(vmx: Dictionary): VmxDisk[] {

@@ -2,7 +2,7 @@ import type { NativeId } from '@polyvirt/contracts';
 import type { Absences } from '../capabilities.ts';
 import type { Bench } from '../testing/bench.ts';
 import type { FakeHost } from './fake-host.ts';
-import { newMachine } from './fake-machine.ts';
+import { newMachine, type FakeMachine } from './fake-machine.ts';
 import { FakeDriver } from './fake.driver.ts';
 
 /** A bench on a fake host; `without` are facets and features that the host does without. */
@@ -14,6 +14,11 @@ export function benchOn(host: FakeHost, without: Absences = {}): Bench {
     const nothing = { disks: [], nics: [], cdrom: null, bootable: false };
     host.define(newMachine({ nativeId, name, state: 'stopped', cpus: 1, memoryMiB: 64, firmware: 'bios', ...nothing }));
     return nativeId;
+  };
+  const hide = (nativeId: NativeId) => {
+    const spoil = (machine: FakeMachine) => (machine.unreadable = `The file of ${machine.name} is cut off. Repair it.`);
+    host.edit('spoil', nativeId, spoil);
+    return async () => host.edit('mend', nativeId, (machine) => void delete machine.unreadable);
   };
   return {
     open: async () => new FakeDriver({ host, without }),
@@ -45,15 +50,9 @@ export function benchOn(host: FakeHost, without: Absences = {}): Bench {
       see: async () => ours().map(({ nativeId, name, state }) => ({ nativeId, name, state })),
       makeUnreadable: async (name) => {
         const nativeId = define(name);
-        host.edit('spoil', nativeId, (machine) => (machine.unreadable = `The file of ${name} is cut off. Repair it.`));
-        return {
-          nativeId,
-          mend: async () =>
-            host.edit('mend', nativeId, (machine) => {
-              delete machine.unreadable;
-            }),
-        };
+        return { nativeId, mend: hide(nativeId) };
       },
+      hide: async (nativeId) => hide(nativeId),
       refuseStart: async (nativeId) => {
         host.edit('spoil', nativeId, (machine) => (machine.refusesStart = 'Its disk cannot be opened.'));
         return async () => host.edit('mend', nativeId, (machine) => delete machine.refusesStart);

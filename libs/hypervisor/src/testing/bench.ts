@@ -7,6 +7,11 @@ export interface OtherTool {
   make(name: string): Promise<NativeId>;
   /** Renames a VM that is off. */
   rename(nativeId: NativeId, name: string): Promise<void>;
+  /**
+   * Clones a VM that is off as such a tool does, so that the clone stands on the disks of its source where the product can have that.
+   * Answers nothing for a VM that the tool does not clone; absent where no tool clones.
+   */
+  clone?(nativeId: NativeId, name: string): Promise<NativeId | undefined>;
   /** Pulls the plug. */
   powerOff(nativeId: NativeId): Promise<void>;
   /** Removes a VM that is off. */
@@ -18,6 +23,8 @@ export interface OtherTool {
    * when the driver can know it. `mend` makes it a VM like any other.
    */
   makeUnreadable(name: string): Promise<{ readonly nativeId?: NativeId; mend(): Promise<void> }>;
+  /** Spoils a VM that is off in the same way, so that nobody can see which files it needs; the answer mends it. */
+  hide(nativeId: NativeId): Promise<() => Promise<void>>;
   /** Spoils a VM that is off so that the product refuses to start it, as when a disk is gone; the answer mends it. */
   refuseStart(nativeId: NativeId): Promise<() => Promise<void>>;
   /**

@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import { ProblemError, type DriverVm } from '@polyvirt/contracts';
+import { ProblemError, type DriverVm, type NativeId } from '@polyvirt/contracts';
 import { isReadable, type Change, type UnreadableVm } from '../../driver.ts';
 import { stepsPerGiB } from '../../gib.ts';
 import { expectProblem, type Suite } from '../suite.ts';
@@ -95,6 +95,43 @@ export function describeUnreadable(suite: Suite): void {
         if (found) expect(readings.map((one) => one.nativeId)).not.toContain(found.nativeId);
       });
       await suite.bring(nativeId, 'stopped');
+    });
+
+    suite.feature('clone.linked', 'loses nothing that it may stand on, and what stays for it is told', async () => {
+      const before = (await suite.bench.files()).map(({ path }) => path);
+      const from = await suite.make();
+      const input = { name: suite.name('copy'), linked: true, start: false };
+      const { nativeId: copy } = await suite.run((context) => suite.driver.clone!.clone(from, input, context));
+      const remove = async (nativeId: NativeId) => {
+        const { notes = [] } = await suite.run((context) =>
+          suite.driver.delete(nativeId, { disks: 'delete' }, context),
+        );
+        return notes;
+      };
+      const told: string[] = [];
+      try {
+        const shared = (await suite.bench.files()).filter(({ users }) =>
+          [from, copy].every((id) => users.includes(id)),
+        );
+        const show = await suite.bench.otherTool.hide(copy);
+        try {
+          told.push(...(await remove(from)));
+        } finally {
+          await show();
+        }
+        const files = await suite.bench.files();
+        expect(files.filter(({ missing }) => missing)).toEqual([]);
+        for (const { path } of shared) expect(told.join('\n')).toContain(path);
+        await suite.eventually('VM that is seen again', suite.timeoutMs / 2, () => suite.find(copy));
+        await suite.bring(copy, 'running');
+        await suite.bring(copy, 'stopped');
+        told.push(...(await remove(copy)));
+      } finally {
+        await suite.remove(copy);
+        await suite.remove(from);
+      }
+      for (const { path } of await suite.bench.files())
+        if (!before.includes(path)) expect(told.join('\n')).toContain(path);
     });
 
     suite.facet('watch', 'keeps no change of another VM from being noticed', (watch) =>

@@ -1,4 +1,4 @@
-import { nameKey, type DriverVm, type NativeId } from '@polyvirt/contracts';
+import { nameKey, ProblemError, type DriverVm, type NativeId } from '@polyvirt/contracts';
 import type { World } from './world.ts';
 
 /** Something that may happen. It answers what it did, for the record of the run, or undefined when there was nothing to do it to. */
@@ -20,7 +20,12 @@ const onOne =
     const all = await world.vms();
     const vm = world.dice.pick(all.filter((one) => choose(one, all)));
     if (!vm) return undefined;
-    const what = await act(world, vm);
+    const what = await act(world, vm).catch((error: unknown) => {
+      // One file is not for two that run, and only the hypervisor knows.
+      const isExpected = error instanceof ProblemError && error.code === 'host-rejected';
+      if (isExpected && world.entangled.has(vm.nativeId)) return error.message;
+      throw error;
+    });
     const more = typeof what === 'string' ? `: ${what}` : '';
     return `"${vm.name}" (${vm.nativeId}, ${vm.state})${more}`;
   };
@@ -58,12 +63,16 @@ async function clone(world: World, vm: DriverVm): Promise<string> {
   };
   const { nativeId, notes } = await world.run((driver, context) => driver.clone!.clone(vm.nativeId, input, context));
   world.tell(notes);
+  if (world.entangled.has(vm.nativeId)) world.entangled.add(nativeId);
   return `${nativeId} ${JSON.stringify(input)}`;
 }
 
 async function remove(world: World, { nativeId }: { nativeId: NativeId }, disks: 'delete' | 'keep'): Promise<void> {
   if (disks === 'keep') await world.keepFilesOf(nativeId);
-  await world.run((driver, context) => driver.delete(nativeId, { disks }, context));
+  const { notes } = await world.run((driver, context) => driver.delete(nativeId, { disks }, context));
+  // A VM that cannot be read may need anything, and what is kept for it does not go with the last of the others. What another tool
+  // has put below a VM is not the VM's own.
+  if (world.odd || world.entangled.has(nativeId)) world.tell(notes);
   world.byHand.delete(nativeId);
 }
 
@@ -135,8 +144,8 @@ async function takeDisk(world: World, { nativeId, disks }: DriverVm): Promise<st
   const { notes } = await world.run((driver, context) =>
     driver.reconfigure!.apply(nativeId, { removeDisks: [removal] }, context),
   );
-  // What is not kept and stays, stays for others, and goes with the last of them.
-  if (removal.keep) world.tell(notes);
+  // What is not kept and stays, stays for others, and goes with the last of them; but for a VM that cannot be read now.
+  if (removal.keep || world.odd) world.tell(notes);
   return JSON.stringify(removal);
 }
 
@@ -160,6 +169,16 @@ async function renameByHand(world: World, { nativeId }: DriverVm): Promise<void>
 async function removeByHand(world: World, { nativeId }: DriverVm): Promise<void> {
   await world.bench.otherTool.remove(nativeId);
   world.byHand.delete(nativeId);
+}
+
+async function cloneByHand(world: World, { nativeId }: DriverVm): Promise<string | undefined> {
+  const taken = new Set((await world.bench.otherTool.see()).map(({ name }) => nameKey(name)));
+  const name = world.name();
+  if (taken.has(nameKey(name))) return 'the name is taken';
+  const made = await world.bench.otherTool.clone!(nativeId, name);
+  if (made === undefined) return 'not by that tool';
+  for (const id of [nativeId, made]) world.entangled.add(id);
+  return `"${name}" (${made})`;
 }
 
 /** Booting takes longest, so VMs are seldom on; most of a life is about files. */
@@ -212,6 +231,11 @@ export function verbsOf(world: World): RandomVerb[] {
       act: onOne(isOn, (_, { nativeId }) => world.run((one, context) => one.suspend!.suspend(nativeId, context))),
     },
     { weight: 2, name: 'made by another tool', act: makeByHand },
+    world.bench.otherTool.clone && {
+      weight: 3,
+      name: 'cloned by another tool',
+      act: onOne((vm, all) => vm.state === 'stopped' && hasDisks(vm) && all.length < mostMachines, cloneByHand),
+    },
     { weight: 2, name: 'renamed by another tool', act: onOne((vm) => vm.state === 'stopped', renameByHand) },
     { weight: 1, name: 'removed by another tool', act: onOne(isByHand, removeByHand) },
     {

@@ -29,6 +29,8 @@ export class World {
   /** Files that VMs needed which were deleted with the word to keep their disks. */
   readonly #kept = new Set<string>();
   readonly byHand = new Set<NativeId>();
+  /** Sources and clones of other tools: what one writes, the other reads. */
+  readonly entangled = new Set<NativeId>();
   odd: Odd | undefined;
   #seen: DriverVm[] | undefined;
   #names = 0;
