@@ -6,7 +6,11 @@ import { parseEnv } from 'node:util';
 import type { Membership, State } from './state.ts';
 
 /** Settings of the agent beside what it joined with: those of the file `agent.env` of its folder, under those of the environment. */
-export function settingsOf({ host, natsUrls, gateway }: Membership, state: State, own: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+export function settingsOf(
+  { host, natsUrls, gateway }: Membership,
+  state: State,
+  own: NodeJS.ProcessEnv,
+): NodeJS.ProcessEnv {
   const file = join(state.folderOf(host), 'agent.env');
   const natsCa = state.natsCa(host);
   return {

@@ -75,7 +75,6 @@ export function createAdapter(
     if (route.config?.isPublic) route.bodyLimit = publicBodyLimit;
   });
   collectRoutes(server);
-  requireName(server as never, nameTest(config, tls));
   hideFolders(server);
   // An ETag is of what an answer says, so it is made before that is compressed.
   answerConditionally(server);
@@ -99,6 +98,7 @@ export function createAdapter(
     if (request.url.startsWith('/api/')) reply.header('Cache-Control', 'no-store');
     done(hasOneHost(request) ? undefined : new ProblemError('invalid-input', 'A request names one Host.'));
   });
+  requireName(server as never, nameTest(config, tls));
 
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {

@@ -82,7 +82,10 @@ describe('a gateway with a certificate', () => {
     for (const host of [`127.0.0.1:${port}`, `localhost:${port}`, `[::1]:${port}`, 'gateway'])
       expect([host, (await ask(host)).status]).toEqual([host, 200]);
     for (const host of ['rebound.example', 'polyvirt.example.evil', `evil.polyvirt.example:${port}`])
-      expect([host, (await ask(host)).status]).toEqual([host, 400]);
+      expect([host, await ask(host)]).toMatchObject([
+        host,
+        { status: 400, headers: { 'x-request-id': expect.any(String), 'x-content-type-options': 'nosniff' } },
+      ]);
   });
 
   it('gives hosts that join the fingerprint of its authority', async () => {
