@@ -175,21 +175,15 @@ describe('what is wrong with the command line is said before anything is asked f
   it.each(optionsThat(({ excludes }) => excludes))(
     '%s --%s with its opposite',
     async (_, option, command, { excludes }) => {
+      const given = (name: string) =>
+        optionsOf(command)[name]!.value === undefined ? [`--${name}`] : [`--${name}`, 'nothing'];
       for (const other of excludes!)
         await refused(
-          [...typed(command), `--${option}`, `--${other}`],
+          [...typed(command), ...given(option), ...given(other)],
           new RegExp(`--${option} and --${other} exclude`),
         );
     },
   );
-
-  const named = shown.filter(([, { args = [] }]) => args.length > 0);
-  it.each(named)('%s with the empty text of a variable that was never set', async (_, command) => {
-    const words = typed(command);
-    const first = command.name.split(' ').length;
-    for (let index = 0; index < command.args!.length; index++)
-      await refused(words.toSpliced(first + index, 1, ''), / is empty\./);
-  });
 
   const filtering = shown.filter(([, { options = {} }]) => 'filter' in options);
   it.each(filtering)('%s with a filter that has no value', async (_, command) => {

@@ -1,6 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import type { Route } from './declaration.ts';
 import { exitCodes } from './exit-codes.ts';
 import { Programs } from './testing/program.ts';
@@ -68,9 +68,17 @@ function refused({ name, calls }: Listed, reply: Reply): Script {
   return (route) => (routes.length === 0 || routes.some((template) => isTo(route, template)) ? reply : undefined);
 }
 
-/** Whether it waits for an operation. These wait for the agent of a host, and only in a terminal. */
-const waitsForHost = new Set(['host add', 'host rotate']);
-const waits = ({ name, options = {} }: Listed) => 'timeout' in options && !waitsForHost.has(name);
+interface Document {
+  readonly paths: Record<string, Record<string, { readonly responses: object }>>;
+}
+const { paths } = JSON.parse(readFileSync(join(import.meta.dirname, '../../../api/openapi.json'), 'utf8')) as Document;
+/** Whether it waits for an operation: what it asks for is answered by one. */
+const waits = ({ options = {}, calls }: Listed) =>
+  'timeout' in options &&
+  calls.every((route) => {
+    const [method, path] = route.split(' ') as [string, string];
+    return '202' in paths[path]![method.toLowerCase()]!.responses;
+  });
 /** Every change is this operation. */
 const changed = (operation: object): Script => {
   const body = { id: 'o1', verb: 'vm.start', progress: 0, steps: [], ...operation };
@@ -122,6 +130,9 @@ const remote = listed.filter(({ isLocal }) => !isLocal);
 const local = listed.filter(({ isLocal }) => isLocal);
 const meaningOf = (code: string) =>
   (Object.keys(exitCodes) as (keyof typeof exitCodes)[]).find((name) => String(exitCodes[name].code) === code)!;
+
+/** A dozen processes that start side by side take long on a machine that has other work. */
+jest.setTimeout(180_000);
 
 describe('each command ends with each of its exit codes, as a process:', () => {
   it.each(remote.map((command) => [command.name, command] as const))('%s', async (_, command) => {

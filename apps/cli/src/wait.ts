@@ -9,7 +9,7 @@ import type { Terminal } from './terminal.ts';
 const lookEveryMs = 2_000;
 const redrawEveryMs = 1_000;
 /** More than a timer of Node takes is no time at all. */
-const longestMs = 2 ** 31 - 1;
+export const longestMs = 2 ** 31 - 1;
 
 const hasEnded = ({ status }: Operation) => status !== 'pending' && status !== 'running';
 
