@@ -50,7 +50,7 @@ export function createAdapter(
     bodyLimit,
     requestTimeout: requestWithinMs,
     http: connectionTimes(requestWithinMs),
-    ...(tls && { https: { ...connectionTimes(requestWithinMs), ...tls.pair, minVersion: 'TLSv1.2' as const } }),
+    ...(tls && { https: { ...connectionTimes(requestWithinMs), ...tls.pair } }),
     trustProxy: config.trustProxy ?? false,
     requestIdHeader: false,
     // Ours alone: an id that a client chose would let it pass its requests off as those of others.
