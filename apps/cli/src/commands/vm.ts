@@ -29,7 +29,8 @@ const list: Command = {
   examples: [
     'polyvirt vm list --filter state=running -l env=test',
     'polyvirt vm list --filter template=true',
-    'polyvirt vm list -o wide -w'],
+    'polyvirt vm list -o wide -w',
+  ],
   run: (invocation) => {
     const sort = invocation.given.text('sort');
     const query = { ...queryOf(filterOf(invocation.given) ?? {}), ...(sort !== undefined && { sort }) };
@@ -112,7 +113,8 @@ export function nicOf(text: string): Record<string, string> {
 const set: Command = forMany({
   verb: 'set',
   action: 'reconfigure',
-  summary: 'Change name, CPUs, memory, boot order, labels, notes or protection; make a template, or start with the host.',
+  summary:
+    'Change name, CPUs, memory, boot order, labels, notes or protection; make a template, or start with the host.',
   route: 'PATCH /api/v1/vms/{vmId}',
   options: {
     name: { value: 'NAME', help: 'Rename it.' },

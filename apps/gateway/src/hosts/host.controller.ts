@@ -61,7 +61,8 @@ export class HostController {
   @Get(':hostId/templates')
   @Answers({
     id: 'listTemplates',
-    summary: 'VMs that a new one can be made from: those that were made templates, and others that the host can copy as well.',
+    summary:
+      'VMs that a new one can be made from: those that were made templates, and others that the host can copy as well.',
     schema: pageOf(Template, 'TemplatePage'),
     problems: ['host-not-found'],
   })

@@ -47,7 +47,8 @@ export const reconfigureSteps = {
 } as const;
 
 export function stepsOf(input: HardwareChange, decided: DiskDecision, doomed: readonly string[]): Plan['steps'] {
-  const { name, memoryMiB, removeNics, addNics, changeNics, cpus, disks, cdrom, bootOrder, template, autostart } = input;
+  const { name, memoryMiB, removeNics, addNics, changeNics, cpus, disks, cdrom, bootOrder, template, autostart } =
+    input;
   const steps = reconfigureSteps;
   return [
     ...(name === undefined ? [] : [steps.rename]),

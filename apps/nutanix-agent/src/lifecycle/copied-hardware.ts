@@ -117,9 +117,7 @@ function seedNotes(from: JsonObject, to: JsonObject): string[] {
 
 function categoryNotes(source: JsonObject, copy: JsonObject): string[] {
   const has = categoriesOf(copy);
-  const missing = categoriesOf(source).filter(
-    (category) => category !== TEMPLATE_CATEGORY && !has.includes(category),
-  );
+  const missing = categoriesOf(source).filter((category) => category !== TEMPLATE_CATEGORY && !has.includes(category));
   return missing.length === 0
     ? []
     : [

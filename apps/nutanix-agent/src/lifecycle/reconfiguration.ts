@@ -1,4 +1,11 @@
-import { problemAt, ProblemError, requireAtRest, type Forecast, type HardwareChange, type NativeId } from '@polyvirt/contracts';
+import {
+  problemAt,
+  ProblemError,
+  requireAtRest,
+  type Forecast,
+  type HardwareChange,
+  type NativeId,
+} from '@polyvirt/contracts';
 import {
   allow,
   derivedMac,

@@ -24,7 +24,15 @@ import type { Dictionary } from '../vmx/dictionary.ts';
 import { editDictionary, orMissing, readDictionary } from '../vmx/dictionary-file.ts';
 import { disksOf } from '../vmx/hardware-reader.ts';
 import { renewalOf } from '../vmx/host-things.ts';
-import { dropCloudInit, dropSuspended, headless, markTemplate, MOST_NICS, ownKeys, renewMacs } from '../vmx/hardware-writer.ts';
+import {
+  dropCloudInit,
+  dropSuspended,
+  headless,
+  markTemplate,
+  MOST_NICS,
+  ownKeys,
+  renewMacs,
+} from '../vmx/hardware-writer.ts';
 import { beginAt, emptyUnfinished, finishAt, isFinished, removeFolder } from './folders.ts';
 import { macsOf, PLANNED, placeOf, type Place } from './place.ts';
 

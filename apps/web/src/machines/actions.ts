@@ -80,19 +80,13 @@ const rules: Record<MachineAction, Rule> = {
 };
 
 /** What a template is kept from, which does not start. */
-const startsIt: ReadonlySet<MachineAction> = new Set([
-  'start',
-  'restart',
-  'restartForce',
-  'reset',
-  'resume',
-  'revert',
-]);
+const startsIt: ReadonlySet<MachineAction> = new Set(['start', 'restart', 'restartForce', 'reset', 'resume', 'revert']);
 
 export const permissionOf = (action: MachineAction): Permission => rules[action].permission ?? 'vm:power';
 
 /** Why an action is not possible now, as a key of the catalogue, or as the sentence that the host gives. */
-export type Obstacle = { readonly key: 'offline' | 'busy' | 'protected' | 'template' | 'state' } | { readonly sentence: string };
+export type Obstacle =
+  { readonly key: 'offline' | 'busy' | 'protected' | 'template' | 'state' } | { readonly sentence: string };
 
 /** What a host says it cannot do: a whole capability, or a feature of it. Undefined when it can, or is not known. */
 export function lackOf(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { ProblemError } from '../problem/problem.ts';
+import type { ProblemError } from '../problem/problem.ts';
 import { requireAtRest } from './hardware-change.ts';
 
 const vm = { name: 'web-1', state: 'stopped' as const, template: false, autostart: false };

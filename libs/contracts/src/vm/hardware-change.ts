@@ -54,7 +54,16 @@ export type HardwareChange = z.infer<typeof HardwareChange>;
 
 /** What of the host a change takes beyond that it can change VMs at all. */
 export function needsOfChange(change: HardwareChange, vm: DriverVm | undefined): FeatureRef[] {
-  const { disks = [], addDisks = [], removeDisks = [], changeNics = [], cdrom, bootOrder, template, autostart } = change;
+  const {
+    disks = [],
+    addDisks = [],
+    removeDisks = [],
+    changeNics = [],
+    cdrom,
+    bootOrder,
+    template,
+    autostart,
+  } = change;
   const needs: [FeatureRef, boolean][] = [
     ['reconfigure.growWithSnapshots', disks.length > 0 && vm !== undefined && vm.snapshots.length > 0],
     ['reconfigure.attachVolumes', addDisks.some(({ volume }) => volume !== undefined)],

@@ -202,9 +202,7 @@ export class FakeCreation {
 
   #volumesOf({ disks, template }: CreateVm, copied: readonly number[], nativeId: NativeId): FakeVolume[] {
     const wanted =
-      template === undefined
-        ? disks
-        : copied.map((sizeGiB) => ({ image: undefined, sizeGiB, copy: 'full' as const }));
+      template === undefined ? disks : copied.map((sizeGiB) => ({ image: undefined, sizeGiB, copy: 'full' as const }));
     return wanted.map(({ sizeGiB, image, copy }, index) => {
       const path = `/fake/disks/${nativeId}-${deviceOf(index)}`;
       return volumeFor(this.calls, { sizeGiB, image, copy }, { path, madeFor: nativeId }, `/disks/${index}`);
@@ -235,8 +233,7 @@ export class FakeCreation {
     const kept = host.templates.find(isWanted);
     if (kept) return [kept.sizeGiB ?? 1];
     const machine = host.machines().find((one) => one.template === true && isWanted(one));
-    if (!machine)
-      throw new ProblemError('template-not-found', `This host has no template ${wanted}.`);
+    if (!machine) throw new ProblemError('template-not-found', `This host has no template ${wanted}.`);
     return machine.disks.map(({ path }) => host.volume(path)?.sizeGiB ?? 1);
   }
 }
