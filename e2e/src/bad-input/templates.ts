@@ -27,16 +27,16 @@ const marks: BadRequest[] = [
   body('503 host-offline', 'template: on a host that is offline', 'PATCH /vms/{away}', { template: true }),
   body('404 vm-not-found', 'template: of a VM that there is not', 'PATCH /vms/fake-a~nothing', { template: true }),
   body(invalid, 'template: that starts with its host', 'PATCH /vms/{stopped}', { template: true, autostart: true }),
-  body(invalid, 'template: that is to start with its host', 'PATCH /vms/{golden}', { autostart: true }),
+  body(invalid, 'template: that is to start with its host', 'PATCH /vms/{sealed}', { autostart: true }),
   body(wrong, 'autostart: of a suspended VM', 'PATCH /vms/{suspended}', { autostart: true }),
   body('503 host-offline', 'autostart: on a host that is offline', 'PATCH /vms/{away}', { autostart: true }),
 ];
 
 const starts: BadRequest[] = [
   ...['start', 'restart', 'reset', 'resume'].map((verb) =>
-    body(wrong, `template: ${verb}`, `POST /vms/{golden}/${verb}`, {}),
+    body(wrong, `template: ${verb}`, `POST /vms/{sealed}/${verb}`, {}),
   ),
-  body(wrong, 'template: restart by force', 'POST /vms/{golden}/restart', { force: true }),
+  body(wrong, 'template: restart by force', 'POST /vms/{sealed}/restart', { force: true }),
   body('404 template-not-found', 'create: from a VM that is no template', 'POST /vms', {
     host: 'fake-a',
     name: 'copy',
@@ -45,12 +45,12 @@ const starts: BadRequest[] = [
   body('404 template-not-found', 'create: from the template of another host', 'POST /vms', {
     host: 'fake-b',
     name: 'copy',
-    template: 'golden',
+    template: 'sealed',
   }),
   body(invalid, 'create: from a template, with disks', 'POST /vms', {
     host: 'fake-a',
     name: 'copy',
-    template: 'golden',
+    template: 'sealed',
     disks: [{ sizeGiB: 1 }],
   }),
   ...['GET /vms', 'GET /stats/summary'].flatMap((list) =>

@@ -130,7 +130,7 @@ export class World {
       make('suspended', { start: true }),
       make('protected', { protected: true }),
       make('snapshotted'),
-      make('golden'),
+      make('sealed'),
       make('busy'),
       make('plain', { host: 'fake-b' }),
       make('away', { host: 'fake-c' }),
@@ -141,7 +141,7 @@ export class World {
     await power(admin, this.placeOf('suspended'), 'suspend');
     await admin.PATCH('/api/v1/vms/{vmId}', {
       body: { template: true },
-      params: { path: { vmId: this.placeOf('golden') }, header: { Prefer: 'wait=60' } },
+      params: { path: { vmId: this.placeOf('sealed') }, header: { Prefer: 'wait=60' } },
     });
     const params = { path: { vmId: this.placeOf('snapshotted') }, header: { Prefer: 'wait=60' } };
     const { data: taken } = await admin.POST('/api/v1/vms/{vmId}/snapshots', { body: { name: 'first' }, params });

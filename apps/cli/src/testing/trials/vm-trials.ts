@@ -82,7 +82,7 @@ export const vmTrials: Trials = {
     await trial.done(['vm', 'set', trial.name, '--template', '--no-autostart']);
     expect(await trial.cli.read(id)).toMatchObject({ template: true, autostart: false });
     const templates = await trial.done(['vm', 'list', '--filter', 'template=true', '-c', 'name', '--no-headers']);
-    expect(templates.split('\n')).toContain(trial.name);
+    expect(templates.split(/\s+/)).toContain(trial.name);
     await trial.done(['vm', 'set', trial.name, '--no-template', '--autostart']);
     expect(await trial.cli.read(id)).toMatchObject({ template: false, autostart: true });
   },
