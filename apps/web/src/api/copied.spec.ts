@@ -9,6 +9,7 @@ const edit = (body: object): Call => ({ method: 'PATCH', path, body });
 describe('a call that is copied', () => {
   it.each<[Call, string]>([
     [edit({ cpus: 2, labels: { env: "it's" } }), `polyvirt vm set ${id} --cpus 2 --labels 'env=it'\\''s'`],
+    [edit({ template: true, autostart: false }), `polyvirt vm set ${id} --template --no-autostart`],
     [edit({ labels: {} }), `polyvirt vm set ${id} --labels ''`],
     [{ method: 'POST', path: `${path}/clone`, body: { name: 'b', linked: true, start: false } }, `polyvirt vm clone ${id} b --linked`],
     [edit({ addNics: [] }), `polyvirt query PATCH /api/v1/vms/kvm-a~4b2c -d '{"addNics":[]}'`],

@@ -19,6 +19,8 @@ const options: Record<string, (value: never) => readonly string[]> = {
   cpus: (cpus: number) => ['--cpus', String(cpus)],
   memoryMiB: (memoryMiB: number) => ['--memory', String(memoryMiB)],
   notes: (notes: string) => ['--notes', notes],
+  template: (isTemplate: boolean) => [isTemplate ? '--template' : '--no-template'],
+  autostart: (autostart: boolean) => [autostart ? '--autostart' : '--no-autostart'],
   protected: (isProtected: boolean) => [isProtected ? '--protect' : '--no-protect'],
   labels: (labels: Record<string, string>) =>
     Object.keys(labels).length === 0
