@@ -5,9 +5,9 @@ import { useTranslation } from 'react-i18next';
 import { client } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import { Ago } from '../ui/ago.tsx';
+import { ConfirmButton } from '../ui/confirm-button.tsx';
 import { CopyButton } from '../ui/copy.tsx';
 import { Empty, ProblemAlert, QueryView } from '../ui/states.tsx';
-import { ConfirmButton } from './users.tsx';
 
 /** Programs that read events from the bus. */
 export function Subscribers() {

@@ -18,10 +18,10 @@ import { client, type Permission } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import { useMay, useMe } from '../session/session.tsx';
 import { Ago } from '../ui/ago.tsx';
+import { ConfirmButton } from '../ui/confirm-button.tsx';
 import { CopyButton } from '../ui/copy.tsx';
 import { Empty, Guarded, PageTitle, ProblemAlert, QueryView } from '../ui/states.tsx';
 import { Subscribers } from './subscribers.tsx';
-import { ConfirmButton } from './users.tsx';
 import { formatTime } from '../i18n/format.ts';
 
 const dayMs = 24 * 3_600_000;

@@ -1,10 +1,11 @@
-import { Button, Group, Modal, Select, Stack, Switch, Table, Text, TextInput } from '@mantine/core';
+import { Button, Group, Modal, Select, Stack, Switch, Table, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { client, type Role, type User } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import { Ago } from '../ui/ago.tsx';
+import { ConfirmButton } from '../ui/confirm-button.tsx';
 import { PasswordField } from '../ui/password-field.tsx';
 import { Guarded, PageTitle, ProblemAlert, QueryView } from '../ui/states.tsx';
 import { NewPassword } from './new-password.tsx';
@@ -109,50 +110,6 @@ function All() {
       </QueryView>
       {creating && <CreateUser onClose={() => setCreating(false)} onCreated={renew} />}
     </Stack>
-  );
-}
-
-export function ConfirmButton({
-  label,
-  question,
-  onConfirm,
-}: {
-  label: string;
-  question: string;
-  onConfirm: () => void;
-}) {
-  const { t } = useTranslation();
-  const [asked, setAsked] = useState(false);
-  return (
-    <>
-      <Button size="xs" variant="default" onClick={() => setAsked(true)}>
-        {label}
-      </Button>
-      <Modal
-        opened={asked}
-        onClose={() => setAsked(false)}
-        title={label}
-        closeButtonProps={{ 'aria-label': t('common.close') }}
-      >
-        <Stack>
-          <Text>{question}</Text>
-          <Group justify="flex-end">
-            <Button variant="default" onClick={() => setAsked(false)}>
-              {t('common.cancel')}
-            </Button>
-            <Button
-              color="red.9"
-              onClick={() => {
-                setAsked(false);
-                onConfirm();
-              }}
-            >
-              {label}
-            </Button>
-          </Group>
-        </Stack>
-      </Modal>
-    </>
   );
 }
 

@@ -1,12 +1,12 @@
-import { ActionIcon, Button, Checkbox, Group, Menu, Pill, TextInput, Tooltip } from '@mantine/core';
+import { ActionIcon, Button, Group, Menu, Pill, TextInput } from '@mantine/core';
 import { useDebouncedCallback } from '@mantine/hooks';
-import { IconColumns, IconStar, IconX } from '@tabler/icons-react';
+import { IconStar, IconX } from '@tabler/icons-react';
 import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useMe } from '../session/session.tsx';
 import { useSavePreferences } from '../settings/preferences.ts';
 import { useKeys } from '../ui/keys.ts';
-import { columnIds as allColumns, defaultColumns } from './columns.tsx';
+import { ColumnMenu } from './column-menu.tsx';
 import { parseFilter, writeFilter } from './filter-syntax.ts';
 import { dangerText } from '../ui/colours.ts';
 
@@ -55,7 +55,7 @@ export function FilterBar({ q, sort, columnIds, onSearch }: Props) {
         }
       />
       <Views q={q} sort={sort} columnIds={columnIds} onSearch={onSearch} />
-      <Columns columnIds={columnIds} onSearch={onSearch} />
+      <ColumnMenu columnIds={columnIds} onChange={(columns) => onSearch({ columns: columns.join(',') })} />
       {parts.length > 0 && (
         <Pill.Group w="100%">
           {parts.map((part, index) => (
@@ -137,37 +137,6 @@ function Views({ q, sort, columnIds, onSearch }: Props) {
             onClick={() => save.mutate({ views: views.filter((other) => other !== view) })}
           >
             {view.name}
-          </Menu.Item>
-        ))}
-      </Menu.Dropdown>
-    </Menu>
-  );
-}
-
-function Columns({ columnIds, onSearch }: Pick<Props, 'columnIds' | 'onSearch'>) {
-  const { t } = useTranslation();
-  const save = useSavePreferences();
-  const { preferences } = useMe();
-  const toggle = (id: string) => {
-    const next = columnIds.includes(id) ? columnIds.filter((other) => other !== id) : [...columnIds, id];
-    const kept = next.length === 0 ? [...defaultColumns] : [...next];
-    onSearch({ columns: kept.join(',') });
-    save.mutate({ columns: { ...preferences.columns, [page]: kept } });
-  };
-  return (
-    <Menu closeOnItemClick={false} position="bottom-end">
-      <Menu.Target>
-        <Tooltip label={t('machines.columns')}>
-          <ActionIcon variant="default" size={36} aria-label={t('machines.columns')}>
-            <IconColumns size={18} />
-          </ActionIcon>
-        </Tooltip>
-      </Menu.Target>
-      <Menu.Dropdown>
-        {allColumns.map((id) => (
-          <Menu.Item key={id} onClick={() => toggle(id)} role="menuitemcheckbox" aria-checked={columnIds.includes(id)}>
-            <Checkbox.Indicator checked={columnIds.includes(id)} size="xs" mr="xs" display="inline-flex" />
-            {t(`column.${id}`)}
           </Menu.Item>
         ))}
       </Menu.Dropdown>

@@ -15,6 +15,7 @@ import { Dialog } from '../ui/dialog.tsx';
 import { PlannedForm, usePlanned } from '../ui/planned-form.tsx';
 import { ReasonedButton } from '../ui/reasoned.tsx';
 import { Empty, Guarded, PageTitle, QueryView } from '../ui/states.tsx';
+import { AttachVolumeDialog } from './attach-volume-dialog.tsx';
 
 /** The disks of a host that no machine has. */
 export function Volumes() {
@@ -75,10 +76,14 @@ function OfHosts() {
 
 function OfHost({ host }: { host: Host }) {
   const { t } = useTranslation();
-  const lack = useLack(host.id)('volumes');
-  const reason = useHostObstacle()('vm:delete', host);
+  const lackOf = useLack(host.id);
+  const lack = lackOf('volumes');
+  const obstacle = useHostObstacle();
+  const reason = obstacle('vm:delete', host);
+  const noAttach = obstacle('vm:edit', host) ?? lackOf('reconfigure', 'attachVolumes');
   const volumes = useQuery({ ...queries.volumes(host.id), enabled: lack === undefined });
   const [doomed, setDoomed] = useState<Volume>();
+  const [attached, setAttached] = useState<Volume>();
   if (lack !== undefined)
     return (
       <Empty title={t('volumes.impossible', { host: host.id })}>
@@ -104,14 +109,18 @@ function OfHost({ host }: { host: Host }) {
               </Button>
             </Empty>
           ) : (
-            <>
-              <Text size="sm">{t('volumes.attach')}</Text>
-              <Rows host={host} volumes={list} reason={reason} onDelete={setDoomed} />
-            </>
+            <Rows
+              host={host}
+              volumes={list}
+              reasons={{ delete: reason, attach: noAttach }}
+              onDelete={setDoomed}
+              onAttach={setAttached}
+            />
           )
         }
       </QueryView>
       {doomed && <DeleteDialog host={host.id} volume={doomed} onClose={() => setDoomed(undefined)} />}
+      {attached && <AttachVolumeDialog host={host} volume={attached} onClose={() => setAttached(undefined)} />}
     </>
   );
 }
@@ -119,12 +128,13 @@ function OfHost({ host }: { host: Host }) {
 interface RowsProps {
   readonly host: Host;
   readonly volumes: readonly Volume[];
-  /** Why none can be deleted now. */
-  readonly reason: string | undefined;
+  /** Why it cannot be done to any of them now. */
+  readonly reasons: { readonly delete: string | undefined; readonly attach: string | undefined };
   onDelete(volume: Volume): void;
+  onAttach(volume: Volume): void;
 }
 
-function Rows({ host, volumes, reason, onDelete }: RowsProps) {
+function Rows({ host, volumes, reasons, onDelete, onAttach }: RowsProps) {
   const { t } = useTranslation();
   return (
     <Table.ScrollContainer minWidth={760}>
@@ -171,15 +181,26 @@ function Rows({ host, volumes, reason, onDelete }: RowsProps) {
                   )}
                 </Table.Td>
                 <Table.Td>
-                  <ReasonedButton
-                    size="compact-sm"
-                    variant="default"
-                    reason={reason}
-                    label={t('volumes.deleteOf', { name })}
-                    onClick={() => onDelete(volume)}
-                  >
-                    {t('verb.delete')}
-                  </ReasonedButton>
+                  <Group gap="xs" wrap="nowrap">
+                    <ReasonedButton
+                      size="compact-sm"
+                      variant="default"
+                      reason={reasons.attach}
+                      label={t('volumes.attachOf', { name })}
+                      onClick={() => onAttach(volume)}
+                    >
+                      {t('volumes.attachIt')}
+                    </ReasonedButton>
+                    <ReasonedButton
+                      size="compact-sm"
+                      variant="default"
+                      reason={reasons.delete}
+                      label={t('volumes.deleteOf', { name })}
+                      onClick={() => onDelete(volume)}
+                    >
+                      {t('verb.delete')}
+                    </ReasonedButton>
+                  </Group>
                 </Table.Td>
               </Table.Tr>
             );
