@@ -29,6 +29,7 @@ export type AddImageInput = Schemas['CreateImageInput'];
 export type AddDiskInput = Schemas['AddDiskInput'];
 export type NicInput = Schemas['AddNicInput'];
 export type ChangeNicInput = Schemas['ChangeNicInput'];
+export type BatchPlan = Schemas['BatchPlan'];
 export type BatchInput = Schemas['BatchInput'];
 
 let ended: () => void = () => undefined;

@@ -1,12 +1,11 @@
-import { Button, Group, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Select, Text, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { client, type Host } from '../api/client.ts';
 import { Dialog } from '../ui/dialog.tsx';
 import { faultsOf, isAllAt } from '../ui/faults.ts';
-import { ReasonedButton } from '../ui/reasoned.tsx';
-import { ProblemAlert } from '../ui/states.tsx';
+import { FormDialog } from '../ui/form-dialog.tsx';
 import { Invitation } from './invitation.tsx';
 
 const hypervisors: readonly Host['hypervisor'][] = ['kvm', 'vmware', 'nutanix'];
@@ -22,50 +21,41 @@ export function AddHostDialog({ onClose }: { onClose: () => void }) {
     onSuccess: () => cache.invalidateQueries({ queryKey: ['hosts'] }),
   });
   const fault = faultsOf(add.error);
-  const isReady = id.trim() !== '';
-  return (
-    <Dialog title={t('hosts.add')} size="lg" onClose={onClose}>
-      {add.data ? (
+  if (add.data)
+    return (
+      <Dialog title={t('hosts.add')} size="lg" onClose={onClose}>
         <Invitation first={add.data} onClose={onClose} />
-      ) : (
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            if (isReady) add.mutate();
-          }}
-        >
-          <Stack>
-            <Text size="sm">{t('hosts.addWhat')}</Text>
-            <TextInput
-              label={t('hosts.id')}
-              description={t('hosts.idHint')}
-              autoComplete="off"
-              spellCheck={false}
-              value={id}
-              error={fault('/id')}
-              onChange={({ currentTarget }) => setId(currentTarget.value)}
-              data-autofocus
-            />
-            <Select
-              label={t('hosts.hypervisor')}
-              allowDeselect={false}
-              data={hypervisors.map((value) => ({ value, label: t(`hypervisor.${value}`) }))}
-              value={hypervisor}
-              error={fault('/hypervisor')}
-              onChange={(value) => setHypervisor(value as Host['hypervisor'])}
-            />
-            {add.isError && !isAllAt(add.error, ['/id', '/hypervisor']) && <ProblemAlert error={add.error} />}
-            <Group justify="flex-end">
-              <Button variant="default" onClick={onClose}>
-                {t('common.cancel')}
-              </Button>
-              <ReasonedButton type="submit" loading={add.isPending} reason={isReady ? undefined : t('plan.unready')}>
-                {t('hosts.makeLine')}
-              </ReasonedButton>
-            </Group>
-          </Stack>
-        </form>
-      )}
-    </Dialog>
+      </Dialog>
+    );
+  return (
+    <FormDialog
+      title={t('hosts.add')}
+      verb={t('hosts.makeLine')}
+      isBusy={add.isPending}
+      error={isAllAt(add.error, ['/id', '/hypervisor']) ? undefined : add.error}
+      reason={id.trim() === '' ? t('plan.unready') : undefined}
+      onSubmit={add.mutate}
+      onClose={onClose}
+    >
+      <Text size="sm">{t('hosts.addWhat')}</Text>
+      <TextInput
+        label={t('hosts.id')}
+        description={t('hosts.idHint')}
+        autoComplete="off"
+        spellCheck={false}
+        value={id}
+        error={fault('/id')}
+        onChange={({ currentTarget }) => setId(currentTarget.value)}
+        data-autofocus
+      />
+      <Select
+        label={t('hosts.hypervisor')}
+        allowDeselect={false}
+        data={hypervisors.map((value) => ({ value, label: t(`hypervisor.${value}`) }))}
+        value={hypervisor}
+        error={fault('/hypervisor')}
+        onChange={(value) => setHypervisor(value as Host['hypervisor'])}
+      />
+    </FormDialog>
   );
 }

@@ -1,4 +1,4 @@
-import { Button, Checkbox, Group, List, Stack, Text, TextInput } from '@mantine/core';
+import { Checkbox, List, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -6,9 +6,7 @@ import { client, type Host } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import { isRunning } from '../operations/operation-list.tsx';
 import { useMay } from '../session/session.tsx';
-import { Dialog } from '../ui/dialog.tsx';
-import { ReasonedButton } from '../ui/reasoned.tsx';
-import { ProblemAlert } from '../ui/states.tsx';
+import { FormDialog } from '../ui/form-dialog.tsx';
 
 /** Says what is lost with a host and what is not, and wants its name typed. */
 export function RemoveHostDialog({ host, onClose }: { host: Host; onClose: () => void }) {
@@ -30,51 +28,36 @@ export function RemoveHostDialog({ host, onClose }: { host: Host; onClose: () =>
       onClose();
     },
   });
-  const isReady = typed === id;
   return (
-    <Dialog title={t('hosts.removeOf', { host: id })} onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (isReady) remove.mutate();
-        }}
-      >
-        <Stack>
-          <Text>{t('delete.what')}</Text>
-          <List size="sm" aria-label={t('delete.what')}>
-            <List.Item>{t('hosts.removeKey')}</List.Item>
-            <List.Item>{t('hosts.removeMachines', { count: totals.vms })}</List.Item>
-            {active > 0 && <List.Item>{t('hosts.removeOperations', { count: active })}</List.Item>}
-          </List>
-          <Text size="sm">{t('hosts.removeStays')}</Text>
-          <Checkbox
-            label={t('hosts.removeForce')}
-            checked={force}
-            onChange={({ currentTarget }) => setForce(currentTarget.checked)}
-          />
-          <TextInput
-            label={t('delete.type', { name: id })}
-            autoComplete="off"
-            data-autofocus
-            value={typed}
-            onChange={({ currentTarget }) => setTyped(currentTarget.value)}
-          />
-          {remove.isError && <ProblemAlert error={remove.error} />}
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              {t('common.cancel')}
-            </Button>
-            <ReasonedButton
-              type="submit"
-              color="red.9"
-              loading={remove.isPending}
-              reason={isReady ? undefined : t('delete.type', { name: id })}
-            >
-              {t('hosts.remove')}
-            </ReasonedButton>
-          </Group>
-        </Stack>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={t('hosts.removeOf', { host: id })}
+      verb={t('hosts.remove')}
+      isBusy={remove.isPending}
+      error={remove.error}
+      reason={typed === id ? undefined : t('delete.type', { name: id })}
+      isDanger
+      onSubmit={remove.mutate}
+      onClose={onClose}
+    >
+      <Text>{t('delete.what')}</Text>
+      <List size="sm" aria-label={t('delete.what')}>
+        <List.Item>{t('hosts.removeKey')}</List.Item>
+        <List.Item>{t('hosts.removeMachines', { count: totals.vms })}</List.Item>
+        {active > 0 && <List.Item>{t('hosts.removeOperations', { count: active })}</List.Item>}
+      </List>
+      <Text size="sm">{t('hosts.removeStays')}</Text>
+      <Checkbox
+        label={t('hosts.removeForce')}
+        checked={force}
+        onChange={({ currentTarget }) => setForce(currentTarget.checked)}
+      />
+      <TextInput
+        label={t('delete.type', { name: id })}
+        autoComplete="off"
+        data-autofocus
+        value={typed}
+        onChange={({ currentTarget }) => setTyped(currentTarget.value)}
+      />
+    </FormDialog>
   );
 }

@@ -7,6 +7,7 @@ import { formatGiB, unknown } from '../i18n/format.ts';
 import { lackOf } from '../machines/actions.ts';
 import { useHostObstacle } from '../machines/use-obstacle.ts';
 import { CopyButton } from '../ui/copy.tsx';
+import { DataTable } from '../ui/data-table.tsx';
 import { useReview } from '../ui/plan.tsx';
 import { ReasonedButton } from '../ui/reasoned.tsx';
 
@@ -24,55 +25,52 @@ export function ImageTable({ images, onDelete }: Props) {
   const { t } = useTranslation();
   const obstacleOf = useDeleteObstacle();
   return (
-    <Table.ScrollContainer minWidth={760}>
-      <Table aria-label={t('nav.images')}>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>{t('column.name')}</Table.Th>
-            <Table.Th>{t('column.host')}</Table.Th>
-            <Table.Th>{t('images.kind')}</Table.Th>
-            <Table.Th>{t('devices.size')}</Table.Th>
-            <Table.Th>{t('volumes.format')}</Table.Th>
-            <Table.Th>{t('images.usedBy')}</Table.Th>
-            <Table.Th>{t('machines.actions')}</Table.Th>
+    <DataTable
+      label={t('nav.images')}
+      minWidth={760}
+      heads={[
+        t('column.name'),
+        t('column.host'),
+        t('images.kind'),
+        t('devices.size'),
+        t('volumes.format'),
+        t('images.usedBy'),
+        t('machines.actions'),
+      ]}
+    >
+      {images.map(({ host, image }) => {
+        const { name, kind, sizeGiB, format, path } = image;
+        const reason = obstacleOf(host);
+        return (
+          <Table.Tr key={`${host.id} ${kind} ${name}`} data-image={name} data-stale={host.state === 'offline'}>
+            <Table.Th scope="row" fw={600} style={{ overflowWrap: 'anywhere' }}>
+              <Group gap={2} wrap="nowrap">
+                {name}
+                {path !== undefined && <CopyButton value={path} label={t('devices.copyPath')} />}
+              </Group>
+            </Table.Th>
+            <Table.Td>{host.id}</Table.Td>
+            <Table.Td>{t(`images.kind_${kind}`)}</Table.Td>
+            <Table.Td>{formatGiB(sizeGiB)}</Table.Td>
+            <Table.Td>{format ?? unknown}</Table.Td>
+            <Table.Td maw={320}>
+              <UsedBy host={host} image={image} reason={reason} />
+            </Table.Td>
+            <Table.Td>
+              <ReasonedButton
+                size="compact-sm"
+                variant="default"
+                reason={reason}
+                label={t('images.deleteOf', { name })}
+                onClick={() => onDelete({ host, image })}
+              >
+                {t('verb.delete')}
+              </ReasonedButton>
+            </Table.Td>
           </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {images.map(({ host, image }) => {
-            const { name, kind, sizeGiB, format, path } = image;
-            const reason = obstacleOf(host);
-            return (
-              <Table.Tr key={`${host.id} ${kind} ${name}`} data-image={name} data-stale={host.state === 'offline'}>
-                <Table.Th scope="row" fw={600} style={{ overflowWrap: 'anywhere' }}>
-                  <Group gap={2} wrap="nowrap">
-                    {name}
-                    {path !== undefined && <CopyButton value={path} label={t('devices.copyPath')} />}
-                  </Group>
-                </Table.Th>
-                <Table.Td>{host.id}</Table.Td>
-                <Table.Td>{t(`images.kind_${kind}`)}</Table.Td>
-                <Table.Td>{formatGiB(sizeGiB)}</Table.Td>
-                <Table.Td>{format ?? unknown}</Table.Td>
-                <Table.Td maw={320}>
-                  <UsedBy host={host} image={image} reason={reason} />
-                </Table.Td>
-                <Table.Td>
-                  <ReasonedButton
-                    size="compact-sm"
-                    variant="default"
-                    reason={reason}
-                    label={t('images.deleteOf', { name })}
-                    onClick={() => onDelete({ host, image })}
-                  >
-                    {t('verb.delete')}
-                  </ReasonedButton>
-                </Table.Td>
-              </Table.Tr>
-            );
-          })}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+        );
+      })}
+    </DataTable>
   );
 }
 

@@ -1,14 +1,12 @@
-import { ActionIcon, Button, Group, Menu, Pill, TextInput } from '@mantine/core';
+import { ActionIcon, Group, Pill, TextInput } from '@mantine/core';
 import { useDebouncedCallback } from '@mantine/hooks';
-import { IconStar, IconX } from '@tabler/icons-react';
+import { IconX } from '@tabler/icons-react';
 import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useMe } from '../session/session.tsx';
-import { useSavePreferences } from '../settings/preferences.ts';
 import { useKeys } from '../ui/keys.ts';
+import { SavedViews } from '../ui/saved-views.tsx';
 import { ColumnMenu } from './column-menu.tsx';
 import { parseFilter, writeFilter } from './filter-syntax.ts';
-import { dangerText } from '../ui/colours.ts';
 
 const page = 'machines';
 const typingMs = 150;
@@ -54,7 +52,18 @@ export function FilterBar({ q, sort, columnIds, onSearch }: Props) {
           )
         }
       />
-      <Views q={q} sort={sort} columnIds={columnIds} onSearch={onSearch} />
+      <SavedViews
+        page={page}
+        label={t('views.title')}
+        query={() => new URLSearchParams({ q, sort, columns: columnIds.join(',') })}
+        onOpen={(kept) =>
+          onSearch({
+            q: kept.get('q') || undefined,
+            sort: kept.get('sort') ?? 'name',
+            columns: kept.get('columns') ?? undefined,
+          })
+        }
+      />
       <ColumnMenu columnIds={columnIds} onChange={(columns) => onSearch({ columns: columns.join(',') })} />
       {parts.length > 0 && (
         <Pill.Group w="100%">
@@ -75,71 +84,5 @@ export function FilterBar({ q, sort, columnIds, onSearch }: Props) {
         </Pill.Group>
       )}
     </Group>
-  );
-}
-
-function Views({ q, sort, columnIds, onSearch }: Props) {
-  const { t } = useTranslation();
-  const { views = [] } = useMe().preferences;
-  const save = useSavePreferences();
-  const [name, setName] = useState('');
-  const ours = views.filter((view) => view.page === page);
-  const keep = () => {
-    const query = new URLSearchParams({ q, sort, columns: columnIds.join(',') }).toString();
-    const others = views.filter((view) => view.page !== page || view.name !== name.trim());
-    save.mutate({ views: [...others, { name: name.trim(), page, query }] });
-    setName('');
-  };
-  return (
-    <Menu position="bottom-end">
-      <Menu.Target>
-        <Button variant="default" leftSection={<IconStar size={16} />}>
-          {t('views.title')}
-        </Button>
-      </Menu.Target>
-      <Menu.Dropdown>
-        {ours.length === 0 && <Menu.Label>{t('views.none')}</Menu.Label>}
-        {ours.map((view) => (
-          <Menu.Item
-            key={view.name}
-            onClick={() => {
-              const kept = new URLSearchParams(view.query);
-              onSearch({
-                q: kept.get('q') || undefined,
-                sort: kept.get('sort') ?? 'name',
-                columns: kept.get('columns') ?? undefined,
-              });
-            }}
-          >
-            {view.name}
-          </Menu.Item>
-        ))}
-        <Menu.Divider />
-        <Group gap="xs" p="xs" wrap="nowrap">
-          <TextInput
-            size="xs"
-            aria-label={t('views.name')}
-            placeholder={t('views.name')}
-            maxLength={80}
-            value={name}
-            onChange={({ currentTarget }) => setName(currentTarget.value)}
-            onKeyDown={(event) => event.stopPropagation()}
-          />
-          <Button size="xs" disabled={name.trim() === ''} aria-disabled={name.trim() === ''} onClick={keep}>
-            {t('common.save')}
-          </Button>
-        </Group>
-        {ours.length > 0 && <Menu.Label>{t('views.remove')}</Menu.Label>}
-        {ours.map((view) => (
-          <Menu.Item
-            key={view.name}
-            c={dangerText}
-            onClick={() => save.mutate({ views: views.filter((other) => other !== view) })}
-          >
-            {view.name}
-          </Menu.Item>
-        ))}
-      </Menu.Dropdown>
-    </Menu>
   );
 }

@@ -142,7 +142,12 @@ export function MachineTable(props: Props) {
       >
         <div className="machine-head" role="row" aria-rowindex={1} style={{ gridTemplateColumns: template }}>
           <span role="columnheader">
-            <span className="visually-hidden">{t('machines.selected')}</span>
+            <input
+              type="checkbox"
+              aria-label={t('machines.selectShown')}
+              checked={vms.every(({ id }) => selection.has(id))}
+              onChange={({ currentTarget }) => onSelect(new Set(currentTarget.checked ? vms.map(({ id }) => id) : []))}
+            />
           </span>
           {columns.map(({ id, sort: key }) => (
             <span

@@ -11,6 +11,7 @@ import { useHostObstacle, useLack } from '../machines/use-obstacle.ts';
 import { volumesRoute } from '../routes/router.tsx';
 import { Ago } from '../ui/ago.tsx';
 import { CopyButton } from '../ui/copy.tsx';
+import { DataTable } from '../ui/data-table.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { PlannedForm, usePlanned } from '../ui/planned-form.tsx';
 import { ReasonedButton } from '../ui/reasoned.tsx';
@@ -137,77 +138,74 @@ interface RowsProps {
 function Rows({ host, volumes, reasons, onDelete, onAttach }: RowsProps) {
   const { t } = useTranslation();
   return (
-    <Table.ScrollContainer minWidth={760}>
-      <Table aria-label={t('nav.volumes')}>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>{t('column.name')}</Table.Th>
-            <Table.Th>{t('devices.size')}</Table.Th>
-            <Table.Th>{t('volumes.used')}</Table.Th>
-            <Table.Th>{t('volumes.format')}</Table.Th>
-            <Table.Th>{t('volumes.modified')}</Table.Th>
-            <Table.Th>{t('volumes.lastVm')}</Table.Th>
-            <Table.Th>{t('machines.actions')}</Table.Th>
+    <DataTable
+      label={t('nav.volumes')}
+      minWidth={760}
+      heads={[
+        t('column.name'),
+        t('devices.size'),
+        t('volumes.used'),
+        t('volumes.format'),
+        t('volumes.modified'),
+        t('volumes.lastVm'),
+        t('machines.actions'),
+      ]}
+    >
+      {volumes.map((volume) => {
+        const { id, name, sizeGiB, usedGiB, format, path, modifiedAt, lastVm } = volume;
+        return (
+          <Table.Tr key={id} data-volume={id}>
+            <Table.Th scope="row" fw={600} style={{ overflowWrap: 'anywhere' }}>
+              <Group gap={2} wrap="nowrap">
+                {name}
+                {path !== undefined && <CopyButton value={path} label={t('devices.copyPath')} />}
+              </Group>
+            </Table.Th>
+            <Table.Td>{formatGiB(sizeGiB)}</Table.Td>
+            <Table.Td>{formatGiB(usedGiB)}</Table.Td>
+            <Table.Td>{format ?? unknown}</Table.Td>
+            <Table.Td>{modifiedAt === undefined ? unknown : <Ago at={modifiedAt} />}</Table.Td>
+            <Table.Td style={{ overflowWrap: 'anywhere' }}>
+              {lastVm === undefined ? (
+                unknown
+              ) : (
+                // One that is gone has a page that says so, and leads to its archive.
+                <Anchor
+                  component={Link}
+                  underline="always"
+                  to="/machines/$vmId"
+                  params={{ vmId: `${host.id}~${lastVm}` } as never}
+                >
+                  {lastVm}
+                </Anchor>
+              )}
+            </Table.Td>
+            <Table.Td>
+              <Group gap="xs" wrap="nowrap">
+                <ReasonedButton
+                  size="compact-sm"
+                  variant="default"
+                  reason={reasons.attach}
+                  label={t('volumes.attachOf', { name })}
+                  onClick={() => onAttach(volume)}
+                >
+                  {t('volumes.attachIt')}
+                </ReasonedButton>
+                <ReasonedButton
+                  size="compact-sm"
+                  variant="default"
+                  reason={reasons.delete}
+                  label={t('volumes.deleteOf', { name })}
+                  onClick={() => onDelete(volume)}
+                >
+                  {t('verb.delete')}
+                </ReasonedButton>
+              </Group>
+            </Table.Td>
           </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {volumes.map((volume) => {
-            const { id, name, sizeGiB, usedGiB, format, path, modifiedAt, lastVm } = volume;
-            return (
-              <Table.Tr key={id} data-volume={id}>
-                <Table.Th scope="row" fw={600} style={{ overflowWrap: 'anywhere' }}>
-                  <Group gap={2} wrap="nowrap">
-                    {name}
-                    {path !== undefined && <CopyButton value={path} label={t('devices.copyPath')} />}
-                  </Group>
-                </Table.Th>
-                <Table.Td>{formatGiB(sizeGiB)}</Table.Td>
-                <Table.Td>{formatGiB(usedGiB)}</Table.Td>
-                <Table.Td>{format ?? unknown}</Table.Td>
-                <Table.Td>{modifiedAt === undefined ? unknown : <Ago at={modifiedAt} />}</Table.Td>
-                <Table.Td style={{ overflowWrap: 'anywhere' }}>
-                  {lastVm === undefined ? (
-                    unknown
-                  ) : (
-                    // One that is gone has a page that says so, and leads to its archive.
-                    <Anchor
-                      component={Link}
-                      underline="always"
-                      to="/machines/$vmId"
-                      params={{ vmId: `${host.id}~${lastVm}` } as never}
-                    >
-                      {lastVm}
-                    </Anchor>
-                  )}
-                </Table.Td>
-                <Table.Td>
-                  <Group gap="xs" wrap="nowrap">
-                    <ReasonedButton
-                      size="compact-sm"
-                      variant="default"
-                      reason={reasons.attach}
-                      label={t('volumes.attachOf', { name })}
-                      onClick={() => onAttach(volume)}
-                    >
-                      {t('volumes.attachIt')}
-                    </ReasonedButton>
-                    <ReasonedButton
-                      size="compact-sm"
-                      variant="default"
-                      reason={reasons.delete}
-                      label={t('volumes.deleteOf', { name })}
-                      onClick={() => onDelete(volume)}
-                    >
-                      {t('verb.delete')}
-                    </ReasonedButton>
-                  </Group>
-                </Table.Td>
-              </Table.Tr>
-            );
-          })}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+        );
+      })}
+    </DataTable>
   );
 }
 
