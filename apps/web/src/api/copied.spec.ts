@@ -26,6 +26,9 @@ describe('a call that is copied', () => {
     [calls.removeNic(id, '52:54:00:00:00:01'), `polyvirt nic remove ${id} 52:54:00:00:00:01`],
     [calls.cdrom(id, 'tools'), `polyvirt cdrom insert ${id} tools`],
     [calls.cdrom(id, null), `polyvirt cdrom eject ${id}`],
+    [calls.addImage('kvm-a', { name: 'a b', url: 'http://x/a.iso', sha256: 'ab' }), `polyvirt image add kvm-a 'a b' --url http://x/a.iso --sha256 ab`],
+    [calls.addImage('kvm-a', { name: 'a', upload: 'u' }), `polyvirt query POST /api/v1/hosts/kvm-a/images -d '{"name":"a","upload":"u"}'`],
+    [calls.removeImage('kvm-a', { name: 'a b', kind: 'iso' }), `polyvirt image delete kvm-a 'a b' --kind iso`],
     [calls.removeVolume('kvm-a', 'v1'), `polyvirt volume delete kvm-a v1`],
     [{ method: 'DELETE', path: `${path}?disks=keep` }, `polyvirt query DELETE '/api/v1/vms/kvm-a~4b2c?disks=keep'`],
   ])('is the command that does it: %j', (call, command) => {
