@@ -64,7 +64,7 @@ export function usePlanned(call: Call, options: Options): Planned {
     isBusy: change.isPending || review.isPending,
     refusal: change.error ?? review.error,
     submit: () => {
-      if (obstacle !== undefined) return;
+      if (obstacle !== undefined || change.isPending || review.isPending) return;
       if (review.plan) change.mutate({ call, ...(ifMatch !== undefined && { ifMatch }) }, { onSuccess: onDone });
       else {
         change.reset();
@@ -103,6 +103,7 @@ export function PlannedForm({ planned, verb, isPlaced, children, onCancel }: Pro
           <TextInput
             label={t('delete.type', { name: planned.toType })}
             autoComplete="off"
+            data-autofocus
             value={planned.typed}
             onChange={({ currentTarget }) => planned.type(currentTarget.value)}
           />
