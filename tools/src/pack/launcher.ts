@@ -4,6 +4,7 @@
  */
 export const launcher = (program: string, [major, minor]: readonly [number, number]): string => `#!/usr/bin/env node
 import { spawn } from 'child_process';
+import { accessSync } from 'fs';
 import { createRequire } from 'module';
 import { dirname, join } from 'path';
 import { fileURLToPath } from 'url';
@@ -17,10 +18,11 @@ if (major > ${major} || (major === ${major} && minor >= ${minor})) {
   try {
     const folder = dirname(createRequire(import.meta.url).resolve('node/package.json'));
     node = join(folder, 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+    accessSync(node);
   } catch {
     console.error(
       '${program} needs Node.js ${major}.${minor} or newer and runs on ' + process.versions.node +
-        '. https://nodejs.org has it; with access to the npm registry \`npm i -g\` brings it along.',
+        '. https://nodejs.org has it; with access to the npm registry \`npm i -g --allow-scripts=node\` brings it along.',
     );
     process.exit(1);
   }
