@@ -56,10 +56,10 @@ export class ConsoleSocket implements OnModuleInit {
     if (!request.ws) return;
     try {
       await this.door.admitUnknown(request);
-      const { vmId, actor, owner } = await this.redeem(request);
+      const { vmId, kind, actor, owner } = await this.redeem(request);
       const by = { actor, address: request.ip, requestId: request.id };
-      this.relays.set(request, await this.consoles.open(vmId, owner, by));
-      this.logger.info({ vmId, actor, requestId: request.id }, 'a console was opened');
+      this.relays.set(request, await this.consoles.open({ vmId, kind, owner }, by));
+      this.logger.info({ vmId, kind, actor, requestId: request.id }, 'a console was opened');
     } catch (error) {
       const problem = problemOf(error, request);
       logProblem(this.logger, problem, error, request);

@@ -26,7 +26,7 @@ const mayGo: ReadonlySet<VmAction> = new Set(['stop', 'stop-force', 'delete']);
 /** What is against an action in the VM itself, whatever state it is in; undefined when nothing is. */
 export function hindranceTo(
   action: VmAction,
-  { transient, display }: Pick<DriverVm, 'transient' | 'display'>,
+  { transient, display, serialPort }: Pick<DriverVm, 'transient' | 'display' | 'serialPort'>,
 ): Hindrance | undefined {
   if (transient && endings.has(action))
     return {
@@ -37,6 +37,11 @@ export function hindranceTo(
     return {
       code: 'host-rejected',
       reason: 'It has no display that a console could show. Give it one on its host first.',
+    };
+  if (action === 'console-text' && serialPort === false)
+    return {
+      code: 'host-rejected',
+      reason: 'It has no serial port that a console could open. Give it one on its host first.',
     };
   return undefined;
 }
