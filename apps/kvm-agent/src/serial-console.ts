@@ -55,7 +55,9 @@ async function unlessAborted(opening: Promise<Duplex>, signal: AbortSignal): Pro
 /** The stream, ending with a sentence for whoever looks at it. */
 function told(stream: Duplex): Duplex {
   const [viewer, inner] = duplexPair();
-  pipeline(stream, inner, stream, (error) => viewer.destroy(error ? endOf(error) : undefined));
+  // Before the pipeline takes the other end down, which would end this one without a word.
+  stream.once('error', (error) => viewer.destroy(endOf(error)));
+  pipeline(stream, inner, stream, () => viewer.destroy());
   viewer.once('close', () => stream.destroy());
   return viewer;
 }
