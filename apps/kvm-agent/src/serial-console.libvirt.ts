@@ -50,7 +50,9 @@ describe('the serial port of a domain', () => {
         code: 'host-rejected',
         message: expect.stringContaining('no serial port'),
       });
-      await Promise.all(['serial.log', 'other.log'].map((file) => rm(join(tmpdir(), host.prefix + file), { force: true })));
+      await Promise.all(
+        ['serial.log', 'other.log'].map((file) => rm(join(tmpdir(), host.prefix + file), { force: true })),
+      );
     },
     timeoutMs,
   );

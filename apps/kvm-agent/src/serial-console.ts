@@ -35,7 +35,8 @@ export class SerialConsole {
 async function unlessAborted(opening: Promise<Duplex>, signal: AbortSignal): Promise<Duplex> {
   let giveUp = () => {};
   const aborted = new Promise<never>((_resolve, reject) => {
-    giveUp = () => reject(new ProblemError('timed-out', 'libvirt does not open the serial port. Try again in a moment.'));
+    giveUp = () =>
+      reject(new ProblemError('timed-out', 'libvirt does not open the serial port. Try again in a moment.'));
     if (signal.aborted) giveUp();
     else signal.addEventListener('abort', giveUp, { once: true });
   });

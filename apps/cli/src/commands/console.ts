@@ -16,7 +16,8 @@ const closedInOrder = 1000;
 
 export const consoleCommand: Command = {
   name: 'console',
-  summary: 'Open the text console of a VM, the terminal at its serial port (Ctrl-] leaves), or its screen for a viewer.',
+  summary:
+    'Open the text console of a VM, the terminal at its serial port (Ctrl-] leaves), or its screen for a viewer.',
   calls: ['POST /api/v1/vms/{vmId}/console'],
   args: [vmArgument],
   options: { viewer: { help: 'The screen: opens a local port for a VNC viewer, for one connection.' } },

@@ -58,8 +58,7 @@ describe('the console of a VM', () => {
     return ConsoleTicket.parse(body);
   };
   it('is the kind that was asked for, or refused with the reason of the host', async () => {
-    const ask = (body: object, vmId = id) =>
-      house.call<Problem & ConsoleTicket>('POST', `/vms/${vmId}/console`, body);
+    const ask = (body: object, vmId = id) => house.call<Problem & ConsoleTicket>('POST', `/vms/${vmId}/console`, body);
     expect((await ask({})).body.protocol).toBe('rfb');
     expect((await ask({ kind: 'graphic' })).body.protocol).toBe('rfb');
     expect((await ask({ kind: 'text' })).body.protocol).toBe('text');

@@ -151,7 +151,12 @@ export default function MachineTerminal({ vm }: { vm: Vm }) {
       </Group>
       {error !== undefined && <ProblemAlert error={error} retry={() => void connect()} />}
       <Text size="sm">{t('console.leaveTerminal')}</Text>
-      <div ref={box} className="console-terminal" role="application" aria-label={t('console.terminal', { name: vm.name })} />
+      <div
+        ref={box}
+        className="console-terminal"
+        role="application"
+        aria-label={t('console.terminal', { name: vm.name })}
+      />
     </Stack>
   );
 }

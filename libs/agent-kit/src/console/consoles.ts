@@ -58,8 +58,7 @@ export class Consoles {
   async #join({ nativeId, session: id, kind, by }: WantedConsole): Promise<void> {
     const open = await requireConsole(this.driver, kind);
     // Before it is opened again, so that whoever loses it is told by whom, and not that it broke off.
-    if (kind === 'text')
-      this.#terminals.get(nativeId)?.end(`${by ?? 'Somebody else'} has taken this console over.`);
+    if (kind === 'text') this.#terminals.get(nativeId)?.end(`${by ?? 'Somebody else'} has taken this console over.`);
     const stream = await open(nativeId, AbortSignal.timeout(openWithinMs));
     const session = new ConsoleSession(this.bus, this.identity.host, id, stream);
     this.#sessions.set(id, session);

@@ -1,7 +1,14 @@
 import { Duplex } from 'node:stream';
 import { ProblemError } from '@polyvirt/contracts';
 
-const control = { interrupt: '\x03', backspace: '\b', erase: '\x7f', kill: '\x15', enter: '\r', newline: '\n' } as const;
+const control = {
+  interrupt: '\x03',
+  backspace: '\b',
+  erase: '\x7f',
+  kill: '\x15',
+  enter: '\r',
+  newline: '\n',
+} as const;
 
 /** What the guest at a terminal has to say to a line; undefined is a command that it does not know. */
 export type Answer = (words: readonly string[]) => string | undefined;

@@ -144,8 +144,7 @@ export function describeStates(suite: Suite): void {
           const facet = needs?.split('.')[0] as keyof HypervisorDriver | undefined;
           // A console of a kind that the host has not is no call at all.
           const isAbsent = facet === undefined || suite.driver[facet] === undefined || consoles.includes(action);
-          if (advice !== undefined && isAbsent)
-            suite.states.push({ state, action, result: 'missing', advice });
+          if (advice !== undefined && isAbsent) suite.states.push({ state, action, result: 'missing', advice });
           else
             suite.states.push(
               await tryOne(action, state).catch((error: unknown) => {
