@@ -14,6 +14,7 @@ import { ConsoleObstacle, WindowButtons } from './console-window.tsx';
 import { consoleBarId, useWayOut } from './use-way-out.ts';
 
 const retryMs = 2_000;
+const mostTries = 5;
 const scrollbackLines = 5_000;
 
 type Link = 'idle' | 'connecting' | 'connected' | 'ended';
@@ -38,6 +39,8 @@ export default function MachineTerminal({ vm }: { vm: Vm }) {
   const socket = useRef<WebSocket>(undefined);
   const [link, setLink] = useState<Link>('idle');
   const [end, setEnd] = useState('');
+  const [again, setAgain] = useState(false);
+  const tries = useRef(0);
   const [error, setError] = useState<unknown>();
   const wasOpened = possible || link !== 'idle';
 
@@ -63,6 +66,8 @@ export default function MachineTerminal({ vm }: { vm: Vm }) {
   const connect = useCallback(async () => {
     setLink('connecting');
     setError(undefined);
+    setAgain(false);
+    tries.current += 1;
     try {
       const opened = new WebSocket(await consoleAddress(vm.id, 'text'), 'binary');
       opened.binaryType = 'arraybuffer';
@@ -71,6 +76,7 @@ export default function MachineTerminal({ vm }: { vm: Vm }) {
       socket.current?.close();
       socket.current = opened;
       opened.onopen = () => {
+        tries.current = 0;
         setLink('connected');
         terminal.current?.focus();
       };
@@ -78,6 +84,8 @@ export default function MachineTerminal({ vm }: { vm: Vm }) {
       opened.onclose = ({ reason: why }) => {
         if (socket.current !== opened) return;
         socket.current = undefined;
+        // A host that is too busy to open it is asked again; why it does not, a browser is not told.
+        setAgain(tries.current > 0 && tries.current < mostTries);
         setEnd(why);
         setLink('ended');
       };
@@ -86,18 +94,23 @@ export default function MachineTerminal({ vm }: { vm: Vm }) {
       setLink('ended');
     }
   }, [vm.id]);
-  // A host that is busy, as while the machine starts, is asked again.
+  // So is one that is busy, as while the machine starts.
+  const isTriedAgain = again || (error instanceof ApiProblem && error.retryable);
   useEffect(() => {
-    if (!(error instanceof ApiProblem) || !error.retryable) return;
-    const again = setTimeout(() => void connect(), retryMs);
-    return () => clearTimeout(again);
-  }, [error, connect]);
+    if (!isTriedAgain) return;
+    const later = setTimeout(() => void connect(), retryMs);
+    return () => clearTimeout(later);
+  }, [isTriedAgain, error, connect]);
   // By itself when the machine is started or the gateway is back, and not when somebody else has taken it over.
   useEffect(() => {
     if (possible && socket.current === undefined) void connect();
   }, [possible, connect]);
   useWayOut(useCallback(() => terminal.current?.blur(), []));
 
+  const reconnect = () => {
+    tries.current = 0;
+    void connect();
+  };
   const type = (text: string) => {
     send(socket.current, text);
     terminal.current?.focus();
@@ -144,7 +157,7 @@ export default function MachineTerminal({ vm }: { vm: Vm }) {
           {link === 'ended' && end !== '' && `: ${end}`}
         </Text>
         {link === 'ended' && (
-          <ReasonedButton size="xs" reason={reason} onClick={() => void connect()}>
+          <ReasonedButton size="xs" reason={reason} onClick={reconnect}>
             {t('console.reconnect')}
           </ReasonedButton>
         )}
