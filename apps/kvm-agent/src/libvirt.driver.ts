@@ -40,6 +40,7 @@ import { Networks } from './networks.ts';
 import { PowerOffWork } from './power-off-work.ts';
 import { Power } from './power.ts';
 import { probe, type ProbeParts } from './probe.ts';
+import { SerialConsole } from './serial-console.ts';
 import { Checkpoints } from './snapshots/checkpoints.ts';
 import { SnapshotReader } from './snapshots/snapshot-reader.ts';
 import { Snapshots } from './snapshots/snapshots.ts';
@@ -77,7 +78,7 @@ export class LibvirtDriver implements HypervisorDriver {
   readonly snapshots;
   readonly metrics;
   readonly watch;
-  readonly console: ConsoleFacet | undefined;
+  readonly console: ConsoleFacet;
   readonly images;
   readonly volumes;
   readonly networks;
@@ -153,7 +154,13 @@ export class LibvirtDriver implements HypervisorDriver {
     };
     this.metrics = guard.facet(new MetricsSweep(libvirt));
     this.watch = new DomainWatch({ libvirt, machines, networks, powerOffWork });
-    this.console = isLocal ? guard.facet(new VncConsole(machines)) : undefined;
+    const [screens, serialPorts] = [new VncConsole(machines), new SerialConsole(machines)];
+    this.console = {
+      ...(isLocal && {
+        graphic: (nativeId: NativeId, signal: AbortSignal) => guard.run(() => screens.open(nativeId, signal)),
+      }),
+      text: (nativeId, signal) => guard.run(() => serialPorts.open(nativeId, signal)),
+    };
     this.volumes = guard.facet(volumes);
     this.networks = guard.facet(networks);
     this.guest = guard.facet(new GuestAgent(machines, networks));

@@ -25,11 +25,9 @@ export interface ProbeParts {
 
 /** What no VM of this host can. What a single VM cannot is said when it is asked for. */
 const absences = (isLocal: boolean): Absences => ({
-  console: isLocal
+  'console.graphic': isLocal
     ? undefined
-    : 'The agent reaches libvirt over the network, and screens can be reached on their own host only. Run the agent there.',
-  'console.text':
-    'The serial port of a VM is not brought here. Open the graphical console, or `virsh console` on the host.',
+    : 'The agent reaches libvirt over the network, and screens can be reached on their own host only. Run the agent there, or open the text console.',
   'networks.ipv6': 'libvirt reserves IPv4 addresses only: an IPv6 address depends on an id that the guest makes up.',
   'snapshots.runningWithoutMemory': noSnapshotsWithoutMemory,
   'snapshots.uefi': noSnapshotsWithUefi,
