@@ -17,6 +17,7 @@ const more: Readonly<Record<string, readonly string[]>> = {
   'vm create': ['--host', 'h', '--disk', '1G'],
   'vm set': ['--cpus', '2'],
   'disk add': ['--size', '1G'],
+  'image add': ['--url', 'https://images.example/a.iso'],
   'nic change': ['--disconnect'],
   'user create': ['--password-file', secret],
   'user set': ['--disable'],

@@ -49,6 +49,7 @@ const ofProblem: Readonly<Record<Problem['code'], Meaning>> = {
   'template-not-found': 'notFound',
   'device-not-found': 'notFound',
   'volume-not-found': 'notFound',
+  'upload-not-found': 'notFound',
   'archive-not-found': 'notFound',
   'file-not-found': 'notFound',
   'metrics-not-found': 'notFound',
@@ -63,10 +64,12 @@ const ofProblem: Readonly<Record<Problem['code'], Meaning>> = {
   'vm-busy': 'conflict',
   'name-taken': 'conflict',
   'volume-in-use': 'conflict',
+  'image-in-use': 'conflict',
   'name-ambiguous': 'conflict',
   'vm-protected': 'conflict',
   'cursor-expired': 'conflict',
   'stale-revision': 'conflict',
+  'version-not-supported': 'usage',
   'body-too-large': 'usage',
   'unsupported-media-type': 'usage',
   'range-not-satisfiable': 'usage',
@@ -75,6 +78,7 @@ const ofProblem: Readonly<Record<Problem['code'], Meaning>> = {
   internal: 'failed',
   'capability-missing': 'failed',
   'host-rejected': 'failed',
+  'fetch-failed': 'failed',
   'host-offline': 'unreachable',
   unavailable: 'unreachable',
   'timed-out': 'timedOut',
@@ -97,8 +101,10 @@ function meaningOf(status: number): Meaning {
 }
 
 /** Whether there was no answer: what `fetch` throws for a connection that was refused or lost. */
-export const isLost = (error: unknown): boolean =>
-  error instanceof TypeError && (error.message === 'fetch failed' || error.message === 'terminated');
+export const isLost = (error: unknown): boolean => {
+  const { name, message } = (error ?? {}) as Partial<Error>;
+  return name === 'TypeError' && (message === 'fetch failed' || message === 'terminated');
+};
 
 /** What is told of an error, and with which code the program ends. */
 export function failureOf(error: unknown, url?: string): { lines: readonly string[]; exitCode: number } {

@@ -1,16 +1,6 @@
-import { busSettings, defineConfig, setting, type ConfigOf } from '@polyvirt/config';
+import { busSettings, defineConfig, networks, setting, type ConfigOf } from '@polyvirt/config';
 import { Password } from '@polyvirt/contracts';
 import { z } from 'zod';
-import { NetworkList } from './auth/network-list.ts';
-
-const networks = z.string().transform((text, context) => {
-  try {
-    return new NetworkList(text);
-  } catch (error) {
-    context.addIssue((error as Error).message);
-    return z.NEVER;
-  }
-});
 
 /** As JSON, or by commas. A secret that itself begins with `[` and is no JSON is taken as it is. */
 function secretsIn(text: string): unknown {
@@ -129,6 +119,18 @@ export const gatewayConfig = defineConfig({
     env: 'POLYVIRT_ARCHIVE_PATH',
     schema: z.string().min(1).optional(),
     help: 'Folder of the organizer as the gateway sees it; without it no file of an archive can be read over the API.',
+  }),
+  uploadPath: setting({
+    env: 'POLYVIRT_UPLOAD_PATH',
+    schema: z.string().min(1),
+    help: 'Folder of what is uploaded until an agent has taken it; several gateways of one database share it.',
+    default: 'uploads',
+  }),
+  uploadMostGiB: setting({
+    env: 'POLYVIRT_UPLOAD_MAX_GIB',
+    schema: z.coerce.number().int().min(1),
+    help: 'GiB that one upload may have.',
+    default: 256,
   }),
   spacePaths: setting({
     env: 'POLYVIRT_SPACE_PATHS',

@@ -1,4 +1,13 @@
-import type { CreateVm, DeleteVm, DriverVm, HostStatus, NativeDefinition, NativeId, StopVm } from '@polyvirt/contracts';
+import type {
+  CreateVm,
+  DeleteImage,
+  DeleteVm,
+  DriverVm,
+  HostStatus,
+  NativeDefinition,
+  NativeId,
+  StopVm,
+} from '@polyvirt/contracts';
 import {
   folderChanges,
   ProblemGuard,
@@ -7,6 +16,7 @@ import {
   type HypervisorDriver,
   type ListedVm,
   type Made,
+  type NewImage,
   type OperationContext,
   type Outcome,
   type Plans,
@@ -35,6 +45,7 @@ import { Snapshots } from './snapshots/snapshots.ts';
 import { StateWaiter } from './state-waiter.ts';
 import { HostFiles } from './storage/host-files.ts';
 import { HostVolumes } from './storage/host-volumes.ts';
+import { ImageChanges } from './storage/image-changes.ts';
 import { ImageLibrary } from './storage/image-library.ts';
 import { StoragePool, type StoragePoolSettings } from './storage/storage-pool.ts';
 import { DomainWatch } from './watch.ts';
@@ -90,6 +101,9 @@ export class LibvirtDriver implements HypervisorDriver {
     const accelerator = new Accelerator(libvirt, options.acceleration);
     const limits = new HostLimits(libvirt, accelerator);
     const volumes = new HostVolumes({ libvirt, storage, imageFolder: options.imageFolder });
+    const imageChanges = guard.facet(
+      new ImageChanges({ library: images, folder: options.imageFolder, libvirt, storage, volumes }),
+    );
     const powerOffWork = new PowerOffWork({ libvirt, stateFiles, networks, storage, volumes });
     const waiter = new StateWaiter(libvirt);
 
@@ -126,6 +140,8 @@ export class LibvirtDriver implements HypervisorDriver {
       'vm.pending-changes-drop': (request) => this.reconfigure.planDrop(request),
       'vm.clone': (request) => this.clone.plan(request),
       'volume.delete': ({ input }) => volumes.planDelete(input.volume),
+      'image.create': ({ input }) => imageChanges.plan(input.name),
+      'image.delete': ({ input }) => imageChanges.planDelete(input),
       'vm.snapshot-create': (request) => this.snapshots.plan(request),
       'vm.snapshot-revert': (request) => this.snapshots.planRevert(request),
       'vm.snapshot-delete': (request) => this.snapshots.planDelete(request),
@@ -141,6 +157,8 @@ export class LibvirtDriver implements HypervisorDriver {
       // Any machine that is off can be one.
       templates: () => guard.run(() => this.#templates()),
       changes: (signal: AbortSignal) => folderChanges(options.imageFolder, signal),
+      create: (image: NewImage, context: OperationContext) => imageChanges.create(image, context),
+      delete: (image: DeleteImage, context: OperationContext) => imageChanges.delete(image, context),
     };
     this.export = {
       definition: (nativeId: NativeId) => guard.run(() => this.#definition(nativeId, storage, stateFiles)),

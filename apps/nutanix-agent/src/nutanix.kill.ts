@@ -1,7 +1,15 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { fileURLToPath } from 'node:url';
-import { AgentBench, AgentChild, eventually, MortalAgent, type KillScenario } from '@polyvirt/agent-kit/testing';
+import {
+  AgentBench,
+  AgentChild,
+  eventually,
+  MortalAgent,
+  UploadServer,
+  type KillScenario,
+} from '@polyvirt/agent-kit/testing';
 import type { NativeId } from '@polyvirt/contracts';
+import { isoOf, sha256Of } from '@polyvirt/hypervisor/testing';
 import { objectAt, objectsAt, textAt, type JsonObject } from './client/json.ts';
 import type { AgentProcessOptions } from './testing/agent-process.ts';
 import { NOTES } from './snapshots/snapshot-notes.ts';
@@ -15,8 +23,11 @@ const iso = 'nutanix-virtio-1.2.4.iso';
 let simulator: PrismSimulator;
 let bench: AgentBench;
 let agent: MortalAgent;
+const image = isoOf(300_000);
+let uploads: UploadServer;
 
 beforeAll(async () => {
+  uploads = await UploadServer.start(image);
   simulator = await PrismSimulator.start({ args: ['--seed-vms', '2'] });
   bench = await AgentBench.open();
   await bench.redeliverAfter(1_000);
@@ -24,7 +35,7 @@ beforeAll(async () => {
 
 beforeEach(() => {
   const options: AgentProcessOptions = {
-    config: bench.config({ drainSeconds: 1, logLevel: 'error' }),
+    config: bench.config({ drainSeconds: 1, logLevel: 'error', gatewayUrl: uploads.url }),
     driver: { ...driverOptions(simulator), watchMs: 60_000, surveyMs: 60_000 },
   };
   agent = new MortalAgent(bench, () => AgentChild.run(program, options));
@@ -34,6 +45,7 @@ afterEach(() => agent.stop());
 
 afterAll(async () => {
   await bench.close();
+  await uploads.stop();
   await simulator.stop();
 });
 
@@ -55,6 +67,10 @@ const create = async (name: string, input: object = {}): Promise<NativeId> => {
   const operation = await bench.carryOut(bench.create(name, input));
   return operation.vmId!.split('~')[1]!;
 };
+
+const newImage = (name: string) =>
+  bench.command('image.create', undefined, { name, upload: uploads.upload, sha256: sha256Of(image), ticket: 'shown' });
+const imagesOf = async (name: string) => (await simulator.list('images')).filter((one) => nameOf(one) === name);
 
 const createScenario: KillScenario = {
   title: 'a create',
@@ -127,6 +143,22 @@ const scenarios: readonly KillScenario[] = [
       expect((await bench.record(nativeId!))?.cdrom).toBeNull();
       expect(bench.vmEvents(nativeId!).map(({ type }) => type)).toEqual(['vm.created', 'vm.reconfigured']);
     },
+  },
+  {
+    title: 'an image that comes',
+    prepare: async (name) => newImage(name),
+    check: async (_command, name) => {
+      const images = (await imagesOf(name)).map((one) => objectAt(objectAt(one, 'status'), 'resources'));
+      expect(images).toMatchObject([{ image_type: 'ISO_IMAGE', size_bytes: image.length }]);
+    },
+  },
+  {
+    title: 'an image that goes',
+    prepare: async (name) => {
+      await bench.carryOut(newImage(name));
+      return bench.command('image.delete', undefined, { image: name });
+    },
+    check: async (_command, name) => expect(await imagesOf(name)).toEqual([]),
   },
 ];
 

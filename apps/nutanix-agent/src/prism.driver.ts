@@ -1,4 +1,13 @@
-import type { CreateVm, DeleteVm, DriverVm, HostStatus, NativeDefinition, NativeId, StopVm } from '@polyvirt/contracts';
+import type {
+  CreateVm,
+  DeleteImage,
+  DeleteVm,
+  DriverVm,
+  HostStatus,
+  NativeDefinition,
+  NativeId,
+  StopVm,
+} from '@polyvirt/contracts';
 import {
   ProblemGuard,
   type Effect,
@@ -6,6 +15,7 @@ import {
   type ImageFacet,
   type ListedVm,
   type Made,
+  type NewImage,
   type OperationContext,
   type Outcome,
   type Plans,
@@ -17,7 +27,10 @@ import { Tasks, type TaskOptions } from './client/tasks.ts';
 import { Clusters } from './clusters.ts';
 import { PrismConsole } from './console.ts';
 import { Hosts } from './hosts.ts';
-import { Images } from './images.ts';
+import { ImageChanges } from './images/image-changes.ts';
+import { ImageEntities } from './images/image-entities.ts';
+import { ImageUpload } from './images/image-upload.ts';
+import { Images } from './images/images.ts';
 import { Cloning } from './lifecycle/cloning.ts';
 import { Copies } from './lifecycle/copies.ts';
 import { Creation } from './lifecycle/creation.ts';
@@ -99,6 +112,7 @@ export class PrismDriver implements HypervisorDriver {
     const placement = new Placement({ networks, clusters, hosts, vms });
     const copies = new Copies({ client, vms, steps });
     const images = new Images(pages, vms);
+    const entities = new ImageEntities(client, tasks);
     const points = new RecoveryPoints(client, pages, patience);
     const notes = new SnapshotNotes(client, pages);
     const snapshots = new Snapshots({ client, vms, tasks, identifiers, points, notes, steps });
@@ -134,7 +148,7 @@ export class PrismDriver implements HypervisorDriver {
       steps,
     });
     this.#creation = guard.facet(creation);
-    this.#removal = guard.facet(new Removal({ client, tasks, identifiers, vms, snapshots, steps }));
+    this.#removal = guard.facet(new Removal({ client, images: entities, identifiers, vms, snapshots, steps }));
 
     this.reconfigure = guard.facet(new Reconfiguration({ vms, tasks, placement, steps, images }));
     this.clone = guard.facet(
@@ -142,6 +156,8 @@ export class PrismDriver implements HypervisorDriver {
     );
     this.snapshots = guard.facet(snapshots);
     this.plans = {
+      'image.create': ({ input }, signal) => imageChanges.plan(input.name, signal),
+      'image.delete': ({ input }, signal) => imageChanges.planDelete(input, signal),
       'vm.create': ({ input }, signal) => this.#creation.plan(input, signal),
       'vm.delete': ({ nativeId, input }, signal) => this.#removal.plan(nativeId, input, signal),
       'vm.reconfigure': ({ nativeId, input }, signal) => this.reconfigure.plan(nativeId, input, signal),
@@ -160,7 +176,11 @@ export class PrismDriver implements HypervisorDriver {
     });
     this.console = guard.facet(new PrismConsole(client, vms));
     const guardedImages = guard.facet<ImageFacet>(images);
+    const upload = new ImageUpload(client, entities, options.retryMs);
+    const imageChanges = guard.facet(new ImageChanges({ images, entities, upload, identifiers, vms, steps }));
     this.images = {
+      create: (image: NewImage, context: OperationContext) => imageChanges.create(image, context),
+      delete: (image: DeleteImage, context: OperationContext) => imageChanges.delete(image, context),
       list: (signal: AbortSignal) => guardedImages.list(signal),
       templates: (signal: AbortSignal) => guardedImages.templates(signal),
       changes: (signal: AbortSignal) => images.changes(signal),

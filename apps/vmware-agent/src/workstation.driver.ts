@@ -1,4 +1,13 @@
-import type { Capabilities, CreateVm, DeleteVm, DriverVm, HostStatus, NativeId, StopVm } from '@polyvirt/contracts';
+import type {
+  Capabilities,
+  CreateVm,
+  DeleteImage,
+  DeleteVm,
+  DriverVm,
+  HostStatus,
+  NativeId,
+  StopVm,
+} from '@polyvirt/contracts';
 import {
   folderChanges,
   gibOf,
@@ -7,6 +16,7 @@ import {
   type HypervisorDriver,
   type ListedVm,
   type Made,
+  type NewImage,
   type OperationContext,
   type Outcome,
   type Plans,
@@ -15,6 +25,7 @@ import { VncConsole, VncPorts } from './console.ts';
 import { DiskTool } from './disks/disk-tool.ts';
 import { filesUsedBy } from './disks/disk-users.ts';
 import { HostVolumes } from './disks/host-volumes.ts';
+import { ImageChanges } from './disks/image-changes.ts';
 import { ImageLibrary } from './disks/image-library.ts';
 import { GuestTools } from './guest.ts';
 import { Discovery } from './inventory/discovery.ts';
@@ -149,6 +160,7 @@ export class WorkstationDriver implements HypervisorDriver {
     const volumes = new HostVolumes(machines);
     const networks = new Networks(vmrun);
     const images = new ImageLibrary(imageFolder, disks);
+    const imageChanges = guard.facet(new ImageChanges({ library: images, folder: imageFolder, machines, disks }));
     const rules = new HardwareRules({ machines, networks, capacity: fixedCapacity });
     const ports = new VncPorts();
     const power = new Power({ vmrun, machines, running, powerOffWork, ports, leases, patience });
@@ -199,6 +211,8 @@ export class WorkstationDriver implements HypervisorDriver {
       'vm.pending-changes-drop': ({ nativeId }) => this.reconfigure.planDrop(nativeId),
       'vm.clone': ({ vm, nativeId, input }) => clone.plan(vm, nativeId, input),
       'volume.delete': ({ input }) => volumes.planDelete(input.volume),
+      'image.create': ({ input }) => imageChanges.plan(input.name),
+      'image.delete': ({ input }) => imageChanges.planDelete(input),
       'vm.snapshot-create': ({ vm, nativeId, input }) => trees.plan(vm, nativeId, input),
       'vm.snapshot-revert': ({ nativeId, input }) => trees.planRevert(nativeId, input.snapshot),
       'vm.snapshot-delete': ({ nativeId, input }) => trees.planDelete(nativeId, input),
@@ -217,6 +231,8 @@ export class WorkstationDriver implements HypervisorDriver {
       list: () => guard.run(() => images.list()),
       templates: () => guard.run(() => this.#templates(discovery)),
       changes: (signal: AbortSignal) => folderChanges(imageFolder, signal),
+      create: (image: NewImage, context: OperationContext) => imageChanges.create(image, context),
+      delete: (image: DeleteImage, context: OperationContext) => imageChanges.delete(image, context),
     };
     this.volumes = guard.facet(volumes);
     this.export = {

@@ -2,9 +2,17 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { AgentBench, AgentChild, eventually, MortalAgent, type KillScenario } from '@polyvirt/agent-kit/testing';
+import {
+  AgentBench,
+  AgentChild,
+  eventually,
+  MortalAgent,
+  UploadServer,
+  type KillScenario,
+} from '@polyvirt/agent-kit/testing';
 import type { NativeId } from '@polyvirt/contracts';
 import { volumeIdOf } from '@polyvirt/hypervisor';
+import { isoOf, sha256Of } from '@polyvirt/hypervisor/testing';
 import { readVmdk } from './disks/vmdk.ts';
 import { MAKING_MARK } from './inventory/discovery.ts';
 import { nativeIdOf } from './inventory/identity.ts';
@@ -23,8 +31,11 @@ let host: SimulatedWorkstation;
 let bench: AgentBench;
 let agent: MortalAgent;
 let model: string;
+const image = isoOf(300_000);
+let uploads: UploadServer;
 
 beforeAll(async () => {
+  uploads = await UploadServer.start(image);
   host = new SimulatedWorkstation();
   model = await host.foreignVm(host.folder, 'model', {}, true);
   bench = await AgentBench.open();
@@ -33,7 +44,7 @@ beforeAll(async () => {
 
 beforeEach(() => {
   const options: AgentProcessOptions = {
-    config: bench.config({ drainSeconds: 1, logLevel: 'error' }),
+    config: bench.config({ drainSeconds: 1, logLevel: 'error', gatewayUrl: uploads.url }),
     driver: host.options(),
   };
   agent = new MortalAgent(bench, () => AgentChild.run(program, options));
@@ -50,6 +61,7 @@ afterEach(async () => {
 
 afterAll(async () => {
   await bench.close();
+  await uploads.stop();
   await host.close();
 });
 
@@ -78,6 +90,10 @@ const halfMade = () => {
   });
 };
 const isListed = async (vmx: string) => (await host.vmrun('list')).includes(vmx);
+
+const newImage = (name: string) =>
+  bench.command('image.create', undefined, { name, upload: uploads.upload, sha256: sha256Of(image), ticket: 'shown' });
+const imageFiles = () => readdirSync(host.imageFolder);
 
 /** A VM that was there before, known to the agent. */
 const existing = async (name: string): Promise<NativeId> => {
@@ -137,6 +153,21 @@ const cloneScenario: KillScenario = {
 const scenarios: readonly KillScenario[] = [
   createScenario,
   cloneScenario,
+  {
+    title: 'an image that comes',
+    prepare: async (name) => newImage(name),
+    check: (_command, name) => {
+      expect(imageFiles().filter((file) => file.startsWith(name) || file.startsWith('.'))).toEqual([`${name}.iso`]);
+    },
+  },
+  {
+    title: 'an image that goes',
+    prepare: async (name) => {
+      await bench.carryOut(newImage(name));
+      return bench.command('image.delete', undefined, { image: name });
+    },
+    check: (_command, name) => expect(imageFiles()).not.toContain(`${name}.iso`),
+  },
   {
     title: 'a snapshot',
     prepare: async (name) => bench.command('vm.snapshot-create', await existing(name), { name: 'a', memory: false }),

@@ -13,6 +13,7 @@
     TypesToProcess       = 'Polyvirt.Types.ps1xml'
     FunctionsToExport    = @(
         'Add-PolyvirtDisk',
+        'Add-PolyvirtImage',
         'Add-PolyvirtNic',
         'Checkpoint-PolyvirtVM',
         'Clear-PolyvirtPendingChange',
@@ -52,6 +53,7 @@
         'New-PolyvirtVM',
         'Remove-PolyvirtCheckpoint',
         'Remove-PolyvirtDisk',
+        'Remove-PolyvirtImage',
         'Remove-PolyvirtLogin',
         'Remove-PolyvirtNic',
         'Remove-PolyvirtSubscriber',

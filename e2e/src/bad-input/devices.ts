@@ -86,6 +86,40 @@ const media: BadRequest[] = [
   ...[[], ['floppy'], ['disk', 'disk'], 'disk', null, [1]].map((bootOrder) =>
     body(invalid, `boot order ${shown(bootOrder)}`, 'PATCH /vms/{stopped}', { bootOrder }),
   ),
+  ...[
+    [{ name: '../passwd' }, 'a path'],
+    [{ name: '.hidden' }, 'a dot in front'],
+    [{ name: 'CON' }, 'a device of Windows'],
+    [{ name: 'a'.repeat(81) }, '81 letters'],
+    [{ name: null }, 'null'],
+    [{ url: 'ftp://images.example/a.iso' }, 'an address of FTP'],
+    [{ url: 'file:///etc/passwd' }, 'an address of a file'],
+    [{ url: 'https://ada:secret@images.example/a.iso' }, 'a password in the address'],
+    [{ url: 'images.example/a.iso' }, 'half an address'],
+    [{ url: `https://images.example/${'a'.repeat(2_048)}` }, 'an address without end'],
+    [{ sha256: 'abc' }, 'half a checksum'],
+    [{ format: 'qcow2' }, 'a field that there is not'],
+  ].map(([fault, what]) =>
+    body(invalid, `image: ${String(what)}`, 'POST /hosts/fake-a/images', {
+      name: 'rescue',
+      url: 'https://images.example/rescue.iso',
+      ...(fault as object),
+    }),
+  ),
+  ...['http://10.0.0.1/a.iso', 'http://169.254.169.254/latest', 'http://[::1]/a.iso', 'http://3232235777/'].map((url) =>
+    body(invalid, `image: from ${url}`, 'POST /hosts/fake-a/images', { name: 'rescue', url }),
+  ),
+  body('409 name-taken', 'image: a name that an image has', 'POST /hosts/fake-a/images', {
+    name: 'Tiny-ISO',
+    url: 'https://images.example/rescue.iso',
+  }),
+  body('404 host-not-found', 'image: for a host that there is not', 'POST /hosts/nowhere/images', {
+    name: 'rescue',
+    url: 'https://images.example/rescue.iso',
+  }),
+  bad('404 image-not-found', 'image: delete one that there is not', 'DELETE /hosts/fake-a/images/nothing'),
+  bad('404 image-not-found', 'image: delete one of another kind', 'DELETE /hosts/fake-a/images/tiny-iso?kind=disk'),
+  bad(invalid, 'image: delete a kind that there is not', 'DELETE /hosts/fake-a/images/tiny-iso?kind=tape'),
   bad('404 host-not-found', 'volumes of a host that there is not', 'GET /hosts/nowhere/volumes'),
   bad(invalid, 'volumes with a parameter that there is not', 'GET /hosts/fake-a/volumes?kind=disk'),
 ];

@@ -20,7 +20,15 @@ export const permissions = admin;
 
 /** Every route of the API, and whom it is for. Nothing has these ids, so that no call changes anything. */
 const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
-  public: ['POST /auth/login', 'POST /auth/logout', 'POST /auth/refresh', 'POST /auth/links/use'],
+  public: [
+    'POST /auth/login',
+    'POST /auth/logout',
+    'POST /auth/refresh',
+    'POST /auth/links/use',
+    'OPTIONS /uploads',
+    // For whoever shows a ticket, which nobody here has.
+    'GET /uploads/{uploadId}/content',
+  ],
   'logged-in': [
     'GET /auth/me',
     'PATCH /auth/me',
@@ -40,7 +48,15 @@ const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
     'POST /vms/batch',
     'GET /stats/summary',
   ],
-  'vm:create': ['POST /vms', 'POST /vms/{vmId}/clone'],
+  'vm:create': [
+    'POST /vms',
+    'POST /vms/{vmId}/clone',
+    'POST /hosts/{hostId}/images',
+    'POST /uploads',
+    'GET /uploads/{uploadId}',
+    'PATCH /uploads/{uploadId}',
+    'DELETE /uploads/{uploadId}',
+  ],
   'vm:power': ['start', 'stop', 'restart', 'suspend', 'resume', 'pause', 'reset'].map(
     (action) => `POST /vms/{vmId}/${action}` as const,
   ),
@@ -55,7 +71,11 @@ const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
     'DELETE /vms/{vmId}/nics/{mac}',
     'PUT /vms/{vmId}/cdrom',
   ],
-  'vm:delete': ['DELETE /vms/{vmId}', 'DELETE /hosts/{hostId}/volumes/{volume}'],
+  'vm:delete': [
+    'DELETE /vms/{vmId}',
+    'DELETE /hosts/{hostId}/volumes/{volume}',
+    'DELETE /hosts/{hostId}/images/{image}',
+  ],
   'vm:snapshot': [
     'POST /vms/{vmId}/snapshots',
     'POST /vms/{vmId}/snapshots/{snapshot}/revert',
@@ -130,6 +150,8 @@ const nothing: Readonly<Record<string, string>> = {
   device: 'vda',
   mac: '52:54:00:00:00:01',
   volume: 'nothing',
+  image: 'nothing',
+  uploadId: 'nothing-of-24-characters',
   operationId: '01a20173-ed2a-7034-8e94-ab5d5aad14c5',
   path: 'nothing',
   id: '5f0c2b1e-8a44-4d0b-9a55-2f1d6c3e7b90',

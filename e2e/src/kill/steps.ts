@@ -1,9 +1,10 @@
 import { afterAll, expect } from '@jest/globals';
-import type { Client, Operation } from '@polyvirt/api-client';
+import { requireSuccess, type Client, type Operation } from '@polyvirt/api-client';
 import { eventually } from '@polyvirt/bus/testing';
-import { createVm, deleteVm, patienceMs, power, readVm } from '../requests.ts';
+import { createVm, deleteVm, patienceMs, power, readVm, waiting } from '../requests.ts';
 import type { Stack } from '../stack/stack.ts';
 import { storiesOn } from '../stack/story.ts';
+import { UploadedFile } from '../uploads.ts';
 import { JournalTap } from './journal-tap.ts';
 import { killAt, type Point, type Task } from './killer.ts';
 import { Ledger } from './ledger.ts';
@@ -11,7 +12,7 @@ import { Ledger } from './ledger.ts';
 const host = 'kvm-a';
 const verbs = ['create', 'clone', 'linked clone', 'snapshot', 'delete'] as const;
 /** What is the agent's alone: to the other services it is a change like any other. */
-const deviceVerbs = ['disk', 'ejection'] as const;
+const deviceVerbs = ['disk', 'ejection', 'upload'] as const;
 type Verb = (typeof verbs | typeof deviceVerbs)[number];
 
 /** The services that are killed, each in a file of its own, which run side by side. */
@@ -26,6 +27,9 @@ const full = (network: string, address: string) => ({
   nics: [{ network, address }],
   cloudInit: { userData: '#cloud-config\n' },
 });
+
+/** The raw content of a disk. */
+const image = Buffer.alloc(2 ** 20, 'a disk of these words ');
 
 let tap: JournalTap;
 let ledger: Ledger;
@@ -104,6 +108,24 @@ async function workOf(stack: Stack, verb: Verb): Promise<Work> {
           expect((await readVm(admin, vm.id)).disks).toEqual(disks);
           await deleteVm(admin, vm.id);
           ledger.deleted(vm.id);
+        },
+      };
+    }
+    case 'upload': {
+      const file = await UploadedFile.send(admin, image);
+      const path = { hostId: host };
+      return {
+        ask: () =>
+          admin.POST('/api/v1/hosts/{hostId}/images', {
+            body: { name, upload: file.id, sha256: file.sha256 },
+            params: { path },
+          }),
+        isIt: named,
+        settle: async () => {
+          const { data } = await admin.GET('/api/v1/hosts/{hostId}/images', { params: { path } });
+          expect(data.items.filter((one) => one.name === name)).toMatchObject([{ kind: 'disk', format: 'raw' }]);
+          const params = { path: { ...path, image: name }, header: waiting };
+          requireSuccess((await admin.DELETE('/api/v1/hosts/{hostId}/images/{image}', { params })).data);
         },
       };
     }

@@ -61,6 +61,8 @@ export function agentSettingsOf(
       case 'fake':
         return {
           POLYVIRT_FAKE_STATE: fakeStateFile(folder, spec.id),
+          // Servers of tests are on this machine.
+          POLYVIRT_IMAGE_NETWORKS: '127.0.0.1',
           ...(spec.bootMs !== undefined && { POLYVIRT_FAKE_BOOT_MS: String(spec.bootMs) }),
           ...(spec.shutdownMs !== undefined && { POLYVIRT_FAKE_SHUTDOWN_MS: String(spec.shutdownMs) }),
           ...(spec.without && { POLYVIRT_FAKE_WITHOUT: spec.without.join(',') }),

@@ -247,13 +247,17 @@ export class Stack {
         POLYVIRT_RATE_LIMIT: '0',
         POLYVIRT_NATS_SIGNING_KEY: this.nats.signingSeed,
         POLYVIRT_ARCHIVE_PATH: this.archives,
+        POLYVIRT_UPLOAD_PATH: join(this.folder, 'uploads'),
         ...gatewaySettings,
       });
     }
     this.#add('organizer', entryOf('organizer'), 'organizer', { POLYVIRT_ARCHIVE_PATH: this.archives });
     const storage = { pool: this.kvm.pool, path: this.kvm.path, images };
     for (const spec of agents) {
-      const settings = agentSettingsOf(spec, this.folder, storage);
+      const settings = {
+        POLYVIRT_GATEWAY_URL: this.#urls[0]!,
+        ...agentSettingsOf(spec, this.folder, storage),
+      };
       this.#add(`agent-${spec.id}`, agentEntryOf(spec), agentUser(spec.id), settings);
     }
     await Promise.all([...this.#services.values()].map((service) => service.start()));

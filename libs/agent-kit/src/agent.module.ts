@@ -7,6 +7,7 @@ import { QueryHandler } from './handlers/query.handler.ts';
 import { CAPABILITIES, DRIVER, IDENTITY } from './handlers/tokens.ts';
 import type { AgentIdentity } from './host/identity.ts';
 import { VolumeList } from './host/volume-list.ts';
+import { HostImages } from './images/host-images.ts';
 import { Inventory } from './inventory/inventory.ts';
 import { OperationRunner } from './operation/operation-runner.ts';
 
@@ -19,6 +20,7 @@ export interface AgentParts {
   /** What the host can, as far as the last probe knew. */
   readonly capabilities: () => Capabilities;
   readonly volumes: VolumeList;
+  readonly images: HostImages;
 }
 
 /** What answers on the bus; everything it stands on exists before Nest does. */
@@ -33,6 +35,7 @@ export class AgentModule {
         { provide: IDENTITY, useValue: identity },
         { provide: CAPABILITIES, useValue: rest.capabilities },
         { provide: VolumeList, useValue: rest.volumes },
+        { provide: HostImages, useValue: rest.images },
         { provide: Inventory, useValue: inventory },
         { provide: OperationRunner, useValue: operations },
         { provide: Consoles, useValue: consoles },

@@ -25,6 +25,7 @@ import { ImageWatcher } from './host/image-watcher.ts';
 import { HostKeeper } from './host/host-keeper.ts';
 import { newIdentity, type AgentIdentity } from './host/identity.ts';
 import { requireOnlyAgent, SecondAgentError } from './host/only-agent.ts';
+import { HostImages } from './images/host-images.ts';
 import { Inventory } from './inventory/inventory.ts';
 import { unreadableNotes } from './inventory/unreadable.ts';
 import { Watcher } from './inventory/watcher.ts';
@@ -63,6 +64,7 @@ export class Agent {
   /** By which it knows the clock of the bus. */
   readonly #pulse: Pulse;
   readonly #watcher: Watcher;
+  readonly #images: HostImages;
   readonly #imageWatcher: ImageWatcher;
   readonly #sweeper: MetricsSweeper;
   readonly #consoles: Consoles;
@@ -117,7 +119,12 @@ export class Agent {
     this.inventory = new Inventory(bus, stores.inventory, driver, identity, signal);
     const notes = () => unreadableNotes(this.inventory.records().filter(({ unreadable }) => unreadable !== undefined));
     const running = () => this.operations.commands;
-    this.#keeper = new HostKeeper(bus, stores.hosts, driver, identity, signal, times.probeWithinMs, running, notes);
+    this.#images = new HostImages(config.gatewayUrl, config.imageNetworks, running, () => this.#keeper.refreshImages());
+    this.#keeper = new HostKeeper(bus, stores.hosts, driver, identity, signal, times.probeWithinMs, {
+      running,
+      moreNotes: notes,
+      capabilitiesOf: (capabilities) => this.#images.capabilitiesOf(capabilities),
+    });
     this.#pulse = new Pulse(bus, keys.pulseOfAgent(identity.host), { everyMs: times.pulseEveryMs });
     const brokerAheadMs = () => this.#pulse.brokerAheadMs;
     this.operations = new OperationRunner({
@@ -180,6 +187,7 @@ export class Agent {
         consoles: this.#consoles,
         capabilities: () => this.#keeper.capabilities,
         volumes: this.#keeper.volumes,
+        images: this.#images,
       }),
       { strategy: this.#server, bufferLogs: false },
     );

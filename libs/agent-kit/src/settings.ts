@@ -1,4 +1,4 @@
-import { busSettings, setting } from '@polyvirt/config';
+import { busSettings, networks, setting, type NetworkList } from '@polyvirt/config';
 import { HostId } from '@polyvirt/contracts';
 import { z } from 'zod';
 
@@ -28,6 +28,16 @@ export const agentSettings = {
     help: 'How long running operations may go on when the agent is told to stop, in seconds; the next start goes on with the rest.',
     default: 20,
   }),
+  gatewayUrl: setting({
+    env: 'POLYVIRT_GATEWAY_URL',
+    schema: z.url({ protocol: /^https?$/ }).optional(),
+    help: 'Address of the gateway as the agent reaches it: `https://polyvirt.example`. Images that were uploaded are fetched from there.',
+  }),
+  imageNetworks: setting({
+    env: 'POLYVIRT_IMAGE_NETWORKS',
+    schema: networks.optional(),
+    help: 'Networks, separated by commas, that images are fetched from beside the internet: `10.1.0.0/16, 192.168.7.5`. Whoever may add an image can have the agent read from there.',
+  }),
 } as const;
 
 export interface AgentConfig {
@@ -39,4 +49,6 @@ export interface AgentConfig {
   readonly metricsSeconds: number;
   readonly reconcileSeconds: number;
   readonly drainSeconds: number;
+  readonly gatewayUrl?: string | undefined;
+  readonly imageNetworks?: NetworkList | undefined;
 }

@@ -28,7 +28,8 @@ export class ApiProblem extends Error {
 /** The problem in an answer that is none of success. What came from a proxy in between is given the nearest code. */
 export async function problemIn(response: Response): Promise<ApiProblem> {
   const text = await response.text();
-  if (response.headers.get('content-type')?.startsWith('application/problem+json'))
+  // To a HEAD it is announced, and not sent.
+  if (text !== '' && response.headers.get('content-type')?.startsWith('application/problem+json'))
     return new ApiProblem(JSON.parse(text) as Problem);
   const isAway = response.status >= 502 && response.status <= 504;
   return new ApiProblem({

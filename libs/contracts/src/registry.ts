@@ -10,6 +10,7 @@ import {
   operationSucceeded,
 } from './operation/operation-events.ts';
 import { deleteVolume } from './host/volume-delete.ts';
+import { createImage, deleteImage } from './image/image-commands.ts';
 import type { CommandDefinition } from './command/define-command.ts';
 import { cancelOperation, identifyAgent, listOperations } from './operation/operation-queries.ts';
 import { cloneVm } from './vm/vm-clone.ts';
@@ -47,6 +48,8 @@ export const commands = [
   dropPendingChanges,
   cloneVm,
   deleteVolume,
+  createImage,
+  deleteImage,
   createSnapshot,
   revertSnapshot,
   deleteSnapshot,

@@ -7,7 +7,7 @@ import {
   type NativeId,
   type Verb,
 } from '@polyvirt/contracts';
-import type { Effect, HypervisorDriver, Made, OperationContext } from './driver.ts';
+import type { Effect, HypervisorDriver, ImageSource, Made, OperationContext } from './driver.ts';
 import { requireFacet } from './facets.ts';
 
 /** What a command has done. */
@@ -27,6 +27,13 @@ export interface Asked<Input> {
   readonly nativeId: NativeId;
   readonly input: Input;
   readonly context: OperationContext;
+  readonly sources: ImageSources;
+}
+
+/** Knows what an agent may read, and how. */
+export interface ImageSources {
+  /** Throws `invalid-input` for what it does not read. */
+  of(input: InputOf<'image.create'>): ImageSource;
 }
 
 type InputOf<V extends Verb> = CommandOf<Extract<(typeof commands)[number], { verb: V }>>['input'];
@@ -80,6 +87,16 @@ export const acts: Acts = {
     made((await requireFacet(driver, 'clone')).clone(nativeId, input, context)),
   'volume.delete': async ({ driver, input, context }) =>
     effect((await requireFacet(driver, 'volumes')).delete(input.volume, context)),
+  'image.create': async ({ driver, input, context, sources }) => {
+    const images = await requireFacet(driver, 'images');
+    if (!images.create) throw new ProblemError('capability-missing', 'This host takes no images from here.');
+    return images.create({ name: input.name, source: sources.of(input) }, context);
+  },
+  'image.delete': async ({ driver, input, context }) => {
+    const images = await requireFacet(driver, 'images');
+    if (!images.delete) throw new ProblemError('capability-missing', 'This host deletes no images from here.');
+    return effect(images.delete(input, context));
+  },
   'vm.snapshot-create': async ({ driver, nativeId, input, context }) =>
     (await requireFacet(driver, 'snapshots')).create(nativeId, input, context),
   'vm.snapshot-revert': async ({ driver, nativeId, input, context }) =>

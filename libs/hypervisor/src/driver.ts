@@ -1,8 +1,9 @@
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type {
   CloneVm,
   CreateSnapshot,
   CreateVm,
+  DeleteImage,
   DeleteVm,
   DriverMetrics,
   DriverVm,
@@ -229,6 +230,46 @@ export interface ImageFacet {
   templates(signal: AbortSignal): Promise<Template[]>;
   /** Yields when images may have come, gone or changed, until the signal aborts. Without it they are listed on a beat. */
   changes?(signal: AbortSignal): AsyncIterable<void>;
+  /**
+   * Makes an image of what the source has, checked and whole, or leaves nothing. A name in use is `name-taken`; a content that
+   * the host can make no image of, or another checksum than the one asked for, is `invalid-input`. Memory does not grow with
+   * it, and a repeat continues where the process that died has stopped, if the source can. Present as the feature `fromUrl`.
+   */
+  create?(image: NewImage, context: OperationContext): Promise<Outcome>;
+  /**
+   * Throws `image-not-found`, `image-in-use` if a VM needs it, or `name-ambiguous` if the name alone does not say which.
+   * Present as the feature `delete`.
+   */
+  delete?(image: DeleteImage, context: OperationContext): Promise<Effect>;
+}
+
+export interface NewImage {
+  readonly name: string;
+  readonly source: ImageSource;
+}
+
+/** Where the content of a new image comes from. Whoever gives it has decided that it may be read. */
+export interface ImageSource {
+  /** For people, without secrets: `https://example.org/debian.iso`. */
+  readonly label: string;
+  /** SHA-256 that the content must have, in lower-case hexadecimal; absent when nobody has said. */
+  readonly sha256?: string | undefined;
+  /**
+   * Opens it at its beginning, or at `from` if it is still the content that had this tag. Throws `SourceInterrupted` when nobody
+   * answers, which may pass, and a `ProblemError` when there is nothing to be had.
+   */
+  open(signal: AbortSignal, from?: { readonly offset: number; readonly tag: string }): Promise<OpenSource>;
+}
+
+export interface OpenSource {
+  /** Where the content begins. */
+  readonly offset: number;
+  /** Of the whole; absent when the source does not say. */
+  readonly bytes?: number;
+  /** Tells this content from another of the same source; absent when it cannot be opened anywhere but at its beginning. */
+  readonly tag?: string;
+  /** Whoever opened it destroys it. */
+  readonly content: Readable;
 }
 
 export interface VolumeFacet {

@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { watch } from 'node:fs';
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, describe, it } from '@jest/globals';
@@ -30,6 +31,28 @@ describe('the changes of a folder', () => {
     let rest = await changes.next();
     if (rest.done !== true) rest = await changes.next();
     expect(rest.done).toBe(true);
+  });
+
+  it('are not told of what is hidden, until it gets its name', async () => {
+    const changes = follow(parent);
+    await changes.next();
+    let told = 0;
+    const next = changes.next().then(() => (told += 1));
+    const hidden = join(parent, '.image.part');
+    await writeFile(hidden, 'a');
+    await writeFile(hidden, 'ab');
+    // Another watcher of the same folder, begun later, has seen all of it by then.
+    const seen = Promise.withResolvers<void>();
+    const witness = watch(parent, (_, name) => {
+      if (name === '.last') seen.resolve();
+    });
+    await writeFile(join(parent, '.last'), '');
+    await seen.promise;
+    witness.close();
+    expect(told).toBe(0);
+    await rename(hidden, join(parent, 'image.iso'));
+    await next;
+    expect(told).toBe(1);
   });
 
   it('are told of a folder that comes late, goes and comes again', async () => {

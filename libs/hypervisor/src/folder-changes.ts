@@ -29,8 +29,10 @@ export async function* folderChanges(
     try {
       watcher = watch(folder, { persistent: false }, (_, name) => {
         // That is how a folder tells of its own end.
-        if (name === basename(folder)) leave();
-        tell();
+        const isOwnEnd = name === basename(folder);
+        if (isOwnEnd) leave();
+        // What is hidden is on its way: it is told of when it gets its name.
+        if (isOwnEnd || name?.startsWith('.') !== true) tell();
       }).on('error', () => {
         leave();
         tell();

@@ -27,11 +27,14 @@ export interface PlanRequest<Input = unknown> {
   readonly input: Input;
 }
 
+/** Commands that are about no VM. */
+type HostVerb = 'vm.create' | 'volume.delete' | 'image.create' | 'image.delete';
+
 /** By verb, what a driver knows beforehand that the record of the VM and the capabilities of the host do not say. */
 export type Plans = {
   /** That of `vm.reconfigure` plans every command that changes the hardware of a VM. */
   readonly [V in Verb]?: (
-    request: V extends 'vm.create' | 'volume.delete'
+    request: V extends HostVerb
       ? Pick<PlanRequest<CommandOf<Definition<V>>['input']>, 'input'>
       : PlanRequest<V extends 'vm.reconfigure' ? HardwareChange : CommandOf<Definition<V>>['input']>,
     signal: AbortSignal,

@@ -7,6 +7,8 @@ export interface Layout {
   readonly logs: string;
   readonly images: string;
   readonly archives: string;
+  /** What is uploaded, until an agent has taken it. */
+  readonly uploads: string;
   readonly nats: string;
   /** Machines and installation of the simulated Workstation. */
   readonly workstation: string;
@@ -28,6 +30,7 @@ export function layoutOf(dataDir: string): Layout {
     logs,
     images: join(dataDir, 'images'),
     archives: join(dataDir, 'permanent_vms'),
+    uploads: join(dataDir, 'uploads'),
     nats: join(dataDir, 'nats'),
     workstation: join(dataDir, 'workstation'),
     prism: join(dataDir, 'prism'),

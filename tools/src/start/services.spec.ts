@@ -25,6 +25,7 @@ describe('environmentOf', () => {
       POLYVIRT_ADMIN_PASSWORD_FILE: '/data/secrets/admin-password',
       POLYVIRT_ARCHIVE_PATH: stack.layout.archives,
       POLYVIRT_SPACE_PATHS: stack.layout.nats,
+      POLYVIRT_UPLOAD_PATH: stack.layout.uploads,
       POLYVIRT_NATS_URL: 'nats://127.0.0.1:4223',
       POLYVIRT_NATS_CREDENTIALS_FILE: '/data/secrets/nats-gateway.creds',
       POLYVIRT_NATS_SIGNING_KEY_FILE: '/data/secrets/nats-signing-key',

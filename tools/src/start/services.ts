@@ -39,7 +39,19 @@ export interface ServiceDefinition {
 export const runToken = 'run-token';
 
 const EVERYWHERE = ['POLYVIRT_LOG_LEVEL'];
-const OF_AGENTS = [...EVERYWHERE, 'POLYVIRT_METRICS_SECONDS', 'POLYVIRT_RECONCILE_SECONDS'];
+const OF_AGENTS = [
+  ...EVERYWHERE,
+  'POLYVIRT_GATEWAY_URL',
+  'POLYVIRT_IMAGE_NETWORKS',
+  'POLYVIRT_METRICS_SECONDS',
+  'POLYVIRT_RECONCILE_SECONDS',
+];
+
+/** What every agent is told. */
+const ofAgent = (host: string, { port }: Stack) => ({
+  POLYVIRT_HOST_ID: host,
+  POLYVIRT_GATEWAY_URL: `http://127.0.0.1:${port}`,
+});
 
 /** In the order they start; they stop in reverse. A product that nobody has is simulated. */
 export function servicesFor({ hosts, products }: Pick<Parts, 'hosts' | 'products'>): readonly ServiceDefinition[] {
@@ -67,6 +79,7 @@ const gateway: ServiceDefinition = {
     POLYVIRT_RUN_TOKEN_FILE: secretFile(runToken),
     POLYVIRT_ARCHIVE_PATH: layout.archives,
     POLYVIRT_SPACE_PATHS: layout.nats,
+    POLYVIRT_UPLOAD_PATH: layout.uploads,
   }),
   passedOn: [
     ...EVERYWHERE,
@@ -86,6 +99,8 @@ const gateway: ServiceDefinition = {
     'POLYVIRT_SPACE_KEPT_MIB',
     'POLYVIRT_SPACE_PATHS',
     'POLYVIRT_TRUST_PROXY',
+    'POLYVIRT_UPLOAD_MAX_GIB',
+    'POLYVIRT_UPLOAD_PATH',
   ],
 };
 
@@ -106,9 +121,9 @@ const kvmAgent: ServiceDefinition = {
   nodeOptions: AGENT_NODE_OPTIONS,
   bus: { host: 'kvm-local' },
   secrets: [],
-  settings: ({ layout }) => ({
-    POLYVIRT_HOST_ID: 'kvm-local',
-    POLYVIRT_IMAGE_PATH: layout.images,
+  settings: (stack) => ({
+    ...ofAgent('kvm-local', stack),
+    POLYVIRT_IMAGE_PATH: stack.layout.images,
   }),
   passedOn: [
     ...OF_AGENTS,
@@ -127,10 +142,10 @@ const vmwareAgent = (simulated: boolean): ServiceDefinition => ({
   nodeOptions: AGENT_NODE_OPTIONS,
   bus: { host: 'vmware-local' },
   secrets: [],
-  settings: ({ layout }) => ({
-    POLYVIRT_HOST_ID: 'vmware-local',
-    POLYVIRT_IMAGE_PATH: layout.images,
-    ...(simulated && settingsOfSimulator(layout.workstation)),
+  settings: (stack) => ({
+    ...ofAgent('vmware-local', stack),
+    POLYVIRT_IMAGE_PATH: stack.layout.images,
+    ...(simulated && settingsOfSimulator(stack.layout.workstation)),
   }),
   passedOn: [
     ...OF_AGENTS,
@@ -166,8 +181,8 @@ const nutanixAgent = (simulated: boolean): ServiceDefinition => ({
   nodeOptions: AGENT_NODE_OPTIONS,
   bus: { host: 'nutanix-local' },
   secrets: [],
-  settings: ({ layout, prismPort }) => ({
-    POLYVIRT_HOST_ID: 'nutanix-local',
+  settings: ({ layout, prismPort, ...stack }) => ({
+    ...ofAgent('nutanix-local', { layout, prismPort, ...stack }),
     ...(simulated && {
       POLYVIRT_SIMULATED: 'true',
       POLYVIRT_PRISM_ADDRESS: `127.0.0.1:${prismPort}`,

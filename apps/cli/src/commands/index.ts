@@ -9,6 +9,7 @@ import { completeCommand, completionCommand } from './completion.ts';
 import { consoleCommand } from './console.ts';
 import { deviceCommands } from './device.ts';
 import { hostCommands } from './host.ts';
+import { imageCommands } from './image.ts';
 import { tokenCommands, userCommands } from './identity.ts';
 import { loginCommands } from './login.ts';
 import { observeCommands } from './observe.ts';
@@ -57,6 +58,7 @@ export const commands: readonly Command[] = [
   ...snapshotCommands,
   ...deviceCommands,
   ...hostCommands,
+  ...imageCommands,
   ...operationCommands,
   ...archiveCommands,
   ...observeCommands,

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
+import type { NetworkList } from '@polyvirt/config';
 import { CONFIG, type GatewayConfig } from '../config.ts';
-import type { NetworkList } from './network-list.ts';
 
 interface Origin {
   readonly address: string;

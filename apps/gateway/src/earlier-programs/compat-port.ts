@@ -3,10 +3,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { NetworkList } from '@polyvirt/config';
 import { problems } from '@polyvirt/contracts';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import { NetworkList } from '../auth/network-list.ts';
 import { CONFIG, type GatewayConfig } from '../config.ts';
 import { Upgrades } from '../http/upgrades.ts';
 import { LOGGER } from '../logger.ts';

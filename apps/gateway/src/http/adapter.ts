@@ -14,6 +14,7 @@ import type { GatewayConfig } from '../config.ts';
 import { compressAnswers } from './compression.ts';
 import { answerConditionally } from './conditional-reads.ts';
 import { parseJsonBody } from './json-body.ts';
+import { mayTakeLong } from './long-bodies.ts';
 import { sendProblem } from './problem.filter.ts';
 import { clientRequestIdFrom, traceparentFrom } from './request-context.ts';
 import { collectRoutes } from './routes.ts';
@@ -53,6 +54,7 @@ export function createAdapter(config: GatewayConfig, logger: Logger): FastifyAda
       sendProblem(reply, fault, request);
     },
     clientErrorHandler(error, socket) {
+      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && mayTakeLong(socket)) return;
       const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : 400;
       // Whoever handles this error has to let go of the socket: a client that is gone would hold up the shutdown.
       if (socket.writable && error.code !== 'ECONNRESET') socket.end(malformed(status), () => socket.destroy());
@@ -97,7 +99,20 @@ export function createAdapter(config: GatewayConfig, logger: Logger): FastifyAda
     }
   });
 
+  // What is sent in parts is nothing to parse: whoever takes it reads it as it comes.
+  server.addContentTypeParser('application/offset+octet-stream', (request, body, done) => {
+    if (request.routeOptions.config.takesBytes === true) done(null, body);
+    else done(new ProblemError('unsupported-media-type', 'Send JSON here, as `application/json`.'));
+  });
+
   return adapter;
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether the body is a stream of bytes, and not JSON. */
+    takesBytes?: true;
+  }
 }
 
 /** Two would let a proxy and us see two requests in one. Node shows the first alone. */

@@ -61,6 +61,7 @@ export const tagDescriptions: Readonly<Record<string, string>> = {
     'The routes of KVM Supervisor and Auto-Creation-VM, for their clients. New ones use the rest of this API.',
   Events: 'What happens, as it happens and again from any place of the last 30 days.',
   Health: 'Whether the gateway works, for load balancers and Prometheus.',
+  Uploads: 'Files on their way to a host, by the tus protocol: what an image is made of.',
   Hosts: 'Hypervisor endpoints with their images, networks and templates.',
   Identity: 'Users, sessions and API tokens.',
   Metrics: 'Readings of running VMs: the last one, the last 15 minutes, 30 days.',

@@ -23,9 +23,12 @@ export class CommandSecrets {
       return undefined;
     });
     const pointers = Object.keys(secrets);
+    // What nobody has asked with, nobody has to send again.
+    const added = commandOfVerb(command.verb)?.addedFields ?? [];
+    const asked = pointers.filter((pointer) => !added.includes(pointer.slice(1)));
     return {
       command: JSON.stringify({ ...command, input }),
-      secretFields: pointers.length === 0 ? null : JSON.stringify(pointers),
+      secretFields: asked.length === 0 ? null : JSON.stringify(asked),
       secrets:
         pointers.length === 0 || isSent
           ? null
@@ -59,7 +62,7 @@ export class CommandSecrets {
 
 const withSecrets = ({ verb, input }: Command, change: (value: unknown, pointer: string) => unknown): unknown => {
   const definition = commandOfVerb(verb);
-  return definition ? mapSecrets(definition.input, input, change) : input;
+  return definition ? mapSecrets(definition.sent, input, change) : input;
 };
 
 /** Puts a value back to where it was taken from; what stood above it is still there. */

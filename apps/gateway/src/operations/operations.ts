@@ -35,7 +35,7 @@ import { lockKey, type Lock } from './operation-locks.ts';
 import { columnsOf, OperationEntity, operationOf } from './operation.entity.ts';
 
 /** Who asks. A part of a batch is asked for by whoever asked for the batch. */
-export type Author = Actor & Pick<Caller, 'traceparent'> & Partial<Pick<Caller, 'idempotency'>>;
+export type Author = Actor & Pick<Caller, 'traceparent'> & Partial<Pick<Caller, 'idempotency' | 'userId'>>;
 
 /** How an operation belongs to others. */
 export interface Kinship {

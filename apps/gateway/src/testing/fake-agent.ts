@@ -300,11 +300,11 @@ export class FakeAgent {
       startedAt: now(),
     };
     await this.tell(operationStarted, `${id}:started`, id, { operation });
+    this.inputs.push(command.input);
     const outcome = await Promise.race([this.act(command), cancelled]);
     this.cancels.delete(id);
     // Before the end is told: whoever hears of it may ask at once.
     this.done.push(verb);
-    this.inputs.push(command.input);
     const ended = { ...operation, endedAt: now(), progress: 100 };
     if (outcome === 'cancelled')
       await this.tell(operationCancelled, `${id}:ended`, id, { operation: { ...ended, status: 'cancelled' } });
@@ -336,7 +336,9 @@ export class FakeAgent {
       const revision = await this.show(operationId, { name, cpus, memoryMiB, state }, vmCreated);
       return { revision, vmId: vmIdOf(this.host, operationId), changed: true };
     }
-    const record = this.vms.get(nativeId!);
+    // Of what a host has beside VMs nothing is kept here.
+    if (nativeId === undefined) return { changed: true };
+    const record = this.vms.get(nativeId);
     if (!record) throw new ProblemError('vm-not-found', `There is no VM ${nativeId}.`);
     switch (verb) {
       case 'vm.start':

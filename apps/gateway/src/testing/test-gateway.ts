@@ -112,7 +112,7 @@ export async function startTestGateway({
       status: answer.statusCode,
       headers: answer.headers as Record<string, string>,
       text: answer.body,
-      body: (json ? JSON.parse(answer.body) : answer.body) as Body,
+      body: (json && answer.body !== '' ? JSON.parse(answer.body) : answer.body) as Body,
     };
   };
   const login: TestGateway['login'] = async (username = 'admin', password = adminPassword) => {

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { ask, Bus, isUnknownQuery } from '@polyvirt/bus';
 import {
+  createImage,
   deleteVm,
   isAlready,
   isOn,
@@ -28,6 +29,7 @@ import {
   type VmId,
 } from '@polyvirt/contracts';
 import { isDeepStrictEqual } from 'node:util';
+import { uuidV7 } from '../database/uuid-v7.ts';
 import { FreeSpace } from '../health/free-space.ts';
 import { Hosts } from '../hosts/hosts.ts';
 import { etagOf, requireMatch } from '../http/etag.ts';
@@ -37,6 +39,7 @@ import type { VmEntry } from '../inventory/vm-entry.ts';
 import { beginBefore } from '../operations/begin-before.ts';
 import type { Lock } from '../operations/operation-locks.ts';
 import { Operations, vmBusy, type Author, type Kinship } from '../operations/operations.ts';
+import { Uploads } from '../uploads/uploads.ts';
 import { memoryChecks, requireFreeName } from './memory-checks.ts';
 
 /** What a command is asked of: a VM, or the host that is to have a new one. */
@@ -102,7 +105,10 @@ export class Commands {
     private readonly hosts: Hosts,
     private readonly operations: Operations,
     private readonly space: FreeSpace,
-  ) {}
+    private readonly uploads: Uploads,
+  ) {
+    operations.ends.onEnd((operation) => uploads.ended(operation));
+  }
 
   async ask(definition: CommandDefinition, subject: Subject, wanted: Wanted, asking: Asking): Promise<Operation> {
     const { ifMatch: _, silentHosts: __, ...rest } = asking;
@@ -110,19 +116,24 @@ export class Commands {
     if (own) return this.annotate(own, asking);
     const prepared = this.prepare(definition, subject, wanted, asking);
     const { host, entry, input, annotation, locks, check } = prepared;
+    const uploaded = await this.requireUpload(prepared, asking);
     if (definition.asksHost && !prepared.isAlready) await this.askHost(prepared, asking);
-    const { name, volume } = input as { name?: string; volume?: string };
-    return this.operations.ask({
-      ...rest,
-      definition,
-      host,
-      ...(entry && { vmId: entry.id }),
-      input,
-      ...(annotation && { annotation }),
-      locks,
-      ...(check && { check }),
-      target: 'vmId' in subject ? subject.vmId : `${host}/${name ?? volume}`,
-    });
+    const { name, volume, image } = input as { name?: string; volume?: string; image?: string };
+    const id = rest.id ?? (uploaded && uuidV7());
+    const send = (sent: unknown) =>
+      this.operations.ask({
+        ...rest,
+        ...(id !== undefined && { id }),
+        definition,
+        host,
+        ...(entry && { vmId: entry.id }),
+        input: sent,
+        ...(annotation && { annotation }),
+        locks,
+        ...(check && { check }),
+        target: 'vmId' in subject ? subject.vmId : `${host}/${name ?? volume ?? image}`,
+      });
+    return uploaded === undefined ? send(input) : this.uploads.lend(id!, uploaded, send);
   }
 
   /** What the same request would do. Throws what it would be refused with. */
@@ -134,6 +145,7 @@ export class Commands {
     }
     const prepared = this.prepare(definition, subject, wanted, asking);
     const { host, entry, input, annotation } = prepared;
+    await this.requireUpload(prepared, asking);
     const capabilities = this.hosts.require(host).capabilities;
     const known = { vm: entry?.record, capabilities };
     const told = await this.askHost(prepared, asking);
@@ -251,6 +263,15 @@ export class Commands {
       silentHosts?.add(host);
       return undefined;
     }
+  }
+
+  /** The input of a command that makes an image of an upload. Throws what is wrong with the upload. */
+  private async requireUpload({ definition, input }: Prepared, { author }: Asking) {
+    if (definition.verb !== createImage.verb) return undefined;
+    const wanted = createImage.input.parse(input);
+    if (wanted.upload === undefined) return undefined;
+    await this.uploads.requireWhole(wanted.upload, author.userId ?? '');
+    return { ...wanted, upload: wanted.upload };
   }
 
   private warningsOf({ definition, host, entry, input }: Prepared, { changes }: Plan): PlanWarning[] {

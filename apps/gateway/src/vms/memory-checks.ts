@@ -2,6 +2,7 @@ import {
   addNic,
   changeNic,
   lackOf,
+  nameKey,
   problemAt,
   ProblemError,
   requireFits,
@@ -53,6 +54,17 @@ const checks: { readonly [V in Verb]?: (input: InputOf<V>, surroundings: Surroun
   'vm.disk-add': (disk, { host }) => requireDiskImage(host, disk, ''),
   'vm.cdrom-set': ({ image }, { host }) => {
     if (image !== null) requireIsoImage(host, image, '/image');
+  },
+  'image.create': ({ name }, { host }) => {
+    const holder = host.images.find((image) => nameKey(image.name) === nameKey(name));
+    if (!holder) return;
+    throw new ProblemError(
+      'name-taken',
+      `The host ${host.id} has an image "${holder.name}". Choose another name, or delete it first.`,
+      {
+        errors: [{ pointer: '/name', detail: 'An image of this host has it.' }],
+      },
+    );
   },
   'vm.nic-add': (nic, { host, vms }) => {
     requireNetwork(host, nic.network, '/network');

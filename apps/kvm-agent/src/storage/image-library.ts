@@ -15,7 +15,7 @@ const kinds: Readonly<Record<string, Image['kind']>> = {
   '.iso': 'iso',
 };
 
-interface ImageFile {
+export interface ImageFile {
   readonly name: string;
   readonly kind: Image['kind'];
   readonly path: string;
@@ -37,7 +37,7 @@ export class ImageLibrary {
   }
 
   async list(): Promise<Image[]> {
-    const files = await this.#files();
+    const files = await this.files();
     const images = await Promise.all(
       files.map(async ({ name, kind, path, stats }) => {
         // What we may not read is no image for us, and stops no other.
@@ -51,7 +51,7 @@ export class ImageLibrary {
   /** What an ISO image in a drive is called: its name here, or else its path. */
   async nameOf(path: string): Promise<string> {
     if (dirname(path) !== this.#folder && !importedIso.test(basename(path))) return path;
-    const files = await this.#files().catch(() => []);
+    const files = await this.files().catch(() => []);
     const found = files.find(
       (file) => file.kind === 'iso' && (file.path === path || volumeNameOf(file) === basename(path)),
     );
@@ -60,7 +60,7 @@ export class ImageLibrary {
 
   /** What is to be known of an image before a disk is made from it; throws if there is none, or not all of it. */
   async require(name: string, kind: Image['kind'], pointer: string): Promise<{ bytes: number }> {
-    const files = await this.#files();
+    const files = await this.files();
     const file = files.find((candidate) => candidate.name === name && candidate.kind === kind);
     if (!file) throw imageNotFound(name, kind, files, pointer);
     await requireWhole(file).catch((error: unknown) => {
@@ -72,9 +72,24 @@ export class ImageLibrary {
     return readHeader(file.path, file.stats.size);
   }
 
+  /** The image that a name, and a kind where one is given, says. Throws `image-not-found`, or `name-ambiguous` for a name of two. */
+  async only(name: string, kind: Image['kind'] | undefined): Promise<ImageFile> {
+    const files = await this.files();
+    const [found, ...others] = files.filter((file) => file.name === name && (kind ?? file.kind) === file.kind);
+    if (!found) throw imageNotFound(name, kind, files, 'image');
+    if (others.length === 0) return found;
+    const paths = [found, ...others].map(({ path }) => path).join(', ');
+    const isOfOneKind = others.some((file) => file.kind === found.kind);
+    throw new ProblemError(
+      'name-ambiguous',
+      `Several images are called "${name}": ${paths}. ${isOfOneKind ? 'Rename one of the files.' : 'Say which kind you mean, disk or iso.'}`,
+      { errors: [{ pointer: 'image', detail: 'Several have this name.' }] },
+    );
+  }
+
   /** The volume of an image, imported if this is its first use. */
   async volumeOf(name: string, kind: Image['kind']): Promise<Volume> {
-    const files = await this.#files();
+    const files = await this.files();
     const file = files.find((candidate) => candidate.name === name && candidate.kind === kind);
     if (!file) throw imageNotFound(name, kind, files);
     const volumeName = volumeNameOf(file);
@@ -87,7 +102,7 @@ export class ImageLibrary {
 
   /** The marker is made last, so that an import that was cut is seen, and begun again. */
   async #import(file: ImageFile, volumeName: string): Promise<Volume> {
-    const marker = `${volumeName}.complete`;
+    const marker = markerOf(volumeName);
     const existing = await this.#storage.find(volumeName);
     if (existing && (await this.#storage.find(marker))) return existing;
     await requireWhole(file);
@@ -100,7 +115,8 @@ export class ImageLibrary {
     return volume;
   }
 
-  async #files(): Promise<ImageFile[]> {
+  /** Every file of the folder that is an image. */
+  async files(): Promise<ImageFile[]> {
     const names = await readdir(this.#folder).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return [];
       throw new ProblemError('host-rejected', `The image folder ${this.#folder} cannot be read: ${error.message}`, {
@@ -134,7 +150,11 @@ async function orUnreadable<Result>(look: Promise<Result>): Promise<Result | und
   }
 }
 
-const volumeNameOf = (file: ImageFile): string => `image-${identity(file)}${file.kind === 'iso' ? '.iso' : ''}`;
+/** What the volume of an image is called in our pool, once it has been used. */
+export const volumeNameOf = (file: ImageFile): string => `image-${identity(file)}${file.kind === 'iso' ? '.iso' : ''}`;
+/** The volume that says that another is whole. */
+export const markerOf = (volumeName: string): string => `${volumeName}.complete`;
+
 const importedIso = /^image-[0-9a-f]{24}\.iso$/;
 
 /** A file that is replaced is another image, even under the same name. */
@@ -152,9 +172,14 @@ async function requireWhole({ name, path }: ImageFile): Promise<void> {
     );
 }
 
-function imageNotFound(name: string, kind: Image['kind'], files: readonly ImageFile[], pointer?: string): ProblemError {
-  const available = files.filter((file) => file.kind === kind).map((file) => file.name);
-  const what = kind === 'iso' ? 'ISO image' : 'disk image';
+function imageNotFound(
+  name: string,
+  kind: Image['kind'] | undefined,
+  files: readonly ImageFile[],
+  pointer?: string,
+): ProblemError {
+  const available = files.filter((file) => (kind ?? file.kind) === file.kind).map((file) => file.name);
+  const what = kind === undefined ? 'image' : kind === 'iso' ? 'ISO image' : 'disk image';
   return new ProblemError(
     'image-not-found',
     `There is no ${what} "${name}" on this host. ${available.length > 0 ? `It has: ${available.join(', ')}.` : 'It has none.'}`,

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { Agent, request, type Dispatcher } from 'undici';
 import { isUuid } from '../vm/uuid.ts';
@@ -40,6 +41,14 @@ export interface CallOptions {
   readonly signal: AbortSignal;
 }
 
+export interface SendOptions {
+  readonly content: AsyncIterable<Uint8Array>;
+  /** Of all of it; it goes in pieces of unknown number when absent. */
+  readonly bytes?: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}
+
 export interface Answer {
   readonly body: JsonObject;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -49,6 +58,9 @@ type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 const V3 = '/api/nutanix/v3';
 const CONNECTIONS = 8;
+/** Of a file that is sent: how long Prism may take none of it, and what it may do with it once it has all. */
+const TAKE_WITHIN_MS = 60_000;
+const KEEP_WITHIN_MS = 10 * 60_000;
 /** A server that asks to wait for longer is taken at its word only so far; the caller hears of the rest. */
 const RETRY_AFTER_MOST_SECONDS = 30;
 const TRY_AGAIN = [429, 502, 503, 504];
@@ -136,6 +148,49 @@ export class PrismClient {
     }
   }
 
+  /**
+   * Puts a file to a path below `/api/nutanix/v3`, as it comes. It is sent once: what was read is gone, so whoever calls has
+   * it read again. What the content throws comes out. @throws PrismError, PrismUnreachableError, PrismTimeoutError
+   */
+  async send(path: string, { content, bytes, headers, signal }: SendOptions): Promise<void> {
+    const credentials = await this.#credentials(signal);
+    const idle = new Countdown(() => new PrismTimeoutError(`${this.url.host} took nothing more of the file.`));
+    const failures: unknown[] = [];
+    async function* taken() {
+      try {
+        for await (const chunk of content) {
+          idle.start(TAKE_WITHIN_MS);
+          yield chunk;
+          idle.stop();
+        }
+        idle.start(KEEP_WITHIN_MS);
+      } catch (error) {
+        failures.push(error);
+        throw error;
+      }
+    }
+    const length: Record<string, string> = bytes === undefined ? {} : { 'content-length': String(bytes) };
+    try {
+      await this.#ask('PUT', `${V3}${path}`, {
+        payload: Readable.from(taken(), { objectMode: false }),
+        headers: { 'content-type': 'application/octet-stream', ...length, ...headers, ...credentials },
+        within: AbortSignal.any([signal, idle.signal]),
+        signal,
+        // How long it may take is counted here.
+        timeouts: { headersTimeout: 0, bodyTimeout: 0 },
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (failures.length > 0) throw failures[0] as Error;
+      if (idle.signal.aborted) throw idle.signal.reason as Error;
+      const { cookie } = credentials;
+      if (cookie !== undefined && isUnauthenticated(error)) this.#session?.refused(cookie);
+      throw error;
+    } finally {
+      idle.stop();
+    }
+  }
+
   /** A connection for a WebSocket, and the headers that open it. */
   async upgrade(signal: AbortSignal): Promise<{ socket: TLSSocket; headers: Record<string, string> }> {
     const headers = await this.#credentials(signal);
@@ -158,9 +213,8 @@ export class PrismClient {
     try {
       return await this.#once(method, path, { body, headers: { ...headers, ...credentials }, signal });
     } catch (error) {
-      const isStale = error instanceof PrismError && error.status === 401;
       const { cookie } = credentials;
-      if (!isStale || cookie === undefined) throw error;
+      if (!isUnauthenticated(error) || cookie === undefined) throw error;
       this.#session?.refused(cookie);
       return this.#once(method, path, {
         body,
@@ -190,21 +244,42 @@ export class PrismClient {
     { body, headers, signal }: { body: unknown; headers: Record<string, string>; signal: AbortSignal },
   ): Promise<Answer> {
     const { callMs, deadline } = this.#options;
-    const within = AbortSignal.any([signal, deadline(callMs)]);
     this.secrets.learn(body);
+    return this.#ask(method, path, {
+      payload: body === undefined ? null : JSON.stringify(body),
+      headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      within: AbortSignal.any([signal, deadline(callMs)]),
+      signal,
+    });
+  }
+
+  async #ask(
+    method: Method,
+    path: string,
+    {
+      payload,
+      headers,
+      within,
+      signal,
+      timeouts = {},
+    }: {
+      payload: string | Readable | null;
+      headers: Record<string, string>;
+      within: AbortSignal;
+      signal: AbortSignal;
+      timeouts?: { headersTimeout?: number; bodyTimeout?: number };
+    },
+  ): Promise<Answer> {
     let response: Dispatcher.ResponseData;
     let text: string;
     try {
       response = await request(new URL(path, this.url), {
         method,
         dispatcher: this.#agent,
-        headers: {
-          accept: 'application/json',
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...headers,
-        },
-        body: body === undefined ? null : JSON.stringify(body),
+        headers: { accept: 'application/json', ...headers },
+        body: payload,
         signal: within,
+        ...timeouts,
       });
       text = await response.body.text();
     } catch (error) {
@@ -236,6 +311,9 @@ export class PrismClient {
 
 export const isNotFound = (error: unknown): boolean => error instanceof PrismError && error.status === 404;
 
+/** A session that has ended, or a credential that is none. */
+export const isUnauthenticated = (error: unknown): boolean => error instanceof PrismError && error.status === 401;
+
 /** Another task holds the entity, or somebody changed it since it was read. */
 export const isConflict = (error: unknown): boolean =>
   error instanceof PrismError &&
@@ -245,7 +323,8 @@ export const isConflict = (error: unknown): boolean =>
 export const isTakenId = (error: unknown): boolean =>
   error instanceof PrismError && error.reason === 'ENTITY_ALREADY_EXISTS';
 
-function mayPass(error: unknown): boolean {
+/** Whether the same call may be answered another time. */
+export function mayPass(error: unknown): boolean {
   if (error instanceof PrismError)
     return TRY_AGAIN.includes(error.status) && (error.retryAfterSeconds ?? 0) <= RETRY_AFTER_MOST_SECONDS;
   return error instanceof PrismUnreachableError || error instanceof PrismTimeoutError;
@@ -253,6 +332,27 @@ function mayPass(error: unknown): boolean {
 
 const isCertificateFault = (code: string | undefined): boolean =>
   code !== undefined && /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS/.test(code);
+
+/** Aborts when nobody stops it in time. */
+class Countdown {
+  readonly #controller = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly reason: () => Error) {}
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  start(ms: number): void {
+    this.stop();
+    this.#timer = setTimeout(() => this.#controller.abort(this.reason()), ms);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+}
 
 /** Seconds, or a date. */
 function retryAfter(header: string | string[] | undefined): number | undefined {

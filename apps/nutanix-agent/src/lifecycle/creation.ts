@@ -6,7 +6,7 @@ import { isTakenId } from '../client/prism-client.ts';
 import type { Secrets } from '../client/secrets.ts';
 import { taskOf, type Tasks } from '../client/tasks.ts';
 import type { Clusters } from '../clusters.ts';
-import type { Images } from '../images.ts';
+import type { Images } from '../images/images.ts';
 import { clusterOf, isComplete, isPending, stateOf } from '../vm/vm-reader.ts';
 import {
   customizationSpec,

@@ -10,7 +10,7 @@ import {
 import type { Tasks } from '../client/tasks.ts';
 import { absences } from '../capabilities.ts';
 import { objectsAt, type JsonObject } from '../client/json.ts';
-import type { Images } from '../images.ts';
+import type { Images } from '../images/images.ts';
 import { applyChanges, demandPossible, isSo, meantBy, noChanges, type Changes, type NicEdit } from '../vm/vm-edits.ts';
 import { addressesOf, clusterOf, isPending, macOf, resourcesOf, stateOf, subnetOf } from '../vm/vm-reader.ts';
 import { freeScsiIndexes } from '../vm/vm-spec.ts';

@@ -2,13 +2,13 @@ import { foreignText, ProblemError, type DeleteVm, type Forecast, type NativeId 
 import { allow, type OperationContext, type Outcome } from '@polyvirt/hypervisor';
 import type { Identifiers } from '../client/identifiers.ts';
 import { objectAt } from '../client/json.ts';
-import { isNotFound, isTakenId, type PrismClient } from '../client/prism-client.ts';
-import { taskOf, type Tasks } from '../client/tasks.ts';
+import type { PrismClient } from '../client/prism-client.ts';
+import { taskOf } from '../client/tasks.ts';
+import type { ImageEntities } from '../images/image-entities.ts';
 import { toProblem } from '../prism.problems.ts';
 import type { Snapshots } from '../snapshots/snapshots.ts';
 import { disksOf, nameOf, resourcesOf, stateOf, uuidOf } from '../vm/vm-reader.ts';
 import type { Vms } from '../vm/vms.ts';
-import { until } from '../client/patience.ts';
 import { volumeGroupsOf } from './copied-hardware.ts';
 import type { TaskSteps } from './task-steps.ts';
 import { volumeGroupNames } from './volume-groups.ts';
@@ -27,7 +27,6 @@ type Belongings = {
 const LONGEST_NAME = 200;
 /** Of things that a note names one by one. */
 const MOST_NAMED = 5;
-const IMAGE_WITHIN_MS = 60_000;
 
 const steps = {
   keep: (device: string) => ({ name: `keep ${device} as an image`, native: 'POST /images' }),
@@ -43,7 +42,7 @@ const keptGroup = (group: string) => `Kept ${group}. Volume groups are in Prism 
 /** Deletes VMs. Prism deletes the disks with them, so those that are to be kept become images first. */
 export class Removal {
   readonly #client: PrismClient;
-  readonly #tasks: Tasks;
+  readonly #images: ImageEntities;
   readonly #identifiers: Identifiers;
   readonly #vms: Vms;
   readonly #snapshots: Snapshots;
@@ -51,14 +50,14 @@ export class Removal {
 
   constructor(parts: {
     client: PrismClient;
-    tasks: Tasks;
+    images: ImageEntities;
     identifiers: Identifiers;
     vms: Vms;
     snapshots: Snapshots;
     steps: TaskSteps;
   }) {
     this.#client = parts.client;
-    this.#tasks = parts.tasks;
+    this.#images = parts.images;
     this.#identifiers = parts.identifiers;
     this.#vms = parts.vms;
     this.#snapshots = parts.snapshots;
@@ -173,45 +172,12 @@ export class Removal {
       const title = `${[...name].slice(0, LONGEST_NAME).join('')} ${device}`;
       await this.#steps.run(context, {
         ...steps.keep(device),
-        ask: () => this.#makeImage(image, title, uuid, signal),
-        undo: (undoing) => this.#dropImage(image, undoing),
+        ask: () => this.#images.make({ uuid: image, name: title, resources: imageOf(uuid) }, signal),
+        undo: (undoing) => this.#images.drop(image, undoing),
       });
       notes.push(`Kept ${device} as the image "${title}" (${image}), as asked.`);
     }
     return notes;
-  }
-
-  async #makeImage(uuid: string, name: string, disk: string, signal: AbortSignal): Promise<string | undefined> {
-    const begun = await this.#client.find(`/images/${uuid}`, signal);
-    if (begun) return taskOf(begun);
-    try {
-      const answer = await this.#client.v3('POST', '/images', signal, {
-        api_version: '3.1',
-        metadata: { kind: 'image', uuid },
-        spec: {
-          name,
-          resources: { image_type: 'DISK_IMAGE', data_source_reference: { kind: 'vm_disk', uuid: disk } },
-        },
-      });
-      return taskOf(answer);
-    } catch (error) {
-      if (!isTakenId(error)) throw error;
-      return (await this.#tasks.openOn(uuid, signal))[0];
-    }
-  }
-
-  async #dropImage(uuid: string, signal: AbortSignal): Promise<void> {
-    for (const task of await this.#tasks.openOn(uuid, signal)) {
-      await this.#tasks.abort(task);
-      await this.#tasks.settled(task, signal);
-    }
-    try {
-      const task = taskOf(await this.#client.v3('DELETE', `/images/${uuid}`, signal));
-      if (task !== undefined) await this.#tasks.over(task, signal);
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
-    await until(async () => !(await this.#client.find(`/images/${uuid}`, signal)), signal, IMAGE_WITHIN_MS);
   }
 
   /** What stays and why, or null; the VM is gone, and a snapshot that is not does not bring it back. */
@@ -227,6 +193,11 @@ export class Removal {
     }
   }
 }
+
+const imageOf = (disk: string) => ({
+  image_type: 'DISK_IMAGE',
+  data_source_reference: { kind: 'vm_disk', uuid: disk },
+});
 
 /** The first few by name, and how many more there are. */
 function named(names: readonly string[]): string {

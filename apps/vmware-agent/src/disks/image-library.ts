@@ -45,13 +45,13 @@ export class ImageLibrary {
   }
 
   async list(): Promise<Image[]> {
-    const files = await this.#files();
+    const files = await this.files();
     return files.map(({ name, kind, format, path, bytes }) => ({ name, kind, sizeGiB: gibOf(bytes), format, path }));
   }
 
   /** Throws `image-not-found`. */
   async demand(name: string, kind: Image['kind'], pointer?: string): Promise<ImageFile> {
-    const files = (await this.#files()).filter((file) => file.kind === kind);
+    const files = (await this.files()).filter((file) => file.kind === kind);
     const found = files.find((file) => file.name === name);
     if (found) return found;
     const names = files.map((file) => file.name).join(', ');
@@ -62,7 +62,8 @@ export class ImageLibrary {
     );
   }
 
-  async #files(): Promise<ImageFile[]> {
+  /** Every file of the folder that is an image. */
+  async files(): Promise<ImageFile[]> {
     const names = (await orMissing(readdir(this.#folder))) ?? [];
     const files = await Promise.all(names.map((name) => this.#read(name)));
     return files.filter((file) => file !== undefined).sort((one, other) => (one.name < other.name ? -1 : 1));

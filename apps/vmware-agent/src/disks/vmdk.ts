@@ -89,6 +89,43 @@ function textOf(bytes: Buffer): string {
   return codec ? decodeText(bytes, codec) : (utf8.decode(bytes) ?? bytes.toString('latin1'));
 }
 
+/** Kinds that are one file, in which the description is embedded. */
+const kindsOfOneFile: ReadonlySet<string> = new Set(['monolithicSparse', 'streamOptimized']);
+
+/** Whether a disk consists of its own file alone, whatever that was called when it was made. */
+export const isOfOneFile = ({ path, createType, parent, files }: Vmdk): boolean =>
+  kindsOfOneFile.has(createType) &&
+  parent === undefined &&
+  files.length <= 2 &&
+  files.every((file) => dirname(file) === dirname(path));
+
+/** Has the description of a disk of one file call that file as it is called now. Done again, it changes nothing. */
+export async function nameOwnExtent(path: string, fileName: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    const head = Buffer.alloc(SECTOR);
+    await file.read(head, 0, SECTOR, 0);
+    const [at, length] = [28, 36].map((offset) => Number(head.readBigUInt64LE(offset)) * SECTOR) as [number, number];
+    const before = Buffer.alloc(Math.min(length, DESCRIPTOR_LIMIT));
+    await file.read(before, 0, before.length, at);
+    const end = before.indexOf(0);
+    const text = before.subarray(0, end === -1 ? before.length : end).toString('latin1');
+    // The name in the encoding that the text says it is in would need to be known; that of UTF-8 is what new releases write.
+    const name = Buffer.from(fileName).toString('latin1');
+    const after = text.replace(
+      /^(\s*(?:RW|RDONLY)\s+\d+\s+SPARSE\s+)"[^"]*"/m,
+      (_, extent: string) => `${extent}"${name}"`,
+    );
+    if (after.length > before.length) throw new SyntaxError(`${path} has no room for the name ${fileName}`);
+    const whole = Buffer.alloc(before.length);
+    whole.write(after, 'latin1');
+    await file.write(whole, 0, whole.length, at);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
 /** The text stands alone, or embedded in the file of a sparse extent behind its header. */
 async function descriptorOf(path: string): Promise<string> {
   // A pipe would be waited at for ever.

@@ -36,42 +36,6 @@ function Get-PolyvirtHost {
     }
 }
 
-function Get-PolyvirtImage {
-    <#
-    .SYNOPSIS
-    Gets the images of hosts: what a disk or the CD-ROM drive of a new VM can take.
-    .PARAMETER HostId
-    Hosts; objects of Get-PolyvirtHost can be piped in. All hosts that are ready unless given.
-    .PARAMETER Name
-    Only with this name; patterns work.
-    .PARAMETER Session
-    A session of Connect-PolyvirtSession, instead of the present one.
-    .EXAMPLE
-    Get-PolyvirtImage kvm-local
-    #>
-    [CmdletBinding()]
-    [OutputType('Polyvirt.Image')]
-    param(
-        [Parameter(Position = 0, ValueFromPipeline, ValueFromPipelineByPropertyName)] [Alias('Id')] [string[]]$HostId,
-        [Parameter(Position = 1)] [SupportsWildcards()] [string]$Name = '*',
-        [PSTypeName('Polyvirt.Session')]$Session
-    )
-    begin { Set-CallerPreference $PSCmdlet }
-    process {
-        try {
-            $connection = Get-Session $Session
-            if (-not $HostId) { $HostId = @(Get-ReadyHostId $connection) }
-        } catch { $PSCmdlet.ThrowTerminatingError($_) }
-        foreach ($one in $HostId) {
-            try { $found = @(Get-Page $connection 'GET /api/v1/hosts/{hostId}/images' @{ hostId = $one } -As 'Polyvirt.Image') }
-            catch { Write-Problem $PSCmdlet $_ $one; continue }
-            foreach ($item in $found) {
-                if ($item.name -like $Name) { $item | Add-Member -NotePropertyName hostId -NotePropertyValue $one -PassThru }
-            }
-        }
-    }
-}
-
 function Get-PolyvirtNetwork {
     <#
     .SYNOPSIS

@@ -48,7 +48,11 @@ function Send-Request {
     if (-not $Anonymous) {
         [void]$message.Headers.TryAddWithoutValidation('Authorization', "Bearer $(ConvertFrom-Secret $Session.AccessToken)")
     }
-    if ($null -ne $Body) {
+    if ($Body -is [byte[]]) {
+        # A part of an upload.
+        $message.Content = New-Object System.Net.Http.ByteArrayContent (, $Body)
+        $message.Content.Headers.ContentType = [System.Net.Http.Headers.MediaTypeHeaderValue]::Parse('application/offset+octet-stream')
+    } elseif ($null -ne $Body) {
         # Bytes of ours: a string would travel in the code page of the machine.
         $bytes = (New-Object System.Text.UTF8Encoding $false).GetBytes((ConvertTo-JsonText $Body))
         $message.Content = New-Object System.Net.Http.ByteArrayContent (, $bytes)
@@ -76,12 +80,15 @@ function Send-Request {
     $milliseconds = [int]([datetime]::UtcNow - $began).TotalMilliseconds
     Write-Verbose "$Method $($Session.Url)$Address $status, $milliseconds ms"
     $etag = $response.Headers.ETag
+    $offsets = $null
+    [void]$response.Headers.TryGetValues('Upload-Offset', [ref]$offsets)
     [pscustomobject]@{
         Status   = $status
         Bytes    = $reading.Result
         Text     = [System.Text.Encoding]::UTF8.GetString($reading.Result)
         ETag     = $(if ($null -ne $etag) { $etag.ToString() })
         Location = $response.Headers.Location
+        Offset   = @($offsets)[0]
         FileName = $(if ($null -ne $response.Content.Headers.ContentDisposition) { $response.Content.Headers.ContentDisposition.FileName })
     }
     $response.Dispose()

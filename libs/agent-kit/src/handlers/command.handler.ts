@@ -5,6 +5,7 @@ import { commands, ProblemError, type Command, type Verb } from '@polyvirt/contr
 import { acts, type Asked, type Done, type HypervisorDriver } from '@polyvirt/hypervisor';
 import { OperationRunner } from '../operation/operation-runner.ts';
 import { VolumeList } from '../host/volume-list.ts';
+import { HostImages } from '../images/host-images.ts';
 import type { Work } from '../operation/running-operation.ts';
 import { alsoHappenedIn, moreNotesOf } from './beside-the-record.ts';
 import { DRIVER } from './tokens.ts';
@@ -16,6 +17,7 @@ export class CommandHandler {
     @Inject(DRIVER) private readonly driver: HypervisorDriver,
     private readonly operations: OperationRunner,
     private readonly volumes: VolumeList,
+    private readonly images: HostImages,
   ) {}
 
   carryOut(command: Command, { storedAtMs }: CommandContext): Promise<void> {
@@ -23,7 +25,9 @@ export class CommandHandler {
     const work: Work = async (context) => {
       const { driver } = this;
       this.volumes.requireFree(command);
-      const done = await act({ driver, nativeId: vmOf(command), input: command.input, context });
+      this.images.check(command);
+      const done = await act({ driver, nativeId: vmOf(command), input: command.input, context, sources: this.images });
+      await this.images.carriedOut(command);
       const { effect, made, snapshot } = done;
       const notes = [...(done.notes ?? []), ...moreNotesOf(command)];
       return {

@@ -22,6 +22,7 @@ import type { z } from 'zod';
 import { Consoles } from '../console/consoles.ts';
 import type { AgentIdentity } from '../host/identity.ts';
 import { VolumeList } from '../host/volume-list.ts';
+import { HostImages } from '../images/host-images.ts';
 import { Inventory } from '../inventory/inventory.ts';
 import { OperationRunner } from '../operation/operation-runner.ts';
 import { CAPABILITIES, DRIVER, IDENTITY } from './tokens.ts';
@@ -41,6 +42,7 @@ export class QueryHandler {
     private readonly operations: OperationRunner,
     private readonly consoles: Consoles,
     private readonly volumes: VolumeList,
+    private readonly images: HostImages,
   ) {}
 
   @OnQuery(readVm)
@@ -56,6 +58,7 @@ export class QueryHandler {
     if (!definition) throw new ProblemError('capability-missing', `This agent knows no command ${verb}.`);
     const request = { nativeId, input: definition.input.parse(input) };
     this.volumes.requireFree(request);
+    this.images.check({ verb, input: request.input });
     return planOf(this.driver, definition, request, this.capabilities(), AbortSignal.timeout(answerWithinMs));
   }
 

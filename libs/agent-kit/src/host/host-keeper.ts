@@ -23,6 +23,16 @@ const listWithinMs = 20_000;
 
 const log = new Logger('Host');
 
+/** What the agent knows of its host beside what the driver says. */
+export interface BesideTheDriver {
+  /** Commands that are carried out now. */
+  readonly running: () => readonly Command[];
+  /** What the operator should know beside what the probe says. */
+  readonly moreNotes: () => readonly string[];
+  /** What the host can, with what the agent has to have for it. */
+  readonly capabilitiesOf: (capabilities: Capabilities) => Capabilities;
+}
+
 /** Keeps the record of the host: what the probe says, and what a VM can be made of. */
 export class HostKeeper {
   readonly volumes: VolumeList;
@@ -42,12 +52,9 @@ export class HostKeeper {
     private readonly identity: AgentIdentity,
     private readonly signal: AbortSignal,
     private readonly probeWithinMs: number,
-    /** Commands that are carried out now. */
-    running: () => readonly Command[] = () => [],
-    /** What the operator should know beside what the probe says. */
-    private readonly moreNotes: () => readonly string[] = () => [],
+    private readonly beside: BesideTheDriver,
   ) {
-    this.volumes = new VolumeList(driver, running, () => this.#put(), signal);
+    this.volumes = new VolumeList(driver, beside.running, () => this.#put(), signal);
   }
 
   get health(): Health {
@@ -77,7 +84,8 @@ export class HostKeeper {
   /** Asks how the host is; a change of its health is told. True when it has just become healthy. */
   async probe(): Promise<boolean> {
     const before = this.#status?.health.status;
-    const status = await this.#probe();
+    const probed = await this.#probe();
+    const status = { ...probed, capabilities: this.beside.capabilitiesOf(probed.capabilities) };
     this.#status = status;
     if (status.health.status === 'healthy') for (const wake of this.#wakeHealthy.splice(0)) wake();
     if (before !== undefined && before !== status.health.status) await this.#tellHealth(status.health);
@@ -153,7 +161,7 @@ export class HostKeeper {
     const { host, version: agentVersion, incarnation } = this.identity;
     const record: HostRecord = {
       ...this.#status,
-      notes: [...this.#status.notes, ...this.moreNotes()],
+      notes: [...this.#status.notes, ...this.beside.moreNotes()],
       id: host,
       hypervisor: this.driver.hypervisor,
       simulated: this.driver.simulated,

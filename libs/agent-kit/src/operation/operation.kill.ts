@@ -3,13 +3,15 @@ import { Logger } from '@nestjs/common';
 import { ask } from '@polyvirt/bus';
 import { cancelOperation, keys, type Command, type Verb } from '@polyvirt/contracts';
 import { FakeHost, volumeIdOf, type FakeDriverOptions } from '@polyvirt/hypervisor';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { isoOf, sha256Of } from '@polyvirt/hypervisor/testing';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AgentBench, host } from '../testing/agent-bench.ts';
 import { AgentChild } from '../testing/agent-child.ts';
 import type { KillOrder } from '../testing/kill-orders.ts';
 import { MortalAgent, type KillScenario } from '../testing/mortal-agent.ts';
+import { UploadServer } from '../testing/upload-server.ts';
 
 interface Scenario extends KillScenario {
   readonly driver?: FakeDriverOptions;
@@ -29,9 +31,12 @@ describe('an agent that is killed', () => {
   let folder: string;
   let fake: FakeHost;
   let agent: MortalAgent | undefined;
+  const image = isoOf(300_000);
+  let uploads: UploadServer;
 
   beforeAll(async () => {
     Logger.overrideLogger(false);
+    uploads = await UploadServer.start(image);
     bench = await AgentBench.open();
     await bench.redeliverAfter(1_000);
     folder = mkdtempSync(join(tmpdir(), 'polyvirt-agent-'));
@@ -43,6 +48,7 @@ describe('an agent that is killed', () => {
   afterAll(async () => {
     fake.close();
     await bench.close();
+    await uploads.stop();
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -57,7 +63,7 @@ describe('an agent that is killed', () => {
   const everywhere = (scenario: Scenario) => {
     for (const moment of scenario.moments) {
       it(`${moment} any write of ${scenario.title}`, async () => {
-        const config = bench.config({ drainSeconds: 1, logLevel: 'error' });
+        const config = bench.config({ drainSeconds: 1, logLevel: 'error', gatewayUrl: uploads.url });
         agent = new MortalAgent(bench, () => AgentChild.spawn(folder, config, { capacity, ...scenario.driver }));
         const check: KillScenario['check'] = async (command, name) => {
           await scenario.check(command, name);
@@ -329,4 +335,48 @@ describe('an agent that is killed', () => {
         expect(typesOf(nativeId!)).toEqual(['vm.created', 'vm.started', 'vm.reconfigured']);
       },
     });
+
+  const newImage = (name: string) =>
+    bench.command('image.create', undefined, {
+      name,
+      upload: uploads.upload,
+      sha256: sha256Of(image),
+      ticket: 'shown',
+    });
+  const imagesOf = (name: string) => fake.images.filter((one) => one.name === name);
+
+  everywhere({
+    title: 'an image that comes',
+    prepare: async (name) => newImage(name),
+    moments: ['before', 'after'],
+    check: (_command, name) => {
+      expect(imagesOf(name)).toMatchObject([{ kind: 'iso' }]);
+      expect(readdirSync(fake.imageFiles.folder).filter((file) => file.startsWith('.'))).toEqual([]);
+    },
+  });
+
+  everywhere({
+    title: 'an image with another checksum',
+    prepare: async (name) => {
+      const command = newImage(name);
+      return { ...command, input: { ...(command.input as object), sha256: 'ab'.repeat(32) } };
+    },
+    status: 'failed',
+    moments: ['before'],
+    check: ({ operationId }, name) => {
+      expect(imagesOf(name)).toEqual([]);
+      expect(readdirSync(fake.imageFiles.folder).filter((file) => file.startsWith('.'))).toEqual([]);
+      expect(bench.operationEvents(operationId).at(-1)?.error?.code).toBe('invalid-input');
+    },
+  });
+
+  everywhere({
+    title: 'an image that goes',
+    prepare: async (name) => {
+      await bench.carryOut(newImage(name));
+      return bench.command('image.delete', undefined, { image: name });
+    },
+    moments: ['before'],
+    check: (_command, name) => expect(imagesOf(name)).toEqual([]),
+  });
 });

@@ -4,16 +4,20 @@ import type { Cause, Target } from '../inventory/causes.ts';
 
 const Named = z.object({ name: z.string().optional() });
 const OfVolume = z.object({ volume: z.string().optional() });
+const OfImage = z.object({ name: z.string().optional(), image: z.string().optional() });
 
-/** Keys of what an operation has to itself while it runs: VMs, the name of one that it makes or renames, a volume. */
+/** Keys of what an operation has to itself while it runs: VMs, the name of one that it makes or renames, a volume, an image by its name. */
 export function claimsOf({ nativeId, verb, input }: Command): string[] {
   const locks = commandOfVerb(verb)?.locks ?? [];
   const name = locks.includes('name') ? Named.parse(input).name : undefined;
   const volume = locks.includes('volume') ? OfVolume.parse(input).volume : undefined;
+  const { image, name: newImage } = locks.includes('image') ? OfImage.parse(input) : {};
+  const imageName = image ?? newImage;
   return [
     ...(nativeId === undefined ? [] : [`vm:${nativeId}`]),
     ...(name === undefined ? [] : [`name:${nameKey(name)}`]),
     ...(volume === undefined ? [] : [`volume:${volume}`]),
+    ...(imageName === undefined ? [] : [`image:${nameKey(imageName)}`]),
   ];
 }
 

@@ -68,11 +68,13 @@ export interface CommandDeclaration<Verb extends string, Input extends Shape> {
   readonly permission: Permission;
   /** What goes to the agent. */
   readonly input: Input;
+  /** What the control plane adds for the agent. It is no part of any request, and made anew when the command is asked for again. */
+  readonly added?: Shape;
   /** What must hold between fields of the input, beyond what each of them says. */
   readonly rule?: readonly [holds: (input: InputOf<Input>) => boolean, fault: { path: string[]; error: string }];
   /** More of the body, which the control plane keeps of the VM once the command has succeeded. */
   readonly options?: Shape;
-  /** What nobody else may hold: the VM, and on the host the `name` of the input; there also the `volume`, at the agent alone. */
+  /** What nobody else may hold: the VM, and on the host the `name` of the input; there also the `volume` or the image, at the agent alone. */
   readonly locks: readonly LockName[];
   /** Row of the table of actions. Without one the state does not matter. */
   readonly action?: VmAction | ((input: InputOf<Input>) => VmAction);
@@ -104,7 +106,7 @@ export interface CommandDeclaration<Verb extends string, Input extends Shape> {
   readonly batchAs?: string;
 }
 
-export type LockName = 'vm' | 'name' | 'volume';
+export type LockName = 'vm' | 'name' | 'volume' | 'image';
 
 export interface PlacedChange {
   readonly change: HardwareChange;
@@ -132,6 +134,10 @@ export interface CommandDefinition<Verb extends string = string, Input extends z
   /** Whether the path names the VM that it is about. */
   readonly isOfVm: boolean;
   readonly input: Input;
+  /** The input with what the control plane adds to it. */
+  readonly sent: z.ZodType;
+  /** Names of the fields that it adds. */
+  readonly addedFields: readonly string[];
   /** Of the request; a DELETE has none. */
   readonly body: z.ZodObject | undefined;
   /** Of the request: `dryRun`, and of a DELETE what others have in their body. */
@@ -168,7 +174,7 @@ export type CommandOf<Definition> =
 export function defineCommand<const Verb extends string, Fields extends Shape>(
   declaration: CommandDeclaration<Verb, Fields>,
 ): CommandDefinition<Verb, z.ZodObject<Fields, z.core.$strict>> {
-  const { verb, route, rule, action, limitSeconds, options = {}, batchAs } = declaration;
+  const { verb, route, rule, action, limitSeconds, options = {}, added = {}, batchAs } = declaration;
   const [method, path] = route.split(' ') as [CommandMethod, string];
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!);
   const isOfVm = names.includes('vmId');
@@ -180,6 +186,7 @@ export function defineCommand<const Verb extends string, Fields extends Shape>(
   const ruled = <Schema extends z.ZodType>(schema: Schema): Schema =>
     rule ? (schema.refine(rule[0] as (input: unknown) => boolean, rule[1]) as Schema) : schema;
   const input = ruled(z.strictObject(declaration.input));
+  const sent = ruled(z.strictObject({ ...declaration.input, ...added }));
   const body = {
     ...(!isOfVm && !names.includes('hostId') && { host: HostId }),
     ...bodyFields,
@@ -187,7 +194,7 @@ export function defineCommand<const Verb extends string, Fields extends Shape>(
     ...commandOptions,
   } as Record<string, z.ZodType>;
   const isQuery = method === 'DELETE';
-  const message = z.object({ ...envelope, verb: z.literal(verb), input });
+  const message = z.object({ ...envelope, verb: z.literal(verb), input: sent });
   return {
     ...declaration,
     id,
@@ -196,6 +203,8 @@ export function defineCommand<const Verb extends string, Fields extends Shape>(
     path,
     isOfVm,
     input,
+    sent,
+    addedFields: Object.keys(added),
     body: isQuery ? undefined : ruled(z.strictObject(body)).meta({ id: `${capital(id)}Input` }),
     query: isQuery
       ? ruled(z.strictObject({ ...asQuery(body), dryRun })).meta({ id: `${capital(id)}Query` })

@@ -28,7 +28,7 @@ export const capabilityFeatures = {
   metrics: [],
   watch: [],
   console: ['graphic', 'text'],
-  images: [],
+  images: ['fromUrl', 'fromUpload', 'delete'],
   volumes: [],
   networks: ['fixedAddresses', 'ipv6'],
   guest: [],

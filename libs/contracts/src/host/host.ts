@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { HostId, Timestamp } from '../ids.ts';
+import { ImageKind } from '../image/image-name.ts';
 import { Hypervisor } from '../vm/vm.ts';
 import { Capabilities } from './capabilities.ts';
 
@@ -14,7 +15,7 @@ export type Health = z.infer<typeof Health>;
 export const Image = z
   .object({
     name: z.string(),
-    kind: z.enum(['disk', 'iso']),
+    kind: ImageKind,
     sizeGiB: z.number().nonnegative().optional().describe('Size that a guest sees; absent when the host cannot tell.'),
     format: z.string().optional(),
     path: z.string().optional(),

@@ -48,16 +48,25 @@ export class FakeCalls {
     { journal, signal }: OperationContext,
     step: Omit<Step<Result>, 'act'> & { act(): Result | Promise<Result> },
   ): Promise<Result> {
-    const at = `${method}: ${step.name}`;
     return journal.step<Result>({
       ...step,
-      act: async () => {
-        await this.faults.reach(at, 'before', signal, nativeId);
-        const result = await step.act();
-        await this.faults.reach(at, 'after', signal, nativeId);
-        return result;
-      },
+      act: () => this.struck(method, step.name, signal, () => step.act(), nativeId),
     });
+  }
+
+  /** The work of a step, where faults can strike it. */
+  async struck<Result>(
+    method: string,
+    step: string,
+    signal: AbortSignal,
+    work: () => Result | Promise<Result>,
+    nativeId?: NativeId,
+  ): Promise<Result> {
+    const at = `${method}: ${step}`;
+    await this.faults.reach(at, 'before', signal, nativeId);
+    const result = await work();
+    await this.faults.reach(at, 'after', signal, nativeId);
+    return result;
   }
 
   machine(nativeId: NativeId): FakeMachine {

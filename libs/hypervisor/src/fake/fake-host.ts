@@ -12,6 +12,7 @@ import {
 } from '@polyvirt/contracts';
 import { derivedMac } from '../derived-mac.ts';
 import { hostFiles, neededFiles } from './fake-files.ts';
+import { FakeImageFiles } from './fake-image-files.ts';
 import { newMachine, type FakeMachine, type FakeSnapshot, type FakeVolume } from './fake-machine.ts';
 import { FakeStore, type Act } from './fake-store.ts';
 
@@ -56,7 +57,9 @@ const defaultNetworks: readonly Network[] = [
 export class FakeHost {
   readonly capacity: Capacity;
   readonly limits: HostLimits;
-  readonly images: readonly Image[];
+  /** Images that it was given. */
+  readonly imageFiles: FakeImageFiles;
+  readonly #images: readonly Image[];
   readonly #networks: readonly Network[];
   readonly templates: Template[];
   readonly bootMs: number;
@@ -69,7 +72,8 @@ export class FakeHost {
   readonly #store: FakeStore;
 
   constructor(options: FakeHostOptions = {}) {
-    this.images = options.images ?? defaultImages;
+    this.#images = options.images ?? defaultImages;
+    this.imageFiles = new FakeImageFiles(options.file);
     this.#networks = options.networks ?? defaultNetworks;
     this.templates = (options.templates ?? ['tiny-template']).map((name) => ({
       nativeId: `template-${createHash('sha256').update(name).digest('hex').slice(0, 12)}`,
@@ -121,6 +125,18 @@ export class FakeHost {
   volume(path: string): FakeVolume | undefined {
     this.#store.refresh();
     return this.#store.volumes.get(path);
+  }
+
+  /** Those from the start that were not deleted, and those that it was given. */
+  get images(): Image[] {
+    this.#store.refresh();
+    const { droppedImages } = this.#store;
+    const left = this.#images.filter(({ name, kind }) => !droppedImages.has(`${kind} ${name}`));
+    return [...left, ...this.imageFiles.list()];
+  }
+
+  dropImage(name: string, kind: Image['kind']): void {
+    this.#store.change('delete-image', name, undefined, () => this.#store.droppedImages.add(`${kind} ${name}`));
   }
 
   /** Networks with the fixed addresses that machines have asked for. */
@@ -343,6 +359,7 @@ export class FakeHost {
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
     this.#store.close();
+    this.imageFiles.close();
   }
 
   #known(nativeId: NativeId): FakeMachine {

@@ -13,6 +13,7 @@ interface State {
   volumes: FakeVolume[];
   acts: Act[];
   doubled: string[];
+  droppedImages?: string[];
 }
 
 type Listener = (change: NativeId | 'everything') => void;
@@ -23,6 +24,8 @@ const keptActs = 10_000;
 export class FakeStore {
   readonly machines = new Map<NativeId, FakeMachine>();
   readonly volumes = new Map<string, FakeVolume>();
+  /** Of those that the host has from the start: `iso tiny-iso`. */
+  droppedImages = new Set<string>();
   acts: Act[] = [];
   doubled: string[] = [];
   readonly #file: FakeFile<State> | undefined;
@@ -74,6 +77,7 @@ export class FakeStore {
     for (const volume of state.volumes) this.volumes.set(volume.path, volume);
     this.acts = state.acts;
     this.doubled = state.doubled;
+    this.droppedImages = new Set(state.droppedImages);
     for (const machine of this.machines.values()) this.onRead(machine);
     this.tell('everything');
   }
@@ -84,6 +88,7 @@ export class FakeStore {
       volumes: [...this.volumes.values()],
       acts: this.acts,
       doubled: this.doubled,
+      droppedImages: [...this.droppedImages],
     });
   }
 

@@ -37,6 +37,7 @@ import { definitionOf } from './fake-definition.ts';
 import { FakeDisks } from './fake-disks.ts';
 import { FakeFaults, type Fault } from './fake-faults.ts';
 import { FakeHost, type FakeHostOptions } from './fake-host.ts';
+import { FakeImages } from './fake-images.ts';
 import { FakeMetrics } from './fake-metrics.ts';
 import { FakePower } from './fake-power.ts';
 import { FakeReconfigure } from './fake-reconfigure.ts';
@@ -114,12 +115,15 @@ export class FakeDriver implements HypervisorDriver {
     const snapshots = new FakeSnapshots(calls);
     if (!without.snapshots) this.snapshots = snapshots;
     const disks = new FakeDisks(calls);
+    const images = new FakeImages(calls);
     this.plans = {
       'vm.create': ({ input }, signal) => this.#creation.plan(input, signal),
       'vm.clone': ({ nativeId, input }, signal) => this.#creation.planClone(nativeId, input, signal),
       'vm.delete': ({ nativeId, input }, signal) => this.#removal.plan(nativeId, input, signal),
       'vm.reconfigure': ({ nativeId, input }, signal) => reconfigure.plan(nativeId, input, signal),
       'volume.delete': ({ input }, signal) => disks.planDelete(input.volume, signal),
+      'image.create': ({ input }, signal) => images.plan(input.name, signal),
+      'image.delete': ({ input }, signal) => images.planDelete(input, signal),
       'vm.snapshot-create': ({ nativeId, input }, signal) => snapshots.plan(nativeId, input, signal),
       'vm.snapshot-revert': ({ nativeId, input }, signal) => snapshots.planRevert(nativeId, input.snapshot, signal),
     };
@@ -127,10 +131,7 @@ export class FakeDriver implements HypervisorDriver {
     if (!without.watch) this.watch = new FakeWatch(host);
     if (!without.console) this.console = new FakeConsole(calls);
     if (!without.images) {
-      this.images = {
-        list: (signal) => calls.call('images.list', undefined, signal, () => [...host.images]),
-        templates: (signal) => calls.call('images.templates', undefined, signal, () => [...host.templates]),
-      };
+      this.images = images;
     }
     if (!without.volumes)
       this.volumes = {

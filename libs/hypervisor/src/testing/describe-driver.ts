@@ -9,6 +9,7 @@ import { describeFeatures } from './behaviours/features.ts';
 import { describeGuest } from './behaviours/guest.ts';
 import { describeHost } from './behaviours/host.ts';
 import { describeHardwareParts } from './behaviours/hardware-parts.ts';
+import { describeImages } from './behaviours/images.ts';
 import { describeInterruption } from './behaviours/interruption.ts';
 import { describeNetworks } from './behaviours/networks.ts';
 import { describeOwnership } from './behaviours/ownership.ts';
@@ -64,6 +65,7 @@ export function describeDriver(
     describeStates(suite);
     describeReconfigure(suite);
     describeDisks(suite);
+    describeImages(suite);
     describeHardwareParts(suite);
     describePlans(suite);
     describeSnapshots(suite);

@@ -5,3 +5,4 @@ export { describeRandomLife, type RandomLifeOptions } from './random-life/descri
 export { PlannedDriver } from './planned-driver.ts';
 export { expectProblem } from './suite.ts';
 export { Death, TestOperation, type Cut } from './test-operation.ts';
+export { isoOf, MemorySource, sha256Of } from './image-content.ts';

@@ -1,6 +1,7 @@
 import { expect } from '@jest/globals';
 import {
   commandOfVerb,
+  createImage,
   isOn,
   ProblemError,
   type Capabilities,
@@ -71,12 +72,12 @@ export class PlannedDriver {
         inputOf: (args: Args) => object,
       ) =>
       (...args: Args): Promise<Value> => {
-        const nativeId = ['vm.create', 'volume.delete'].includes(verb) ? undefined : (args[0] as NativeId);
+        const nativeId = commandOfVerb(verb)?.isOfVm === true ? (args[0] as NativeId) : undefined;
         return this.#hold(verb, nativeId, inputOf(args), args.at(-1) as OperationContext, () => call(...args));
       };
     const none = () => ({});
     const second = ([, input]: readonly unknown[]) => input as object;
-    const { suspend, reconfigure, clone, snapshots, volumes } = real;
+    const { suspend, reconfigure, clone, snapshots, volumes, images } = real;
     const acts = {
       get: async (...args: Parameters<HypervisorDriver['get']>) => told(await real.get(...args)),
       list: async (...args: Parameters<HypervisorDriver['list']>) => told(await real.list(...args)),
@@ -98,6 +99,19 @@ export class PlannedDriver {
       volumes: volumes && {
         list: volumes.list.bind(volumes),
         delete: act('volume.delete', volumes.delete.bind(volumes), ([volume]) => ({ volume })),
+      },
+      images: images && {
+        list: images.list.bind(images),
+        templates: images.templates.bind(images),
+        ...(images.changes && { changes: images.changes.bind(images) }),
+        ...(images.create && {
+          create: act('image.create', images.create.bind(images), ([{ name, source }]) => ({
+            name,
+            url: source.label,
+            sha256: source.sha256,
+          })),
+        }),
+        ...(images.delete && { delete: act('image.delete', images.delete.bind(images), ([image]) => image) }),
       },
       clone: clone && { clone: act('vm.clone', clone.clone.bind(clone), second) },
       snapshots: snapshots && {
@@ -157,7 +171,9 @@ export class PlannedDriver {
     this.compared.set(verb, (this.compared.get(verb) ?? 0) + 1);
     if ('error' in outcome) {
       const act = outcome.error;
-      const isForeseeable = act instanceof ProblemError && foreseeable.includes(act.code);
+      // What a source has is seen when it is there.
+      const isOfContent = verb === createImage.verb && act instanceof ProblemError && act.code === 'invalid-input';
+      const isForeseeable = act instanceof ProblemError && foreseeable.includes(act.code) && !isOfContent;
       if (isForeseeable || 'error' in plan)
         expect({ ...what, plan: refusal(plan) }).toMatchObject({ ...what, plan: refusal(outcome) });
       return;
@@ -177,7 +193,7 @@ export class PlannedDriver {
     if (steps.length > 0) expect(context.steps).toEqual(expect.arrayContaining(steps.map(({ name }) => name)));
     if (watch && disruption !== 'data-loss' && effect === 'changed')
       expect({ ...what, disruption }).toEqual({ ...what, disruption: await watch() });
-    if (changes.length === 0 || verb === 'volume.delete') return;
+    if (changes.length === 0 || (nativeId === undefined && verb !== 'vm.create')) return;
     const id = typeof done === 'object' && done.nativeId !== undefined ? done.nativeId : nativeId!;
     await this.#compareChanges(what, changes, before, await this.#find(id));
   }

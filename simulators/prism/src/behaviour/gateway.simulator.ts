@@ -243,6 +243,14 @@ describe('the v3 gateway', () => {
       expect((await prism.v3('PUT', `${path}/file`, undefined, { headers: octets, raw: bytes })).status).toBe(422);
     });
 
+    it('are not held to the checksum of their spec when they are uploaded', async () => {
+      const checksum = { checksum_algorithm: 'SHA_256', checksum_value: '00' };
+      const created = await prism.v3('POST', '/images', image('unchecked', { checksum }));
+      await prism.done(created);
+      const path = `/images/${String((created.body['metadata'] as JsonObject)['uuid'])}/file`;
+      expect((await prism.v3('PUT', path, undefined, { headers: octets, raw: bytes })).status).toBe(200);
+    });
+
     it('are fetched from their address, and fail in the task when that does not work', async () => {
       const source = createServer((request, response) => {
         if (request.url === '/image') response.end(bytes);

@@ -11,7 +11,7 @@ import { ImageFileError, type Checksum, type ImageFiles } from './image-files.ts
 /** Size of an image whose source was not really fetched. */
 const PRETENDED_BYTES = 1024 ** 3;
 
-export function checksumOf(resources: JsonObject): Checksum | undefined {
+function checksumOf(resources: JsonObject): Checksum | undefined {
   const checksum = objectAt(resources, 'checksum');
   const value = stringAt(checksum, 'checksum_value');
   if (value === undefined) return undefined;

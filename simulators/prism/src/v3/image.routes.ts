@@ -2,7 +2,6 @@ import type { FastifyInstance } from 'fastify';
 import { Readable } from 'node:stream';
 import { sendJson } from '../http/reply.ts';
 import { compact, objectAt, objectsAt, stringAt, type JsonObject } from '../json.ts';
-import { checksumOf } from '../images/image.effects.ts';
 import { ImageFileError, type Checksum } from '../images/image-files.ts';
 import type { Prism } from '../prism.ts';
 import type { EntityRecord, ImageRecord } from '../state/records.ts';
@@ -29,7 +28,8 @@ export function imageRoutes(app: FastifyInstance, prism: Prism): void {
     if (image.sizeBytes !== undefined)
       throw new V3Error(422, 'ACTION_NOT_SUPPORTED', 'An image that has been uploaded cannot be changed.');
     const bytes = request.body instanceof Readable ? request.body : Readable.from([]);
-    const announced = headerChecksum(request.headers) ?? checksumOf(image.resources);
+    // What the spec has is for a source that Prism fetches itself.
+    const announced = headerChecksum(request.headers);
     const sizeBytes = await stored(prism, image.uuid, bytes, announced);
     const current = prism.store.get('image', image.uuid);
     if (current === undefined) throw notFound('image', image.uuid);

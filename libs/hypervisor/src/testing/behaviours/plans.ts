@@ -1,5 +1,6 @@
 import { expect } from '@jest/globals';
 import {
+  commandOfVerb,
   commands,
   ProblemError,
   type BootDevice,
@@ -54,6 +55,8 @@ export function describePlans(suite: Suite): void {
         'vm.nic-remove': { mac: nics[0]!.mac },
         'vm.cdrom-set': { image: suite.bench.iso },
         'volume.delete': { volume: 'planned' },
+        'image.create': { name: suite.name('planned'), url: 'https://images.invalid/planned.iso' },
+        'image.delete': { image: 'planned' },
         'vm.pending-changes-drop': {},
         'vm.clone': { name: suite.name('planned') },
         'vm.snapshot-create': { name: 'planned' },
@@ -65,7 +68,7 @@ export function describePlans(suite: Suite): void {
           await suite.bring(nativeId, state);
           const [before, leftovers] = [await suite.get(nativeId), await suite.bench.leftovers()];
           for (const [verb, input] of Object.entries(inputs) as [Verb, object][])
-            await plan(verb, ['vm.create', 'volume.delete'].includes(verb) ? undefined : nativeId, input);
+            await plan(verb, commandOfVerb(verb)!.isOfVm ? nativeId : undefined, input);
           expect(await suite.get(nativeId)).toEqual(before);
           expect(await suite.bench.leftovers()).toEqual(leftovers);
         }

@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { z } from 'zod';
 
 const mapped = /^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i;
 
@@ -34,3 +35,13 @@ export class NetworkList {
     return this.text;
   }
 }
+
+/** The text of a setting that names networks. */
+export const networks = z.string().transform((text, context) => {
+  try {
+    return new NetworkList(text);
+  } catch (error) {
+    context.addIssue((error as Error).message);
+    return z.NEVER;
+  }
+});

@@ -1,10 +1,10 @@
 import { ProblemError, type Image, type Template } from '@polyvirt/contracts';
 import { gibOf, type ImageFacet } from '@polyvirt/hypervisor';
-import { numberAt, objectAt, textAt, type JsonObject } from './client/json.ts';
-import type { Pages } from './client/paging.ts';
-import { nameOf, uuidOf } from './vm/vm-reader.ts';
-import type { Vms } from './vm/vms.ts';
-import { isUuid } from './vm/uuid.ts';
+import { numberAt, objectAt, textAt, type JsonObject } from '../client/json.ts';
+import type { Pages } from '../client/paging.ts';
+import { nameOf, uuidOf } from '../vm/vm-reader.ts';
+import type { Vms } from '../vm/vms.ts';
+import { isUuid } from '../vm/uuid.ts';
 
 export interface ImageFacts {
   readonly uuid: string;
@@ -29,7 +29,7 @@ export class Images implements ImageFacet {
   }
 
   async list(signal: AbortSignal): Promise<Image[]> {
-    return (await this.#read(signal))
+    return (await this.read(signal))
       .map(({ name, kind, bytes }) => ({ name, kind, ...(bytes === undefined ? {} : { sizeGiB: gibOf(bytes) }) }))
       .sort((a, b) => a.name.localeCompare(b.name));
   }
@@ -62,7 +62,7 @@ export class Images implements ImageFacet {
   }
 
   async demand(name: string, kind: Image['kind'], signal: AbortSignal, pointer?: string): Promise<ImageFacts> {
-    const [image, ...others] = (await this.#read(signal)).filter(
+    const [image, ...others] = (await this.read(signal)).filter(
       (candidate) => candidate.kind === kind && (candidate.name === name || (isUuid(name) && candidate.uuid === name)),
     );
     const what = kind === 'iso' ? 'ISO image' : 'disk image';
@@ -82,7 +82,7 @@ export class Images implements ImageFacet {
     return image;
   }
 
-  async #read(signal: AbortSignal): Promise<ImageFacts[]> {
+  async read(signal: AbortSignal): Promise<ImageFacts[]> {
     const images = (await this.#pages.all('/images', 'image', signal)).map(readImage);
     this.#names = new Map(images.map(({ uuid, name }) => [uuid, name]));
     return images;

@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto';
+import { problemIn, type Client } from '@polyvirt/api-client';
+
+const tus = { 'tus-resumable': '1.0.0' };
+const mostBytes = 8 * 2 ** 20;
+
+async function ask(client: Client, method: string, path: string, headers: Record<string, string>, body?: Uint8Array) {
+  const init = { method, headers: { ...tus, ...headers }, ...(body && { body: new Uint8Array(body) }) };
+  const response = await client.send(new Request(client.url + path, init));
+  if (!response.ok) throw await problemIn(response);
+  return response;
+}
+
+/** A file that is uploaded by the tus protocol, as much of it at a time as a test wants. */
+export class UploadedFile {
+  private constructor(
+    private readonly client: Client,
+    readonly id: string,
+    private readonly content: Buffer,
+  ) {}
+
+  static async begin(client: Client, content: Buffer): Promise<UploadedFile> {
+    const response = await ask(client, 'POST', '/api/v1/uploads', { 'upload-length': String(content.length) });
+    return new UploadedFile(client, ((await response.json()) as { id: string }).id, content);
+  }
+
+  /** Sends all of it. */
+  static async send(client: Client, content: Buffer): Promise<UploadedFile> {
+    const file = await UploadedFile.begin(client, content);
+    await file.sendUpTo(content.length);
+    return file;
+  }
+
+  get sha256(): string {
+    return createHash('sha256').update(this.content).digest('hex');
+  }
+
+  /** How much of it the gateway has. */
+  async offset(): Promise<number> {
+    const { data } = await this.client.GET('/api/v1/uploads/{uploadId}', { params: { path: { uploadId: this.id } } });
+    return data.receivedBytes;
+  }
+
+  /** Sends what the gateway does not have up to there. */
+  async sendUpTo(end: number): Promise<void> {
+    for (let offset = await this.offset(); offset < end;) {
+      const part = this.content.subarray(offset, Math.min(end, offset + mostBytes));
+      const headers = { 'content-type': 'application/offset+octet-stream', 'upload-offset': String(offset) };
+      offset = Number((await ask(this.client, 'PATCH', this.#path, headers, part)).headers.get('upload-offset'));
+    }
+  }
+
+  get #path(): string {
+    return `/api/v1/uploads/${this.id}`;
+  }
+}

@@ -1,0 +1,41 @@
+import { ProblemError } from '@polyvirt/contracts';
+import type { ImageSource } from '../driver.ts';
+
+/** So often in a row a source is opened again that brings nothing, before it is given up. */
+export const mostBarren = 5;
+/** Between an interruption and the next try. */
+export const usualPauseMs = 1_000;
+
+/** A source stopped in between, or nobody answered. That may pass. */
+export class SourceInterrupted extends Error {}
+
+/** What goes wrong in a stream has no kind; that it is this stream says what it means. */
+export async function* interruptible(content: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of content) yield chunk as Uint8Array;
+  } catch (error) {
+    throw error instanceof ProblemError ? error : new SourceInterrupted((error as Error).message, { cause: error });
+  }
+}
+
+/** Of a source that is given up after so many bytes. */
+export function couldNotFetch({ label }: ImageSource, bytes: number, error: SourceInterrupted): ProblemError {
+  const how = bytes === 0 ? '' : ` after ${bytes} bytes`;
+  return new ProblemError('fetch-failed', `${label} could not be fetched${how}: ${error.message}.`, { cause: error });
+}
+
+/** @throws ProblemError `invalid-input` if the content has another checksum than the source was to have */
+export function requireChecksum({ label, sha256: wanted }: ImageSource, found: string): void {
+  if (wanted === undefined || found === wanted) return;
+  throw new ProblemError(
+    'invalid-input',
+    `The SHA-256 of ${label} is ${found}, and not ${wanted}. Nothing of it was kept.`,
+    {
+      errors: [{ pointer: '/sha256', detail: `It is ${found}.` }],
+    },
+  );
+}
+
+/** What whoever has named no checksum is told. */
+export const checksumNotes = ({ label, sha256 }: ImageSource, found: string): string[] =>
+  sha256 === undefined ? [`The SHA-256 of ${label} is ${found}.`] : [];
