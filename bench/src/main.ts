@@ -1,8 +1,10 @@
 import { parseArgs } from 'node:util';
+import { measureAcknowledgement } from './acknowledgement.bench.ts';
 import { measureAnonymousFlood } from './anonymous-flood.bench.ts';
 import { measureCommandLatency } from './command-latency.bench.ts';
 import { measureCommandLine } from './command-line.bench.ts';
 import { measureEventLatency } from './event-latency.bench.ts';
+import { measureEventMemory } from './event-memory.bench.ts';
 import { measureFlood } from './flood.bench.ts';
 import { measureListPage } from './list-page.bench.ts';
 import { measureNutanixScale } from './nutanix-scale.bench.ts';
@@ -17,7 +19,9 @@ const measurements: Readonly<Record<string, Measurement>> = {
   statistics: measureStatisticsSweep,
   command: measureCommandLatency,
   plan: measurePlanLatency,
+  acknowledgement: measureAcknowledgement,
   event: measureEventLatency,
+  'event-memory': measureEventMemory,
   flood: measureFlood,
   list: measureListPage,
   'anonymous-flood': measureAnonymousFlood,

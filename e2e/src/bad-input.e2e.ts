@@ -4,6 +4,7 @@ import { asPlan, isPlannable, send, type BadRequest } from './bad-input/bad-requ
 import { creating } from './bad-input/creating.ts';
 import { identity } from './bad-input/identity.ts';
 import { devices } from './bad-input/devices.ts';
+import { hosts } from './bad-input/hosts.ts';
 import { machines } from './bad-input/machines.ts';
 import { planning } from './bad-input/planning.ts';
 import { protocol } from './bad-input/protocol.ts';
@@ -14,7 +15,15 @@ import { access } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { eventually } from '@polyvirt/bus/testing';
 
-const table: readonly BadRequest[] = [...identity, ...creating, ...machines, ...devices, ...planning, ...protocol];
+const table: readonly BadRequest[] = [
+  ...identity,
+  ...hosts,
+  ...creating,
+  ...machines,
+  ...devices,
+  ...planning,
+  ...protocol,
+];
 /** What design section 6 allows to be refused with a 5xx. */
 const allowedServerErrors = [501, 503, 504, 507];
 

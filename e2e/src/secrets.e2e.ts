@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { expect } from '@jest/globals';
 import type { components } from '@polyvirt/api-client';
+import { newUserKey, proofOf } from '@polyvirt/bus';
 import { eventually } from '@polyvirt/bus/testing';
 import { operationWhen, patienceMs, waiting } from './requests.ts';
 import type { Stack } from './stack/stack.ts';
@@ -95,6 +96,19 @@ async function useSecrets(stack: Stack): Promise<Record<string, string>> {
     body: { name: 'reader' },
     params: { header: repeated() },
   });
+  const { data: invitation } = await admin.POST('/api/v1/hosts', {
+    body: { id: 'newcomer', hypervisor: 'kvm' },
+    params: { header: repeated() },
+  });
+  const newKey = newUserKey();
+  const { data: joined } = await stack.client().POST('/api/v1/hosts/join', {
+    body: {
+      token: invitation.token,
+      publicKey: newKey.publicKey,
+      proof: proofOf(newKey.seed, invitation.token),
+      agentVersion: '1',
+    },
+  });
   const seed = /SU[A-Z2-7]{56}/.exec(subscriber.credentials)![0];
   const { data: ticket } = await ada.POST('/api/v1/events/ticket', {});
 
@@ -117,6 +131,8 @@ async function useSecrets(stack: Stack): Promise<Record<string, string>> {
     refreshToken,
     apiToken: token.secret,
     seed,
+    joinToken: invitation.token,
+    messageKey: joined.messageKey,
     ticket: new URL(ticket.url, stack.url()).searchParams.get('ticket')!,
   }))
     used[name] = value;

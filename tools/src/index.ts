@@ -18,3 +18,5 @@ export { startService, type Service, type ServiceOptions } from './machine/servi
 export { npmProgram } from './npm-program.ts';
 export { imageCache, root } from './places.ts';
 export { ensureTinyLinux, type TinyLinuxOptions } from './tiny-linux/build.ts';
+export { randomNumbers } from './test-run/seed.ts';
+export { identityOf, isSameProcess, type ProcessIdentity } from './machine/process-identity.ts';

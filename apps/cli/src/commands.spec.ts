@@ -18,6 +18,7 @@ const more: Readonly<Record<string, readonly string[]>> = {
   'vm set': ['--cpus', '2'],
   'disk add': ['--size', '1G'],
   'image add': ['--url', 'https://images.example/a.iso'],
+  'host add': ['--hypervisor', 'kvm'],
   'nic change': ['--disconnect'],
   'user create': ['--password-file', secret],
   'user set': ['--disable'],

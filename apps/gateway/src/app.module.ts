@@ -7,6 +7,7 @@ import { ConsoleModule } from './console/console.module.ts';
 import { EarlierProgramsModule } from './earlier-programs/earlier-programs.module.ts';
 import { EventsModule } from './events/events.module.ts';
 import { FoundationModule, type Foundation } from './foundation.module.ts';
+import { HostJoinsModule } from './host-joins/host-joins.module.ts';
 import { HostsModule } from './hosts/hosts.module.ts';
 import { InventoryModule } from './inventory/inventory.module.ts';
 import { LiveModule } from './live/live.module.ts';
@@ -30,6 +31,7 @@ export const parts: NonNullable<ModuleMetadata['imports']> = [
   LiveModule,
   ArchivesModule,
   SubscribersModule,
+  HostJoinsModule,
   EarlierProgramsModule,
 ];
 

@@ -48,6 +48,25 @@ export const gatewayConfig = defineConfig({
     help: 'Signing key of the operator of nats-server, with which accounts are made and cut off; the same for all gateways.',
     secret: true,
   }),
+  publicUrl: setting({
+    env: 'POLYVIRT_PUBLIC_URL',
+    schema: z
+      .url({
+        protocol: /^https?$/,
+        error: 'An address is `https://polyvirt.example` or `https://polyvirt.example:8443`.',
+      })
+      .transform((url) => url.replace(/\/+$/, ''))
+      .optional(),
+    help: 'Address at which other machines reach this gateway: `https://polyvirt.example:8443`. The line by which a host joins has it; by default the address at which that line was asked for.',
+  }),
+  natsPublicUrl: setting({
+    env: 'POLYVIRT_NATS_PUBLIC_URL',
+    schema: z
+      .string()
+      .regex(/^(?:nats|tls):\/\/[^\s]+$/, 'A bus address is `nats://host:port` or `tls://host:port`.')
+      .optional(),
+    help: 'Address of nats-server for hosts that join, where that is another than POLYVIRT_NATS_URL; several of one cluster are separated by commas.',
+  }),
   hostMessagesPerSecond: setting({
     env: 'POLYVIRT_HOST_MESSAGES_PER_SECOND',
     schema: z.coerce.number().int().min(1),

@@ -9,6 +9,7 @@ import { BUS_REALM } from './bus/bus-accounts.ts';
 import { CONFIG, type GatewayConfig } from './config.ts';
 import { DatabaseModule } from './database/database.module.ts';
 import { HealthModule } from './health/health.module.ts';
+import { HouseClock } from './house-clock.ts';
 import { ConnectionLimit } from './http/connection-limit.ts';
 import { Cursors } from './http/cursor.ts';
 import { DeclaredQueryInterceptor } from './http/declared-query.interceptor.ts';
@@ -49,6 +50,7 @@ export interface Foundation {
   ],
   providers: [
     Cursors,
+    HouseClock,
     Keys,
     ConnectionLimit,
     FreshConnections,
@@ -58,7 +60,7 @@ export interface Foundation {
     { provide: APP_INTERCEPTOR, useClass: DeclaredQueryInterceptor },
     { provide: APP_PIPE, useClass: ValidationPipe },
   ],
-  exports: [Cursors, Keys, MemoryLists, Upgrades],
+  exports: [ConnectionLimit, Cursors, HouseClock, Keys, MemoryLists, Upgrades],
 })
 export class FoundationModule {
   static with(

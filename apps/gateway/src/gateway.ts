@@ -8,6 +8,7 @@ import { createAdapter } from './http/adapter.ts';
 import { createLogger, NestLogger } from './logger.ts';
 import { ApiDocument } from './openapi/api-document.ts';
 import { createApiDocument } from './openapi/document.ts';
+import { productionTimes } from './times.ts';
 
 export interface GatewayOptions extends Foundation {
   /** Makes the routes and nothing behind them. */
@@ -24,7 +25,7 @@ export async function createGateway(
   const logger = createLogger(config.logLevel);
   const app = await NestFactory.create<NestFastifyApplication>(
     AppModule.with(config, logger, parts, foundation),
-    createAdapter(config, logger),
+    createAdapter(config, logger, { ...productionTimes, ...foundation.times }),
     { logger: new NestLogger(logger), bodyParser: false, abortOnError: false, preview },
   );
   // A route is below /api/v1 unless it says otherwise.

@@ -24,8 +24,19 @@ export interface GatewayTimes {
   readonly quotaTickMs: number;
   readonly storedTickMs: number;
   readonly firstCutMs: number;
+  /** How often the register of hosts is read, beside the times at which it is known to have changed. */
+  readonly registerLookMs: number;
+  /** How long the key that a host had goes on being good when the host has joined with another. */
+  readonly oldKeyMs: number;
+  /** An account whose time is over is removed again after so long. */
+  readonly removeAgainMs: number;
+  readonly joinTokenMs: number;
+  /** How long an admission of a host to the bus is good. */
+  readonly admissionMs: number;
   /** Between guesses at an account from places that are new to it, once there were many. */
   readonly guessWaitMs: number;
+  /** How long a client may take to send a request. */
+  readonly requestWithinMs: number;
   /** How often the free space of folders is looked at. */
   readonly spaceLookMs: number;
   /** How often the pulse of the bus is taken, and how long one without is called well; by default as the bus has it. */
@@ -50,7 +61,13 @@ export const productionTimes: GatewayTimes = {
   quotaTickMs: 1_000,
   storedTickMs: 5_000,
   firstCutMs: 60_000,
+  registerLookMs: 2_000,
+  oldKeyMs: 60_000,
+  removeAgainMs: 60_000,
+  joinTokenMs: 30 * 60_000,
+  admissionMs: 90 * 24 * 3_600_000,
   guessWaitMs: 1_000,
+  requestWithinMs: 60_000,
   spaceLookMs: 5_000,
   pulse: {},
   now: () => performance.now(),

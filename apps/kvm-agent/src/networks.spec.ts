@@ -1,6 +1,6 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import type { DhcpLease, Libvirt } from '@polyvirt/node-libvirt';
-import { ErrorCode, LibvirtError } from '@polyvirt/node-libvirt';
+import { ConnectionLostError, ErrorCode, LibvirtError } from '@polyvirt/node-libvirt';
 import { Networks } from './networks.ts';
 
 const macs = ['52:54:00:00:00:01', '52:54:00:00:00:02'] as const;
@@ -9,13 +9,19 @@ const refusal = (code: number) =>
 const lease = (mac: string, address: string) => ({ mac, address, expiresAt: 0 }) as DhcpLease;
 
 /** Networks that answer with these leases, or refuse to. */
-function networks(leases: Readonly<Record<string, readonly DhcpLease[] | Error>>): Networks {
-  const all = Object.entries(leases).map(([name, answer], index) => ({
+function networks(
+  leases: Readonly<Record<string, readonly DhcpLease[] | Error>>,
+  definitions: Readonly<Record<string, Error>> = {},
+): Networks {
+  const all = Object.keys(leases).map((name, index) => ({
     name,
-    xml: async () =>
-      `<network><name>${name}</name><forward mode="nat"/><ip address="10.0.${index}.1" netmask="255.255.255.0"><dhcp><range start="10.0.${index}.2" end="10.0.${index}.9"/></dhcp></ip></network>`,
+    xml: async () => {
+      if (definitions[name]) throw definitions[name];
+      return `<network><name>${name}</name><forward mode="nat"/><ip address="10.0.${index}.1" netmask="255.255.255.0"><dhcp><range start="10.0.${index}.2" end="10.0.${index}.9"/></dhcp></ip></network>`;
+    },
     isActive: async () => true,
     dhcpLeases: async () => {
+      const answer = leases[name]!;
       if (answer instanceof Error) throw answer;
       return answer;
     },
@@ -32,6 +38,26 @@ describe('leases of the networks of libvirt', () => {
   it('are known of all networks but those that cannot be asked', async () => {
     const found = await networks({ good: told, bad: refusal(ErrorCode.INTERNAL_ERROR) }).leases();
     expect([...found]).toEqual([[macs[0], ['10.0.0.5']]]);
+  });
+
+  it('and the networks themselves stay as they were told last while they cannot be asked, but for what has run out', async () => {
+    const now = Date.now();
+    const ending = { ...lease(macs[1], '10.0.0.6'), expiresAt: now / 1_000 + 60 } as DhcpLease;
+    const answers: Record<string, readonly DhcpLease[] | Error> = { a: [...told, ending] };
+    const definitions: Record<string, Error> = {};
+    const one = networks(answers, definitions);
+    expect([...(await one.leases())]).toHaveLength(2);
+    const listed = await one.list();
+    answers['a'] = definitions['a'] = refusal(ErrorCode.INTERNAL_ERROR);
+    expect([...(await one.leases())]).toHaveLength(2);
+    const clock = jest.spyOn(Date, 'now').mockReturnValue(now + 61_000);
+    expect([...(await one.leases())]).toEqual([[macs[0], ['10.0.0.5']]]);
+    clock.mockRestore();
+    expect(await one.list()).toEqual(listed);
+    answers['a'] = new ConnectionLostError('gone', { sent: true });
+    await expect(one.leases()).rejects.toThrow('gone');
+    answers['a'] = refusal(ErrorCode.NO_NETWORK);
+    expect([...(await one.leases())]).toEqual([]);
   });
 
   const asked = (network: string) => [{ network, mac: macs[1], address: '10.0.0.5' }];

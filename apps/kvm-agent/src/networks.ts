@@ -12,7 +12,6 @@ import {
 import {
   isNotFound,
   isWrongState,
-  LibvirtError,
   NetworkUpdateCommand,
   NetworkUpdateSection,
   type Libvirt,
@@ -20,6 +19,7 @@ import {
 } from '@polyvirt/node-libvirt';
 import { guestAddresses } from '@polyvirt/hypervisor';
 import { nicsOfOthers, type NicsOfVm } from './domain/nics-of-others.ts';
+import { LastTold } from './last-told.ts';
 import { readNetwork, type NetworkDefinition } from './network-facts.ts';
 import { orUndefined } from './storage/storage-pool.ts';
 import { buildXml } from './xml.ts';
@@ -27,17 +27,21 @@ import { buildXml } from './xml.ts';
 /** Networks of libvirt: what there is, who got which address, and addresses kept for a machine. */
 export class Networks {
   readonly #libvirt: Libvirt;
+  readonly #lists = new LastTold<LibvirtNetwork[]>();
+  readonly #definitions = new LastTold<NetworkDefinition>();
+  readonly #leases = new LastTold<Lease[]>();
 
   constructor(libvirt: Libvirt) {
     this.#libvirt = libvirt;
   }
 
-  /** Without those that cannot be read now. */
+  /** One that cannot be read now is as it was; without those that never could. */
   async list(): Promise<Network[]> {
     const networks = await this.#libvirt.networks.list();
-    const definitions = await Promise.allSettled(networks.map(readDefinition));
+    this.#definitions.keep(new Set(networks.map(({ name }) => name)));
+    const definitions = await Promise.all(networks.map((one) => this.#definitions.of(one.name, readDefinition(one))));
     return definitions
-      .flatMap((definition) => (definition.status === 'fulfilled' ? [asNetwork(definition.value)] : []))
+      .flatMap((definition) => (definition ? [asNetwork(definition)] : []))
       .sort((a, b) => a.name.localeCompare(b.name));
   }
 
@@ -117,40 +121,46 @@ export class Networks {
     }
   }
 
-  /** Present addresses by MAC, on all active networks: one call each. */
+  /**
+   * Present addresses by MAC, on all active networks: one call each. Of a network that cannot be asked now, those of its last
+   * answer that have not run out.
+   */
   async leases(): Promise<Map<string, string[]>> {
-    const networks = await this.#libvirt.networks.list({ active: true });
+    const networks = (await this.#lists.of('active', this.#libvirt.networks.list({ active: true }))) ?? [];
+    this.#leases.keep(new Set(networks.map(({ name }) => name)));
+    const told = await Promise.all(networks.map((network) => this.#leases.of(network.name, leasesOf(network))));
     const byMac = new Map<string, string[]>();
-    await Promise.all(
-      networks.map(async (network) => {
-        // Of a network that cannot be asked no address is known, and of the others all.
-        for (const { mac, address } of await leasesOf(network).catch(noneOfOne)) {
-          const addresses = guestAddresses([...(byMac.get(mac) ?? []), address]);
-          if (addresses.length > 0) byMac.set(mac, addresses);
-        }
-      }),
-    );
+    for (const { mac, address } of present(told.flatMap((leases) => leases ?? []))) {
+      const addresses = guestAddresses([...(byMac.get(mac) ?? []), address]);
+      if (addresses.length > 0) byMac.set(mac, addresses);
+    }
     return byMac;
   }
 }
 
-/** For a look at all networks; one that cannot give its leases says nothing of the others. */
-function noneOfOne(error: unknown): [] {
-  if (error instanceof LibvirtError) return [];
-  throw error;
+interface Lease {
+  readonly mac: string;
+  readonly address: string;
+  /** In seconds of the epoch; 0 for one that never ends. */
+  readonly expiresAt: number;
+}
+
+function present(leases: readonly Lease[]): Lease[] {
+  const now = Date.now() / 1000;
+  return leases.filter(({ expiresAt }) => expiresAt === 0 || expiresAt >= now);
 }
 
 /** Rejects when the network cannot say, which does not mean that it has none. */
-async function leasesOf(network: LibvirtNetwork): Promise<{ mac: string; address: string }[]> {
-  const now = Date.now() / 1000;
+async function leasesOf(network: LibvirtNetwork): Promise<Lease[]> {
   const leases = await network.dhcpLeases().catch((error: unknown) => {
     // A network that was stopped or deleted in the meantime has no leases.
     if (isNotFound(error) || isWrongState(error)) return [];
     throw error;
   });
-  // A lease that never ends has no time.
-  return leases.flatMap(({ mac, address, expiresAt }) =>
-    mac === null || (expiresAt > 0 && expiresAt < now) ? [] : [{ mac: mac.toLowerCase(), address }],
+  return present(
+    leases.flatMap(({ mac, address, expiresAt }) =>
+      mac === null ? [] : [{ mac: mac.toLowerCase(), address, expiresAt: Math.max(0, expiresAt) }],
+    ),
   );
 }
 

@@ -100,7 +100,9 @@ export class DomainWatch implements WatchFacet {
   /** Reports the machines that got an address, and forgets those that had long enough. */
   async #lookForLeases(awaiting: Map<string, number>, queue: ChangeQueue): Promise<void> {
     if (awaiting.size === 0) return;
-    const leases = await this.#networks.leases().catch(() => new Map<string, string[]>());
+    const leases = await this.#networks.leases().catch(() => undefined);
+    // Nobody knows now; they are looked for again.
+    if (!leases) return;
     for (const [uuid, until] of awaiting) {
       const macs = await this.#macs(this.#libvirt.domains.reference(uuid));
       const complete = Array.isArray(macs) && macs.every((mac) => leases.has(mac));

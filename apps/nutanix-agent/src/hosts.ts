@@ -36,12 +36,15 @@ export class Hosts {
   /** What no VM of a cluster, or of any where none is named, can exceed. A Prism that does not show its hosts sets no bounds. */
   async limits(signal: AbortSignal, cluster?: string): Promise<HostLimits> {
     const hosts = await this.list(signal).catch((error: unknown) => {
-      if (error instanceof PrismError) return [];
+      if (error instanceof PrismError && isRefusal(error)) return [];
       throw error;
     });
     return limitsOf(hosts.filter((host) => cluster === undefined || host.cluster === cluster));
   }
 }
+
+/** It does not show them to this account or in this release. One that is busy or broken says nothing about its hosts. */
+const isRefusal = ({ status }: PrismError): boolean => status < 500 && status !== 408 && status !== 429;
 
 export function limitsOf(hosts: readonly HostFacts[]): HostLimits {
   const cores = most(hosts.flatMap((host) => host.cores ?? []));

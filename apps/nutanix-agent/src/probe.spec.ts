@@ -2,8 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import type { JsonObject } from './client/json.ts';
 import { Pages } from './client/paging.ts';
 import type { PrismClient } from './client/prism-client.ts';
+import { PrismError } from './client/prism-error.ts';
 import { Clusters } from './clusters.ts';
-import { Hosts } from './hosts.ts';
+import { Hosts, userDataBytes } from './hosts.ts';
 import { Probe } from './probe.ts';
 
 const GIB = 1024 ** 3;
@@ -60,5 +61,23 @@ describe('the capacity of a Prism Central', () => {
     const known = container('a', 'x', String(GIB), '0');
     expect(await capacityOf([], [known])).toEqual({ storageGiB: 1, storageFreeGiB: 0 });
     expect(await capacityOf([], [known, container('b', 'y')])).toEqual({});
+  });
+});
+
+describe('the limits of VMs', () => {
+  const limitsOf = (status: number) => {
+    const v3 = () => Promise.reject(new PrismError(status, undefined, 'no', 'host'));
+    return new Hosts(new Pages({ v3 } as unknown as PrismClient)).limits(new AbortController().signal);
+  };
+
+  it.each([403, 404, 405, 422])(
+    'are not known of a Prism that answers %i to who asks for its hosts',
+    async (status) => {
+      expect(await limitsOf(status)).toEqual({ userDataBytes });
+    },
+  );
+
+  it.each([429, 500, 503])('are not taken for none where it answers %i now', async (status) => {
+    await expect(limitsOf(status)).rejects.toThrow('no');
   });
 });

@@ -43,6 +43,18 @@ Describe 'What can be seen' {
         { Get-PolyvirtHost nowhere -ErrorAction Stop } | Should -Throw
     }
 
+    It 'are hosts that are added, drained and removed' {
+        $id = (Get-FreshName).ToLowerInvariant()
+        $made = New-PolyvirtHost $id -Hypervisor kvm
+        $made.command | Should -BeLike "polyvirt-agent join * --token $($made.token)*"
+        (Get-PolyvirtHost $id).state | Should -Be 'joining'
+        (Reset-PolyvirtHostKey $id).token | Should -Not -Be $made.token
+        (Suspend-PolyvirtHost $id).drain.by | Should -Be 'admin'
+        (Resume-PolyvirtHost $id).PSObject.Properties.Name | Should -Not -Contain 'drain'
+        Get-PolyvirtHost $id | Remove-PolyvirtHost -Confirm:$false
+        (Get-PolyvirtHost).id | Should -Not -Contain $id
+    }
+
     It 'are archives, whose files are saved where PowerShell is' {
         $archive = $null
         while ($null -eq $archive) { $archive = $vm | Get-PolyvirtArchive -ErrorAction SilentlyContinue }

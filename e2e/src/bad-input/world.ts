@@ -95,11 +95,12 @@ export class World {
   /** All that a request could change: machines, operations, people, tokens, and what was sent to agents. */
   async look(): Promise<object> {
     const { admin, bus } = this.stack;
-    const [vms, operations, users, tokens, { state }] = await Promise.all([
+    const [vms, operations, users, tokens, hosts, { state }] = await Promise.all([
       admin.GET('/api/v1/vms', { params: { query: { limit: 500 } } }),
       admin.GET('/api/v1/operations', { params: { query: { limit: 500 } } }),
       admin.GET('/api/v1/users', { params: { query: { limit: 500 } } }),
       admin.GET('/api/v1/tokens', { params: { query: { limit: 500 } } }),
+      admin.GET('/api/v1/hosts'),
       bus.manager.streams.info(streams.commands.name),
     ]);
     return {
@@ -107,6 +108,7 @@ export class World {
       operations: operations.data.items,
       // When somebody was last seen is no change of anything.
       users: users.data.items.map(({ lastLoginAt: _, ...user }) => user),
+      hosts: hosts.data.items.map(({ id, state, join, drain }) => ({ id, state, join, drain })),
       tokens: tokens.data.items.map(({ lastUsedAt: _, ...token }) => token),
       commands: state.last_seq,
     };

@@ -12,9 +12,9 @@ const viewer: readonly Permission[] = [
 const operator: readonly Permission[] = [
   ...viewer,
   ...(['vm:create', 'vm:power', 'vm:edit', 'vm:delete'] as const),
-  ...(['vm:snapshot', 'vm:console', 'operation:control'] as const),
+  ...(['vm:snapshot', 'vm:console', 'host:files', 'operation:control'] as const),
 ];
-const admin: readonly Permission[] = [...operator, 'user:manage', 'audit:read', 'subscriber:manage'];
+const admin: readonly Permission[] = [...operator, 'user:manage', 'audit:read', 'subscriber:manage', 'host:manage'];
 export const mayOf: Readonly<Record<Role, readonly Permission[]>> = { viewer, operator, admin };
 export const permissions = admin;
 
@@ -25,6 +25,7 @@ const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
     'POST /auth/logout',
     'POST /auth/refresh',
     'POST /auth/links/use',
+    'POST /hosts/join',
     'OPTIONS /uploads',
     // For whoever shows a ticket, which nobody here has.
     'GET /uploads/{uploadId}/content',
@@ -91,7 +92,8 @@ const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
   'operation:read': ['GET /operations', 'GET /operations/{operationId}'],
   'operation:control': ['POST /operations/{operationId}/cancel', 'POST /operations/{operationId}/retry'],
   'event:read': ['GET /events', 'POST /events/ticket'],
-  'archive:read': ['GET /archives', 'GET /archives/{vmId}', 'GET /archives/{vmId}/files/{path}'],
+  'archive:read': ['GET /archives', 'GET /archives/{vmId}'],
+  'host:files': ['GET /archives/{vmId}/files/{path}'],
   'metrics:read': ['GET /vms/{vmId}/metrics', 'GET /vms/{vmId}/metrics/history', 'GET /metrics/recent'],
   'token:manage': ['GET /tokens', 'GET /tokens/{id}', 'POST /tokens', 'DELETE /tokens/{id}'],
   'user:manage': [
@@ -106,13 +108,14 @@ const routesOf: Readonly<Record<Access, readonly `${string} /${string}`[]>> = {
   ],
   'audit:read': ['GET /audit', 'GET /audit/verify', 'GET /audit/export'],
   'subscriber:manage': ['GET /subscribers', 'POST /subscribers', 'GET /subscribers/{id}', 'DELETE /subscribers/{id}'],
+  'host:manage': ['POST /hosts', 'POST /hosts/{hostId}/rotate', 'POST /hosts/{hostId}/drain', 'DELETE /hosts/{hostId}'],
 };
 
 /** About a person or who may do what: for no API token, whatever its scopes. */
 const personal = new Set([
   ...['PATCH /auth/me', 'POST /auth/password', 'POST /auth/confirm', 'POST /auth/links'],
   ...['GET /auth/sessions', 'DELETE /auth/sessions', 'DELETE /auth/sessions/{id}'],
-  ...['POST /users', 'PATCH /users/{id}', 'DELETE /users/{id}', 'POST /tokens'],
+  ...['POST /users', 'PATCH /users/{id}', 'DELETE /users/{id}', 'POST /tokens', 'POST /subscribers'],
 ]);
 
 /** Those that the earlier programs had, at their addresses. */

@@ -24,6 +24,7 @@ import { HeartbeatSender } from './host/heartbeat.ts';
 import { ImageWatcher } from './host/image-watcher.ts';
 import { HostKeeper } from './host/host-keeper.ts';
 import { newIdentity, type AgentIdentity } from './host/identity.ts';
+import { JoinedCredential } from './host/joined-credential.ts';
 import { requireOnlyAgent, SecondAgentError } from './host/only-agent.ts';
 import { HostImages } from './images/host-images.ts';
 import { Inventory } from './inventory/inventory.ts';
@@ -77,16 +78,17 @@ export class Agent {
   static async start(options: AgentOptions, signal: AbortSignal = new AbortController().signal): Promise<Agent> {
     const { config, version } = options;
     const identity = newIdentity(config.hostId, version);
+    const joined = config.joinPath === undefined ? undefined : new JoinedCredential(config.joinPath);
     const bus = await connectBus({
       url: config.natsUrl,
-      credentials: config.natsCredentials,
+      credentials: joined?.read ?? config.natsCredentials,
       tls: config.natsCa === undefined ? undefined : { caFile: config.natsCa },
       name: `agent of ${config.hostId}`,
       signal,
     });
     try {
       await requireOnlyAgent(bus, identity, signal);
-      const agent = new Agent(options, identity, bus, {
+      const agent = new Agent(options, identity, bus, joined, {
         inventory: openBucket(bus, buckets.inventory, VmRecord, { host: identity.host }),
         hosts: openBucket(bus, buckets.hosts, HostRecord),
         journal: openBucket(bus, buckets.journal, JournalEntry, { host: identity.host, isListed: isUnfinished }),
@@ -103,6 +105,7 @@ export class Agent {
     options: AgentOptions,
     identity: AgentIdentity,
     bus: Bus,
+    joined: JoinedCredential | undefined,
     stores: {
       readonly inventory: ConstructorParameters<typeof Inventory>[1];
       readonly hosts: ConstructorParameters<typeof HostKeeper>[1];
@@ -157,6 +160,7 @@ export class Agent {
     this.#beats = [
       new Beat('Probe', times.probeEveryMs, () => this.#probe()),
       new Beat('Reconciliation', times.reconcileEveryMs, () => this.#reconcile()),
+      ...(joined ? [joined.renewing(bus, identity.host, times.renewEveryMs)] : []),
     ];
   }
 

@@ -10,6 +10,11 @@ export const agentSettings = {
     help: 'Id of the host that this agent looks after: a slug, unique among all hosts.',
   }),
   ...busSettings,
+  joinPath: setting({
+    env: 'POLYVIRT_JOIN_PATH',
+    schema: z.string().min(1).optional(),
+    help: 'Folder in which `polyvirt-agent join` has put the credential of the host, in place of POLYVIRT_NATS_CREDENTIALS; the agent has it renewed there.',
+  }),
   metricsSeconds: setting({
     env: 'POLYVIRT_METRICS_SECONDS',
     schema: z.coerce.number().int().min(1).max(300),
@@ -45,6 +50,7 @@ export interface AgentConfig {
   readonly natsUrl: string;
   readonly natsCredentials?: string | undefined;
   readonly natsCa?: string | undefined;
+  readonly joinPath?: string | undefined;
   readonly logLevel: string;
   readonly metricsSeconds: number;
   readonly reconcileSeconds: number;

@@ -16,6 +16,8 @@ export interface AgentTimes {
   readonly calmMs: number;
   /** The same between two lists of the images. */
   readonly imageCalmMs: number;
+  /** How often the credential of a host that has joined is renewed. */
+  readonly renewEveryMs: number;
   readonly patience: PatienceTimes;
 }
 
@@ -28,5 +30,6 @@ export const timesOf = ({ metricsSeconds, reconcileSeconds }: AgentConfig): Agen
   reconcileEveryMs: reconcileSeconds * 1_000,
   calmMs: 100,
   imageCalmMs: 500,
+  renewEveryMs: 24 * 3_600_000,
   patience: { withinMs: 5 * 60_000, firstPauseMs: 250, longestPauseMs: 5_000, letGoWithinMs: 4_000 },
 });

@@ -14,7 +14,7 @@ import { bucketStream, bucketSubject } from './bucket-names.ts';
 /** Somebody who may use the bus. */
 export type BusService =
   | { readonly service: 'admin' | 'gateway' | 'organizer' }
-  | { readonly service: 'agent'; readonly host: HostId }
+  | { readonly service: 'agent'; readonly host: HostId; readonly join?: string | undefined }
   | ({ readonly service: 'subscriber' } & EventReader);
 
 /** Subjects with wildcards, in the account of the user; what is not listed is refused. */
@@ -83,6 +83,12 @@ const ownStreams = [
   ...Object.values(buckets).map(({ name }) => bucketStream(name)),
 ];
 
+/** What has something of a host that goes when the host is removed. */
+const streamsOfHosts = [
+  streams.commands.name,
+  ...[buckets.inventory, buckets.hosts, buckets.journal, buckets.index].map(({ name }) => bucketStream(name)),
+];
+
 /** What a service needs to store its pulse and to read it back. */
 const pulseOf = (service: string) => {
   const subject = bucketSubject(buckets.pulse.name, keys.pulse(service));
@@ -105,7 +111,8 @@ const gatewayPublishes = [
     `$JS.ACK.${stream}.>`,
   ]),
   `${api}.STREAM.MSG.DELETE.${streams.commands.name}`,
-  `${api}.STREAM.PURGE.${bucketStream(buckets.inventory.name)}`,
+  // What the streams have of a host that is removed, and of keys that were deleted long ago.
+  ...streamsOfHosts.map((stream) => `${api}.STREAM.PURGE.${stream}`),
   subjects.commands,
   subjects.queriesOf('*'),
   subjects.events,
@@ -124,4 +131,6 @@ const gatewayHears = [
   subjects.heartbeat('*'),
   subjects.consoleDown('*', '*'),
   subjects.answer('*', '*'),
+  subjects.membership('*', 'renew'),
+  subjects.membership('*', 'leave'),
 ];

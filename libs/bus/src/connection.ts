@@ -22,8 +22,11 @@ import { retry } from './retry.ts';
 export interface BusOptions {
   /** `nats://host:port` or `tls://host:port`; several of one cluster are separated by commas. */
   readonly url: string;
-  /** In the format of a `.creds` file; without one, as a server without accounts takes clients. */
-  readonly credentials?: string | undefined;
+  /**
+   * In the format of a `.creds` file; without one, as a server without accounts takes clients. One that may change is read again at
+   * every connection.
+   */
+  readonly credentials?: string | (() => string) | undefined;
   readonly tls?: BusTls | undefined;
   /** What the monitoring of nats-server calls this client. */
   readonly name: string;
@@ -48,8 +51,10 @@ const log = new Logger('Bus');
  */
 export async function connectBus(options: BusOptions): Promise<Bus> {
   const { signal, url, queryWithinMs, credentials } = options;
-  const identity = credentials === undefined ? undefined : readCredentials(credentials);
-  const settings = connectionOptions(options, identity);
+  const read =
+    typeof credentials === 'function' ? credentials : credentials === undefined ? undefined : () => credentials;
+  const identity = read && readCredentials(read());
+  const settings = connectionOptions(options, identity, read);
   const connection = await retry(() => connect(settings), {
     signal,
     retryable: (error) => !isRefusal(error) && !isCertificateFault(error),
@@ -76,13 +81,17 @@ const isRefusal = (error: unknown): boolean =>
 const isCertificateFault = (error: unknown): boolean =>
   /^(?:ERR_TLS|CERT_|DEPTH_|SELF_SIGNED|UNABLE_TO_)/.test(String((error as { code?: unknown }).code ?? ''));
 
-function connectionOptions({ url, tls, name }: BusOptions, credential: Credential | undefined): NodeConnectionOptions {
+function connectionOptions(
+  { url, tls, name }: BusOptions,
+  credential: Credential | undefined,
+  read: (() => string) | undefined,
+): NodeConnectionOptions {
   const servers = url.split(',').map((server) => new URL(server.trim()));
   const secure = tls ?? (servers.some(({ protocol }) => protocol === 'tls:') ? {} : undefined);
   return {
     servers: servers.map(({ host }) => host),
     name,
-    ...(credential && { authenticator: authenticatorOf(credential), inboxPrefix: inboxPrefix(credential.name) }),
+    ...(credential && { authenticator: authenticatorOf(read!), inboxPrefix: inboxPrefix(credential.name) }),
     ...(secure && { tls: tlsOptions(secure, servers[0]!.hostname) }),
     maxReconnectAttempts: -1,
     reconnectDelayHandler: () => 100 + Math.random() * 400,
@@ -96,13 +105,20 @@ function connectionOptions({ url, tls, name }: BusOptions, credential: Credentia
 }
 
 /** Shows the token, and signs what the server wants signed. */
-function authenticatorOf({ token, seed }: Credential): Authenticator {
-  const key = keyOf(seed);
-  return (nonce = '') => ({
-    jwt: token,
-    nkey: '',
-    sig: Buffer.from(key.sign(new TextEncoder().encode(nonce))).toString('base64url'),
-  });
+function authenticatorOf(read: () => string): Authenticator {
+  let known = readCredentials(read());
+  return (nonce = '') => {
+    try {
+      known = readCredentials(read());
+    } catch (error) {
+      log.warn(`The credential cannot be read again, so the one before is shown: ${(error as Error).message}`);
+    }
+    return {
+      jwt: known.token,
+      nkey: '',
+      sig: Buffer.from(keyOf(known.seed).sign(new TextEncoder().encode(nonce))).toString('base64url'),
+    };
+  };
 }
 
 const tlsOptions = ({ caFile, certFile, keyFile }: BusTls, host: string): TlsOptions => ({

@@ -1,5 +1,13 @@
 export { AccountKeeper } from './authority/account-keeper.ts';
 export { Authority, type IssuedAccount } from './authority/authority.ts';
+export {
+  credentialsFor,
+  isProofOf,
+  renewedCredentials,
+  newUserKey,
+  proofOf,
+  type UserKey,
+} from './authority/user-key.ts';
 export { renderAccounts, type ServerAccounts } from './authority/configuration.ts';
 export {
   agentUser,
@@ -24,8 +32,10 @@ export { consumeEvents, consumeRollups, type Delivery } from './consume.ts';
 export { isEvent, makeEvent, publishEvent, type EventFields, type StoredEvent } from './event.ts';
 export { readEvents, type ReadEventsOptions } from './event-reader.ts';
 export { isPassing } from './faults.ts';
+export { forgetHost } from './forget-host.ts';
 export { CommandContext, OnCommand, OnQuery, Redeliver } from './handlers.ts';
 export { JetStreamServer, type DeadLetter, type JetStreamServerOptions } from './jetstream-server.ts';
+export { askGateway, serveMembership } from './membership.ts';
 export { publishCommand, publishRollup, type PublishOptions, type Stored } from './publish.ts';
 export { lastPulse, Pulse, takePulse, type PulseOptions, type PulseReading } from './pulse.ts';
 export { broadcast, listen, listenToBytes, sendBytes, type Listener } from './pubsub.ts';

@@ -25,6 +25,8 @@ export interface PulseOptions {
 export interface PulseReading {
   /** By how much the clock of the server is ahead of ours; absent when that could not be told. */
   readonly brokerAheadMs?: number;
+  /** By how much that may be wrong. */
+  readonly uncertainMs?: number;
 }
 
 /**
@@ -87,7 +89,8 @@ async function storeAndReadBack(bus: Bus, key: string, withinMs: number): Promis
   if (stored === null || stored.seq < seq) throw new Error('What was stored on the bus could not be read back.');
   // The server stamped it between the question and the answer.
   if (stored.seq !== seq || tookMs > longestForClockMs) return {};
-  return { brokerAheadMs: Math.round(stored.time.getTime() - (askedAtMs + tookMs / 2)) };
+  const uncertainMs = Math.ceil(tookMs / 2) + 1;
+  return { brokerAheadMs: Math.round(stored.time.getTime() - (askedAtMs + tookMs / 2)), uncertainMs };
 }
 
 /**
@@ -156,12 +159,18 @@ export class Pulse {
     await this.#beating;
   }
 
+  /** What fits what is known changes nothing: a clock that is corrected all the time would go back again and again. */
+  #compareClocks({ brokerAheadMs, uncertainMs = 0 }: PulseReading): void {
+    if (brokerAheadMs === undefined) return;
+    const isKnown = this.#brokerAheadMs !== undefined && Math.abs(brokerAheadMs - this.#brokerAheadMs) <= uncertainMs;
+    if (!isKnown) this.#brokerAheadMs = brokerAheadMs;
+  }
+
   async #beat({ everyMs = pulseEveryMs, ...options }: PulseOptions): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       try {
-        const { brokerAheadMs } = await unlessAborted(takePulse(this.bus, this.key, options), signal);
-        this.#brokerAheadMs = brokerAheadMs ?? this.#brokerAheadMs;
+        this.#compareClocks(await unlessAborted(takePulse(this.bus, this.key, options), signal));
         this.#lastMs = performance.now();
         this.#fault = undefined;
       } catch (error) {

@@ -115,6 +115,9 @@ export async function ensureCommandConsumer(bus: Bus, host: HostId, signal?: Abo
   known.add(host);
 }
 
+/** It was deleted, and has to be made anew if the host comes back. */
+export const forgetCommandConsumer = (bus: Bus, host: HostId): void => void hostsWithConsumer(bus).delete(host);
+
 const commandConsumerConfig = (host: HostId) => ({
   durable_name: commandConsumer(host),
   filter_subject: subjects.commandsOf(host),

@@ -7,6 +7,7 @@ export * from './host/capabilities.ts';
 export * from './host/capacity-rules.ts';
 export * from './host/host-events.ts';
 export * from './host/host.ts';
+export * from './host/join.ts';
 export * from './host/volume-delete.ts';
 export * from './host/summary.ts';
 export * from './image/image-commands.ts';

@@ -91,4 +91,8 @@ export type Verb = (typeof commands)[number]['verb'];
 export const commandOfVerb = (verb: string): CommandDefinition | undefined =>
   commands.find((command) => command.verb === verb);
 
+/** Whether a command is carried out on a full disk: it makes room, or it ends what uses it up. */
+export const makesRoom = ({ method, verb }: Pick<CommandDefinition, 'method' | 'verb'>): boolean =>
+  method === 'DELETE' || verb === stopVm.verb;
+
 export type EventName = (typeof events)[number]['name'];

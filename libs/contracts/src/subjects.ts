@@ -37,6 +37,9 @@ export const subjects = {
   /** polyvirt.v1.heartbeat.kvm-lab1 */
   heartbeat: (host: HostId | '*') => `${root}.heartbeat.${host}`,
 
+  /** polyvirt.v1.membership.kvm-lab1.renew: what the agent of a host that has joined asks of a gateway */
+  membership: (host: HostId | '*', what: 'renew' | 'leave') => `${root}.membership.${host}.${what}`,
+
   /** A subject of a stream, given the one with the wildcard, on which nothing is ever stored: no host is called so. */
   untakenOf: (all: string) => all.replace(/>$/, '_pulse'),
 

@@ -2,7 +2,7 @@ import { importedSettings, importHypervisorConfig, meetPrism } from '@polyvirt/c
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { freePort, holderOf } from '../machine/free-port.ts';
 import { stopLibvirt } from '../machine/libvirt.ts';
 import { natsConfig, natsTakesClients } from '../machine/nats.ts';
@@ -16,6 +16,7 @@ import type { StartOptions } from './options.ts';
 import { chooseParts, type Lack, type Parts } from './parts.ts';
 import { prepare } from './prepare.ts';
 import { answersHttps, firstLogIn, gatewayIsReady, Watcher } from './readiness.ts';
+import { Room } from './room.ts';
 import { removeRunFile, writeRunFile, type RunRecord } from './run-file.ts';
 import { Secrets } from './secrets.ts';
 import { environmentOf, runToken, servicesFor, type ServiceDefinition, type Stack } from './services.ts';
@@ -150,6 +151,8 @@ export class RunningStack {
     const bus = await prepareBus(this.#services, secrets, layout);
     for (const folder of [layout.nats, layout.images, layout.archives]) await mkdir(folder, { recursive: true });
     await migrateBus(layout, bus.coreAccount, log);
+    const folders = [dirname(layout.database), layout.nats, layout.archives, layout.logs, layout.images];
+    void new Room(folders, this.#caller['POLYVIRT_SPACE_KEPT_MIB'], log).watch(signal);
 
     // Two stacks that start at one time would both find the usual ones free; whoever wants any port gets any of each.
     const usual = (number: number) => freePort(options.port === 0 ? 0 : number);

@@ -9,6 +9,7 @@ import { completeCommand, completionCommand } from './completion.ts';
 import { consoleCommand } from './console.ts';
 import { deviceCommands } from './device.ts';
 import { hostCommands } from './host.ts';
+import { hostJoinCommands } from './host-join.ts';
 import { imageCommands } from './image.ts';
 import { tokenCommands, userCommands } from './identity.ts';
 import { loginCommands } from './login.ts';
@@ -57,7 +58,9 @@ export const commands: readonly Command[] = [
   ...vmCommands.slice(2),
   ...snapshotCommands,
   ...deviceCommands,
-  ...hostCommands,
+  ...hostCommands.slice(0, 3),
+  ...hostJoinCommands,
+  ...hostCommands.slice(3),
   ...imageCommands,
   ...operationCommands,
   ...archiveCommands,

@@ -45,6 +45,7 @@ export const subscriberCommands: readonly Command[] = [
     summary: 'Let a program read events from the bus; what it needs is shown this once, as JSON.',
     calls: ['POST /api/v1/subscribers'],
     args: [{ name: 'NAME', help: 'What the program is called.' }],
+    asPerson: true,
     options: {
       hosts: {
         value: 'HOSTS',

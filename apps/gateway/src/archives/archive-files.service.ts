@@ -183,10 +183,12 @@ describe('the files of an archive', () => {
     expect((await get<Problem>('README.md', {}, 'nobody')).body.code).toBe('archive-not-found');
   });
 
-  it('are for who may read archives', async () => {
-    const token = await house.gateway.as('viewer');
+  it('are for who may read the files of hosts', async () => {
     const path = '/api/v1/archives/kvm-a~a/files/README.md';
-    expect((await house.gateway.call('GET', path, { token })).status).toBe(200);
-    expect((await house.gateway.call('GET', path)).status).toBe(401);
+    const statusTo = async (token?: string) =>
+      (await house.gateway.call('GET', path, { ...(token !== undefined && { token }) })).status;
+    expect(await statusTo(await house.gateway.as('operator'))).toBe(200);
+    expect(await statusTo(await house.gateway.as('viewer'))).toBe(403);
+    expect(await statusTo()).toBe(401);
   });
 });

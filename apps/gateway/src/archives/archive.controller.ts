@@ -11,7 +11,6 @@ const json = 'application/json; charset=utf-8';
 
 @ApiTags('Archives')
 @Controller('archives')
-@RequirePermission('archive:read')
 export class ArchiveController {
   constructor(
     private readonly archives: Archives,
@@ -19,6 +18,7 @@ export class ArchiveController {
   ) {}
 
   @Get()
+  @RequirePermission('archive:read')
   @Header('content-type', json)
   @Answers({
     id: 'listArchives',
@@ -30,6 +30,7 @@ export class ArchiveController {
   }
 
   @Get(':vmId')
+  @RequirePermission('archive:read')
   @Header('content-type', json)
   @Answers({
     id: 'getArchive',
@@ -42,6 +43,7 @@ export class ArchiveController {
   }
 
   @Get(':vmId/files/*')
+  @RequirePermission('host:files')
   @ApiParam({ name: 'path', description: 'As `files[].path` of the archive has it.', schema: { type: 'string' } })
   @Answers({
     id: 'getArchiveFile',

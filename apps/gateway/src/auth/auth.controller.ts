@@ -37,7 +37,7 @@ export class AuthController {
   @Post('login')
   @HttpCode(200)
   @Public()
-  @ChangesByCredential('auth.login')
+  @ChangesByCredential('auth.login', 'carried out')
   @Answers({
     id: 'login',
     summary: 'Log in with a user name and a password.',
@@ -59,7 +59,7 @@ export class AuthController {
   @Post('refresh')
   @HttpCode(200)
   @Public()
-  @ChangesByCredential('auth.refresh')
+  @ChangesByCredential('auth.refresh', 'carried out')
   @Answers({
     id: 'refresh',
     summary: 'Trade a refresh token for a new pair.',
@@ -89,7 +89,7 @@ export class AuthController {
   @Post('logout')
   @HttpCode(204)
   @Public()
-  @ChangesByCredential('auth.logout')
+  @ChangesByCredential('auth.logout', 'carried out')
   @Answers({
     id: 'logout',
     summary: 'End the session of a refresh token, or of the cookie.',
@@ -131,7 +131,7 @@ export class AuthController {
   @HttpCode(200)
   @RequirePermission('logged-in')
   @OnlyInSession()
-  @ChangesByCredential('auth.confirm')
+  @ChangesByCredential('auth.confirm', 'carried out')
   @Answers({
     id: 'confirmPassword',
     summary: 'Give the password again, before users, tokens or sessions are changed.',

@@ -65,6 +65,8 @@ const sweepMs = 3_600_000;
   exports: [
     Authentication,
     AuthorRights,
+    CredentialTrail,
+    Door,
     IdentityChanges,
     KnownDevices,
     NetworkReaders,

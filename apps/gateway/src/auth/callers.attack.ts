@@ -5,12 +5,22 @@ import { TokenEntity } from '../tokens/token.entity.ts';
 import { IdentityChanges } from './identity-changes.ts';
 import { SessionEntity } from './session.entity.ts';
 
+interface Schema {
+  $ref?: string;
+  properties?: Record<string, unknown>;
+  anyOf?: Schema[];
+}
+
 interface Route {
+  responses: Record<string, { content?: Record<string, { schema?: Schema }> }>;
   security?: object[];
   'x-permission'?: Permission | 'logged-in';
   'x-fresh-password'?: boolean;
   'x-only-in-session'?: boolean;
 }
+
+/** As fields are called by which somebody gets in. */
+const credentialName = /^(?:secret|credentials?|password|link|ticket|(?:access|refresh|join)token)$/i;
 
 interface Caller {
   readonly name: string;
@@ -31,6 +41,7 @@ const nothing: Readonly<Record<string, string>> = {
 describe('every route, asked by everybody', () => {
   let house: TestHouse;
   const callers: Caller[] = [];
+  let schemas: Record<string, Schema>;
   const routes: { where: string; method: string; url: string; route: Route }[] = [];
 
   const makeToken = async (token: string, name: string, scopes: readonly Permission[]) => {
@@ -40,7 +51,13 @@ describe('every route, asked by everybody', () => {
 
   beforeAll(async () => {
     house = await TestHouse.start({ environment: { POLYVIRT_METRICS_ACCESS: 'open' } });
-    const { paths } = (await house.call<{ paths: Record<string, Record<string, Route>> }>('GET', '/openapi.json')).body;
+    const { paths, components } = (
+      await house.call<{
+        paths: Record<string, Record<string, Route>>;
+        components: { schemas: Record<string, Schema> };
+      }>('GET', '/openapi.json')
+    ).body;
+    ({ schemas } = components);
     for (const [path, methods] of Object.entries(paths))
       for (const [method, route] of Object.entries(methods))
         routes.push({
@@ -102,6 +119,28 @@ describe('every route, asked by everybody', () => {
     if ((route['x-only-in-session'] || route['x-fresh-password']) && !isPerson) return 'forbidden';
     return route['x-fresh-password'] && !isFresh ? 'confirmation-required' : 'let through';
   }
+
+  const fieldsOf = ({ $ref, properties = {}, anyOf = [] }: Schema): string[] => [
+    ...($ref === undefined ? [] : fieldsOf(schemas[$ref.split('/').at(-1)!]!)),
+    ...Object.keys(properties),
+    ...anyOf.flatMap(fieldsOf),
+  ];
+  const gives = ({ responses }: Route): boolean =>
+    Object.entries(responses)
+      .filter(([status]) => status.startsWith('2'))
+      .flatMap(([, { content = {} }]) => Object.values(content).flatMap(({ schema = {} }) => fieldsOf(schema)))
+      .some((field) => credentialName.test(field));
+
+  it('makes no credential that lasts without the password, whatever token asks for it', () => {
+    const giving = routes.filter(({ route }) => gives(route));
+    expect(giving.map(({ where }) => where)).toContain('POST /api/v1/tokens');
+    expect(giving.filter(({ route }) => route['x-fresh-password'] !== true).map(({ where }) => where)).toEqual([
+      // What they take in their body is a password, or came from one.
+      'POST /api/v1/auth/links',
+      'POST /api/v1/auth/login',
+      'POST /api/v1/auth/refresh',
+    ]);
+  });
 
   it('lets through who has what the route demands, and nobody else', async () => {
     const [wrong, codes]: [unknown[], Set<string>] = [

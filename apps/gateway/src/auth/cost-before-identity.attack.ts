@@ -49,7 +49,13 @@ describe('somebody without a credential', () => {
         url,
         isPublic ? 'HTTP/1.1 413 Payload Too Large' : 'HTTP/1.1 401 Unauthorized',
       ]);
-    expect(await begin('POST', '/api/v1/nowhere', '')).toBe('HTTP/1.1 404 Not Found');
+    // Whatever has a body, where there is a route and where there is none.
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY', 'PROPFIND'])
+      for (const url of ['/api/v1/nowhere', '/nowhere'])
+        expect([method, url, await begin(method, url, '')]).toEqual([method, url, 'HTTP/1.1 404 Not Found']);
+    for (const method of ['OPTIONS', 'QUERY'])
+      for (const url of ['/api/v1/users', '/assets/nothing.js'])
+        expect([method, url, await begin(method, url, '')]).toEqual([method, url, 'HTTP/1.1 405 Method Not Allowed']);
   });
 
   it('is counted before the body is looked at', async () => {
@@ -59,6 +65,16 @@ describe('somebody without a credential', () => {
       const answers = [];
       for (let count = 0; count < 15; count++) answers.push((await ask()).status);
       expect(answers).toEqual([...Array<number>(10).fill(401), ...Array<number>(5).fill(429)]);
+      // By whatever way, as it is the same nobody.
+      for (const [method, url] of [
+        ['POST', '/nowhere'],
+        ['OPTIONS', '/api/v1/users'],
+        ['GET', '/nowhere'],
+        ['GET', '/api/v1/users'],
+        ['GET', '/healthz'],
+        ['POST', '/api/v1/auth/login'],
+      ] as const)
+        expect([method, url, (await own.call(method, url)).status]).toEqual([method, url, 429]);
     } finally {
       await own.stop();
     }

@@ -10,7 +10,8 @@ import type { Principal } from './caller.decorator.ts';
 const hourMs = 3_600_000;
 const mostUses = 10_000;
 
-type Request = Pick<FastifyRequest, 'ip' | 'id' | 'clientRequestId'>;
+/** Where a credential was shown: a request, or a message of a live connection. */
+export type Origin = Pick<FastifyRequest, 'ip' | 'id'> & { readonly clientRequestId?: string | undefined };
 
 /** Where credentials are used, and where somebody tries some that are not good. */
 @Injectable()
@@ -25,7 +26,7 @@ export class CredentialTrail {
   ) {}
 
   /** Once an hour for each token and address: a program may ask every second. */
-  async noteUse({ actor }: Principal, token: { id: string; name: string }, request: Request): Promise<void> {
+  async noteUse({ actor }: Principal, token: { id: string; name: string }, request: Origin): Promise<void> {
     const key = `${token.id} ${request.ip}`;
     const nowMs = Date.now();
     if (nowMs - (this.uses.get(key) ?? 0) < hourMs) return;
@@ -35,14 +36,14 @@ export class CredentialTrail {
     await this.note(request, actor, { action: 'token.use', outcome: 'succeeded', target: token.name });
   }
 
-  /** Anybody can have these by the thousand, so only so many of an address are kept. */
-  async noteRefusal(code: ProblemCode, request: Request): Promise<void> {
+  /** Of a token, or of a ticket. Anybody can have these by the thousand, so only so many of an address are kept. */
+  async noteRefusal(kind: 'token' | 'ticket', code: ProblemCode, request: Origin): Promise<void> {
     if (await this.limits.mayRecord(request.ip))
-      await this.note(request, '-', { action: 'auth.token', outcome: 'refused', code });
+      await this.note(request, '-', { action: `auth.${kind}`, outcome: 'refused', code });
   }
 
   /** That it could not be recorded is no reason to answer otherwise. */
-  private async note({ ip, id, clientRequestId }: Request, actor: string, entry: AuditEntry): Promise<void> {
+  private async note({ ip, id, clientRequestId }: Origin, actor: string, entry: AuditEntry): Promise<void> {
     const who: Actor = { actor, address: ip, requestId: id, ...(clientRequestId !== undefined && { clientRequestId }) };
     await this.audit
       .note(who, entry)

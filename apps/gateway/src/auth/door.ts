@@ -3,12 +3,14 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { ProblemError } from '@polyvirt/contracts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { RateLimits } from '../rate-limit/rate-limits.ts';
+import type { Bearing } from './access-token.ts';
 import { Authentication } from './authentication.ts';
 import type { Principal } from './caller.decorator.ts';
-import { CredentialTrail } from './credential-trail.ts';
+import { CredentialTrail, type Origin } from './credential-trail.ts';
 import { Tickets } from './tickets.ts';
 
-const withoutBody = new Set(['GET', 'HEAD', 'OPTIONS']);
+/** Methods whose bodies the server never reads. A guard is early enough for them. */
+const withoutBody = new Set(['GET', 'HEAD']);
 
 /**
  * Finds out whom a request is from, and counts it, before a byte of its body is read: reading and parsing is work, and nobody
@@ -28,6 +30,8 @@ export class Door implements OnModuleInit {
     const server = this.host.httpAdapter.getInstance<FastifyInstance>();
     server.addHook('onRequest', async (request) => {
       if (!withoutBody.has(request.method)) await this.admit(request);
+      // There is no guard where there is no route.
+      else if (request.is404) await this.admitUnknown(request);
     });
   }
 
@@ -39,29 +43,49 @@ export class Door implements OnModuleInit {
       if (request.is404) throw new NotFoundException();
       return;
     }
-    const principal = this.authentication.recognise(request) ?? (await this.meet(request, ticketPurpose));
-    await this.limits.admit(`user ${principal.userId}`);
-    if (principal.token) await this.trail.noteUse(principal, principal.token, request);
-    request.principal = principal;
+    const { ticket } = request.query as { ticket?: unknown };
+    const hasTicket = ticketPurpose !== undefined && typeof ticket === 'string';
+    request.principal =
+      hasTicket && request.headers.authorization === undefined
+        ? await this.admitTicket(ticket, ticketPurpose, request)
+        : await this.identify(request, request);
   }
 
   /** Counts a request that need not say whom it is from. Throws `too-many-requests`. */
   async admitUnknown(request: FastifyRequest): Promise<void> {
     request.counted = true;
-    await this.limits.admit(`address ${request.ip}`);
+    await this.limits.admitUnknown(request.ip);
+  }
+
+  /**
+   * Whose a bearer token is; its use is counted and recorded, and so is one that is not good. Every way in comes by here. Throws
+   * `unauthenticated` or `too-many-requests`.
+   */
+  async identify(bearing: Bearing, from: Origin): Promise<Principal> {
+    const principal = this.authentication.recognise(bearing) ?? (await this.meet(bearing, from));
+    await this.limits.admit(principal);
+    if (principal.token) await this.trail.noteUse(principal, principal.token, from);
+    return principal;
   }
 
   /** A credential that is not known yet costs a look into the database, so guesses count against the address. */
-  private async meet(request: FastifyRequest, ticketPurpose: string | undefined): Promise<Principal> {
-    await this.limits.admit(`address ${request.ip}`);
-    const { ticket } = request.query as { ticket?: unknown };
-    if (ticketPurpose !== undefined && typeof ticket === 'string' && request.headers.authorization === undefined)
-      return this.tickets.redeem(ticketPurpose, ticket);
+  private async meet(bearing: Bearing, from: Origin): Promise<Principal> {
+    await this.limits.admitUnknown(from.ip);
     try {
-      return await this.authentication.authenticate(request);
+      return await this.authentication.authenticate(bearing);
     } catch (error) {
-      if (request.headers.authorization !== undefined && error instanceof ProblemError)
-        await this.trail.noteRefusal(error.code, request);
+      if (bearing.headers.authorization !== undefined && error instanceof ProblemError)
+        await this.trail.noteRefusal('token', error.code, from);
+      throw error;
+    }
+  }
+
+  private async admitTicket(ticket: string, purpose: string, from: Origin): Promise<Principal> {
+    await this.limits.admitUnknown(from.ip);
+    try {
+      return await this.tickets.redeem(purpose, ticket);
+    } catch (error) {
+      if (error instanceof ProblemError) await this.trail.noteRefusal('ticket', error.code, from);
       throw error;
     }
   }

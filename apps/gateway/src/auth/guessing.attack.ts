@@ -42,6 +42,22 @@ describe('somebody who guesses the password of somebody else', () => {
     expect((await attempt(username, adminPassword, '198.51.100.7')).status).toBe(200);
   });
 
+  it('is one place with all the addresses of a network, however each is written', async () => {
+    const { username } = await gateway.signUp('viewer');
+    const addresses = [
+      '2001:db8:5:6::1',
+      '2001:0db8:0005:0006:ffff::2',
+      '2001:DB8:5:6:1:2:3:4',
+      '2001:db8:5:6:0:0:0:9',
+    ];
+    const guess = async (count: number) =>
+      (await attempt(username, 'wrong', addresses[count % addresses.length]!)).status;
+    const heard = [];
+    for (let count = 0; count < 12; count++) heard.push(await guess(count));
+    expect(heard).toEqual([...Array<number>(10).fill(401), 429, 429]);
+    expect((await attempt(username, 'wrong', '2001:db8:5:7::1')).status).toBe(401);
+  });
+
   it('keeps nobody out who has logged in from there, or in that browser, before', async () => {
     const { username } = await gateway.signUp('viewer');
     const first = await attempt(username, adminPassword, '198.51.100.8', { session: 'cookie' });

@@ -4,6 +4,7 @@ import { parseCookie, stringifySetCookie } from 'cookie';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LessThan, type EntityManager } from 'typeorm';
 import { Database } from '../database/database.ts';
+import { neighbourhoodOf } from '../rate-limit/neighbourhood.ts';
 import { KnownDeviceEntity } from './known-device.entity.ts';
 import { secretHash } from './secret-hash.ts';
 import { Sessions } from './sessions.ts';
@@ -25,13 +26,14 @@ export class KnownDevices {
     device: string | undefined,
     address: string,
   ): Promise<{ place: string; isKnown: boolean }> {
-    if (userId === undefined) return { place: address, isKnown: false };
+    const place = neighbourhoodOf(address);
+    if (userId === undefined) return { place, isKnown: false };
     if (device !== undefined) {
       const hash = secretHash(device);
       const isKnown = await this.database.repository(KnownDeviceEntity).existsBy({ hash, userId });
       if (isKnown) return { place: `device ${hash}`, isKnown };
     }
-    return { place: address, isKnown: await this.sessions.wasAt(userId, address) };
+    return { place, isKnown: await this.sessions.wasAt(userId, address) };
   }
 
   /** Notes, in the transaction of a log-in, that a user was let in on a device. */

@@ -56,7 +56,7 @@ describe('every route of the gateway', () => {
   it('is open to anyone only where that is meant', () => {
     const open = routes.filter(({ handler, controller }) => accessOf(handler, controller) === 'public');
     const meant =
-      /^(?:AuthController\.(?:login|refresh|logout|useLink)|SupervisorController\.health|(?:Health|Metrics|Docs|Root|UploadContent)Controller\..*)$/;
+      /^(?:AuthController\.(?:login|refresh|logout|useLink)|HostJoinsController\.join|SupervisorController\.health|(?:Health|Metrics|Docs|Root|UploadContent)Controller\..*)$/;
     expect(open.map(({ name }) => name).filter((name) => !meant.test(name))).toEqual([]);
   });
 

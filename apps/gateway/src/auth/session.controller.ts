@@ -38,7 +38,7 @@ export class SessionController {
   @HttpCode(204)
   @RequirePermission('logged-in')
   @OnlyInSession()
-  @Changes('auth.sessions-end')
+  @Changes('auth.sessions-end', 'carried out')
   @Answers({
     id: 'endOtherSessions',
     summary: 'End all your sessions but the one that asks.',
@@ -56,7 +56,7 @@ export class SessionController {
   @HttpCode(204)
   @RequirePermission('logged-in')
   @OnlyInSession()
-  @Changes('auth.session-end')
+  @Changes('auth.session-end', 'carried out')
   @Answers({
     id: 'endSession',
     summary: 'End one of your sessions.',

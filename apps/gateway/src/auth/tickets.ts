@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { ProblemError } from '@polyvirt/contracts';
 import { LessThan } from 'typeorm';
 import { Database } from '../database/database.ts';
+import { HouseClock } from '../house-clock.ts';
 import { Authentication } from './authentication.ts';
 import { credentialIdOf, type Principal } from './caller.decorator.ts';
 import { secretHash } from './secret-hash.ts';
@@ -14,13 +15,14 @@ const validMs = 30_000;
 @Injectable()
 export class Tickets {
   constructor(
+    private readonly clock: HouseClock,
     private readonly database: Database,
     private readonly authentication: Authentication,
   ) {}
 
   async issue(purpose: string, owner: Principal): Promise<{ ticket: string; expiresAtMs: number }> {
     const ticket = randomBytes(32).toString('base64url');
-    const nowMs = Date.now();
+    const nowMs = this.clock.now();
     const expiresAtMs = nowMs + validMs;
     await this.database.transaction(async (manager) => {
       await manager.delete(TicketEntity, { expiresAt: LessThan(nowMs) });
@@ -38,7 +40,7 @@ export class Tickets {
   async redeem(purpose: string, ticket: string): Promise<Principal> {
     const hash = secretHash(ticket);
     const row = await this.database.repository(TicketEntity).findOneBy({ hash, purpose });
-    if (row && row.expiresAt > Date.now()) {
+    if (row && row.expiresAt > this.clock.now()) {
       const { affected } = await this.database.transaction((manager) => manager.delete(TicketEntity, { hash }));
       if (affected === 1) return this.authentication.lookAgain(row);
     }

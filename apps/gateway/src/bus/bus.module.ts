@@ -2,6 +2,7 @@ import { Global, Injectable, Logger, Module, type OnApplicationShutdown } from '
 import { Bus, connectBus, ensureTopology, Pulse } from '@polyvirt/bus';
 import { keys, ProblemError } from '@polyvirt/contracts';
 import { CONFIG, type GatewayConfig } from '../config.ts';
+import { HouseClock } from '../house-clock.ts';
 import { Readiness } from '../health/readiness.ts';
 import { TIMES, type GatewayTimes } from '../times.ts';
 import { BUS_REALM, BusAccounts } from './bus-accounts.ts';
@@ -37,7 +38,9 @@ class BusLife implements OnApplicationShutdown {
     private readonly accounts: BusAccounts,
     private readonly pulse: Pulse,
     readiness: Readiness,
+    clock: HouseClock,
   ) {
+    clock.follow(() => pulse.brokerAheadMs ?? 0);
     readiness.add('bus', () => {
       if (pulse.fault !== undefined) throw new ProblemError('unavailable', pulse.fault);
     });

@@ -3,13 +3,16 @@ import type { Server } from 'node:http';
 import websocket from '@fastify/websocket';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { ProblemError } from '@polyvirt/contracts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
+import { CredentialTrail } from '../auth/credential-trail.ts';
+import { Door } from '../auth/door.ts';
 import { logProblem, problemOf, sendProblem } from '../http/problem.filter.ts';
 import { Upgrades, type UpgradeEmitter } from '../http/upgrades.ts';
 import { LOGGER } from '../logger.ts';
 import type { ConsoleRelay } from './console-relay.ts';
-import { consolePath, ConsoleTickets } from './console-tickets.ts';
+import { consolePath, ConsoleTickets, type RedeemedTicket } from './console-tickets.ts';
 import { Consoles } from './consoles.ts';
 
 /** RFB messages of a viewer are short; a pasted clipboard is the longest. */
@@ -25,6 +28,8 @@ export class ConsoleSocket implements OnModuleInit {
     private readonly tickets: ConsoleTickets,
     private readonly consoles: Consoles,
     private readonly upgrades: Upgrades,
+    private readonly door: Door,
+    private readonly trail: CredentialTrail,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -50,8 +55,8 @@ export class ConsoleSocket implements OnModuleInit {
   private async admit(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     if (!request.ws) return;
     try {
-      const { ticket } = request.query as { ticket?: unknown };
-      const { vmId, actor, owner } = await this.tickets.redeem(typeof ticket === 'string' ? ticket : '');
+      await this.door.admitUnknown(request);
+      const { vmId, actor, owner } = await this.redeem(request);
       const by = { actor, address: request.ip, requestId: request.id };
       this.relays.set(request, await this.consoles.open(vmId, owner, by));
       this.logger.info({ vmId, actor, requestId: request.id }, 'a console was opened');
@@ -59,6 +64,16 @@ export class ConsoleSocket implements OnModuleInit {
       const problem = problemOf(error, request);
       logProblem(this.logger, problem, error, request);
       sendProblem(reply, problem, request);
+    }
+  }
+
+  private async redeem(request: FastifyRequest): Promise<RedeemedTicket> {
+    const { ticket } = request.query as { ticket?: unknown };
+    try {
+      return await this.tickets.redeem(typeof ticket === 'string' ? ticket : '');
+    } catch (error) {
+      if (error instanceof ProblemError) await this.trail.noteRefusal('ticket', error.code, request);
+      throw error;
     }
   }
 }

@@ -7,6 +7,7 @@ import { credentialIdOf, type Caller, type CredentialId } from '../auth/caller.d
 import { secretHash } from '../auth/secret-hash.ts';
 import { isoTime } from '../database/columns.ts';
 import { Database } from '../database/database.ts';
+import { HouseClock } from '../house-clock.ts';
 import { Hosts } from '../hosts/hosts.ts';
 import { Commands } from '../vms/commands.ts';
 import { ConsoleTicketEntity } from './console-ticket.entity.ts';
@@ -14,10 +15,19 @@ import { ConsoleTicketEntity } from './console-ticket.entity.ts';
 export const consolePath = '/api/v1/console';
 const validMs = 30_000;
 
+/** What a ticket was good for, and whose it was. */
+export interface RedeemedTicket {
+  readonly vmId: VmId;
+  /** As the audit names them. */
+  readonly actor: string;
+  readonly owner: CredentialId;
+}
+
 /** The right to open the console of one VM, once and soon. A browser cannot send a bearer token with a WebSocket. */
 @Injectable()
 export class ConsoleTickets {
   constructor(
+    private readonly clock: HouseClock,
     private readonly database: Database,
     private readonly commands: Commands,
     private readonly hosts: Hosts,
@@ -29,7 +39,7 @@ export class ConsoleTickets {
     this.commands.requireAction(vmId, 'console');
     this.hosts.requireCapability(parseVmId(vmId).host, `console.${kind}`);
     const ticket = randomBytes(32).toString('base64url');
-    const nowMs = Date.now();
+    const nowMs = this.clock.now();
     const expiresAt = nowMs + validMs;
     await this.database.transaction(async (manager) => {
       await manager.delete(ConsoleTicketEntity, { expiresAt: LessThan(nowMs) });
@@ -49,10 +59,10 @@ export class ConsoleTickets {
    * Takes the ticket; of several who come with it one succeeds. Whether its owner may still look is for who opens the
    * console to find out. Throws `console-not-found`.
    */
-  async redeem(ticket: string): Promise<{ vmId: VmId; actor: string; owner: CredentialId }> {
+  async redeem(ticket: string): Promise<RedeemedTicket> {
     const hash = secretHash(ticket);
     const row = await this.database.repository(ConsoleTicketEntity).findOneBy({ hash });
-    if (row && row.expiresAt > Date.now()) {
+    if (row && row.expiresAt > this.clock.now()) {
       const { affected } = await this.database.transaction((manager) => manager.delete(ConsoleTicketEntity, { hash }));
       const { vmId, actor, userId, sessionId, tokenId } = row;
       if (affected === 1) return { vmId, actor, owner: { userId, sessionId, tokenId } };

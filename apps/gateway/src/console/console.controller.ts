@@ -15,7 +15,7 @@ export class ConsoleController {
   @Post()
   @HttpCode(201)
   @RequirePermission('vm:console')
-  @Changes('vm.console')
+  @Changes('vm.console', 'carried out')
   @Answers({
     id: 'openConsole',
     summary: 'A ticket for the console of a VM. Its WebSocket carries RFB, the protocol of VNC.',

@@ -236,7 +236,7 @@ describe('the console of a VM', () => {
           const theirs = new WebSocket(url);
           const closed = once(theirs, 'close');
           await once(theirs, 'open');
-          const over = { expiresAt: Date.now() - 1 };
+          const over = { expiresAt: Date.now() - 60_000 };
           await gateway.app
             .get(Database)
             .transaction((manager) => manager.update(SessionEntity, { userId: owner.id }, over));

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { ask, Bus } from '@polyvirt/bus';
-import { openConsole, parseVmId, ProblemError, verdictOn, type VmId } from '@polyvirt/contracts';
+import { asProblemError, openConsole, parseVmId, ProblemError, verdictOn, type VmId } from '@polyvirt/contracts';
 import type { Logger } from 'pino';
-import { Audit, type Actor } from '../audit/audit.ts';
+import { Audit, type Actor, type AuditEntry } from '../audit/audit.ts';
 import { Authentication } from '../auth/authentication.ts';
 import type { CredentialId } from '../auth/caller.decorator.ts';
 import { requirePermission } from '../auth/require-permission.ts';
@@ -67,7 +67,7 @@ export class Consoles implements OnModuleInit, BeforeApplicationShutdown {
     const session = randomBytes(24).toString('base64url');
     const relay: ConsoleRelay = new ConsoleRelay(this.bus, host, session, () => {
       this.relays.delete(relay);
-      if (isOpen) void this.note(by, 'console.close', vmId);
+      if (isOpen) void this.note(by, { action: 'console.close', outcome: 'succeeded', target: vmId });
     });
     // Before the owner is looked at, so that no change after the look is missed.
     this.relays.set(relay, { vmId, owner });
@@ -80,14 +80,18 @@ export class Consoles implements OnModuleInit, BeforeApplicationShutdown {
       return relay;
     } catch (error) {
       relay.end('The console could not be opened.');
+      const { code } = asProblemError(error);
+      const outcome = code === 'internal' ? 'failed' : 'refused';
+      await this.note(by, { action: 'console.open', outcome, target: vmId, code });
       throw error;
     }
   }
 
-  private async note(by: Actor, action: string, vmId: VmId): Promise<void> {
+  /** That it could not be recorded is no reason to do otherwise. */
+  private async note(by: Actor, entry: AuditEntry): Promise<void> {
     await this.audit
-      .note(by, { action, outcome: 'succeeded', target: vmId })
-      .catch((err: unknown) => this.logger.error({ err, vmId }, 'the end of a console was not recorded'));
+      .note(by, entry)
+      .catch((err: unknown) => this.logger.error({ err, ...entry }, 'what became of a console was not recorded'));
   }
 
   private verifyAll(): void {

@@ -5,6 +5,9 @@ import { isContention } from './database-errors.ts';
 
 const attempts = 10;
 const pauseMs = 20;
+const longestPauseMs = 100;
+/** How long another program may hold the lock of SQLite, a backup or a shell, before what waits for it fails. */
+const usualLockWaitMs = 5_000;
 
 /**
  * The database of the gateway. Reads go through `repository`; every write is inside a `transaction`.
@@ -20,7 +23,11 @@ export class Database {
   private turn: Promise<unknown> = Promise.resolve();
 
   /** `reads` and `writes` are the same pool where the server itself isolates transactions. */
-  constructor(reads: DataSource, writes: DataSource) {
+  constructor(
+    reads: DataSource,
+    writes: DataSource,
+    private readonly lockWaitMs = usualLockWaitMs,
+  ) {
     this.reads = reads;
     this.writes = writes;
   }
@@ -40,7 +47,10 @@ export class Database {
    */
   async transaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
     if (this.inTransaction.getStore()) throw new Error('a transaction is already open: pass its manager on');
-    return this.engine === 'mysql' ? this.attempt(work) : this.inTurn(() => this.attempt(work));
+    if (this.engine === 'mysql') return this.attempt(work, (attempt) => attempt < attempts);
+    // From when it was asked for: those who wait in turn wait together, and not one after another.
+    const deadline = performance.now() + this.lockWaitMs;
+    return this.inTurn(() => this.attempt(work, () => performance.now() < deadline));
   }
 
   /** Has something done once the transaction that is open has been committed: never when it is rolled back. */
@@ -68,14 +78,17 @@ export class Database {
     return result;
   }
 
-  private async attempt<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+  private async attempt<T>(
+    work: (manager: EntityManager) => Promise<T>,
+    mayTryAgain: (attempt: number) => boolean,
+  ): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.once(work);
       } catch (error) {
-        if (attempt === attempts || !isContention(error)) throw error;
+        if (!isContention(error) || !mayTryAgain(attempt)) throw error;
         // At random, so that those who met do not meet again.
-        await delay(Math.random() * pauseMs * attempt);
+        await delay(Math.random() * Math.min(pauseMs * attempt, longestPauseMs));
       }
     }
   }

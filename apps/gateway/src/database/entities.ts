@@ -8,6 +8,8 @@ import { TicketEntity } from '../auth/ticket.entity.ts';
 import { UserPreferencesEntity } from '../auth/user-preferences.entity.ts';
 import { ConsoleTicketEntity } from '../console/console-ticket.entity.ts';
 import { EventCursorEntity } from '../events/event-cursor.entity.ts';
+import { HostJoinEntity } from '../hosts/host-join.entity.ts';
+import { RegisteredHostEntity } from '../hosts/registered-host.entity.ts';
 import { IdempotencyEntity } from '../idempotency/idempotency.entity.ts';
 import { AnnotationEntity } from '../inventory/annotation.entity.ts';
 import { RollupEntity } from '../metrics/rollup.entity.ts';
@@ -40,4 +42,6 @@ export const entities = [
   ArchiveEntity,
   ConsoleTicketEntity,
   SubscriberEntity,
+  RegisteredHostEntity,
+  HostJoinEntity,
 ];

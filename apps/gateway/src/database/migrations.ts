@@ -7,6 +7,7 @@ import { BrowserSessions1796000400000 } from './migrations/20261130-0100-browser
 import { Door1796004000000 } from './migrations/20261130-0200-door.ts';
 import { Subscribers1796005800000 } from './migrations/20261130-0230-subscribers.ts';
 import { AuditSignatures1796032800000 } from './migrations/20261130-1000-audit-signatures.ts';
+import { HostJoins1796044800000 } from './migrations/20261130-1320-host-joins.ts';
 
 /** In the order in which they run, which is that of the times in their names. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -18,4 +19,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   Door1796004000000,
   Subscribers1796005800000,
   AuditSignatures1796032800000,
+  HostJoins1796044800000,
 ];

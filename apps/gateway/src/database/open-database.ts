@@ -6,7 +6,10 @@ import { entities } from './entities.ts';
 import { migrate } from './migrate.ts';
 import { migrations } from './migrations.ts';
 
+/** How long SQLite itself waits for a lock, and with it the whole process: at the start, when nobody is served yet. */
 const busyTimeoutMs = 5_000;
+/** The same of a read later on. Readers wait for nobody but one who opens or closes the file just then. */
+const readTimeoutMs = 100;
 const sqliteScheme = 'sqlite:';
 
 const common = { entities, migrations, synchronize: false, migrationsTableName: 'migrations', logging: false } as const;
@@ -54,12 +57,18 @@ export const dataSourceOptions = (url: string): DataSourceOptions =>
  * SQLite runs in WAL mode with `synchronous = FULL`: a commit is on the disk before it returns, so an acknowledged
  * operation survives the kill of the process and the loss of power alike. It costs one fsync, about 0.2 ms on an SSD.
  */
-export async function openDatabase(url: string): Promise<Database> {
+export async function openDatabase(url: string, lockWaitMs?: number): Promise<Database> {
   const writes = await new DataSource(dataSourceOptions(url)).initialize();
   try {
     await closeToOthers(url);
     await migrate(writes);
-    return new Database(await readsOf(url, writes), writes);
+    const reads = await readsOf(url, writes);
+    if (writes.options.type !== 'mysql') {
+      // From here on it is waited for outside, where the others are served meanwhile.
+      await writes.query('PRAGMA busy_timeout = 0');
+      await reads.query(`PRAGMA busy_timeout = ${readTimeoutMs}`);
+    }
+    return new Database(reads, writes, lockWaitMs);
   } catch (error) {
     await writes.destroy();
     throw error;

@@ -102,7 +102,7 @@ onEveryDatabase('what has had its time', (fresh) => {
     });
     const nowMs = Date.now();
     await database.transaction((manager) =>
-      manager.insert(IdempotencyEntity, [answer('past', nowMs - 1), answer('ahead', nowMs + dayMs)]),
+      manager.insert(IdempotencyEntity, [answer('past', nowMs - hourMs), answer('ahead', nowMs + dayMs)]),
     );
     await house.gateway.app.get(Idempotency).forgetExpired();
     const left = await database.repository(IdempotencyEntity).find();

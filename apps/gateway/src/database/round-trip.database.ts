@@ -9,6 +9,8 @@ import { TicketEntity } from '../auth/ticket.entity.ts';
 import { UserPreferencesEntity } from '../auth/user-preferences.entity.ts';
 import { ConsoleTicketEntity } from '../console/console-ticket.entity.ts';
 import { EventCursorEntity } from '../events/event-cursor.entity.ts';
+import { HostJoinEntity } from '../hosts/host-join.entity.ts';
+import { RegisteredHostEntity } from '../hosts/registered-host.entity.ts';
 import { IdempotencyEntity } from '../idempotency/idempotency.entity.ts';
 import { AnnotationEntity } from '../inventory/annotation.entity.ts';
 import { RollupEntity } from '../metrics/rollup.entity.ts';
@@ -230,6 +232,27 @@ const cases: readonly Case[] = [
     empty: { hosts: null, revokedAt: null },
     another: { id: other, name: full(79) },
     key: 'name',
+  }),
+  typed<RegisteredHostEntity>({
+    entity: RegisteredHostEntity,
+    row: {
+      ...{ id: 'h'.repeat(63), hypervisor: 'kvm', createdBy: full(160), createdAt: 0, revision: 2 ** 31 - 1 },
+      ...{ drainedAt: latest, drainedBy: full(160), removedAt: latest },
+    },
+    empty: { drainedAt: null, drainedBy: null, removedAt: null },
+    another: { id: 'h' },
+    key: 'id',
+  }),
+  typed<HostJoinEntity>({
+    entity: HostJoinEntity,
+    row: {
+      ...{ id: 'j'.repeat(32), host: 'h'.repeat(63), tokenHash: hash, expiresAt: latest, createdBy: full(160) },
+      ...{ createdAt: 0, joinedAt: latest, joinedFrom: 'f'.repeat(64), publicKey: 'U'.repeat(56) },
+      ...{ agentVersion: full(64), endsAt: latest },
+    },
+    empty: { joinedAt: null, joinedFrom: null, publicKey: null, agentVersion: null, endsAt: null },
+    another: { id: 'j' },
+    key: 'id',
   }),
 ];
 

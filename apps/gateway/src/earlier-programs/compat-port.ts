@@ -8,8 +8,11 @@ import { problems } from '@polyvirt/contracts';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { CONFIG, type GatewayConfig } from '../config.ts';
+import { ConnectionLimit } from '../http/connection-limit.ts';
+import { connectionTimes } from '../http/connection-times.ts';
 import { Upgrades } from '../http/upgrades.ts';
 import { LOGGER } from '../logger.ts';
+import { TIMES, type GatewayTimes } from '../times.ts';
 
 /** What the earlier programs answered; logging in is not among it, so no password crosses this port. */
 const answered = /^\/(?:$|health$|vms$|vm\/|stats\/summary$|api\/providers\/status$|socket\.io\/$)/;
@@ -23,8 +26,10 @@ export class CompatPort implements OnModuleInit, BeforeApplicationShutdown {
   constructor(
     private readonly host: HttpAdapterHost,
     private readonly upgrades: Upgrades,
+    private readonly limit: ConnectionLimit,
     @Inject(CONFIG) private readonly config: GatewayConfig,
     @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(TIMES) private readonly times: GatewayTimes,
   ) {}
 
   /** Undefined while it is not open. */
@@ -48,7 +53,7 @@ export class CompatPort implements OnModuleInit, BeforeApplicationShutdown {
   private async open(): Promise<void> {
     const { compatPort: port, compatNetworks: networks } = this.config;
     const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
-    const server = createServer((request, response) => {
+    const server = createServer(connectionTimes(this.times.requestWithinMs), (request, response) => {
       if (!answered.test(pathOf(request))) return elsewhere(response);
       // Pages of the web console need files that are not here.
       request.headers.accept = 'application/json';
@@ -59,6 +64,7 @@ export class CompatPort implements OnModuleInit, BeforeApplicationShutdown {
       const address = socket.remoteAddress ?? '';
       if (!loopback.has(address) && networks?.has(address) !== true) socket.destroy();
     });
+    this.limit.hold(server);
     this.upgrades.serve(server);
     try {
       await new Promise<void>((resolve, reject) => {

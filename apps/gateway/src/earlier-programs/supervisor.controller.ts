@@ -13,6 +13,7 @@ import {
 import { ApiTags } from '@nestjs/swagger';
 import {
   HostId,
+  makesRoom,
   restartVm,
   startVm,
   stopVm,
@@ -46,7 +47,7 @@ const oneVm: readonly ProblemCode[] = ['vm-not-found', 'host-not-found', 'name-a
 
 const Asks = (command: CommandDefinition, id: string, summary: string) =>
   applyDecorators(
-    Changes(command.verb),
+    Changes(command.verb, makesRoom(command) ? 'carried out' : 'refused'),
     HttpCode(200),
     Answers({
       id,

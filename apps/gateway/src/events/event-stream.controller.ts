@@ -25,7 +25,7 @@ export class EventStreamController {
   @Post('ticket')
   @HttpCode(201)
   @RequirePermission('event:read')
-  @Changes('event.ticket')
+  @Changes('event.ticket', 'carried out')
   @Answers({
     id: 'openEvents',
     summary: 'A ticket for one event stream of a browser, whose `EventSource` cannot send a bearer token.',

@@ -42,6 +42,7 @@ export class EventStream extends Readable {
     private readonly matches: (event: StreamEvent) => boolean,
     private readonly pace = defaultPace,
     private readonly clock: () => number = () => performance.now(),
+    private readonly frameOf: (event: StreamEvent) => string = ({ frame }) => frame,
   ) {
     super({ highWaterMark });
     // Makes the headers leave, so that the client knows it is connected before anything happens.
@@ -119,7 +120,7 @@ export class EventStream extends Readable {
 
   private async pass(event: StreamEvent): Promise<void> {
     if (this.closing) return;
-    if (this.matches(event) && !this.push(event.frame)) {
+    if (this.matches(event) && !this.push(this.frameOf(event))) {
       this.blockedAtMs = this.clock();
       this.position = event.sequence;
       await new Promise<void>((resolve) => (this.drained = resolve));

@@ -5,12 +5,15 @@ import type { Logger } from 'pino';
 import { Authentication } from '../auth/authentication.ts';
 import { credentialIdOf, type Caller, type Principal } from '../auth/caller.decorator.ts';
 import { LOGGER } from '../logger.ts';
+import { budgetOf } from '../rate-limit/budget.ts';
 import { TIMES, type GatewayTimes } from '../times.ts';
+import { seesFolders } from '../disclosure/host-folders.ts';
 import { EventFeed } from './event-feed.ts';
 import { eventMatcher, type EventFilter } from './event-filter.ts';
 import { defaultPace, EventStream, type CloseReason } from './event-stream.ts';
+import type { StreamEvent } from './stream-event.ts';
 
-/** Streams that one user may have open, on one gateway. */
+/** Streams that one user, or all programs with tokens of theirs, may have open on one gateway. */
 export const mostStreamsEach = 16;
 /** In ticks; a tick is a second. */
 const pingEvery = 15;
@@ -27,6 +30,12 @@ interface Client {
   readonly stream: EventStream;
   readonly caller: Caller;
   readonly request: FastifyRequest;
+  readonly viewer: Viewer;
+}
+
+/** The caller as they are known now. */
+interface Viewer {
+  principal: Principal;
 }
 
 /** The clients that are listening: wakes them, keeps their connections alive and ends them. */
@@ -65,16 +74,20 @@ export class EventStreams implements OnApplicationBootstrap, BeforeApplicationSh
 
   /** Throws `cursor-expired`, or `too-many-requests` for a user who has too many open. */
   async open({ after, filter, caller, request }: Opening): Promise<EventStream> {
-    const { userId } = caller;
-    const open = [...this.clients].filter((client) => client.caller.userId === userId).length;
+    const budget = budgetOf(caller);
+    const open = [...this.clients].filter((client) => budgetOf(client.caller) === budget).length;
     if (open >= mostStreamsEach) {
       throw new ProblemError('too-many-requests', `You have ${open} event streams open; close one first.`, {
         retryAfterSeconds: pingEvery,
       });
     }
     if (after !== undefined) await this.feed.requireCursor(after);
-    const stream = new EventStream(this.feed, after ?? this.feed.window.last, eventMatcher(filter), this.pace);
-    const client = { stream, caller, request };
+    // Of a caller whose role may change meanwhile.
+    const viewer: Viewer = { principal: caller };
+    const frameOf = (event: StreamEvent) => (seesFolders(viewer.principal) ? event : event.veiled).frame;
+    const position = after ?? this.feed.window.last;
+    const stream = new EventStream(this.feed, position, eventMatcher(filter), this.pace, undefined, frameOf);
+    const client = { stream, caller, request, viewer };
     this.clients.add(client);
     stream.on('close', () => this.clients.delete(client));
     stream.on('trouble', (err: unknown) => this.logger.warn({ err, requestId: request.id }, 'an event stream broke'));
@@ -94,8 +107,8 @@ export class EventStreams implements OnApplicationBootstrap, BeforeApplicationSh
   private async verify(client: Client): Promise<void> {
     const { stream, request } = client;
     try {
-      const { permissions } = await this.whoIs(client);
-      if (!permissions.has('event:read')) stream.close('token-expired');
+      client.viewer.principal = await this.whoIs(client);
+      if (!client.viewer.principal.permissions.has('event:read')) stream.close('token-expired');
     } catch (error) {
       if (error instanceof ProblemError && error.code === 'unauthenticated') stream.close('token-expired');
       else this.logger.warn({ err: error, requestId: request.id }, 'cannot verify the caller of an event stream');

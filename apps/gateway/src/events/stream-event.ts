@@ -1,4 +1,5 @@
 import { VmId, type CloudEvent } from '@polyvirt/contracts';
+import { withoutFolders } from '../disclosure/host-folders.ts';
 
 /** An event with its place in the stream, ready to be sent. */
 export interface StreamEvent {
@@ -12,17 +13,25 @@ export interface StreamEvent {
   readonly event: CloudEvent;
   /** As server-sent events write it. */
   readonly frame: string;
+  /** Both for who may not know the folders of hosts; made when somebody asks for it. */
+  readonly veiled: Pick<StreamEvent, 'event' | 'frame'>;
 }
 
 export function streamEventOf(sequence: number, host: string, event: CloudEvent): StreamEvent {
+  const frameOf = (data: string) => `id: ${sequence}\nevent: ${event.type}\ndata: ${data}\n\n`;
+  let veiled: StreamEvent['veiled'] | undefined;
   return {
-    sequence,
-    type: event.type,
-    host,
-    vmId: vmIdOf(event),
-    event,
-    frame: `id: ${sequence}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`,
+    ...{ sequence, type: event.type, host, vmId: vmIdOf(event) },
+    ...{ event, frame: frameOf(JSON.stringify(event)) },
+    get veiled() {
+      return (veiled ??= veil(event, frameOf));
+    },
   };
+}
+
+function veil(event: CloudEvent, frameOf: (data: string) => string): StreamEvent['veiled'] {
+  const json = withoutFolders(JSON.stringify(event));
+  return { event: JSON.parse(json) as CloudEvent, frame: frameOf(json) };
 }
 
 function vmIdOf({ data }: CloudEvent): string | undefined {

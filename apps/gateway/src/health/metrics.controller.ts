@@ -2,7 +2,7 @@ import { Controller, Get, Inject, Req, Res, VERSION_NEUTRAL } from '@nestjs/comm
 import { ApiTags } from '@nestjs/swagger';
 import { ProblemError } from '@polyvirt/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Authentication } from '../auth/authentication.ts';
+import { Door } from '../auth/door.ts';
 import { Public } from '../auth/permission.decorator.ts';
 import { CONFIG, type GatewayConfig } from '../config.ts';
 import { Answers } from '../openapi/answers.decorator.ts';
@@ -14,13 +14,13 @@ const loopback = /^(?:127\.|::1$|::ffff:127\.)/;
 @Controller({ version: VERSION_NEUTRAL })
 export class MetricsController {
   private readonly metrics: MetricsRegistry;
-  private readonly authentication: Authentication;
+  private readonly door: Door;
   private readonly access: GatewayConfig['metricsAccess'];
   private readonly behindProxy: boolean;
 
-  constructor(metrics: MetricsRegistry, authentication: Authentication, @Inject(CONFIG) config: GatewayConfig) {
+  constructor(metrics: MetricsRegistry, door: Door, @Inject(CONFIG) config: GatewayConfig) {
     this.metrics = metrics;
-    this.authentication = authentication;
+    this.door = door;
     this.access = config.metricsAccess;
     this.behindProxy = config.trustProxy !== undefined;
   }
@@ -48,7 +48,7 @@ export class MetricsController {
       if (loopback.test(request.ip) && (forwarded === undefined || this.behindProxy)) return;
       throw new ProblemError('forbidden', 'Metrics are for this machine only; POLYVIRT_METRICS_ACCESS changes that.');
     }
-    const principal = await this.authentication.authenticate(request);
+    const principal = await this.door.identify(request, request);
     if (!principal.permissions.has('metrics:read')) {
       throw new ProblemError('forbidden', 'This needs the permission metrics:read.');
     }

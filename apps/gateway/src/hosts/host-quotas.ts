@@ -7,6 +7,7 @@ import { CONFIG, type GatewayConfig } from '../config.ts';
 import { isoTime } from '../database/columns.ts';
 import { LOGGER } from '../logger.ts';
 import { TIMES, type GatewayTimes } from '../times.ts';
+import { HostAccounts } from './host-accounts.ts';
 import { HostMeter, type Quota } from './host-quota.ts';
 import { Hosts } from './hosts.ts';
 
@@ -19,7 +20,7 @@ interface Cut {
 
 /**
  * Cuts off a host that floods the bus or fills it, for a while that doubles each time. Every gateway measures all hosts; what
- * one was killed with, the next one undoes at its start, and a host that still is too much is cut off again within seconds.
+ * one was killed with, `HostAccounts` undoes at the start of the next one, and a host that still is too much is cut off again within seconds.
  */
 @Injectable()
 export class HostQuotas implements OnApplicationBootstrap, OnModuleDestroy {
@@ -37,7 +38,8 @@ export class HostQuotas implements OnApplicationBootstrap, OnModuleDestroy {
 
   constructor(
     private readonly bus: Bus,
-    private readonly accounts: BusAccounts,
+    private readonly busAccounts: BusAccounts,
+    private readonly accounts: HostAccounts,
     private readonly hosts: Hosts,
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(TIMES) private readonly times: GatewayTimes,
@@ -49,12 +51,8 @@ export class HostQuotas implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   onApplicationBootstrap(): void {
-    if (!this.accounts.isAvailable) return;
+    if (!this.busAccounts.isAvailable) return;
     this.timer = setInterval(() => this.tick(), this.times.quotaTickMs).unref();
-    // A gateway that was killed may have left one cut off.
-    this.measuring = this.readmitAll().finally(() => {
-      this.measuring = undefined;
-    });
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -62,14 +60,6 @@ export class HostQuotas implements OnApplicationBootstrap, OnModuleDestroy {
     this.stopping.abort();
     for (const { timer } of this.cuts.values()) clearTimeout(timer);
     await this.measuring;
-  }
-
-  private async readmitAll(): Promise<void> {
-    try {
-      for (const { id } of this.hosts.all()) await this.accounts.keeper.issueHost(id, { signal: this.stopping.signal });
-    } catch (err) {
-      if (!this.stopping.signal.aborted) this.logger.error({ err }, 'the accounts of hosts could not be issued');
-    }
   }
 
   private tick(): void {
@@ -92,15 +82,14 @@ export class HostQuotas implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async measure(): Promise<void> {
-    const { keeper } = this.accounts;
     const hosts = this.hosts
       .all()
       .map(({ id }) => id)
       .filter((host) => !this.cuts.has(host));
-    const sent = await keeper.sentBy(hosts.map((host) => keeper.authority.hostAccount(host)));
+    const sent = await this.busAccounts.keeper.sentBy(hosts.map((host) => this.accounts.accountOf(host)));
     const now = this.times.now();
     for (const host of hosts) {
-      const reading = sent.get(keeper.authority.hostAccount(host));
+      const reading = sent.get(this.accounts.accountOf(host));
       if (!reading) continue;
       const meter = this.meters.get(host);
       if (!meter) {
@@ -116,7 +105,7 @@ export class HostQuotas implements OnApplicationBootstrap, OnModuleDestroy {
     const { signal } = this.stopping;
     const forMs = this.nextCutMs.get(host) ?? this.times.firstCutMs;
     this.nextCutMs.set(host, Math.min(longestCutMs, forMs * 2));
-    await this.accounts.keeper.issueHost(host, { isCutOff: true, signal });
+    await this.accounts.issue(host, { isCutOff: true, signal });
     this.meters.delete(host);
     const until = isoTime(Date.now() + forMs);
     this.logger.warn({ host, reason, until }, 'cut off a host that is too much for the bus');
@@ -127,7 +116,7 @@ export class HostQuotas implements OnApplicationBootstrap, OnModuleDestroy {
   private readmit(host: HostId): void {
     const { signal } = this.stopping;
     const work = async () => {
-      await this.accounts.keeper.issueHost(host, { signal });
+      await this.accounts.issue(host, { signal });
       this.cuts.delete(host);
       await this.tell(host, hostReadmitted, { host });
     };

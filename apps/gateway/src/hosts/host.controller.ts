@@ -22,14 +22,13 @@ export class HostController {
     schema: pageOf(Host, 'HostPage'),
   })
   list(@Query({ schema: PageQuery }) query: PageQuery) {
-    const { items, ...rest } = this.lists.page('hosts', this.hosts.all(), ({ id }) => id, query);
-    return { items: items.map((record) => this.hosts.view(record)), ...rest };
+    return this.lists.page('hosts', this.hosts.shown(), ({ id }) => id, query);
   }
 
   @Get(':hostId')
   @Answers({ id: 'getHost', summary: 'One host.', schema: Host, problems: ['host-not-found'] })
   get(@Param('hostId', { schema: HostId }) id: HostId) {
-    return this.hosts.view(this.hosts.require(id));
+    return this.hosts.show(id);
   }
 
   @Get(':hostId/images')

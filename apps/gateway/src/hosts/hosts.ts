@@ -19,6 +19,8 @@ import { Inventory } from '../inventory/inventory.ts';
 import { LOGGER } from '../logger.ts';
 import { TIMES, type GatewayTimes } from '../times.ts';
 import { HostEvents } from './host-events.ts';
+import { HostRegister } from './host-register.ts';
+import { drainOf, isExpected, joinOf, viewOfAbsent } from './host-view.ts';
 import { Presence, type Transition } from './presence.ts';
 
 const lookEveryMs = 1_000;
@@ -48,6 +50,7 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
     private readonly pulse: Pulse,
     private readonly inventory: Inventory,
     private readonly events: HostEvents,
+    private readonly register: HostRegister,
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(TIMES) private readonly times: GatewayTimes,
   ) {
@@ -97,24 +100,52 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
     return this.presence.stateOf(id, this.clock());
   }
 
+  /** The same, with `draining` for one that somebody has drained. */
+  shownStateOf(id: HostId): HostState {
+    const state = this.stateOf(id);
+    return state === 'ready' && drainOf(this.register.get(id)) ? 'draining' : state;
+  }
+
   /** The incarnation of an agent that takes commands and whose hypervisor works; undefined while there is none. */
   healthyAgent(id: HostId): string | undefined {
     const sign = this.presence.lastSign(id);
     return this.stateOf(id) === 'ready' && sign?.health.status === 'healthy' ? sign.incarnation : undefined;
   }
 
-  /** As the API shows it. */
-  view(record: HostRecord): Host {
+  /** Every host as the API shows it, those too whose agent has not been there yet. */
+  shown(): Host[] {
+    const absent = [...this.register.all()].filter(({ row }) => !this.records.has(row.id) && isExpected(row));
+    return [...this.all().map((record) => this.view(record)), ...absent.map(viewOfAbsent)];
+  }
+
+  /** One of them. Throws `host-not-found`. */
+  show(id: HostId): Host {
+    const record = this.records.get(id);
+    const registered = this.register.get(id);
+    return !record && registered && isExpected(registered.row) ? viewOfAbsent(registered) : this.view(this.require(id));
+  }
+
+  /** Forgets a host that was removed. */
+  drop(id: HostId): void {
+    this.records.delete(id);
+    this.presence.forget(id);
+  }
+
+  view(record: HostRecord): Host & { readonly state: HostState } {
     const { incarnation: _, images: __, networks: ___, templates: ____, volumes: _____, ...shown } = record;
     const sign = this.presence.lastSign(record.id);
     const { vms, running, cpus, memoryMiB } = this.inventory.vms.totalsOf(record.id);
+    const registered = this.register.get(record.id);
+    const drain = drainOf(registered);
     return {
       ...shown,
       notes: [...shown.notes, ...this.skewOf(record.id)],
       health: sign?.health ?? record.health,
-      state: this.stateOf(record.id),
+      state: this.shownStateOf(record.id),
       ...(sign && { lastSeenAt: sign.sentAt }),
       totals: { vms, running, cpus, memoryMiB },
+      ...(registered && joinOf(registered)),
+      ...(drain && { drain }),
     };
   }
 
@@ -133,9 +164,15 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
 
   /**
    * Throws `host-offline` for a host that takes no commands now, or whose hypervisor would carry none out, unless the caller
-   * would rather wait for it.
+   * would rather wait for it. One that is drained takes only what ends work on it.
    */
-  requireTaking(id: HostId, whenOffline: CommandOptions['whenOffline']): void {
+  requireTaking(id: HostId, whenOffline: CommandOptions['whenOffline'], { evenDrained = false } = {}): void {
+    const drain = drainOf(this.register.get(id));
+    if (drain && !evenDrained)
+      throw new ProblemError(
+        'host-offline',
+        `${drain.by} drained the host ${id} at ${drain.since}: it takes nothing but stop, suspend, cancel and delete until somebody ends that, by \`polyvirt host drain ${id} --off\`.`,
+      );
     if (whenOffline === 'queue') return;
     const state = this.stateOf(id);
     const health = this.presence.lastSign(id)?.health;

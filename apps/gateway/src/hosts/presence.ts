@@ -41,6 +41,13 @@ export class Presence {
     return was === incarnation ? undefined : { host, to: 'online', incarnation, health };
   }
 
+  /** A host that was removed is not missed. */
+  forget(host: HostId): void {
+    this.signs.delete(host);
+    this.presumed.delete(host);
+    this.online.delete(host);
+  }
+
   /** The hosts that have fallen silent since it was asked last. */
   lapsed(nowMs: number): Transition[] {
     const gone: Transition[] = [];

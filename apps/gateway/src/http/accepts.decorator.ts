@@ -1,5 +1,5 @@
 import { applyDecorators, HttpCode } from '@nestjs/common';
-import { Operation, Plan, type CommandDefinition, type ProblemCode } from '@polyvirt/contracts';
+import { makesRoom, Operation, Plan, type CommandDefinition, type ProblemCode } from '@polyvirt/contracts';
 import { Changes } from '../audit/changes.decorator.ts';
 import { RequirePermission } from '../auth/permission.decorator.ts';
 import { Answers, WaitsOnPrefer } from '../openapi/answers.decorator.ts';
@@ -17,7 +17,7 @@ const ofEveryCommand: readonly ProblemCode[] = [
 export const Accepts = (command: CommandDefinition) =>
   applyDecorators(
     RequirePermission(command.permission),
-    Changes(command.verb),
+    Changes(command.verb, makesRoom(command) ? 'carried out' : 'refused'),
     HttpCode(202),
     Answers({
       id: command.id,

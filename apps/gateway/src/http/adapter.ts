@@ -11,8 +11,11 @@ import {
 } from 'fastify';
 import type { Logger } from 'pino';
 import type { GatewayConfig } from '../config.ts';
+import { hideFolders } from '../disclosure/hide-folders.ts';
+import type { GatewayTimes } from '../times.ts';
 import { compressAnswers } from './compression.ts';
 import { answerConditionally } from './conditional-reads.ts';
+import { connectionTimes } from './connection-times.ts';
 import { parseJsonBody } from './json-body.ts';
 import { mayTakeLong } from './long-bodies.ts';
 import { sendProblem } from './problem.filter.ts';
@@ -25,13 +28,15 @@ const trace = Symbol('trace');
 const bodyLimit = 1024 * 1024;
 /** Of what anybody may send: a name, a password, a token. */
 const publicBodyLimit = 16 * 1024;
-/** How often connections are looked at for those whose time is over. */
-const connectionsCheckingInterval = 5_000;
 /** Longer than any id that we give out or take. */
 const maxParamLength = 512;
 
 /** Fastify, as the API needs it: ids on every request, JSON bodies only, and problems for what never reaches Nest. */
-export function createAdapter(config: GatewayConfig, logger: Logger): FastifyAdapter {
+export function createAdapter(
+  config: GatewayConfig,
+  logger: Logger,
+  { requestWithinMs }: Pick<GatewayTimes, 'requestWithinMs'>,
+): FastifyAdapter {
   // Whether there is TLS in front is not ours to know, unless a proxy says so.
   const headers = securityHeaders({ tls: config.trustProxy !== undefined });
   const adapter = new FastifyAdapter({
@@ -40,9 +45,8 @@ export function createAdapter(config: GatewayConfig, logger: Logger): FastifyAda
     childLoggerFactory: (parent: FastifyBaseLogger) => parent,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit,
-    // Whoever sends a request one byte at a time holds a connection for no longer than this.
-    requestTimeout: 60_000,
-    http: { connectionsCheckingInterval },
+    requestTimeout: requestWithinMs,
+    http: connectionTimes(requestWithinMs),
     trustProxy: config.trustProxy ?? false,
     requestIdHeader: false,
     // Ours alone: an id that a client chose would let it pass its requests off as those of others.
@@ -67,6 +71,7 @@ export function createAdapter(config: GatewayConfig, logger: Logger): FastifyAda
     if (route.config?.isPublic) route.bodyLimit = publicBodyLimit;
   });
   collectRoutes(server);
+  hideFolders(server);
   // An ETag is of what an answer says, so it is made before that is compressed.
   answerConditionally(server);
   compressAnswers(server);

@@ -1,8 +1,10 @@
+import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { CONFIG, type GatewayConfig } from '../config.ts';
+import { neighbourhoodOf } from '../rate-limit/neighbourhood.ts';
 
 /** Keeps one address from taking all the connections that there are. */
 @Injectable()
@@ -19,12 +21,16 @@ export class ConnectionLimit implements OnModuleInit {
   }
 
   onModuleInit(): void {
-    const { server } = this.host.httpAdapter.getInstance<FastifyInstance>();
+    this.hold(this.host.httpAdapter.getInstance<FastifyInstance>().server);
+  }
+
+  /** Counts the connections of a server together with those of the others. */
+  hold(server: Server): void {
     server.on('connection', (socket: Socket) => this.count(socket));
   }
 
   private count(socket: Socket): void {
-    const address = socket.remoteAddress ?? '';
+    const address = neighbourhoodOf(socket.remoteAddress ?? '');
     const before = this.open.get(address) ?? 0;
     if (before >= this.most) {
       socket.destroy();

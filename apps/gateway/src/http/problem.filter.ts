@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { Audit } from '../audit/audit.ts';
 import { refusalOf } from '../audit/refusal.ts';
+import { problemOfStorage } from '../database/database-errors.ts';
 import { LOGGER } from '../logger.ts';
 import { allowedMethods } from './routes.ts';
 
@@ -45,13 +46,17 @@ export class ProblemFilter implements ExceptionFilter {
 
 /** The problem an error stands for, whoever threw it. */
 export function problemOf(error: unknown, request: FastifyRequest): ProblemError {
-  if (error instanceof HttpException) return fromHttp(error, request);
+  return error instanceof HttpException ? fromHttp(error, request) : problemOfFailure(error);
+}
+
+/** The same where there is no request: of a message, of a part of a batch. */
+export function problemOfFailure(error: unknown): ProblemError {
   // A connection may be lost at any point of any request; that is no fault of ours, and the client may try again.
   if (isPassing(error))
     return new ProblemError('unavailable', 'The message bus does not answer now. Try again in a moment.', {
       cause: error,
     });
-  return asProblemError(error);
+  return problemOfStorage(error) ?? asProblemError(error);
 }
 
 function fromHttp(error: HttpException, request: FastifyRequest): ProblemError {

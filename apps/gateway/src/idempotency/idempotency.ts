@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { Keys, type Sealed } from '../auth/keys.ts';
 import { isDuplicate } from '../database/database-errors.ts';
 import { Database } from '../database/database.ts';
+import { HouseClock } from '../house-clock.ts';
 import { LOGGER } from '../logger.ts';
 import type { IdempotencyClaim, StoredAnswer } from './idempotency-claim.ts';
 import { IdempotencyEntity } from './idempotency.entity.ts';
@@ -39,7 +40,12 @@ export class Idempotency implements OnModuleInit, OnApplicationShutdown {
   private readonly logger: Logger;
   private sweep: NodeJS.Timeout | undefined;
 
-  constructor(database: Database, keys: Keys, @Inject(LOGGER) logger: Logger) {
+  constructor(
+    database: Database,
+    keys: Keys,
+    private readonly clock: HouseClock,
+    @Inject(LOGGER) logger: Logger,
+  ) {
     this.database = database;
     this.logger = logger;
     this.keys = keys;
@@ -60,10 +66,10 @@ export class Idempotency implements OnModuleInit, OnApplicationShutdown {
   async open(request: KeyedRequest): Promise<Opening> {
     const id = sha256(`${request.caller}\0${request.key}`);
     const [fingerprint, ...former] = this.fingerprintsOf(request);
-    const deadline = Date.now() + waitMs;
+    const deadline = performance.now() + waitMs;
     for (;;) {
       const row = await this.database.repository(IdempotencyEntity).findOneBy({ id });
-      const known = row && row.expiresAt > Date.now() ? row : undefined;
+      const known = row && row.expiresAt > this.clock.now() ? row : undefined;
       if (known && ![fingerprint, ...former].includes(known.fingerprint)) {
         throw new ProblemError(
           'idempotency-key-reused',
@@ -71,12 +77,12 @@ export class Idempotency implements OnModuleInit, OnApplicationShutdown {
         );
       }
       if (known?.status) return { kind: 'repeat', answer: this.unseal(known, request.key) };
-      if (!known || known.heldUntil < Date.now()) {
+      if (!known || known.heldUntil < this.clock.now()) {
         const owner = await this.take(id, fingerprint!, row);
         if (owner)
           return { kind: 'first', claim: new HeldClaim(this.database, id, owner, this.sealer(id, request.key)) };
       }
-      if (Date.now() > deadline) {
+      if (performance.now() > deadline) {
         throw new ProblemError('vm-busy', 'The first request with this Idempotency-Key is still being answered.');
       }
       await delay(pollMs);
@@ -89,14 +95,14 @@ export class Idempotency implements OnModuleInit, OnApplicationShutdown {
 
   async forgetExpired(): Promise<void> {
     await this.database.transaction((manager) =>
-      manager.delete(IdempotencyEntity, { expiresAt: LessThan(Date.now()) }),
+      manager.delete(IdempotencyEntity, { expiresAt: LessThan(this.clock.now()) }),
     );
   }
 
   /** The new owner, or undefined when another request was quicker. */
   private async take(id: string, fingerprint: string, stale: IdempotencyEntity | null): Promise<string | undefined> {
     const owner = randomUUID();
-    const now = Date.now();
+    const now = this.clock.now();
     const held = { fingerprint, owner, heldUntil: now + heldMs, expiresAt: now + keptMs };
     const unanswered = { status: null, operationId: null, answer: null };
     try {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { CreatedToken, LogInLink } from '@polyvirt/contracts';
 import { Database } from '../database/database.ts';
 import { entities } from '../database/entities.ts';
 import { adminPassword, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
@@ -67,11 +68,22 @@ describe('somebody who reads the database', () => {
     expect(answers.map(({ text }) => text).join()).not.toContain((first.body as { refreshToken: string }).refreshToken);
   });
 
-  it('finds no password, token or key in any table', async () => {
+  it('finds no password, token or key in any table, nor what an answer that is kept for a repeat gave out', async () => {
     const database = gateway.app.get(Database);
     const { refreshToken } = await gateway.login();
+    const repeated = { 'idempotency-key': 'the-same-again' };
+    const body = { name: 'ci', scopes: ['vm:read'], expiresAt: new Date(Date.now() + 3_600_000).toISOString() };
+    const made = await gateway.call<CreatedToken>('POST', '/api/v1/tokens', { token, body, headers: repeated });
+    const again = await gateway.call<CreatedToken>('POST', '/api/v1/tokens', { token, body, headers: repeated });
+    // It is kept, and by whoever has neither the key nor the secret of the gateway it is not read.
+    expect([made.status, again.body.secret]).toEqual([201, made.body.secret]);
+    const { body: link } = await gateway.call<LogInLink>('POST', '/api/v1/auth/links', {
+      token,
+      body: { password: adminPassword },
+    });
     const all = await Promise.all(entities.map((entity) => database.repository(entity as never).find()));
-    for (const secret of [password, refreshToken, adminPassword]) expect(JSON.stringify(all)).not.toContain(secret);
+    for (const secret of [password, refreshToken, adminPassword, token, made.body.secret, link.link])
+      expect(JSON.stringify(all)).not.toContain(secret);
   });
 });
 

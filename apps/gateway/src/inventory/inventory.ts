@@ -1,6 +1,16 @@
 import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { Bus, openBucket, type Bucket, type WrittenChange } from '@polyvirt/bus';
-import { buckets, keys, parseVmId, ProblemError, splitKey, vmIdOf, VmRecord, type VmId } from '@polyvirt/contracts';
+import {
+  buckets,
+  keys,
+  parseVmId,
+  ProblemError,
+  splitKey,
+  vmIdOf,
+  VmRecord,
+  type HostId,
+  type VmId,
+} from '@polyvirt/contracts';
 import type { Logger } from 'pino';
 import { Readiness } from '../health/readiness.ts';
 import { LOGGER } from '../logger.ts';
@@ -88,6 +98,14 @@ export class Inventory implements OnModuleInit, OnModuleDestroy {
       this.put(record, revision);
     }
     return this.require(record.id);
+  }
+
+  /** Forgets the VMs of a host that was removed. */
+  drop(host: HostId): void {
+    for (const { id, nativeId } of [...this.vms.of(host)]) {
+      this.vms.remove(host, nativeId);
+      this.tell(id, undefined);
+    }
   }
 
   async loadAnnotations(): Promise<void> {

@@ -9,7 +9,7 @@ import { topicOf } from './topics.ts';
 /** A socket whose peer reads when it is told to. */
 class FakeSocket extends EventEmitter {
   readonly sent: [name: string, message: { cursor?: string }][] = [];
-  readonly data = { principal: { userId: 'ada' }, token: 'token' };
+  readonly data = { principal: { userId: 'ada', permissions: new Set(['host:files']) }, token: 'token' };
   readonly conn = Object.assign(new EventEmitter(), { writeBuffer: [] as unknown[], close: () => (this.cut = true) });
   reads = true;
   cut = false;

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { CloudEvent, Metrics, Problem, VmId } from '@polyvirt/contracts';
 import type { DefaultEventsMap, Socket } from 'socket.io';
 import type { Principal } from '../auth/caller.decorator.ts';
+import { seesFolders } from '../disclosure/host-folders.ts';
 import type { CloseReason, EventSource, Pace } from '../events/event-stream.ts';
 import type { StreamEvent } from '../events/stream-event.ts';
 import type { Topic } from './topics.ts';
@@ -179,8 +180,12 @@ export class LiveClient {
     if (this.gone || this.position !== from) return false;
     this.position = event.sequence;
     if ([...this.topics.values()].some(({ brings }) => brings(event)))
-      this.socket.emit('event', { cursor: this.cursor, event: event.event });
+      this.socket.emit('event', { cursor: this.cursor, event: this.shown(event) });
     return true;
+  }
+
+  private shown(event: StreamEvent): CloudEvent {
+    return (seesFolders(this.principal) ? event : event.veiled).event;
   }
 
   private async drained(): Promise<void> {

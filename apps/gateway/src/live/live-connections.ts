@@ -7,14 +7,16 @@ import {
   type OnApplicationBootstrap,
   type OnModuleInit,
 } from '@nestjs/common';
-import { asProblemError, ProblemError, type Permission, type Problem } from '@polyvirt/contracts';
+import { ProblemError, type Permission, type Problem } from '@polyvirt/contracts';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { Server, type DefaultEventsMap, type Socket } from 'socket.io';
 import { z } from 'zod';
+import type { Bearing } from '../auth/access-token.ts';
 import { Authentication } from '../auth/authentication.ts';
 import type { Principal } from '../auth/caller.decorator.ts';
+import { Door } from '../auth/door.ts';
 import { IdentityChanges } from '../auth/identity-changes.ts';
 import { NetworkReaders } from '../auth/network-readers.ts';
 import { CONFIG, type GatewayConfig } from '../config.ts';
@@ -22,10 +24,13 @@ import { EventFeed } from '../events/event-feed.ts';
 import { defaultPace, type CloseReason } from '../events/event-stream.ts';
 import { parseInput } from '../http/faults.ts';
 import { isSameOrigin } from '../http/origin.ts';
-import { sendProblem } from '../http/problem.filter.ts';
+import { problemOfFailure, sendProblem } from '../http/problem.filter.ts';
+import { clientRequestIdFrom } from '../http/request-context.ts';
 import { Upgrades, type UpgradeEmitter } from '../http/upgrades.ts';
 import { LOGGER } from '../logger.ts';
 import { MetricsMemory } from '../metrics/metrics-memory.ts';
+import { budgetOf } from '../rate-limit/budget.ts';
+import { neighbourhoodOf } from '../rate-limit/neighbourhood.ts';
 import { RateLimits } from '../rate-limit/rate-limits.ts';
 import { TIMES, type GatewayTimes } from '../times.ts';
 import {
@@ -39,7 +44,7 @@ import {
 import { topicNames, topicOf, type Topic } from './topics.ts';
 
 export const livePath = '/socket.io/';
-/** Connections that one user may have open, on one gateway. */
+/** Connections that one user, or all programs with tokens of theirs, may have open on one gateway. */
 export const mostConnectionsEach = 64;
 export const mostTopicsEach = 1_000;
 /** In ticks; a tick is a second. */
@@ -88,6 +93,7 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
     private readonly host: HttpAdapterHost,
     private readonly upgrades: Upgrades,
     private readonly authentication: Authentication,
+    private readonly door: Door,
     private readonly changes: IdentityChanges,
     private readonly readers: NetworkReaders,
     private readonly limits: RateLimits,
@@ -167,17 +173,22 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
 
   /** Throws `unauthenticated`, or `too-many-requests`. */
   private async admit(socket: LiveSocket): Promise<void> {
-    const { address, headers } = socket.handshake;
-    await this.limits.admit(`address ${address}`);
     const { token } = socket.handshake.auth as { token?: unknown };
-    const isReader = token === undefined && this.readers.includesDirect({ address, headers });
-    if (typeof token !== 'string' && !isReader)
-      throw new ProblemError('unauthenticated', 'A live connection needs `auth.token`; log in first.');
-    const principal = typeof token === 'string' ? await this.whoIs(token) : readerAt(address);
-    const open = [...this.clients.values()].filter(({ userId }) => userId === principal.userId).length;
+    const principal = await (typeof token === 'string'
+      ? this.identify(token, socket)
+      : this.admitReader(token, socket));
+    const budget = budgetOf(principal);
+    const open = [...this.clients.values()].filter((client) => budgetOf(client.principal) === budget).length;
     if (open >= mostConnectionsEach)
       throw new ProblemError('too-many-requests', `You have ${open} live connections open; close one first.`);
     socket.data = { principal, ...(typeof token === 'string' && { token }) };
+  }
+
+  /** Throws `unauthenticated` for who is not of a network whose machines may read without a token. */
+  private async admitReader(token: unknown, { handshake: { address, headers } }: LiveSocket): Promise<Principal> {
+    await this.limits.admitUnknown(address);
+    if (token === undefined && this.readers.includesDirect({ address, headers })) return readerAt(address);
+    throw new ProblemError('unauthenticated', 'A live connection needs `auth.token`; log in first.');
   }
 
   private meet(socket: LiveSocket): void {
@@ -190,7 +201,7 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
       (work: (message: unknown) => Promise<void>) => (message: unknown, reply?: (answer: Reply) => void) => {
         const answer = typeof reply === 'function' ? reply : () => undefined;
         this.limits
-          .admit(`user ${client.userId}`)
+          .admit(client.principal)
           .then(() => work(message))
           .then(
             () => answer({ cursor: client.cursor }),
@@ -218,7 +229,7 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
   }
 
   private async answer(client: LiveClient, { permission, answer }: Question, message: unknown): Promise<object> {
-    await this.limits.admit(`user ${client.userId}`);
+    await this.limits.admit(client.principal);
     const { permissions, role } = client.token === undefined ? client.principal : await this.whoIs(client.token);
     if (permissions.has(permission)) return answer(message) as object;
     throw new ProblemError(
@@ -256,15 +267,22 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
   /** With another token of the same user, before the one that it has expires. */
   private async renew(client: LiveClient, message: unknown): Promise<void> {
     const { token } = parseInput(Authenticate, message, 'message');
-    const principal = await this.whoIs(token);
+    const principal = await this.identify(token, client.socket);
     if (client.token !== undefined && principal.userId !== client.userId)
       throw new ProblemError('forbidden', 'A live connection stays with its user; open another one.');
     client.become(principal, token);
     await this.verify(client);
   }
 
+  /** Of a token that somebody shows. */
+  private identify(token: string, { handshake: { address, headers } }: LiveSocket): Promise<Principal> {
+    const clientRequestId = clientRequestIdFrom(headers['x-request-id']);
+    return this.door.identify(bearing(token), { ip: address, id: randomUUID(), clientRequestId });
+  }
+
+  /** Of one that was shown before. */
   private whoIs(token: string): Promise<Principal> {
-    return this.authentication.authenticate({ headers: { authorization: `Bearer ${token}` } });
+    return this.authentication.authenticate(bearing(token));
   }
 
   private tick(): void {
@@ -286,7 +304,9 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
   private async verify(client: LiveClient): Promise<void> {
     if (client.token === undefined) return;
     try {
-      const { permissions } = await this.whoIs(client.token);
+      const principal = await this.whoIs(client.token);
+      client.become(principal, client.token);
+      const { permissions } = principal;
       for (const { permission } of client.topicList) if (!permissions.has(permission)) client.close('token-expired');
     } catch (error) {
       if (error instanceof ProblemError && error.code === 'unauthenticated') client.close('token-expired');
@@ -303,15 +323,17 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
   }
 
   private problem(error: unknown): ProblemError {
-    const problem = asProblemError(error);
+    const problem = problemOfFailure(error);
     if (problem.code === 'internal') this.logger.error({ err: problem.cause ?? error }, 'a live message failed');
     return problem;
   }
 }
 
+const bearing = (token: string): Bearing => ({ headers: { authorization: `Bearer ${token}` } });
+
 /** Each address counts as a user of its own. */
 const readerAt = (address: string): Principal => ({
-  userId: `reader ${address}`,
+  userId: `reader ${neighbourhoodOf(address)}`,
   username: '-',
   role: 'viewer',
   permissions: readerPermissions,

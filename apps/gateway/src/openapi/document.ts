@@ -1,7 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { Problem, problemCodes, ProblemError, problems, type ProblemCode } from '@polyvirt/contracts';
-import { REPEATABLE } from '../audit/changes.decorator.ts';
+import { NEEDS_ROOM, REPEATABLE } from '../audit/changes.decorator.ts';
 import { examples, tagDescriptions } from './examples.ts';
 import { PROBLEMS } from './answers.decorator.ts';
 import { createConverter } from './schema-converter.ts';
@@ -15,6 +15,7 @@ interface Operation {
   security?: object[];
   [PROBLEMS]?: ProblemCode[];
   [REPEATABLE]?: true;
+  [NEEDS_ROOM]?: true;
 }
 
 interface Response {
@@ -157,6 +158,7 @@ function complete(method: string, operation: Operation, schemas: Components[stri
   addProblems(operation, problemsOf(method, operation));
   delete operation[PROBLEMS];
   delete operation[REPEATABLE];
+  delete operation[NEEDS_ROOM];
   // Says that it is meant: a route without security of its own would have that of the document.
   operation.security ??= [];
 }
@@ -189,6 +191,7 @@ function problemsOf(method: string, operation: Operation): ProblemCode[] {
     ...(operation.requestBody ? (['body-too-large', 'unsupported-media-type'] as const) : []),
     ...(isRepeatable(method, operation) ? (['idempotency-key-reused'] as const) : []),
     ...(takesIfMatch(operation) ? (['stale-revision'] as const) : []),
+    ...(operation[NEEDS_ROOM] === true ? (['insufficient-capacity'] as const) : []),
     ...(operation[PROBLEMS] ?? []),
     'too-many-requests',
     'internal',

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { IsNull, LessThan, Not } from 'typeorm';
 import { Database } from '../database/database.ts';
 import { EventFeed } from '../events/event-feed.ts';
+import { HouseClock } from '../house-clock.ts';
 import { Hosts } from '../hosts/hosts.ts';
 import { LOGGER } from '../logger.ts';
 import { TIMES, type GatewayTimes } from '../times.ts';
@@ -35,6 +36,7 @@ export class LostOperations implements OnApplicationBootstrap, OnModuleDestroy {
   private looking: Promise<void> | undefined;
 
   constructor(
+    private readonly clock: HouseClock,
     private readonly bus: Bus,
     private readonly database: Database,
     private readonly hosts: Hosts,
@@ -87,7 +89,7 @@ export class LostOperations implements OnApplicationBootstrap, OnModuleDestroy {
       select: { id: true, host: true },
       where: [
         { status: 'running', host: Not(IsNull()) },
-        { status: 'pending', host: Not(IsNull()), notAfter: LessThan(Date.now() - overdueMs) },
+        { status: 'pending', host: Not(IsNull()), notAfter: LessThan(this.clock.now() - overdueMs) },
       ],
     });
     const byHost = new Map<HostId, OperationId[]>();

@@ -46,6 +46,11 @@ export class OperationEvents {
     await this.publish(operationProgressed, id, operation, signal);
   }
 
+  /** It is to stop. Asked for twice it is told once. */
+  async cancelRequested(operation: Operation, signal: AbortSignal): Promise<void> {
+    await this.publish(operationProgressed, `${operation.id}:cancel-requested`, operation, signal);
+  }
+
   /** Labels, notes or protection changed. */
   async annotated({ id, requestedBy, endedAt }: Operation, vmId: VmId, signal: AbortSignal): Promise<void> {
     const entry = this.inventory.vms.get(vmId);

@@ -54,6 +54,24 @@ describe('advance', () => {
     expect(JSON.parse([...ends][0]!)).toEqual({ ...end, parent: pending.parent });
   });
 
+  it('says that it is to stop, whatever comes before or after that, and until when it was asked for', () => {
+    const stopping = { ...running(20, [step('a', 'running')]), cancelRequestedAt: at(1) };
+    const ends = new Set<string>();
+    for (const order of permutations([...told, stopping]))
+      ends.add(JSON.stringify(order.reduce<Operation>(advance, pending)));
+    expect([...ends]).toHaveLength(1);
+    expect(JSON.parse([...ends][0]!)).toEqual({
+      ...advance(pending, told.at(-1)!),
+      cancelRequestedAt: at(1),
+    });
+    // The first request counts, and none comes before the operation itself or after its end.
+    const again = advance(stopping, { ...stopping, cancelRequestedAt: at(2) });
+    expect(again).toBe(stopping);
+    const early = { ...stopping, cancelRequestedAt: '2026-11-21T09:00:00.000Z' };
+    expect(advance(pending, early).cancelRequestedAt).toBe(pending.createdAt);
+    expect(advance(end, stopping)).toBe(end);
+  });
+
   it('comes to the same progress in whatever order the events arrive', () => {
     const ends = new Set<string>();
     for (const order of permutations(told)) ends.add(JSON.stringify(order.reduce(advance, pending)));

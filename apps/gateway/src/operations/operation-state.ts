@@ -4,16 +4,20 @@ const rank = (status: OperationStatus): number => (isEnded(status) ? 2 : status 
 
 /**
  * What is known of an operation after an event told more. Events may come twice, late or not at all, so this only ever
- * goes forward: the first end is the end, and a running operation never loses progress. Who asked for what is ours; an
- * agent cannot change it. Answers `known` itself when the event was no news.
+ * goes forward: the first end is the end, and a running operation never loses progress, nor that it is to stop. Who asked for
+ * what is ours; an agent cannot change it. Answers `known` itself when the event was no news.
  */
 export function advance(known: Operation, told: Operation): Operation {
-  if (!isNews(known, told)) return known;
-  const { status, progress, steps, changed, result, error } = told;
+  const isAhead = isNews(known, told);
+  const cancelRequestedAt = known.cancelRequestedAt ?? notBefore(known.createdAt, told.cancelRequestedAt);
+  const isToStopNow = cancelRequestedAt !== known.cancelRequestedAt && !isEnded(known.status);
+  if (!isAhead && !isToStopNow) return known;
+  const latest = isAhead ? told : known;
+  const { status, progress, steps, changed, result, error } = latest;
   const vmId = known.vmId ?? told.vmId;
   // The clock of an agent may be behind ours; nothing ends before it was asked for.
-  const startedAt = notBefore(known.createdAt, told.startedAt ?? known.startedAt);
-  const endedAt = notBefore(startedAt ?? known.createdAt, told.endedAt);
+  const startedAt = notBefore(known.createdAt, latest.startedAt ?? known.startedAt);
+  const endedAt = notBefore(startedAt ?? known.createdAt, latest.endedAt);
   return {
     id: known.id,
     verb: known.verb,
@@ -26,6 +30,7 @@ export function advance(known: Operation, told: Operation): Operation {
     createdAt: known.createdAt,
     ...(startedAt !== undefined && { startedAt }),
     ...(endedAt !== undefined && { endedAt }),
+    ...(cancelRequestedAt !== undefined && { cancelRequestedAt }),
     ...(changed !== undefined && { changed }),
     ...(result !== undefined && { result }),
     ...(error !== undefined && { error }),

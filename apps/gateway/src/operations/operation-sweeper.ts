@@ -3,6 +3,7 @@ import { Bus } from '@polyvirt/bus';
 import type { Logger } from 'pino';
 import { In, IsNull, LessThan, MoreThan, Not, type FindOptionsWhere } from 'typeorm';
 import { Database } from '../database/database.ts';
+import { HouseClock } from '../house-clock.ts';
 import { LOGGER } from '../logger.ts';
 import { TIMES, type GatewayTimes } from '../times.ts';
 import { BatchEntity } from './batch.entity.ts';
@@ -28,6 +29,7 @@ export class OperationSweeper implements OnApplicationBootstrap, OnModuleDestroy
   private cleanedAtMs = 0;
 
   constructor(
+    private readonly clock: HouseClock,
     private readonly bus: Bus,
     private readonly database: Database,
     private readonly operations: Operations,
@@ -50,7 +52,7 @@ export class OperationSweeper implements OnApplicationBootstrap, OnModuleDestroy
   private tick(): void {
     if (this.isSweeping || !this.bus.isConnected) return;
     this.isSweeping = true;
-    this.sweeping = this.sweep(Date.now())
+    this.sweeping = this.sweep(this.clock.now())
       .catch((err: unknown) => {
         if (!this.stopping.signal.aborted) this.logger.error({ err }, 'sweeping operations failed');
       })

@@ -41,7 +41,7 @@ export class OperationController {
   @Post(':operationId/cancel')
   @HttpCode(202)
   @RequirePermission('operation:control')
-  @Changes('operation.cancel')
+  @Changes('operation.cancel', 'carried out')
   @UseInterceptors(AnswersOperation)
   @WaitsOnPrefer()
   @Answers({

@@ -3,7 +3,7 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { isoTime, optionalTime, time } from '../database/columns.ts';
 
 /** The parts of an operation that nobody searches by. */
-type Rest = Pick<Operation, 'progress' | 'steps' | 'changed' | 'result' | 'error'>;
+type Rest = Pick<Operation, 'progress' | 'steps' | 'cancelRequestedAt' | 'changed' | 'result' | 'error'>;
 
 /** One asked-for change. Until it is published the row is the outbox: `command` is what will be sent. */
 @Entity({ name: 'operations' })
@@ -93,8 +93,8 @@ export function operationOf(row: OperationEntity): Operation {
 
 /** The columns that an event can change, and those it cannot. */
 export function columnsOf(operation: Operation) {
-  const { progress, steps, changed, result, error } = operation;
-  const rest: Rest = { progress, steps, changed, result, error };
+  const { progress, steps, cancelRequestedAt, changed, result, error } = operation;
+  const rest: Rest = { progress, steps, cancelRequestedAt, changed, result, error };
   return {
     id: operation.id,
     verb: operation.verb,

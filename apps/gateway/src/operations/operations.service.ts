@@ -1,8 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Bus, makeEvent, openBucket, publishEvent, readEvents } from '@polyvirt/bus';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { Bus, makeEvent, openBucket, publishEvent, Pulse, readEvents } from '@polyvirt/bus';
 import { eventually, type NatsServer } from '@polyvirt/bus/testing';
 import {
   buckets,
+  defaultBeginWithinSeconds,
   hostDraining,
   keys,
   operationSucceeded,
@@ -77,6 +78,66 @@ describe('operations of a gateway', () => {
     const again = await house.call<Problem>('POST', `/operations/${body.id}/cancel`);
     expect([again.status, again.body.code]).toEqual([409, 'wrong-state']);
     expect((await house.vm(id)).operation).toBeUndefined();
+  });
+
+  it('says that it is to stop until it has, also of a batch', async () => {
+    const id = await newVm();
+    const gate = agent.hold('vm.start');
+    const { body } = await house.call<Operation>('POST', `/vms/${id}/start`);
+    await eventually(async () => expect((await operation(body.id)).status).toBe('running'));
+    const asked = await house.call<Operation>('POST', `/operations/${body.id}/cancel`);
+    expect(asked.body.cancelRequestedAt).toEqual(expect.any(String));
+    gate.release();
+    await eventually(async () => expect((await operation(body.id)).status).toBe('cancelled'));
+
+    const held = agent.hold('vm.start');
+    const batch = await house.call<Operation>('POST', '/vms/batch', { action: 'start', ids: [id] });
+    await eventually(async () => expect((await operation(batch.body.id)).status).toBe('running'));
+    const answer = await house.call<Operation>('POST', `/operations/${batch.body.id}/cancel`);
+    const { cancelRequestedAt } = answer.body;
+    expect(cancelRequestedAt).toEqual(expect.any(String));
+    await eventually(async () =>
+      expect(await operation(batch.body.id)).toMatchObject({ status: 'cancelled', cancelRequestedAt }),
+    );
+    held.release();
+  });
+
+  it('goes by the clock that all gateways share, and not by that of its machine', async () => {
+    const aheadMs = 3_600_000;
+    const clock = jest.spyOn(house.gateway.app.get(Pulse), 'brokerAheadMs', 'get').mockReturnValue(aheadMs);
+    try {
+      const asked = Date.now();
+      const body = { host: 'kvm-a', name: 'shared-clock', disks: [{ sizeGiB: 1 }] };
+      const done = await house.ask('POST', '/vms', body);
+      expect(done.body.status).toBe('succeeded');
+      const row = await house.gateway.app
+        .get(Database)
+        .repository(OperationEntity)
+        .findOneByOrFail({ id: done.body.id });
+      expect(row.createdAt).toBeGreaterThanOrEqual(asked + aheadMs);
+      expect(row.notAfter! - row.createdAt).toBe(defaultBeginWithinSeconds * 1_000);
+      // A time that is over by the shared clock is over.
+      const notAfter = new Date(asked + aheadMs / 2).toISOString();
+      const late = await house.call<Problem>('POST', '/vms', { ...body, name: 'late', notAfter });
+      expect([late.status, late.body.errors]).toEqual([400, [expect.objectContaining({ pointer: '/notAfter' })]]);
+    } finally {
+      clock.mockRestore();
+    }
+  });
+
+  it('is cancelled by a stop by force of the VM that it makes', async () => {
+    const gate = agent.hold('vm.create');
+    const { body } = await house.call<Operation>('POST', '/vms', {
+      host: 'kvm-a',
+      name: 'half',
+      disks: [{ sizeGiB: 1 }],
+    });
+    await eventually(async () => expect((await operation(body.id)).status).toBe('running'));
+    const gentle = await house.call<Problem>('POST', `/vms/kvm-a~${body.id}/stop`, {});
+    expect([gentle.status, gentle.body.code]).toEqual([404, 'vm-not-found']);
+    const stop = await house.ask('POST', `/vms/kvm-a~${body.id}/stop`, { force: true });
+    expect(stop.body).toMatchObject({ id: body.id, verb: 'vm.create', status: 'cancelled' });
+    gate.release();
   });
 
   it('asks again for what was cancelled or failed, with all the checks, and not for what succeeded', async () => {

@@ -21,6 +21,7 @@ import { isDuplicate } from '../database/database-errors.ts';
 import { Database } from '../database/database.ts';
 import { uuidV7 } from '../database/uuid-v7.ts';
 import { EventFeed } from '../events/event-feed.ts';
+import { HouseClock } from '../house-clock.ts';
 import { Annotations, type AnnotationChange } from '../inventory/annotations.ts';
 import { Inventory } from '../inventory/inventory.ts';
 import type { Annotation } from '../inventory/vm-entry.ts';
@@ -96,6 +97,7 @@ export class Operations implements OnModuleDestroy {
   private readonly publishing = new Map<OperationId, Promise<void>>();
 
   constructor(
+    private readonly clock: HouseClock,
     private readonly bus: Bus,
     private readonly database: Database,
     private readonly audit: Audit,
@@ -121,7 +123,7 @@ export class Operations implements OnModuleDestroy {
    * needs; of two that ask at once the database decides.
    */
   async ask(asked: Asked): Promise<Operation> {
-    const nowMs = Date.now();
+    const nowMs = this.clock.now();
     const notAfter = beginBefore(asked.options, nowMs);
     const id = asked.id ?? uuidV7(nowMs);
     const { definition, host, vmId, author } = asked;
@@ -179,7 +181,7 @@ export class Operations implements OnModuleDestroy {
     /** Answers whether it made a difference. */
     change?: (manager: EntityManager) => Promise<boolean>,
   ): Promise<Operation> {
-    const nowMs = Date.now();
+    const nowMs = this.clock.now();
     const failed = 'error' in outcome;
     const operation: Operation = {
       id: kinship.id ?? uuidV7(nowMs),
@@ -224,7 +226,7 @@ export class Operations implements OnModuleDestroy {
   private send(command: Command): Promise<void> {
     return this.once(command.operationId, async () => {
       // Both times are of the clock of one database; from here on only the age counts.
-      const beginWithinMs = Math.max(0, Date.parse(command.notAfter) - Date.now());
+      const beginWithinMs = Math.max(0, Date.parse(command.notAfter) - this.clock.now());
       await publishCommand(this.bus, { ...command, beginWithinMs }, { signal: this.stopping.signal });
     });
   }
@@ -246,7 +248,7 @@ export class Operations implements OnModuleDestroy {
       try {
         await publish();
         await this.database.transaction((manager) =>
-          manager.update(OperationEntity, { id, publishedAt: IsNull() }, { publishedAt: Date.now() }),
+          manager.update(OperationEntity, { id, publishedAt: IsNull() }, { publishedAt: this.clock.now() }),
         );
       } catch (err) {
         if (!this.stopping.signal.aborted) this.logger.error({ err, operationId: id }, 'cannot publish an operation');

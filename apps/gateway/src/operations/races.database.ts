@@ -176,7 +176,7 @@ onEveryDatabase('two gateways that do the same at once', (fresh) => {
 
     const unused = await issue();
     await database.transaction((manager) =>
-      manager.update(ConsoleTicketEntity, { vmId: vm! }, { expiresAt: Date.now() - 1 }),
+      manager.update(ConsoleTicketEntity, { vmId: vm! }, { expiresAt: Date.now() - 60_000 }),
     );
     expect((await redeem(unused)).every(({ status }) => status === 'rejected')).toBe(true);
     await issue();

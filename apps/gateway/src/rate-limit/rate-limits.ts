@@ -4,6 +4,8 @@ import { ProblemError } from '@polyvirt/contracts';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { CONFIG, type GatewayConfig } from '../config.ts';
 import { TIMES, type GatewayTimes } from '../times.ts';
+import { budgetOf, type Spender } from './budget.ts';
+import { neighbourhoodOf } from './neighbourhood.ts';
 
 /** The limit is of requests per second, but a burst may use up this many seconds of it at once. */
 const burstSeconds = 10;
@@ -40,14 +42,19 @@ export class RateLimits {
     this.requests = rateLimit === 0 ? undefined : limiter('requests', rateLimit * burstSeconds, burstSeconds);
   }
 
-  /** Counts one request of a caller. Throws `too-many-requests`. */
-  async admit(caller: string): Promise<void> {
-    if (this.requests) await take(this.requests, caller, 'You send more requests than the limit allows.');
+  /** Counts one request of who has said who they are. Throws `too-many-requests`. */
+  async admit(caller: Spender): Promise<void> {
+    await this.count(budgetOf(caller));
+  }
+
+  /** Counts one request of who has not. Throws `too-many-requests`. */
+  async admitUnknown(address: string): Promise<void> {
+    await this.count(`address ${neighbourhoodOf(address)}`);
   }
 
   /** One more who wants a password looked at, which is slow on purpose. Throws `too-many-requests`. */
   async admitAttempt(address: string): Promise<void> {
-    await take(this.attempts, address, 'Too many log-ins from this address.');
+    await take(this.attempts, neighbourhoodOf(address), 'Too many log-ins from this address.');
   }
 
   /**
@@ -58,7 +65,7 @@ export class RateLimits {
   async admitGuess({ account, place, address, isKnown }: Guess): Promise<void> {
     await take(this.byPlace, `${account}\0${place}`, 'Too many failed log-ins for this account from here.');
     if (isKnown) return;
-    await take(this.byAddress, address, 'Too many failed log-ins from this address.');
+    await take(this.byAddress, neighbourhoodOf(address), 'Too many failed log-ins from this address.');
     try {
       await this.byAccount.consume(account);
     } catch (refusal) {
@@ -70,16 +77,20 @@ export class RateLimits {
   async guessWasRight({ account, place, address, isKnown }: Guess): Promise<void> {
     await this.byPlace.delete(`${account}\0${place}`);
     if (isKnown) return;
-    await this.byAddress.reward(address);
+    await this.byAddress.reward(neighbourhoodOf(address));
     await this.byAccount.reward(account);
   }
 
   /** Whether there is room for one more record of something that anybody can make happen. */
   async mayRecord(address: string): Promise<boolean> {
-    return this.records.consume(address).then(
+    return this.records.consume(neighbourhoodOf(address)).then(
       () => true,
       () => false,
     );
+  }
+
+  private async count(key: string): Promise<void> {
+    if (this.requests) await take(this.requests, key, 'You send more requests than the limit allows.');
   }
 
   /** One after the other, at a pace that makes guessing hopeless. */

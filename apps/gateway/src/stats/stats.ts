@@ -96,7 +96,7 @@ export class Stats {
     const states = this.hosts
       .all()
       .filter((one) => host?.includes(one.id) !== false && hypervisor?.includes(one.hypervisor) !== false)
-      .map(({ id }) => this.hosts.stateOf(id));
+      .map(({ id }) => this.hosts.shownStateOf(id));
     const inState = (state: string) => states.filter((one) => one === state).length;
     return {
       hosts: {

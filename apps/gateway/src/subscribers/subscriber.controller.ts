@@ -13,7 +13,7 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { Changes } from '../audit/changes.decorator.ts';
 import { Caller } from '../auth/caller.decorator.ts';
-import { RequirePermission } from '../auth/permission.decorator.ts';
+import { NeedsFreshPassword, RequirePermission } from '../auth/permission.decorator.ts';
 import { Answers } from '../openapi/answers.decorator.ts';
 import { subscriberPath, Subscribers } from './subscribers.ts';
 
@@ -51,6 +51,7 @@ export class SubscriberController {
 
   @Post()
   @RequirePermission('subscriber:manage')
+  @NeedsFreshPassword()
   @Changes('subscriber.create')
   @Answers({
     id: 'createSubscriber',
@@ -72,7 +73,7 @@ export class SubscriberController {
   @Delete(':id')
   @HttpCode(204)
   @RequirePermission('subscriber:manage')
-  @Changes('subscriber.delete')
+  @Changes('subscriber.delete', 'carried out')
   @Answers({
     id: 'deleteSubscriber',
     summary: 'Revoke the credential of a program; it loses its connection at once.',

@@ -148,6 +148,10 @@ export class FakeAgent {
   forecast: Forecast = {};
   /** The console that was opened last of each VM. */
   readonly consoles = new Map<NativeId, FakeConsole>();
+  /** Where it keeps disks. */
+  folder = '/var/lib';
+  /** What it did, in words of the hypervisor, for each operation. */
+  steps: Operation['steps'] = [];
   incarnation = 'incarnation-1';
   state: Heartbeat['state'] = 'ready';
   /** What its heartbeats say of the hypervisor. */
@@ -180,6 +184,11 @@ export class FakeAgent {
     return agent;
   }
 
+  /** Has its host be another than it was. */
+  async become(change: Partial<HostRecord>): Promise<void> {
+    await this.hosts.put(keys.host(this.host), { ...hostRecord(this.host), ...change });
+  }
+
   /** Begins to answer and to take commands, again after `end`. */
   async begin(): Promise<void> {
     const server = new JetStreamServer({ bus: this.bus, host: this.host });
@@ -190,8 +199,8 @@ export class FakeAgent {
     this.answer(readGuest, ({ nativeId }) => ({ agent: true, hostname: nativeId, addresses: ['192.0.2.7'] }));
     this.answer(readDefinition, ({ nativeId }) => ({
       format: 'libvirt-xml' as const,
-      text: `<domain><name>${nativeId}</name></domain>`,
-      files: [`/var/lib/${nativeId}.qcow2`],
+      text: `<domain><name>${nativeId}</name><source file='${this.folder}/${nativeId}.qcow2'/></domain>`,
+      files: [`${this.folder}/${nativeId}.qcow2`],
     }));
     this.answer(planVm, (question) => this.plan(question));
     this.answer(identifyAgent, () => ({ incarnation: this.incarnation, startedAt: now() }));
@@ -199,7 +208,7 @@ export class FakeAgent {
     this.answer(cancelOperation, ({ operationId }) => {
       const cancel = this.cancels.get(operationId);
       cancel?.();
-      return { accepted: cancel !== undefined };
+      return { accepted: cancel !== undefined, ...(cancel && { cancelRequestedAt: now() }) };
     });
     this.answer(openConsole, ({ nativeId, session }) => {
       this.consoles.set(nativeId, new FakeConsole(this.bus, this.host, session));
@@ -294,7 +303,7 @@ export class FakeAgent {
       host: this.host,
       ...(command.nativeId !== undefined && { vmId: vmIdOf(this.host, command.nativeId) }),
       progress: 0,
-      steps: [],
+      steps: this.steps,
       requestedBy: command.requestedBy,
       createdAt: command.requestedAt,
       startedAt: now(),
@@ -306,9 +315,10 @@ export class FakeAgent {
     // Before the end is told: whoever hears of it may ask at once.
     this.done.push(verb);
     const ended = { ...operation, endedAt: now(), progress: 100 };
-    if (outcome === 'cancelled')
-      await this.tell(operationCancelled, `${id}:ended`, id, { operation: { ...ended, status: 'cancelled' } });
-    else if (outcome instanceof ProblemError) {
+    if (outcome === 'cancelled') {
+      const stopped = { ...ended, status: 'cancelled', cancelRequestedAt: ended.endedAt };
+      await this.tell(operationCancelled, `${id}:ended`, id, { operation: stopped });
+    } else if (outcome instanceof ProblemError) {
       const error = outcome.toProblem(command.requestId);
       await this.tell(operationFailed, `${id}:ended`, id, { operation: { ...ended, status: 'failed', error } });
     } else {

@@ -66,7 +66,7 @@ export class TokenController {
   @Delete(':id')
   @HttpCode(204)
   @RequirePermission('token:manage')
-  @Changes('token.delete')
+  @Changes('token.delete', 'carried out')
   @Answers({ id: 'deleteToken', summary: 'Revoke an API token.', status: 204, problems: ['token-not-found'] })
   async remove(@Param('id', { schema: TokenId }) id: string, @Caller() caller: Caller): Promise<void> {
     await this.tokens.remove(id, caller);

@@ -81,7 +81,7 @@ export class UserController {
   @Post(':id/unlock')
   @HttpCode(204)
   @RequirePermission('user:manage')
-  @Changes('user.unlock')
+  @Changes('user.unlock', 'carried out')
   @Answers({
     id: 'unlockUser',
     summary: 'Let a user log in who has to wait after too many wrong passwords.',
@@ -111,7 +111,7 @@ export class UserController {
   @Delete(':id/sessions')
   @HttpCode(204)
   @RequirePermission('user:manage')
-  @Changes('user.sessions-end')
+  @Changes('user.sessions-end', 'carried out')
   @Answers({
     id: 'endUserSessions',
     summary: 'End all sessions of a user, who has to log in again. API tokens stay.',
@@ -126,7 +126,7 @@ export class UserController {
   @HttpCode(204)
   @RequirePermission('user:manage')
   @NeedsFreshPassword()
-  @Changes('user.delete')
+  @Changes('user.delete', 'carried out')
   @TakesIfMatch()
   @Answers({
     id: 'deleteUser',

@@ -9,6 +9,7 @@ import { AuthorRights } from '../auth/author-rights.ts';
 import { isoTime } from '../database/columns.ts';
 import { isDuplicate } from '../database/database-errors.ts';
 import { Database } from '../database/database.ts';
+import { HouseClock } from '../house-clock.ts';
 import { LOGGER } from '../logger.ts';
 import { TIMES, type GatewayTimes } from '../times.ts';
 import { BatchEntity } from '../operations/batch.entity.ts';
@@ -38,6 +39,7 @@ export class BatchRunner implements OnApplicationBootstrap, OnModuleDestroy {
   private stopListening: (() => void)[] = [];
 
   constructor(
+    private readonly clock: HouseClock,
     private readonly rights: AuthorRights,
     private readonly bus: Bus,
     private readonly database: Database,
@@ -162,7 +164,7 @@ export class BatchRunner implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async end(id: OperationId, end: BatchEnd): Promise<void> {
     const operation = await this.present(id);
-    const endedAt = isoTime(Date.now());
+    const endedAt = isoTime(this.clock.now());
     await this.events.ended({ ...operation, progress: 100, endedAt, ...end }, this.stopping.signal);
   }
 
@@ -174,12 +176,12 @@ export class BatchRunner implements OnApplicationBootstrap, OnModuleDestroy {
   /** Whether it is ours to carry on. */
   private async lease(id: OperationId): Promise<boolean> {
     await this.bus.whenConnected(this.stopping.signal);
-    const leaseUntil = Date.now() + leaseMs;
+    const leaseUntil = this.clock.now() + leaseMs;
     const lease = { runner: this.me, leaseUntil };
     return this.database.transaction(async (manager) => {
       const { affected } = await manager.update(BatchEntity, { id, runner: this.me }, lease);
       if (affected === 1) return true;
-      const taken = await manager.update(BatchEntity, { id, leaseUntil: LessThan(Date.now()) }, lease);
+      const taken = await manager.update(BatchEntity, { id, leaseUntil: LessThan(this.clock.now()) }, lease);
       return taken.affected === 1;
     });
   }

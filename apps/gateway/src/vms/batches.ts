@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import {
-  asProblemError,
   ProblemError,
   worstOf,
   type BatchInput,
@@ -15,7 +14,9 @@ import { requirePermission } from '../auth/require-permission.ts';
 import { isoTime } from '../database/columns.ts';
 import { Database } from '../database/database.ts';
 import { uuidV7 } from '../database/uuid-v7.ts';
+import { HouseClock } from '../house-clock.ts';
 import { parseInput } from '../http/faults.ts';
+import { problemOfFailure } from '../http/problem.filter.ts';
 import { Inventory } from '../inventory/inventory.ts';
 import { BatchEntity } from '../operations/batch.entity.ts';
 import { OperationQueries } from '../operations/operation.queries.ts';
@@ -31,6 +32,7 @@ const mostVms = 1_000;
 @Injectable()
 export class Batches {
   constructor(
+    private readonly clock: HouseClock,
     private readonly database: Database,
     private readonly operations: Operations,
     private readonly queries: OperationQueries,
@@ -55,7 +57,7 @@ export class Batches {
         try {
           item.plan = await this.commands.plan(definition, item, wanted, asking);
         } catch (error) {
-          item.problem = asProblemError(error).toProblem(author.requestId);
+          item.problem = problemOfFailure(error).toProblem(author.requestId);
         }
       }
     };
@@ -92,7 +94,7 @@ export class Batches {
   }
 
   private async begin(plan: BatchOrder, caller: Caller, retryOf?: OperationId): Promise<Operation> {
-    const nowMs = Date.now();
+    const nowMs = this.clock.now();
     const operation: Operation = {
       id: uuidV7(nowMs),
       verb: batchVerb,

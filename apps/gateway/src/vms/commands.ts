@@ -1,11 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { ask, Bus, isUnknownQuery } from '@polyvirt/bus';
 import {
+  commandOfVerb,
   createImage,
   deleteVm,
   isAlready,
   isOn,
   lackOf,
+  makesRoom,
   needsOf,
   overcommitWarnings,
   parseVmId,
@@ -13,7 +15,9 @@ import {
   planVm,
   ProblemError,
   stopVm,
+  suspendVm,
   requireCapabilities,
+  requireStorage,
   userDataNotes,
   type CloudInit,
   type CommandDefinition,
@@ -31,6 +35,7 @@ import {
 import { isDeepStrictEqual } from 'node:util';
 import { uuidV7 } from '../database/uuid-v7.ts';
 import { FreeSpace } from '../health/free-space.ts';
+import { HouseClock } from '../house-clock.ts';
 import { Hosts } from '../hosts/hosts.ts';
 import { etagOf, requireMatch } from '../http/etag.ts';
 import type { AnnotationChange } from '../inventory/annotations.ts';
@@ -38,6 +43,7 @@ import { Inventory } from '../inventory/inventory.ts';
 import type { VmEntry } from '../inventory/vm-entry.ts';
 import { beginBefore } from '../operations/begin-before.ts';
 import type { Lock } from '../operations/operation-locks.ts';
+import { OperationEndings } from '../operations/operation-endings.ts';
 import { Operations, vmBusy, type Author, type Kinship } from '../operations/operations.ts';
 import { Uploads } from '../uploads/uploads.ts';
 import { memoryChecks, requireFreeName } from './memory-checks.ts';
@@ -100,10 +106,12 @@ export function wantedOf({ input, optionFields }: CommandDefinition, params: Rec
 @Injectable()
 export class Commands {
   constructor(
+    private readonly clock: HouseClock,
     private readonly bus: Bus,
     private readonly inventory: Inventory,
     private readonly hosts: Hosts,
     private readonly operations: Operations,
+    private readonly endings: OperationEndings,
     private readonly space: FreeSpace,
     private readonly uploads: Uploads,
   ) {
@@ -112,6 +120,8 @@ export class Commands {
 
   async ask(definition: CommandDefinition, subject: Subject, wanted: Wanted, asking: Asking): Promise<Operation> {
     const { ifMatch: _, silentHosts: __, ...rest } = asking;
+    const making = this.makingOf(definition, subject, wanted);
+    if (making !== undefined) return this.endings.cancel(making, asking.author);
     const own = this.ownChange(definition, subject, wanted);
     if (own) return this.annotate(own, asking);
     const prepared = this.prepare(definition, subject, wanted, asking);
@@ -171,7 +181,7 @@ export class Commands {
   requireAction(vmId: VmId, action: VmAction): VmEntry {
     const entry = this.inventory.require(vmId);
     const { host } = entry.record;
-    this.hosts.requireTaking(host, 'fail');
+    this.hosts.requireTaking(host, 'fail', { evenDrained: true });
     const needs = needsOf(action);
     const capabilities = this.hosts.get(host)?.capabilities;
     const lack = needs !== undefined && capabilities ? lackOf(capabilities, needs) : undefined;
@@ -189,10 +199,12 @@ export class Commands {
     const host = 'vmId' in subject ? parseVmId(subject.vmId).host : subject.host;
     const record = entry ? this.hosts.get(host) : this.hosts.require(host);
     if (entry) requireMatch(asking.ifMatch, entry.etag);
-    beginBefore(asking.options, Date.now());
+    beginBefore(asking.options, this.clock.now());
     // Whoever makes room is not kept from it.
-    if (definition.method !== 'DELETE' && definition.verb !== stopVm.verb) this.space.requireRoom();
-    this.hosts.requireTaking(host, asking.options.whenOffline);
+    if (!makesRoom(definition)) this.space.requireRoom();
+    const evenDrained = makesRoom(definition) || definition.verb === suspendVm.verb;
+    this.hosts.requireTaking(host, asking.options.whenOffline, { evenDrained });
+    if (record && !makesRoom(definition)) requireStorage(record);
     const capabilities = record?.capabilities;
     if (capabilities) requireCapabilities(definition, wanted.input, { vm: entry?.record, capabilities });
     if (!entry) return this.checked({ ...wanted, definition, host, entry, isAlready: false, locks: [] });
@@ -210,11 +222,19 @@ export class Commands {
     return cuts ? { ...prepared, locks: [] } : prepared;
   }
 
+  /** What is still making the VM that is to be stopped by force: to end that is all there is to do. */
+  private makingOf({ verb }: CommandDefinition, subject: Subject, { input }: Wanted): OperationId | undefined {
+    if (!('vmId' in subject) || !isByForce(verb, input) || this.inventory.vms.get(subject.vmId)) return undefined;
+    const { host, nativeId } = parseVmId(subject.vmId);
+    // Where the VM gets its id from the operation, a client may know it before there is a record.
+    const running = this.operations.active.get(nativeId);
+    return running?.host === host && commandOfVerb(running.verb)?.makes ? running.id : undefined;
+  }
+
   /** A stop by force ends what runs on the VM, unless that deletes it or stops it by force as well. */
   private mayCut({ verb }: CommandDefinition, { input }: Wanted, running: OperationId): boolean {
-    const isByForce = verb === stopVm.verb && (input as { force?: boolean }).force === true;
     const { verb: busyWith } = this.operations.active.get(running) ?? {};
-    return isByForce && busyWith !== deleteVm.verb && busyWith !== stopVm.verb;
+    return isByForce(verb, input) && busyWith !== deleteVm.verb && busyWith !== stopVm.verb;
   }
 
   /** What other VMs and the host have against it, with the locks that keep them from changing their mind. */
@@ -301,6 +321,7 @@ export class Commands {
     if (!isOfVm || !('vmId' in subject) || optionFields.length === 0) return undefined;
     if (Object.values(input as object).some((value) => value !== undefined)) return undefined;
     const entry = this.inventory.require(subject.vmId);
+    this.space.requireRoom();
     if (annotation) return { entry, annotation };
     throw new ProblemError('invalid-input', 'There is nothing to change. Name at least one field of the VM.', {
       errors: [{ pointer: '', detail: 'Nothing to change.' }],
@@ -316,6 +337,9 @@ export class Commands {
     return this.operations.annotate(entry.id, annotation, author, check, kinship);
   }
 }
+
+const isByForce = (verb: string, input: unknown): boolean =>
+  verb === stopVm.verb && (input as { force?: boolean }).force === true;
 
 /** Only what differs from what the VM has, or a new one would have. */
 function annotationChanges(entry: VmEntry | undefined, annotation: AnnotationChange): PlanChange[] {

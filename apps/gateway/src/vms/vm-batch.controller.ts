@@ -22,7 +22,8 @@ export class VmBatchController {
   @ApiTags('VMs')
   @HttpCode(202)
   @RequirePermission('vm:read')
-  @Changes(batchVerb)
+  // Each part decides for itself.
+  @Changes(batchVerb, 'carried out')
   @WaitsOnPrefer(BatchPlan)
   @Answers({
     id: 'batchVms',
@@ -45,7 +46,7 @@ export class VmBatchController {
   @ApiTags('Operations')
   @HttpCode(202)
   @RequirePermission('operation:control')
-  @Changes('operation.retry')
+  @Changes('operation.retry', 'carried out')
   @WaitsOnPrefer()
   @Answers({
     id: 'retryOperation',

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Disk } from '@polyvirt/contracts';
 import { gibOf } from '@polyvirt/hypervisor';
-import { CallTimeoutError, isBusy, type Domain } from '@polyvirt/node-libvirt';
+import { CallTimeoutError, isBusy, LibvirtError, type Domain } from '@polyvirt/node-libvirt';
+import { LastTold } from '../last-told.ts';
 import type { StoragePool } from '../storage/storage-pool.ts';
 import { sourceKey, type DiskSource } from './disk-source.ts';
 import type { DomainDisk } from './domain-reader.ts';
@@ -19,6 +20,7 @@ export class DiskFacts {
   /** By machine, device and source: another file behind the same device has a size of its own. */
   readonly #sizes = new Map<string, Map<string, number>>();
   readonly #asking = new Map<string, Promise<void>>();
+  readonly #paths = new Map<string, LastTold<string | undefined>>();
 
   constructor(storage: StoragePool, patienceMs = PATIENCE_MS) {
     this.#storage = storage;
@@ -29,7 +31,7 @@ export class DiskFacts {
   async of(domain: Domain, disks: readonly DomainDisk[]): Promise<Disk[]> {
     const [sizes, paths] = await Promise.all([
       this.#sizesOf(domain, disks),
-      Promise.all(disks.map(({ source }) => this.#pathOf(source))),
+      Promise.all(disks.map(({ source }) => this.#pathOf(domain, source))),
     ]);
     return disks.map((disk, index) => {
       const bytes = sizes?.get(keyOf(disk));
@@ -42,13 +44,17 @@ export class DiskFacts {
     });
   }
 
-  async #pathOf(source: DiskSource | undefined): Promise<string | undefined> {
-    return source && (await this.#storage.pathOf(source).catch(() => undefined));
+  async #pathOf({ uuid }: Domain, source: DiskSource | undefined): Promise<string | undefined> {
+    if (!source) return undefined;
+    const told = this.#paths.get(uuid) ?? new LastTold();
+    this.#paths.set(uuid, told);
+    return told.of(sourceKey(source), this.#storage.pathOf(source));
   }
 
   /** Forgets the machines that are not there any more. */
   keep(uuids: ReadonlySet<string>): void {
-    for (const uuid of this.#sizes.keys()) if (!uuids.has(uuid)) this.#sizes.delete(uuid);
+    for (const known of [this.#sizes, this.#paths])
+      for (const uuid of known.keys()) if (!uuids.has(uuid)) known.delete(uuid);
   }
 
   async #sizesOf(domain: Domain, disks: readonly DomainDisk[]): Promise<ReadonlyMap<string, number> | undefined> {
@@ -82,7 +88,9 @@ export class DiskFacts {
         const bytes = await this.#bytesOf(domain, disk);
         if (bytes !== undefined) sizes.set(keyOf(disk), bytes);
       } catch (error) {
-        if (!isBusy(error) && !(error instanceof CallTimeoutError)) continue;
+        // Not an answer about any disk: the look has failed.
+        if (!(error instanceof LibvirtError || error instanceof CallTimeoutError)) throw error;
+        if (error instanceof LibvirtError && !isBusy(error)) continue;
         for (const [key, bytes] of before ?? []) if (!sizes.has(key)) sizes.set(key, bytes);
         break;
       }

@@ -129,7 +129,7 @@ export class Machines {
   async get(nativeId: NativeId): Promise<DriverVm> {
     const domain = await this.domain(nativeId);
     try {
-      const leases = await this.#leases();
+      const leases = await this.#networks.leases();
       return await this.#read(domain, { leases, saved: undefined, snapshotted: undefined, transient: undefined });
     } catch (error) {
       if (isGone(error)) throw vmNotFound(nativeId, error);
@@ -144,17 +144,12 @@ export class Machines {
         () => undefined,
       );
     const [leases, saved, snapshotted, transient] = await Promise.all([
-      this.#leases(),
+      this.#networks.leases(),
       uuids(this.#libvirt.domains.list({ managedSave: true })),
       uuids(this.#libvirt.domains.list({ hasSnapshot: true })),
       uuids(this.#libvirt.domains.list({ transient: true })),
     ]);
     return { leases, saved, snapshotted, transient };
-  }
-
-  /** Without them the addresses of machines are not known; all else is. */
-  #leases(): Promise<ReadonlyMap<string, string[]>> {
-    return this.#networks.leases().catch(() => new Map<string, string[]>());
   }
 
   async #read(domain: Domain, surroundings: Surroundings): Promise<DriverVm> {

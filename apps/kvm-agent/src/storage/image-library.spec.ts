@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,5 +31,22 @@ describe('the images of a folder', () => {
     symlinkSync('/proc/self/mem', join(folder, 'odd.qcow2'));
     const asked = new ImageLibrary({} as StoragePool, folder).require('odd', 'disk', '/disks/0/image');
     expect((await expectProblem('host-rejected', asked)).message).toMatch(/"odd" cannot be read: EIO/);
+  });
+
+  it('keep the name of a medium while the folder cannot be read, and not when its file is gone', async () => {
+    const [images, aside] = [join(folder, 'images'), join(folder, 'aside')];
+    await mkdir(images);
+    const path = join(images, 'rescue.iso');
+    await writeFile(path, 'x');
+    const library = new ImageLibrary({} as StoragePool, images);
+    expect(await library.nameOf(path)).toBe('rescue');
+    await rename(images, aside);
+    await writeFile(images, 'no folder');
+    await expect(library.list()).rejects.toThrow('cannot be read');
+    expect(await library.nameOf(path)).toBe('rescue');
+    await rm(images);
+    await rename(aside, images);
+    await rm(path);
+    expect(await library.nameOf(path)).toBe(path);
   });
 });

@@ -30,6 +30,8 @@ export class ImageLibrary {
   readonly #storage: StoragePool;
   readonly #folder: string;
   readonly #imports = new Map<string, Promise<Volume>>();
+  /** What was in the folder when it was last looked at. */
+  #seen: readonly ImageFile[] = [];
 
   constructor(storage: StoragePool, folder: string) {
     this.#storage = storage;
@@ -51,7 +53,8 @@ export class ImageLibrary {
   /** What an ISO image in a drive is called: its name here, or else its path. */
   async nameOf(path: string): Promise<string> {
     if (dirname(path) !== this.#folder && !importedIso.test(basename(path))) return path;
-    const files = await this.files().catch(() => []);
+    // A folder that cannot be read now has what it had: a medium keeps its name.
+    const files = await this.files().catch(() => this.#seen);
     const found = files.find(
       (file) => file.kind === 'iso' && (file.path === path || volumeNameOf(file) === basename(path)),
     );
@@ -133,6 +136,7 @@ export class ImageLibrary {
       const stats = await orUnreadable(stat(path));
       if (stats?.isFile()) files.push({ name: fileName.slice(0, -extension.length), kind, path, stats });
     }
+    this.#seen = files;
     return files;
   }
 }

@@ -8,7 +8,7 @@ const forever = new AbortController().signal;
 const spoiltPage = new PrismError(500, 'INTERNAL_ERROR', 'InternalException', 'vm');
 
 /** A Prism with so many entities, of which some fail the whole page that they are on. */
-function prismWith(count: number, spoilt: readonly number[], { longest = 500 } = {}) {
+function prismWith(count: number, spoilt: readonly number[], { longest = 500, counts = true } = {}) {
   const all = Array.from({ length: count }, (_, index) => ({ metadata: { uuid: `e${index}` } }));
   let calls = 0;
   const v3 = async (_method: string, _path: string, _signal: AbortSignal, body: JsonObject) => {
@@ -16,7 +16,7 @@ function prismWith(count: number, spoilt: readonly number[], { longest = 500 } =
     const [offset, length] = [Number(body['offset']), Number(body['length'])];
     if (length > longest) throw new PrismError(422, 'INVALID_REQUEST', 'length is too large', 'vm');
     if (spoilt.some((index) => offset <= index && index < offset + length)) throw spoiltPage;
-    return { metadata: { total_matches: count }, entities: all.slice(offset, offset + length) };
+    return { metadata: counts ? { total_matches: count } : {}, entities: all.slice(offset, offset + length) };
   };
   const lost: PrismError[] = [];
   const pages = new Pages({ v3 } as unknown as PrismClient);
@@ -36,6 +36,11 @@ describe('the pages of a list', () => {
     const prism = prismWith(1_100, []);
     expect(await prism.ids()).toEqual(but(1_100, []));
     expect(prism.calls()).toBe(3);
+  });
+
+  it('are all of them where Prism does not say how many there are', async () => {
+    expect(await prismWith(1_100, [], { counts: false }).ids()).toEqual(but(1_100, []));
+    expect(await prismWith(0, [], { counts: false }).ids()).toEqual([]);
   });
 
   it.each<[count: number, spoilt: number[]]>([

@@ -82,7 +82,8 @@ export class Pages {
         });
         return {
           entities: objectsAt(answer, 'entities'),
-          total: numberAt(objectAt(answer, 'metadata'), 'total_matches') ?? 0,
+          // Without it an empty page is the end.
+          total: numberAt(objectAt(answer, 'metadata'), 'total_matches') ?? Infinity,
         };
       } catch (error) {
         const smaller = PAGE_SIZES.find((one) => one < length);

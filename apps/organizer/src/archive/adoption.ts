@@ -2,7 +2,8 @@ import type { VmRecord } from '@polyvirt/contracts';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { isAbsolute, join, relative } from 'node:path';
 import { scriptNames } from '../scripts/scripts.ts';
-import { syncFolder, writeDurably } from './durable-files.ts';
+import { isDiskTrouble } from './disk-trouble.ts';
+import { syncFolder, unless, writeDurably } from './durable-files.ts';
 
 /** Where an adopted folder keeps what the earlier program had written and we write anew. */
 export const earlier = 'earlier';
@@ -67,13 +68,9 @@ async function isOfEarlierProgram(folder: string, vm: VmRecord): Promise<boolean
     if (typeof metadata !== 'object' || metadata === null || 'vmId' in metadata) return false;
     const said = hypervisorKeys.map((key) => metadata[key]).find((value) => typeof value === 'string');
     return said === undefined || said.toLowerCase().includes(vm.hypervisor);
-  } catch {
+  } catch (error) {
+    // It may be one all the same: a folder of another name beside it would stay for ever.
+    if (isDiskTrouble(error)) throw error;
     return false;
   }
 }
-
-const unless =
-  (code: string) =>
-  (error: NodeJS.ErrnoException): undefined => {
-    if (error.code !== code) throw error;
-  };

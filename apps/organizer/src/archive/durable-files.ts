@@ -29,7 +29,8 @@ export async function replaceDurably(path: string, content: string, mode: number
 
 /** The same for a symbolic link. Throws `EEXIST` if something that is no link is in its place: that may be the only copy. */
 export async function linkDurably(path: string, target: string): Promise<void> {
-  const present = await readlink(path).catch(() => undefined);
+  // EINVAL: it is no link.
+  const present = await readlink(path).catch(unless('ENOENT', 'EINVAL'));
   if (present === target) return;
   if (present === undefined && (await exists(path)))
     throw Object.assign(new Error(`${path} is no link`), { code: 'EEXIST' });
@@ -40,11 +41,15 @@ export async function linkDurably(path: string, target: string): Promise<void> {
   await syncFolder(dirname(path));
 }
 
-const exists = (path: string): Promise<boolean> =>
-  lstat(path).then(
-    () => true,
-    () => false,
-  );
+/** What cannot be looked at may be there. */
+const exists = async (path: string): Promise<boolean> => (await lstat(path).catch(unless('ENOENT'))) !== undefined;
+
+/** For who handles that a look at a file fails with one of these codes, by which nothing is there. Throws any other error. */
+export const unless =
+  (...codes: readonly string[]) =>
+  (error: NodeJS.ErrnoException): undefined => {
+    if (!codes.includes(error.code ?? '')) throw error;
+  };
 
 /** Makes the names in a folder durable. */
 export async function syncFolder(path: string): Promise<void> {

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ProblemError, type Forecast, type Volume } from '@polyvirt/contracts';
 import { gibOf, volumeIdOf, type Effect, type OperationContext, type VolumeFacet } from '@polyvirt/hypervisor';
-import { exists, MAKING_MARK } from '../inventory/discovery.ts';
+import { isThere, MAKING_MARK } from '../inventory/discovery.ts';
 import type { Machine } from '../inventory/identity.ts';
 import { folderOf, type Machines } from '../inventory/machines.ts';
 import { orUnreadable } from '../inventory/unreadable.ts';
@@ -125,15 +125,15 @@ export class HostVolumes implements VolumeFacet {
   async #candidates(): Promise<string[]> {
     const loose: string[] = [];
     for (const path of (await this.machines.survey()).disks)
-      // A machine that is being made has them soon.
-      if (!(await exists(join(dirname(path), MAKING_MARK)))) loose.push(await realPath(path));
+      // A machine that is being made has them soon, and so has one that may be.
+      if (!(await isThere(join(dirname(path), MAKING_MARK)))) loose.push(await realPath(path));
     return [...new Set(loose)].filter((path) => !isExtent(path));
   }
 
   /** Disks of machines, so that a volume that is in use is told as such. */
   async #inUse(): Promise<string[]> {
     const { machines } = await this.machines.survey();
-    const files = await Promise.all(machines.map((machine) => this.machines.diskFiles(machine).catch(() => [])));
-    return Promise.all(files.flat().map(({ path }) => realPath(path)));
+    const files = await Promise.all(machines.map((machine) => orUnreadable(this.machines.diskFiles(machine))));
+    return Promise.all(files.flatMap((own) => own ?? []).map(({ path }) => realPath(path)));
   }
 }

@@ -87,8 +87,8 @@ export class ImageChanges {
     if (names.length > 0)
       throw inUse(`is in use by ${[...new Set(names)].join(', ')}. Eject or detach it there first.`);
     const unread = listed.flatMap((vm) => (isReadable(vm) ? [] : [[vm.name ?? vm.nativeId, vm.unreadable] as const]));
-    const unseen = new Map([...unread, ...users.unseen, ...users.hidden]);
-    if (unseen.size > 0) throw inUse(`may be in use: ${unseenWords(unseen)}`, 'It may be in use.');
+    const doubt = users.doubt ?? (unread.length > 0 ? unseenWords(new Map(unread)) : undefined);
+    if (doubt !== undefined) throw inUse(`may be in use: ${doubt}`, 'It may be in use.');
     return file.path;
   }
 

@@ -169,10 +169,14 @@ export function isInside(folder: string, path: string): boolean {
   return inside !== '' && !inside.startsWith('..') && !isAbsolute(inside);
 }
 
+/** Whether something is at a path. Throws where that cannot be told. */
 export const exists = (path: string): Promise<boolean> =>
   access(path).then(
     () => true,
-    () => false,
+    (error: unknown) => {
+      if (isMissing(error)) return false;
+      throw error;
+    },
   );
 
 /** Whether something is at a path, or may be: only what is known to be gone is gone. */
@@ -186,7 +190,9 @@ export const isThere = (path: string): Promise<boolean> =>
 export const isOutOfSight = async (vmx: string): Promise<boolean> =>
   !(await isThere(vmx)) && !(await isThere(dirname(dirname(vmx))));
 
-const isBeingMade = (vmx: string): Promise<boolean> => exists(join(dirname(vmx), MAKING_MARK));
+/** Where that cannot be told, the machine cannot be read either, and says why. */
+const isBeingMade = async (vmx: string): Promise<boolean> =>
+  (await orUnreadable(exists(join(dirname(vmx), MAKING_MARK)))) ?? false;
 
 interface Look {
   /** Notes what is passed over. */

@@ -41,7 +41,7 @@ function All() {
   );
 }
 
-const colours = { ready: solid.good, draining: solid.warn, offline: solid.bad } as const;
+const colours = { ready: solid.good, draining: solid.warn, offline: solid.bad, joining: solid.mark } as const;
 
 export function HostCard({ host }: { host: Host }) {
   const { t } = useTranslation();

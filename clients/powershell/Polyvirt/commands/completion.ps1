@@ -54,7 +54,7 @@ function Register-LiveNames {
         @{ Kind = 'vmId'; Parameter = 'Id'; Command = @($vmCommands | Where-Object { $_ -notin 'Restore-PolyvirtVM', 'Remove-PolyvirtCheckpoint' }) }
         @{ Kind = 'vmId'; Parameter = 'VmId'; Command = 'Get-PolyvirtOperation', 'Get-PolyvirtEvent', 'Get-PolyvirtArchive', 'Save-PolyvirtArchiveFile', 'Restore-PolyvirtVM', 'Remove-PolyvirtCheckpoint' }
         @{ Kind = 'host'; Parameter = 'HostId'; Command = $hostCommands }
-        @{ Kind = 'host'; Parameter = 'Id'; Command = 'Get-PolyvirtHost' }
+        @{ Kind = 'host'; Parameter = 'Id'; Command = 'Get-PolyvirtHost', 'Remove-PolyvirtHost', 'Reset-PolyvirtHostKey', 'Suspend-PolyvirtHost', 'Resume-PolyvirtHost' }
         @{ Kind = 'image'; Parameter = 'Image'; Command = 'New-PolyvirtVM', 'Add-PolyvirtDisk', 'Set-PolyvirtCdrom' }
         @{ Kind = 'image'; Parameter = 'Cdrom'; Command = 'New-PolyvirtVM' }
         @{ Kind = 'network'; Parameter = 'Network'; Command = 'New-PolyvirtVM', 'Add-PolyvirtNic', 'Set-PolyvirtNic' }

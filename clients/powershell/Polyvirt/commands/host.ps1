@@ -36,6 +36,149 @@ function Get-PolyvirtHost {
     }
 }
 
+function New-PolyvirtHost {
+    <#
+    .SYNOPSIS
+    Adds a host, and answers the line to run on it. The line works once, for 30 minutes.
+    .PARAMETER Id
+    What the host is to be called: lower-case letters, digits and hyphens.
+    .PARAMETER Hypervisor
+    What its agent looks after.
+    .PARAMETER Session
+    A session of Connect-PolyvirtSession, instead of the present one.
+    .EXAMPLE
+    (New-PolyvirtHost kvm-lab1 -Hypervisor kvm).command
+    #>
+    [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'Medium')]
+    [OutputType('Polyvirt.JoinInvitation')]
+    param(
+        [Parameter(Mandatory, Position = 0)] [string]$Id,
+        [Parameter(Mandatory)] [ValidateSet('kvm', 'vmware', 'nutanix')] [string]$Hypervisor,
+        [PSTypeName('Polyvirt.Session')]$Session
+    )
+    Set-CallerPreference $PSCmdlet
+    if (-not (Confirm-Here $PSCmdlet 'Add the host' $Id)) { return }
+    $body = @{ id = $Id; hypervisor = $Hypervisor }
+    try { Invoke-Route (Get-Session $Session) 'POST /api/v1/hosts' -Body $body -Header (New-IdempotencyHeader) -As 'Polyvirt.JoinInvitation' }
+    catch { $PSCmdlet.ThrowTerminatingError($_) }
+}
+
+function Reset-PolyvirtHostKey {
+    <#
+    .SYNOPSIS
+    Gives hosts another key: answers the line to run on each. The old key is good until a minute after that.
+    .PARAMETER Id
+    Ids of hosts; objects of Get-PolyvirtHost can be piped in.
+    .PARAMETER Session
+    A session of Connect-PolyvirtSession, instead of the present one.
+    .EXAMPLE
+    (Reset-PolyvirtHostKey kvm-lab1).command
+    #>
+    [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'Medium')]
+    [OutputType('Polyvirt.JoinInvitation')]
+    param(
+        [Parameter(Mandatory, Position = 0, ValueFromPipeline, ValueFromPipelineByPropertyName)] [Alias('HostId')] [string[]]$Id,
+        [PSTypeName('Polyvirt.Session')]$Session
+    )
+    begin { Set-CallerPreference $PSCmdlet }
+    process {
+        foreach ($one in $Id) {
+            if (-not (Confirm-Here $PSCmdlet 'Give another key to' $one)) { continue }
+            try {
+                Invoke-Route (Get-Session $Session) 'POST /api/v1/hosts/{hostId}/rotate' @{ hostId = $one } -Header (New-IdempotencyHeader) -As 'Polyvirt.JoinInvitation'
+            } catch { Write-Problem $PSCmdlet $_ $one }
+        }
+    }
+}
+
+function Suspend-PolyvirtHost {
+    <#
+    .SYNOPSIS
+    Has hosts take nothing new but stop, suspend, cancel and delete. What has begun goes on.
+    .PARAMETER Id
+    Ids of hosts; objects of Get-PolyvirtHost can be piped in.
+    .PARAMETER Session
+    A session of Connect-PolyvirtSession, instead of the present one.
+    .EXAMPLE
+    Suspend-PolyvirtHost kvm-lab1
+    #>
+    [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'Medium')]
+    [OutputType('Polyvirt.Host')]
+    param(
+        [Parameter(Mandatory, Position = 0, ValueFromPipeline, ValueFromPipelineByPropertyName)] [Alias('HostId')] [string[]]$Id,
+        [PSTypeName('Polyvirt.Session')]$Session
+    )
+    begin { Set-CallerPreference $PSCmdlet }
+    process {
+        foreach ($one in $Id) {
+            if (-not (Confirm-Here $PSCmdlet 'Drain the host' $one)) { continue }
+            try { Set-HostDrain (Get-Session $Session) $one $true } catch { Write-Problem $PSCmdlet $_ $one }
+        }
+    }
+}
+
+function Resume-PolyvirtHost {
+    <#
+    .SYNOPSIS
+    Has hosts take commands again that were drained.
+    .PARAMETER Id
+    Ids of hosts; objects of Get-PolyvirtHost can be piped in.
+    .PARAMETER Session
+    A session of Connect-PolyvirtSession, instead of the present one.
+    .EXAMPLE
+    Get-PolyvirtHost | Where-Object drain | Resume-PolyvirtHost
+    #>
+    [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'Medium')]
+    [OutputType('Polyvirt.Host')]
+    param(
+        [Parameter(Mandatory, Position = 0, ValueFromPipeline, ValueFromPipelineByPropertyName)] [Alias('HostId')] [string[]]$Id,
+        [PSTypeName('Polyvirt.Session')]$Session
+    )
+    begin { Set-CallerPreference $PSCmdlet }
+    process {
+        foreach ($one in $Id) {
+            if (-not (Confirm-Here $PSCmdlet 'Take commands again on' $one)) { continue }
+            try { Set-HostDrain (Get-Session $Session) $one $false } catch { Write-Problem $PSCmdlet $_ $one }
+        }
+    }
+}
+
+function Set-HostDrain {
+    param($Session, [string]$Id, [bool]$Draining)
+    Invoke-Route $Session 'POST /api/v1/hosts/{hostId}/drain' @{ hostId = $Id } -Body @{ draining = $Draining } -As 'Polyvirt.Host'
+}
+
+function Remove-PolyvirtHost {
+    <#
+    .SYNOPSIS
+    Removes hosts: their agents lose the connection at once. Their VMs run on and are shown no more. Asks before.
+    .PARAMETER Id
+    Ids of hosts; objects of Get-PolyvirtHost can be piped in.
+    .PARAMETER Force
+    Also while operations of the host have not ended; they fail.
+    .PARAMETER Session
+    A session of Connect-PolyvirtSession, instead of the present one.
+    .EXAMPLE
+    Remove-PolyvirtHost kvm-lab1
+    #>
+    [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'High')]
+    param(
+        [Parameter(Mandatory, Position = 0, ValueFromPipeline, ValueFromPipelineByPropertyName)] [Alias('HostId')] [string[]]$Id,
+        [switch]$Force,
+        [PSTypeName('Polyvirt.Session')]$Session
+    )
+    begin { Set-CallerPreference $PSCmdlet }
+    process {
+        $query = @{}
+        if ($Force) { $query['force'] = 'true' }
+        foreach ($one in $Id) {
+            if (-not (Confirm-Here $PSCmdlet 'Remove the host' $one -Dangerous)) { continue }
+            try { Invoke-Route (Get-Session $Session) 'DELETE /api/v1/hosts/{hostId}' @{ hostId = $one } -Query $query }
+            catch { Write-Problem $PSCmdlet $_ $one }
+        }
+    }
+}
+
 function Get-PolyvirtNetwork {
     <#
     .SYNOPSIS

@@ -81,8 +81,9 @@ export class QueryHandler {
   }
 
   @OnQuery(cancelOperation)
-  cancelOperation(@Payload() { operationId }: { operationId: OperationId }) {
-    return { accepted: this.operations.cancel(operationId) };
+  async cancelOperation(@Payload() { operationId }: { operationId: OperationId }) {
+    const cancelRequestedAt = await this.operations.cancel(operationId);
+    return { accepted: cancelRequestedAt !== undefined, ...(cancelRequestedAt !== undefined && { cancelRequestedAt }) };
   }
 
   @OnQuery(listOperations)

@@ -4,6 +4,7 @@ import {
   capabilityNames,
   hostHealthChanged,
   keys,
+  storageNotes,
   type Capabilities,
   type Capacity,
   type Command,
@@ -161,7 +162,7 @@ export class HostKeeper {
     const { host, version: agentVersion, incarnation } = this.identity;
     const record: HostRecord = {
       ...this.#status,
-      notes: [...this.#status.notes, ...this.beside.moreNotes()],
+      notes: [...this.#status.notes, ...storageNotes(this.#status.capacity), ...this.beside.moreNotes()],
       id: host,
       hypervisor: this.driver.hypervisor,
       simulated: this.driver.simulated,

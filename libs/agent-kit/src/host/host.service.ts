@@ -78,6 +78,16 @@ describe('a host', () => {
     await eventually(() => expect(beats.at(-1)?.health.status).toBe('healthy'));
   });
 
+  it('says in its notes when its storage is nearly full, and no more when there is room', async () => {
+    const { driver } = await bench.startAgent();
+    Object.assign(driver.host.capacity, { storageFreeGiB: 0.5 });
+    await eventually(async () =>
+      expect((await record())?.notes).toContainEqual(expect.stringMatching(/storage is nearly full: 512 MiB/)),
+    );
+    Object.assign(driver.host.capacity, { storageFreeGiB: 50 });
+    await eventually(async () => expect((await record())?.notes.join()).not.toContain('nearly full'));
+  });
+
   it('is unhealthy when its driver hangs', async () => {
     await bench.startAgent({ faults: [{ at: 'probe', hang: true }] }, { times: { probeWithinMs: 60 } });
     const detail = 'The hypervisor did not answer within 0.06 s.';

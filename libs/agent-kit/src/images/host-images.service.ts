@@ -111,7 +111,7 @@ describe('images of a host', () => {
     const { agent, driver } = await bench.startAgent({}, { imageNetworks });
     const command = await bench.send(fetchImage());
     await bench.told(command.operationId, ({ progress }) => progress > 40 && progress < 60);
-    agent.operations.cancel(command.operationId);
+    await agent.operations.cancel(command.operationId);
     expect(await bench.ended(command)).toMatchObject({ status: 'cancelled' });
     expect(readdirSync(driver.host.imageFiles.folder)).toEqual([]);
     expect(await names()).toEqual(['tiny-iso', 'tiny-linux']);

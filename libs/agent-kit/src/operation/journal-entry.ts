@@ -61,6 +61,8 @@ export const OwnEntry = z.object({
   phase: z.enum(['running', 'ended']),
   progress: z.number(),
   steps: z.array(JournalStep),
+  /** When it was told to stop, by a cancel or by a stop by force. */
+  cancelRequestedAt: Timestamp.optional(),
   /** Set once it has been decided that the operation is to be taken back. */
   takingBack: z.object({ status: z.enum(['failed', 'cancelled']), problem: Problem }).optional(),
   outcome: OperationOutcome.optional(),
@@ -82,7 +84,7 @@ export const isOwn = (entry: JournalEntry): entry is OwnEntry => !('ended' in en
 export const isUnfinished = (entry: JournalEntry): boolean => isOwn(entry) && !entry.told;
 
 /** The operation as events show it. */
-export function operationOf({ command, steps, startedAt, progress, outcome }: OwnEntry): Operation {
+export function operationOf({ command, steps, startedAt, progress, cancelRequestedAt, outcome }: OwnEntry): Operation {
   const { operationId, verb, host, nativeId, requestedBy, requestedAt, parent, retryOf } = command;
   // A clone is about its source, as it was asked for; what it made is in the result.
   const vmId = nativeId === undefined ? outcome?.result?.vmId : vmIdOf(host, nativeId);
@@ -98,6 +100,7 @@ export function operationOf({ command, steps, startedAt, progress, outcome }: Ow
     createdAt: requestedAt,
     startedAt,
     ...(outcome && { endedAt: outcome.endedAt }),
+    ...(cancelRequestedAt !== undefined && { cancelRequestedAt }),
     ...(outcome?.changed !== undefined && { changed: outcome.changed }),
     ...(outcome?.result && { result: outcome.result }),
     ...(outcome?.error && { error: outcome.error }),

@@ -1,54 +1,41 @@
 import { Logger } from '@nestjs/common';
-import { Redeliver, RevisionConflictError, type Bucket, type Bus } from '@polyvirt/bus';
+import { Redeliver, type Bus } from '@polyvirt/bus';
 import {
-  asProblemError,
   commandOfVerb,
-  hardwareOf,
-  keys,
   ProblemError,
-  type Capacity,
   type Command,
   type OperationId,
   type OperationOutcome,
-  type Problem,
 } from '@polyvirt/contracts';
 import type { OperationContext } from '@polyvirt/hypervisor';
-import type { AgentIdentity } from '../host/identity.ts';
-import type { Inventory, Seen } from '../inventory/inventory.ts';
 import { Turns } from '../turns.ts';
-import { casualty, consequences, type Aftermath } from './aftermath.ts';
+import { Ownership, type OwnershipOptions } from './ownership.ts';
 import { HostPatience, type PatienceTimes } from './host-patience.ts';
-import { compacted, isOwn, isUnfinished, type JournalEntry, type OwnEntry } from './journal-entry.ts';
-import { JournalRecord } from './journal-record.ts';
+import { compacted, type OwnEntry } from './journal-entry.ts';
+import type { JournalRecord } from './journal-record.ts';
 import { OperationJournal } from './operation-journal.ts';
-import { doubtsOf, remainsOf, resultOf } from './operation-result.ts';
+import { expired, failure, Outcomes, type OutcomesOptions } from './outcomes.ts';
 import { RunningOperation, type Done, type Work } from './running-operation.ts';
-import { safeCause, safeProblem, safeText } from './safe-text.ts';
-import { takeBack, type Ending } from './take-back.ts';
+import { takeBack } from './take-back.ts';
 import { causeOf, claimsOf, isCutBy, isStopByForce, targetOf } from './targets.ts';
 import { Telling } from './telling.ts';
 
 /** An operation that has taken so many agents down with it is given up. */
 const maxAttempts = 20;
+const log = new Logger('Operations');
+
 /** By then two agents with one host id have found each other out, and one of them is left. */
 const settledWithinMs = 10_000;
 
-const log = new Logger('Operations');
-
-export interface OperationRunnerOptions {
+export interface OperationRunnerOptions extends OwnershipOptions, OutcomesOptions {
   readonly bus: Bus;
-  readonly journal: Bucket<JournalEntry>;
-  readonly inventory: Inventory;
-  readonly identity: AgentIdentity;
   readonly isHealthy: () => boolean;
   /** Resolves when the host is healthy. */
   readonly whenHealthy: () => Promise<void>;
   readonly patience: PatienceTimes;
   /** By how much the clock of the server is ahead of ours, once that is known. */
   readonly brokerAheadMs: () => number | undefined;
-  /** What the host can carry. */
-  readonly capacity: () => Capacity;
-  /** Ends publications when the agent stops. */
+  /** Ends writing and publishing when the agent stops. */
   readonly signal: AbortSignal;
 }
 
@@ -59,6 +46,8 @@ export interface OperationRunnerOptions {
  */
 export class OperationRunner {
   readonly #options: OperationRunnerOptions;
+  readonly #ownership: Ownership;
+  readonly #outcomes: Outcomes;
   readonly #running = new Map<OperationId, RunningOperation>();
   readonly #turns = new Turns();
   readonly #draining = new AbortController();
@@ -67,6 +56,8 @@ export class OperationRunner {
 
   constructor(options: OperationRunnerOptions) {
     this.#options = options;
+    this.#ownership = new Ownership(options);
+    this.#outcomes = new Outcomes(options);
   }
 
   get count(): number {
@@ -102,10 +93,8 @@ export class OperationRunner {
   }
 
   /** Operations of the host that an agent has begun and not ended. */
-  async unfinished(): Promise<OwnEntry[]> {
-    const { journal, identity, signal } = this.#options;
-    const entries = await journal.entries(keys.journalOf(identity.host), signal);
-    return entries.map(({ value }) => value).filter(isUnfinished) as OwnEntry[];
+  unfinished(): Promise<OwnEntry[]> {
+    return this.#ownership.unfinished();
   }
 
   /**
@@ -115,19 +104,20 @@ export class OperationRunner {
     return this.#options.inventory.causes.begin(targetOf(command), causeOf(command));
   }
 
-  /** Stops an operation at its next step, and has it taken back. False when it does not run here. */
-  cancel(operationId: OperationId): boolean {
+  /**
+   * Stops an operation at its next step, and has it taken back. Answers since when it is to stop, once a crash would not forget
+   * that; undefined when it does not run here, or ends for another reason.
+   */
+  async cancel(operationId: OperationId): Promise<string | undefined> {
     const running = this.#running.get(operationId);
-    if (!running || running.stopReason !== undefined) return false;
-    running.stop('cancel');
-    return true;
+    return running && (await running.cancel('cancel')) ? running.cancelRequestedAt : undefined;
   }
 
   /** Ends an operation whose command cannot be carried out, unless somebody has it already. */
   async abandon(command: Command, detail: string): Promise<void> {
     if (this.#running.has(command.operationId)) return;
     const problem = new ProblemError('internal', detail).toProblem(command.requestId);
-    const record = await this.#claim(command, { status: 'failed', endedAt: now(), error: problem });
+    const record = await this.#ownership.claim(command, failure(problem));
     if (record) await this.#tellEnd(record, this.#tellingOf(record));
   }
 
@@ -155,7 +145,7 @@ export class OperationRunner {
     try {
       if (this.#draining.signal.aborted) throw new Redeliver();
       const isLate = running.beginWithinMs === 0;
-      record = await this.#claim(command, isLate ? expired(command) : undefined);
+      record = await this.#ownership.claim(command, isLate ? expired(command) : undefined);
       if (!record) return;
       const telling = this.#tellingOf(record);
       if (record.entry.phase === 'running') await this.#carryOut(running, record, telling, work);
@@ -179,7 +169,7 @@ export class OperationRunner {
     const isOff = Promise.withResolvers<void>();
     for (const one of busy) {
       one.undoAfter = isOff.promise;
-      one.stop('cut');
+      void one.cancel('cut').catch((error: unknown) => log.warn(`Could not note a stop: ${String(error)}`));
     }
     if (busy.length === 0) return turn;
     return () => {
@@ -188,53 +178,23 @@ export class OperationRunner {
     };
   }
 
-  /**
-   * The record of an operation that is ours to go on with. Undefined when the gateway ended it before it began, or when it
-   * has ended here and that was told.
-   */
-  async #claim(command: Command, outcome: OperationOutcome | undefined): Promise<JournalRecord | undefined> {
-    const { journal, identity, inventory, signal } = this.#options;
-    const key = keys.journal(identity.host, command.operationId);
-    const before = command.nativeId === undefined ? undefined : inventory.find(command.nativeId);
-    const fresh: OwnEntry = {
-      command,
-      incarnation: identity.incarnation,
-      attempts: 1,
-      startedAt: now(),
-      ...(before && { revisionBefore: before.revision, stateBefore: before.record.state }),
-      ...(before && commandOfVerb(command.verb)?.edits && { hardwareBefore: hardwareOf(before.record) }),
-      phase: outcome ? 'ended' : 'running',
-      progress: 0,
-      steps: [],
-      ...(outcome && { outcome }),
-      told: false,
-    };
-    for (;;) {
-      try {
-        const revision = await journal.create(key, fresh, { signal });
-        return new JournalRecord(journal, key, fresh, revision, signal);
-      } catch (error) {
-        if (!(error instanceof RevisionConflictError)) throw error;
-      }
-      const found = await journal.get(key, signal);
-      if (!found) continue;
-      if (!isOwn(found.value) || found.value.told) return undefined;
-      const entry = { ...found.value, incarnation: identity.incarnation, attempts: found.value.attempts + 1 };
-      const record = new JournalRecord(journal, key, entry, found.revision, signal);
-      if (entry.phase === 'running' && outcome && outcome.error?.code !== 'expired')
-        Object.assign(entry, { phase: 'ended', outcome });
-      // Taken over before anything is done: an agent that was thought dead notices at its next write.
-      await record.takeOver();
-      return record;
-    }
-  }
-
   async #carryOut(running: RunningOperation, record: JournalRecord, telling: Telling, work: Work): Promise<void> {
     const { entry } = record;
     telling.started();
     const forget = this.expect(running.command);
     const deadline = this.#deadlineOf(running, entry);
     try {
+      // By the process before; what it had made is come by first.
+      if (entry.cancelRequestedAt !== undefined) {
+        running.cancelRequestedAt = entry.cancelRequestedAt;
+        if (!entry.takingBack) running.stop('cancel');
+      }
+      await running.noteCancelBy(async (requestedAt) => {
+        if (entry.cancelRequestedAt !== undefined) return;
+        entry.cancelRequestedAt = requestedAt;
+        telling.progressed();
+        await record.save();
+      });
       const outcome = await this.#outcomeOf(running, record, telling, work);
       await telling.all();
       entry.phase = 'ended';
@@ -283,9 +243,9 @@ export class OperationRunner {
       done = await running.orLetGo(working, this.#options.patience.letGoWithinMs);
     } catch (error) {
       if (error instanceof Redeliver || running.stopReason === 'drain' || record.isLost) throw new Redeliver();
-      ending ??= this.#endingOf(running, error);
+      ending ??= this.#outcomes.endingOf(running, error);
     }
-    if (done && !ending) return this.#success(running, record, telling, done);
+    if (done && !ending) return this.#outcomes.success(running, record, telling, done);
     await running.undoAfter;
     const notes = await takeBack(journal, record, {
       ending: ending!,
@@ -293,7 +253,7 @@ export class OperationRunner {
       isLeaving: () => running.stopReason === 'drain' || this.#options.signal.aborted,
       onTakenBack: () => telling.progressed(),
     });
-    return this.#failure(running, record, ending!, notes);
+    return this.#outcomes.failure(running, record, ending!, notes);
   }
 
   /**
@@ -336,90 +296,6 @@ export class OperationRunner {
     };
   }
 
-  #endingOf(running: RunningOperation, error: unknown): Ending {
-    const { operationId, requestId, input } = running.command;
-    const isCancelled = running.stopReason === 'cancel' || running.stopReason === 'cut';
-    // Whatever a driver makes of an abort, its reason is the cause.
-    const cause = running.stopReason === undefined ? error : running.signal.reason;
-    const problem = asProblemError(cause);
-    if (problem.code === 'internal')
-      log.error(safeCause(problem.cause ?? problem, input), `operation ${operationId}, request ${requestId}`);
-    else if (problem.cause !== undefined)
-      log.warn(safeCause(problem.cause, input), `operation ${operationId}, request ${requestId}`);
-    return {
-      status: isCancelled ? 'cancelled' : 'failed',
-      problem: { ...safeProblem(problem.toProblem(requestId), input), operationId },
-    };
-  }
-
-  async #success(
-    running: RunningOperation,
-    { entry }: JournalRecord,
-    telling: Telling,
-    { effect, made, result, alsoHappened = [] }: Done,
-  ): Promise<OperationOutcome> {
-    const { nativeId: asked } = running.command;
-    const nativeId = made ?? asked;
-    const seen = nativeId === undefined ? undefined : await this.#look(nativeId);
-    const aftermath: Aftermath = {
-      verb: running.command.verb,
-      before: made === undefined ? entry.stateBefore : undefined,
-      after: seen?.record,
-    };
-    const { inventory, capacity } = this.#options;
-    const casualties = casualty(aftermath);
-    const following = casualties ? [] : consequences(aftermath, inventory.records(), capacity());
-    const notes = [...(result?.notes ?? []), ...doubtsOf(entry), ...following].map((note) =>
-      safeText(note, running.command.input),
-    );
-    // A source that was cloned is told of too, and it is not the VM that was made.
-    const source = asked === undefined ? undefined : this.#options.inventory.find(asked)?.record;
-    for (const { definition, extras } of alsoHappened) {
-      const record = seen && made === undefined ? seen.record : source;
-      const more = record && (extras ? extras(record) : {});
-      if (!record || !more) continue;
-      const { operationId, requestedBy } = running.command;
-      await telling.about(definition, record.id, { vm: record, operationId, requestedBy, ...more });
-    }
-    return {
-      ...(casualties
-        ? { status: 'failed', error: this.#endingOf(running, casualties).problem }
-        : { status: 'succeeded' }),
-      endedAt: now(),
-      changed: effect === 'changed' || hasMovedOn(entry, seen),
-      ...resultOf(entry, { made, result }, notes, seen?.record),
-      ...(seen?.revision !== undefined && { revision: seen.revision }),
-    };
-  }
-
-  async #failure(
-    running: RunningOperation,
-    { entry }: JournalRecord,
-    { status, problem }: Ending,
-    notes: string[],
-  ): Promise<OperationOutcome> {
-    const { nativeId } = running.command;
-    const seen = nativeId === undefined ? undefined : await this.#look(nativeId);
-    return {
-      status,
-      endedAt: now(),
-      ...(status === 'failed' && { error: problem }),
-      ...remainsOf(entry, notes, seen?.record),
-      ...(seen?.revision !== undefined && { revision: seen.revision }),
-    };
-  }
-
-  /** An operation ends also on a host that has just become unusable; the reconciliation catches up. */
-  async #look(nativeId: string): Promise<Seen | undefined> {
-    try {
-      return await this.#options.inventory.look(nativeId);
-    } catch (error) {
-      if (this.#options.signal.aborted) throw new Redeliver();
-      log.warn(`Could not look at ${nativeId} after its operation: ${(error as Error).message}`);
-      return undefined;
-    }
-  }
-
   async #tellEnd(record: JournalRecord, telling: Telling): Promise<void> {
     await telling.ended();
     record.entry = compacted(record.entry);
@@ -439,28 +315,9 @@ export class OperationRunner {
   }
 }
 
-const now = () => new Date().toISOString();
-
-const failure = (error: Problem): OperationOutcome => ({ status: 'failed', endedAt: now(), error });
-
-const expired = ({ requestId, operationId, notAfter }: Command): OperationOutcome =>
-  failure({
-    ...new ProblemError('expired', `It was to begin before ${notAfter} and had not by then. Ask again.`).toProblem(
-      requestId,
-    ),
-    operationId,
-  });
-
 /** Whether it may be called again when the host was away: what has begun while there is patience, what has not in its time. */
 function mayGoOn(running: RunningOperation, { steps }: OwnEntry): boolean {
   if (steps.length === 0) return running.beginWithinMs > 0;
   // One that may be done once only has failed for good.
   return steps.every(({ problem }) => problem === undefined);
 }
-
-/**
- * After a crash a driver may find everything as asked because the process that died had done it: then the record has
- * changed since the operation began.
- */
-const hasMovedOn = ({ attempts, revisionBefore }: OwnEntry, seen: Seen | undefined): boolean =>
-  attempts > 1 && seen !== undefined && seen.revision !== revisionBefore;

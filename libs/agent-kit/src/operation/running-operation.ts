@@ -35,6 +35,9 @@ export class RunningOperation {
   readonly #controller = new AbortController();
   #stopReason: StopReason | undefined;
   #isHeldBack = true;
+  #noteCancel: ((requestedAt: string) => Promise<void>) | undefined;
+  /** When it was told to stop, by a cancel or by a stop by force. */
+  cancelRequestedAt: string | undefined;
   /** Resolves when the command may be acknowledged. */
   done: Promise<void> = Promise.resolve();
   /** What it made is taken back after this: power that is being cut. Never rejects. */
@@ -67,6 +70,24 @@ export class RunningOperation {
   stop(reason: StopReason): void {
     if (this.#stopReason === undefined || reason === 'drain') this.#stopReason = reason;
     if (reason === 'drain' || !this.#isHeldBack) this.#abort();
+  }
+
+  /**
+   * Ends it on behalf of somebody: resolves when that is written down, so that the next process ends it too. False when it ends
+   * for another reason anyway.
+   */
+  async cancel(reason: 'cancel' | 'cut'): Promise<boolean> {
+    if (this.#stopReason !== undefined && this.cancelRequestedAt === undefined) return false;
+    this.cancelRequestedAt ??= new Date().toISOString();
+    this.stop(reason);
+    await this.#noteCancel?.(this.cancelRequestedAt);
+    return true;
+  }
+
+  /** Has it written down when it is cancelled, be that before or later. */
+  async noteCancelBy(note: (requestedAt: string) => Promise<void>): Promise<void> {
+    this.#noteCancel = note;
+    if (this.cancelRequestedAt !== undefined) await note(this.cancelRequestedAt);
   }
 
   /** There is nothing to come by, or it has been come by. */

@@ -1,4 +1,5 @@
 import {
+  cancelOperation,
   commandConsumer,
   isEnded,
   keys,
@@ -12,6 +13,7 @@ import {
   buckets,
 } from '@polyvirt/contracts';
 import {
+  ask,
   ensureTopology,
   openBucket,
   publishCommand,
@@ -180,6 +182,26 @@ export class AgentBench<Nats extends Broker = Broker> {
 
   types(): string[] {
     return this.events.map(({ event }) => event.type);
+  }
+
+  /** The ends of an operation that have been published until now. */
+  async ends({ operationId }: Pick<Command, 'operationId'>): Promise<StoredEvent[]> {
+    await this.caughtUp();
+    return this.events.filter(
+      ({ event }) => event.subject === operationId && /^operation\.(succeeded|failed|cancelled)$/.test(event.type),
+    );
+  }
+
+  cancel({ operationId }: Pick<Command, 'operationId'>) {
+    return ask(this.gateway, cancelOperation, host, { operationId });
+  }
+
+  /** Waits until the agent has so many commands that it has not acknowledged. */
+  async taken(count: number): Promise<void> {
+    await eventually(async () => {
+      const { num_ack_pending } = await this.gateway.manager.consumers.info(streams.commands.name, `agent_${host}`);
+      if (num_ack_pending !== count) throw new Error(`${num_ack_pending} commands are taken`);
+    });
   }
 
   /** Waits until the agent has acknowledged everything. */

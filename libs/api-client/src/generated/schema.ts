@@ -378,7 +378,8 @@ export interface paths {
         /** Hosts by id, with capabilities, health and totals. */
         get: operations["listHosts"];
         put?: never;
-        post?: never;
+        /** Add a host: the line to run on it, with a token that is good once, for 30 minutes. */
+        post: operations["addHost"];
         delete?: never;
         options?: never;
         head?: never;
@@ -396,6 +397,27 @@ export interface paths {
         get: operations["getHost"];
         put?: never;
         post?: never;
+        /** Remove a host: its agent loses the connection at once, and its VMs are shown no more. Nothing of them is changed. */
+        delete: operations["removeHost"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/{hostId}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a host take nothing new but stop, suspend, cancel and delete, or take commands again.
+         * @description What has begun goes on. It lasts over restarts of the agent and of the host.
+         */
+        post: operations["drainHost"];
         delete?: never;
         options?: never;
         head?: never;
@@ -454,6 +476,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/hosts/{hostId}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a host another key: the line to run on it. A minute after it has joined with that, the one before is good no more. */
+        post: operations["rotateHost"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/hosts/{hostId}/templates": {
         parameters: {
             query?: never;
@@ -500,6 +539,26 @@ export interface paths {
         post?: never;
         /** Delete a volume of a host, with all that is on it. One that a VM needs is refused. */
         delete: operations["deleteVolume"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/join": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Join as a host, by the token of an invitation; `polyvirt-agent join` does it.
+         * @description The key is made on the new host, and only its public half is sent. Whoever has joined may repeat the request with the same key while the token is good, if the answer was lost.
+         */
+        post: operations["joinHost"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1520,6 +1579,11 @@ export interface components {
              */
             whenOffline?: "fail" | "queue";
         };
+        AddHostInput: {
+            /** @description What the agent of the host will look after. */
+            hypervisor: components["schemas"]["Hypervisor"];
+            id: components["schemas"]["HostId"];
+        };
         AddNicInput: {
             /**
              * @description `auto`, or a fixed address where the network can reserve one.
@@ -2062,6 +2126,13 @@ export interface components {
          * @enum {string}
          */
         Disruption: "none" | "guest-restart" | "power-cycle" | "data-loss";
+        DrainHostInput: {
+            /**
+             * @description False: the host takes commands again.
+             * @default true
+             */
+            draining?: boolean;
+        };
         EditMeInput: {
             /** @description Each field that is given replaces the one that was kept; others stay. */
             preferences: components["schemas"]["Preferences"];
@@ -2121,7 +2192,8 @@ export interface components {
             status: "healthy" | "unhealthy" | "undetected";
         };
         Host: {
-            agentVersion: string;
+            /** @description Absent until the agent has been there. */
+            agentVersion?: string;
             capabilities: components["schemas"]["Capabilities"];
             capacity: {
                 cpus?: number;
@@ -2130,19 +2202,28 @@ export interface components {
                 storageFreeGiB?: number;
                 storageGiB?: number;
             };
+            /** @description Who told it to take nothing new; it takes commands to stop, suspend and delete. */
+            drain?: {
+                by: string;
+                since: components["schemas"]["Timestamp"];
+            };
             health: components["schemas"]["Health"];
             hypervisor: components["schemas"]["Hypervisor"];
             id: components["schemas"]["HostId"];
+            /** @description Absent for a host that has its credential from whoever starts it. */
+            join?: components["schemas"]["HostJoin"];
             /** @description Last heartbeat. */
             lastSeenAt?: components["schemas"]["Timestamp"];
             limits?: components["schemas"]["HostLimits"];
             /** @description Facts the operator should know, such as which acceleration is used and why. */
             notes: string[];
-            observedAt: components["schemas"]["Timestamp"];
+            /** @description When the agent last looked; absent until it has been there. */
+            observedAt?: components["schemas"]["Timestamp"];
             /** @description When the whole inventory was last compared with the host. */
             reconciledAt?: components["schemas"]["Timestamp"];
             simulated: boolean;
-            state: components["schemas"]["HostState"];
+            /** @description `joining`: it was added, and its agent has not been there yet. `draining`: it takes nothing new. */
+            state: components["schemas"]["ShownHostState"];
             /** @description Over its VMs. */
             totals: {
                 cpus: number;
@@ -2155,6 +2236,14 @@ export interface components {
         };
         /** @description Slug of a host, chosen by the operator: `kvm-lab1`. */
         HostId: string;
+        HostJoin: {
+            /** @description When the machine joined; absent before. */
+            joinedAt?: components["schemas"]["Timestamp"];
+            /** @description Address that it joined from. */
+            joinedFrom?: string;
+            /** @description Until when somebody may join by the token that was made last; absent once it was used. */
+            tokenExpiresAt?: components["schemas"]["Timestamp"];
+        };
         HostLimits: {
             /** @description Whether a VM can have more CPUs than the host, which its CPUs then share; absent: it cannot. */
             cpusBeyondHost?: boolean;
@@ -2188,6 +2277,44 @@ export interface components {
         ImagePage: {
             items: components["schemas"]["Image"][];
             nextCursor?: string;
+        };
+        JoinedHost: {
+            /** @description Until when the token is good; the agent has it renewed before. */
+            expiresAt: components["schemas"]["Timestamp"];
+            host: components["schemas"]["HostId"];
+            hypervisor: components["schemas"]["Hypervisor"];
+            /** @description By which the ids of messages of the host are made. */
+            messageKey: string;
+            /** @description Certificate authority of nats-server, in PEM; absent without TLS. */
+            natsCa?: string;
+            /** @description Where nats-server is. */
+            natsUrls: string[];
+            /** @description Token of nats-server for the public key. */
+            userJwt: string;
+        };
+        JoinHostInput: {
+            agentVersion: string;
+            /** @description The token, signed with the private key: whoever repeats a request has to have the key. */
+            proof: string;
+            /** @description Of the key that was made on the new host; the private one stays there. */
+            publicKey: string;
+            token: string;
+        };
+        JoinInvitation: {
+            /** @description SHA-256 of the certificate that the agent trusts the gateway by; absent where it has its own way. */
+            caSha256?: string;
+            /** @description The line to run on the new host. */
+            command: string;
+            /** @description Until when the token is good. */
+            expiresAt: components["schemas"]["Timestamp"];
+            host: components["schemas"]["HostId"];
+            hypervisor: components["schemas"]["Hypervisor"];
+            /** @description What may keep the host from joining, in sentences. */
+            notes: string[];
+            /** @description Good once; shown this once. */
+            token: string;
+            /** @description Address of the gateway that the command names. */
+            url: string;
         };
         Labels: {
             [key: string]: string;
@@ -2356,6 +2483,8 @@ export interface components {
             kind?: "graphic" | "text";
         };
         Operation: {
+            /** @description When it was told to stop, by a cancel or by a stop by force; it ends once what it made is undone. */
+            cancelRequestedAt?: components["schemas"]["Timestamp"];
             /** @description False when it already was as asked. */
             changed?: boolean;
             createdAt: components["schemas"]["Timestamp"];
@@ -2437,7 +2566,7 @@ export interface components {
             to?: unknown;
         };
         /** @enum {string} */
-        Permission: "vm:read" | "vm:create" | "vm:power" | "vm:edit" | "vm:delete" | "vm:snapshot" | "vm:console" | "host:read" | "operation:read" | "operation:control" | "event:read" | "archive:read" | "metrics:read" | "token:manage" | "user:manage" | "audit:read" | "subscriber:manage";
+        Permission: "vm:read" | "vm:create" | "vm:power" | "vm:edit" | "vm:delete" | "vm:snapshot" | "vm:console" | "host:read" | "host:files" | "operation:read" | "operation:control" | "event:read" | "archive:read" | "metrics:read" | "token:manage" | "user:manage" | "audit:read" | "subscriber:manage" | "host:manage";
         Plan: {
             /** @description Empty when the VM is as asked for already. */
             changes: components["schemas"]["PlanChange"][];
@@ -2490,7 +2619,7 @@ export interface components {
              * @description Stable: decide on this, never on text.
              * @enum {string}
              */
-            code: "invalid-input" | "unauthenticated" | "forbidden" | "confirmation-required" | "vm-not-found" | "host-not-found" | "operation-not-found" | "snapshot-not-found" | "image-not-found" | "network-not-found" | "template-not-found" | "device-not-found" | "volume-not-found" | "upload-not-found" | "archive-not-found" | "file-not-found" | "metrics-not-found" | "user-not-found" | "token-not-found" | "subscriber-not-found" | "session-not-found" | "console-not-found" | "route-not-found" | "method-not-allowed" | "wrong-state" | "vm-busy" | "name-taken" | "volume-in-use" | "image-in-use" | "name-ambiguous" | "vm-protected" | "cursor-expired" | "stale-revision" | "version-not-supported" | "body-too-large" | "unsupported-media-type" | "range-not-satisfiable" | "idempotency-key-reused" | "too-many-requests" | "internal" | "capability-missing" | "host-rejected" | "fetch-failed" | "host-offline" | "unavailable" | "timed-out" | "expired" | "insufficient-capacity";
+            code: "invalid-input" | "unauthenticated" | "forbidden" | "confirmation-required" | "vm-not-found" | "host-not-found" | "operation-not-found" | "snapshot-not-found" | "image-not-found" | "network-not-found" | "template-not-found" | "device-not-found" | "volume-not-found" | "upload-not-found" | "archive-not-found" | "file-not-found" | "metrics-not-found" | "user-not-found" | "token-not-found" | "subscriber-not-found" | "session-not-found" | "console-not-found" | "route-not-found" | "method-not-allowed" | "wrong-state" | "vm-busy" | "name-taken" | "join-token-used" | "volume-in-use" | "image-in-use" | "name-ambiguous" | "vm-protected" | "cursor-expired" | "join-token-expired" | "stale-revision" | "version-not-supported" | "body-too-large" | "unsupported-media-type" | "range-not-satisfiable" | "idempotency-key-reused" | "too-many-requests" | "internal" | "capability-missing" | "host-rejected" | "fetch-failed" | "host-offline" | "unavailable" | "timed-out" | "expired" | "insufficient-capacity";
             /** @description What happened and what to do next; safe to show. */
             detail: string;
             /** @description One entry for each fault of the input. */
@@ -2694,6 +2823,8 @@ export interface components {
              */
             whenOffline?: "fail" | "queue";
         };
+        /** @enum {string} */
+        ShownHostState: "ready" | "draining" | "offline" | "joining";
         Snapshot: {
             /** @description Absent when the hypervisor does not know. */
             createdAt?: components["schemas"]["Timestamp"];
@@ -3905,6 +4036,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `insufficient-capacity` */
+            507: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     useLogInLink: {
@@ -3984,6 +4125,16 @@ export interface operations {
             };
             /** @description `internal` */
             500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-capacity` */
+            507: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
@@ -4337,6 +4488,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `insufficient-capacity` */
+            507: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     changePassword: {
@@ -4424,6 +4585,16 @@ export interface operations {
             };
             /** @description `internal` */
             500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-capacity` */
+            507: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
@@ -5049,6 +5220,148 @@ export interface operations {
             };
         };
     };
+    addHost: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddHostInput"];
+            };
+        };
+        responses: {
+            /** @description Add a host: the line to run on it, with a token that is good once, for 30 minutes. */
+            201: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    Location: components["headers"]["Location"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JoinInvitation"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `name-taken` */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-key-reused` */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-capacity` */
+            507: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getHost: {
         parameters: {
             query?: never;
@@ -5137,6 +5450,255 @@ export interface operations {
             };
             /** @description `internal` */
             500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeHost: {
+        parameters: {
+            query?: {
+                /** @description Also while operations of the host have not ended; they fail. */
+                force?: string;
+            };
+            header?: never;
+            path: {
+                hostId: components["schemas"]["HostId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Remove a host: its agent loses the connection at once, and its VMs are shown no more. Nothing of them is changed. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong-state` */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-capacity` */
+            507: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    drainHost: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path: {
+                hostId: components["schemas"]["HostId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DrainHostInput"];
+            };
+        };
+        responses: {
+            /** @description Have a host take nothing new but stop, suspend, cancel and delete, or take commands again. */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Host"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-key-reused` */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-capacity` */
+            507: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
@@ -5671,6 +6233,135 @@ export interface operations {
             };
         };
     };
+    rotateHost: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Kept for 24 hours. A repeat with the same key and body gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: components["parameters"]["Idempotency-Key"];
+            };
+            path: {
+                hostId: components["schemas"]["HostId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Give a host another key: the line to run on it. A minute after it has joined with that, the one before is good no more. */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JoinInvitation"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `wrong-state` */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency-key-reused` */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-capacity` */
+            507: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listTemplates: {
         parameters: {
             query?: {
@@ -6003,6 +6694,143 @@ export interface operations {
             };
             /** @description `host-offline`, `unavailable` */
             503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    joinHost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JoinHostInput"];
+            };
+        };
+        responses: {
+            /** @description Join as a host, by the token of an invitation; `polyvirt-agent join` does it. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JoinedHost"];
+                };
+            };
+            /** @description `invalid-input` */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `host-not-found` */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `join-token-used` */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `join-token-expired` */
+            410: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `body-too-large` */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests` */
+            429: {
+                headers: {
+                    /** @description Seconds. */
+                    "Retry-After"?: number;
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-capacity` */
+            507: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
@@ -7388,6 +8216,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `insufficient-capacity` */
+            507: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     getToken: {
@@ -7911,6 +8749,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `insufficient-capacity` */
+            507: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     sendUpload: {
@@ -8343,6 +9191,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `insufficient-capacity` */
+            507: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     getUser: {
@@ -8672,6 +9530,16 @@ export interface operations {
             };
             /** @description `internal` */
             500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-capacity` */
+            507: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
@@ -9843,6 +10711,16 @@ export interface operations {
             };
             /** @description `host-offline`, `unavailable` */
             503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-capacity` */
+            507: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
@@ -11332,6 +12210,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `insufficient-capacity` */
+            507: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     removeNic: {
@@ -11628,6 +12516,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `insufficient-capacity` */
+            507: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     pauseVm: {
@@ -11790,6 +12688,16 @@ export interface operations {
             };
             /** @description `host-offline`, `unavailable` */
             503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-capacity` */
+            507: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
@@ -12104,6 +13012,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `insufficient-capacity` */
+            507: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     restartVm: {
@@ -12274,6 +13192,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `insufficient-capacity` */
+            507: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     resumeVm: {
@@ -12436,6 +13364,16 @@ export interface operations {
             };
             /** @description `host-offline`, `unavailable` */
             503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-capacity` */
+            507: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
@@ -13036,6 +13974,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `insufficient-capacity` */
+            507: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     startVm: {
@@ -13548,6 +14496,16 @@ export interface operations {
             };
             /** @description `host-offline`, `unavailable` */
             503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-capacity` */
+            507: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
@@ -14397,6 +15355,16 @@ export interface operations {
             };
             /** @description `timed-out` */
             504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `insufficient-capacity` */
+            507: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;

@@ -54,7 +54,9 @@ export const longestMessageBytes = 1_024 * 1_024;
 
 export interface HostAccountOptions {
   /** A host that is cut off may not have a connection. */
-  readonly isCutOff?: boolean;
+  readonly isCutOff?: boolean | undefined;
+  /** By which of its joins it is in the account; absent for a host that has its credential from whoever starts it. */
+  readonly join?: string | undefined;
 }
 
 export const hostClaims = (

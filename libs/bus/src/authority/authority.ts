@@ -7,6 +7,7 @@ import {
   deletionToken,
   newOperatorSeed,
   operatorToken,
+  userToken,
   type CredentialExtras,
   type Role,
   type AccountClaims,
@@ -18,6 +19,16 @@ import { deriveKey, hostMessageKey, messageKey } from './keys.ts';
 export interface IssuedAccount {
   readonly publicKey: string;
   readonly token: string;
+}
+
+/** A key that is let in as the agent of a host. */
+export interface Admission {
+  readonly host: HostId;
+  readonly join: string;
+  /** Of a user, as NATS spells it. */
+  readonly publicKey: string;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
 }
 
 /** For clients that take JetStream from another account than their own. */
@@ -62,7 +73,16 @@ export class Authority {
 
   host(host: HostId, options?: HostAccountOptions): Promise<IssuedAccount> {
     const claims = hostClaims(this.#named(`host ${host}`), host, this.coreAccount, options);
-    return this.#issue(this.#hostKey(host), claims, [this.#roleOf({ service: 'agent', host })]);
+    return this.#issue(this.#hostKey(host, options?.join), claims, [this.#roleOf({ service: 'agent', host })]);
+  }
+
+  /** Lets the owner of a key that was made elsewhere into the account of a join. */
+  async admit({ host, join, publicKey, expiresAt }: Admission): Promise<{ token: string; messageKey: string }> {
+    const service = { service: 'agent', host, join } as const;
+    const [account, { tags, messageKey: key }] = this.#accountFor(service);
+    const { key: role } = this.#roleOf(service);
+    const token = await userToken(userNameOf(service), publicKey, account, role, { ...(tags && { tags }), expiresAt });
+    return { token, messageKey: key! };
   }
 
   subscriber(subscriber: EventReader): Promise<IssuedAccount> {
@@ -72,9 +92,9 @@ export class Authority {
     ]);
   }
 
-  /** Public key of the account of a host. */
-  hostAccount(host: HostId): string {
-    return this.#hostKey(host).getPublicKey();
+  /** Public key of the account of a host, or of one of its joins. */
+  hostAccount(host: HostId, join?: string): string {
+    return this.#hostKey(host, join).getPublicKey();
   }
 
   subscriberAccount(id: string): string {
@@ -108,7 +128,7 @@ export class Authority {
     const key = messageKey(this.#seed, this.#realm);
     switch (service.service) {
       case 'agent':
-        return [this.#hostKey(service.host), { tags, messageKey: hostMessageKey(key, service.host) }];
+        return [this.#hostKey(service.host, service.join), { tags, messageKey: hostMessageKey(key, service.host) }];
       case 'subscriber':
         return [this.#subscriberKey(service.id), { tags }];
       case 'organizer':
@@ -153,8 +173,9 @@ export class Authority {
     return deriveKey(this.#seed, 'account', `${this.#realm}/CORE`);
   }
 
-  #hostKey(host: HostId): KeyPair {
-    return deriveKey(this.#seed, 'account', `${this.#realm}/host/${host}`);
+  /** An account for each join: what was let in by one is nobody in the next. */
+  #hostKey(host: HostId, join?: string): KeyPair {
+    return deriveKey(this.#seed, 'account', `${this.#realm}/host/${host}${join === undefined ? '' : `/${join}`}`);
   }
 
   #subscriberKey(id: string): KeyPair {

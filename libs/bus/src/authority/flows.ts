@@ -63,6 +63,8 @@ export function agentFlows(host: HostId | '*'): Flow[] {
     flow(subjects.heartbeat(host)),
     flow(subjects.consoleDown(host, '*')),
     flow(subjects.answer(host, '*')),
+    flow(subjects.membership(host, 'renew')),
+    flow(subjects.membership(host, 'leave')),
     ...(host === '*' ? [] : [readOf(buckets.index.name, keys.indexed)]),
     ...ownKeys.flatMap(({ bucket, key }) => [flow(bucketSubject(bucket, key)), readOf(bucket, key)]),
   ];

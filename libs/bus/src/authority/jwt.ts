@@ -89,6 +89,20 @@ export interface CredentialExtras {
   readonly messageKey?: string | undefined;
 }
 
+/** Says that the owner of a key may use an account; for ever unless told until when, in milliseconds. */
+export const userToken = (
+  name: string,
+  user: KeyPair | string,
+  account: KeyPair,
+  role: KeyPair,
+  { tags = [], expiresAt }: Pick<CredentialExtras, 'tags'> & { readonly expiresAt?: number } = {},
+): Promise<string> =>
+  encodeUser(name, user, account, { tags } as Partial<User>, {
+    signer: role,
+    scopedUser: true,
+    ...(expiresAt !== undefined && { exp: Math.floor(expiresAt / 1_000) }),
+  });
+
 /** The file with which a client logs in: its token, its private key and, for our own, the key for the ids of messages. */
 export async function credentialsOf(
   name: string,
@@ -97,7 +111,10 @@ export async function credentialsOf(
   role: KeyPair,
   { tags = [], messageKey }: CredentialExtras = {},
 ): Promise<string> {
-  const token = await encodeUser(name, user, account, { tags } as Partial<User>, { signer: role, scopedUser: true });
+  return formatCredentials(await userToken(name, user, account, role, { tags }), user, messageKey);
+}
+
+export function formatCredentials(token: string, user: KeyPair, messageKey?: string): string {
   const credentials = text.decode(fmtCreds(token, user));
   if (messageKey === undefined) return credentials;
   return `${credentials.trimEnd()}\n\n-----BEGIN ${messageKeyBlock}-----\n${messageKey}\n------END ${messageKeyBlock}------\n`;

@@ -82,6 +82,15 @@ export const hostMessageKey = (key: string, host: string): string =>
 
 export const newKey = (kind: Kind): KeyPair => new Key(kind, randomBytes(32));
 
+/** Whether the owner of a public key of that kind has signed something; false for what is no such key. */
+export function isSignedBy(publicKey: string, kind: Kind, input: Uint8Array, signature: Uint8Array): boolean {
+  const bytes = decode(publicKey);
+  if (bytes.length !== 33 || bytes[0] !== kinds[kind]) return false;
+  const x = Buffer.from(bytes.subarray(1)).toString('base64url');
+  const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+  return verify(null, input, key, signature);
+}
+
 /** Throws a RangeError for what is no seed. */
 export function keyOf(seed: string): KeyPair {
   const bytes = decode(seed);

@@ -26,6 +26,34 @@ export function requireFits(size: Size, { limits, capacity }: Pick<HostStatus, '
   }
 }
 
+/** With less storage than so many MiB free a host takes nothing that may need more; below so many times that it says so. */
+const storageKeptMiB = 256;
+const tellBelow = 4;
+const mibPerGiB = 1_024;
+
+const storageFreeMiB = ({ storageFreeGiB }: HostStatus['capacity']): number =>
+  // What is not known is in nobody's way.
+  storageFreeGiB === undefined ? Infinity : Math.floor(storageFreeGiB * mibPerGiB);
+
+/** Throws `insufficient-capacity` when the storage of the host is so full that what runs on it may need the rest. */
+export function requireStorage({ id, capacity }: Pick<HostStatus, 'capacity'> & { readonly id: string }): void {
+  const free = storageFreeMiB(capacity);
+  if (free >= storageKeptMiB) return;
+  throw new ProblemError(
+    'insufficient-capacity',
+    `The storage of ${id} has ${number(free)} MiB left, and ${storageKeptMiB} MiB are kept free so that its VMs keep running. ` +
+      'Make room there; stop, cancel and delete still work.',
+  );
+}
+
+/** What the operator should know of the storage before it is used up. */
+export function storageNotes(capacity: HostStatus['capacity']): string[] {
+  const free = storageFreeMiB(capacity);
+  if (free >= tellBelow * storageKeptMiB) return [];
+  const consequence = free < storageKeptMiB ? 'changes are refused' : `below ${storageKeptMiB} MiB changes are refused`;
+  return [`The storage is nearly full: ${number(free)} MiB are left, and ${consequence} until there is room.`];
+}
+
 /** What the author should know when the running VMs together are promised more than the host has. */
 export function overcommitNotes(running: readonly Size[], { capacity }: Pick<HostStatus, 'capacity'>): string[] {
   return overcommitted(running, capacity).map(

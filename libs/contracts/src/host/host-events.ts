@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineEvent } from '../define.ts';
 import { HostId, Timestamp } from '../ids.ts';
+import { Hypervisor } from '../vm/vm.ts';
 import { Health } from './host.ts';
 
 const body = z.object({ host: HostId, incarnation: z.string(), health: Health.optional() });
@@ -36,6 +37,25 @@ export const hostCutOff = defineEvent({
 export const hostReadmitted = defineEvent({
   name: 'host.readmitted',
   summary: 'The bus lets in again the agent of a host that was cut off.',
+  body: z.object({ host: HostId }),
+  publisher: 'gateway',
+});
+export const hostAdded = defineEvent({
+  name: 'host.added',
+  summary: 'Somebody has made a token with which a machine may join as this host.',
+  body: z.object({ host: HostId, hypervisor: Hypervisor, by: z.string() }),
+  publisher: 'gateway',
+});
+export const hostJoined = defineEvent({
+  name: 'host.joined',
+  summary:
+    'A machine has joined as this host, with a key of its own. One that had joined as this host before loses its own within a minute.',
+  body: z.object({ host: HostId, hypervisor: Hypervisor, agentVersion: z.string() }),
+  publisher: 'gateway',
+});
+export const hostRemoved = defineEvent({
+  name: 'host.removed',
+  summary: 'A host and its VMs are no longer looked after. Nothing of them was changed.',
   body: z.object({ host: HostId }),
   publisher: 'gateway',
 });

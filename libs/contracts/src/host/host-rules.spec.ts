@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { needsOf, verdictOn, vmActions, type VmAction } from '../vm/vm-actions.ts';
 import { capabilityFeatures, capabilityNames, lackOf, splitRef, type Capabilities } from './capabilities.ts';
-import { overcommitNotes, requireFits } from './capacity-rules.ts';
+import { overcommitNotes, requireFits, requireStorage, storageNotes } from './capacity-rules.ts';
 
 const all = Object.fromEntries(capabilityNames.map((name) => [name, { available: true }])) as Capabilities;
 
@@ -52,6 +52,22 @@ describe('capacity', () => {
       extras: { errors: [expect.objectContaining({ pointer })] },
     });
     expect(() => requireFits(size, host)).toThrow(refused);
+  });
+
+  it.each([
+    [undefined, undefined, undefined],
+    [10, undefined, undefined],
+    [1, undefined, undefined],
+    [0.999, undefined, /nearly full: 1,022 MiB are left, and below 256 MiB changes are refused/],
+    [0.25, undefined, /nearly full: 256 MiB/],
+    [0.2, /storage of kvm-a has 204 MiB left, and 256 MiB are kept free/, /204 MiB are left, and changes are refused/],
+    [0, /has 0 MiB left/, /0 MiB are left/],
+  ])('with %p GiB of storage free is refused as %p and told as %p', (storageFreeGiB, refused, told) => {
+    const capacity = storageFreeGiB === undefined ? {} : { storageFreeGiB };
+    const ask = () => requireStorage({ id: 'kvm-a', capacity });
+    if (refused) expect(ask).toThrow(refused);
+    else ask();
+    expect(storageNotes(capacity)).toEqual(told ? [expect.stringMatching(told)] : []);
   });
 
   it('takes what fits, what is not asked for, and anything where nothing is known', () => {

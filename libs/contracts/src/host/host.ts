@@ -127,10 +127,35 @@ export type HostRecord = z.infer<typeof HostRecord>;
 export const HostState = z.enum(['ready', 'draining', 'offline']).meta({ id: 'HostState' });
 export type HostState = z.infer<typeof HostState>;
 
+/** Whether a host that joins, or has joined, is there. */
+export const ShownHostState = z.enum([...HostState.options, 'joining']).meta({ id: 'ShownHostState' });
+export type ShownHostState = z.infer<typeof ShownHostState>;
+
+/** How a host came in by a join token. */
+export const HostJoin = z
+  .object({
+    tokenExpiresAt: Timestamp.optional().describe(
+      'Until when somebody may join by the token that was made last; absent once it was used.',
+    ),
+    joinedAt: Timestamp.optional().describe('When the machine joined; absent before.'),
+    joinedFrom: z.string().optional().describe('Address that it joined from.'),
+  })
+  .meta({ id: 'HostJoin' });
+export type HostJoin = z.infer<typeof HostJoin>;
+
 /** A host as the API shows it. Images, networks, templates and volumes have lists of their own. */
 export const Host = HostRecord.omit({ images: true, networks: true, templates: true, volumes: true, incarnation: true })
   .extend({
-    state: HostState,
+    agentVersion: HostRecord.shape.agentVersion.optional().describe('Absent until the agent has been there.'),
+    observedAt: Timestamp.optional().describe('When the agent last looked; absent until it has been there.'),
+    state: ShownHostState.describe(
+      '`joining`: it was added, and its agent has not been there yet. `draining`: it takes nothing new.',
+    ),
+    join: HostJoin.optional().describe('Absent for a host that has its credential from whoever starts it.'),
+    drain: z
+      .object({ since: Timestamp, by: z.string() })
+      .optional()
+      .describe('Who told it to take nothing new; it takes commands to stop, suspend and delete.'),
     lastSeenAt: Timestamp.optional().describe('Last heartbeat.'),
     totals: z
       .object({ vms: z.int(), running: z.int(), cpus: z.int(), memoryMiB: z.number() })

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { givenName } from '../given-name.ts';
 import { Timestamp } from '../ids.ts';
 import { secret } from '../secret.ts';
 import { permissions, roles } from './permissions.ts';
@@ -119,7 +120,7 @@ export type EditUserInput = z.infer<typeof EditUserInput>;
 /** A list as its user has arranged it, under a name. */
 export const SavedView = z
   .strictObject({
-    name: z.string().trim().min(1).max(80),
+    name: givenName(80),
     page: z
       .string()
       .regex(/^[a-z][a-z-]{0,39}$/, 'A page is a word in lower case.')
@@ -220,7 +221,7 @@ export type Me = z.infer<typeof Me>;
 
 export const CreateTokenInput = z
   .strictObject({
-    name: z.string().trim().min(1).max(80),
+    name: givenName(80),
     scopes: z.array(Permission).min(1).describe('At most what the owner may do.'),
     expiresAt: Timestamp.describe('At most a year ahead.'),
   })

@@ -1,4 +1,4 @@
-/** Every permission a route can demand. */
+/** Every permission a route can demand. `host:files` is to know where hosts keep files, and to read those of archives. */
 export const permissions = [
   'vm:read',
   'vm:create',
@@ -8,6 +8,7 @@ export const permissions = [
   'vm:snapshot',
   'vm:console',
   'host:read',
+  'host:files',
   'operation:read',
   'operation:control',
   'event:read',
@@ -17,6 +18,7 @@ export const permissions = [
   'user:manage',
   'audit:read',
   'subscriber:manage',
+  'host:manage',
 ] as const;
 export type Permission = (typeof permissions)[number];
 
@@ -40,6 +42,7 @@ const operator: readonly Permission[] = [
   'vm:delete',
   'vm:snapshot',
   'vm:console',
+  'host:files',
   'operation:control',
 ];
 

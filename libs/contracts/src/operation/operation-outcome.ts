@@ -17,7 +17,7 @@ export type OperationOutcome = z.infer<typeof OperationOutcome>;
 
 /** What a gateway leaves in the journal in the place of an agent's entry, which has no `ended`. */
 export const OperationVerdict = z.object({
-  ended: z.enum(['cancelled', 'expired', 'lost']),
+  ended: z.enum(['cancelled', 'expired', 'lost', 'removed']),
   /** Of one that is lost: how it went, if its agent knew before it was. */
   outcome: OperationOutcome.optional(),
 });

@@ -1,12 +1,15 @@
 import { z } from 'zod';
 import { defineQuery } from '../define.ts';
-import { OperationId } from '../ids.ts';
+import { OperationId, Timestamp } from '../ids.ts';
 
 export const cancelOperation = defineQuery({
   name: 'operation-cancel',
   summary: 'Stop an operation at its next safe point and undo what it made.',
   input: z.object({ operationId: OperationId }),
-  output: z.object({ accepted: z.boolean().describe('False when the agent runs no such operation.') }),
+  output: z.object({
+    accepted: z.boolean().describe('False when the agent runs no such operation.'),
+    cancelRequestedAt: Timestamp.optional().describe('When it was told to stop first.'),
+  }),
 });
 
 export const listOperations = defineQuery({

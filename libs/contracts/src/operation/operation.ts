@@ -55,6 +55,9 @@ export const Operation = z
     createdAt: Timestamp,
     startedAt: Timestamp.optional(),
     endedAt: Timestamp.optional(),
+    cancelRequestedAt: Timestamp.optional().describe(
+      'When it was told to stop, by a cancel or by a stop by force; it ends once what it made is undone.',
+    ),
     changed: z.boolean().optional().describe('False when it already was as asked.'),
     result: OperationResult.optional(),
     error: Problem.optional(),

@@ -12,6 +12,10 @@ describe('foreign text', () => {
     expect(foreignText('short')).toBe('short');
   });
 
+  it('cannot be made to read backwards', () => {
+    expect(foreignText('evil\u202egpj.exe \u2066x\u2069')).toBe('evil gpj.exe x');
+  });
+
   it.each([
     ['whole', userData],
     ['as JSON', JSON.stringify({ spec: { user_data: userData } })],

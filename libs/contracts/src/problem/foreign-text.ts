@@ -9,7 +9,7 @@ const longerThan = 8;
 const knownBy = 16;
 
 /**
- * A text of the hypervisor as it may stand in a problem: without control characters, at most 300 characters (or `most`), and without
+ * A text of others as it may stand in a problem: without control characters and those that turn the direction of writing, at most 300 characters (or `most`), and without
  * the values of the request, which may be passwords: pass user data above all. Each line of a value counts as a value too,
  * as products quote in part, but for headers of user data, which our own sentences name.
  */
@@ -19,7 +19,7 @@ export function foreignText(
 ): string {
   const values = [...new Set(without.flatMap(valuesIn))].sort((a, b) => b.length - a.length);
   const clean = values.reduce(masked, text.slice(0, looksAt));
-  return cutText(clean.replaceAll(/[\p{Cc}\p{Cs}\s]+/gu, ' ').trim(), most);
+  return cutText(clean.replaceAll(/[\p{Cc}\p{Cs}\p{Bidi_Control}\s]+/gu, ' ').trim(), most);
 }
 
 /** At most so many characters, with "…" where it was cut. */

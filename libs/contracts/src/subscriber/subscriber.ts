@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { givenName } from '../given-name.ts';
 import { HostId, Timestamp } from '../ids.ts';
 
 export const SubscriberId = z.uuid().describe('Id of a subscriber.').meta({ id: 'SubscriberId' });
@@ -7,7 +8,7 @@ const mostHosts = 64;
 
 export const CreateSubscriberInput = z
   .strictObject({
-    name: z.string().trim().min(1).max(80).describe('Name of the program; no two subscribers have the same one.'),
+    name: givenName(80).describe('Name of the program; no two subscribers have the same one.'),
     hosts: z
       .array(HostId)
       .min(1)

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isSeen, unseenFault } from '../given-name.ts';
 import { HostId, NativeId, OperationId, Timestamp, VmId } from '../ids.ts';
 import { PendingChange } from '../plan/plan.ts';
 import { unique } from '../unique.ts';
@@ -15,13 +16,6 @@ export type VmState = z.infer<typeof VmState>;
 export const Firmware = z.enum(['bios', 'uefi']).meta({ id: 'Firmware' });
 export type Firmware = z.infer<typeof Firmware>;
 
-/**
- * What makes two names look alike, or one look like something else: controls of direction, and characters without a width. The
- * joiner is one of them unless it stands in an emoji that is made of several.
- */
-const unseen =
-  /(?!\u200d|\ufe0f)\p{Default_Ignorable_Code_Point}|[\p{Bidi_Control}\ufff9-\ufffb]|(?<!\p{Extended_Pictographic}|\ufe0f|\p{Emoji_Modifier})\u200d|\u200d(?!\p{Extended_Pictographic})|(?<!\p{Emoji})\ufe0f/u;
-
 /** A name we give. Names of machines that other tools made may be anything the hypervisor allows. */
 export const VmName = z
   .string()
@@ -32,10 +26,7 @@ export const VmName = z
     (name) => !/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}/\\]/u.test(name),
     'A name has no slash, backslash or control character.',
   )
-  .refine(
-    (name) => !unseen.test(name),
-    'A name has no characters that are not seen, and none that turn the direction of writing.',
-  )
+  .refine(isSeen, unseenFault)
   .refine((name) => name !== '.' && name !== '..', 'A name is not a dot or two.')
   .describe('Up to 80 characters; spaces, quotes, accents and emoji are fine, slashes and control characters are not.')
   .meta({ id: 'VmName' });

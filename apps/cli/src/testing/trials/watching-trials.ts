@@ -34,12 +34,42 @@ async function archived({ cli, name }: Trial): Promise<void> {
   });
 }
 
+/** A host that nobody joins as, made without the programs. */
+const addHost = async ({ cli, name }: Trial) =>
+  (await cli.admin.POST('/api/v1/hosts', { body: { id: name, hypervisor: 'kvm' } })).data;
+const removeHost = ({ cli, name }: Trial) =>
+  cli.admin.DELETE('/api/v1/hosts/{hostId}', { params: { path: { hostId: name } } });
+
 export const watchingTrials: Trials = {
   'host list': async ({ done }) => {
     expect(await done(['host', 'list', '-o', 'name'])).toBe('fake-a\nfake-b\nslow\n');
   },
   'host get': async ({ done }) => {
     expect(await done(['host', 'get', 'fake-a'])).toContain('state: ready');
+  },
+  'host add': async (trial) => {
+    const text = await trial.done(['host', 'add', trial.name, '--hypervisor', 'kvm', '--no-wait']);
+    expect(text).toMatch(/polyvirt-agent join http:\/\/127\.0\.0\.1:\d+ --token pvj_\S+/);
+    expect(await trial.done(['host', 'get', trial.name])).toContain('state: joining');
+    await removeHost(trial);
+  },
+  'host rotate': async (trial) => {
+    const { token } = await addHost(trial);
+    const again = await trial.done(['host', 'rotate', trial.name, '--no-wait', '-o', 'json']);
+    expect(again).toMatch(/"token": "pvj_/);
+    expect(again).not.toContain(token);
+    await removeHost(trial);
+  },
+  'host drain': async (trial) => {
+    await addHost(trial);
+    expect(await trial.done(['host', 'drain', trial.name])).toMatch(/^drain:$/m);
+    expect(await trial.done(['host', 'drain', trial.name, '--off'])).not.toMatch(/^drain:$/m);
+    await removeHost(trial);
+  },
+  'host remove': async (trial) => {
+    await addHost(trial);
+    await trial.done(['host', 'remove', trial.name]);
+    expect(await trial.done(['host', 'list', '-o', 'name'])).not.toContain(trial.name);
   },
   'host status': async ({ done }) => {
     expect(await done(['host', 'status'])).toMatch(/^fake-b +kvm \(simulated\) +ready/m);
