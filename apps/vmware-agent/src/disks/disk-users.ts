@@ -143,11 +143,6 @@ export class DiskUsers {
     return this.#foldersOfUnseen.has(dirname(path));
   }
 
-  /** Places, and disks that no VM has, of which it cannot be seen what is there that may need a file. */
-  get hidden(): ReadonlyMap<string, string> {
-    return this.#hidden;
-  }
-
   /** Why a file that nobody is known to need has to stay all the same; undefined where all can be seen that may need it. */
   get doubt(): string | undefined {
     const all = new Map([...this.#hidden, ...this.#unseen]);
