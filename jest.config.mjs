@@ -47,5 +47,6 @@ export default {
     suite('browser', 'browser'),
     suite('powershell', 'powershell'),
     suite('kill', 'kill'),
+    suite('chaos', 'chaos'),
   ],
 };

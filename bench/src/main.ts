@@ -49,3 +49,4 @@ for (const name of names) rows.push(...(await measurements[name]!((line) => cons
 console.log(`\n${renderTable(rows)}`);
 const missed = rows.filter(({ met }) => !met).length;
 console.log(missed === 0 ? '\nEvery bar is met.' : `\n${missed} of ${rows.length} bars are missed.`);
+if (missed > 0) process.exitCode = 1;

@@ -37,8 +37,12 @@ export class UploadedFile {
 
   /** How much of it the gateway has. */
   async offset(): Promise<number> {
-    const { data } = await this.client.GET('/api/v1/uploads/{uploadId}', { params: { path: { uploadId: this.id } } });
-    return data.receivedBytes;
+    return (await this.#read()).receivedBytes;
+  }
+
+  /** How long the gateway keeps it. */
+  async livesMs(): Promise<number> {
+    return Date.parse((await this.#read()).expiresAt) - Date.now();
   }
 
   /** Sends what the gateway does not have up to there. */
@@ -48,6 +52,10 @@ export class UploadedFile {
       const headers = { 'content-type': 'application/offset+octet-stream', 'upload-offset': String(offset) };
       offset = Number((await ask(this.client, 'PATCH', this.#path, headers, part)).headers.get('upload-offset'));
     }
+  }
+
+  async #read() {
+    return (await this.client.GET('/api/v1/uploads/{uploadId}', { params: { path: { uploadId: this.id } } })).data;
   }
 
   get #path(): string {

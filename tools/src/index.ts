@@ -19,4 +19,5 @@ export { npmProgram } from './npm-program.ts';
 export { imageCache, root } from './places.ts';
 export { ensureTinyLinux, type TinyLinuxOptions } from './tiny-linux/build.ts';
 export { randomNumbers } from './test-run/seed.ts';
+export { Enclosure, type EnclosureOptions } from './machine/enclosure.ts';
 export { identityOf, isSameProcess, type ProcessIdentity } from './machine/process-identity.ts';

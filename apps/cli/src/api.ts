@@ -1,5 +1,6 @@
 import type { Client } from '@polyvirt/api-client';
-import type { Route } from './declaration.ts';
+import { Exit, type Route } from './declaration.ts';
+import { exitCodes, notOurs } from './exit-codes.ts';
 
 export interface Call {
   readonly path?: Readonly<Record<string, string>>;
@@ -37,10 +38,11 @@ export async function listAll<Item>(
   let cursor: string | undefined;
   do {
     const part = Math.min(500, limit - items.length);
-    const { data } = await call<{ items: Item[]; nextCursor?: string }>(client, route, {
+    const { data } = await call<{ items: Item[]; nextCursor?: string } | undefined>(client, route, {
       ...(path && { path }),
       query: { ...query, limit: part, ...(cursor !== undefined && { cursor }) },
     });
+    if (!Array.isArray(data?.items)) throw new Exit(exitCodes.failed.code, notOurs(client.url));
     items.push(...data.items);
     cursor = data.nextCursor;
   } while (cursor !== undefined && items.length < limit);

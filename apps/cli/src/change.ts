@@ -3,18 +3,19 @@ import type { BatchPlan, Client, Operation, Plan, Problem } from '@polyvirt/api-
 import { call, listAll, type Call } from './api.ts';
 import { Exit, UsageError, type Invocation, type Options, type Route } from './declaration.ts';
 import { exitCodeOf, exitCodes, problemLines } from './exit-codes.ts';
-import { filterOf, findVms, type Vm } from './names.ts';
+import { filterOf, findVms, queryOf, type Vm } from './names.ts';
 import { formatOf, printItem } from './output/print.ts';
 import { printable, renderTable } from './output/table.ts';
 import { operationView } from './output/views.ts';
 import { seconds } from './parse.ts';
-import { waitForEnd } from './wait.ts';
+import { unlessInterrupted, waitForEnd } from './wait.ts';
 
 export const waitOptions: Options = {
-  wait: { help: 'Wait until it has ended, which is the default.' },
+  wait: { help: 'Wait until it has ended, which is the default.', excludes: ['no-wait'] },
   'no-wait': { help: 'Print the id of the operation and end.' },
   timeout: {
     value: 'DURATION',
+    duration: true,
     help: 'How long to wait for the end: `90s`, `10m` (default), `2h`. The operation continues then.',
   },
 };
@@ -55,14 +56,13 @@ export async function change(
   const header: Record<string, string> = route.startsWith('POST')
     ? { 'Idempotency-Key': given.text('idempotency-key') ?? randomUUID() }
     : {};
-  const { data } = await call<Operation>(client, route, { ...common, header });
+  const { data } = await unlessInterrupted(call<Operation>(client, route, { ...common, header }));
   return finish(invocation, client, data);
 }
 
 /** Waits for an operation that was asked for, as the options say, and shows how it ended. */
 export async function finish(invocation: Invocation, client: Client, operation: Operation): Promise<number> {
   const { given, terminal } = invocation;
-  if (given.flag('wait') && given.flag('no-wait')) throw new UsageError('--wait and --no-wait exclude each other.');
   const timeout = seconds('timeout', given.text('timeout') ?? '10m');
   if (given.flag('no-wait')) {
     if (formatOf(invocation) === 'table') terminal.print(operation.id);
@@ -189,7 +189,9 @@ export async function changeVms(
   if (args.length > 0 && filter) throw new UsageError('Name VMs or give filters, not both.');
   if (args.length === 0 && !filter) throw new UsageError('Which VMs? Name them, or say --filter or --label.');
   const client = await invocation.client();
-  const vms = filter ? await listAll<Vm>(client, 'GET /api/v1/vms', { query: filter }) : await findVms(client, args);
+  const vms = filter
+    ? await listAll<Vm>(client, 'GET /api/v1/vms', { query: queryOf(filter) })
+    : await findVms(client, args);
   if (vms.length === 0) {
     terminal.tell('No VM fits the filter; nothing was done.');
     return exitCodes.ok.code;

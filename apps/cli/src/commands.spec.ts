@@ -3,39 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { commands } from './commands/index.ts';
-import type { Command } from './declaration.ts';
+import type { Command, Option } from './declaration.ts';
 import { exitCodesOf } from './exit-codes.ts';
+import { optionsOf } from './parse.ts';
 import { run } from './run.ts';
+import { typed as typedOf } from './testing/typed.ts';
 import type { Terminal } from './terminal.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'polyvirt-commands-'));
 const secret = join(folder, 'secret');
 const url = 'http://127.0.0.1:1';
 
-/** What a command needs so that it asks the gateway at all, beside the arguments that are declared. */
-const more: Readonly<Record<string, readonly string[]>> = {
-  'vm create': ['--host', 'h', '--disk', '1G'],
-  'vm set': ['--cpus', '2'],
-  'disk add': ['--size', '1G'],
-  'image add': ['--url', 'https://images.example/a.iso'],
-  'host add': ['--hypervisor', 'kvm'],
-  'nic change': ['--disconnect'],
-  'user create': ['--password-file', secret],
-  'user set': ['--disable'],
-  'preferences set': ['--theme', 'dark'],
-  console: ['--viewer'],
-  login: ['-u', 'ada', '--password-file', secret],
-  'event list': ['--count', '1'],
-};
-const values: Readonly<Record<string, string>> = { SIZE: '40G', URL: url, PATH: '/vms', ACTION: 'start' };
-
-const typed = (command: Command): string[] => [
-  ...command.name.split(' '),
-  ...(command.args ?? []).map(({ name, choices }) => choices?.[0] ?? values[name] ?? 'nothing'),
-  ...(more[command.name] ?? []),
-  ...(command.options && 'yes' in command.options ? ['--yes'] : []),
-  ...(command.asPerson === true ? ['--my-password-file', secret] : []),
-];
+const typed = (command: Command) => typedOf(command, { secret, url });
 
 interface Shown {
   readonly exitCode: number;
@@ -52,6 +31,7 @@ async function runIt(words: readonly string[]): Promise<Shown> {
     print: (line) => void (shown.stdout += `${line}\n`),
     tell: (line) => void (shown.stderr += `${line}\n`),
     write: (text) => void (shown.stdout += text),
+    onResize: () => () => undefined,
     status: () => undefined,
     ask: () => Promise.reject(new Error('there is nobody to ask')),
   };
@@ -168,6 +148,98 @@ describe('every command', () => {
     answer(nothing);
     await runIt(typed(command));
     expect(requests.at(-1)!.url).toBe(`${url}/api/v1/auth/logout`);
+  });
+});
+
+describe('what is wrong with the command line is said before anything is asked for:', () => {
+  const refused = async (words: readonly string[], why: RegExp) => {
+    answer(lost);
+    const { exitCode, stdout, stderr } = await runIt(words);
+    expect([words, exitCode, stdout, stderr]).toEqual([words, 2, '', expect.stringMatching(why)]);
+    expect(requests).toEqual([]);
+  };
+  const optionsThat = (fits: (option: Option) => unknown) =>
+    shown.flatMap(([name, command]) =>
+      Object.entries(optionsOf(command)).flatMap(([option, declared]) =>
+        fits(declared) ? [[name, option, command, declared] as const] : [],
+      ),
+    );
+
+  it.each(optionsThat(({ choices, integer, duration, time }) => choices ?? integer ?? duration ?? time))(
+    '%s --%s with a value that it does not take',
+    async (_, option, command) => {
+      await refused([...typed(command), `--${option}`, 'soonish'], new RegExp(`^--${option} `));
+    },
+  );
+
+  it.each(optionsThat(({ excludes }) => excludes))(
+    '%s --%s with its opposite',
+    async (_, option, command, { excludes }) => {
+      const given = (name: string) =>
+        optionsOf(command)[name]!.value === undefined ? [`--${name}`] : [`--${name}`, 'nothing'];
+      for (const other of excludes!)
+        await refused(
+          [...typed(command), ...given(option), ...given(other)],
+          new RegExp(`--${option} and --${other} exclude`),
+        );
+    },
+  );
+
+  const filtering = shown.filter(([, { options = {} }]) => 'filter' in options);
+  it.each(filtering)('%s with a filter that has no value', async (_, command) => {
+    const words = typed({ ...command, args: command.args?.filter(({ many }) => !many) ?? [] });
+    await refused([...words, '--filter', 'name='], /^--filter name= has no value/);
+    await refused([...words, '--label', ''], /^--label is empty/);
+  });
+});
+
+describe('help', () => {
+  it.each(shown)('of %s is the same behind its name and behind `help`', async (name) => {
+    answer(lost);
+    const behind = await runIt([...name.split(' '), '--help']);
+    expect(behind).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(`Usage: polyvirt ${name} `) });
+    expect(await runIt(['help', ...name.split(' ')])).toEqual(behind);
+  });
+});
+
+describe('a record', () => {
+  it('of which there is no table has its values as columns, by their paths', async () => {
+    answer(() => Response.json({ vms: { total: 2, byState: { running: 1 } }, load: [1, 2], none: null }));
+    expect((await runIt(['stats', '-o', 'csv'])).stdout).toBe('vms.total,vms.byState.running,load\n2,1,"[1,2]"\n');
+    expect((await runIt(['stats', '-o', 'csv', '-c', 'vms.total', '--no-headers'])).stdout).toBe('2\n');
+    expect(await runIt(['stats', '-o', 'csv', '-c', 'nonsense'])).toMatchObject({ exitCode: 2 });
+  });
+});
+
+describe('an answer', () => {
+  const page = () => new Response('<!doctype html>', { headers: { 'content-type': 'text/html' } });
+  const other = () => Response.json({ tagline: 'You Know, for Search' });
+  const missing = () => Object.defineProperty(new Response('Not Found', { status: 404 }), 'url', { value: url });
+  it.each([
+    ['a page', page],
+    ['something else', other],
+    ['an error that is none of ours', missing],
+  ])('that is %s comes from no Polyvirt, which is said with the way to look', async (_, reply) => {
+    answer(() => reply());
+    const { exitCode, stdout, stderr } = await runIt(['vm', 'list']);
+    expect([exitCode, stdout, stderr]).toEqual([1, '', expect.stringContaining('`polyvirt context` shows where')]);
+    expect(stderr).toMatch(/Polyvirt/);
+  });
+
+  it.each([
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'NODE_EXTRA_CA_CERTS'],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'NODE_EXTRA_CA_CERTS'],
+    ['CERT_HAS_EXPIRED', 'has expired'],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', 'another name'],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', 'http://'],
+    ['ENOTFOUND', 'Is it running?'],
+  ])('that never came for %s says what to do', async (code, way) => {
+    answer(() => {
+      throw new TypeError('fetch failed', { cause: { code } });
+    });
+    const { exitCode, stderr } = await runIt(['vm', 'list']);
+    expect([exitCode, stderr]).toEqual([8, expect.stringContaining(way)]);
+    expect(stderr).toContain(code);
   });
 });
 

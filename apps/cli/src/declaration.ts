@@ -25,8 +25,14 @@ export interface Option {
   /** May be given several times. */
   readonly many?: boolean;
   readonly integer?: boolean;
+  /** `90s`, `10m`, `2h`. */
+  readonly duration?: boolean;
+  /** A time, or how long ago. */
+  readonly time?: boolean;
   readonly choices?: readonly string[];
   readonly completes?: Completes;
+  /** Options that say the opposite. */
+  readonly excludes?: readonly string[];
 }
 
 export type Options = Readonly<Record<string, Option>>;

@@ -31,6 +31,9 @@ this folder or above (\`.polyvirt/run.json\`; as whom one has logged in there, o
 \`polyvirt context\` says which.
 
 **VMs** are named by id, by \`host/name\`, or by a name that no other has; several at once, or \`--filter\` and \`--label\`, make a batch.
+A name that begins with a dash stands behind \`--\`: \`polyvirt vm start -- -odd-\`. An empty name or filter is refused, never taken for all.
+
+**Times** are RFC 3339, a date or time of the clock here (\`"2026-11-30 08:00"\`), or how long ago (\`2h\`).
 
 **Every change** waits for its end and tells each step on standard error; \`--no-wait\` prints the operation instead, \`--dry-run\` the plan.
 Ctrl-C leaves the operation running and says how to follow it. A gateway that restarts meanwhile is waited for.
@@ -38,8 +41,10 @@ Ctrl-C leaves the operation running and says how to follow it. A gateway that re
 **Users, passwords, API tokens and sessions** are changed by a person, never by an API token. Such a command asks for your own password;
 where nobody can be asked, give \`--my-password-file\`. \`polyvirt query --as-person\` does the same for any request.
 
+**TLS**: a certificate of an authority of your own is trusted by \`NODE_EXTRA_CA_CERTS=FILE\`.
+
 **Output**: data is on standard output, everything else on standard error. \`-o json\` has every field; a table only what a line can hold.
-\`NO_COLOR\` is honoured; \`POLYVIRT_NO_INPUT=1\` never asks. Completion waits 2 seconds for names, or \`POLYVIRT_COMPLETION_SECONDS\`, and then
+\`-o csv\` of a record has its values as columns, by their paths. \`NO_COLOR\` is honoured; \`POLYVIRT_NO_INPUT=1\` never asks. Completion waits 2 seconds for names, or \`POLYVIRT_COMPLETION_SECONDS\`, and then
 offers those of the last time.
 
 \`vm_manager\`, in the same package, takes the flags of Auto-Creation-VM (\`vm_manager --help\`).

@@ -9,8 +9,8 @@ import { UsageError } from './declaration.ts';
 export async function download(client: Client, path: string, to: string | undefined): Promise<void> {
   const response = await client.send(new Request(client.url + path));
   if (!response.ok) throw await problemIn(response);
-  const body = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
-  if (to === undefined) return pipeline(body, process.stdout, { end: false });
+  if (to === undefined) return writeOut(response);
+  const body = bodyOf(response);
   const draft = `${to}.part`;
   try {
     await pipeline(body, createWriteStream(draft));
@@ -22,3 +22,9 @@ export async function download(client: Client, path: string, to: string | undefi
     await rm(draft, { force: true }).catch(() => undefined);
   }
 }
+
+const bodyOf = ({ body }: Response) => Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]);
+
+/** Writes what is answered to standard output, byte by byte and as it comes. */
+export const writeOut = (response: Response): Promise<void> =>
+  pipeline(bodyOf(response), process.stdout, { end: false });

@@ -17,19 +17,24 @@ export const exitCodes = {
 
 type Meaning = keyof typeof exitCodes;
 
+/** Whether it may end well for some: what is named is many VMs, or an operation that may be a batch. */
+const isForMany = ({ args = [], options = {} }: Command): boolean =>
+  'timeout' in options && args.some(({ many, completes }) => many || completes === 'operation');
+
 /** The codes with which a command may end. */
-export function exitCodesOf({ isLocal, args = [], options = {} }: Command): Record<number, string> {
+export function exitCodesOf(command: Command): Record<number, string> {
+  const asks = !command.isLocal;
   const isPossible: Record<Meaning, boolean> = {
     ok: true,
     failed: true,
     usage: true,
-    notFound: !isLocal && args.length > 0,
-    denied: !isLocal,
-    conflict: !isLocal,
-    timedOut: !isLocal,
-    partial: 'timeout' in options,
-    unreachable: !isLocal,
-    interrupted: !isLocal,
+    notFound: asks,
+    denied: asks,
+    conflict: asks,
+    timedOut: asks,
+    partial: isForMany(command),
+    unreachable: asks,
+    interrupted: asks,
   };
   const possible = (Object.keys(exitCodes) as Meaning[]).filter((meaning) => isPossible[meaning]);
   return Object.fromEntries(possible.map((meaning) => [exitCodes[meaning].code, exitCodes[meaning].means]));
@@ -108,21 +113,55 @@ export const isLost = (error: unknown): boolean => {
   return name === 'TypeError' && (message === 'fetch failed' || message === 'terminated');
 };
 
+/** Whether the same request may work in a while: no answer, a gateway that restarts, or one that is busy. */
+export const mayPass = (error: unknown): boolean => isLost(error) || (error instanceof ApiProblem && error.retryable);
+
+const whereItLooks = '`polyvirt context` shows where this looks.';
+
 /** What is told of an error, and with which code the program ends. */
 export function failureOf(error: unknown, url?: string): { lines: readonly string[]; exitCode: number } {
-  if (error instanceof ApiProblem) return { lines: problemLines(error.problem), exitCode: exitCodeOf(error.problem) };
+  if (error instanceof ApiProblem) {
+    // Every answer of ours has the id of its request.
+    const isForeign = !error.problem.requestId && !error.problem.operationId;
+    const lines = [...problemLines(error.problem), ...(isForeign ? [`Is a Polyvirt there? ${whereItLooks}`] : [])];
+    return { lines, exitCode: exitCodeOf(error.problem) };
+  }
   if (error instanceof UsageError) return { lines: [error.message], exitCode: exitCodes.usage.code };
   if (error instanceof Exit) return { lines: error.message ? [error.message] : [], exitCode: error.exitCode };
-  if (isLost(error)) {
-    const { cause } = error as { cause?: { code?: string; message?: string } };
-    const reason = cause?.code ?? cause?.message ?? 'no answer';
-    const lines = [`The gateway${url === undefined ? '' : ` at ${url}`} cannot be reached (${reason}).`];
-    return {
-      lines: [...lines, 'Is it running? `polyvirt context` shows where this looks.'],
-      exitCode: exitCodes.unreachable.code,
-    };
-  }
+  if (isLost(error)) return { lines: lossLines(error as Error, url), exitCode: exitCodes.unreachable.code };
+  // No answer of a gateway is anything but JSON.
+  if (error instanceof SyntaxError) return { lines: [notOurs(url)], exitCode: exitCodes.failed.code };
   return { lines: [error instanceof Error ? error.message : String(error)], exitCode: exitCodes.failed.code };
+}
+
+const at = (url: string | undefined) => (url === undefined ? '' : ` at ${url}`);
+
+/** The answer came from something else. */
+export const notOurs = (url?: string): string => `What answers${at(url)} is no Polyvirt. ${whereItLooks}`;
+
+const untrusted: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'has expired',
+  CERT_NOT_YET_VALID: 'is not valid yet; are the clocks right?',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'is for another name',
+};
+const unknownAuthority = /^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_(?:GET|VERIFY)_\w+)$/;
+
+/** Why there was no answer, and what to do. */
+function lossLines({ cause }: Error, url: string | undefined): string[] {
+  const { code, message } = (cause ?? {}) as { code?: string; message?: string };
+  const reason = code ?? message ?? 'no answer';
+  if (unknownAuthority.test(reason))
+    return [
+      `The certificate of the gateway${at(url)} is of no authority that is known here (${reason}).`,
+      'Give the file with the certificate of that authority: NODE_EXTRA_CA_CERTS=FILE.',
+    ];
+  const why = untrusted[reason];
+  if (why !== undefined) return [`The certificate of the gateway${at(url)} ${why} (${reason}).`];
+  const isPlain = /^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/.test(reason);
+  return [
+    `The gateway${at(url)} cannot be reached (${reason}).`,
+    isPlain ? 'It does not speak https there; is its address http://…?' : `Is it running? ${whereItLooks}`,
+  ];
 }
 
 export function problemLines({ detail, code, requestId, operationId, errors }: Problem): string[] {

@@ -7,7 +7,7 @@ import { Installation, type Vm } from './testing/installation.ts';
 import { isInstalled } from './testing/program.ts';
 import { TextConsole } from './testing/text-console.ts';
 import { trials } from './testing/trials/every-trial.ts';
-import { Trial } from './testing/trials/trial.ts';
+import { eventually, Trial } from './testing/trials/trial.ts';
 
 const cli = new Installation();
 const { polyvirt, inTerminal, done, json } = cli;
@@ -16,8 +16,8 @@ beforeAll(() => cli.start(), 180_000);
 afterAll(() => cli.stop());
 
 const ways = [
-  ['in a pipe', cli.pipe, 'pipe'],
-  ['in a terminal', cli.terminal, 'terminal'],
+  [`in a pipe, on Node ${cli.node.version}`, cli.pipe, 'pipe'],
+  [`in a terminal, on Node ${process.versions.node}`, cli.terminal, 'terminal'],
 ] as const;
 
 describe.each(ways)('%s', (_, run, way) => {
@@ -76,6 +76,57 @@ describe('VMs', () => {
     await done('vm', 'start', 'fake-b/twin');
     expect(await done('vm', 'start', 'fake-b/twin')).toBe(`vm.start ${id} succeeded (was so already)`);
     expect(await cli.read(id)).toMatchObject({ state: 'running' });
+  });
+
+  it('are found by whatever name another tool has given them', async () => {
+    const { id } = await cli.vm({ name: 'odd' });
+    const host = cli.stack.fakeHost('fake-a');
+    try {
+      for (const name of ['a\\b/c', 'x, y\\,', '--filter', '$(reboot) `id` *\'"', 'caf\u0065\u0301 東京 👩‍💻']) {
+        host.rename(id.split('~')[1]!, name);
+        await eventually(async () => expect(await cli.read(id)).toMatchObject({ name }));
+        expect(await json('vm', 'get', '--', name)).toMatchObject({ id });
+        expect(await done('vm', 'get', '-o', 'name', '--', `fake-a/${name}`)).toBe(id);
+        const escaped = name.replaceAll('\\', '\\').replaceAll(',', '\\,');
+        expect(await done('vm', 'list', '-o', 'name', '--filter', `name=${escaped}`)).toBe(id);
+      }
+    } finally {
+      host.close();
+    }
+  });
+
+  it('are none that fits: nothing is done, and that is said', async () => {
+    const { exitCode, stdout, stderr } = await polyvirt('vm', 'delete', '-l', 'env=never', '--yes');
+    expect([exitCode, stdout, stderr]).toEqual([0, '', expect.stringContaining('No VM fits')]);
+    expect(await done('vm', 'list', '-l', 'env=never')).toBe('NAME  STATE  HOST  ADDRESSES  CPU  MEM  AGE');
+    expect(await json('vm', 'list', '-l', 'env=never')).toEqual([]);
+    // Not even when nobody has said which.
+    expect((await polyvirt('vm', 'delete', '--yes')).exitCode).toBe(2);
+    expect((await polyvirt('vm', 'delete', '', '--yes')).exitCode).toBe(2);
+  });
+
+  it('are asked for again when an answer is none', async () => {
+    const asked = inTerminal('vm', 'create', '--host', 'fake-b');
+    await asked.answer(
+      [/Name\?/, ''],
+      [/It needs a name\.[^]*Name\?/, 'asked-again'],
+      [/Image \(.*\)\?/, 'nonsense'],
+      [/is none of[^]*Image \(.*\)\?/, 'none'],
+      [/Size of its disk\?/, 'large'],
+      [/takes a size[^]*Size of its disk\?/, '1G'],
+      [/CPUs\?/, '1.5'],
+      [/a whole number[^]*CPUs\?/, '2'],
+      [/Memory\?/, '128M'],
+      [/Network \(.*\)\?/, 'none'],
+      [/Power it on/, 'n'],
+    );
+    expect(await asked.ended).toBe(0);
+    expect(await json('vm', 'get', 'asked-again')).toMatchObject({ cpus: 2, memoryMiB: 128, disks: [{ sizeGiB: 1 }] });
+    const left = inTerminal('vm', 'create', 'left', '--host', 'fake-b');
+    await left.until(/Image \(.*\)\?/);
+    left.type('\x03');
+    expect(await left.ended).toBe(130);
+    expect(left.plain).toContain('Nothing was done.');
   });
 
   it('are changed many at once, and what failed is told', async () => {
@@ -269,6 +320,16 @@ describe('completion', () => {
     await terminal.until(/vm start/);
     terminal.type(`${shell}-com\t`);
     await terminal.until(new RegExp(`${shell}-completes`));
+    terminal.type('\x15');
+    // What is completed is what the shell hands over, whatever the name means to it.
+    const { id } = await cli.vm({ name: `${shell}: it's $(reboot) *` });
+    // The names of a moment ago are kept elsewhere.
+    terminal.type(`export XDG_CONFIG_HOME=$PWD/another-home-of-${shell}; echo fresh''-now\r`);
+    await terminal.until(/fresh-now/);
+    terminal.type(`polyvirt vm get ${shell}:\t`);
+    await terminal.until(new RegExp(`vm get ${shell}:.*reboot`));
+    terminal.type(' -o name\r');
+    await terminal.until(new RegExp(`^${id}\r?$`, 'm'));
     terminal.close();
     await terminal.ended;
   });
@@ -289,10 +350,21 @@ describe('vm_manager', () => {
     expect((await manager('--clone', '--source', 'test', '--name', 'new-vm')).exitCode).toBe(0);
     expect((await manager('--start', '--name', 'test')).exitCode).toBe(0);
     expect(await json<Vm>('vm', 'get', 'test')).toMatchObject({ state: 'running', host: 'fake-a' });
+    await cli.vm({ name: '--yes' });
+    expect((await manager('--start', '--name=--yes')).exitCode).toBe(0);
+    expect(await json('vm', 'get', '--', '--yes')).toMatchObject({ state: 'running' });
     const imaged = ['--host', 'fake-b', '--image', 'tiny-linux', '--start-after'];
     expect((await manager('--create', '--name', 'imaged', ...imaged)).exitCode).toBe(0);
     expect((await manager('--stop', '--name', 'imaged')).exitCode).toBe(0);
     expect((await manager('--delete', '--name', 'imaged', '--yes')).exitCode).toBe(0);
+    const cloning = ['--clone', '--source', 'tiny-template', '--name', 'from-template'];
+    const several = await manager(...cloning);
+    expect([several.exitCode, several.stderr]).toEqual([
+      5,
+      expect.stringContaining('fake-a, fake-b, slow. Say --host.'),
+    ]);
+    expect((await manager(...cloning, '--host', 'fake-b')).exitCode).toBe(0);
+    expect(await json<Vm>('vm', 'get', 'from-template')).toMatchObject({ host: 'fake-b' });
     expect((await manager('--create')).exitCode).toBe(2);
     expect((await manager('--start', '--name', 'no-such')).exitCode).toBe(3);
     expect((await manager()).exitCode).toBe(2);

@@ -37,7 +37,9 @@ export async function run(words: readonly string[], terminal: Terminal = process
 async function dispatch(words: readonly string[], terminal: Terminal, where: Where): Promise<number> {
   const first = words[0];
   if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
-    terminal.print(overview(commands, first === 'help' ? words.slice(1) : []));
+    const about = first === 'help' ? words.slice(1).filter((word) => !word.startsWith('-')) : [];
+    const named = findCommand(commands, about)?.command;
+    terminal.print(named ? helpOf(named) : overview(commands, about));
     return exitCodes.ok.code;
   }
   if (first === '--version' || first === '-V') {

@@ -1,4 +1,4 @@
 import { runLegacy } from './legacy/vm-manager.ts';
+import { runProgram } from './program.ts';
 
-const code = await runLegacy(process.argv.slice(2));
-process.stdout.write('', () => process.exit(code));
+await runProgram(runLegacy);

@@ -1,13 +1,15 @@
 import { ApiProblem, type Client, type Operation } from '@polyvirt/api-client';
 import { call } from './api.ts';
 import { Exit } from './declaration.ts';
-import { exitCodes, isLost } from './exit-codes.ts';
+import { exitCodes, mayPass } from './exit-codes.ts';
 import { printable } from './output/table.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Without any event it is looked at so often: the token may not read events, or the stream may be cut off. */
 const lookEveryMs = 2_000;
 const redrawEveryMs = 1_000;
+/** More than a timer of Node takes is no time at all. */
+export const longestMs = 2 ** 31 - 1;
 
 const hasEnded = ({ status }: Operation) => status !== 'pending' && status !== 'running';
 
@@ -28,17 +30,36 @@ export async function waitForEnd(
   process.once('SIGINT', interrupt);
   const deadline = setTimeout(
     () => stop.abort(new Exit(exitCodes.timedOut.code, `Not ended after ${timeoutSeconds} s. ${followed}`)),
-    timeoutSeconds * 1_000,
+    Math.min(timeoutSeconds * 1_000, longestMs),
   );
   const redraw = setInterval(() => progress.draw(), redrawEveryMs);
   try {
     return await follow(client, first, progress, stop.signal);
+  } catch (error) {
+    // The operation needs nobody who watches: whose token has expired meanwhile for one.
+    if (error instanceof ApiProblem && error.code !== 'operation-not-found') terminal.tell(followed);
+    throw error;
   } finally {
     stop.abort();
     clearTimeout(deadline);
     clearInterval(redraw);
     process.off('SIGINT', interrupt);
     terminal.status(undefined);
+  }
+}
+
+/** Resolves with the answer to a change. Throws `Exit` 130 at Ctrl-C, when nobody knows yet whether it has begun. */
+export async function unlessInterrupted<Answer>(answer: Promise<Answer>): Promise<Answer> {
+  const text = 'It was sent already: `polyvirt op list --limit 5` shows whether it has begun.';
+  let interrupt: () => void = () => undefined;
+  const interrupted = new Promise<never>((_, reject) => {
+    interrupt = () => reject(new Exit(exitCodes.interrupted.code, text));
+  });
+  process.once('SIGINT', interrupt);
+  try {
+    return await Promise.race([answer, interrupted]);
+  } finally {
+    process.off('SIGINT', interrupt);
   }
 }
 
@@ -61,7 +82,7 @@ async function follow(client: Client, first: Operation, progress: Progress, sign
       if (hasEnded(data)) resolve(data);
     } catch (error) {
       if (signal.aborted) return;
-      if (isLost(error) || (error instanceof ApiProblem && error.retryable)) progress.lost();
+      if (mayPass(error)) progress.lost();
       else reject(error);
     } finally {
       looking = false;

@@ -1,8 +1,9 @@
 import type { Client } from '@polyvirt/api-client';
 import { listAll, type Call } from './api.ts';
 import { UsageError, type Invocation, type Options, type Route } from './declaration.ts';
-import { isLost } from './exit-codes.ts';
+import { mayPass } from './exit-codes.ts';
 import { formatOf, linesOf, printItems, type View } from './output/print.ts';
+import { clip } from './output/table.ts';
 
 export const listOptions: Options = {
   watch: { short: 'w', help: 'Keep showing it: redrawn in a terminal, one JSON line for each change elsewhere.' },
@@ -58,6 +59,7 @@ export async function watch<Item>(
   };
   if (events.length > 0) listen().catch(() => undefined);
   const beat = setInterval(touch, lookEveryMs);
+  const leave = draws ? terminal.onResize(touch) : () => undefined;
   try {
     show(await read());
     while (!stop.signal.aborted) {
@@ -69,11 +71,12 @@ export async function watch<Item>(
         show(await read());
       } catch (error) {
         // What is shown stays until the gateway is back.
-        if (!isLost(error)) throw error;
+        if (!mayPass(error)) throw error;
       }
     }
   } finally {
     clearInterval(beat);
+    leave();
     stop.abort();
     process.off('SIGINT', interrupt);
   }
@@ -83,13 +86,17 @@ export async function watch<Item>(
 function screen<Item>(invocation: Invocation, view: View<Item>): (items: readonly Item[]) => void {
   const { terminal } = invocation;
   let drawn = 0;
+  let size = '';
   return (items) => {
+    const { rows, columns } = terminal;
     const lines = linesOf(invocation, view, items);
-    const room = Math.max(2, terminal.rows - 1);
+    const room = Math.max(2, rows - 1);
     const visible = lines.length > room ? [...lines.slice(0, room - 1), `… ${lines.length - room + 1} more`] : lines;
-    terminal.write(
-      `${drawn > 0 ? `\x1b[${drawn}A` : ''}\r\x1b[J${visible.map((line) => line.slice(0, terminal.columns)).join('\n')}\n`,
-    );
+    const before = size;
+    size = `${columns}x${rows}`;
+    // In another size nobody knows in which row the one before begins.
+    const over = before !== '' && before !== size ? '\x1b[H' : drawn > 0 ? `\x1b[${drawn}A` : '';
+    terminal.write(`${over}\r\x1b[J${visible.map((line) => clip(line, columns)).join('\n')}\n`);
     drawn = visible.length;
   };
 }

@@ -34,6 +34,7 @@ import { Creation } from './lifecycle/creation.ts';
 import { Reconfiguration } from './lifecycle/reconfiguration.ts';
 import { Removal } from './lifecycle/removal.ts';
 import { StateFiles } from './lifecycle/state-files.ts';
+import { LogDaemon, type LogDaemonOptions } from './log-daemon.ts';
 import { MetricsSweep } from './metrics.ts';
 import { Networks } from './networks.ts';
 import { PowerOffWork } from './power-off-work.ts';
@@ -54,6 +55,8 @@ export interface LibvirtDriverOptions {
   /** `qemu:///system`, or `qemu+tls://…` */
   readonly uri: string;
   readonly socketPath?: string | undefined;
+  /** Where virtlogd is; by default where it is for the system's libvirt, and none for any other. */
+  readonly logs?: LogDaemonOptions;
   readonly acceleration: AccelerationSetting;
   readonly pool: StoragePoolSettings;
   /** Folder of images: `*.qcow2`, `*.img`, `*.raw` and `*.iso`. */
@@ -109,7 +112,9 @@ export class LibvirtDriver implements HypervisorDriver {
 
     this.#libvirt = libvirt;
     this.#machines = machines;
-    this.#probe = { libvirt, storage, accelerator, limits, isLocal };
+    const isSystem = socketPath === undefined && uri === 'qemu:///system';
+    const logs = options.logs || isSystem ? new LogDaemon(options.logs) : undefined;
+    this.#probe = { libvirt, storage, accelerator, limits, logs, isLocal };
     this.#power = guard.facet(new Power({ libvirt, machines, powerOffWork, waiter }));
     this.#creation = guard.facet(new Creation({ libvirt, machines, storage, images, networks, accelerator, limits }));
     this.#removal = guard.facet(new Removal({ libvirt, machines, storage, networks, stateFiles, volumes }));

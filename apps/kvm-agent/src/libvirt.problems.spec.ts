@@ -31,6 +31,8 @@ describe('problems of libvirt', () => {
     [9, 'operation failed: something else', 'host-rejected'],
     [38, 'cannot write: No space left on device', 'insufficient-capacity'],
     [38, 'cannot open: Permission denied', 'host-rejected'],
+    [38, "Failed to connect socket to '/run/libvirt/virtlogd-sock': Connection refused", 'host-offline'],
+    [38, "Failed to connect socket to '/var/run/libvirt/virtlogd-sock': No such file or directory", 'host-offline'],
     [50, 'no storage vol with matching path', 'host-rejected'],
     [68, 'cannot acquire state change lock', 'vm-busy'],
     [83, 'disk vda already in active block job', 'vm-busy'],

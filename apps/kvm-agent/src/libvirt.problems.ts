@@ -28,6 +28,8 @@ const advice: Partial<Record<ProblemCode, string>> = {
 const byMessage: readonly (readonly [code: number, pattern: RegExp, problem: ProblemCode])[] = [
   [ErrorCode.OPERATION_FAILED, /already exists with uuid/, 'name-taken'],
   [ErrorCode.SYSTEM_ERROR, /No space left on device/, 'insufficient-capacity'],
+  // libvirt answers, and nothing can be started until it is back.
+  [ErrorCode.SYSTEM_ERROR, /^Failed to connect socket to '.*virtlogd-sock'/, 'host-offline'],
   [ErrorCode.INTERNAL_ERROR, /annot allocate memory|cannot set up guest memory/, 'insufficient-capacity'],
 ];
 

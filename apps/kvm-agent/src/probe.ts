@@ -4,6 +4,7 @@ import { ConnectError, type Libvirt, type Version } from '@polyvirt/node-libvirt
 import type { Accelerator } from './acceleration.ts';
 import type { HostLimits } from './host-limits.ts';
 import { toProblem } from './libvirt.problems.ts';
+import type { LogDaemon } from './log-daemon.ts';
 import { noLinkedCloneOfSnapshot } from './lifecycle/cloning.ts';
 import { noSnapshotsWithoutMemory, noSnapshotsWithUefi } from './snapshots/snapshots.ts';
 import type { StoragePool } from './storage/storage-pool.ts';
@@ -16,6 +17,8 @@ export interface ProbeParts {
   readonly storage: StoragePool;
   readonly accelerator: Accelerator;
   readonly limits: HostLimits;
+  /** Where libvirt is the system's, on this machine. */
+  readonly logs: LogDaemon | undefined;
   /** Whether the agent and libvirt are on one machine. */
   readonly isLocal: boolean;
 }
@@ -41,17 +44,19 @@ export async function probe(parts: ProbeParts): Promise<HostStatus> {
   const { libvirt, storage, accelerator } = parts;
   const capabilities = capabilitiesWithout(absences(parts.isLocal));
   try {
-    const [version, hypervisor, choice, pool, capacity, limits] = await Promise.all([
+    const [version, hypervisor, choice, pool, capacity, limits, lack] = await Promise.all([
       libvirt.host.libvirtVersion(),
       libvirt.host.hypervisorVersion(),
       accelerator.choose(),
       storage.ready(),
       readCapacity(libvirt, storage),
       parts.limits.read(),
+      parts.logs?.lack(),
     ]);
     const name = `libvirt ${dotted(version)}, QEMU ${dotted(hypervisor)}`;
     return {
-      health: { status: 'healthy', detail: `${name} answers.` },
+      health:
+        lack === undefined ? { status: 'healthy', detail: `${name} answers.` } : { status: 'unhealthy', detail: lack },
       version: name,
       capabilities,
       capacity,

@@ -370,6 +370,20 @@ it('says which certificate it was shown when it is not the trusted one, and send
   }
 });
 
+it('says what does not answer when nothing is at the address', async () => {
+  // The same port of another address of this machine: whoever else wanted it could not have it.
+  const url = simulator.url.replace(/localhost|127\.0\.0\.1/, '127.0.0.2');
+  expect(url).not.toBe(simulator.url);
+  const stranger = driverOn(simulator, { url });
+  try {
+    const { health } = await stranger.probe(forever);
+    expect(health.status).toBe('unhealthy');
+    expect(health.detail).toContain(new URL(url).host);
+  } finally {
+    await stranger.close();
+  }
+});
+
 it('says that the password is wrong', async () => {
   const stranger = driverOn(simulator, { password: 'wrong' });
   try {

@@ -57,3 +57,16 @@ it('says of a template that cannot be read why, and not that there is none', asy
     await host.close();
   }
 });
+
+it('is there where no vmrun is, and says which setting names it', async () => {
+  const host = new SimulatedWorkstation();
+  try {
+    const driver = await host.open({ vmrunPath: '/nowhere/vmrun' });
+    const { health } = await driver.probe();
+    expect(health.status).toBe('undetected');
+    expect(health.detail).toContain('There is no program /nowhere/vmrun.');
+    expect(health.detail).toContain('POLYVIRT_VMRUN_PATH');
+  } finally {
+    await host.close();
+  }
+});

@@ -35,19 +35,19 @@
     }
     Members  = @(
         'array', 'bool', 'char', 'double', 'int', 'long', 'object[]', 'string', 'switch', 'void', 'pscustomobject'
-        'Console::IsInputRedirected'
+        'Array::Copy', 'BitConverter::ToString', 'Console::IsInputRedirected', 'Convert::ToBase64String'
         'datetime::Now', 'datetime::Parse', 'datetime::UtcNow'
         'Environment::GetCommandLineArgs', 'Environment::MachineName', 'Environment::NewLine', 'Environment::OSVersion', 'Environment::UserInteractive'
         'guid::NewGuid', 'int::MaxValue', 'math::Ceiling', 'math::Max', 'math::Min', 'pscredential::Empty', 'regex::Replace'
         'StringComparison::OrdinalIgnoreCase'
         'System.Globalization.CultureInfo::InvariantCulture', 'System.Globalization.DateTimeStyles::RoundtripKind'
         'System.IO.Directory::CreateDirectory', 'System.IO.Directory::Exists', 'System.IO.Directory::GetFiles'
-        'System.IO.File::Delete', 'System.IO.File::Exists', 'System.IO.File::GetLastWriteTimeUtc', 'System.IO.File::ReadAllText', 'System.IO.File::WriteAllBytes', 'System.IO.File::WriteAllText'
-        'System.IO.Path::Combine', 'System.IO.Path::GetDirectoryName'
+        'System.IO.File::Delete', 'System.IO.File::Exists', 'System.IO.File::GetLastWriteTimeUtc', 'System.IO.File::OpenRead', 'System.IO.File::ReadAllText', 'System.IO.File::WriteAllBytes', 'System.IO.File::WriteAllText'
+        'System.IO.Path::Combine', 'System.IO.Path::GetDirectoryName', 'System.IO.Path::GetFileName'
         'System.Net.DecompressionMethods::GZip'
         'System.Net.Http.Headers.MediaTypeHeaderValue::Parse', 'System.Net.Http.HttpCompletionOption::ResponseHeadersRead'
         'System.Net.SecurityProtocolType::Tls12', 'System.Net.ServicePointManager::SecurityProtocol'
-        'System.Text.Encoding::UTF8', 'System.Threading.Tasks.Task::WaitAny', 'System.Threading.Timeout::InfiniteTimeSpan'
+        'System.Security.Cryptography.SHA256::Create', 'System.Text.Encoding::UTF8', 'System.Threading.Tasks.Task::WaitAny', 'System.Threading.Timeout::InfiniteTimeSpan'
         'uri::EscapeDataString', 'uri::TryCreate', 'UriKind::Absolute'
         'WildcardPattern::ContainsWildcardCharacters', 'WildcardPattern::Escape'
     )

@@ -1,15 +1,11 @@
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { identityOf, isSameProcess } from '@polyvirt/tools';
-import type { PrivateDaemon } from '@polyvirt/node-libvirt/testing';
+import { isSameProcess, type ProcessIdentity } from '@polyvirt/tools';
+import type { Stage } from './stage.ts';
 
 /** What is disturbed. */
 export interface Surroundings {
-  /** Process ids of the services that run now, by name. */
-  processes(): Promise<Readonly<Record<string, number>>>;
-  /** The small disk that everything is written to; absent where none could be mounted. */
-  readonly disk: string | undefined;
-  readonly libvirtd: PrivateDaemon | undefined;
+  readonly stage: Stage;
   readonly random: () => number;
 }
 
@@ -17,22 +13,39 @@ export interface Surroundings {
 export interface Disturbance {
   readonly name: string;
   /** A sentence about why this machine cannot have it. */
-  whyNot?(around: Surroundings): string | undefined;
+  whyNot?(stage: Stage): string | undefined;
   strike(around: Surroundings): Promise<(() => Promise<void>) | undefined>;
 }
 
 const chunkBytes = 1_048_576;
+const clockOffMs = 120_000;
+const broker = 'nats-server';
+const daemons = ['libvirtd', 'virtlogd'];
 
-const pick = <Item>(items: readonly Item[], random: () => number): Item | undefined =>
-  items[Math.floor(random() * items.length)];
+/** It may have ended since it was seen. */
+function send({ pid, startedAt }: ProcessIdentity, signal: NodeJS.Signals): void {
+  if (isSameProcess({ pid, ...(startedAt !== undefined && { startedAt }) })) process.kill(pid, signal);
+}
+
+async function named(stage: Stage, name: string): Promise<ProcessIdentity | undefined> {
+  return (await stage.processes()).get(name);
+}
+
+/** One of our own services. */
+async function anyService({ stage, random }: Surroundings): Promise<[string, ProcessIdentity] | undefined> {
+  const services = [...(await stage.processes())].filter(([name]) => name !== broker && !daemons.includes(name));
+  return services.sort(([a], [b]) => (a < b ? -1 : 1))[Math.floor(random() * services.length)];
+}
 
 /** Stops a process from running, until it is calmed or somebody has ended it. */
-function freeze(pid: number): () => Promise<void> {
-  const identity = identityOf(pid);
-  process.kill(pid, 'SIGSTOP');
-  return async () => {
-    if (identity && isSameProcess(identity)) process.kill(pid, 'SIGCONT');
-  };
+function freeze(identity: ProcessIdentity | undefined): (() => Promise<void>) | undefined {
+  if (!identity) return undefined;
+  send(identity, 'SIGSTOP');
+  return async () => send(identity, 'SIGCONT');
+}
+
+function kill(identity: ProcessIdentity | undefined): undefined {
+  if (identity) send(identity, 'SIGKILL');
 }
 
 /** Writes to a file until there is no room left; a hole would take none. */
@@ -47,46 +60,30 @@ async function fill(path: string): Promise<void> {
   }
 }
 
-const services = async ({ processes }: Surroundings) =>
-  Object.entries(await processes()).filter(([name]) => name !== 'nats-server');
-const noDaemon = ({ libvirtd }: Surroundings) =>
-  libvirtd ? undefined : 'there is no libvirtd of its own here, and that of the system is not ours to stop';
+const notOurs = ({ isEnclosed }: Stage) =>
+  isEnclosed ? undefined : 'the libvirt of this machine is not ours to disturb; one of its own takes root';
 
 export const disturbances: readonly Disturbance[] = [
   {
     name: 'SIGKILL of a service',
-    async strike(around) {
-      const chosen = pick(await services(around), around.random);
-      if (chosen) process.kill(chosen[1], 'SIGKILL');
-      return undefined;
-    },
+    strike: async (around) => kill((await anyService(around))?.[1]),
   },
   {
     name: 'SIGSTOP of a service',
-    async strike(around) {
-      const chosen = pick(await services(around), around.random);
-      return chosen && freeze(chosen[1]);
-    },
+    strike: async (around) => freeze((await anyService(around))?.[1]),
   },
   {
     name: 'SIGKILL of the broker',
-    async strike(around) {
-      const pid = (await around.processes())['nats-server'];
-      if (pid !== undefined) process.kill(pid, 'SIGKILL');
-      return undefined;
-    },
+    strike: async ({ stage }) => kill(await named(stage, broker)),
   },
   {
     name: 'the broker is frozen',
-    async strike(around) {
-      const pid = (await around.processes())['nats-server'];
-      return pid === undefined ? undefined : freeze(pid);
-    },
+    strike: async ({ stage }) => freeze(await named(stage, broker)),
   },
   {
     name: 'the disk is full',
     whyNot: ({ disk }) => (disk === undefined ? 'no small disk could be mounted: that takes root' : undefined),
-    async strike({ disk }) {
+    async strike({ stage: { disk } }) {
       const ballast = join(disk!, 'ballast');
       await fill(ballast);
       return () => rm(ballast, { force: true });
@@ -94,28 +91,32 @@ export const disturbances: readonly Disturbance[] = [
   },
   {
     name: 'SIGKILL of libvirtd',
-    whyNot: noDaemon,
-    async strike({ libvirtd }) {
-      await libvirtd!.stop('SIGKILL');
-      return () => libvirtd!.start();
-    },
+    whyNot: notOurs,
+    strike: async ({ stage }) => kill(await named(stage, 'libvirtd')),
   },
   {
     name: 'libvirtd is frozen',
-    whyNot: noDaemon,
-    async strike({ libvirtd }) {
-      libvirtd!.freeze();
-      return async () => libvirtd!.thaw();
+    whyNot: notOurs,
+    strike: async ({ stage }) => freeze(await named(stage, 'libvirtd')),
+  },
+  {
+    name: 'SIGKILL of virtlogd',
+    whyNot: notOurs,
+    strike: async ({ stage }) => kill(await named(stage, 'virtlogd')),
+  },
+  {
+    name: 'the clock of a service is two minutes off',
+    async strike(around) {
+      const { stage, random } = around;
+      const chosen = await anyService(around);
+      if (!chosen) return undefined;
+      const [name] = chosen;
+      const startedWith = async (aheadMs: number) => {
+        await stage.setClock(name, aheadMs);
+        kill(await named(stage, name));
+      };
+      await startedWith(random() < 0.5 ? clockOffMs : -clockOffMs);
+      return () => startedWith(0);
     },
-  },
-  {
-    name: 'virtlogd is stopped',
-    whyNot: () => 'a libvirtd of its own writes the logs of QEMU itself',
-    strike: () => Promise.resolve(undefined),
-  },
-  {
-    name: 'a clock is two minutes off',
-    whyNot: () => 'services are not started under faketime yet',
-    strike: () => Promise.resolve(undefined),
   },
 ];

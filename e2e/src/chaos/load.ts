@@ -5,6 +5,10 @@ import type { Acknowledged } from './verdict.ts';
 
 /** Between two looks at an operation, and before something is asked for again. */
 const pauseMs = 300;
+/** Machines of a host that are left for the end. */
+const keptEach = 3;
+/** With the same key, a request that is under way is waited for; a bus that is away may have taken nothing. */
+const passing = new Set(['unavailable', 'internal', 'vm-busy']);
 
 export interface LoadOptions {
   readonly client: Client;
@@ -21,11 +25,14 @@ export interface LoadOptions {
  */
 export class Load {
   readonly acknowledged: Acknowledged[] = [];
+  /** Machines that were deleted by a request whose answer was lost. */
+  readonly gone: { host: string; name: string }[] = [];
   /** How often which problem was answered. */
   readonly refused = new Map<string, number>();
   readonly #options: LoadOptions;
   readonly #stopping = new AbortController();
   readonly #workers: Promise<void>[];
+  readonly #kept = new Map<string, number>();
   #names = 0;
 
   constructor(options: LoadOptions) {
@@ -60,29 +67,40 @@ export class Load {
     const vmId = made?.status === 'succeeded' ? made.result?.vmId : undefined;
     if (vmId === undefined) return;
     const path = { vmId };
+    const stop = () =>
+      this.#carryOut({ verb: 'vm.stop', host, name }, (header) =>
+        client.POST('/api/v1/vms/{vmId}/stop', { body: { force: true }, params: { path, header } }),
+      );
     for (let acts = Math.floor(random() * 4); acts > 0 && !this.#stopping.signal.aborted; acts -= 1) {
       if (random() < 0.5)
         await this.#carryOut({ verb: 'vm.start', host, name }, (header) =>
           client.POST('/api/v1/vms/{vmId}/start', { body: {}, params: { path, header } }),
         );
-      else
-        await this.#carryOut({ verb: 'vm.stop', host, name }, (header) =>
-          client.POST('/api/v1/vms/{vmId}/stop', { body: { force: true }, params: { path, header } }),
-        );
+      else await stop();
     }
-    if (random() < 0.8)
-      await this.#carryOut({ verb: 'vm.delete', host, name }, () =>
-        client.DELETE('/api/v1/vms/{vmId}', { params: { path } }),
+    const kept = this.#kept.get(host) ?? 0;
+    if (kept < keptEach && random() < 0.2) this.#kept.set(host, kept + 1);
+    else {
+      await stop();
+      await this.#carryOut(
+        { verb: 'vm.delete', host, name },
+        () => client.DELETE('/api/v1/vms/{vmId}', { params: { path } }),
+        () => this.gone.push({ host, name }),
       );
+    }
   }
 
-  /** The operation as it ended; undefined when it was refused. */
+  /**
+   * The operation as it ended; undefined when it was refused.
+   * @param onGone  told when an answer was lost, and the next one is that the machine is not there
+   */
   async #carryOut(
     about: Omit<Acknowledged, 'operationId'>,
     ask: (header: { 'Idempotency-Key': string }) => Promise<{ data: Operation }>,
+    onGone?: () => void,
   ): Promise<Operation | undefined> {
     const header = { 'Idempotency-Key': randomUUID() };
-    const asked = await this.#answered(async () => (await ask(header)).data);
+    const asked = await this.#answered(async () => (await ask(header)).data, onGone);
     if (!asked) return undefined;
     this.acknowledged.push({ ...about, operationId: asked.id });
     const path = { operationId: asked.id };
@@ -96,15 +114,15 @@ export class Load {
   }
 
   /** Asks until there is an answer; undefined when that is a refusal which asking again would not change soon. */
-  async #answered<Answer>(ask: () => Promise<Answer>): Promise<Answer | undefined> {
-    for (;;) {
+  async #answered<Answer>(ask: () => Promise<Answer>, onGone?: () => void): Promise<Answer | undefined> {
+    for (let isFirst = true; ; isFirst = false) {
       try {
         return await ask();
       } catch (error) {
         if (error instanceof ApiProblem) {
           this.refused.set(error.code, (this.refused.get(error.code) ?? 0) + 1);
-          // With the same key, a request that is under way is waited for; a bus that is away may have taken nothing.
-          if (error.code !== 'unavailable' && error.code !== 'internal') return undefined;
+          if (error.code === 'vm-not-found' && !isFirst) onGone?.();
+          if (!passing.has(error.code)) return undefined;
         }
         await delay(pauseMs);
       }

@@ -13,50 +13,50 @@ export interface ChaosOptions {
   /** The same seed chooses the same disturbances in the same order; when they meet what is up to the machine. */
   readonly seed: number;
   readonly log: (line: string) => void;
+  /** Whether the libvirt of the system is there for this alone. */
+  readonly isEnclosed: boolean;
 }
 
 export interface ChaosReport {
   /** What must never be and was; none when all is well. */
   readonly faults: readonly string[];
   readonly table: string;
+  /** Where the logs are, when there are faults. */
+  readonly logs?: string;
 }
 
 const prefix = 'chaos-';
 const workersEach = 2;
 /** Longer than what hangs is left alone, so that some of it is ended and some goes on by itself. */
-const longestStrikeMs = 25_000;
-const longestPauseMs = 8_000;
+const longestStrikeMs = 20_000;
+const longestPauseMs = 4_000;
 /** Everything that was acknowledged has ended by then. */
 const restWithinMs = 10 * 60_000;
 const mostMachines = 500;
 
 /** Lets things fail at random beside a stack under load, and tells what must not have come of it. */
-export async function chaos({ minutes, seed, log }: ChaosOptions): Promise<ChaosReport> {
+export async function chaos({ minutes, seed, log, isEnclosed }: ChaosOptions): Promise<ChaosReport> {
   const random = randomNumbers(seed);
-  const stage = await Stage.open(log);
+  const stage = await Stage.open({ isEnclosed, log });
   try {
     const { url, token } = await stage.record();
     const client = createClient({ url, token });
     const events = await EventLog.open(client);
     const hosts = (await client.GET('/api/v1/hosts')).data.items.map(({ id }) => id);
     const load = new Load({ client, hosts, prefix, workersEach, random });
-    const around: Surroundings = {
-      processes: async () => (await stage.record()).processes,
-      disk: stage.disk,
-      libvirtd: stage.libvirtd,
-      random,
-    };
-    const struck = await disturb(around, performance.now() + minutes * 60_000, log);
+    const struck = await disturb({ stage, random }, performance.now() + minutes * 60_000, log);
     await rested(client, load);
     const found = await lookAt(client, load, events);
     const faults = faultsIn(found);
     await clear(client);
-    const left = await stage.filesLeft();
+    const left = [...(await stage.filesLeft()), ...(await volumesOf(client, hosts))];
     await events.close();
-    return {
-      faults: [...faults, ...left.map((file) => `the file ${file} is left behind`)],
-      table: tableOf(hosts, struck, load, found),
-    };
+    const all = [...faults, ...left.map((file) => `${file} is left behind`)];
+    const table = tableOf(hosts, struck, load, found);
+    return { faults: all, table, ...(all.length > 0 && { logs: await stage.keepLogs() }) };
+  } catch (error) {
+    log(`the logs are in ${await stage.keepLogs()}`);
+    throw error;
   } finally {
     await stage.close();
   }
@@ -71,7 +71,7 @@ async function disturb(
   const struck = new Map<string, number | string>();
   const possible: Disturbance[] = [];
   for (const one of disturbances) {
-    const reason = one.whyNot?.(around);
+    const reason = one.whyNot?.(around.stage);
     struck.set(one.name, reason ?? 0);
     if (reason === undefined) possible.push(one);
   }
@@ -101,7 +101,7 @@ async function rested(client: Client, load: Load): Promise<void> {
   }, restWithinMs);
 }
 
-async function lookAt(client: Client, { acknowledged }: Load, log: EventLog): Promise<Found> {
+async function lookAt(client: Client, { acknowledged, gone }: Load, log: EventLog): Promise<Found> {
   const shown = new Map<string, string>();
   for (const { operationId } of acknowledged) {
     const path = { operationId };
@@ -119,7 +119,7 @@ async function lookAt(client: Client, { acknowledged }: Load, log: EventLog): Pr
   const events = log.heard.map(({ cursor, event: { id, type, subject } }) => {
     return { sequence: Number(cursor), id, type, subject: subject ?? '' };
   });
-  return { acknowledged, shown, events, machines: await machinesOf(client) };
+  return { acknowledged, gone, shown, events, machines: await machinesOf(client) };
 }
 
 async function machinesOf(client: Client) {
@@ -133,12 +133,23 @@ async function machinesOf(client: Client) {
 async function clear(client: Client): Promise<void> {
   await eventually(async () => {
     const machines = await machinesOf(client);
-    for (const { id: vmId } of machines) {
-      const header = { Prefer: 'wait=60' };
-      await client.DELETE('/api/v1/vms/{vmId}', { params: { path: { vmId }, header } });
+    for (const { id: vmId, state } of machines) {
+      const params = { path: { vmId }, header: { Prefer: 'wait=60' } };
+      if (state !== 'stopped') await client.POST('/api/v1/vms/{vmId}/stop', { body: { force: true }, params });
+      await client.DELETE('/api/v1/vms/{vmId}', { params });
     }
     if (machines.length > 0) throw new Error(`${machines.length} machines were there`);
   }, restWithinMs);
+}
+
+/** Disks that no machine has. */
+async function volumesOf(client: Client, hosts: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const hostId of hosts) {
+    const { data } = await client.GET('/api/v1/hosts/{hostId}/volumes', { params: { path: { hostId } } });
+    found.push(...data.items.map(({ path, id }) => `the disk ${path ?? id} of ${hostId}`));
+  }
+  return found;
 }
 
 function tableOf(

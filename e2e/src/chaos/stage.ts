@@ -1,69 +1,108 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chown, mkdir, mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { eventually } from '@polyvirt/bus/testing';
-import { PrivateDaemon } from '@polyvirt/node-libvirt/testing';
-import { root, run } from '@polyvirt/tools';
+import { identityOf, POOL, root, run, type ProcessIdentity } from '@polyvirt/tools';
 
 const diskMiB = 512;
 /** Of that, what the services leave free. */
 const keptMiB = 32;
-/** Whom a libvirtd of one's own runs as. */
-const nobody = 65_534;
 const startWithinMs = 600_000;
+/** Where what was said stays when something was wrong. */
+const logs = join(root, '.polyvirt/chaos');
+const daemons = '/run/polyvirt/libvirtd.started';
+
+export interface StageOptions {
+  /** Nothing else is beside it: the libvirt of the system is its own. */
+  readonly isEnclosed: boolean;
+  readonly log: (line: string) => void;
+}
 
 interface RunRecord {
   readonly url: string;
   readonly token: string;
-  readonly processes: Readonly<Record<string, number>>;
 }
 
-/** What `npm start` starts, on a small disk and with a libvirtd of its own where the machine allows that. */
+/** What `npm start` starts, on a small disk. */
 export class Stage {
+  readonly #folder: string;
+  /** The small disk that everything is written to; absent where none could be mounted. */
+  readonly disk: string | undefined;
+  readonly isEnclosed: boolean;
   readonly #cleanup: AsyncDisposableStack;
   #child: ChildProcess | undefined;
 
-  private constructor(
-    readonly folder: string,
-    readonly disk: string | undefined,
-    readonly libvirtd: PrivateDaemon | undefined,
-    readonly storage: string,
-    cleanup: AsyncDisposableStack,
-  ) {
+  private constructor(folder: string, disk: string | undefined, isEnclosed: boolean, cleanup: AsyncDisposableStack) {
+    this.#folder = folder;
+    this.disk = disk;
+    this.isEnclosed = isEnclosed;
     this.#cleanup = cleanup;
   }
 
-  static async open(log: (line: string) => void): Promise<Stage> {
+  static async open({ isEnclosed, log }: StageOptions): Promise<Stage> {
     await using cleanup = new AsyncDisposableStack();
     const folder = await mkdtemp(join(tmpdir(), 'polyvirt-chaos-'));
     cleanup.defer(() => rm(folder, { recursive: true, force: true }));
-    const data = join(folder, 'data');
-    await mkdir(data);
-    const disk = await mounted(data, cleanup, log);
-    const storage = await mkdtemp('/var/tmp/polyvirt-chaos-');
-    cleanup.defer(() => rm(storage, { recursive: true, force: true }));
-    if (process.getuid?.() === 0) await chown(storage, nobody, nobody);
-    const libvirtd = await daemon(cleanup, log);
-    const stage = new Stage(folder, disk, libvirtd, storage, cleanup.move());
+    for (const name of ['data', 'clocks']) await mkdir(join(folder, name));
+    const disk = await mounted(join(folder, 'data'), cleanup, log);
+    const stage = new Stage(folder, disk, isEnclosed, cleanup.move());
     try {
-      await stage.#start(data);
+      await stage.#start();
+      return stage;
     } catch (error) {
       await stage.close();
       throw error;
     }
-    return stage;
   }
 
   /** What scripts find of the stack. */
   async record(): Promise<RunRecord> {
-    return JSON.parse(await readFile(join(this.folder, 'data', 'run.json'), 'utf8')) as RunRecord;
+    return JSON.parse(await readFile(join(this.#folder, 'data/run.json'), 'utf8')) as RunRecord;
+  }
+
+  /** The services that run now, and the daemons of libvirt where they are ours, by name. */
+  async processes(): Promise<ReadonlyMap<string, ProcessIdentity>> {
+    const found = new Map<string, ProcessIdentity>();
+    const { pid } = this.#child!;
+    const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+    for (const child of children.trim().split(' ').map(Number)) {
+      const identity = identityOf(child);
+      const command = await readFile(`/proc/${child}/cmdline`, 'utf8').catch(() => '');
+      const [, name] =
+        /(nats-server)\0|apps\/(.+?)\/dist\/main\.js|(prism-simulator)\0/.exec(command)?.filter(Boolean) ?? [];
+      if (identity && name !== undefined) found.set(name, identity);
+    }
+    if (!this.isEnclosed) return found;
+    for (const line of (await readFile(daemons, 'utf8').catch(() => '')).split('\n')) {
+      const [name, number] = line.split(' ');
+      const identity = number === undefined ? undefined : identityOf(Number(number));
+      if (name && identity) found.set(name, identity);
+    }
+    return found;
+  }
+
+  /** Puts the clock of a service off, from its next start on. */
+  async setClock(service: string, aheadMs: number): Promise<void> {
+    const file = await open(join(this.#folder, 'clocks', service), 'w');
+    await file.writeFile(String(aheadMs));
+    await file.close();
   }
 
   /** Files of machines that are still on the storage of libvirt. */
   async filesLeft(): Promise<string[]> {
-    return (await readdir(this.storage)).filter((name) => !name.startsWith('image-'));
+    if (!this.isEnclosed) return [];
+    return (await readdir(POOL.path)).filter((name) => !name.startsWith('image-'));
+  }
+
+  /** Keeps what was said; answers where. */
+  async keepLogs(): Promise<string> {
+    await rm(logs, { recursive: true, force: true });
+    await cp(join(this.#folder, 'data/logs'), logs, { recursive: true });
+    await cp(join(this.#folder, 'output'), join(logs, 'output'));
+    return logs;
   }
 
   async close(): Promise<void> {
@@ -76,28 +115,23 @@ export class Stage {
     await this.#cleanup.disposeAsync();
   }
 
-  async #start(data: string): Promise<void> {
-    const output = await open(join(this.folder, 'output'), 'a');
-    const hosts = this.libvirtd ? [] : ['--hosts', 'vmware,nutanix'];
-    const args = [join(root, 'tools/src/start.ts'), '--data-dir', data, '--port', '0', '--no-build', ...hosts];
-    this.#child = spawn(process.execPath, args, {
+  async #start(): Promise<void> {
+    const output = await open(join(this.#folder, 'output'), 'a');
+    // That of the system is not ours to disturb.
+    const hosts = this.isEnclosed ? [] : ['--hosts', 'vmware,nutanix'];
+    const clocks = pathToFileURL(join(import.meta.dirname, '../../chaos/clocks.mjs'));
+    clocks.searchParams.set('folder', join(this.#folder, 'clocks'));
+    const data = join(this.#folder, 'data');
+    const args = ['--data-dir', data, '--port', '0', '--no-build', '--no-install', ...hosts];
+    this.#child = spawn(process.execPath, ['--import', clocks.href, join(root, 'tools/src/start.ts'), ...args], {
       cwd: root,
-      env: {
-        ...process.env,
-        POLYVIRT_SPACE_KEPT_MIB: String(keptMiB),
-        POLYVIRT_STORAGE_PATH: this.storage,
-        ...(this.libvirtd && {
-          POLYVIRT_LIBVIRT_URI: 'qemu:///session',
-          POLYVIRT_LIBVIRT_SOCKET: this.libvirtd.socketPath,
-          POLYVIRT_ACCELERATION: 'qemu',
-        }),
-      },
+      env: { ...process.env, POLYVIRT_SPACE_KEPT_MIB: String(keptMiB) },
       stdio: ['ignore', output.fd, output.fd],
     });
     await output.close();
     await eventually(async () => {
       if (this.#child!.exitCode !== null)
-        throw new Error(`npm start ended: ${await readFile(join(this.folder, 'output'), 'utf8')}`);
+        throw new Error(`npm start ended: ${await readFile(join(this.#folder, 'output'), 'utf8')}`);
       await this.record();
     }, startWithinMs);
   }
@@ -110,23 +144,10 @@ async function mounted(
 ): Promise<string | undefined> {
   try {
     await run('mount', ['-t', 'tmpfs', '-o', `size=${diskMiB}m,mode=0755`, 'tmpfs', folder]);
-    cleanup.defer(async () => void (await run('umount', [folder])));
+    cleanup.defer(async () => void (await run('umount', ['--lazy', folder])));
     return folder;
   } catch (error) {
     log(`no small disk: ${(error as Error).message}`);
     return undefined;
   }
-}
-
-async function daemon(cleanup: AsyncDisposableStack, log: (line: string) => void): Promise<PrivateDaemon | undefined> {
-  const own = await PrivateDaemon.create();
-  try {
-    await own.start();
-  } catch (error) {
-    log((error as Error).message);
-    await own.close();
-    return undefined;
-  }
-  cleanup.defer(() => own.close());
-  return own;
 }

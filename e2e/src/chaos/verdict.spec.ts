@@ -6,6 +6,7 @@ const heard = (...events: [type: string, subject: string, id?: string][]): Heard
   events.map(([type, subject, id], sequence) => ({ type, subject, sequence, id: id ?? `${sequence}` }));
 const well: Found = {
   acknowledged: [asked('1', 'vm.create'), asked('2', 'vm.create', 'db'), asked('3', 'vm.delete', 'db')],
+  gone: [],
   shown: new Map([
     ['1', 'succeeded'],
     ['2', 'succeeded'],
@@ -58,6 +59,7 @@ describe('the verdict on a run of chaos', () => {
       [/created after it had been deleted/],
     ],
     ['a lost machine', { machines: [] }, [/web on a is lost/]],
+    ['one that was deleted, and is there', { gone: [{ host: 'a', name: 'web' }] }, [/web on a is left behind/]],
     ['a doubled machine', { machines: [...well.machines, ...well.machines] }, [/there 2 times/]],
     ['one left behind', { machines: [...well.machines, { host: 'a', name: 'db' }] }, [/db on a is left behind/]],
     ['one on another host', { machines: [{ host: 'b', name: 'web' }] }, [/web on a is lost/, /web on b is left/]],

@@ -18,6 +18,8 @@ export interface Heard {
 /** What is there when everything has come to rest. */
 export interface Found {
   readonly acknowledged: readonly Acknowledged[];
+  /** Deletions that nobody has acknowledged, and that have happened: their answer was lost. */
+  readonly gone: readonly { readonly host: string; readonly name: string }[];
   /** Status of each operation as the API shows it. */
   readonly shown: ReadonlyMap<string, string>;
   readonly events: readonly Heard[];
@@ -68,11 +70,11 @@ function eventFaults({ events }: Found): string[] {
 }
 
 /** One that was made and not deleted is there once, and no other is. */
-function machineFaults({ acknowledged, shown, machines }: Found): string[] {
+function machineFaults({ acknowledged, gone: others, shown, machines }: Found): string[] {
   const succeeded = acknowledged.filter(({ operationId }) => shown.get(operationId) === 'succeeded');
   const keyOf = ({ host, name }: { host: string; name: string }) => `${name} on ${host}`;
   const made = new Set(succeeded.filter(({ verb }) => verb === 'vm.create').map(keyOf));
-  const gone = new Set(succeeded.filter(({ verb }) => verb === 'vm.delete').map(keyOf));
+  const gone = new Set([...others, ...succeeded.filter(({ verb }) => verb === 'vm.delete')].map(keyOf));
   const there = Map.groupBy(machines, keyOf);
   const lost = [...made].filter((key) => !gone.has(key) && !there.has(key));
   const left = [...there.keys()].filter((key) => !made.has(key) || gone.has(key));

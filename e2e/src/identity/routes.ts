@@ -116,6 +116,7 @@ const personal = new Set([
   ...['PATCH /auth/me', 'POST /auth/password', 'POST /auth/confirm', 'POST /auth/links'],
   ...['GET /auth/sessions', 'DELETE /auth/sessions', 'DELETE /auth/sessions/{id}'],
   ...['POST /users', 'PATCH /users/{id}', 'DELETE /users/{id}', 'POST /tokens', 'POST /subscribers'],
+  ...['POST /hosts', 'POST /hosts/{hostId}/rotate'],
 ]);
 
 /** Those that the earlier programs had, at their addresses. */

@@ -69,6 +69,7 @@ export async function* streamEvents<Data = unknown>(
         cursor = message.cursor;
         if (message.event) yield { cursor, event: message.event as CloudEvent<Data> };
       }
+      if (signal?.aborted) return;
       onLost?.(new Error('the gateway ended the stream'));
     } catch (error) {
       if (signal?.aborted) return;

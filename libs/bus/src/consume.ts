@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { JsMsg } from '@nats-io/jetstream';
-import { consumers, MinuteRollup, streams, subjects } from '@polyvirt/contracts';
+import { consumers, foreignIdOf, MinuteRollup, streams } from '@polyvirt/contracts';
 import type { Bus } from './connection.ts';
 import { decodeEvent, type StoredEvent } from './event.ts';
 import { pull } from './pull.ts';
@@ -55,7 +55,8 @@ function decodeRollup(message: JsMsg): MinuteRollup | undefined {
   try {
     const rollup = MinuteRollup.parse(decodeJson(message.data));
     if (isEcho(message.headers)) throw new Error('it was not published by a service');
-    if (subjects.rollup(rollup.host) !== message.subject) throw new Error(`it is of host ${rollup.host}`);
+    const foreign = foreignIdOf(MinuteRollup, rollup, message.subject.split('.').at(-1)!);
+    if (foreign !== undefined) throw new Error(foreign);
     return rollup;
   } catch (error) {
     log.error(`Passed over message ${message.seq} on ${message.subject}: ${(error as Error).message}`);

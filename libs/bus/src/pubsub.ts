@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { foreignIdOf, type HostId } from '@polyvirt/contracts';
 import type { z } from 'zod';
 import type { Bus } from './connection.ts';
 import { runInTrace, traceHeader } from './trace.ts';
@@ -16,7 +17,10 @@ export function broadcast(bus: Bus, subject: string, value: unknown): void {
   if (!bus.isClosing) bus.connection.publish(subject, encodeJson(value), { headers: messageHeaders() });
 }
 
-/** Calls back with every value that is valid; others leave a line in the log. */
+/** `polyvirt.v1.<kind>.<host>…`; the bus vouches for it. */
+const hostOf = (subject: string): HostId => subject.split('.')[3] ?? '';
+
+/** Calls back with every value that is valid and speaks of no other host than its subject; others leave a line in the log. */
 export function listen<Schema extends z.ZodType>(
   bus: Bus,
   subject: string,
@@ -32,6 +36,8 @@ export function listen<Schema extends z.ZodType>(
       try {
         if (isEcho(message.headers)) throw new Error('it was not published by a service');
         const value = schema.parse(decodeJson(message.data));
+        const foreign = foreignIdOf(schema, value, hostOf(message.subject));
+        if (foreign !== undefined) throw new Error(foreign);
         runInTrace(message.headers?.get(traceHeader), () => heard(value, message.subject));
       } catch (fault) {
         log.error(`Passed over a message on ${message.subject}: ${(fault as Error).message}`);

@@ -1,5 +1,5 @@
 import { errors, nuid, RequestError } from '@nats-io/transport-node';
-import { Problem, ProblemError, subjects, type HostId, type QueryDefinition } from '@polyvirt/contracts';
+import { foreignIdOf, Problem, ProblemError, subjects, type HostId, type QueryDefinition } from '@polyvirt/contracts';
 import type { z } from 'zod';
 import type { Bus } from './connection.ts';
 import { unlessAborted } from './unless-aborted.ts';
@@ -23,7 +23,7 @@ export interface AskOptions {
 
 /**
  * Asks the live host. Throws the problem the agent answered with, `host-offline` when no agent listens, `timed-out`
- * after the deadline, `unavailable` while the bus is away.
+ * after the deadline, `unavailable` while the bus is away, `host-rejected` for an answer that speaks of another host.
  */
 export async function ask<Name extends string, Input extends z.ZodType, Output extends z.ZodType>(
   bus: Bus,
@@ -44,7 +44,13 @@ export async function ask<Name extends string, Input extends z.ZodType, Output e
     throw asProblem(error, bus, definition.name, host);
   });
   if (reply.headers?.has(problemHeader)) throw ProblemError.from(Problem.parse(decodeJson(reply.data)));
-  return definition.output.parse(decodeJson(reply.data));
+  const answer = definition.output.parse(decodeJson(reply.data));
+  const foreign = foreignIdOf(definition.output, answer, host);
+  if (foreign === undefined) return answer;
+  throw new ProblemError(
+    'host-rejected',
+    `The agent of host ${host} answered with something of another host: ${foreign}.`,
+  );
 }
 
 function asProblem(error: unknown, bus: Bus, name: string, host: HostId): unknown {

@@ -2,7 +2,7 @@ export * from './archive/archive.ts';
 export * from './command/define-command.ts';
 export * from './define.ts';
 export * from './event/cloud-event.ts';
-export { foreignIdIn } from './event/foreign-ids.ts';
+export { foreignIdIn, foreignIdOf } from './event/foreign-ids.ts';
 export * from './host/capabilities.ts';
 export * from './host/capacity-rules.ts';
 export * from './host/host-events.ts';

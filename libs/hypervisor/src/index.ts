@@ -20,7 +20,7 @@ export { ImageFolder, type ImageFolderOptions } from './images/image-folder.ts';
 export { imageFormatIn, imageHeadBytes, requireSectors, type ImageFormat } from './images/image-format.ts';
 export { readImage } from './images/read-image.ts';
 export { receiveImage } from './images/receive-image.ts';
-export { checksumNotes, requireChecksum, SourceInterrupted } from './images/source-interruptions.ts';
+export { checksumNotes, openSource, requireChecksum, SourceInterrupted } from './images/source-interruptions.ts';
 export { known } from './known.ts';
 export { networkFacts, type NetworkFacts } from './network-facts.ts';
 export * from './plan.ts';

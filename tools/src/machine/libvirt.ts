@@ -77,31 +77,44 @@ export async function stopLibvirt(): Promise<void> {
       () => virsh('net-destroy', NETWORK),
     );
   }
+  // Before they end, so that nobody takes that for a misfortune.
+  await rm(RECORD, { force: true });
   // libvirtd first: it writes through virtlogd to its end.
   for (const daemon of daemons.reverse()) await endProcess(daemon, 30_000);
-  await rm(RECORD, { force: true });
 }
 
+/** A daemon that {@link ensureLibvirt} started here. */
+export type Daemon = ProcessIdentity & { readonly name: string };
+
 /** The daemons of ours that still run, in the order they were started. */
-export async function startedDaemons(): Promise<(ProcessIdentity & { name: string })[]> {
+export async function startedDaemons(): Promise<Daemon[]> {
+  return (await recordedDaemons()).filter(isSameProcess);
+}
+
+/** Those that have ended, though nobody has stopped them. */
+export async function lostDaemons(): Promise<Daemon[]> {
+  return (await recordedDaemons()).filter((daemon) => !isSameProcess(daemon));
+}
+
+async function recordedDaemons(): Promise<Daemon[]> {
   const text = await readFile(RECORD, 'utf8').catch(() => '');
   return text
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => {
       const [name = '', pid = '', startedAt] = line.split(' ');
-      return { name, pid: Number(pid), startedAt };
-    })
-    .filter(isSameProcess);
+      return { name, pid: Number(pid), ...(startedAt !== undefined && { startedAt }) };
+    });
 }
 
 async function virsh(...args: string[]): Promise<string> {
   return await run('virsh', ['-q', '-c', URI, ...args], { timeoutMs: 120_000 });
 }
 
-async function answers(): Promise<boolean> {
+/** Whether libvirt answers to us. */
+export async function answers(timeoutMs = 10_000): Promise<boolean> {
   try {
-    await run('virsh', ['-q', '-c', URI, 'uri'], { timeoutMs: 10_000 });
+    await run('virsh', ['-q', '-c', URI, 'uri'], { timeoutMs });
     return true;
   } catch {
     // Not running, or not for us: starting it tells which.
@@ -120,13 +133,19 @@ async function start(log: (line: string) => void): Promise<Libvirt['startedBy']>
   }
   const kvm = await kvmIsReal();
   log(kvm ? 'starting libvirtd' : 'starting libvirtd without /dev/kvm: this CPU shows neither vmx nor svm');
+  await startDaemons(kvm);
+  return 'us';
+}
+
+/** Starts those that do not run, as root. */
+export async function startDaemons(isKvmReal?: boolean): Promise<void> {
+  const kvm = isKvmReal ?? (await kvmIsReal());
   const script = join(import.meta.dirname, '../../machine/start-libvirtd.sh');
   await mkdir(STATE, { recursive: true });
   // Closed before the script runs (-o), or the daemons would inherit the lock and hold it for ever.
   await run('flock', ['-o', '-w', '60', join(STATE, 'lock'), 'sh', script, kvm ? 'keep' : 'hide', RECORD], {
     timeoutMs: 120_000,
   });
-  return 'us';
 }
 
 /** Cloud machines may carry a /dev/kvm that starts guests and then hangs them; only the CPU's own word is believed. */

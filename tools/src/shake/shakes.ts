@@ -25,10 +25,13 @@ const onSimulators = ['simulator', 'conformance', 'kill'];
 export const SHAKES: readonly Shake[] = [
   {
     name: 'order',
-    help: 'the tests of each file, and the files, in a random order',
+    help: 'the tests of each file, and the files, in a random order, and random lives of another seed',
     suites: all,
     times: 1,
-    options: (seed) => ({ args: ['--randomize', '--seed', String(seed)] }),
+    options: (seed) => ({
+      args: ['--randomize', '--seed', String(seed)],
+      env: { POLYVIRT_TEST_SEED: String(seed) },
+    }),
   },
   {
     name: 'load',

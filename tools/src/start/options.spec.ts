@@ -9,6 +9,7 @@ describe('parseOptions', () => {
       dataDir: join(root, '.polyvirt'),
       port: 8080,
       portGiven: false,
+      newSecret: false,
       install: true,
       build: true,
     });
@@ -16,12 +17,22 @@ describe('parseOptions', () => {
 
   it('takes what is given', () => {
     expect(
-      parseOptions(['--data-dir', '/srv/pv', '--port=0', '--hosts', 'nutanix, kvm', '--no-install', '--no-build']),
+      parseOptions([
+        '--data-dir',
+        '/srv/pv',
+        '--port=0',
+        '--hosts',
+        'nutanix, kvm',
+        '--new-secret',
+        '--no-install',
+        '--no-build',
+      ]),
     ).toEqual({
       dataDir: '/srv/pv',
       port: 0,
       portGiven: true,
       hosts: ['kvm', 'nutanix'],
+      newSecret: true,
       install: false,
       build: false,
     });

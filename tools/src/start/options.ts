@@ -6,7 +6,7 @@ import { hypervisors, type Hypervisor } from './parts.ts';
 const DEFAULT_PORT = '8080';
 
 export const HELP = `usage: npm start [-- [--config <file>] [--data-dir <folder>] [--port <number>]
-                     [--hosts <list>] [--no-install] [--no-build]]
+                     [--hosts <list>] [--new-secret] [--no-install] [--no-build]]
 
 Starts Polyvirt on this machine and keeps it running until Ctrl-C.
 
@@ -14,6 +14,7 @@ Starts Polyvirt on this machine and keeps it running until Ctrl-C.
   --data-dir <folder>  where everything is kept; default .polyvirt
   --port <number>      port of the API and the web pages, 0 for a free one; default 8080
   --hosts <list>       only these of kvm,vmware,nutanix; ends when one of them cannot be. Default: what the machine can carry
+  --new-secret         signs sessions and seals data with a new secret from now on; nobody is logged out (SECURITY.md)
   --no-install         say what is missing and how to install it, and stop
   --no-build           run what was built before
 
@@ -32,6 +33,8 @@ export interface StartOptions {
   readonly portGiven: boolean;
   /** Only these, and all of them. */
   readonly hosts?: readonly Hypervisor[] | undefined;
+  /** Whether the gateway is to have a new secret. */
+  readonly newSecret: boolean;
   readonly install: boolean;
   readonly build: boolean;
 }
@@ -57,6 +60,7 @@ export function parseOptions(args: readonly string[]): StartOptions | undefined 
     ...(values.config !== undefined && { config: resolve(values.config) }),
     dataDir: resolve(root, values['data-dir']),
     port,
+    newSecret: values['new-secret'],
     install: !values['no-install'],
     build: !values['no-build'],
   };
@@ -79,6 +83,7 @@ function parse(args: readonly string[]) {
         'data-dir': { type: 'string', default: '.polyvirt' },
         port: { type: 'string' },
         hosts: { type: 'string' },
+        'new-secret': { type: 'boolean', default: false },
         'no-install': { type: 'boolean', default: false },
         'no-build': { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },

@@ -27,6 +27,21 @@ describe('Secrets', () => {
     await expect(secrets.get('a')).rejects.toThrow('is empty');
   });
 
+  it('is renewed, and the last ones are known for as long as they are not deleted', async () => {
+    const secrets = await Secrets.open(folder);
+    expect(await secrets.getFormer('a')).toEqual([]);
+    const known = [await secrets.get('a')];
+    for (let count = 0; count < 4; count++) {
+      await secrets.renew('a');
+      known.unshift(await secrets.get('a'));
+      expect(await secrets.getFormer('a')).toEqual(known.slice(1, 4));
+    }
+    expect(new Set(known).size).toBe(5);
+    for (const name of ['a', 'a-former']) expect((await stat(secrets.fileOf(name))).mode & 0o777).toBe(0o600);
+    await rm(secrets.fileOf('a-former'));
+    expect(await secrets.getFormer('a')).toEqual([]);
+  });
+
   it('is shown once', async () => {
     const secrets = await Secrets.open(folder);
     expect(await secrets.isFirstShowing('a')).toBe(true);

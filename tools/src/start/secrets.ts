@@ -2,6 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+/** Of these a secret can be opened that was replaced not long ago. */
+const mostFormer = 3;
+
+const newSecret = (): string => randomBytes(24).toString('base64url');
+
+/** Where the secrets are that one has replaced. */
+export const formerOf = (name: string): string => `${name}-former`;
+
 /** Generated passwords and keys, one file of mode 0600 each. */
 export class Secrets {
   readonly #folder: string;
@@ -21,7 +29,7 @@ export class Secrets {
   }
 
   /** The secret of that name; made when there is none yet, as a password unless told otherwise. */
-  async get(name: string, make = () => randomBytes(24).toString('base64url')): Promise<string> {
+  async get(name: string, make = newSecret): Promise<string> {
     const file = this.fileOf(name);
     const made = make();
     try {
@@ -40,6 +48,18 @@ export class Secrets {
     const temporary = this.fileOf(`${name}.${randomBytes(4).toString('hex')}`);
     await writeFile(temporary, `${value.trimEnd()}\n`, { mode: 0o600 });
     await rename(temporary, this.fileOf(name));
+  }
+
+  /** The secrets that this one has replaced, the newest first, as JSON; in a file of their own. */
+  async getFormer(name: string): Promise<string[]> {
+    return JSON.parse(await this.get(formerOf(name), () => '[]')) as string[];
+  }
+
+  /** Makes a new secret of that name. After a crash in between the old one is still there, and is a former one as well. */
+  async renew(name: string): Promise<void> {
+    const former = [await this.get(name), ...(await this.getFormer(name))];
+    await this.put(formerOf(name), JSON.stringify([...new Set(former)].slice(0, mostFormer)));
+    await this.put(name, newSecret());
   }
 
   /** True once for each secret: whoever has been shown it is not shown it again. */

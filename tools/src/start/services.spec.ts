@@ -22,6 +22,7 @@ describe('environmentOf', () => {
       POLYVIRT_PORT: '8081',
       POLYVIRT_DATABASE_URL: 'sqlite:/data/polyvirt.db',
       POLYVIRT_JWT_SECRET_FILE: '/data/secrets/jwt',
+      POLYVIRT_JWT_PREVIOUS_SECRETS_FILE: '/data/secrets/jwt-former',
       POLYVIRT_ADMIN_PASSWORD_FILE: '/data/secrets/admin-password',
       POLYVIRT_ARCHIVE_PATH: stack.layout.archives,
       POLYVIRT_SPACE_PATHS: stack.layout.nats,

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { AGENT_NODE_OPTIONS } from '../agent-node-options.ts';
 import type { Layout } from './layout.ts';
 import type { Parts } from './parts.ts';
+import { formerOf } from './secrets.ts';
 import { settingsOfSimulator } from './simulated-workstation.ts';
 
 /** What services are told about the stack they are part of. */
@@ -64,16 +65,20 @@ export function servicesFor({ hosts, products }: Pick<Parts, 'hosts' | 'products
   return [gateway, organizer, ...hosts.flatMap((host) => agents[host])];
 }
 
+/** Signs sessions and seals what is in the database. */
+export const gatewaySecret = 'jwt';
+
 const gateway: ServiceDefinition = {
   name: 'gateway',
   projects: ['@polyvirt/gateway'],
   entry: 'apps/gateway/dist/main.js',
   bus: 'gateway',
-  secrets: ['jwt', 'admin-password'],
+  secrets: [gatewaySecret, 'admin-password'],
   settings: ({ layout, port, secretFile }) => ({
     POLYVIRT_PORT: String(port),
     POLYVIRT_DATABASE_URL: `sqlite:${layout.database}`,
-    POLYVIRT_JWT_SECRET_FILE: secretFile('jwt'),
+    POLYVIRT_JWT_SECRET_FILE: secretFile(gatewaySecret),
+    POLYVIRT_JWT_PREVIOUS_SECRETS_FILE: secretFile(formerOf(gatewaySecret)),
     POLYVIRT_ADMIN_PASSWORD_FILE: secretFile('admin-password'),
     POLYVIRT_NATS_SIGNING_KEY_FILE: secretFile('nats-signing-key'),
     POLYVIRT_RUN_TOKEN_FILE: secretFile(runToken),

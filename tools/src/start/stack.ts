@@ -9,17 +9,19 @@ import { natsConfig, natsTakesClients } from '../machine/nats.ts';
 import { root } from '../places.ts';
 import { prepareBus } from './bus.ts';
 import { Instance } from './instance.ts';
+import { LibvirtKeeper } from './libvirt-keeper.ts';
 import { layoutOf, type Layout } from './layout.ts';
 import { lookAtMachine } from './look.ts';
 import { migrateBus } from './migrate-bus.ts';
 import type { StartOptions } from './options.ts';
 import { chooseParts, type Lack, type Parts } from './parts.ts';
+import { operationsUnderWay, sentenceAbout } from './operations-under-way.ts';
 import { prepare } from './prepare.ts';
 import { answersHttps, firstLogIn, gatewayIsReady, Watcher } from './readiness.ts';
 import { Room } from './room.ts';
 import { removeRunFile, writeRunFile, type RunRecord } from './run-file.ts';
 import { Secrets } from './secrets.ts';
-import { environmentOf, runToken, servicesFor, type ServiceDefinition, type Stack } from './services.ts';
+import { environmentOf, gatewaySecret, runToken, servicesFor, type ServiceDefinition, type Stack } from './services.ts';
 import { suspendSimulated } from './simulated-workstation.ts';
 import { Supervisor, type Supervised } from './supervisor.ts';
 
@@ -27,6 +29,7 @@ const USERNAME = 'admin';
 /** Beyond the twenty seconds that an agent gives the operations it has begun. */
 const STOP_TIMEOUT_MS = 30_000;
 const BROKER = 'nats-server';
+const KVM_HOST = 'kvm-local';
 /** Longest pause before something is started again that all the others wait for. */
 const OTHERS_WAIT_MS = 5_000;
 
@@ -66,6 +69,8 @@ export class RunningStack {
   /** Settings of whoever starts it, over those that were imported. */
   readonly #caller: NodeJS.ProcessEnv;
   #services: readonly ServiceDefinition[] = [];
+  /** Looks after the daemons of libvirt that were started here. */
+  #keeping: Promise<void> | undefined;
 
   private constructor(layout: Layout, instance: Instance, caller: NodeJS.ProcessEnv, log: (line: string) => void) {
     this.#caller = caller;
@@ -105,12 +110,15 @@ export class RunningStack {
   /** Stops everything, the last one started first. Machines go on running. */
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('stopped before it was ready'));
+    const underWay = this.#record && (await operationsUnderWay(this.#record));
+    if (underWay) this.#log(sentenceAbout(underWay));
     this.#record = undefined;
     await removeRunFile(this.#layout.runFile);
     await this.#supervisor.stop();
     await this.#starting;
     await (await this.#watcher?.catch(() => undefined))?.close();
     if (existsSync(this.#layout.workstation)) await suspendSimulated(this.#layout.workstation);
+    await this.#keeping;
     // Machines do not need the daemon: the next start finds them running. A daemon of the system's is not ours to stop.
     if (this.#instance.ownsLibvirt) await stopLibvirt();
     await this.#instance.release();
@@ -145,6 +153,8 @@ export class RunningStack {
 
     const secrets = await Secrets.open(layout.secrets);
     for (const name of this.#services.flatMap((service) => service.secrets)) await secrets.get(name);
+    if (options.newSecret) await secrets.renew(gatewaySecret);
+    await secrets.getFormer(gatewaySecret);
     const password = await secrets.get('admin-password');
     const token = `pv_${randomBytes(32).toString('base64url')}`;
     await secrets.put(runToken, token);
@@ -183,6 +193,10 @@ export class RunningStack {
     };
     await this.#note(this.#supervisor.running);
     const watcher = await watched();
+    if (this.#instance.ownsLibvirt) {
+      const isDoubtful = () => watcher.healthOf(KVM_HOST)?.status !== 'healthy';
+      this.#keeping = new LibvirtKeeper({ log, isDoubtful }).keep(signal);
+    }
     return {
       url,
       username: USERNAME,

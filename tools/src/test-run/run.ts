@@ -88,10 +88,11 @@ export async function carryOut(
     const { suite, args = [] } = planned;
     const { name, seconds, load } = suite;
     const workers = suite.workers ?? Math.max(1, Math.floor((cores * LOAD_PER_CORE) / load));
-    const after = [...(suite.needs.length > 0 ? ['machine'] : []), ...(suite.built ? ['build'] : [])];
+    const needed = [...(suite.needs.length > 0 ? ['machine'] : []), ...(suite.built ? ['build'] : [])];
+    const after = suite.last ? [...needed, ...allBut(plan, name)] : needed;
     // Jest itself has to start before its files are run.
     return job(name, { load: 1, seconds, after }, async (part, slot) => {
-      const lacking = after.find(hasFailed);
+      const lacking = needed.find(hasFailed);
       if (lacking !== undefined) return failure(`not run: ${lacking} failed`);
       const absent = suite.optional && (await absence(suite.optional, (line) => log.write(name, line)));
       if (absent !== undefined) return { passed: 0, failed: 0, skipped: 1, note: absent };
@@ -126,6 +127,10 @@ export async function carryOut(
     await rm(temporaryFiles, { recursive: true, force: true });
   }
 }
+
+/** Names of all other parts of a plan. */
+const allBut = ({ checks, suites }: Plan, name: string): string[] =>
+  [...checks, ...suites.map(({ suite }) => suite)].map((part) => part.name).filter((one) => one !== name);
 
 /** How to get what this machine does not have; undefined when it has it, or has it now. */
 async function absence(optional: Optional, log: (line: string) => void): Promise<string | undefined> {

@@ -20,6 +20,8 @@ export interface Suite {
   load: number;
   /** How many files may run at once; by default as many as there is room for. */
   workers?: number;
+  /** It begins when all else is over, and has the machine for itself. */
+  last?: true;
   /** How long it takes alone on two cores, in seconds: what takes longest starts first. Only a hint. */
   seconds: number;
   /** When it takes longer it hangs. */
@@ -63,6 +65,16 @@ export const SUITES: readonly Suite[] = [
     timeoutMinutes: 20,
   },
   { name: 'kill', ending: 'kill', needs: ['kvm', 'nats'], built: true, load: 0.75, seconds: 400, timeoutMinutes: 90 },
+  {
+    name: 'chaos',
+    ending: 'chaos',
+    needs: ['kvm', 'nats'],
+    built: true,
+    load: 1,
+    last: true,
+    seconds: 150,
+    timeoutMinutes: 45,
+  },
 ];
 
 /** Has the suite any test file yet? */

@@ -6,6 +6,7 @@ import { exitCodes } from '../exit-codes.ts';
 import { printItem } from '../output/print.ts';
 import { printable } from '../output/table.ts';
 import { auditView } from '../output/views.ts';
+import { timeOf } from '../parse.ts';
 import { listOptions, showList } from '../watch.ts';
 
 const filters: Options = {
@@ -15,8 +16,12 @@ const filters: Options = {
   outcome: { value: 'OUTCOME', help: 'accepted, succeeded, failed, cancelled or refused; several with commas.' },
   operation: { value: 'OPERATION', help: 'Of this operation.', completes: 'operation' },
   request: { value: 'ID', help: 'Of this request.' },
-  from: { value: 'TIME', help: 'Not before: 2026-11-30T08:00:00Z.' },
-  to: { value: 'TIME', help: 'Before.' },
+  from: {
+    value: 'TIME',
+    time: true,
+    help: 'Not before: 2026-11-30T08:00:00Z, "2026-11-30 08:00" here, or 2h ago as 2h.',
+  },
+  to: { value: 'TIME', time: true, help: 'Before.' },
 };
 const fields = { operation: 'operationId', request: 'requestId' } as Readonly<Record<string, string>>;
 
@@ -24,7 +29,7 @@ const queryOf = (given: Given): Record<string, string> =>
   Object.fromEntries(
     Object.keys(filters).flatMap((name) => {
       const value = given.text(name);
-      return value === undefined ? [] : [[fields[name] ?? name, value]];
+      return value === undefined ? [] : [[fields[name] ?? name, filters[name]!.time ? timeOf(name, value) : value]];
     }),
   );
 

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { listAll } from '../api.ts';
-import { findPlace, readContexts } from '../contexts.ts';
+import { readBashLine, type Typed } from '../command-line-words.ts';
+import { clientAt, findPlace, readContexts } from '../contexts.ts';
 import { Given, type Command, type Completes, type Invocation, type Route } from '../declaration.ts';
+import { printable } from '../output/table.ts';
 import { findCommand, optionsOf } from '../parse.ts';
 
 /** Live names are kept so long, so that a second Tab costs nothing. */
@@ -13,14 +15,17 @@ const patienceSeconds = 2;
 
 const scripts = {
   bash: `_polyvirt() {
-  local IFS=$'\\n'
-  COMPREPLY=($(polyvirt __complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+  local found
+  COMPREPLY=()
+  while IFS= read -r found; do
+    COMPREPLY+=("$found")
+  done < <(polyvirt __complete --bash "$COMP_WORDBREAKS" -- "\${COMP_LINE:0:COMP_POINT}" 2>/dev/null)
 }
 complete -o default -F _polyvirt polyvirt`,
   zsh: `#compdef polyvirt
 _polyvirt() {
   local -a found
-  found=("\${(@f)$(polyvirt __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  found=("\${(@f)$(polyvirt __complete -- "\${(@Q)words[2,CURRENT]}" 2>/dev/null)}")
   if (( \${#found[1]} )); then compadd -- "\${found[@]}"; else _files; fi
 }
 compdef _polyvirt polyvirt`,
@@ -28,10 +33,13 @@ compdef _polyvirt polyvirt`,
 complete -c polyvirt -f -a '(polyvirt __complete -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'`,
   powershell: `Register-ArgumentCompleter -Native -CommandName polyvirt -ScriptBlock {
   param($wordToComplete, $commandAst, $cursorPosition)
-  $words = @($commandAst.CommandElements | Select-Object -Skip 1 | ForEach-Object { $_.ToString() })
+  $words = @($commandAst.CommandElements | Select-Object -Skip 1 | ForEach-Object {
+    if ($_ -is [System.Management.Automation.Language.StringConstantExpressionAst]) { $_.Value } else { $_.ToString() }
+  })
   if ($wordToComplete -eq '') { $words += '""' }
   polyvirt __complete '--' @words 2>$null | ForEach-Object {
-    [System.Management.Automation.CompletionResult]::new($_, $_, 'ParameterValue', $_)
+    $text = if ($_ -match '^[\\w./~:%+=-]+$') { $_ } else { "'" + $_.Replace("'", "''") + "'" }
+    [System.Management.Automation.CompletionResult]::new($text, $_, 'ParameterValue', $_)
   }
 }`,
 } as const;
@@ -61,9 +69,21 @@ export const completeCommand = (commands: () => readonly Command[]): Command => 
   calls: [],
   hidden: true,
   args: [{ name: 'WORD', help: '', many: true, optional: true }],
+  options: {
+    bash: { value: 'BREAKS', help: 'The only word is the command line; between these letters bash parts words.' },
+  },
   run: async (invocation) => {
-    const words = invocation.args.map((word) => (word === '""' ? '' : word));
-    for (const candidate of await candidates(invocation, commands(), words)) invocation.terminal.print(candidate);
+    const { args, given, terminal } = invocation;
+    const breaks = given.text('bash');
+    const { words, insert }: Typed =
+      breaks === undefined
+        ? { words: args.map((word) => (word === '""' ? '' : word)), insert: (candidate) => candidate }
+        : readBashLine(args[0] ?? '', breaks);
+    for (const candidate of await candidates(invocation, commands(), words)) {
+      // A name with a line break in it is no line.
+      const shown = printable(candidate) === candidate ? insert(candidate) : undefined;
+      if (shown !== undefined) terminal.print(shown);
+    }
   },
 });
 
@@ -87,14 +107,14 @@ async function candidates(
     ([name, { short, value }]) =>
       value !== undefined && (previous === `--${name}` || (short !== undefined && previous === `-${short}`)),
   );
-  if (open) return fitting(open[1].choices ?? (await live(invocation, open[1].completes)));
+  if (open) return fitting(open[1].choices ?? (await live(invocation, open[1].completes, words)));
   if (unfinished.startsWith('-')) return fitting(options.map(([name]) => `--${name}`));
   const position = rest.filter((word, index) => !word.startsWith('-') && !takesValue(options, rest[index - 1])).length;
   const args = command.args ?? [];
   const arg = args[position] ?? (args.at(-1)?.many ? args.at(-1) : undefined);
   return fitting([
     ...(rest.length === 0 ? nouns : []),
-    ...(arg ? (arg.choices ?? (await live(invocation, arg.completes))) : []),
+    ...(arg ? (arg.choices ?? (await live(invocation, arg.completes, words))) : []),
   ]);
 }
 
@@ -115,27 +135,68 @@ const lists: Readonly<
   subscriber: { route: 'GET /api/v1/subscribers', name: ({ name }) => name },
 };
 
+/** As many as one look brings; those of a larger installation are looked for by what is typed of them. */
+const atOnce = 500;
+
 /** Names that there are now; those of the last time when they cannot be had soon. */
-async function live(invocation: Invocation, completes: Completes | undefined): Promise<readonly string[]> {
+async function live(
+  invocation: Invocation,
+  completes: Completes | undefined,
+  words: readonly string[],
+): Promise<readonly string[]> {
   const { terminal } = invocation;
   if (completes === 'context') return Object.keys((await readContexts(terminal)).contexts);
   const list = completes && lists[completes];
   if (!list) return [];
-  const place = await findPlace(terminal, new Given({})).catch(() => undefined);
+  const context = words[words.lastIndexOf('--context', words.length - 2) + 1];
+  const given = new Given(words.slice(0, -1).includes('--context') ? { context } : {});
+  const place = await findPlace(terminal, given).catch(() => undefined);
   if (!place) return [];
   const credential = JSON.stringify([place.options.url, place.options.token, place.options.username]);
   const key = createHash('sha256').update(credential).digest('hex').slice(0, 16);
-  const file = join(terminal.configFolder, 'completion', `${key}-${completes}.json`);
-  const kept = await stat(file).catch(() => undefined);
-  const older = async () => (kept ? (JSON.parse(await readFile(file, 'utf8')) as string[]) : []);
-  if (kept && Date.now() - kept.mtimeMs < keptMs) return older();
-  const read = invocation.client().then((client) => listAll<Record<string, string>>(client, list.route, {}, 500));
+  const { configFolder } = terminal;
+  const file = configFolder && join(configFolder, 'completion', `${key}-${completes}.json`);
+  const kept = file === undefined ? undefined : await readKept(file);
+  if (kept && Date.now() - kept.at < keptMs) return kept.names;
+  const client = clientAt(place, terminal, given);
+  const read = async () => {
+    const all = await listAll<Record<string, string>>(client, list.route, {}, atOnce);
+    const q = words.at(-1)!.slice(0, 255);
+    if (all.length < atOnce || completes !== 'vm' || q === '') return { items: all, isAll: all.length < atOnce };
+    return { items: await listAll<Record<string, string>>(client, list.route, { query: { q } }, atOnce), isAll: false };
+  };
   const withinMs = (Number(terminal.env['POLYVIRT_COMPLETION_SECONDS']) || patienceSeconds) * 1_000;
   const tooLate = new Promise<undefined>((resolve) => void setTimeout(() => resolve(undefined), withinMs).unref());
-  const items = await Promise.race([read.catch(() => undefined), tooLate]);
-  if (!items) return older();
-  const names = items.flatMap((item) => list.name(item) ?? []);
-  await mkdir(join(terminal.configFolder, 'completion'), { recursive: true, mode: 0o700 });
-  await writeFile(file, JSON.stringify(names), { mode: 0o600 });
+  const found = await Promise.race([read().catch(() => undefined), tooLate]);
+  if (!found) return kept?.names ?? [];
+  const names = found.items.flatMap((item) => list.name(item) ?? []);
+  if (file !== undefined && found.isAll) await keep(file, names);
   return names;
+}
+
+interface Kept {
+  readonly at: number;
+  readonly names: readonly string[];
+}
+
+async function readKept(file: string): Promise<Kept | undefined> {
+  try {
+    const [{ mtimeMs }, text] = await Promise.all([stat(file), readFile(file, 'utf8')]);
+    const names: unknown = JSON.parse(text);
+    return Array.isArray(names) ? { at: mtimeMs, names: names.map(String) } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where nothing can be kept, the next Tab asks again. */
+async function keep(file: string, names: readonly string[]): Promise<void> {
+  const draft = `${file}.${process.pid}`;
+  try {
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    await writeFile(draft, JSON.stringify(names), { mode: 0o600 });
+    await rename(draft, file);
+  } catch {
+    await rm(draft, { force: true }).catch(() => undefined);
+  }
 }

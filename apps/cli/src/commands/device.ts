@@ -3,6 +3,7 @@ import { change, changeOptions, confirm, yesOption, type Change } from '../chang
 import { UsageError, type Argument, type Command, type Given, type Options, type Route } from '../declaration.ts';
 import { findVm, type Vm } from '../names.ts';
 import { printItems, type View } from '../output/print.ts';
+import { size } from '../output/views.ts';
 import { sizeGiB } from '../parse.ts';
 import { nicOf, vmArgument } from './vm.ts';
 
@@ -12,7 +13,7 @@ const diskView: View<Vm['disks'][number]> = {
   key: ({ device }) => device,
   columns: [
     { header: 'DEVICE', value: ({ device }) => device },
-    { header: 'SIZE', value: ({ sizeGiB: size }) => (size === undefined ? undefined : `${size} GiB`) },
+    { header: 'SIZE', value: ({ sizeGiB: gib }) => size(gib) },
     { header: 'PATH', value: ({ path }) => path },
   ],
 };
@@ -156,7 +157,7 @@ export const deviceCommands: readonly Command[] = [
     options: {
       network: { value: 'NETWORK', help: 'Put it on this network.' },
       address: { value: 'ADDRESS', help: 'Give it this address, or `auto`.' },
-      connect: { help: 'Plug its cable in.' },
+      connect: { help: 'Plug its cable in.', excludes: ['disconnect'] },
       disconnect: { help: 'Pull its cable.' },
     },
     request: (given, nic) => ({ path: { mac: nic! }, body: nicChangeOf(given) }),

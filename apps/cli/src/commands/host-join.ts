@@ -1,12 +1,13 @@
-import { ApiProblem, type Client, type components } from '@polyvirt/api-client';
+import type { Client, components } from '@polyvirt/api-client';
 import { call } from '../api.ts';
 import { confirm, yesOption } from '../change.ts';
 import { Exit, UsageError, type Argument, type Command, type Invocation, type Options } from '../declaration.ts';
-import { exitCodes, isLost } from '../exit-codes.ts';
+import { exitCodes, mayPass } from '../exit-codes.ts';
 import { formatOf, printItem, type View } from '../output/print.ts';
 import { printable } from '../output/table.ts';
 import { hostView } from '../output/views.ts';
 import { seconds } from '../parse.ts';
+import { longestMs } from '../wait.ts';
 
 type Schemas = components['schemas'];
 type Host = Schemas['Host'];
@@ -17,9 +18,13 @@ const lookEveryMs = 2_000;
 
 const host: Argument = { name: 'HOST', help: 'Id of the host.', completes: 'host' };
 const joinWaitOptions: Options = {
-  wait: { help: 'Wait until the agent is there, which is the default in a terminal.' },
+  wait: { help: 'Wait until the agent is there, which is the default in a terminal.', excludes: ['no-wait'] },
   'no-wait': { help: 'Print the line to run on the host and end.' },
-  timeout: { value: 'DURATION', help: 'How long to wait: `90s`, `10m`; until the token expires unless said.' },
+  timeout: {
+    value: 'DURATION',
+    duration: true,
+    help: 'How long to wait: `90s`, `10m`; until the token expires unless said.',
+  },
 };
 
 const invitationView: View<Invitation> = {
@@ -34,7 +39,6 @@ const invitationView: View<Invitation> = {
 /** Shows the line to run on the host, and waits for its agent as the options say. */
 async function invite(invocation: Invocation, client: Client, invitation: Invitation): Promise<void> {
   const { given, terminal } = invocation;
-  if (given.flag('wait') && given.flag('no-wait')) throw new UsageError('--wait and --no-wait exclude each other.');
   const minutes = Math.round((Date.parse(invitation.expiresAt) - Date.now()) / 60_000);
   if (formatOf(invocation) === 'table') {
     terminal.tell(`Run this on ${invitation.host} within ${minutes} minutes; it works once:`);
@@ -57,7 +61,7 @@ async function untilThere(client: Client, { terminal }: Invocation, hostId: stri
   const interrupt = () => stop.abort(new Exit(exitCodes.interrupted.code, hint));
   const late = () => stop.abort(new Exit(exitCodes.timedOut.code, `Nobody joined within ${timeout} s. ${hint}`));
   process.once('SIGINT', interrupt);
-  const deadline = setTimeout(late, timeout * 1_000);
+  const deadline = setTimeout(late, Math.min(timeout * 1_000, longestMs));
   terminal.status(`Waiting for ${hostId}`);
   let wake: () => void = () => undefined;
   const listen = async () => {
@@ -90,7 +94,7 @@ async function look(client: Client, hostId: string): Promise<Host | undefined> {
   try {
     return (await call<Host>(client, 'GET /api/v1/hosts/{hostId}', { path: { hostId } })).data;
   } catch (error) {
-    if (isLost(error) || (error instanceof ApiProblem && error.retryable)) return undefined;
+    if (mayPass(error)) return undefined;
     throw error;
   }
 }
@@ -100,6 +104,7 @@ export const hostJoinCommands: readonly Command[] = [
     name: 'host add',
     summary: 'Add a host: prints the line to run on it, and waits until it has joined.',
     calls: ['POST /api/v1/hosts'],
+    asPerson: true,
     args: [{ name: 'ID', help: 'What the host is to be called: lower-case letters, digits and hyphens.' }],
     options: {
       hypervisor: {
@@ -123,6 +128,7 @@ export const hostJoinCommands: readonly Command[] = [
     name: 'host rotate',
     summary: 'Give a host another key: prints the line to run on it. The old key is good until a minute after that.',
     calls: ['POST /api/v1/hosts/{hostId}/rotate'],
+    asPerson: true,
     args: [host],
     options: joinWaitOptions,
     run: async (invocation) => {

@@ -102,7 +102,7 @@ export const userCommands: readonly Command[] = [
     args: [user],
     options: {
       role: { value: 'ROLE', help: 'Role.', choices: roles },
-      disable: { help: 'Refuse it.' },
+      disable: { help: 'Refuse it.', excludes: ['enable'] },
       enable: { help: 'Admit it again.' },
       password: { help: 'Ask for a new password; its sessions and API tokens end.' },
       'password-file': passwordFile,
@@ -231,7 +231,7 @@ export const tokenCommands: readonly Command[] = [
     asPerson: true,
     options: {
       scopes: { value: 'SCOPES', help: 'Permissions with commas: vm:read,vm:power; all that you have unless said.' },
-      expires: { value: 'DURATION', help: 'How long it is good for; 90d unless said.' },
+      expires: { value: 'DURATION', duration: true, help: 'How long it is good for; 90d unless said.' },
     },
     run: async (invocation) => {
       const { args, given, terminal } = invocation;

@@ -13,7 +13,12 @@ export const imageCommands: readonly Command[] = [
     args: [host, { name: 'NAME', help: 'What it will be called there, without the ending of a file.' }],
     options: {
       url: { value: 'URL', help: 'Where the host fetches it from, by http or https.' },
-      file: { value: 'FILE', help: 'A file of yours, which is uploaded first.', completes: 'file' },
+      file: {
+        value: 'FILE',
+        help: 'A file of yours, which is uploaded first.',
+        completes: 'file',
+        excludes: ['url'],
+      },
       sha256: { value: 'SHA256', help: 'The SHA-256 that it must have; else it is not kept.' },
       ...changeOptions,
     },
@@ -45,7 +50,7 @@ export const imageCommands: readonly Command[] = [
     calls: ['DELETE /api/v1/hosts/{hostId}/images/{image}'],
     args: [host, { name: 'IMAGE', help: 'Its name, as `image list` shows it.' }],
     options: {
-      kind: { value: 'KIND', help: 'disk or iso, where one of each has the name.' },
+      kind: { value: 'KIND', help: 'Where one of each has the name.', choices: ['disk', 'iso'] },
       ...yesOption,
       ...changeOptions,
     },

@@ -12,6 +12,7 @@ import { hostCommands } from './host.ts';
 import { hostJoinCommands } from './host-join.ts';
 import { imageCommands } from './image.ts';
 import { tokenCommands, userCommands } from './identity.ts';
+import { importConfigCommand } from './import-config.ts';
 import { loginCommands } from './login.ts';
 import { observeCommands } from './observe.ts';
 import { operationCommands } from './operation.ts';
@@ -72,6 +73,7 @@ export const commands: readonly Command[] = [
   ...subscriberCommands,
   ...auditCommands,
   ...loginCommands,
+  importConfigCommand,
   queryCommand,
   listCommands,
   completionCommand,

@@ -2,13 +2,32 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { ApiProblem, type components } from '@polyvirt/api-client';
 import { call } from '../api.ts';
-import { clientAt, findPlace, readContexts, webUrl, writeContexts } from '../contexts.ts';
+import {
+  clientAt,
+  contextIn,
+  findPlace,
+  readContexts,
+  requireContext,
+  webUrl,
+  writeContexts,
+  type Context,
+} from '../contexts.ts';
 import { Exit, UsageError, type Command, type Invocation } from '../declaration.ts';
-import { printItem } from '../output/print.ts';
+import { printItem, printItems, type View } from '../output/print.ts';
 import { askSecret } from '../person.ts';
 import { readText } from '../read-text.ts';
 
 type Schemas = components['schemas'];
+
+const contextView: View<{ name: string; url: string; username?: string; current: boolean }> = {
+  key: ({ name }) => name,
+  columns: [
+    { header: 'NAME', value: ({ name }) => name },
+    { header: 'URL', value: ({ url }) => url },
+    { header: 'USERNAME', value: ({ username }) => username },
+    { header: 'CURRENT', value: ({ current }) => (current ? 'yes' : 'no') },
+  ],
+};
 
 /** How long a log-in lasts. */
 const loginDays = 90;
@@ -37,9 +56,14 @@ export const loginCommands: readonly Command[] = [
       const { given, terminal } = invocation;
       const url = webUrl('URL', invocation.args[0]!);
       const name = given.text('name') ?? new URL(url).host;
+      // Where nothing can be kept, no token is made that nobody would have.
+      await writeContexts(terminal, await readContexts(terminal));
       const context = given.has('token-file') ? await byToken(invocation, url) : await byPassword(invocation, url);
-      const kept = await readContexts(terminal);
-      await writeContexts(terminal, { current: name, contexts: { ...kept.contexts, [name]: context } });
+      const { contexts } = await readContexts(terminal);
+      const before = contextIn(contexts, name);
+      await writeContexts(terminal, { current: name, contexts: { ...contexts, [name]: context } });
+      // The one before is in no file any more; where it cannot be revoked it expires.
+      if (before) await revoke(invocation, before).catch(() => undefined);
       terminal.tell(`Logged in to ${url} as ${context.username}; the context ${name} is the current one.`);
     },
   },
@@ -51,14 +75,11 @@ export const loginCommands: readonly Command[] = [
       const { given, terminal } = invocation;
       const kept = await readContexts(terminal);
       const name = given.text('context') ?? kept.current;
-      const context = name === undefined ? undefined : kept.contexts[name];
-      if (name === undefined || !context)
-        throw new UsageError('There is no context to log out of; `polyvirt context` lists them.');
+      if (name === undefined) throw new UsageError('There is no context to log out of; `polyvirt context` lists them.');
+      const context = requireContext(kept.contexts, name);
       const { [name]: _gone, ...contexts } = kept.contexts;
       try {
-        const client = clientAt({ options: { url: context.url, token: context.token } }, terminal, given);
-        if (context.tokenId !== undefined)
-          await call(client, 'DELETE /api/v1/tokens/{id}', { path: { id: context.tokenId } });
+        await revoke(invocation, context);
       } catch (error) {
         // The token has ended already.
         if (!(error instanceof ApiProblem && error.problem.code === 'unauthenticated')) throw error;
@@ -112,8 +133,16 @@ export const loginCommands: readonly Command[] = [
     summary: 'List the installations that are known, and say which one is used here.',
     calls: [],
     isLocal: true,
-    run: async ({ terminal, given }) => {
+    run: async (invocation) => {
+      const { terminal, given } = invocation;
       const { current, contexts } = await readContexts(terminal);
+      if (given.has('output')) {
+        const known = Object.entries(contexts).map(([name, { url, username }]) => ({
+          ...{ name, url, current: name === current },
+          ...(username !== undefined && { username }),
+        }));
+        return printItems(invocation, contextView, known);
+      }
       for (const [name, { url, username }] of Object.entries(contexts))
         terminal.print(`${name === current ? '*' : ' '} ${name}  ${url}  ${username ?? ''}`.trimEnd());
       const place = await findPlace(terminal, given).catch((error: unknown) => {
@@ -131,14 +160,18 @@ export const loginCommands: readonly Command[] = [
     args: [{ name: 'NAME', help: 'Its name.', completes: 'context' }],
     run: async ({ terminal, args }) => {
       const kept = await readContexts(terminal);
-      if (!kept.contexts[args[0]!])
-        throw new UsageError(
-          `There is no context ${JSON.stringify(args[0])}; known: ${Object.keys(kept.contexts).join(', ') || 'none'}.`,
-        );
+      requireContext(kept.contexts, args[0]!);
       await writeContexts(terminal, { ...kept, current: args[0]! });
     },
   },
 ];
+
+/** Ends the token that a log-in has made; one that was brought along is not ours to end. */
+async function revoke({ given, terminal }: Invocation, { url, token, tokenId }: Context): Promise<void> {
+  if (tokenId === undefined) return;
+  const client = clientAt({ options: { url, token } }, terminal, given);
+  await call(client, 'DELETE /api/v1/tokens/{id}', { path: { id: tokenId } });
+}
 
 async function byToken({ given, terminal }: Invocation, url: string) {
   const secret = (await readText(given.text('token-file')!)).trim();

@@ -1,13 +1,16 @@
 import type { Client, components } from '@polyvirt/api-client';
 import { call, listAll } from '../api.ts';
-import { UsageError, type Command, type Invocation } from '../declaration.ts';
-import { filterOf, filterOptions, findVm, type Vm } from '../names.ts';
-import { formatOf, linesOf, printItem, printItems } from '../output/print.ts';
-import { printable } from '../output/table.ts';
+import { Exit, UsageError, type Command, type Invocation } from '../declaration.ts';
+import { exitCodes, mayPass } from '../exit-codes.ts';
+import { filterOf, filterOptions, findVm, portionsOf, queryOf, type Filter, type Vm } from '../names.ts';
+import { linesOf, printItem, printItems } from '../output/print.ts';
+import { clip, printable } from '../output/table.ts';
 import { pointView, topView, type TopRow } from '../output/views.ts';
+import { timeOf } from '../parse.ts';
 import { vmArgument } from './vm.ts';
 
 type Schemas = components['schemas'];
+type Point = Schemas['MetricsHistory']['points'][number];
 
 const events: Command = {
   name: 'event list',
@@ -23,6 +26,10 @@ const events: Command = {
   },
   run: async (invocation) => {
     const { given, terminal } = invocation;
+    const format = given.text('output') ?? (terminal.isTerminal ? 'table' : 'json');
+    if (format !== 'table' && format !== 'json')
+      throw new UsageError(`Events are printed as a table or as JSON, not as ${format}.`);
+    if (given.integer('count') === 0) return;
     const client = await invocation.client();
     const named = given.text('vm');
     const stop = new AbortController();
@@ -49,14 +56,16 @@ const events: Command = {
     });
     let left = given.integer('count') ?? Infinity;
     for await (const { cursor, event } of stream) {
-      if (terminal.isTerminal && formatOf(invocation) === 'table')
-        terminal.print(printable(`${event.time}  ${event.type}  ${event.subject}  (${cursor})`));
+      if (format === 'table') terminal.print(printable(`${event.time}  ${event.type}  ${event.subject}  (${cursor})`));
       else terminal.print(JSON.stringify({ cursor, event }));
       left -= 1;
       if (left <= 0) break;
     }
+    const wasLeft = stop.signal.aborted;
     stop.abort();
     if (neverCame !== undefined) throw neverCame;
+    // To leave what shows is no failure; to leave what never came is.
+    if (wasLeft && connection === 'first') throw new Exit(exitCodes.interrupted.code);
   },
 };
 
@@ -79,17 +88,24 @@ const history: Command = {
   calls: ['GET /api/v1/vms/{vmId}/metrics/history'],
   args: [vmArgument],
   options: {
-    from: { value: 'TIME', help: 'An hour ago unless said.' },
-    to: { value: 'TIME', help: 'Now unless said.' },
+    from: {
+      value: 'TIME',
+      time: true,
+      help: 'An hour ago unless said: 2026-11-30T08:00:00Z, "2026-11-30 08:00" here, 2h (ago).',
+    },
+    to: { value: 'TIME', time: true, help: 'Now unless said.' },
     step: { value: 'SECONDS', integer: true, help: 'Seconds of a point.' },
   },
   run: async (invocation) => {
     const { given } = invocation;
     const client = await invocation.client();
     const { id: vmId } = await findVm(client, invocation.args[0]!);
-    const query = Object.fromEntries(
-      ['from', 'to', 'step'].flatMap((name) => (given.has(name) ? [[name, given.text(name)]] : [])),
-    );
+    const query = {
+      ...Object.fromEntries(
+        ['from', 'to'].flatMap((name) => (given.has(name) ? [[name, timeOf(name, given.text(name)!)]] : [])),
+      ),
+      ...(given.has('step') && { step: given.text('step') }),
+    };
     const route = 'GET /api/v1/vms/{vmId}/metrics/history';
     const { data } = await call<Schemas['MetricsHistory']>(client, route, { path: { vmId }, query });
     printItems(invocation, pointView, data.points);
@@ -102,7 +118,7 @@ const stats: Command = {
   calls: ['GET /api/v1/stats/summary'],
   options: filterOptions,
   run: async (invocation) => {
-    const query = filterOf(invocation.given) ?? {};
+    const query = queryOf(filterOf(invocation.given) ?? {});
     const { data } = await call<Schemas['StatsSummary']>(await invocation.client(), 'GET /api/v1/stats/summary', {
       query,
     });
@@ -115,15 +131,28 @@ type TopSort = (typeof topSorts)[number];
 const mostVms = 200;
 const topEveryMs = 2_000;
 
-async function readTop(client: Client, query: Record<string, string>, sort: TopSort): Promise<TopRow[]> {
-  const vms = await listAll<Vm>(client, 'GET /api/v1/vms', { query: { state: 'running', ...query } }, mostVms);
-  if (vms.length === 0) return [];
-  const ids = vms.map(({ id }) => id).join(',');
-  const { data } = await call<Schemas['RecentMetrics']>(client, 'GET /api/v1/metrics/recent', { query: { ids } });
-  const points = new Map(data.items.map(({ vmId, points: all }) => [vmId, all.at(-1)]));
-  const rows = vms.map((vm): TopRow => ({ vm, point: points.get(vm.id) }));
+interface Top {
+  readonly rows: readonly TopRow[];
+  /** What is left out, if anything is. */
+  readonly note: string | undefined;
+}
+
+async function readTop(client: Client, query: Filter, sort: TopSort): Promise<Top> {
+  const vms = await listAll<Vm>(client, 'GET /api/v1/vms', { query: { state: 'running', ...query } }, mostVms + 1);
+  const note = vms.length > mostVms ? `the first ${mostVms} VMs that run; --filter chooses others` : undefined;
+  const shown = vms.slice(0, mostVms);
+  const points = new Map<string, Point | undefined>();
+  for (const ids of portionsOf(
+    shown.map(({ id }) => id),
+    mostVms,
+  )) {
+    const query = { ids: ids.join(',') };
+    const { data } = await call<Schemas['RecentMetrics']>(client, 'GET /api/v1/metrics/recent', { query });
+    for (const { vmId, points: all } of data.items) points.set(vmId, all.at(-1));
+  }
+  const rows = shown.map((vm): TopRow => ({ vm, point: points.get(vm.id) }));
   const weight = ({ point }: TopRow) => (sort === 'mem' ? point?.memoryPercent : point?.cpuPercent)?.average ?? -1;
-  return sort === 'name' ? rows : rows.sort((one, other) => weight(other) - weight(one));
+  return { rows: sort === 'name' ? rows : rows.sort((one, other) => weight(other) - weight(one)), note };
 }
 
 const top: Command = {
@@ -134,24 +163,26 @@ const top: Command = {
   run: async (invocation) => {
     const { given, terminal } = invocation;
     const client = await invocation.client();
-    const query = filterOf(given) ?? {};
+    const query = queryOf(filterOf(given) ?? {});
     const sort = (given.text('sort') ?? 'cpu') as TopSort;
-    if (!terminal.isTerminal || !process.stdin.isTTY || given.has('output'))
-      return printItems(invocation, topView, await readTop(client, query, sort));
+    if (!terminal.isTerminal || !process.stdin.isTTY || given.has('output')) {
+      const { rows, note } = await readTop(client, query, sort);
+      printItems(invocation, topView, rows);
+      if (note !== undefined) terminal.tell(`Of ${note}.`);
+      return;
+    }
     if (given.has('columns')) throw new UsageError('-c is for `top` outside a terminal.');
     await liveTop(invocation, (by) => readTop(client, query, by), sort);
   },
 };
 
 /** On the alternate screen, so that what was there before comes back. */
-async function liveTop(
-  invocation: Invocation,
-  read: (sort: TopSort) => Promise<TopRow[]>,
-  first: TopSort,
-): Promise<void> {
+async function liveTop(invocation: Invocation, read: (sort: TopSort) => Promise<Top>, first: TopSort): Promise<void> {
   const { terminal } = invocation;
   const { stdin } = process;
   let sort = first;
+  let last = await read(sort);
+  let isLost = false;
   let ended = false;
   let wake: () => void = () => undefined;
   const onKey = (key: Buffer) => {
@@ -161,14 +192,28 @@ async function liveTop(
     if (text === 's') sort = topSorts[(topSorts.indexOf(sort) + 1) % topSorts.length]!;
     wake();
   };
+  const draw = () => {
+    const state = isLost ? 'The gateway is unreachable; trying again' : last.note && `of ${last.note}`;
+    const heading = `polyvirt top, by ${sort}${state ? ` (${state})` : ''}: q quits, s sorts`;
+    const lines = linesOf(invocation, topView, last.rows).slice(0, Math.max(1, terminal.rows - 2));
+    terminal.write(`\x1b[H\x1b[J${[heading, ...lines].map((line) => clip(line, terminal.columns)).join('\r\n')}`);
+  };
   stdin.setRawMode(true);
   stdin.on('data', onKey);
   terminal.write('\x1b[?1049h\x1b[?25l');
+  const leave = terminal.onResize(draw);
   try {
+    draw();
     while (!ended) {
-      const lines = linesOf(invocation, topView, await read(sort)).slice(0, terminal.rows - 2);
-      const heading = `polyvirt top, by ${sort}: q quits, s sorts`;
-      terminal.write(`\x1b[H\x1b[J${[heading, ...lines].map((line) => line.slice(0, terminal.columns)).join('\r\n')}`);
+      try {
+        last = await read(sort);
+        isLost = false;
+      } catch (error) {
+        // What is shown stays until the gateway is back.
+        if (!mayPass(error)) throw error;
+        isLost = true;
+      }
+      draw();
       if (ended) break;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, topEveryMs);
@@ -179,6 +224,7 @@ async function liveTop(
       });
     }
   } finally {
+    leave();
     terminal.write('\x1b[?25h\x1b[?1049l');
     stdin.off('data', onKey);
     stdin.setRawMode(false);

@@ -1,5 +1,6 @@
 import { problemIn } from '@polyvirt/api-client';
 import { UsageError, type Command } from '../declaration.ts';
+import { writeOut } from '../download.ts';
 import { printItem } from '../output/print.ts';
 import { readText } from '../read-text.ts';
 
@@ -23,25 +24,36 @@ export const queryCommand: Command = {
     const { args, given, terminal } = invocation;
     const [method, path] = args as [string, string];
     if (!path.startsWith('/')) throw new UsageError(`PATH begins with /, unlike ${JSON.stringify(path)}.`);
-    const client = await invocation.client();
-    const headers = new Headers();
-    for (const text of given.list('header')) {
-      const at = text.indexOf(':');
-      if (at < 1) throw new UsageError(`--header takes NAME:VALUE, not ${JSON.stringify(text)}.`);
-      headers.append(text.slice(0, at).trim(), text.slice(at + 1).trim());
-    }
     const data = given.text('data');
     const body = data?.startsWith('@') ? await readText(data.slice(1)) : data;
+    const headers = headersOf(given.list('header'));
     if (body !== undefined && !headers.has('content-type')) headers.set('content-type', 'application/json');
+    if (body !== undefined && method === 'GET') throw new UsageError('GET takes no --data.');
+    const client = await invocation.client();
     const outside = /^\/(api|healthz|readyz|metrics|docs)\b/.test(path);
     const url = client.url + (outside ? path : `/api/v1${path}`);
     const response = await client.send(new Request(url, { method, headers, ...(body !== undefined && { body }) }));
     if (!response.ok) throw await problemIn(response);
-    const text = await response.text();
-    if (text === '') return;
-    const isJson = response.headers.get('content-type')?.includes('json') === true;
-    if (given.text('output') === 'yaml' && isJson)
-      printItem(invocation, { columns: [], key: () => '' }, JSON.parse(text) as object);
-    else terminal.print(isJson ? JSON.stringify(JSON.parse(text), undefined, 2) : text.replace(/\n$/, ''));
+    if (response.body === null) return;
+    if (!/^application\/(?:[\w.+-]+\+)?json\b/.test(response.headers.get('content-type') ?? ''))
+      return writeOut(response);
+    const answer = (await response.json()) as object;
+    if (given.text('output') === 'yaml') printItem(invocation, { columns: [], key: () => '' }, answer);
+    else terminal.print(JSON.stringify(answer, undefined, 2));
   },
 };
+
+/** Throws `UsageError`. */
+function headersOf(texts: readonly string[]): Headers {
+  const headers = new Headers();
+  for (const text of texts) {
+    const at = text.indexOf(':');
+    try {
+      if (at < 1) throw new TypeError('there is no colon');
+      headers.append(text.slice(0, at).trim(), text.slice(at + 1).trim());
+    } catch {
+      throw new UsageError(`--header takes NAME:VALUE, not ${JSON.stringify(text)}.`);
+    }
+  }
+  return headers;
+}

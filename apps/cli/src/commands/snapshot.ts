@@ -28,7 +28,7 @@ export const snapshotCommands: readonly Command[] = [
     args: [vm, { name: 'NAME', help: 'Name of the snapshot.' }],
     options: {
       description: { value: 'TEXT', help: 'What it is for.' },
-      memory: { help: 'Keep the memory of a running VM too.' },
+      memory: { help: 'Keep the memory of a running VM too.', excludes: ['no-memory'] },
       'no-memory': { help: 'Keep the disks only.' },
       ...changeOptions,
     },

@@ -1,4 +1,5 @@
 import type { Command } from '../declaration.ts';
+import { printItem } from '../output/print.ts';
 import { version } from '../version.ts';
 
 export const versionCommand: Command = {
@@ -6,5 +7,8 @@ export const versionCommand: Command = {
   summary: 'Print the version of this program.',
   calls: [],
   isLocal: true,
-  run: async ({ terminal }) => terminal.print(version),
+  run: async (invocation) => {
+    if (invocation.given.has('output')) printItem(invocation, { columns: [], key: () => version }, { version });
+    else invocation.terminal.print(version);
+  },
 };

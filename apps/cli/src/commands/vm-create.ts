@@ -2,10 +2,11 @@ import type { Client, components } from '@polyvirt/api-client';
 import { parse } from 'yaml';
 import { listAll } from '../api.ts';
 import { change, changeOptions } from '../change.ts';
-import { Exit, UsageError, type Command, type Invocation } from '../declaration.ts';
-import { exitCodes } from '../exit-codes.ts';
+import { UsageError, type Command, type Invocation } from '../declaration.ts';
+import { printable } from '../output/table.ts';
 import { memoryMiB, pairs, sizeGiB } from '../parse.ts';
 import { readText } from '../read-text.ts';
+import type { Terminal } from '../terminal.ts';
 import { nicOf } from './vm.ts';
 
 type Schemas = components['schemas'];
@@ -110,47 +111,67 @@ async function complete({ terminal, given }: Invocation, client: Client, body: B
   const full = { ...body };
   if (full['name'] === undefined) {
     if (!asks) throw new UsageError('NAME is missing.');
-    full['name'] = await answer(terminal.ask('Name?'), 'a name');
+    full['name'] = await askFor(terminal, 'Name?', undefined, (text) => {
+      if (text === '') throw new UsageError('It needs a name.');
+      return text;
+    });
   }
   if (full['host'] === undefined) {
     const hosts = await listAll<Schemas['Host']>(client, 'GET /api/v1/hosts');
     const ids = hosts.map(({ id }) => id);
     if (ids.length === 1) full['host'] = ids[0];
     else if (!asks) throw new UsageError(`On which host? Say --host: ${ids.join(', ') || 'there is none yet'}.`);
-    else full['host'] = await choose(terminal.ask(`Host (${ids.join(', ')})?`, preset(ids[0])), ids);
+    else if (ids.length === 0) throw new UsageError('There is no host yet to create it on.');
+    else full['host'] = await askFor(terminal, `Host (${ids.join(', ')})?`, ids[0], oneOf(ids));
   }
   if (!asksAll) return full;
   const path = { hostId: String(full['host']) };
   const images = await listAll<{ name: string; kind: string }>(client, 'GET /api/v1/hosts/{hostId}/images', { path });
-  const names = images.filter(({ kind }) => kind === 'disk').map(({ name }) => name);
-  const image = await terminal.ask(`Image (${[...names, 'none'].join(', ')})?`, preset(names[0] ?? 'none'));
-  if (image === 'none')
-    full['disks'] = [{ sizeGiB: sizeGiB('disk', await terminal.ask('Size of its disk?', preset('20G'))) }];
-  else full['disks'] = [{ image: await choose(Promise.resolve(image), names) }];
-  if (full['cpus'] === undefined) full['cpus'] = Number(await terminal.ask('CPUs?', preset('1')));
+  const names = [...images.filter(({ kind }) => kind === 'disk').map(({ name }) => name), 'none'];
+  const image = await askFor(terminal, `Image (${names.join(', ')})?`, names[0], oneOf(names));
+  if (image === 'none') {
+    const size = await askFor(terminal, 'Size of its disk?', '20G', (text) => sizeGiB('disk', text));
+    full['disks'] = [{ sizeGiB: size }];
+  } else full['disks'] = [{ image }];
+  if (full['cpus'] === undefined)
+    full['cpus'] = await askFor(terminal, 'CPUs?', '1', (text) => {
+      if (!/^[1-9]\d{0,3}$/.test(text)) throw new UsageError(`CPUs are a whole number, not ${JSON.stringify(text)}.`);
+      return Number(text);
+    });
   if (full['memoryMiB'] === undefined)
-    full['memoryMiB'] = memoryMiB('memory', await terminal.ask('Memory?', preset('1G')));
+    full['memoryMiB'] = await askFor(terminal, 'Memory?', '1G', (text) => memoryMiB('memory', text));
   if (full['nics'] === undefined) {
     const networks = await listAll<{ name: string }>(client, 'GET /api/v1/hosts/{hostId}/networks', { path });
-    const known = networks.map(({ name }) => name);
-    const network = await terminal.ask(`Network (${[...known, 'none'].join(', ')})?`, preset(known[0] ?? 'none'));
-    if (network !== 'none') full['nics'] = [{ network: await choose(Promise.resolve(network), known) }];
+    const known = [...networks.map(({ name }) => name), 'none'];
+    const network = await askFor(terminal, `Network (${known.join(', ')})?`, known[0], oneOf(known));
+    if (network !== 'none') full['nics'] = [{ network }];
   }
-  if (full['start'] === undefined) full['start'] = /^y/i.test(await terminal.ask('Power it on (y, n)?', preset('y')));
+  if (full['start'] === undefined)
+    full['start'] = (await askFor(terminal, 'Power it on (y, n)?', 'y', oneOf(['y', 'n', 'yes', 'no']))).startsWith(
+      'y',
+    );
   return full;
 }
 
-const preset = (text: string | undefined) => (text === undefined ? {} : { preset: text });
-
-async function answer(asked: Promise<string>, what: string): Promise<string> {
-  const text = (await asked).trim();
-  if (text === '') throw new Exit(exitCodes.usage.code, `Without ${what} nothing was done.`);
-  return text;
+/** Asks until the answer is one. */
+async function askFor<Value>(
+  terminal: Terminal,
+  question: string,
+  preset: string | undefined,
+  read: (text: string) => Value,
+): Promise<Value> {
+  for (;;) {
+    const text = await terminal.ask(question, preset === undefined ? {} : { preset });
+    try {
+      return read(text.trim());
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      terminal.tell(printable(error.message));
+    }
+  }
 }
 
-async function choose(asked: Promise<string>, choices: readonly string[]): Promise<string> {
-  const text = (await asked).trim();
-  if (!choices.includes(text))
-    throw new UsageError(`${JSON.stringify(text)} is none of ${choices.join(', ')}; nothing was done.`);
-  return text;
-}
+const oneOf = (choices: readonly string[]) => (text: string) => {
+  if (choices.includes(text)) return text;
+  throw new UsageError(`${JSON.stringify(text)} is none of ${choices.join(', ')}.`);
+};

@@ -1,7 +1,7 @@
 import { call } from '../api.ts';
 import { change, changeOptions, changeVms, confirm, yesOption, type VmChange } from '../change.ts';
 import { Given, UsageError, type Argument, type Command, type Options, type Route } from '../declaration.ts';
-import { filterOf, filterOptions, findVm, findVms, type Vm } from '../names.ts';
+import { filterOf, filterOptions, findVm, findVms, queryOf, type Vm } from '../names.ts';
 import { printItem } from '../output/print.ts';
 import { vmView } from '../output/views.ts';
 import { memoryMiB, pairs } from '../parse.ts';
@@ -29,7 +29,7 @@ const list: Command = {
   examples: ['polyvirt vm list --filter state=running -l env=test', 'polyvirt vm list -o wide -w'],
   run: (invocation) => {
     const sort = invocation.given.text('sort');
-    const query = { ...filterOf(invocation.given), ...(sort !== undefined && { sort }) };
+    const query = { ...queryOf(filterOf(invocation.given) ?? {}), ...(sort !== undefined && { sort }) };
     return showList<Vm>(invocation, { route: 'GET /api/v1/vms', query, view: vmView, events: ['vm.*'] });
   },
 };
@@ -118,7 +118,7 @@ const set: Command = forMany({
     'boot-order': { value: 'DEVICES', help: 'What it tries to boot from: disk,cdrom,network.' },
     labels: { value: 'KEY=VALUE', many: true, help: 'Replace all labels by these; an empty one removes all.' },
     notes: { value: 'TEXT', help: 'Notes.' },
-    protect: { help: 'Refuse to delete it.' },
+    protect: { help: 'Refuse to delete it.', excludes: ['no-protect'] },
     'no-protect': { help: 'Let it be deleted again.' },
   },
   request: (given) => {

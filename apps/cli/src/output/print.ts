@@ -11,10 +11,32 @@ export interface View<Item> {
 
 export type Format = 'table' | 'wide' | 'json' | 'yaml' | 'csv' | 'name';
 
+/** Where no columns are declared: one for each value, by its path in the record: `hosts.total`. */
+function columnsIn(items: readonly object[]): Column<object>[] {
+  const paths = new Set(items.flatMap((item) => [...valuesIn(item).keys()]));
+  return [...paths].map((header) => ({ header, value: (item) => valuesIn(item).get(header) }));
+}
+
+function valuesIn(item: object, path: readonly string[] = []): Map<string, string | number | boolean> {
+  const found = Object.entries(item).flatMap(([name, value]: [string, unknown]) => {
+    const here = [...path, name];
+    if (value === undefined || value === null) return [];
+    if (typeof value === 'object' && !Array.isArray(value)) return [...valuesIn(value, here)];
+    const isWord = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
+    return [[here.join('.'), isWord ? value : JSON.stringify(value)] as const];
+  });
+  return new Map(found);
+}
+
 export const formatOf = ({ given }: Invocation): Format => (given.text('output') ?? 'table') as Format;
 
 /** The columns that are asked for. Throws `UsageError`. */
-export function columnsOf<Item>({ given }: Invocation, { columns }: View<Item>): readonly Column<Item>[] {
+export function columnsOf<Item>(
+  { given }: Invocation,
+  { columns: declared }: View<Item>,
+  items: readonly Item[],
+): readonly Column<Item>[] {
+  const columns = declared.length > 0 ? declared : (columnsIn(items as readonly object[]) as Column<Item>[]);
   const chosen = given.text('columns')?.split(',');
   if (!chosen) return columns.filter(({ wide }) => !wide || given.text('output') === 'wide');
   return chosen.map((name) => {
@@ -36,9 +58,9 @@ export function linesOf<Item>(invocation: Invocation, view: View<Item>, items: r
     case 'name':
       return items.map((item) => printable(view.key(item)));
     case 'csv':
-      return renderCsv(columnsOf(invocation, view), items, headers);
+      return renderCsv(columnsOf(invocation, view, items), items, headers);
     default:
-      return renderTable(columnsOf(invocation, view), items, { headers, bold: invocation.terminal.colour });
+      return renderTable(columnsOf(invocation, view, items), items, { headers, bold: invocation.terminal.colour });
   }
 }
 

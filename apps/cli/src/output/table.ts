@@ -14,8 +14,33 @@ export const printable = (text: string): string =>
   // eslint-disable-next-line no-control-regex
   text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, '\ufffd');
 
+const isPlain = (text: string): boolean => /^[ -~]*$/.test(text);
+
 /** Columns of a terminal. Nearly every text is plain, and of each of those the length is known at once. */
-const widthOf = (text: string): number => (/^[ -~]*$/.test(text) ? text.length : stringWidth(text));
+const widthOf = (text: string): number => (isPlain(text) ? text.length : stringWidth(text));
+
+/** What of a line fits into so many columns. What switches bold on and off takes no room, and is kept even behind the end. */
+export function clip(line: string, columns: number): string {
+  if (isPlain(line)) return line.slice(0, columns);
+  const letters = new Intl.Segmenter();
+  let room = columns;
+  return (
+    line
+      // eslint-disable-next-line no-control-regex
+      .split(/(\x1b\[[0-9;]*m)/)
+      .map((part, index) => {
+        if (index % 2 === 1) return part;
+        let shown = '';
+        for (const { segment } of letters.segment(part)) {
+          room -= widthOf(segment);
+          if (room < 0) break;
+          shown += segment;
+        }
+        return shown;
+      })
+      .join('')
+  );
+}
 
 const pad = (text: string, width: number) => text + ' '.repeat(Math.max(0, width - widthOf(text)));
 

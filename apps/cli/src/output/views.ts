@@ -6,7 +6,13 @@ type ItemOf<Page extends keyof Schemas> = Schemas[Page] extends { items: (infer 
 
 const gib = (mib: number | undefined) => (mib === undefined ? undefined : `${Number((mib / 1024).toFixed(1))} GiB`);
 const memory = (mib: number | undefined) => (mib !== undefined && mib < 1024 ? `${mib} MiB` : gib(mib));
-const size = (value: number | undefined) => (value === undefined ? undefined : `${Number(value.toFixed(1))} GiB`);
+/** Of disks, which may be small. */
+export const size = (value: number | undefined): string | undefined =>
+  value === undefined
+    ? undefined
+    : value < 1
+      ? `${Number((value * 1024).toFixed(1))} MiB`
+      : `${Number(value.toFixed(1))} GiB`;
 const percent = (value: number | undefined) => (value === undefined ? undefined : `${value.toFixed(1)}%`);
 
 /** `3m`, `2h`, `5d`: how long ago. */

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bundle, folder } from './bundle.ts';
+import { bundle, folder, oldestNode } from './bundle.ts';
 
 const programs = { polyvirt: 'main', vm_manager: 'vm-manager' } as const;
 
@@ -22,7 +22,7 @@ export function pack(into = join(folder, 'dist')): string {
     license,
     type: 'module',
     bin: Object.fromEntries(Object.keys(programs).map((program) => [program, `${program}.mjs`])),
-    engines: { node: '>=20' },
+    engines: { node: `>=${oldestNode}` },
   };
   writeFileSync(join(staged, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
   writeFileSync(join(staged, 'README.md'), '# polyvirt\n\nThe command line of Polyvirt: `polyvirt --help`.\n');

@@ -4,7 +4,7 @@ import { requireSuccess, type Client, type components } from '@polyvirt/api-clie
 import { Stack } from '@polyvirt/e2e/stack';
 import { commands } from '../commands/index.ts';
 import { findCommand } from '../parse.ts';
-import { Programs, type InTerminal } from './program.ts';
+import { ownNode, Programs, type InTerminal } from './program.ts';
 
 export type Vm = components['schemas']['Vm'];
 
@@ -39,6 +39,7 @@ export type Run = (args: readonly string[], options?: RunOptions) => Promise<Sho
 
 /** The programs as a user has them, and a stack for them to talk to. */
 export class Installation {
+  readonly node = ownNode();
   #stack: Stack | undefined;
   #programs: Programs | undefined;
   #me: Person | undefined;
@@ -132,16 +133,19 @@ export class Installation {
   };
 
   readonly json = async <Result>(...args: string[]): Promise<Result> =>
-    JSON.parse(await this.done(...args, '-o', 'json')) as Result;
+    JSON.parse(await this.done(...args.slice(0, 2), '-o', 'json', ...args.slice(2))) as Result;
 
-  /** Nobody can be asked: passwords come from files. */
+  /** Nobody can be asked: passwords come from files. On the Node that the machine has. */
   readonly pipe: Run = async (args, { as = this.#administrator, env = as.env } = {}) => {
     const command = findCommand(commands, args)?.command;
     const more = [
       ...(command?.asPerson === true ? ['--my-password-file', as.passwordFile] : []),
       ...(command?.options && 'yes' in command.options ? ['--yes'] : []),
     ];
-    const { exitCode, stdout, stderr } = await this.programs.run('polyvirt', [...args, ...more], { env });
+    const { exitCode, stdout, stderr } = await this.programs.run('polyvirt', [...args, ...more], {
+      env,
+      node: this.node,
+    });
     return { exitCode, text: stdout + stderr };
   };
 

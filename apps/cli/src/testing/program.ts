@@ -1,13 +1,14 @@
-import { execFile, spawn as spawnProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { execFile, execFileSync, spawn as spawnProcess, type ChildProcess } from 'node:child_process';
+import { closeSync, existsSync, mkdtempSync, openSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { spawn as spawnInTerminal, type IPty } from '@lydell/node-pty';
+import { oldestNode } from '../package/bundle.ts';
 import { pack } from '../package/pack.ts';
 
 /** Longer than the slowest machine takes. */
-const patienceMs = 25_000;
+const patienceMs = 50_000;
 
 export interface Ended {
   readonly exitCode: number;
@@ -17,10 +18,43 @@ export interface Ended {
 
 type Env = Readonly<Record<string, string>>;
 
+export interface InPipes {
+  readonly env?: Env;
+  readonly input?: string;
+  readonly cwd?: string;
+  /** File that standard output is, in place of a pipe. */
+  readonly to?: string;
+  /** The Node that it runs on; that of the tests unless said. */
+  readonly node?: Node;
+}
+
+export interface Node {
+  readonly path: string;
+  /** `20.20.2` */
+  readonly version: string;
+}
+
+const pinned: Node = { path: process.execPath, version: process.versions.node };
+
+/**
+ * The Node that this machine has of its own, if the programs are for it: most often an older one than the pinned one, which runs the
+ * tests. The pinned one where there is no other.
+ */
+export function ownNode(): Node {
+  const paths = (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'node'));
+  const others = paths.filter((path) => existsSync(path) && !realpathSync(path).includes('node_modules'));
+  const nodes = [...new Set(others)].map((path): Node => {
+    const version = execFileSync(path, ['-p', 'process.versions.node'], { encoding: 'utf8' }).trim();
+    return { path, version };
+  });
+  return nodes.find(({ version }) => Number.parseInt(version, 10) >= oldestNode) ?? pinned;
+}
+
 /** The programs as a user has them: packed, and installed by npm from the tarball. */
 export class Programs {
   readonly folder = mkdtempSync(join(tmpdir(), 'polyvirt-cli-'));
   readonly #terminals: InTerminal[] = [];
+  readonly #children = new Set<ChildProcess>();
 
   static async install(): Promise<Programs> {
     const programs = new Programs();
@@ -38,43 +72,43 @@ export class Programs {
     return programs;
   }
 
+  /** Of one of the programs, or of one that has a path of its own. */
   path(program: string): string {
-    return join(this.folder, 'bin', program);
+    return resolve(this.folder, 'bin', program);
   }
 
-  #env(env: Env): Record<string, string> {
-    // The Node that runs the tests, and no settings of whoever runs them.
-    const PATH = [dirname(process.execPath), process.env['PATH']].join(delimiter);
+  #env(env: Env, node = pinned): Record<string, string> {
+    // No settings of whoever runs the tests.
+    const PATH = [dirname(node.path), process.env['PATH']].join(delimiter);
     return { PATH, HOME: this.folder, XDG_CONFIG_HOME: join(this.folder, 'config'), TERM: 'xterm-256color', ...env };
   }
 
   /** Runs a program in pipes to its end. */
-  run(
-    program: string,
-    args: readonly string[],
-    { env = {}, input = '', cwd = this.folder }: { env?: Env; input?: string; cwd?: string } = {},
-  ): Promise<Ended> {
-    return this.begin(program, args, { env, input, cwd }).ended;
+  run(program: string, args: readonly string[], options: InPipes = {}): Promise<Ended> {
+    return this.begin(program, args, options).ended;
   }
 
   /** Starts a program in pipes. */
-  begin(
-    program: string,
-    args: readonly string[],
-    { env = {}, input = '', cwd = this.folder }: { env?: Env; input?: string; cwd?: string } = {},
-  ) {
-    const child = spawnProcess(this.path(program), args, { cwd, env: this.#env(env), timeout: patienceMs });
+  begin(program: string, args: readonly string[], { env = {}, input = '', cwd = this.folder, to, node }: InPipes = {}) {
+    const out = to === undefined ? 'pipe' : openSync(to, 'w');
+    const child = spawnProcess(this.path(program), args, {
+      ...{ cwd, env: this.#env(env, node) },
+      stdio: ['pipe', out, 'pipe'],
+    });
+    if (out !== 'pipe') closeSync(out);
+    this.#children.add(child);
+    child.once('close', () => this.#children.delete(child));
     const text = { stdout: '', stderr: '' };
     const watchers = new Set<() => void>();
     const ended = new Promise<Ended>((resolve) =>
       child.once('close', (exitCode) => resolve({ exitCode: exitCode ?? -1, ...text })),
     );
     for (const name of ['stdout', 'stderr'] as const)
-      child[name].on('data', (chunk) => {
+      child[name]?.on('data', (chunk) => {
         text[name] += String(chunk);
         for (const look of watchers) look();
       });
-    child.stdin.end(input);
+    child.stdin!.end(input);
     /** Resolves when the pattern has been written; rejects when the program ends without it. */
     const until = (pattern: RegExp) =>
       seen(
@@ -106,6 +140,7 @@ export class Programs {
 
   [Symbol.dispose](): void {
     for (const terminal of this.#terminals) terminal.close();
+    for (const child of this.#children) child.kill('SIGKILL');
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

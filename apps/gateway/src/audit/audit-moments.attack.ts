@@ -73,6 +73,19 @@ describe('somebody who is at the database before the chain is', () => {
     expect(await faults()).toEqual(expected);
   });
 
+  it('cannot have it put right at its end either when the gateway that wrote it was killed', async () => {
+    const operation = uuidV7();
+    const left = await note('vm.delete', operation);
+    // With a gateway goes what it remembers of what it wrote.
+    Object.assign(gateway.app.get(AuditLinker), { written: [] });
+    await tamper((manager) => manager.update(AuditEntity, { id: left.id }, { actor: 'admin' }));
+    await end(operation);
+    for (const again of [() => Promise.resolve(), look]) {
+      await again();
+      expect(await faults()).toEqual([`unlinked ${left.id}`]);
+    }
+  });
+
   it('cannot put back what a record said before its operation ended', async () => {
     const operation = uuidV7();
     const accepted = await note('vm.start', operation);
@@ -84,6 +97,7 @@ describe('somebody who is at the database before the chain is', () => {
       await tamper((manager) => manager.upsert(AuditEntity, { ...accepted, sequence }, ['id']));
       await look();
       expect(await faults()).toContain(`changed ${accepted.id}`);
+      expect(await gateway.app.get(Database).repository(AuditLinkEntity).countBy({ recordId: accepted.id })).toBe(2);
     }
   });
 });

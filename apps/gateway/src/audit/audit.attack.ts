@@ -4,6 +4,8 @@ import type { EntityManager } from 'typeorm';
 import { Database } from '../database/database.ts';
 import { adminPassword, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
 import { AuditHeadEntity, AuditLinkEntity } from './audit-chain.entity.ts';
+import { hashOf } from './audit-chain.ts';
+import { digestOf } from './audit-digest.ts';
 import { AuditEntity } from './audit.entity.ts';
 
 describe('somebody who would rather not have been here', () => {
@@ -90,6 +92,33 @@ describe('somebody who would rather not have been here', () => {
     expect(kindsOf(await verdict())).toEqual(['head']);
     // What is recorded afterwards does not make it good.
     await gateway.login();
+    expect(kindsOf(await verdict())).toEqual(['head']);
+  });
+
+  it('is found out who changes the link together with the record, and makes as much of the chain anew as can be made without a key', async () => {
+    // By then all are linked.
+    expect((await verdict()).intact).toBe(true);
+    const database = gateway.app.get(Database);
+    const [, second] = (await database.repository(AuditEntity).find({ order: { id: 'ASC' } })) as [
+      unknown,
+      AuditEntity,
+    ];
+    const links = await database.repository(AuditLinkEntity).find({ order: { sequence: 'ASC' } });
+    const forged = { ...second, actor: 'somebody' };
+    const at = links.findIndex(({ recordId }) => recordId === second.id);
+    const anew = links.map((link) => ({ ...link }));
+    anew[at]!.digest = digestOf(forged);
+    await tamper((manager) => manager.update(AuditEntity, { id: second.id }, { actor: 'somebody' }));
+    await tamper((manager) => manager.save(AuditLinkEntity, anew));
+    expect(kindsOf(await verdict())).toEqual(['chain']);
+    // Every link follows from the one before again.
+    for (let n = at; n < anew.length; n++) {
+      const { sequence, recordId, digest } = anew[n]!;
+      anew[n]!.hash = hashOf(anew[n - 1]?.hash ?? '', sequence, recordId, digest);
+    }
+    await tamper((manager) => manager.save(AuditLinkEntity, anew));
+    expect(kindsOf(await verdict())).toEqual(['head']);
+    await tamper((manager) => manager.update(AuditHeadEntity, { id: 1 }, { hash: anew.at(-1)!.hash }));
     expect(kindsOf(await verdict())).toEqual(['head']);
   });
 

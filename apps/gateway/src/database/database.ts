@@ -99,13 +99,33 @@ export class Database {
       this.engine === 'mysql'
         ? // Gap locks of the default level would make unrelated inserts deadlock.
           this.writes.transaction('READ COMMITTED', work)
-        : this.writes.transaction(async (manager) => {
-            // Takes the write lock at once. A transaction that begins by reading could not wait for it later.
-            await manager.query('DELETE FROM "migrations" WHERE 0');
-            return work(manager);
-          }),
+        : this.onceInSqlite(work),
     );
     for (const then of committed) then();
     return result;
+  }
+
+  private async onceInSqlite<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    try {
+      return await this.writes.transaction(async (manager) => {
+        // Takes the write lock at once. A transaction that begins by reading could not wait for it later.
+        await manager.query('DELETE FROM "migrations" WHERE 0');
+        return work(manager);
+      });
+    } catch (error) {
+      await this.endTransaction();
+      throw error;
+    }
+  }
+
+  /**
+   * SQLite itself ends a transaction when the disk is full. TypeORM counts it on, since its own rollback then fails: later ones
+   * would be parts of it, and none of them would ever be committed.
+   */
+  private async endTransaction(): Promise<void> {
+    const runner = this.writes.createQueryRunner();
+    const { inTransaction } = (await runner.connect()) as { inTransaction: boolean };
+    if (inTransaction) await runner.query('ROLLBACK');
+    Object.assign(runner, { isTransactionActive: false, transactionDepth: 0 });
   }
 }

@@ -126,6 +126,17 @@ describe('the surface of KVM Supervisor', () => {
     });
   });
 
+  it('says in its health when a libvirt cannot be used, and when it can again', async () => {
+    agents.b.health = { status: 'unhealthy', detail: 'libvirt.open() failed.' };
+    await eventually(async () =>
+      expect((await get('/health')).body).toEqual({ status: 'degraded', libvirt: 'disconnected' }),
+    );
+    agents.b.health = { status: 'healthy', detail: 'It works.' };
+    await eventually(async () =>
+      expect((await get('/health')).body).toEqual({ status: 'healthy', libvirt: 'connected' }),
+    );
+  });
+
   it('counts for its dashboard', async () => {
     expect((await get('/stats/summary?host=kvm-a')).body).toEqual({
       total: 3,

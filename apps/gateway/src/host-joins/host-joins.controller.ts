@@ -13,7 +13,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Changes, ChangesByCredential } from '../audit/changes.decorator.ts';
 import { Caller } from '../auth/caller.decorator.ts';
-import { Public, RequirePermission } from '../auth/permission.decorator.ts';
+import { NeedsFreshPassword, Public, RequirePermission } from '../auth/permission.decorator.ts';
 import { Answers } from '../openapi/answers.decorator.ts';
 import { HostDrains } from './host-drains.ts';
 import { HostJoins, hostPath } from './host-joins.ts';
@@ -30,6 +30,7 @@ export class HostJoinsController {
 
   @Post()
   @RequirePermission('host:manage')
+  @NeedsFreshPassword()
   @Changes('host.add')
   @Answers({
     id: 'addHost',
@@ -73,6 +74,7 @@ export class HostJoinsController {
   @Post(':hostId/rotate')
   @HttpCode(200)
   @RequirePermission('host:manage')
+  @NeedsFreshPassword()
   @Changes('host.rotate')
   @Answers({
     id: 'rotateHost',

@@ -58,10 +58,7 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
   }
 
   async onModuleInit(): Promise<void> {
-    this.hearing = listen(this.bus, subjects.heartbeat('*'), Heartbeat, (heartbeat, subject) => {
-      // An agent may speak on the subject of its own host only.
-      if (subject === subjects.heartbeat(heartbeat.host)) this.heard(heartbeat);
-    });
+    this.hearing = listen(this.bus, subjects.heartbeat('*'), Heartbeat, (heartbeat) => this.heard(heartbeat));
     await new Promise<void>((caughtUp) => {
       this.watching = this.watch(caughtUp);
     });

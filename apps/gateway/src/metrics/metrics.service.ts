@@ -94,7 +94,8 @@ describe('metrics of a VM', () => {
 
   it('are shown from the last reading, in history, in the summary and for Prometheus', async () => {
     const from = iso(Date.now() - 60_000);
-    agent.measure([reading(), reading({ vmId: 'kvm-b~foreign' })]);
+    agent.measure([reading({ vmId: 'kvm-b~foreign' })]);
+    agent.measure([reading()]);
     const body = await arrives();
     expect(Metrics.parse(body)).toMatchObject({ vmId: id, cpuPercent: 25 });
     expect(body).not.toHaveProperty('memoryUsedMiB');

@@ -37,10 +37,7 @@ export class VmMetrics implements OnModuleInit, OnModuleDestroy {
   }
 
   onModuleInit(): void {
-    this.hearing = listen(this.bus, subjects.metrics('*'), MetricsBatch, (batch, subject) => {
-      // An agent may speak on the subject of its own host only.
-      if (subject === subjects.metrics(batch.host)) this.memory.add(batch, Date.now());
-    });
+    this.hearing = listen(this.bus, subjects.metrics('*'), MetricsBatch, (batch) => this.memory.add(batch, Date.now()));
     this.stopListening = this.inventory.onChange((id, entry) => {
       if (entry) this.memory.note(entry.record);
       else this.memory.forget(id);

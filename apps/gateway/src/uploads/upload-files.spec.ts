@@ -17,7 +17,7 @@ describe('the files of uploads', () => {
   afterEach(() => rmSync(folder, { recursive: true }));
 
   const filesOf = (limits: { expireAfterMs?: number; keptBytes?: number } = {}) =>
-    new UploadFiles(folder, { expireAfterMs: 60_000, keptBytes: 0, ...limits });
+    new UploadFiles(folder, { expireAfterMs: 3_600_000, expireAfterUseMs: 60_000, keptBytes: 0, ...limits });
   const begin = () => files.create({ userId: 'ada', bytes: content.length });
   async function* of(...chunks: Buffer[]) {
     yield* chunks;
@@ -68,8 +68,9 @@ describe('the files of uploads', () => {
     expect(readFileSync(files.contentOf(upload.id)).equals(content)).toBe(true);
   });
 
-  it('are lent to each operation until it has ended, and go with the last that used them', async () => {
+  it('are lent to each operation until it has ended, and expire soon after the last that used them', async () => {
     const { id } = await begin();
+    const livesMs = async () => Date.parse((await files.find(id))!.expiresAt) - Date.now();
     await files.allow(id, 'one', 'first');
     await files.allow(id, 'two', 'second');
     expect(await Promise.all(['first', 'second', 'third'].map((hash) => files.isAllowed(id, hash)))).toEqual([
@@ -77,20 +78,23 @@ describe('the files of uploads', () => {
     ]);
     await files.release('one', true);
     expect(await files.isAllowed(id, 'first')).toBe(false);
-    expect(await files.find(id)).toBeDefined();
+    expect(await livesMs()).toBeGreaterThan(60_000);
     // It failed, so somebody may try again.
     await files.release('two', false);
-    expect(await files.find(id)).toBeDefined();
+    expect(await livesMs()).toBeGreaterThan(60_000);
     await files.allow(id, 'three', 'third');
     await files.release('three', true);
-    expect(readdirSync(folder)).toEqual([]);
+    expect(await livesMs()).toBeLessThanOrEqual(60_000);
+    // Another host is to have it, too.
+    await files.allow(id, 'four', 'fourth');
+    expect(await livesMs()).toBeGreaterThan(60_000);
   });
 
   it('are swept away when their time is over, and so are halves that nobody completes', async () => {
     const [old, young] = [await begin(), await begin()];
     writeFileSync(join(folder, `${'a'.repeat(24)}.part`), '');
     writeFileSync(join(folder, `${'b'.repeat(24)}.part`), '');
-    const before = new Date(Date.now() - 120_000);
+    const before = new Date(Date.now() - 7_200_000);
     for (const name of [`${old.id}.part`, `${old.id}.json`, `${'a'.repeat(24)}.part`])
       utimesSync(join(folder, name), before, before);
     await files.sweep();

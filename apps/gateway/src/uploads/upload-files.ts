@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rm, stat, statfs, writeFile, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm, stat, statfs, utimes, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ProblemError, Upload, UploadId, type OperationId } from '@polyvirt/contracts';
 import { z } from 'zod';
@@ -22,7 +22,10 @@ export interface StoredUpload extends Upload {
 }
 
 export interface UploadLimits {
+  /** Without a part that comes, or an operation that is to read it. */
   readonly expireAfterMs: number;
+  /** Once an image was made of it: others may be made of it, on other hosts. */
+  readonly expireAfterUseMs: number;
   /** What stays free in the file system, for whoever else writes there. */
   readonly keptBytes: number;
 }
@@ -100,6 +103,7 @@ export class UploadFiles {
   /** Has whoever shows the ticket with this hash read it, until the operation has ended. */
   async allow(id: UploadId, operation: OperationId, ticketHash: string): Promise<void> {
     await writeFile(join(this.folder, `${id}.${operation}.ticket`), ticketHash, { mode: 0o600 });
+    await this.#expireIn(id, this.limits.expireAfterMs);
   }
 
   async isAllowed(id: UploadId, ticketHash: string): Promise<boolean> {
@@ -108,14 +112,14 @@ export class UploadFiles {
     return hashes.includes(ticketHash);
   }
 
-  /** Ends what an operation may do with an upload. One that it has used, and that nobody else is about to, goes. */
+  /** Ends what an operation may do with an upload. One that it has used, and that nobody else is about to, expires soon. */
   async release(operation: OperationId, isUsed: boolean): Promise<void> {
     const ending = `.${operation}.ticket`;
     for (const name of (await this.#names()).filter((one) => one.endsWith(ending))) {
       const id = name.slice(0, -ending.length);
       await rm(join(this.folder, name), { force: true });
       const others = (await this.#names()).some((one) => one.startsWith(`${id}.`) && one.endsWith('.ticket'));
-      if (isUsed && !others) await this.remove(id);
+      if (isUsed && !others) await this.#expireIn(id, this.limits.expireAfterUseMs);
     }
   }
 
@@ -135,6 +139,12 @@ export class UploadFiles {
 
   #noteOf(id: UploadId): string {
     return join(this.folder, `${id}.json`);
+  }
+
+  /** What expires when is in the time of its content, so that it is one fact for all gateways. */
+  async #expireIn(id: UploadId, ms: number): Promise<void> {
+    const time = new Date(Date.now() + ms - this.limits.expireAfterMs);
+    await orUndefined(utimes(this.contentOf(id), time, time));
   }
 
   async #isNew(id: UploadId): Promise<boolean> {

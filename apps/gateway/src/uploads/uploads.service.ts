@@ -249,6 +249,7 @@ describe('uploads', () => {
         ...{ name: 'uploaded', upload: id },
         ...more,
       });
+    const livesMs = (expires: string) => Date.parse(expires) - Date.now();
     /** As it is in the command that the agent got. */
     const ticket = () =>
       eventually(() => {
@@ -268,7 +269,7 @@ describe('uploads', () => {
       expect([both.status, both.body.code]).toEqual([400, 'invalid-input']);
     });
 
-    it('are read by the agent with its ticket alone, whole or from where it was, and gone when the image is there', async () => {
+    it('are read by the agent with its ticket alone, whole or from where it was, and expire soon when the image is there', async () => {
       await send(0, content);
       agent.failures.set('image.create', new ProblemError('host-rejected', 'The disk is broken.'));
       const gate = agent.hold('image.create');
@@ -291,11 +292,11 @@ describe('uploads', () => {
       agent.failures.clear();
       const retried = await house.call<Operation>('POST', `/operations/${body.id}/retry`);
       expect(retried.status).toBe(202);
-      await eventually(async () => expect((await head()).status).toBe(404));
+      await eventually(async () => expect(livesMs((await head()).headers['upload-expires']!)).toBeLessThan(601_000));
       expect((await read(shown)).status).toBe(404);
     });
 
-    it('serve several hosts, and are gone when the last has its image', async () => {
+    it('serve several hosts, and expire soon when the last has its image', async () => {
       await send(0, content);
       const names = ['one', 'two'];
       agent.failures.set('image.create', new ProblemError('host-rejected', 'The disk is broken.'));
@@ -310,7 +311,8 @@ describe('uploads', () => {
       const asked = await Promise.all(names.map((name) => make({ name })));
       gate.release();
       for (const { body } of asked) await ended(body.id, 'succeeded');
-      await eventually(() => expect(readdirSync(folder).filter((file) => file.startsWith(id))).toEqual([]));
+      await eventually(async () => expect(livesMs((await head()).headers['upload-expires']!)).toBeLessThan(601_000));
+      expect(readdirSync(folder).filter((file) => file.endsWith('.ticket'))).toEqual([]);
     });
   });
 });

@@ -9,11 +9,14 @@ import {
   type OperationId,
   type UploadId,
 } from '@polyvirt/contracts';
+import type { Logger } from 'pino';
 import { secretHash } from '../auth/secret-hash.ts';
 import { CONFIG, type GatewayConfig } from '../config.ts';
+import { LOGGER } from '../logger.ts';
 import { UploadFiles, type NewUpload, type StoredUpload } from './upload-files.ts';
 
 const expireAfterMs = 24 * 3_600_000;
+const expireAfterUseMs = 10 * 60_000;
 const sweepEveryMs = 10 * 60_000;
 /** Of one user at a time. */
 const mostUploads = 16;
@@ -34,14 +37,19 @@ export class Uploads implements OnModuleInit, OnModuleDestroy {
   >();
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(@Inject(CONFIG) { uploadPath, uploadMostGiB, spaceKeptMiB }: GatewayConfig) {
+  constructor(
+    @Inject(CONFIG) { uploadPath, uploadMostGiB, spaceKeptMiB }: GatewayConfig,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {
     this.mostBytes = uploadMostGiB * 2 ** 30;
-    this.files = new UploadFiles(uploadPath, { expireAfterMs, keptBytes: spaceKeptMiB * 2 ** 20 });
+    this.files = new UploadFiles(uploadPath, { expireAfterMs, expireAfterUseMs, keptBytes: spaceKeptMiB * 2 ** 20 });
   }
 
   async onModuleInit(): Promise<void> {
     await this.files.sweep();
-    this.timer = setInterval(() => void this.files.sweep().catch(() => undefined), sweepEveryMs).unref();
+    const sweep = () =>
+      this.files.sweep().catch((err: unknown) => this.logger.warn({ err }, 'expired uploads cannot be removed'));
+    this.timer = setInterval(() => void sweep(), sweepEveryMs).unref();
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -157,10 +165,10 @@ export class Uploads implements OnModuleInit, OnModuleDestroy {
     throw new ProblemError('upload-not-found', `There is no upload ${id} for this ticket. It may have expired.`);
   }
 
-  /** It is of no more use once an image was made of it, by every operation that was to. */
+  /** It is of little more use once an image was made of it, by every operation that was to. */
   ended({ id, verb, status }: Pick<Operation, 'id' | 'verb' | 'status'>): void {
     if (verb !== createImage.verb) return;
-    // What cannot be removed now expires.
+    // What cannot be noted now expires later.
     void this.files.release(id, status === 'succeeded').catch(() => undefined);
   }
 }

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startMariaDb, type MariaDbServer } from '@polyvirt/tools';
 import { hashSync } from 'bcrypt';
@@ -5,8 +8,10 @@ import { createConnection, type Connection } from 'mysql2/promise';
 import { Audit } from '../audit/audit.ts';
 import { Database } from '../database/database.ts';
 import { adminPassword, startTestGateway, type TestGateway } from '../testing/test-gateway.ts';
-import { importUsers } from './import-users.ts';
+import { openDatabase } from '../database/open-database.ts';
+import { importUsers, NoUsersYetError } from './import-users.ts';
 import { NoOldUsersError, readOldUsers } from './old-users.ts';
+import { UserEntity } from './user.entity.ts';
 
 jest.setTimeout(180_000);
 
@@ -78,6 +83,19 @@ describe('the users of an Auto-Creation-VM database', () => {
       token,
     });
     expect(audit.body.items).toContainEqual(expect.objectContaining({ action: 'user.import', target: 'marie' }));
+  });
+
+  it('are not imported where there is no user yet, so that the first admin is made there', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'polyvirt-no-users-'));
+    const database = await openDatabase(`sqlite:${join(folder, 'polyvirt.db')}`);
+    try {
+      const old = { username: 'marie', passwordHash: hashOf('court'), role: 'admin', disabled: false } as const;
+      await expect(importUsers(database, gateway.app.get(Audit), [old])).rejects.toThrow(NoUsersYetError);
+      expect(await database.repository(UserEntity).count()).toBe(0);
+    } finally {
+      await database.close();
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('are found under other names of tables and columns, and in bytes', async () => {

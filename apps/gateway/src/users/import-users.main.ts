@@ -10,8 +10,7 @@ import { gatewayConfig } from '../config.ts';
 import { openDatabase } from '../database/open-database.ts';
 import { createLogger } from '../logger.ts';
 import { productionTimes } from '../times.ts';
-import { importUsers } from './import-users.ts';
-import { UserEntity } from './user.entity.ts';
+import { importUsers, NoUsersYetError } from './import-users.ts';
 import { NoOldUsersError, readOldUsers, type OldUser } from './old-users.ts';
 
 const config = loadConfig(
@@ -43,9 +42,6 @@ try {
   const signer = new AuditSigner(new Keys(config));
   const linker = new AuditLinker(database, new AuditChain(signer), signer, productionTimes, createLogger('error'));
   try {
-    // Else there would be users, and none of them the first admin.
-    if ((await database.repository(UserEntity).count()) === 0)
-      throw new Error('the database has no users of its own yet; start the gateway once, which makes the first admin');
     const audit = new Audit(database, signer, linker);
     for (const user of await importUsers(database, audit, users))
       console.log(
@@ -58,7 +54,9 @@ try {
 } catch (error) {
   // What a database answers names the host and the user, and never the password.
   console.error(
-    error instanceof NoOldUsersError ? error.message : `The users cannot be imported: ${(error as Error).message}`,
+    error instanceof NoOldUsersError || error instanceof NoUsersYetError
+      ? error.message
+      : `The users cannot be imported: ${(error as Error).message}`,
   );
   process.exitCode = 1;
 }

@@ -12,15 +12,25 @@ export type ImportedUser = { readonly username: string } & ({ readonly role: Rol
 
 const bcryptHash = /^\$2[aby]\$\d{2}\$[./A-Za-z0-9]{53}$/;
 
+/** There are no users yet. With imported ones there would be, and none of them the first admin. */
+export class NoUsersYetError extends Error {
+  override readonly name = 'NoUsersYetError';
+
+  constructor() {
+    super('There are no users here yet: start the gateway once, which makes the first admin, and import them then.');
+  }
+}
+
 /**
  * Makes the users of Auto-Creation-VM here, with the passwords that they have. Who is here already stays as he is. There everybody
- * could do everything with machines, so whose role is not known becomes `operator`.
+ * could do everything with machines, so whose role is not known becomes `operator`. Throws {@link NoUsersYetError}.
  */
 export async function importUsers(
   database: Database,
   audit: Audit,
   users: readonly OldUser[],
 ): Promise<ImportedUser[]> {
+  if ((await database.repository(UserEntity).count()) === 0) throw new NoUsersYetError();
   const imported: ImportedUser[] = [];
   for (const user of users) imported.push(await importUser(database, audit, user));
   return imported;

@@ -52,6 +52,7 @@ export class VmQueries {
     this.inventory.require(id);
     const { host, nativeId } = parseVmId(id);
     const { vm, revision } = await ask(this.bus, readVm, host, { nativeId }, { requestId });
+    if (vm.id !== id) throw new ProblemError('host-rejected', `The agent of host ${host} answered with ${vm.id}.`);
     return this.inventory.renew(vm, revision);
   }
 

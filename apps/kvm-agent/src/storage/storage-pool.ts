@@ -49,19 +49,22 @@ export class StoragePool {
   }
 
   async #prepare(): Promise<Pool> {
-    const pool = (await orUndefined(this.#libvirt.pools.getByName(this.#settings.name))) ?? (await this.#define());
-    if ((await pool.info()).state !== RUNNING) await pool.start();
+    const known = await orUndefined(this.#libvirt.pools.getByName(this.#settings.name));
+    const pool = known ?? (await this.#define());
+    if ((await pool.info()).state === RUNNING) return pool;
+    // That it starts by itself is noted last: until then its folder may be missing, also when whoever began it has died.
+    const isFinished = await pool.autostart();
+    if (!isFinished) await pool.build();
+    await pool.start();
+    if (!known) await pool.setAutostart(true);
     return pool;
   }
 
-  async #define(): Promise<Pool> {
+  #define(): Promise<Pool> {
     const { name, path } = this.#settings;
-    const pool = await this.#libvirt.pools.define(
+    return this.#libvirt.pools.define(
       buildXml({ pool: { '@type': 'dir', name, target: { path, permissions: { mode: '0711' } } } }),
     );
-    await pool.build();
-    await pool.setAutostart(true);
-    return pool;
   }
 
   /** An empty qcow2 volume; `backing` makes it an overlay. One of that name is from an attempt that was cut, and replaced. */

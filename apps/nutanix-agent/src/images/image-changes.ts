@@ -3,6 +3,7 @@ import {
   checksumNotes,
   imageFormatIn,
   imageHeadBytes,
+  openSource,
   type Effect,
   type ImageFormat,
   type ImageSource,
@@ -153,7 +154,7 @@ const typeOf = (format: ImageFormat): string => (format === 'iso' ? 'ISO_IMAGE' 
 
 /** @throws ProblemError `invalid-input` for what is no image, before anything is made of it */
 async function look(source: ImageSource, signal: AbortSignal): Promise<Seen> {
-  const { content, bytes } = await source.open(signal);
+  const { content, bytes } = await openSource(source, { signal });
   const chunks: Buffer[] = [];
   let read = 0;
   try {

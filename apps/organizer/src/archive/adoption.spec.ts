@@ -41,8 +41,8 @@ describe('a folder that Auto-Creation-VM made', () => {
     expect(document.folder).toBe(old);
     expect(await readdir(root)).toEqual([old]);
     const found = await tree(join(root, old));
-    expect(found['earlier/metadata.json']).toBe(`644 ${files['metadata.json']}`);
-    expect(found['earlier/README.md']).toBe('644 # ma-vm');
+    expect(found['earlier/metadata.json']).toBe(`600 ${files['metadata.json']}`);
+    expect(found['earlier/README.md']).toBe('600 # ma-vm');
     expect(await readFile(join(root, old, 'earlier/backup_script.bat'), 'latin1')).toBe('@echo é\r\n');
     expect(found['notes.txt']).toContain('mine');
     expect(JSON.parse(found['metadata.json']!.slice(4))).toMatchObject({ vmId: machine().id, folder: old });

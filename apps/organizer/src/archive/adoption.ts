@@ -42,12 +42,12 @@ export async function adoptableFolder(
 /** Keeps what is about to be written anew. Done again after a crash, it keeps what it kept the first time. */
 export async function keepEarlierFiles(folder: string): Promise<void> {
   const kept = join(folder, earlier);
-  await mkdir(kept, { recursive: true });
+  await mkdir(kept, { recursive: true, mode: 0o700 });
   for (const name of rewritten) {
     const content = await readFile(join(folder, name), 'latin1').catch(unless('ENOENT'));
     if (content === undefined) continue;
     // Byte by byte: batch files are in the code page of their machine.
-    await writeDurably(join(kept, name), Buffer.from(content, 'latin1'), 0o644).catch(unless('EEXIST'));
+    await writeDurably(join(kept, name), Buffer.from(content, 'latin1'), 0o600).catch(unless('EEXIST'));
   }
   await syncFolder(kept);
   await syncFolder(folder);

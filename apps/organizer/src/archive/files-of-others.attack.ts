@@ -41,6 +41,22 @@ describe('another user of the machine', () => {
     expect(await openToOthers(root)).toEqual([]);
   });
 
+  it('reads nothing that is written into the folder of an earlier program', async () => {
+    const root = join(folder, 'permanent_vms');
+    const theirs = join(root, '2024-01-15_web');
+    await mkdir(theirs, { recursive: true });
+    for (const name of ['metadata.json', 'README.md', 'backup_script.sh']) await writeFile(join(theirs, name), '{}');
+    const archive = await Archive.open(root, { warn: () => undefined });
+    const vm = record({ hypervisor: 'vmware', name: 'web', disks: [] });
+    const document = await archive.apply(
+      new History().add('vm.created', vm, { definition: { format: 'vmx', text: 'x', files: [] } }),
+    );
+    expect(document.folder).toBe('2024-01-15_web');
+    expect(await readdir(join(theirs, 'earlier'))).toHaveLength(3);
+    // The folder itself is as it was; no way leads to it.
+    expect((await openToOthers(root)).filter((path) => path !== theirs)).toEqual([]);
+  });
+
   it('reads no backup that a script of Workstation made, however open the VM itself is', async () => {
     const home = join(folder, 'vm');
     const bin = join(folder, 'bin');

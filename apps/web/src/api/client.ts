@@ -21,6 +21,11 @@ export type Archive = Schemas['Archive'];
 export type AuditRecord = Schemas['AuditRecord'];
 export type CreateVmInput = Schemas['CreateVmInput'];
 export type EditVmInput = Schemas['ReconfigureVmInput'];
+export type BootDevice = Schemas['BootDevice'];
+export type Volume = Schemas['Volume'];
+export type AddDiskInput = Schemas['AddDiskInput'];
+export type NicInput = Schemas['AddNicInput'];
+export type ChangeNicInput = Schemas['ChangeNicInput'];
 export type BatchInput = Schemas['BatchInput'];
 
 let ended: () => void = () => undefined;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Call } from './changes.ts';
+import { calls, type Call } from './calls.ts';
 import { asCommand } from './copied.ts';
 
 const id = 'kvm-a~4b2c';
@@ -13,6 +13,19 @@ describe('a call that is copied', () => {
     [{ method: 'POST', path: `${path}/clone`, body: { name: 'b', linked: true, start: false } }, `polyvirt vm clone ${id} b --linked`],
     [edit({ addNics: [] }), `polyvirt query PATCH /api/v1/vms/kvm-a~4b2c -d '{"addNics":[]}'`],
     [{ method: 'POST', path: '/api/v1/vms/batch', body: { ids: [id], action: 'start' } }, `polyvirt query POST /api/v1/vms/batch -d '{"ids":["${id}"],"action":"start"}'`],
+    [edit({ bootOrder: ['cdrom', 'disk'] }), `polyvirt vm set ${id} --boot-order cdrom,disk`],
+    [calls.addDisk(id, { image: 'tiny linux', sizeGiB: 4, copy: 'full' }), `polyvirt disk add ${id} --image 'tiny linux' --size 4G --full`],
+    [calls.addDisk(id, { volume: 'v1' }), `polyvirt disk add ${id} --volume v1`],
+    [calls.growDisk(id, 'scsi0:0', 20), `polyvirt disk grow ${id} scsi0:0 20G`],
+    [calls.detachDisk(id, 'vdb', true), `polyvirt disk detach ${id} vdb`],
+    [calls.detachDisk(id, 'vdb', false), `polyvirt disk detach ${id} vdb --delete`],
+    [calls.addNic(id, { network: 'lab', address: '10.0.0.5' }), `polyvirt nic add ${id} network=lab,address=10.0.0.5`],
+    [calls.addNic(id, { network: 'a,b' }), `polyvirt query POST ${path}/nics -d '{"network":"a,b"}'`],
+    [calls.changeNic(id, '52:54:00:00:00:01', { network: 'lab', connected: false }), `polyvirt nic change ${id} 52:54:00:00:00:01 --network lab --disconnect`],
+    [calls.removeNic(id, '52:54:00:00:00:01'), `polyvirt nic remove ${id} 52:54:00:00:00:01`],
+    [calls.cdrom(id, 'tools'), `polyvirt cdrom insert ${id} tools`],
+    [calls.cdrom(id, null), `polyvirt cdrom eject ${id}`],
+    [calls.removeVolume('kvm-a', 'v1'), `polyvirt volume delete kvm-a v1`],
     [{ method: 'DELETE', path: `${path}?disks=keep` }, `polyvirt query DELETE '/api/v1/vms/kvm-a~4b2c?disks=keep'`],
   ])('is the command that does it: %j', (call, command) => {
     expect(asCommand(call)).toBe(command);

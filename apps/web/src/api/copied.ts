@@ -1,6 +1,6 @@
-import type { Call } from './changes.ts';
+import type { Call } from './calls.ts';
 
-const quote = (text: string): string => (/^[\w./:=@+-][\w./~:=@+-]*$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+const quote = (text: string): string => (/^[\w./:=@+-][\w./~:=@+,-]*$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
 
 /** For a shell, with the token left to the environment. */
 export function asCurl({ method, path, body }: Call, origin = location.origin): string {
@@ -27,15 +27,74 @@ const options: Record<string, (value: never) => readonly string[]> = {
   linked: (linked: boolean) => (linked ? ['--linked'] : []),
   start: (start: boolean) => (start ? ['--start'] : []),
   snapshot: (snapshot: string) => ['--snapshot', snapshot],
+  bootOrder: (order: readonly string[]) => ['--boot-order', order.join(',')],
 };
 
-const optionsOf = (fields: Fields): readonly string[] | undefined => {
-  const known = Object.entries(fields).map(([name, value]) => options[name]?.(value as never));
+/** Of `disk add`. */
+const diskOptions: typeof options = {
+  sizeGiB: (size: number) => ['--size', `${size}G`],
+  image: (image: string) => ['--image', image],
+  copy: (copy: string) => (copy === 'full' ? ['--full'] : []),
+  volume: (volume: string) => ['--volume', volume],
+};
+
+/** Of `nic change`. */
+const nicOptions: typeof options = {
+  network: (network: string) => ['--network', network],
+  address: (address: string) => ['--address', address],
+  connected: (connected: boolean) => [connected ? '--connect' : '--disconnect'],
+};
+
+const optionsOf = (fields: Fields, of = options): readonly string[] | undefined => {
+  const known = Object.entries(fields).map(([name, value]) => of[name]?.(value as never));
   return known.some((one) => one === undefined) ? undefined : known.flatMap((one) => one ?? []);
 };
 
+/** One interface in one word, as `nic add` takes it; undefined when a comma in it would part it. */
+function nicOf(fields: Fields): string | undefined {
+  const parts = Object.entries(fields).map(([name, value]) => `${name}=${String(value)}`);
+  return parts.some((part) => part.includes(',')) ? undefined : parts.join(',');
+}
+
+interface DeviceCall {
+  readonly vm: string;
+  /** Device of a disk, or MAC address. */
+  readonly named: string;
+  readonly query: string | undefined;
+  readonly fields: Fields;
+}
+/** Undefined is what no word is for. */
+type Words = readonly (string | undefined)[];
+
+/** The words for a change of a device of a machine, by what it is of and how it is sent. */
+const deviceWords: Record<string, Partial<Record<Call['method'], (call: DeviceCall) => Words>>> = {
+  disks: {
+    POST: ({ vm, fields }) => ['disk', 'add', vm, ...(optionsOf(fields, diskOptions) ?? [undefined])],
+    PATCH: ({ vm, named, fields }) => ['disk', 'grow', vm, named, `${String(fields['sizeGiB'])}G`],
+    DELETE: ({ vm, named, query }) => ['disk', 'detach', vm, named, ...(query === 'keep=false' ? ['--delete'] : [])],
+  },
+  nics: {
+    POST: ({ vm, fields }) => ['nic', 'add', vm, nicOf(fields)],
+    PATCH: ({ vm, named, fields }) => ['nic', 'change', vm, named, ...(optionsOf(fields, nicOptions) ?? [undefined])],
+    DELETE: ({ vm, named }) => ['nic', 'remove', vm, named],
+  },
+  cdrom: {
+    PUT: ({ vm, fields: { image } }) =>
+      image === null ? ['cdrom', 'eject', vm] : ['cdrom', 'insert', vm, String(image)],
+  },
+};
+
+function deviceCommand({ method, path, body }: Call): Words | undefined {
+  const [, encoded, kind, device = '', query] =
+    /^\/api\/v1\/vms\/([^/?]+)\/(disks|nics|cdrom)(?:\/([^/?]+))?(?:\?(.*))?$/.exec(path) ?? [];
+  if (encoded === undefined || kind === undefined) return undefined;
+  const [vm, named] = [decodeURIComponent(encoded), decodeURIComponent(device)];
+  return deviceWords[kind]?.[method]?.({ vm, named, query, fields: (body ?? {}) as Fields });
+}
+
 /** The same for the command line: the command that is made for it, or else the request as it is. */
-export function asCommand({ method, path, body }: Call): string {
+export function asCommand(call: Call): string {
+  const { method, path, body } = call;
   const command = (...words: readonly string[]) => ['polyvirt', ...words.map(quote)].join(' ');
   const fields = (body ?? {}) as Fields;
   const [, encoded, verb] = /^\/api\/v1\/vms\/([^/?]+)(?:\/(\w+))?$/.exec(path) ?? [];
@@ -51,5 +110,9 @@ export function asCommand({ method, path, body }: Call): string {
     const given = optionsOf(rest);
     if (given) return command('vm', 'clone', id, String(name), ...given);
   }
+  const words = deviceCommand(call);
+  if (words?.every((word) => word !== undefined)) return command(...words);
+  const [, host, volume] = /^\/api\/v1\/hosts\/([^/]+)\/volumes\/([^/?]+)$/.exec(path) ?? [];
+  if (method === 'DELETE' && volume !== undefined) return command('volume', 'delete', decodeURIComponent(host!), volume);
   return command('query', method, path, ...(body === undefined ? [] : ['-d', JSON.stringify(body)]));
 }

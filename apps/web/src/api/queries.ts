@@ -1,4 +1,4 @@
-import type { paths } from '@polyvirt/api-client';
+import { problemIn, type paths } from '@polyvirt/api-client';
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import type { VmFilter } from '../machines/filter-syntax.ts';
 import { client } from './client.ts';
@@ -10,12 +10,19 @@ type Query<Path extends keyof paths> = paths[Path] extends { get: { parameters: 
 /** Rows of a list that are fetched at once. */
 export const pageSize = 200;
 
+/** Of a file: what is longer is to be downloaded. */
+export const mostTextBytes = 256 * 1_024;
+
 /** Everything that is read, with its key. Events patch what these keys hold, so nothing is polled. */
 export const queries = {
   me: () =>
     queryOptions({ queryKey: ['me'], queryFn: async () => (await client.GET('/api/v1/auth/me')).data }),
-  summary: () =>
-    queryOptions({ queryKey: ['summary'], queryFn: async () => (await client.GET('/api/v1/stats/summary')).data }),
+  summary: (filter: VmFilter = {}) =>
+    queryOptions({
+      queryKey: ['summary', filter],
+      queryFn: async () =>
+        (await client.GET('/api/v1/stats/summary', { params: { query: filter as Query<'/api/v1/stats/summary'> } })).data,
+    }),
   vms: (filter: VmFilter, sort: string) =>
     infiniteQueryOptions({
       queryKey: ['vms', filter, sort],
@@ -85,6 +92,16 @@ export const queries = {
         ]);
         return { images: images.data.items, networks: networks.data.items, templates: templates.data.items };
       },
+      // No event says that there is another image.
+      staleTime: 0,
+    }),
+  /** Disks of a host that no machine has. */
+  volumes: (hostId: string) =>
+    queryOptions({
+      queryKey: ['volumes', hostId],
+      queryFn: async () =>
+        (await client.GET('/api/v1/hosts/{hostId}/volumes', { params: { path: { hostId }, query: { limit: 500 } } })).data.items,
+      staleTime: 0,
     }),
   operations: (filter: { vm?: string; status?: string } = {}) =>
     queryOptions({
@@ -109,6 +126,20 @@ export const queries = {
       queryKey: ['archive', vmId],
       queryFn: async () => (await client.GET('/api/v1/archives/{vmId}', { params: { path: { vmId } } })).data,
     }),
+  /** One file of an archive, and the beginning of it as text. */
+  archiveFile: (vmId: string, path: string) =>
+    queryOptions({
+      queryKey: ['archive', vmId, 'file', path],
+      queryFn: async () => {
+        const encoded = path.split('/').map(encodeURIComponent).join('/');
+        const url = `${client.url}/api/v1/archives/${encodeURIComponent(vmId)}/files/${encoded}`;
+        const response = await client.send(new Request(url));
+        if (!response.ok) throw await problemIn(response);
+        const file = await response.blob();
+        return { file, text: await file.slice(0, mostTextBytes).text() };
+      },
+      gcTime: 0,
+    }),
   users: () =>
     queryOptions({
       queryKey: ['users'],
@@ -119,10 +150,21 @@ export const queries = {
       queryKey: ['tokens'],
       queryFn: async () => (await client.GET('/api/v1/tokens', { params: { query: { limit: 500 } } })).data.items,
     }),
+  subscribers: () =>
+    queryOptions({
+      queryKey: ['subscribers'],
+      queryFn: async () => (await client.GET('/api/v1/subscribers', { params: { query: { limit: 200 } } })).data.items,
+    }),
   sessions: () =>
     queryOptions({
       queryKey: ['sessions'],
       queryFn: async () => (await client.GET('/api/v1/auth/sessions', { params: { query: { limit: 500 } } })).data.items,
+    }),
+  userSessions: (id: string) =>
+    queryOptions({
+      queryKey: ['users', id, 'sessions'],
+      queryFn: async () =>
+        (await client.GET('/api/v1/users/{id}/sessions', { params: { path: { id }, query: { limit: 200 } } })).data.items,
     }),
   audit: (filter: { actor?: string; outcome?: string }) =>
     queryOptions({

@@ -4,8 +4,9 @@ import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { calls } from '../api/changes.ts';
+import { calls } from '../api/calls.ts';
 import { queries } from '../api/queries.ts';
+import { useLink } from '../live/live.tsx';
 import { OperationList } from '../operations/operation-list.tsx';
 import { createRouteOfMachine } from '../routes/router.tsx';
 import { useChange } from '../ui/change.ts';
@@ -38,6 +39,7 @@ function Wizard() {
   const [step, setStep] = useState(0);
   const [begun, setBegun] = useState<string>();
   const change = useChange();
+  const link = useLink();
   useEffect(() => keepDraft(draft), [draft]);
 
   const edit = (next: Partial<Draft>) => {
@@ -50,7 +52,13 @@ function Wizard() {
   const problem = refusal instanceof ApiProblem ? refusal.problem : undefined;
   const fault = faultsOf(refusal);
   const missing =
-    draft.host === '' ? t('create.needsHost') : draft.name.trim() === '' ? t('create.needsName') : undefined;
+    draft.host === ''
+      ? t('create.needsHost')
+      : draft.name.trim() === ''
+        ? t('create.needsName')
+        : link.state === 'lost'
+          ? t('obstacle.link')
+          : undefined;
   const last = step === steps.length - 1;
   const submit = () =>
     change.mutate(
@@ -119,6 +127,7 @@ function Wizard() {
                   draft={draft}
                   hosts={list}
                   edit={edit}
+                  isTaken={problem?.code === 'name-taken'}
                   fault={(pointer) =>
                     pointer === '/name' && problem?.code === 'name-taken' ? problem.detail : fault(pointer)
                   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { createVm } from '@polyvirt/contracts';
-import { bodyOf, emptyDraft, stepOfPointer, steps, userDataOf, type Draft } from './draft.ts';
+import { bodyOf, emptyDraft, nextName, stepOfPointer, steps, userDataOf, type Draft } from './draft.ts';
 
 const draft = (more: Partial<Draft>): Draft => ({ ...emptyDraft, host: 'kvm-a', name: ' web-1 ', ...more });
 
@@ -28,6 +28,15 @@ describe('a draft of a machine', () => {
     expect(text).toContain('plain_text_passwd: "\\"\\n- x"');
     expect(userDataOf(draft({ user: 'a', userData: '#cloud-config\nmine: 1\n' }))).toBe('#cloud-config\nmine: 1\n');
     expect(userDataOf(draft({}))).toBe('');
+  });
+
+  it.each([
+    ['web', 'web-2'],
+    [' web-2', 'web-3'],
+    ['web-9', 'web-10'],
+    ['a-b', 'a-b-2'],
+  ])('offers after %j the name %j', (name, next) => {
+    expect(nextName(name)).toBe(next);
   });
 
   it('knows the step of each field', () => {

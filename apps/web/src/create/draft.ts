@@ -53,6 +53,12 @@ export function stepOfPointer(pointer: string): number {
   return steps.length - 1;
 }
 
+/** `web-2` after `web`, `web-3` after that. */
+export function nextName(name: string): string {
+  const [, base, number] = /^(.*?)(?:-(\d{1,6}))?$/s.exec(name.trim())!;
+  return `${base}-${Number(number ?? 1) + 1}`;
+}
+
 const kept = 'polyvirt.draft';
 
 export function keptDraft(): Partial<Draft> {

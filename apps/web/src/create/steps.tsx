@@ -1,11 +1,11 @@
-import { Code, NumberInput, Select, Stack, Switch, Text, Textarea, TextInput } from '@mantine/core';
+import { Button, Code, Group, NumberInput, Select, Stack, Switch, Text, Textarea, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import type { Host } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import { formatMiB } from '../i18n/format.ts';
 import { PasswordField } from '../ui/password-field.tsx';
-import { userDataOf, type Draft } from './draft.ts';
+import { nextName, userDataOf, type Draft } from './draft.ts';
 
 interface StepProps {
   readonly draft: Draft;
@@ -15,7 +15,7 @@ interface StepProps {
   fault(...pointers: string[]): string | undefined;
 }
 
-export function WhereStep({ draft, hosts, edit, fault }: StepProps) {
+export function WhereStep({ draft, hosts, edit, fault, isTaken }: StepProps & { readonly isTaken: boolean }) {
   const { t } = useTranslation();
   const host = hosts.find(({ id }) => id === draft.host);
   return (
@@ -40,6 +40,13 @@ export function WhereStep({ draft, hosts, edit, fault }: StepProps) {
         error={fault('/name')}
         onChange={({ currentTarget }) => edit({ name: currentTarget.value })}
       />
+      {isTaken && (
+        <Group>
+          <Button size="xs" variant="default" onClick={() => edit({ name: nextName(draft.name) })}>
+            {t('create.useName', { name: nextName(draft.name) })}
+          </Button>
+        </Group>
+      )}
       <TextInput
         label={t('edit.labels')}
         value={draft.labels}

@@ -5,6 +5,7 @@ import { formatTime } from '../i18n/format.ts';
 import type { LiveEvent } from '../live/connection.ts';
 import { useEvents } from '../live/live.tsx';
 import { useKeys } from '../ui/keys.ts';
+import { saveAs } from '../ui/save.ts';
 import { Empty } from '../ui/states.tsx';
 
 const most = 500;
@@ -51,13 +52,7 @@ export function EventTail({ topic, subject, filter = '', empty }: Props) {
   const shown = events.filter(
     ({ type, source, subject: about }) => wanted === '' || `${type} ${source} ${about}`.toLowerCase().includes(wanted),
   );
-  const save = () => {
-    const anchor = document.createElement('a');
-    anchor.href = URL.createObjectURL(new Blob([shown.map((event) => `${JSON.stringify(event)}\n`).join('')]));
-    anchor.download = 'events.ndjson';
-    anchor.click();
-    URL.revokeObjectURL(anchor.href);
-  };
+  const save = () => saveAs('events.ndjson', shown.map((event) => `${JSON.stringify(event)}\n`).join(''));
   return (
     <Stack>
       <Group>

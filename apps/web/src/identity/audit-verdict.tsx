@@ -10,7 +10,7 @@ export function AuditVerdict() {
   const verify = useMutation({ mutationFn: async () => (await client.GET('/api/v1/audit/verify')).data });
   const verdict = verify.data;
   return (
-    <Stack mb="md" align="flex-start">
+    <Stack align="flex-start">
       <Button variant="default" loading={verify.isPending} onClick={() => verify.mutate()}>
         {t('audit.verify')}
       </Button>

@@ -6,6 +6,7 @@ import { queries } from '../api/queries.ts';
 import { formatTime } from '../i18n/format.ts';
 import { auditRoute } from '../routes/router.tsx';
 import { Empty, Guarded, PageTitle, QueryView } from '../ui/states.tsx';
+import { AuditExport } from './audit-export.tsx';
 import { AuditVerdict } from './audit-verdict.tsx';
 
 const outcomes = ['accepted', 'succeeded', 'failed', 'cancelled', 'refused'] as const;
@@ -16,7 +17,10 @@ export function Audit() {
   return (
     <Guarded permission="audit:read">
       <PageTitle title={t('nav.audit')} />
-      <AuditVerdict />
+      <Group mb="md" align="flex-start">
+        <AuditVerdict />
+        <AuditExport />
+      </Group>
       <Records />
     </Guarded>
   );

@@ -16,19 +16,24 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { client, type Permission } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
-import { useMe } from '../session/session.tsx';
+import { useMay, useMe } from '../session/session.tsx';
 import { Ago } from '../ui/ago.tsx';
 import { CopyButton } from '../ui/copy.tsx';
 import { Empty, Guarded, PageTitle, ProblemAlert, QueryView } from '../ui/states.tsx';
+import { Subscribers } from './subscribers.tsx';
 import { ConfirmButton } from './users.tsx';
 import { formatTime } from '../i18n/format.ts';
 
 const dayMs = 24 * 3_600_000;
 
 export function Tokens() {
+  const may = useMay();
   return (
     <Guarded permission="token:manage">
-      <All />
+      <Stack gap="xl">
+        <All />
+        {may('subscriber:manage') && <Subscribers />}
+      </Stack>
     </Guarded>
   );
 }

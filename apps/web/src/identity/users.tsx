@@ -7,6 +7,8 @@ import { queries } from '../api/queries.ts';
 import { Ago } from '../ui/ago.tsx';
 import { PasswordField } from '../ui/password-field.tsx';
 import { Guarded, PageTitle, ProblemAlert, QueryView } from '../ui/states.tsx';
+import { NewPassword } from './new-password.tsx';
+import { UserSessions } from './user-sessions.tsx';
 
 const roles: readonly Role[] = ['viewer', 'operator', 'admin'];
 
@@ -36,10 +38,7 @@ function All() {
   const unlock = useMutation({
     mutationFn: ({ id }: User) => client.POST('/api/v1/users/{id}/unlock', { params: { path: { id } } }),
   });
-  const logOut = useMutation({
-    mutationFn: ({ id }: User) => client.DELETE('/api/v1/users/{id}/sessions', { params: { path: { id } } }),
-  });
-  const error = edit.error ?? remove.error ?? unlock.error ?? logOut.error;
+  const error = edit.error ?? remove.error ?? unlock.error;
   return (
     <Stack>
       <PageTitle title={t('nav.users')}>
@@ -92,11 +91,8 @@ function All() {
                           question={t('users.sureUnlock', { name: user.username })}
                           onConfirm={() => unlock.mutate(user)}
                         />
-                        <ConfirmButton
-                          label={t('users.logOut')}
-                          question={t('users.sureLogOut', { name: user.username })}
-                          onConfirm={() => logOut.mutate(user)}
-                        />
+                        <UserSessions user={user} />
+                        <NewPassword user={user} onDone={renew} />
                         <ConfirmButton
                           label={t('verb.delete')}
                           question={t('users.sure', { name: user.username })}

@@ -91,6 +91,31 @@ describe('what is heard while it is being read', () => {
     expect(bench.queries.getQueryData(key)).toEqual({ id: 'v1', operation: 'o3' });
   });
 
+  it('is an end that brings what is in no event, but of a machine that was deleted there is nothing to read', async () => {
+    bench = new Bench();
+    const machine = bench.show(['vm', 'v7']);
+    await machine({ id: 'v7' });
+    const ended = { vmId: 'v7', host: 'h', status: 'succeeded' };
+    bench.hear('operation.succeeded', { operation: { ...ended, id: 'o7', verb: 'vm.delete' } });
+    await expect(machine({})).rejects.toThrow('nothing is being read');
+    bench.hear('operation.succeeded', { operation: { ...ended, id: 'o8', verb: 'vm.reconfigure' } });
+    await machine({ id: 'v7', notes: 'new' });
+    expect(bench.queries.getQueryData(['vm', 'v7'])).toEqual({ id: 'v7', notes: 'new' });
+  });
+
+  it('is an end after which the disks of its host are looked at, and of no other', async () => {
+    bench = new Bench();
+    const [ours, theirs] = [bench.show(['volumes', 'h']), bench.show(['volumes', 'other'])];
+    await ours([]);
+    await theirs([]);
+    bench.hear('operation.succeeded', {
+      operation: { id: 'o9', verb: 'volume.delete', host: 'h', status: 'succeeded' },
+    });
+    await ours([{ id: 'disk' }]);
+    expect(bench.queries.getQueryData(['volumes', 'h'])).toEqual([{ id: 'disk' }]);
+    await expect(theirs([])).rejects.toThrow('nothing is being read');
+  });
+
   it('may have been missed before the first was heard, so that everything is read again', async () => {
     bench = new Bench();
     const answers = [['hosts'], ['vms', {}, 'name'], ['operations', {}]].map((key) => bench.show(key));

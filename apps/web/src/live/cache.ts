@@ -16,17 +16,31 @@ const ended = new Set<string>();
 const mostEnded = 2_000;
 
 const summaryAtMostEveryMs = 1_000;
+/** The agent looks at the disks of its host once an operation has ended, and no event says that it has. */
+const volumesLagMs = 2_000;
 /** What events keep up to date. */
-const fed = new Set<unknown>(['vm', 'vms', 'operation', 'operations', 'hosts', 'archive', 'archives', 'summary']);
+const fed = new Set<unknown>([
+  ...['vm', 'vms', 'operation', 'operations', 'hosts', 'volumes'],
+  ...['archive', 'archives', 'summary'],
+]);
 
 /** Keeps what was read up to date by what is heard. */
 export function feedCache(queries: QueryClient, live: LiveConnection): () => void {
   let summaryDue: ReturnType<typeof setTimeout> | undefined;
+  const volumesDue = new Map<string, ReturnType<typeof setTimeout>>();
+  const renewVolumes = (host: string) => {
+    renew('volumes', host);
+    clearTimeout(volumesDue.get(host));
+    volumesDue.set(
+      host,
+      setTimeout(() => renew('volumes', host), volumesLagMs),
+    );
+  };
   const renew: Renew = (...queryKey) => void readAgain(queries, { queryKey });
   const take = (event: LiveEvent) => {
     const [family] = event.type.split('.');
     if (family === 'vm') takeVm(queries, event, renew);
-    else if (family === 'operation') takeOperation(queries, event, renew);
+    else if (family === 'operation') takeOperation(queries, event, renew, renewVolumes);
     else if (family === 'host') renew('hosts');
     else if (family === 'archive') {
       renew('archives');
@@ -40,7 +54,7 @@ export function feedCache(queries: QueryClient, live: LiveConnection): () => voi
   const stops = [
     live.onEvent(take),
     live.onReset(() => void readAgain(queries, { predicate: ({ queryKey: [family] }) => fed.has(family) })),
-    () => clearTimeout(summaryDue),
+    () => [summaryDue, ...volumesDue.values()].forEach(clearTimeout),
   ];
   return () => stops.forEach((stop) => stop());
 }
@@ -64,7 +78,12 @@ function takeVm(queries: QueryClient, { type, data }: LiveEvent, renew: Renew): 
   if (type.includes('snapshot')) renew('vm', vm.id);
 }
 
-function takeOperation(queries: QueryClient, { type, data }: LiveEvent, renew: Renew): void {
+function takeOperation(
+  queries: QueryClient,
+  { type, data }: LiveEvent,
+  renew: Renew,
+  renewVolumes: (host: string) => void,
+): void {
   const operation = data['operation'] as Operation | undefined;
   if (!operation) return;
   const running = operation.status === 'pending' || operation.status === 'running';
@@ -78,11 +97,14 @@ function takeOperation(queries: QueryClient, { type, data }: LiveEvent, renew: R
   });
   renew('operation', operation.id);
   if (type === 'operation.started' || !running) renew('operations');
+  if (!running && operation.host !== undefined) renewVolumes(operation.host);
   const { vmId } = operation;
   if (vmId === undefined) return;
   patchVm(queries, vmId, ({ operation: _, ...known }) => ({ ...known, ...(running && { operation: operation.id }) }));
   // Labels, notes and the revision are the gateway's, and in no event.
-  if (!running && !goneVms.has(vmId)) renew('vm', vmId);
+  // One that was deleted is heard to be gone; there is nothing left to read.
+  const isGone = goneVms.has(vmId) || (operation.verb === 'vm.delete' && operation.status === 'succeeded');
+  if (!running && !isGone) renew('vm', vmId);
 }
 
 /** Marks a machine as busy with what was just begun, unless that is over already. */

@@ -3,10 +3,10 @@ import { Button, Modal, NumberInput, Stack, Switch, Text, Textarea, TextInput } 
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { calls } from '../api/changes.ts';
+import { calls } from '../api/calls.ts';
 import type { EditVmInput, Vm } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
-import { faultsOf } from '../ui/faults.ts';
+import { faultsOf, isAllAt } from '../ui/faults.ts';
 import { PlannedForm, usePlanned } from '../ui/planned-form.tsx';
 import { QueryView } from '../ui/states.tsx';
 
@@ -70,15 +70,13 @@ function EditForm({ vm, read: first, onClose }: { vm: Vm; read: Base; onClose: (
   const problem = refusal instanceof ApiProblem ? refusal.problem : undefined;
   const stale = problem?.code === 'stale-revision';
   const fault = faultsOf(refusal);
-  const placed = problem?.errors?.some(({ pointer }) =>
-    ['/name', '/cpus', '/memoryMiB', '/labels', '/notes'].includes(pointer),
-  );
+  const placed = isAllAt(refusal, ['/name', '/cpus', '/memoryMiB', '/labels', '/notes']);
   const renew = async () => {
     setBase(await cache.fetchQuery({ ...queries.vmToEdit(vm.id), staleTime: 0 }));
     planned.reset();
   };
   return (
-    <PlannedForm planned={planned} verb={t('common.save')} isPlaced={stale || placed === true} onCancel={onClose}>
+    <PlannedForm planned={planned} verb={t('common.save')} isPlaced={stale || placed} onCancel={onClose}>
       <TextInput
         label={t('column.name')}
         value={name}

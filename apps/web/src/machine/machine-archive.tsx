@@ -1,11 +1,13 @@
 import { ApiProblem } from '@polyvirt/api-client';
-import { Code, Stack, Table, Text, Title } from '@mantine/core';
+import { Button, Code, Stack, Table, Text, Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { queries } from '../api/queries.ts';
 import { formatBytes } from '../i18n/format.ts';
 import { Ago } from '../ui/ago.tsx';
 import { Empty, Guarded, QueryView } from '../ui/states.tsx';
+import { ArchiveFile } from './archive-file.tsx';
 
 export function MachineArchive({ vmId }: { vmId: string }) {
   return (
@@ -18,6 +20,7 @@ export function MachineArchive({ vmId }: { vmId: string }) {
 function Folder({ vmId }: { vmId: string }) {
   const { t } = useTranslation();
   const archive = useQuery(queries.archive(vmId));
+  const [shown, setShown] = useState<string>();
   if (archive.error instanceof ApiProblem && archive.error.code === 'archive-not-found')
     return <Empty title={t('archive.never')} />;
   return (
@@ -39,7 +42,11 @@ function Folder({ vmId }: { vmId: string }) {
             <Table.Tbody>
               {files.map((file) => (
                 <Table.Tr key={file.path}>
-                  <Table.Td>{file.path}</Table.Td>
+                  <Table.Td>
+                    <Button variant="subtle" size="compact-sm" onClick={() => setShown(file.path)}>
+                      {file.path}
+                    </Button>
+                  </Table.Td>
                   <Table.Td>{formatBytes(file.bytes)}</Table.Td>
                 </Table.Tr>
               ))}
@@ -62,6 +69,7 @@ function Folder({ vmId }: { vmId: string }) {
               ))}
             </Table.Tbody>
           </Table>
+          {shown !== undefined && <ArchiveFile vmId={vmId} path={shown} onClose={() => setShown(undefined)} />}
         </Stack>
       )}
     </QueryView>

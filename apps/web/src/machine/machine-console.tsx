@@ -3,7 +3,7 @@ import RFB from '@novnc/novnc';
 import { Alert, Button, Group, Menu, Stack, Switch, Text } from '@mantine/core';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { calls } from '../api/changes.ts';
+import { calls } from '../api/calls.ts';
 import { client, type Vm } from '../api/client.ts';
 import { useObstacle } from '../machines/use-obstacle.ts';
 import { useQuickChange } from '../ui/change.ts';

@@ -1,4 +1,4 @@
-import { Group, SegmentedControl, Stack, Table, Text } from '@mantine/core';
+import { Button, Group, SegmentedControl, Stack, Table, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { useCallback, useMemo, useState } from 'react';
@@ -7,7 +7,9 @@ import type { Metrics, MetricsHistory, Vm } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import { formatPercent, formatRate, formatTime } from '../i18n/format.ts';
 import { useReadings } from '../live/live.tsx';
+import { useLack } from '../machines/use-obstacle.ts';
 import { machineRoute } from '../routes/router.tsx';
+import { saveAs } from '../ui/save.ts';
 import { Empty, Guarded, QueryView } from '../ui/states.tsx';
 import { Chart } from './chart.tsx';
 
@@ -37,6 +39,8 @@ const charts: readonly {
   { title: 'network', series: ['rxBytesPerSecond', 'txBytesPerSecond'], unit: 'rate' },
 ];
 
+const allSeries = charts.flatMap(({ series }) => series);
+
 export default function MachineMetrics({ vm }: { vm: Vm }) {
   return (
     <Guarded permission="metrics:read">
@@ -53,6 +57,7 @@ function Charts({ vm }: { vm: Vm }) {
   const { seconds, step } = ranges[chosen];
   const from = useMemo(() => new Date(Date.now() - seconds * 1_000).toISOString(), [seconds]);
   const history = useQuery({ ...queries.history(vm.id, { from, step, key: chosen }), gcTime: 0 });
+  const lack = useLack(vm.host)('metrics');
   const [live, setLive] = useState<readonly Point[]>([]);
   useReadings(
     useMemo(() => [vm.id], [vm.id]),
@@ -64,6 +69,12 @@ function Charts({ vm }: { vm: Vm }) {
       [vm.id],
     ),
   );
+  if (lack !== undefined)
+    return (
+      <Empty title={t('metrics.impossible')}>
+        <Text>{lack}</Text>
+      </Empty>
+    );
   return (
     <Stack>
       <SegmentedControl
@@ -98,7 +109,7 @@ function Charts({ vm }: { vm: Vm }) {
                   />
                 </section>
               ))}
-              <Numbers points={all} />
+              <Numbers points={all} name={vm.name} />
             </Stack>
           );
         }}
@@ -108,12 +119,15 @@ function Charts({ vm }: { vm: Vm }) {
 }
 
 /** The same numbers, to be read. */
-function Numbers({ points }: { points: readonly Point[] }) {
+function Numbers({ points, name: of }: { points: readonly Point[]; name: string }) {
   const { t } = useTranslation();
   const all = charts.flatMap(({ series, unit }) => series.map((name) => ({ name, unit })));
   return (
     <details>
       <summary>{t('metrics.table')}</summary>
+      <Button my="xs" size="xs" variant="default" onClick={() => saveAs(`${of}.csv`, csvOf(points))}>
+        {t('metrics.csv')}
+      </Button>
       <Group style={{ overflowX: 'auto' }}>
         <Table>
           <Table.Thead>
@@ -145,6 +159,12 @@ function Numbers({ points }: { points: readonly Point[] }) {
     </details>
   );
 }
+
+/** With the names of the API; nothing stands for what is not known. */
+const csvOf = (points: readonly Point[]): string =>
+  [['at', ...allSeries], ...points.map((point) => [point.at, ...allSeries.map((name) => point[name]?.average ?? '')])]
+    .map((row) => `${row.join(',')}\r\n`)
+    .join('');
 
 const one = (value: number | undefined) => (value === undefined ? {} : { average: value, maximum: value });
 function sum<Device>(devices: readonly Device[], of: (device: Device) => number | undefined): number | undefined {

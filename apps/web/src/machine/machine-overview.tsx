@@ -1,18 +1,16 @@
 import { Button, Card, Group, SimpleGrid, Stack, Table, Text, Title } from '@mantine/core';
 import { useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import { calls } from '../api/changes.ts';
 import type { Vm } from '../api/client.ts';
 import { formatGiB, formatMiB, formatNumber, unknown } from '../i18n/format.ts';
 import { useObstacle } from '../machines/use-obstacle.ts';
 import { Ago } from '../ui/ago.tsx';
-import { useQuickChange } from '../ui/change.ts';
 import { useKeys } from '../ui/keys.ts';
-import { Changes } from '../ui/plan.tsx';
 import { ReasonedButton } from '../ui/reasoned.tsx';
 import { CloneDialog } from './clone-dialog.tsx';
 import { EditDialog } from './edit-dialog.tsx';
 import { Addresses, useGuestFacts } from './guest-facts.tsx';
+import { PendingChanges } from './pending-changes.tsx';
 
 /** What the machine is made of, where it is found, and what was noted about it. */
 export function MachineOverview({ vm, onAwaitAddress }: { vm: Vm; onAwaitAddress: () => void }) {
@@ -20,31 +18,13 @@ export function MachineOverview({ vm, onAwaitAddress }: { vm: Vm; onAwaitAddress
   const obstacle = useObstacle();
   const [editing, setEditing] = useState(false);
   const [cloning, setCloning] = useState(false);
-  const quickly = useQuickChange();
   const guest = useGuestFacts(vm);
   const edit = obstacle('edit', vm);
   useKeys({ e: () => edit === undefined && setEditing(true) });
   return (
     <Stack>
       {vm.unreadable !== undefined && <Text role="alert">{vm.unreadable}</Text>}
-      {vm.pendingChanges !== undefined && vm.pendingChanges.length > 0 && (
-        <Card withBorder component="section" aria-label={t('plan.pending')}>
-          <Group justify="space-between" mb="xs">
-            <Title order={2} size="h4">
-              {t('plan.pending')}
-            </Title>
-            <ReasonedButton
-              size="xs"
-              variant="default"
-              reason={obstacle('dropPending', vm)}
-              onClick={() => quickly(calls.dropPending(vm.id))}
-            >
-              {t('plan.drop')}
-            </ReasonedButton>
-          </Group>
-          <Changes changes={vm.pendingChanges} />
-        </Card>
-      )}
+      <PendingChanges vm={vm} />
       <SimpleGrid cols={{ base: 1, md: 2 }}>
         <Facts
           title={t('machine.hardware')}

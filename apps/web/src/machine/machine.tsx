@@ -5,10 +5,11 @@ import { skipToken, useQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { lazy, Suspense, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { calls, type PowerVerb } from '../api/changes.ts';
+import { calls, type PowerVerb } from '../api/calls.ts';
 import type { Vm } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import { DeleteDialog } from '../machines/delete-dialog.tsx';
+import { ForceDialog, type ForcedAction } from '../machines/force-dialog.tsx';
 import { MachineMenu } from '../machines/machine-menu.tsx';
 import { useHosts, useObstacle } from '../machines/use-obstacle.ts';
 import { goneKey, goneVms } from '../live/cache.ts';
@@ -21,6 +22,7 @@ import { ReasonedButton } from '../ui/reasoned.tsx';
 import { StateMark } from '../ui/state-mark.tsx';
 import { Empty, Guarded, Loading, QueryView } from '../ui/states.tsx';
 import { AwaitAddress } from './await-address.tsx';
+import { Devices } from './devices.tsx';
 import { MachineArchive } from './machine-archive.tsx';
 import { MachineDefinition } from './machine-definition.tsx';
 import { MachineEvents } from './machine-events.tsx';
@@ -74,6 +76,7 @@ function Page({ vm }: { vm: Vm }) {
   const change = useQuickChange();
   const hosts = useHosts();
   const [deleting, setDeleting] = useState(false);
+  const [forced, setForced] = useState<ForcedAction>();
   const stale = hosts.get(vm.host)?.state === 'offline';
 
   const search = (next: { tab?: MachineTab; await?: 'address' | undefined }) =>
@@ -139,7 +142,7 @@ function Page({ vm }: { vm: Vm }) {
               <Button variant="default">{t('machines.actions')}</Button>
             </Menu.Target>
             <Menu.Dropdown>
-              <MachineMenu vm={vm} onDelete={() => setDeleting(true)} />
+              <MachineMenu vm={vm} onDelete={() => setDeleting(true)} onForce={setForced} />
             </Menu.Dropdown>
           </Menu>
         </Group>
@@ -169,6 +172,9 @@ function Page({ vm }: { vm: Vm }) {
         <Tabs.Panel value="snapshots">
           <Snapshots vm={vm} />
         </Tabs.Panel>
+        <Tabs.Panel value="devices">
+          <Devices vm={vm} />
+        </Tabs.Panel>
         <Tabs.Panel value="events">
           <MachineEvents vm={vm} />
         </Tabs.Panel>
@@ -182,6 +188,7 @@ function Page({ vm }: { vm: Vm }) {
           <MachineArchive vmId={vm.id} />
         </Tabs.Panel>
       </Tabs>
+      {forced && <ForceDialog vm={vm} action={forced} onClose={() => setForced(undefined)} />}
       {deleting && <DeleteDialog vm={vm} onClose={() => setDeleting(false)} />}
     </Stack>
   );

@@ -1,14 +1,16 @@
-import { Badge, Button, Group, Modal, Stack, Switch, Text, TextInput, Textarea } from '@mantine/core';
+import { Badge, Button, Group, Stack, Switch, Text, TextInput, Textarea } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { calls, type Call } from '../api/changes.ts';
+import { calls, type Call } from '../api/calls.ts';
 import type { Snapshot, Vm } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import { unknown } from '../i18n/format.ts';
 import { useObstacle } from '../machines/use-obstacle.ts';
 import { Ago } from '../ui/ago.tsx';
 import { useChange } from '../ui/change.ts';
+import { Dialog } from '../ui/dialog.tsx';
+import { PlannedForm, usePlanned } from '../ui/planned-form.tsx';
 import { ReasonedButton } from '../ui/reasoned.tsx';
 import { Empty, ProblemAlert, QueryView } from '../ui/states.tsx';
 import { solid } from '../ui/colours.ts';
@@ -43,7 +45,7 @@ export function Snapshots({ vm }: { vm: Vm }) {
                     all={snapshots}
                     level={1}
                     onAsk={(snapshot, what) => setAsked({ snapshot, what })}
-                    reason={reason}
+                    reasons={{ revert: obstacle('revert', vm), delete: obstacle('removeSnapshot', vm) }}
                   />
                 ))}
             </ul>
@@ -72,11 +74,12 @@ interface BranchProps {
   readonly snapshot: Snapshot;
   readonly all: readonly Snapshot[];
   readonly level: number;
-  readonly reason: string | undefined;
+  /** Why neither can be done now. */
+  readonly reasons: Readonly<Record<'revert' | 'delete', string | undefined>>;
   onAsk(snapshot: Snapshot, what: 'revert' | 'delete'): void;
 }
 
-function Branch({ snapshot, all, level, onAsk, reason }: BranchProps) {
+function Branch({ snapshot, all, level, onAsk, reasons }: BranchProps) {
   const { t } = useTranslation();
   const children = all.filter(({ parent }) => parent === snapshot.id);
   return (
@@ -93,17 +96,17 @@ function Branch({ snapshot, all, level, onAsk, reason }: BranchProps) {
         {snapshot.memory && <Badge color={solid.calm}>{t('snapshots.memory')}</Badge>}
         <Text size="sm">{snapshot.createdAt ? <Ago at={snapshot.createdAt} /> : unknown}</Text>
         {snapshot.description && <Text size="sm">{snapshot.description}</Text>}
-        <ReasonedButton size="xs" variant="default" reason={reason} onClick={() => onAsk(snapshot, 'revert')}>
+        <ReasonedButton size="xs" variant="default" reason={reasons.revert} onClick={() => onAsk(snapshot, 'revert')}>
           {t('snapshots.revert')}
         </ReasonedButton>
-        <ReasonedButton size="xs" variant="default" reason={reason} onClick={() => onAsk(snapshot, 'delete')}>
+        <ReasonedButton size="xs" variant="default" reason={reasons.delete} onClick={() => onAsk(snapshot, 'delete')}>
           {t('snapshots.delete')}
         </ReasonedButton>
       </Group>
       {children.length > 0 && (
         <ul role="group">
           {children.map((child) => (
-            <Branch key={child.id} snapshot={child} all={all} level={level + 1} onAsk={onAsk} reason={reason} />
+            <Branch key={child.id} snapshot={child} all={all} level={level + 1} onAsk={onAsk} reasons={reasons} />
           ))}
         </ul>
       )}
@@ -121,7 +124,7 @@ function TakeDialog({ vm, onClose }: { vm: Vm; onClose: () => void }) {
   const running = vm.state === 'running' || vm.state === 'paused';
   const body = { name: name.trim(), ...(description && { description }), ...(running && { memory }) };
   return (
-    <Modal opened onClose={onClose} title={t('snapshots.take')} closeButtonProps={{ 'aria-label': t('common.close') }}>
+    <Dialog title={t('snapshots.take')} onClose={onClose}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -162,7 +165,7 @@ function TakeDialog({ vm, onClose }: { vm: Vm; onClose: () => void }) {
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }
 
@@ -175,26 +178,12 @@ interface SureProps {
 }
 
 function SureDialog({ title, detail, call, verb, onClose }: SureProps) {
-  const { t } = useTranslation();
-  const change = useChange();
+  const planned = usePlanned(call, { isReady: true, atOnce: true, onDone: onClose });
   return (
-    <Modal opened onClose={onClose} title={title} closeButtonProps={{ 'aria-label': t('common.close') }}>
-      <Stack>
+    <Dialog title={title} onClose={onClose}>
+      <PlannedForm planned={planned} verb={verb} isPlaced={false} onCancel={onClose}>
         <Text>{detail}</Text>
-        {change.isError && <ProblemAlert error={change.error} />}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onClose}>
-            {t('common.cancel')}
-          </Button>
-          <Button
-            color="red.9"
-            loading={change.isPending}
-            onClick={() => change.mutate({ call }, { onSuccess: onClose })}
-          >
-            {verb}
-          </Button>
-        </Group>
-      </Stack>
-    </Modal>
+      </PlannedForm>
+    </Dialog>
   );
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { vmActions, verdictOn, type VmAction, type VmState } from '@polyvirt/contracts';
+import { vmActions, verdictOn, type Capabilities, type VmAction, type VmState } from '@polyvirt/contracts';
 import type { Host, Vm } from '../api/client.ts';
 import { obstacleTo, type MachineAction } from './actions.ts';
 
@@ -8,13 +8,19 @@ const named: Record<Exclude<MachineAction, 'dropPending'>, VmAction> = {
   ...({
     start: 'start',
     stop: 'stop',
+    stopForce: 'stop-force',
     restart: 'restart',
+    restartForce: 'restart-force',
     reset: 'reset',
     suspend: 'suspend',
     pause: 'pause',
   } as const),
   ...({ resume: 'resume', console: 'console', delete: 'delete', clone: 'clone' } as const),
   ...({ snapshot: 'snapshot-create', edit: 'reconfigure' } as const),
+  ...({ revert: 'snapshot-revert', removeSnapshot: 'snapshot-delete' } as const),
+  ...({ addDisk: 'reconfigure', growDisk: 'reconfigure', detachDisk: 'reconfigure' } as const),
+  ...({ cdrom: 'reconfigure', bootOrder: 'reconfigure' } as const),
+  ...({ addNic: 'reconfigure', changeNic: 'reconfigure', removeNic: 'reconfigure' } as const),
 };
 const vm = (state: VmState, more: Partial<Vm> = {}) => ({ state, protected: false, ...more }) as Vm;
 
@@ -29,6 +35,38 @@ describe('an action of a machine', () => {
         isChange,
       ]);
     }
+  });
+
+  it('is offered in more states by a host that says it can', () => {
+    const clone = { available: true, features: { running: { available: true } } };
+    const host = { state: 'ready', capabilities: { clone } } as unknown as Host;
+    for (const state of states) {
+      const { allowed } = verdictOn('clone', state, host.capabilities as Capabilities);
+      expect([state, obstacleTo('clone', vm(state), host) === undefined]).toEqual([state, allowed]);
+    }
+  });
+
+  it('that needs one of several features is refused where there is none of them', () => {
+    const host = (available: boolean) =>
+      ({
+        state: 'ready',
+        capabilities: {
+          reconfigure: {
+            available: true,
+            features: {
+              nicsInPlace: { available: false, reason: 'Not in place.' },
+              nicLink: { available, reason: 'No cable.' },
+              growWithSnapshots: { available: false, reason: 'It has snapshots.' },
+            },
+          },
+        },
+      }) as unknown as Host;
+    expect(obstacleTo('changeNic', vm('running'), host(true))).toBeUndefined();
+    expect(obstacleTo('changeNic', vm('running'), host(false))).toEqual({ sentence: 'Not in place.' });
+    expect(obstacleTo('growDisk', vm('running', { snapshotCount: 0 }), host(true))).toBeUndefined();
+    expect(obstacleTo('growDisk', vm('running', { snapshotCount: 1 }), host(true))).toEqual({
+      sentence: 'It has snapshots.',
+    });
   });
 
   it('that only some hosts can do is not offered by the others, in the words of the host', () => {

@@ -1,7 +1,7 @@
 import { Button, Group, List, Modal, Radio, Stack, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { calls } from '../api/changes.ts';
+import { calls } from '../api/calls.ts';
 import type { Vm } from '../api/client.ts';
 import { formatGiB } from '../i18n/format.ts';
 import { useChange } from '../ui/change.ts';

@@ -1,34 +1,51 @@
 import { Menu } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
-import { calls, powerVerbs } from '../api/changes.ts';
+import { calls, powerVerbs, type PowerVerb } from '../api/calls.ts';
 import { asCurl } from '../api/copied.ts';
 import type { Vm } from '../api/client.ts';
 import { useQuickChange } from '../ui/change.ts';
 import { copyText } from '../ui/copy.tsx';
+import { forcedActions, type ForcedAction } from './force-dialog.tsx';
 import { useObstacle } from './use-obstacle.ts';
 import { dangerText } from '../ui/colours.ts';
 
+interface Props {
+  readonly vm: Vm;
+  onDelete(): void;
+  /** Its plan is shown first, in a dialog that outlives the menu. */
+  onForce(action: ForcedAction): void;
+}
+
 /** Everything that can be done with one machine; what cannot be done now stays in its place and says why. */
-export function MachineMenu({ vm, onDelete }: { vm: Vm; onDelete: () => void }) {
+export function MachineMenu({ vm, onDelete, onForce }: Props) {
   const { t } = useTranslation();
   const obstacle = useObstacle();
   const change = useQuickChange();
   const deleting = obstacle('delete', vm);
+  const item = (action: PowerVerb | ForcedAction, act: () => void) => {
+    const reason = obstacle(action, vm);
+    return (
+      <Menu.Item
+        key={action}
+        {...(reason !== undefined && {
+          'data-disabled': true,
+          'aria-disabled': true,
+          'aria-description': reason,
+          title: reason,
+          closeMenuOnClick: false,
+        })}
+        onClick={() => reason === undefined && act()}
+      >
+        {t(`verb.${action}`)}
+      </Menu.Item>
+    );
+  };
   return (
     <>
-      {powerVerbs.map((verb) => {
-        const reason = obstacle(verb, vm);
-        return (
-          <Menu.Item
-            key={verb}
-            {...(reason !== undefined && { 'data-disabled': true, 'aria-disabled': true, title: reason })}
-            onClick={() => reason === undefined && change(calls.power(vm.id, verb))}
-          >
-            {t(`verb.${verb}`)}
-          </Menu.Item>
-        );
-      })}
+      {powerVerbs.map((verb) => verb !== 'reset' && item(verb, () => change(calls.power(vm.id, verb))))}
+      <Menu.Divider />
+      {forcedActions.map((action) => item(action, () => onForce(action)))}
       <Menu.Divider />
       <Menu.Item component={Link} to={`/machines/${encodeURIComponent(vm.id)}?tab=console`}>
         {t('tab.console')}
@@ -40,7 +57,13 @@ export function MachineMenu({ vm, onDelete }: { vm: Vm; onDelete: () => void }) 
       <Menu.Divider />
       <Menu.Item
         c={dangerText}
-        {...(deleting !== undefined && { 'data-disabled': true, 'aria-disabled': true, title: deleting })}
+        {...(deleting !== undefined && {
+          'data-disabled': true,
+          'aria-disabled': true,
+          'aria-description': deleting,
+          title: deleting,
+          closeMenuOnClick: false,
+        })}
         onClick={() => deleting === undefined && onDelete()}
       >
         {t('verb.delete')}

@@ -1,17 +1,31 @@
 import { Menu } from '@mantine/core';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useCallback, useEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent } from 'react';
+import {
+  useCallback,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+  type CSSProperties,
+  type KeyboardEvent,
+  type MouseEvent,
+} from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Metrics, Vm } from '../api/client.ts';
 import { goneVms } from '../live/cache.ts';
 import { useReadings } from '../live/live.tsx';
+import { ColumnEdge } from './column-width.tsx';
 import { columnsOf } from './columns.tsx';
+import { ForceDialog, type ForcedAction } from './force-dialog.tsx';
 import { MachineRow } from './machine-row.tsx';
 import { MachineMenu } from './machine-menu.tsx';
 import { sparklinePoints } from './sparkline.tsx';
 import { useHosts } from './use-obstacle.ts';
+import { useWidths } from './use-widths.ts';
 
 const rowHeight = 40;
+/** Between columns, in pixels, as in page.css. */
+const gap = 12;
 
 interface Props {
   readonly vms: readonly Vm[];
@@ -33,10 +47,17 @@ export function MachineTable(props: Props) {
   const box = useRef<HTMLDivElement>(null);
   const [current, setCurrent] = useState(0);
   const [menu, setMenu] = useState<{ vm: Vm; x: number; y: number }>();
+  const [forced, setForced] = useState<{ vm: Vm; action: ForcedAction }>();
   const anchor = useRef<number>(undefined);
   const hosts = useHosts();
   const columns = useMemo(() => columnsOf(columnIds), [columnIds]);
-  const template = `28px ${columns.map(({ width }) => width).join(' ')} 32px`;
+  const { widths, set, keep } = useWidths();
+  const template = `28px ${columns.map(({ id, width }) => (widths[id] === undefined ? width : `${widths[id]}px`)).join(' ')} 32px`;
+  // As wide as its columns at the least; then it is scrolled.
+  const least = columns.reduce(
+    (sum, { id, width }) => sum + gap + (widths[id] ?? Number(/\d+/.exec(width))),
+    28 + 32 + 3 * gap,
+  );
   const virtual = useVirtualizer({
     count: vms.length,
     getScrollElement: () => box.current,
@@ -108,6 +129,7 @@ export function MachineTable(props: Props) {
         className="machine-table"
         role="grid"
         tabIndex={0}
+        style={{ '--table-width': `${least}px` } as CSSProperties}
         aria-label={t('nav.machines')}
         aria-rowcount={vms.length + 1}
         aria-activedescendant={vms[current] && `row-${vms[current].id}`}
@@ -133,6 +155,7 @@ export function MachineTable(props: Props) {
                   {sort === key ? ' ↑' : sort === `-${key}` ? ' ↓' : ''}
                 </button>
               )}
+              <ColumnEdge name={t(`column.${id}`)} onWidth={(px) => set(id, px)} onEnd={keep} />
             </span>
           ))}
           <span role="columnheader">
@@ -174,8 +197,17 @@ export function MachineTable(props: Props) {
             style={{ position: 'fixed', left: menu?.x ?? 0, top: menu?.y ?? 0 }}
           />
         </Menu.Target>
-        <Menu.Dropdown>{menu && <MachineMenu vm={menu.vm} onDelete={() => onKey('Delete', menu.vm)} />}</Menu.Dropdown>
+        <Menu.Dropdown>
+          {menu && (
+            <MachineMenu
+              vm={menu.vm}
+              onDelete={() => onKey('Delete', menu.vm)}
+              onForce={(action) => setForced({ vm: menu.vm, action })}
+            />
+          )}
+        </Menu.Dropdown>
       </Menu>
+      {forced && <ForceDialog {...forced} onClose={() => setForced(undefined)} />}
     </>
   );
 }

@@ -1,9 +1,9 @@
 import { Button, Group, Stack, Text } from '@mantine/core';
-import { keepPreviousData, useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
+import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { useCallback, useMemo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { calls } from '../api/changes.ts';
+import { calls } from '../api/calls.ts';
 import type { Vm } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import { formatNumber } from '../i18n/format.ts';
@@ -15,6 +15,7 @@ import { useQuickChange } from '../ui/change.ts';
 import { Empty, Guarded, Loading, PageTitle, ProblemAlert } from '../ui/states.tsx';
 import { defaultColumns } from './columns.tsx';
 import { DeleteDialog } from './delete-dialog.tsx';
+import { ExportMenu } from './export-menu.tsx';
 import { FilterBar } from './filter-bar.tsx';
 import { filterOf, parseFilter } from './filter-syntax.ts';
 import { MachineTable } from './machine-table.tsx';
@@ -42,6 +43,7 @@ function List() {
   );
   const filter = useMemo(() => filterOf(parseFilter(q)), [q]);
   const list = useInfiniteQuery({ ...queries.vms(filter, sort), placeholderData: keepPreviousData });
+  const total = useQuery({ ...queries.summary(filter), enabled: list.hasNextPage, placeholderData: keepPreviousData });
   const vms = useMemo(() => list.data?.pages.flatMap(({ items }) => items) ?? [], [list.data]);
   const [selection, setSelection] = useState<ReadonlySet<string>>(new Set());
   const [doomed, setDoomed] = useState<Vm>();
@@ -91,8 +93,10 @@ function List() {
             t(hasNextPage ? 'machines.shownMore' : 'machines.shown', {
               count: vms.length,
               number: formatNumber(vms.length),
+              total: formatNumber(total.data?.vms.total),
             })}
         </Text>
+        {vms.length > 0 && <ExportMenu filter={filter} sort={sort} />}
         {fresh > 0 && (
           <Button size="compact-sm" variant="light" onClick={() => void cache.resetQueries({ queryKey: ['vms'] })}>
             {t('machines.fresh', { count: fresh })}

@@ -1,10 +1,11 @@
 import { Alert, Button, Group, List, Modal, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { calls } from '../api/changes.ts';
+import { calls } from '../api/calls.ts';
 import type { BatchInput, Vm } from '../api/client.ts';
 import { useChange } from '../ui/change.ts';
 import { CopyCall } from '../ui/copy-call.tsx';
+import { ReasonedButton } from '../ui/reasoned.tsx';
 import { ProblemAlert } from '../ui/states.tsx';
 import { useObstacle } from './use-obstacle.ts';
 
@@ -27,17 +28,17 @@ export function SelectionBar({ vms, onClear }: { vms: readonly Vm[]; onClear: ()
           const able = vms.filter((vm) => obstacle(action, vm) === undefined).length;
           const skipped = vms.length - able;
           return (
-            <Button
+            <ReasonedButton
               key={action}
               size="xs"
               variant="default"
-              {...(able === 0 && { 'data-disabled': true, 'aria-disabled': true })}
+              reason={able === 0 && vms[0] ? obstacle(action, vms[0]) : undefined}
               onClick={() => setAsked(action)}
             >
               {skipped === 0
                 ? t('batch.all', { verb: t(`verb.${action}`), count: able })
                 : t('batch.some', { verb: t(`verb.${action}`), count: able, skipped })}
-            </Button>
+            </ReasonedButton>
           );
         })}
         <Button size="xs" variant="subtle" onClick={onClear}>

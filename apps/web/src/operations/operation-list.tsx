@@ -2,10 +2,10 @@ import { Anchor, Badge, Code, Collapse, Group, Progress, Stack, Text, UnstyledBu
 import { Link } from '@tanstack/react-router';
 import { memo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { calls } from '../api/changes.ts';
+import { calls } from '../api/calls.ts';
 import type { Operation } from '../api/client.ts';
 import { formatDuration } from '../i18n/format.ts';
-import { useMay } from '../session/session.tsx';
+import { useForbidden } from '../session/use-forbidden.ts';
 import { Ago } from '../ui/ago.tsx';
 import { useQuickChange } from '../ui/change.ts';
 import { CopyButton } from '../ui/copy.tsx';
@@ -44,14 +44,13 @@ export function OperationList({
 
 const OperationRow = memo(function OperationRow({ operation, opened }: { operation: Operation; opened: boolean }) {
   const { t } = useTranslation();
-  const may = useMay();
   const change = useQuickChange();
   const [asked, setAsked] = useState<boolean>();
   const open = asked ?? (opened || operation.status === 'failed');
   const { id, verb, status, vmId, host, steps, error, progress, requestedBy, createdAt, startedAt, endedAt, result } =
     operation;
   const step = steps.findLast((one) => one.status === 'running') ?? steps.at(-1);
-  const forbidden = may('operation:control') ? undefined : t('forbidden.detail', { permission: 'operation:control' });
+  const forbidden = useForbidden()('operation:control');
   return (
     <Stack component="li" gap={4} p="xs" bd="1px solid var(--mantine-color-default-border)" data-operation={status}>
       <UnstyledButton onClick={() => setAsked(!open)} aria-expanded={open}>

@@ -28,6 +28,7 @@ export const machineTabs = [
   'metrics',
   'console',
   'snapshots',
+  'devices',
   'events',
   'operations',
   'definition',
@@ -60,6 +61,13 @@ const hosts = createRoute({
   getParentRoute: () => root,
   path: '/hosts',
   component: lazyRouteComponent(() => import('../hosts/hosts.tsx'), 'Hosts'),
+});
+export const volumesRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/volumes',
+  validateSearch: (search: Record<string, unknown>): { host?: string } =>
+    text(search['host']) ? { host: text(search['host'])! } : {},
+  component: lazyRouteComponent(() => import('../volumes/volumes.tsx'), 'Volumes'),
 });
 export const eventsRoute = createRoute({
   getParentRoute: () => root,
@@ -104,7 +112,7 @@ const settings = createRoute({
 
 export const router = createRouter({
   routeTree: root.addChildren([
-    ...[overview, machinesRoute, machineRoute, createRouteOfMachine, operations, hosts],
+    ...[overview, machinesRoute, machineRoute, createRouteOfMachine, operations, hosts, volumesRoute],
     ...[eventsRoute, archiveRoute, users, tokens, auditRoute, settings],
   ]),
   defaultPreload: 'intent',

@@ -1,6 +1,6 @@
 import { Group, Text } from '@mantine/core';
 import { useTranslation } from 'react-i18next';
-import type { Call } from '../api/changes.ts';
+import type { Call } from '../api/calls.ts';
 import { asCommand, asCurl } from '../api/copied.ts';
 import { CopyButton } from './copy.tsx';
 

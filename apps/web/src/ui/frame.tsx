@@ -16,6 +16,7 @@ import { Spotlight, spotlight } from '@mantine/spotlight';
 import {
   IconActivity,
   IconArchive,
+  IconDatabase,
   IconHistory,
   IconKey,
   IconKeyboard,
@@ -50,6 +51,7 @@ const pages = [
   { to: '/', key: 'overview', icon: IconLayoutDashboard, go: 'o', needs: undefined },
   { to: '/machines', key: 'machines', icon: IconStack2, go: 'm', needs: 'vm:read' },
   { to: '/hosts', key: 'hosts', icon: IconServer, go: 'h', needs: 'host:read' },
+  { to: '/volumes', key: 'volumes', icon: IconDatabase, go: 'v', needs: 'host:read' },
   { to: '/operations', key: 'operations', icon: IconListDetails, go: 'p', needs: 'operation:read' },
   { to: '/events', key: 'events', icon: IconActivity, go: 'e', needs: 'event:read' },
   { to: '/archive', key: 'archive', icon: IconArchive, go: 'a', needs: 'archive:read' },

@@ -2,7 +2,8 @@ import { Code, List, Stack, Table, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { planOf, type Call } from '../api/changes.ts';
+import type { Call } from '../api/calls.ts';
+import { planOf } from '../api/changes.ts';
 import type { Plan } from '../api/client.ts';
 import { unknown } from '../i18n/format.ts';
 import { CopyCall } from './copy-call.tsx';
@@ -18,15 +19,18 @@ export interface Review {
   readonly ask: () => void;
 }
 
-/** What a call would do. A plan is only good for the call that it was asked for, so an edit makes it go away. */
-export function useReview(call: Call, ifMatch?: string): Review {
+/**
+ * What a call would do. A plan is only good for the call that it was asked for, so an edit makes it go away; with `atOnce` it is
+ * asked for by itself, as where there is nothing to fill in.
+ */
+export function useReview(call: Call, ifMatch?: string, atOnce = false): Review {
   const key = JSON.stringify([call, ifMatch]);
   const [asked, setAsked] = useState<string>();
   const { data, error, isFetching, refetch } = useQuery({
     // The call itself is the key, and may hold a password: nothing is kept once nobody looks.
     queryKey: ['plan', key],
     queryFn: () => planOf(call, ifMatch),
-    enabled: asked === key,
+    enabled: atOnce || asked === key,
     staleTime: 0,
     gcTime: 0,
   });
@@ -35,7 +39,7 @@ export function useReview(call: Call, ifMatch?: string): Review {
     isPending: isFetching,
     error: isFetching ? undefined : (error ?? undefined),
     ask: () => {
-      if (asked === key) void refetch();
+      if (atOnce || asked === key) void refetch();
       else setAsked(key);
     },
   };

@@ -4,7 +4,7 @@ import type { UseQueryResult } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Permission } from '../api/client.ts';
-import { useMay } from '../session/session.tsx';
+import { useForbidden } from '../session/use-forbidden.ts';
 import { CopyButton } from './copy.tsx';
 
 /** The page as it will be, after a moment; most answers come before that. */
@@ -91,14 +91,14 @@ export function QueryView<Data>({ of, children }: QueryViewProps<Data>) {
   return <Loading />;
 }
 
-/** A page for those who may see it; others learn which permission they lack. */
+/** A page for those who may see it; others learn which role they lack. */
 export function Guarded({ permission, children }: { permission: Permission; children: ReactNode }) {
-  const may = useMay();
   const { t } = useTranslation();
-  if (may(permission)) return <>{children}</>;
+  const forbidden = useForbidden()(permission);
+  if (forbidden === undefined) return <>{children}</>;
   return (
     <Empty title={t('forbidden.title')}>
-      <Text>{t('forbidden.detail', { permission })}</Text>
+      <Text>{forbidden}</Text>
     </Empty>
   );
 }

@@ -70,6 +70,7 @@ function Add-PolyvirtImage {
     Get-PolyvirtHost kvm-* | ForEach-Object { Add-PolyvirtImage $_.id rescue -Url $url -Sha256 $hash -NoWait }
     #>
     [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'High', DefaultParameterSetName = 'Url')]
+    [OutputType('Polyvirt.Image')]
     param(
         [Parameter(Mandatory, Position = 0)] [string[]]$HostId,
         [Parameter(Mandatory, Position = 1)] [string]$Name,
@@ -105,7 +106,14 @@ function Add-PolyvirtImage {
             Add-Change $changes 'POST /api/v1/hosts/{hostId}/images' @{ hostId = $one } -Body $body @add
         }
     }
-    end { Complete-Change $changes }
+    end {
+        Complete-Change $changes {
+            param($Session, $Operation)
+            Get-Page $Session 'GET /api/v1/hosts/{hostId}/images' @{ hostId = $Operation.host } -As 'Polyvirt.Image' |
+                Where-Object name -EQ $Name |
+                Add-Member -NotePropertyName hostId -NotePropertyValue $Operation.host -PassThru
+        }
+    }
 }
 
 function Remove-PolyvirtImage {

@@ -135,6 +135,16 @@ describe('a file of a web server', () => {
     await expect(sourceOf().open(new AbortController().signal)).rejects.toBeInstanceOf(SourceInterrupted);
   });
 
+  it('of a server that there is not is told as that, and not waited for', async () => {
+    const addresses = new ReachableAddresses();
+    const unknown = Object.assign(new Error('getaddrinfo ENOTFOUND'), { code: 'ENOTFOUND' });
+    addresses.lookup = () => (_name, _options, found) => found(unknown, '', 0);
+    await expect(receive(sourceOf('http://images.example/image', { addresses }))).rejects.toMatchObject({
+      code: 'fetch-failed',
+      message: expect.stringContaining('no server images.example'),
+    });
+  });
+
   it('is followed to another place, which is looked at like the first', async () => {
     answer = ({ url }, response) => {
       if (url === '/image') response.writeHead(307, { location: '/there' }).end();

@@ -97,11 +97,22 @@ export class WebSource implements ImageSource {
       });
       request.on('error', (error) => {
         if (signal.aborted) reject(signal.reason as Error);
-        else reject(error instanceof ProblemError ? error : new SourceInterrupted(error.message, { cause: error }));
+        else reject(finalFault(url, error) ?? new SourceInterrupted(error.message, { cause: error }));
       });
       request.end();
     });
   }
+}
+
+/** What another try does not change: a name that there is not, a certificate that is not trusted. */
+function finalFault(url: URL, error: NodeJS.ErrnoException): ProblemError | undefined {
+  if (error instanceof ProblemError) return error;
+  const { code = '', message } = error;
+  if (code === 'ENOTFOUND')
+    return new ProblemError('fetch-failed', `There is no server ${url.hostname}. Check the address.`, { cause: error });
+  if (!/CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS/.test(code)) return undefined;
+  const detail = `The certificate of ${url.host} is not trusted: ${message}. The agent trusts the authorities of Node.js, and those in the file that NODE_EXTRA_CA_CERTS names.`;
+  return new ProblemError('fetch-failed', detail, { cause: error });
 }
 
 const nameOf = ({ origin, pathname }: URL): string => `${origin}${pathname}`;

@@ -189,12 +189,13 @@ export class OperationRunner {
         running.cancelRequestedAt = entry.cancelRequestedAt;
         if (!entry.takingBack) running.stop('cancel');
       }
-      await running.noteCancelBy(async (requestedAt) => {
+      const noted = running.noteCancelBy(async (requestedAt) => {
         if (entry.cancelRequestedAt !== undefined) return;
         entry.cancelRequestedAt = requestedAt;
         telling.progressed();
         await record.save();
       });
+      if (noted) await noted;
       const outcome = await this.#outcomeOf(running, record, telling, work);
       await telling.all();
       entry.phase = 'ended';

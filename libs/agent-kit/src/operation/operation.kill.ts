@@ -348,7 +348,7 @@ describe('an agent that is killed', () => {
   everywhere({
     title: 'an image that comes',
     prepare: async (name) => newImage(name),
-    moments: ['before', 'after'],
+    moments: ['before'],
     check: (_command, name) => {
       expect(imagesOf(name)).toMatchObject([{ kind: 'iso' }]);
       expect(readdirSync(fake.imageFiles.folder).filter((file) => file.startsWith('.'))).toEqual([]);

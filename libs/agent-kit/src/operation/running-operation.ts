@@ -84,10 +84,10 @@ export class RunningOperation {
     return true;
   }
 
-  /** Has it written down when it is cancelled, be that before or later. */
-  async noteCancelBy(note: (requestedAt: string) => Promise<void>): Promise<void> {
+  /** Has it written down when it is cancelled. Of a cancel that came before, the promise is of the writing. */
+  noteCancelBy(note: (requestedAt: string) => Promise<void>): Promise<void> | undefined {
     this.#noteCancel = note;
-    if (this.cancelRequestedAt !== undefined) await note(this.cancelRequestedAt);
+    return this.cancelRequestedAt === undefined ? undefined : note(this.cancelRequestedAt);
   }
 
   /** There is nothing to come by, or it has been come by. */

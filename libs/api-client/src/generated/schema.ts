@@ -3073,7 +3073,7 @@ export interface components {
             /** @description Of the whole file. */
             bytes: number;
             createdAt: components["schemas"]["Timestamp"];
-            /** @description It is deleted then, unless more of it comes before. */
+            /** @description It is deleted then, unless more of it comes, or an image is made of it, before. */
             expiresAt: components["schemas"]["Timestamp"];
             /** @description What the client calls it. */
             fileName?: string;

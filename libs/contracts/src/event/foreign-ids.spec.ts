@@ -1,9 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { HostId, VmId } from '../ids.ts';
-import { events } from '../registry.ts';
+import { Heartbeat } from '../host/host.ts';
+import { events, queries } from '../registry.ts';
+import { MetricsBatch, MinuteRollup } from '../vm/metrics.ts';
 import type { CloudEvent } from './cloud-event.ts';
-import { foreignIdIn } from './foreign-ids.ts';
+import { foreignIdIn, foreignIdOf } from './foreign-ids.ts';
 
 const id = '0193d5a0-0000-7000-8000-000000000001';
 const event = (type: string, data: unknown, change: Partial<CloudEvent> = {}): CloudEvent => ({
@@ -37,8 +39,11 @@ describe('an event is believed', () => {
 
 /** A value that has the ids of a host wherever the schema has ids. */
 function exampleOf(schema: z.ZodType, idOf: { host: string; vm: string }): unknown {
-  if ((schema as unknown) === HostId) return idOf.host;
-  if ((schema as unknown) === VmId) return idOf.vm;
+  // Also with a description of its own.
+  for (let known: unknown = schema; known; known = (known as z.ZodType)._zod.parent) {
+    if (known === HostId) return idOf.host;
+    if (known === VmId) return idOf.vm;
+  }
   if (schema instanceof z.ZodObject)
     return Object.fromEntries(
       Object.entries(schema.shape).map(([key, part]) => [key, exampleOf(part as z.ZodType, idOf)]),
@@ -56,6 +61,16 @@ const idsIn = (value: unknown, path = ''): string[] =>
       ? []
       : [path];
 
+/** The value with another host at one of its ids. */
+function foreignAt(own: unknown, path: string): unknown {
+  const data = structuredClone(own) as Record<string, unknown>;
+  const keys = path.slice(1).split('/');
+  const last = keys.pop()!;
+  const parent = keys.reduce<Record<string, unknown>>((at, key) => at[key] as Record<string, unknown>, data);
+  parent[last] = parent[last] === 'a' ? 'b' : 'b~1';
+  return data;
+}
+
 describe.each(events.map(({ name, body }) => [name, body as z.ZodType] as const))('%s', (name, body) => {
   const own = exampleOf(body, { host: 'a', vm: 'a~1' });
 
@@ -64,13 +79,32 @@ describe.each(events.map(({ name, body }) => [name, body as z.ZodType] as const)
   });
 
   it('is not believed with another host at any id', () => {
-    for (const path of idsIn(own)) {
-      const data = structuredClone(own) as Record<string, unknown>;
-      const keys = path.slice(1).split('/');
-      const last = keys.pop()!;
-      const parent = keys.reduce<Record<string, unknown>>((at, key) => at[key] as Record<string, unknown>, data);
-      parent[last] = parent[last] === 'a' ? 'b' : 'b~1';
-      expect([path, foreignIdIn(event(name, data), 'a')]).toEqual([path, expect.stringContaining('is b')]);
-    }
+    for (const path of idsIn(own))
+      expect([path, foreignIdIn(event(name, foreignAt(own, path)), 'a')]).toEqual([
+        path,
+        expect.stringContaining('is b'),
+      ]);
+  });
+});
+
+describe('whatever else a host says', () => {
+  const said: [string, z.ZodType][] = [
+    ...queries.map(({ name, output }): [string, z.ZodType] => [`answer to ${name}`, output]),
+    ...Object.entries({ MetricsBatch, MinuteRollup, Heartbeat }),
+    ['described', z.object({ vm: VmId.describe('Of its own.'), hosts: z.array(HostId.describe('Too.')) })],
+  ];
+
+  it.each(said)('is not believed with another host at any id: %s', (_, schema) => {
+    const own = exampleOf(schema, { host: 'a', vm: 'a~1' });
+    expect(foreignIdOf(schema, own, 'a')).toBeUndefined();
+    for (const path of own === undefined ? [] : idsIn(own))
+      expect([path, foreignIdOf(schema, foreignAt(own, path), 'a')]).toEqual([path, expect.stringContaining('is b')]);
+  });
+
+  it('has ids here and there', () => {
+    const withIds = said.filter(([, schema]) => idsIn(exampleOf(schema, { host: 'a', vm: 'a~1' }) ?? {}).length > 0);
+    expect(withIds.map(([name]) => name)).toEqual(
+      expect.arrayContaining(['answer to vm-get', 'MetricsBatch', 'MinuteRollup', 'Heartbeat', 'described']),
+    );
   });
 });

@@ -18,29 +18,35 @@ export function foreignIdIn(event: CloudEvent, host: HostId | '_'): string | und
   if (!event.source.startsWith(`/hosts/${host}/`)) return `its source is ${event.source}`;
   if (!isOf(host, event.subject) && !OperationId.safeParse(event.subject).success)
     return `its subject is ${event.subject}`;
-  for (const path of pathsOf(event.type))
-    for (const id of valuesAt(event.data, path)) if (!isOf(host, id)) return `${path.join('.')} is ${String(id)}`;
+  const definition = events.find(({ name }) => name === event.type);
+  return definition && foreignIdOf(definition.body, event.data, host);
+}
+
+/**
+ * The same of anything else that a host says, by its schema: an answer, a reading, a heartbeat. Whoever decodes what came from a
+ * host asks this once.
+ */
+export function foreignIdOf(schema: z.core.$ZodType, value: unknown, host: HostId): string | undefined {
+  for (const path of pathsOf(schema))
+    for (const id of valuesAt(value, path)) if (!isOf(host, id)) return `${path.join('.')} is ${String(id)}`;
   return undefined;
 }
 
 const isOf = (host: HostId, id: unknown): boolean =>
   id === undefined || id === host || (typeof id === 'string' && id.startsWith(`${host}~`));
 
-const known = new Map<string, Path[]>();
+const known = new WeakMap<z.core.$ZodType, Path[]>();
 
-/** Where the ids of hosts and VMs stand in the data of an event. */
-function pathsOf(type: string): Path[] {
-  const found = known.get(type);
-  if (found) return found;
-  const definition = events.find(({ name }) => name === type);
-  const paths = definition ? idPaths(definition.body, []) : [];
-  if (definition) known.set(type, paths);
-  return paths;
+/** Where the ids of hosts and VMs stand in what has this schema. */
+function pathsOf(schema: z.core.$ZodType): Path[] {
+  const found = known.get(schema) ?? idPaths(schema, []);
+  known.set(schema, found);
+  return found;
 }
 
 /** By the schema, so that an event which is declared one day is checked as well. */
 function idPaths(schema: z.core.$ZodType, path: Path): Path[] {
-  if (schema === HostId || schema === VmId) return [path];
+  if (isId(schema)) return [path];
   const { def } = schema._zod as z.core.$ZodTypeInternals & { def: z.core.$ZodTypeDef };
   const inner = def as unknown as {
     readonly shape?: Record<string, z.core.$ZodType>;
@@ -59,6 +65,10 @@ function idPaths(schema: z.core.$ZodType, path: Path): Path[] {
     ...(inner.options ?? []).flatMap((option) => idPaths(option, path)),
   ];
 }
+
+/** Also with a description of its own. */
+const isId = (schema: z.core.$ZodType): boolean =>
+  schema === HostId || schema === VmId || (schema._zod.parent !== undefined && isId(schema._zod.parent));
 
 function valuesAt(value: unknown, [key, ...rest]: Path): unknown[] {
   if (key === undefined) return [value];

@@ -15,7 +15,7 @@ export const Upload = z
     receivedBytes: z.int().nonnegative().describe('What of it has come; the next part begins here.'),
     fileName: z.string().optional().describe('What the client calls it.'),
     createdAt: Timestamp,
-    expiresAt: Timestamp.describe('It is deleted then, unless more of it comes before.'),
+    expiresAt: Timestamp.describe('It is deleted then, unless more of it comes, or an image is made of it, before.'),
   })
   .meta({ id: 'Upload' });
 export type Upload = z.infer<typeof Upload>;

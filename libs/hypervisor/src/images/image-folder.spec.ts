@@ -9,6 +9,7 @@ import type { ImageSource } from '../driver.ts';
 import { isoOf, MemorySource, sha256Of, type SourceHabits } from '../testing/image-content.ts';
 import { Death, TestOperation } from '../testing/test-operation.ts';
 import { ImageFolder } from './image-folder.ts';
+import { SourceInterrupted } from './source-interruptions.ts';
 
 describe('a new image in a folder', () => {
   const content = isoOf(500_000);
@@ -50,6 +51,27 @@ describe('a new image in a folder', () => {
     expect(operation.progressed.at(-1)).toBe(100);
     expect(operation.progressed).toEqual(operation.progressed.toSorted((a, b) => a - b));
     expect(operation.progressed.length).toBeGreaterThan(3);
+  });
+
+  it('comes from a source that nobody answers for at first', async () => {
+    const source = new MemorySource(content);
+    const open = source.open.bind(source);
+    let calls = 0;
+    source.open = async (...from) => {
+      calls += 1;
+      if (calls % 2 === 1) throw new SourceInterrupted('the server is restarting');
+      return open(...from);
+    };
+    expect(await create(source)).toMatchObject({ effect: 'changed' });
+  });
+
+  it('from a source that nobody ever answers for is told as that', async () => {
+    const source = new MemorySource(content);
+    source.open = () => Promise.reject(new SourceInterrupted('nobody is there'));
+    expect(await refused(source)).toMatchObject({
+      code: 'fetch-failed',
+      message: expect.stringContaining('nobody is there'),
+    });
   });
 
   it('with the checksum that was asked for is added without a word', async () => {

@@ -4,7 +4,7 @@ import { nameKey, ProblemError, type Forecast } from '@polyvirt/contracts';
 import type { NewImage, OperationContext, Outcome } from '../driver.ts';
 import { imageFormatOf, type ImageFormat } from './image-format.ts';
 import { receiveImage, type Received } from './receive-image.ts';
-import { checksumNotes } from './source-interruptions.ts';
+import { checksumNotes, openSource } from './source-interruptions.ts';
 
 const endings: Readonly<Record<ImageFormat, string>> = { qcow2: '.qcow2', vmdk: '.vmdk', iso: '.iso', raw: '.img' };
 
@@ -37,7 +37,7 @@ export class ImageFolder {
       name: 'look at the source',
       native: `GET ${source.label}`,
       act: async () => {
-        const { content, bytes, tag } = await source.open(signal);
+        const { content, bytes, tag } = await openSource(source, { signal, pauseMs });
         content.on('error', () => undefined).destroy();
         if (bytes !== undefined) await this.#requireRoom(bytes);
         return { ...(bytes !== undefined && { bytes }), ...(tag !== undefined && { tag }) } satisfies SeenSource;

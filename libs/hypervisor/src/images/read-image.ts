@@ -1,7 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ProblemError } from '@polyvirt/contracts';
 import type { ImageSource } from '../driver.ts';
-import { couldNotFetch, interruptible, mostBarren, SourceInterrupted, usualPauseMs } from './source-interruptions.ts';
+import {
+  couldNotFetch,
+  interruptible,
+  mostBarren,
+  pauseAfter,
+  SourceInterrupted,
+  usualPauseMs,
+} from './source-interruptions.ts';
 
 export interface ReadOptions {
   readonly signal: AbortSignal;
@@ -43,6 +49,6 @@ export async function* readImage(source: ImageSource, options: ReadOptions): Asy
       barren = bytes > before ? 0 : barren + 1;
       if ((bytes > 0 && tag === undefined) || barren >= mostBarren) throw couldNotFetch(source, bytes, error);
     }
-    await sleep(pauseMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+    await pauseAfter(barren, pauseMs, signal);
   }
 }

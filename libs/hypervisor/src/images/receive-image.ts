@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ProblemError } from '@polyvirt/contracts';
 import type { ImageSource, OpenSource } from '../driver.ts';
 import {
   couldNotFetch,
   interruptible,
   mostBarren,
+  pauseAfter,
   requireChecksum,
   SourceInterrupted,
   usualPauseMs,
@@ -76,7 +76,7 @@ class Receiving {
         barren = this.#bytes > before ? 0 : barren + 1;
         if (this.#tag === undefined || barren >= mostBarren) throw couldNotFetch(this.source, this.#bytes, error);
       }
-      await sleep(pauseMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+      await pauseAfter(barren, pauseMs, signal);
     }
     return { bytes: this.#bytes, sha256: this.#hash.digest('hex') };
   }

@@ -1,13 +1,41 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ProblemError } from '@polyvirt/contracts';
-import type { ImageSource } from '../driver.ts';
+import type { ImageSource, OpenSource } from '../driver.ts';
 
-/** So often in a row a source is opened again that brings nothing, before it is given up. */
-export const mostBarren = 5;
-/** Between an interruption and the next try. */
+/** So often in a row a source may bring nothing before it is given up: a server is restarted in less time. */
+export const mostBarren = 6;
+/** Between an interruption and the next try, which comes later each time that brings nothing. */
 export const usualPauseMs = 1_000;
 
 /** A source stopped in between, or nobody answered. That may pass. */
 export class SourceInterrupted extends Error {}
+
+/** Before the next try, when so many in a row have brought nothing. Throws the reason of the signal. */
+export async function pauseAfter(barren: number, pauseMs: number, signal: AbortSignal): Promise<void> {
+  const ms = pauseMs * 2 ** Math.max(0, barren - 1);
+  await sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
+}
+
+/**
+ * Opens a source at its beginning, also one that nobody answers for at first.
+ *
+ * @throws ProblemError `fetch-failed` if it does not come, and the reason of the signal
+ */
+export async function openSource(
+  source: ImageSource,
+  { signal, pauseMs = usualPauseMs }: { readonly signal: AbortSignal; readonly pauseMs?: number | undefined },
+): Promise<OpenSource> {
+  for (let barren = 1; ; barren += 1) {
+    try {
+      return await source.open(signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof SourceInterrupted)) throw error;
+      if (barren >= mostBarren) throw couldNotFetch(source, 0, error);
+    }
+    await pauseAfter(barren, pauseMs, signal);
+  }
+}
 
 /** What goes wrong in a stream has no kind; that it is this stream says what it means. */
 export async function* interruptible(content: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> {

@@ -1,6 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
+import { importedSettings } from '@polyvirt/config/hypervisor-config';
 import type { Trial, Trials } from './trial.ts';
 
 /** A user, made without the programs. */
@@ -153,7 +154,8 @@ export const peopleTrials: Trials = {
   },
   'subscriber create': async (trial) => {
     const text = await trial.done(['subscriber', 'create', trial.name, '--hosts', 'fake-a,fake-b']);
-    expect(JSON.parse(text)).toMatchObject({
+    // What is asked in a terminal stands before it.
+    expect(JSON.parse(text.slice(text.indexOf('{')))).toMatchObject({
       ...{ name: trial.name, hosts: ['fake-a', 'fake-b'] },
       credentials: expect.stringContaining('BEGIN NATS USER JWT'),
     });
@@ -202,6 +204,19 @@ export const peopleTrials: Trials = {
   'preferences set': async (trial) => {
     const as = await trial.cli.somebody();
     expect(await trial.done(['preferences', 'set', '--theme', 'dark'], { as })).toMatch(/^ +theme: dark$/m);
+  },
+  'import-config': async (trial) => {
+    const folder = join(trial.cli.programs.folder, trial.name);
+    const file = `${folder}.json`;
+    const nutanix = { prism_central_ip: '127.0.0.1:1', username: 'admin', password: 'of Prism' };
+    writeFileSync(file, JSON.stringify({ nutanix, vmware: { colour: 'blue' } }));
+    const text = await trial.done(['import-config', file, '--data-dir', folder]);
+    expect(text).toContain('POLYVIRT_PRISM_ADDRESS is set.');
+    expect(text).toContain('vmware.colour is not known');
+    expect(text).not.toContain('of Prism');
+    const password = join(folder, 'secrets', 'prism-password');
+    expect([readFileSync(password, 'utf8'), statSync(password).mode & 0o777]).toEqual(['of Prism\n', 0o600]);
+    expect(await importedSettings(folder, {})).toMatchObject({ POLYVIRT_PRISM_USERNAME: 'admin' });
   },
   context: async (trial) => {
     const { env, username } = await home(trial);

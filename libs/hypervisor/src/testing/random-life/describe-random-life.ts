@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, it } from '@jest/globals';
 import type { Bench } from '../bench.ts';
 import { Dice } from './dice.ts';
-import { verbsOf, type RandomVerb } from './verbs.ts';
+import { remove, verbsOf, type RandomVerb } from './verbs.ts';
 import { refusalOf, World } from './world.ts';
 
 export interface RandomLifeOptions {
-  /** The same seed makes the same choices; without it a new one is thrown, and told when it matters. */
+  /** The same seed makes the same choices; 1 by default, so that a run that fails, fails again. */
   readonly seed?: number;
   /** 100 by default. */
   readonly steps?: number;
@@ -13,6 +13,7 @@ export interface RandomLifeOptions {
   readonly timeoutSeconds?: number;
 }
 
+const usualSeed = 1;
 const usualSteps = 100;
 
 /**
@@ -26,7 +27,7 @@ export function describeRandomLife(
   options: RandomLifeOptions = {},
 ): void {
   const steps = numberFrom('POLYVIRT_TEST_STEPS') ?? options.steps ?? usualSteps;
-  const seed = numberFrom('POLYVIRT_TEST_SEED') ?? options.seed ?? Math.floor(Math.random() * 2 ** 31);
+  const seed = numberFrom('POLYVIRT_TEST_SEED') ?? options.seed ?? usualSeed;
   const timeoutMs = (options.timeoutSeconds ?? 120) * 1_000 * Math.max(1, steps / usualSteps);
 
   describe(`${name} in a random life`, () => {
@@ -71,7 +72,7 @@ async function stepOf(world: World, verbs: readonly RandomVerb[], note: (line: s
   for (let outcome: string | undefined; outcome === undefined;) {
     const verb = world.dice.weighted(verbs);
     note(verb.name);
-    outcome = await verb.act(world).catch(refusalOf);
+    outcome = await verb.act(world).catch((error: unknown) => refusalOf(error, world));
     note(`${verb.name}: ${outcome ?? 'nothing to do it to'}`);
   }
 }
@@ -83,7 +84,7 @@ async function empty(world: World): Promise<void> {
   for (const vm of await world.look()) {
     if (['running', 'paused'].includes(vm.state))
       await world.run((driver, context) => driver.stop(vm.nativeId, { force: true, timeoutSeconds: 1 }, context));
-    await world.run((driver, context) => driver.delete(vm.nativeId, { disks: 'delete' }, context));
+    await remove(world, vm, 'delete');
     const faults = await world.faults();
     if (faults.length > 0) throw new Error(`at the end: ${faults.join('; ')}`);
   }

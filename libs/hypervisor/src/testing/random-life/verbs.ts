@@ -67,7 +67,11 @@ async function clone(world: World, vm: DriverVm): Promise<string> {
   return `${nativeId} ${JSON.stringify(input)}`;
 }
 
-async function remove(world: World, { nativeId }: { nativeId: NativeId }, disks: 'delete' | 'keep'): Promise<void> {
+export async function remove(
+  world: World,
+  { nativeId }: { nativeId: NativeId },
+  disks: 'delete' | 'keep',
+): Promise<void> {
   if (disks === 'keep') await world.keepFilesOf(nativeId);
   const { notes } = await world.run((driver, context) => driver.delete(nativeId, { disks }, context));
   // A VM that cannot be read may need anything, and what is kept for it does not go with the last of the others. What another tool

@@ -66,10 +66,15 @@ describe('a random life', () => {
   });
 
   it('takes a refusal for an answer, and nothing else', () => {
-    expect(refusalOf(new ProblemError('wrong-state', 'It is on.'))).toBe('refused: wrong-state');
+    const alone = { odd: undefined };
+    const besideOdd = { odd: { name: 'odd', mend: async () => undefined } };
+    expect(refusalOf(new ProblemError('wrong-state', 'It is on.'), alone)).toBe('refused: wrong-state');
     const rejected = new ProblemError('host-rejected', 'It said no.');
-    expect(() => refusalOf(rejected)).toThrow(rejected);
-    expect(() => refusalOf(new TypeError('a bug'))).toThrow('a bug');
+    expect(() => refusalOf(rejected, besideOdd)).toThrow(rejected);
+    expect(() => refusalOf(new TypeError('a bug'), besideOdd)).toThrow('a bug');
+    const forOdd = new ProblemError('host-rejected', 'Not now: it cannot be seen whether "odd" needs it.');
+    expect(refusalOf(forOdd, besideOdd)).toBe('refused: host-rejected');
+    expect(() => refusalOf(forOdd, alone)).toThrow(forOdd);
   });
 });
 
