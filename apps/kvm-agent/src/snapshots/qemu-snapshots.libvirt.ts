@@ -11,7 +11,8 @@ import { snapshotsIn } from '../storage/qemu-img.ts';
 import { LiveHost } from '../testing/live-host.ts';
 
 const run = promisify(execFile);
-const timeoutMs = 120_000;
+/** For a machine that hangs. */
+const timeoutMs = 400_000;
 const NVRAM = '/var/lib/libvirt/qemu/nvram';
 
 /** A machine with state beside its disks: its firmware variables. */
@@ -214,6 +215,59 @@ describe('on libvirt, snapshots of a UEFI machine', () => {
       await drop(domain.uuid, 'ours');
       expect(await tagsOf(domain)).toEqual([['foreign']]);
       await remove(domain.uuid);
+    },
+    timeoutMs,
+  );
+
+  it(
+    'outlast what others do to the machine: edits, renames, a definition that was taken away and given again',
+    async () => {
+      const domain = await make();
+      const [disk] = (await disksOf(domain)) as [string];
+      await write(disk, 1, 51);
+      await writeFile(nvramOf(domain), 'keys of then');
+      await take(domain.uuid, 'then');
+      await take(domain.uuid, 'other');
+      const then = [await nvramHash(domain), await diskHash(disk)];
+      const change = async () => {
+        await write(disk, 1, 68);
+        await writeFile(nvramOf(domain), 'keys of later');
+      };
+      const isThen = async () => {
+        await revert(domain.uuid, 'then');
+        expect([await nvramHash(domain), await diskHash(disk)]).toEqual(then);
+      };
+      const all = await domain.snapshots({ topological: true });
+      const [xml, ...others] = await Promise.all(all.map((snapshot) => snapshot.xml({ secure: true })));
+      // virsh snapshot-edit
+      await domain.createSnapshot(xml!.replace('<state>', '<description>by hand</description><state>'), {
+        redefine: true,
+      });
+      await change();
+      await isThen();
+      await domain.rename(name());
+      await change();
+      await isThen();
+      expect((await host.driver.get(domain.uuid)).snapshots).toMatchObject([
+        { name: 'then', description: 'by hand', current: true },
+        { name: 'other', parent: 'then' },
+      ]);
+      // virsh undefine, and define of what was dumped before
+      const definition = await domain.xml({ inactive: true, secure: true });
+      await domain.undefine({ snapshotsMetadata: true, keepNvram: true });
+      await host.libvirt.domains.define(definition);
+      expect((await host.driver.get(domain.uuid)).snapshots).toEqual([]);
+      await expectProblem('name-taken', take(domain.uuid, 'then'));
+      for (const one of [xml!, ...others]) await domain.createSnapshot(one, { redefine: true });
+      await change();
+      await isThen();
+      // virsh snapshot-delete
+      await (await domain.snapshot('other')).delete();
+      expect(await tagsOf(domain)).toEqual([['then']]);
+      await change();
+      await isThen();
+      expect(await remove(domain.uuid)).toEqual([]);
+      expect(await filesOf(domain)).toEqual([]);
     },
     timeoutMs,
   );

@@ -13,7 +13,8 @@ const run = promisify(execFile);
 const NVRAM = '/var/lib/libvirt/qemu/nvram';
 const SEED = 1;
 const STEPS = 60;
-const timeoutMs = 300_000;
+/** For a machine that hangs. */
+const timeoutMs = 600_000;
 
 /** What of a machine a snapshot brings back, as hashes. */
 type Look = { disks: string[]; nvram: string };

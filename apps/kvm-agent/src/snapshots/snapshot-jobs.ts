@@ -97,7 +97,8 @@ export class SnapshotJobs {
   }
 
   async #ask(execute: string, args: object): Promise<unknown> {
-    const reply = (await this.#domain.monitorCommand({ execute, arguments: args })) as {
+    // While QEMU writes memory to a disk it answers nobody, however large that is.
+    const reply = (await this.#domain.monitorCommand({ execute, arguments: args }, { unbounded: true })) as {
       readonly return?: unknown;
       readonly error?: { readonly desc: string };
     };
