@@ -14,6 +14,7 @@ const run = promisify(execFile);
 /** For a machine that hangs. */
 const timeoutMs = 400_000;
 const NVRAM = '/var/lib/libvirt/qemu/nvram';
+const TPM = '/var/lib/libvirt/swtpm';
 
 /** A machine with state beside its disks: its firmware variables. */
 describe('on libvirt, snapshots of a UEFI machine', () => {
@@ -268,6 +269,47 @@ describe('on libvirt, snapshots of a UEFI machine', () => {
       await isThen();
       expect(await remove(domain.uuid)).toEqual([]);
       expect(await filesOf(domain)).toEqual([]);
+    },
+    timeoutMs,
+  );
+
+  it(
+    'hold the state of a TPM, where swtpm plays one, with any firmware',
+    async () => {
+      const path = await host.disk('tpm.qcow2');
+      const devices = `<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='${path}'/><target dev='vda' bus='virtio'/></disk>
+        <tpm model='tpm-tis'><backend type='emulator' version='2.0'/></tpm>`;
+      if (!(await host.libvirt.host.domainCapabilities({ type: 'qemu' })).includes('<value>emulator</value>')) {
+        // No swtpm on this machine, so that no VM of it has a TPM: apt-get install swtpm swtpm-tools.
+        await expect(host.define({ name: 'tpm', devices })).rejects.toThrow(/TPM/i);
+        return;
+      }
+      const domain = await host.define({ name: 'tpm', devices });
+      const folders = async () => (await readdir(TPM)).filter((one) => one.startsWith(domain.uuid));
+      const mark = join(TPM, domain.uuid, 'tpm2', 'mark');
+      await domain.start();
+      await domain.destroy();
+      await writeFile(mark, 'off');
+      await take(domain.uuid, 'off');
+      await domain.start();
+      await writeFile(mark, 'on');
+      await take(domain.uuid, 'on');
+      for (const [then, state] of [
+        ['off', 'stopped'],
+        ['on', 'running'],
+        ['off', 'stopped'],
+      ] as const) {
+        await writeFile(mark, 'later');
+        await revert(domain.uuid, then);
+        expect([await readFile(mark, 'utf8'), await host.stateOf(domain.uuid)]).toEqual([then, state]);
+      }
+      // swtpm takes it for its own.
+      await domain.start();
+      await domain.destroy();
+      await drop(domain.uuid, 'on');
+      expect(await folders()).toHaveLength(2);
+      expect(await remove(domain.uuid)).toEqual([]);
+      expect(await folders()).toEqual([]);
     },
     timeoutMs,
   );
