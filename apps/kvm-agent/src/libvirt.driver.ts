@@ -42,6 +42,7 @@ import { Power } from './power.ts';
 import { probe, type ProbeParts } from './probe.ts';
 import { SerialConsole } from './serial-console.ts';
 import { Checkpoints } from './snapshots/checkpoints.ts';
+import { QemuSnapshots } from './snapshots/qemu-snapshots.ts';
 import { SnapshotReader } from './snapshots/snapshot-reader.ts';
 import { Snapshots } from './snapshots/snapshots.ts';
 import { StateWaiter } from './state-waiter.ts';
@@ -137,7 +138,13 @@ export class LibvirtDriver implements HypervisorDriver {
     );
     this.clone = guard.facet(new Cloning({ libvirt, machines, storage, stateFiles }));
     this.snapshots = guard.facet(
-      new Snapshots({ libvirt, machines, stateFiles, storage, checkpoints: new Checkpoints(libvirt, storage) }),
+      new Snapshots({
+        libvirt,
+        machines,
+        storage,
+        byQemu: new QemuSnapshots({ libvirt, machines, stateFiles, storage, powerOffWork }),
+        checkpoints: new Checkpoints(libvirt, storage),
+      }),
     );
     this.plans = {
       'vm.create': ({ input }) => this.#creation.plan(input),
@@ -224,7 +231,8 @@ export class LibvirtDriver implements HypervisorDriver {
       .disks.filter(isDisk)
       .map(({ source }) => source);
     const paths = await Promise.all(sources.map(async (source) => source && storage.pathOf(source)));
-    const files = [...paths.filter((path) => path !== undefined), ...(await stateFiles.of(text))];
+    const kept = await stateFiles.keptFor(domain.uuid);
+    const files = [...paths.filter((path) => path !== undefined), ...(await stateFiles.of(text)), ...kept];
     return { format: 'libvirt-xml', text, files: [...new Set(files)] };
   }
 
