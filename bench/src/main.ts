@@ -6,6 +6,7 @@ import { measureCommandLine } from './command-line.bench.ts';
 import { measureEventLatency } from './event-latency.bench.ts';
 import { measureEventMemory } from './event-memory.bench.ts';
 import { measureFlood } from './flood.bench.ts';
+import { measureJoin } from './join.bench.ts';
 import { measureListPage } from './list-page.bench.ts';
 import { measureNutanixScale } from './nutanix-scale.bench.ts';
 import { measurePlanLatency } from './plan-latency.bench.ts';
@@ -28,6 +29,7 @@ const measurements: Readonly<Record<string, Measurement>> = {
   nutanix: measureNutanixScale,
   vmware: measureVmwareScale,
   cli: measureCommandLine,
+  join: measureJoin,
   web: measureWebConsole,
 };
 
