@@ -120,7 +120,10 @@ export default function MachineTerminal({ vm }: { vm: Vm }) {
     terminal.current?.focus();
   };
   // Nothing on a serial line carries it, so a shell has to be told.
-  const tellSize = () => type(`stty rows ${terminal.current!.rows} cols ${terminal.current!.cols}\r`);
+  const tellSize = () => {
+    const { rows, cols } = terminal.current!;
+    type(`${['stty', 'rows', rows, 'cols', cols].join(' ')}\r`);
+  };
 
   if (!wasOpened) return <ConsoleObstacle vm={vm} reason={reason} />;
   return (
