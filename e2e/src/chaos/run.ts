@@ -47,13 +47,10 @@ export async function chaos({ minutes, seed, log, isEnclosed }: ChaosOptions): P
     const struck = await disturb({ stage, random }, performance.now() + minutes * 60_000, log);
     await rested(client, load);
     const found = await lookAt(client, load, events);
-    const faults = faultsIn(found);
-    await clear(client);
-    const left = [...(await stage.filesLeft()), ...(await volumesOf(client, hosts))];
-    await events.close();
-    const all = [...faults, ...left.map((file) => `${file} is left behind`)];
     const table = tableOf(hosts, struck, load, found);
-    return { faults: all, table, ...(all.length > 0 && { logs: await stage.keepLogs() }) };
+    const faults = [...faultsIn(found), ...(await leftBehind(client, hosts, stage))];
+    await events.close();
+    return { faults, table, ...(faults.length > 0 && { logs: await stage.keepLogs() }) };
   } catch (error) {
     log(`the logs are in ${await stage.keepLogs()}`);
     throw error;
@@ -98,6 +95,9 @@ async function rested(client: Client, load: Load): Promise<void> {
     const { operations, hosts } = (await client.GET('/api/v1/stats/summary')).data;
     if (operations.pending + operations.running > 0) throw new Error('operations are running');
     if (hosts.ready < hosts.total) throw new Error('a host is away');
+    const { items } = (await client.GET('/api/v1/hosts')).data;
+    const ill = items.find(({ health }) => health.status !== 'healthy');
+    if (ill) throw new Error(`${ill.id} is ${ill.health.status}: ${ill.health.detail}`);
   }, restWithinMs);
 }
 
@@ -127,6 +127,17 @@ async function machinesOf(client: Client) {
   return (await client.GET('/api/v1/vms', { params: { query } })).data.items.filter(({ name }) =>
     name.startsWith(prefix),
   );
+}
+
+/** Sentences about what is there when every machine has been deleted. That not all can be deleted is one as well. */
+async function leftBehind(client: Client, hosts: readonly string[], stage: Stage): Promise<string[]> {
+  try {
+    await clear(client);
+    const left = [...(await stage.filesLeft()), ...(await volumesOf(client, hosts))];
+    return left.map((file) => `${file} is left behind`);
+  } catch (error) {
+    return [`what is left cannot be deleted: ${(error as Error).message}`];
+  }
 }
 
 /** Deletes what is still there, as a user would. */

@@ -91,10 +91,20 @@ export class Stage {
     await file.close();
   }
 
-  /** Files of machines that are still on the storage of libvirt. */
+  /** Files of machines that are still on the storage of libvirt, and those that were never finished. */
   async filesLeft(): Promise<string[]> {
-    if (!this.isEnclosed) return [];
-    return (await readdir(POOL.path)).filter((name) => !name.startsWith('image-'));
+    const disks = this.isEnclosed ? (await readdir(POOL.path)).filter((name) => !name.startsWith('image-')) : [];
+    return [...disks, ...(await this.#unfinished())];
+  }
+
+  /** What `npm start` writes beside a file, to put it in its place. One may be on its way at any moment. */
+  async #unfinished(): Promise<string[]> {
+    let left: string[] = [];
+    await eventually(async () => {
+      left = (await readdir(join(this.#folder, 'data'))).filter((name) => /\.[0-9a-f]{8}$/.test(name));
+      if (left.length > 0) throw new Error('some are there');
+    }).catch(() => undefined);
+    return left;
   }
 
   /** Keeps what was said; answers where. */

@@ -157,7 +157,7 @@ describe('events', () => {
       bus.connection.publish(`$JS.API.DIRECT.GET.KV_polyvirt_hosts.$KV.polyvirt_hosts.${host}`, '', {
         reply: subjects.event('kvm-b', 'host.online'),
       });
-      await bus.jetstream.publish(`$KV.polyvirt_hosts.${host}`, JSON.stringify(online('forged')));
+      await bus.jetstream.publish(`$KV.polyvirt_hosts.${host}`, JSON.stringify(online('forged', 'kvm-b')));
       bus.connection.publish(`$JS.API.DIRECT.GET.KV_polyvirt_hosts.$KV.polyvirt_hosts.${host}`, '', {
         reply: subjects.event('kvm-b', 'host.online'),
       });

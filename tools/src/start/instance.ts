@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { endProcess, identityOf, isSameProcess, type ProcessIdentity } from '../machine/process-identity.ts';
+import { replaceFile } from '../replace-file.ts';
 
 interface Recorded extends ProcessIdentity {
   name: string;
@@ -73,24 +74,22 @@ export class Instance {
   }
 
   async #write(): Promise<void> {
-    const temporary = `${this.#file}.${randomBytes(4).toString('hex')}`;
-    await writeFile(temporary, JSON.stringify(this.#record), { mode: 0o600 });
-    await rename(temporary, this.#file);
+    await replaceFile(this.#file, JSON.stringify(this.#record));
   }
 }
 
 /** Links a complete file into place, so that nobody ever reads half of one; false when there is one already. */
 async function create(file: string, record: InstanceRecord): Promise<boolean> {
   const temporary = `${file}.${randomBytes(4).toString('hex')}`;
-  await writeFile(temporary, JSON.stringify(record), { mode: 0o600 });
   try {
+    await writeFile(temporary, JSON.stringify(record), { mode: 0o600 });
     await link(temporary, file);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
   } finally {
-    await rm(temporary);
+    await rm(temporary, { force: true });
   }
 }
 

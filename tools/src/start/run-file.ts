@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
+import { replaceFile } from '../replace-file.ts';
 
 /** What scripts and the CLI need to find a stack that is ready. */
 export interface RunRecord {
@@ -16,9 +16,7 @@ export interface RunRecord {
 
 /** Only the owner may read it: it opens everything. */
 export async function writeRunFile(file: string, record: RunRecord): Promise<void> {
-  const temporary = `${file}.${randomBytes(4).toString('hex')}`;
-  await writeFile(temporary, `${JSON.stringify(record, undefined, 2)}\n`, { mode: 0o600 });
-  await rename(temporary, file);
+  await replaceFile(file, `${JSON.stringify(record, undefined, 2)}\n`);
 }
 
 export async function removeRunFile(file: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { replaceFile } from '../replace-file.ts';
 
 /** Of these a secret can be opened that was replaced not long ago. */
 const mostFormer = 3;
@@ -36,7 +37,11 @@ export class Secrets {
       await writeFile(file, `${made}\n`, { mode: 0o600, flag: 'wx' });
       return made;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+        // A full disk leaves half of it, which the next start would take for all.
+        await rm(file, { force: true });
+        throw error;
+      }
     }
     const value = (await readFile(file, 'utf8')).trim();
     if (value === '') throw new Error(`${file} is empty; delete it to have a new secret made`);
@@ -45,9 +50,7 @@ export class Secrets {
 
   /** Replaces the secret of that name by one that is made of others. */
   async put(name: string, value: string): Promise<void> {
-    const temporary = this.fileOf(`${name}.${randomBytes(4).toString('hex')}`);
-    await writeFile(temporary, `${value.trimEnd()}\n`, { mode: 0o600 });
-    await rename(temporary, this.fileOf(name));
+    await replaceFile(this.fileOf(name), `${value.trimEnd()}\n`);
   }
 
   /** The secrets that this one has replaced, the newest first, as JSON; in a file of their own. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lookAtCertificate } from './first-contact.ts';
 import { HypervisorConfigError, readHypervisorConfig } from './read.ts';
@@ -157,6 +157,11 @@ const write = (dataDir: string, kept: Kept): Promise<void> =>
 /** All of it or nothing, and for the owner alone. */
 async function replace(path: string, text: string): Promise<void> {
   const temporary = `${path}.${randomBytes(4).toString('hex')}`;
-  await writeFile(temporary, text, { mode: 0o600 });
-  await rename(temporary, path);
+  try {
+    await writeFile(temporary, text, { mode: 0o600 });
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
 }

@@ -1,11 +1,14 @@
 import {
   closeSync,
   existsSync,
+  fstatSync,
   fsyncSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   truncateSync,
   writeSync,
 } from 'node:fs';
@@ -19,7 +22,11 @@ export class Journal {
   private file: number | undefined;
   private written = 0;
 
-  constructor(private readonly path: string) {
+  /** `write` puts bytes into a file; tests have one for a disk that is full. */
+  constructor(
+    private readonly path: string,
+    private readonly write: typeof writeSync = writeSync,
+  ) {
     mkdirSync(dirname(path), { recursive: true });
   }
 
@@ -39,23 +46,38 @@ export class Journal {
     return lines.map((line) => JSON.parse(line) as unknown);
   }
 
+  /** @throws NotWritten when the disk has no room for it. Nothing of it is left then. */
   append(entry: unknown): void {
     this.file ??= openSync(this.path, 'a');
-    writeAll(this.file, `${JSON.stringify(entry)}\n`);
+    const { size } = fstatSync(this.file);
+    try {
+      this.writeAll(this.file, `${JSON.stringify(entry)}\n`);
+    } catch (error) {
+      // The next line would follow upon half of this one.
+      ftruncateSync(this.file, size);
+      throw isFull(error) ? new NotWritten(this.path, { cause: error }) : error;
+    }
     this.written++;
   }
 
-  /** Replaces the file by a shorter one that says the same. */
+  /** Replaces the file by a shorter one that says the same; on a full disk it stays as it is. */
   rewrite(entries: Iterable<unknown>): void {
     const next = `${this.path}.next`;
     const file = openSync(next, 'w');
     let count = 0;
-    for (const entry of entries) {
-      writeAll(file, `${JSON.stringify(entry)}\n`);
-      count++;
+    try {
+      for (const entry of entries) {
+        this.writeAll(file, `${JSON.stringify(entry)}\n`);
+        count++;
+      }
+      fsyncSync(file);
+    } catch (error) {
+      rmSync(next);
+      if (isFull(error)) return;
+      throw error;
+    } finally {
+      closeSync(file);
     }
-    fsyncSync(file);
-    closeSync(file);
     this.close();
     renameSync(next, this.path);
     this.written = count;
@@ -65,9 +87,18 @@ export class Journal {
     if (this.file !== undefined) closeSync(this.file);
     this.file = undefined;
   }
+
+  private writeAll(file: number, text: string): void {
+    const bytes = Buffer.from(text);
+    for (let at = 0; at < bytes.length;) at += this.write(file, bytes, at);
+  }
 }
 
-function writeAll(file: number, text: string): void {
-  const bytes = Buffer.from(text);
-  for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at);
+/** The disk is full. What was to be written can be tried again later. */
+export class NotWritten extends Error {
+  constructor(path: string, options: ErrorOptions) {
+    super(`The disk of ${path} is full: make room there.`, options);
+  }
 }
+
+const isFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');

@@ -4,6 +4,7 @@ import type { FaultRules, RequestFacts } from '../knobs/fault-rules.ts';
 import { newUuid } from '../identity.ts';
 import type { JsonObject } from '../json.ts';
 import type { Datacenter } from '../state/datacenter.ts';
+import { NotWritten } from '../state/journal.ts';
 import type { Change, TaskError, TaskRecord } from '../state/records.ts';
 import { TaskFailure } from './task-failure.ts';
 
@@ -40,6 +41,9 @@ const holdsLocks = (task: TaskRecord): boolean => isOpen(task) || task.status ==
 
 /** Of a task that stalls, so that its progress stands still. */
 const FOR_EVER_MS = 2 ** 31 - 1;
+
+/** A task whose state found no room on the disk is looked at again after so long. */
+const ROOM_MS = 1000;
 
 interface Alarm {
   readonly due: number;
@@ -170,9 +174,21 @@ export class TaskEngine {
     this.alarms.get(uuid)?.cancel();
     const cancel = this.site.clock.at(due, () => {
       this.alarms.delete(uuid);
-      action();
+      try {
+        action();
+      } catch (error) {
+        this.later(uuid, action, error);
+      }
     });
     this.alarms.set(uuid, { due, cancel });
+  }
+
+  /** Does it once there may be room again. @throws the error, unless it is that there is none now */
+  private later(uuid: string, action: () => void, error: unknown): void {
+    if (!(error instanceof NotWritten)) throw error;
+    if (this.closed) return;
+    this.report(error);
+    this.at(uuid, this.site.clock.now() + ROOM_MS, action);
   }
 
   private begin(uuid: string): void {
@@ -201,11 +217,13 @@ export class TaskEngine {
     if (task?.status !== 'RUNNING' || this.finishing.has(uuid)) return;
     const done = this.work(task)
       .catch((error: unknown) => {
+        if (error instanceof NotWritten) throw error;
         this.report(error);
         this.end(task, 'FAILED', this.undoing(task, { detail: 'INTERNAL_ERROR: Internal error' }), {
           error: { detail: 'INTERNAL_ERROR: Internal error', code: '500' },
         });
       })
+      .catch((error: unknown) => this.later(uuid, () => this.finish(uuid), error))
       .finally(() => this.finishing.delete(uuid));
     this.finishing.set(uuid, done);
   }
