@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { execFile } from 'node:child_process';
-import { rm, writeFile } from 'node:fs/promises';
+import { rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { keys, subjects } from '@polyvirt/contracts';
@@ -37,9 +37,15 @@ describe('the pulse of the bus', () => {
     await takePulse(admin, 'supervisor', { everyStream: true });
     await takePulse(await connect(nats, 'gateway'), 'gateway', { everyStream: true });
     await takePulse(await connect(nats, 'organizer'), 'organizer');
-    const { brokerAheadMs } = await takePulse(await connect(nats, 'agent-kvm-a'), keys.pulseOfAgent('kvm-a'));
+    const agent = await connect(nats, 'agent-kvm-a');
+    // An answer that took long says nothing of the clock.
+    const { brokerAheadMs, uncertainMs } = await eventually(async () => {
+      const reading = await takePulse(agent, keys.pulseOfAgent('kvm-a'));
+      expect(reading.brokerAheadMs).toBeDefined();
+      return reading;
+    });
     // The server has the clock of this machine.
-    expect(Math.abs(brokerAheadMs!)).toBeLessThan(1_000);
+    expect(Math.abs(brokerAheadMs!)).toBeLessThanOrEqual(uncertainMs!);
     const names: string[] = [];
     for await (const { config, state } of admin.manager.streams.list()) if (state.messages > 0) names.push(config.name);
     expect(names.sort()).toEqual(['KV_polyvirt_index', 'KV_polyvirt_pulse']);
@@ -75,8 +81,20 @@ describe('the pulse of the bus', () => {
       await ensureTopology(bus);
       await takePulse(bus, 'gateway', { everyStream: true });
       const filling = new Uint8Array(200_000);
+      // An answer that is late where there is room is a machine that is slow.
+      const isFull = async () => {
+        const { bavail, bsize } = await statfs(store);
+        return bavail * bsize < filling.length * 1.5;
+      };
       const fill = async () => {
-        for (;;) await bus.jetstream.publish(subjects.event('kvm-a', 'vm.created'), filling, { timeout: withinMs });
+        for (;;) {
+          const wasFull = await isFull();
+          try {
+            await bus.jetstream.publish(subjects.event('kvm-a', 'vm.created'), filling, { timeout: 2_000 });
+          } catch (error) {
+            if (wasFull) throw error;
+          }
+        }
       };
       await expect(fill()).rejects.toThrow();
       await rm(ballast);

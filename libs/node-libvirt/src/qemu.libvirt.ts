@@ -215,7 +215,10 @@ describe('qemu:///system', () => {
     for (const each of guests) await each.start();
     const off = await guest();
     const sample = async () => {
-      const { domains: all, suspects } = await libvirt.statistics.sweep({ domains: [...guests, off] });
+      const { domains: all, suspects } = await libvirt.statistics.sweep({
+        domains: [...guests, off],
+        timeoutMs: 30_000,
+      });
       expect(suspects).toEqual([]);
       expect(all).toHaveLength(4);
       return new Map(all.map((stats) => [stats.uuid, stats]));
@@ -235,7 +238,7 @@ describe('qemu:///system', () => {
     // Off: some daemons report their own CPU time for it.
     expect(after.get(off.uuid)!.cpu).toBeUndefined();
     expect(after.get(off.uuid)!.state).toBe(DomainState.SHUTOFF);
-    const { domains: running } = await libvirt.statistics.sweep();
+    const { domains: running } = await libvirt.statistics.sweep({ timeoutMs: 30_000 });
     expect(running.map(({ uuid }) => uuid)).toEqual(expect.arrayContaining(guests.map(({ uuid }) => uuid)));
   });
 

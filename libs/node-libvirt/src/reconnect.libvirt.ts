@@ -79,7 +79,7 @@ describe('a daemon of our own', () => {
           expect((await libvirt.domains.get(domain.uuid)).id).toBe(id);
           await domain.suspend();
           while (!seen.includes(DomainLifecycle.SUSPENDED)) await setTimeout(5);
-          expect((await libvirt.statistics.sweep()).domains).toHaveLength(1);
+          expect((await libvirt.statistics.sweep({ timeoutMs: 30_000 })).domains).toHaveLength(1);
         });
       });
     },

@@ -1,17 +1,27 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, connect, type Socket } from 'node:net';
 import { ByteReader } from '../display/byte-reader.ts';
 import { vncResponse } from '../display/vnc-password.ts';
 import { Workbench } from '../testing/workbench.ts';
 
 jest.setTimeout(120_000);
 
+/** One below those that systems give to outgoing connections: nobody takes it until the VM listens. */
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (;;) {
+    const port = randomInt(15_000, 32_000);
+    const server = createServer().listen(port, '127.0.0.1');
+    try {
+      await once(server, 'listening');
+    } catch {
+      continue;
+    }
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 describe('the remote display', () => {
