@@ -1,4 +1,4 @@
-import type { AddDiskInput, BatchInput, ChangeNicInput, CreateVmInput, EditVmInput, NicInput } from './client.ts';
+import type { AddDiskInput, BatchInput, ChangeNicInput, CloneVmInput, CreateVmInput, EditVmInput, NicInput } from './client.ts';
 
 export const powerVerbs = ['start', 'stop', 'restart', 'suspend', 'resume', 'pause', 'reset'] as const;
 export type PowerVerb = (typeof powerVerbs)[number];
@@ -23,7 +23,7 @@ export const calls = {
   edit: (id: string, body: EditVmInput): Call => ({ method: 'PATCH', path: vmPath(id), body }),
   dropPending: (id: string): Call => ({ method: 'DELETE', path: vmPath(id, '/pending-changes') }),
   remove: (id: string, disks: 'delete' | 'keep'): Call => ({ method: 'DELETE', path: vmPath(id, `?disks=${disks}`) }),
-  clone: (id: string, body: { name: string; linked?: boolean; snapshot?: string; start?: boolean }): Call => ({
+  clone: (id: string, body: CloneVmInput): Call => ({
     method: 'POST',
     path: vmPath(id, '/clone'),
     body,

@@ -21,6 +21,7 @@ export type Archive = Schemas['Archive'];
 export type AuditRecord = Schemas['AuditRecord'];
 export type CreateVmInput = Schemas['CreateVmInput'];
 export type EditVmInput = Schemas['ReconfigureVmInput'];
+export type CloneVmInput = Schemas['CloneVmInput'];
 export type BootDevice = Schemas['BootDevice'];
 export type Volume = Schemas['Volume'];
 export type AddDiskInput = Schemas['AddDiskInput'];
