@@ -136,7 +136,7 @@ export class LibvirtDriver implements HypervisorDriver {
         limits,
       }),
     );
-    this.clone = guard.facet(new Cloning({ libvirt, machines, storage, stateFiles }));
+    this.clone = guard.facet(new Cloning({ libvirt, machines, storage, stateFiles, networks, limits }));
     this.snapshots = guard.facet(
       new Snapshots({
         libvirt,

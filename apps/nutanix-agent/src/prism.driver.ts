@@ -152,7 +152,7 @@ export class PrismDriver implements HypervisorDriver {
 
     this.reconfigure = guard.facet(new Reconfiguration({ client, vms, tasks, placement, steps, images }));
     this.clone = guard.facet(
-      new Cloning({ client, tasks, identifiers, vms, points, creation, copies, steps, patience }),
+      new Cloning({ client, tasks, identifiers, vms, points, creation, copies, placement, steps, patience }),
     );
     this.snapshots = guard.facet(snapshots);
     this.plans = {

@@ -165,7 +165,7 @@ export class WorkstationDriver implements HypervisorDriver {
     const ports = new VncPorts();
     const power = new Power({ vmrun, machines, running, powerOffWork, ports, leases, patience });
     const snapshots = new Snapshots({ vmrun, machines, power, patience });
-    const cloning = new Cloning({ vmrun, machines, discovery, snapshots, power, patience, vmFolder });
+    const cloning = new Cloning({ vmrun, machines, discovery, rules, snapshots, power, patience, vmFolder });
     const guest = new GuestTools(vmrun, machines, leases);
     const capabilities = capabilitiesOf(vmrun, vmrun.hostType === 'player');
     const settings = {

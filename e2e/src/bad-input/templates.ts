@@ -64,4 +64,42 @@ const starts: BadRequest[] = [
   }),
 ];
 
-export const templates: BadRequest[] = [...marks, ...starts];
+const clone = (expected: Expected, what: string, fields: object, source = 'stopped') =>
+  body(expected, `clone with changes: ${what}`, `POST /vms/{${source}}/clone`, { name: 'changed', ...fields });
+const nic = { network: 'default' };
+
+const changes: BadRequest[] = [
+  ...[0, 1.5, '2', null, 1_025].map((cpus) => clone(invalid, `cpus ${shown(cpus)}`, { cpus })),
+  ...[15, 1.5, '64', null, 16_777_217].map((memoryMiB) =>
+    clone(invalid, `memoryMiB ${shown(memoryMiB)}`, { memoryMiB }),
+  ),
+  clone('507 insufficient-capacity', 'more memory than the host has', { memoryMiB: 10_000_000 }),
+  clone('507 insufficient-capacity', 'more CPUs than the host has', { cpus: 999 }),
+  ...[null, 'default', {}, ['default'], [{}], [{ network: '' }], [{ ...nic, vlan: 7 }]].map((nics) =>
+    clone(invalid, `nics ${shown(nics)}`, { nics }),
+  ),
+  clone('404 network-not-found', 'a network that is not there', { nics: [{ network: 'dmz' }] }),
+  clone(invalid, 'an address outside the network', { nics: [{ ...nic, address: '192.168.1.1' }] }),
+  clone(invalid, 'the gateway', { nics: [{ ...nic, address: '10.77.0.1' }] }),
+  clone(invalid, 'the MAC address of another VM', { nics: [{ ...nic, mac: '{mac}' }] }),
+  clone(invalid, 'one MAC address twice', {
+    nics: [
+      { ...nic, mac: '52:54:00:aa:00:07' },
+      { ...nic, mac: '52:54:00:AA:00:07' },
+    ],
+  }),
+  clone(invalid, 'too many interfaces', { nics: Array.from({ length: 17 }, () => nic) }),
+  ...[null, '#cloud-config', {}, { userData: '' }, { userData: 7 }, { userData: 'x'.repeat(65_537) }].map((cloudInit) =>
+    clone(invalid, `cloudInit ${shown(cloudInit)}`, { cloudInit }),
+  ),
+  clone(invalid, 'labels that are a list', { labels: ['env'] }),
+  clone(invalid, 'a label of no key', { labels: { '': 'x' } }),
+  clone(invalid, 'notes that are too long', { notes: 'x'.repeat(16_385) }),
+  clone(invalid, 'a protection that may be', { protected: 'maybe' }),
+  clone(invalid, 'disks', { disks: [{ sizeGiB: 1 }] }),
+  clone(invalid, 'another firmware', { firmware: 'uefi' }),
+  clone(wrong, 'of a suspended VM', { cpus: 2 }, 'suspended'),
+  clone('409 name-taken', 'a name that is in use', { name: 'running', cpus: 2 }),
+];
+
+export const templates: BadRequest[] = [...marks, ...starts, ...changes];

@@ -5,6 +5,7 @@ import { filterOf, filterOptions, findVm, findVms, queryOf, type Vm } from '../n
 import { printItem } from '../output/print.ts';
 import { vmView } from '../output/views.ts';
 import { memoryMiB, pairs } from '../parse.ts';
+import { readText } from '../read-text.ts';
 import { listOptions, showList, watch } from '../watch.ts';
 
 export const vmArgument: Argument = {
@@ -175,7 +176,7 @@ const dropPending = forMany({
 
 const clone: Command = {
   name: 'vm clone',
-  summary: 'Clone a VM.',
+  summary: 'Clone a VM, as it is or with changes.',
   calls: ['POST /api/v1/vms/{vmId}/clone'],
   args: [
     { ...vmArgument, name: 'SOURCE' },
@@ -185,14 +186,32 @@ const clone: Command = {
     linked: { help: 'Share the disks of the source copy-on-write.' },
     snapshot: { value: 'SNAPSHOT', help: 'Clone from this snapshot instead of the present disks.' },
     start: { help: 'Power it on.' },
+    cpus: { value: 'NUMBER', integer: true, help: 'CPUs, instead of those of the source.' },
+    memory: { value: 'SIZE', help: 'Memory instead of that of the source: 2048 (MiB), 4G.' },
+    nic: { value: 'NIC', many: true, help: `Interfaces instead of those of the source: ${nicText}.` },
+    'no-nic': { help: 'No interface at all.', excludes: ['nic'] },
+    'user-data': { value: 'FILE', help: 'User data for cloud-init.', completes: 'file' },
+    labels: { value: 'KEY=VALUE', many: true, help: 'A label.' },
+    notes: { value: 'TEXT', help: 'Notes.' },
+    protect: { help: 'Refuse to delete it.' },
     ...changeOptions,
   },
+  examples: ['polyvirt vm clone web-base web-1 --linked --memory 2G --user-data web-1.yaml --start'],
   run: async (invocation) => {
     const { args, given } = invocation;
     const client = await invocation.client();
     const { id: vmId } = await findVm(client, args[0]!);
+    const [memory, userData] = [given.text('memory'), given.text('user-data')];
     const body = {
       name: args[1],
+      ...(given.has('cpus') && { cpus: given.integer('cpus') }),
+      ...(memory !== undefined && { memoryMiB: memoryMiB('memory', memory) }),
+      ...(given.has('nic') && { nics: given.list('nic').map(nicOf) }),
+      ...(given.flag('no-nic') && { nics: [] }),
+      ...(userData !== undefined && { cloudInit: { userData: await readText(userData) } }),
+      ...(given.has('labels') && { labels: pairs('labels', given.list('labels')) }),
+      ...(given.has('notes') && { notes: given.text('notes') }),
+      ...(given.flag('protect') && { protected: true }),
       ...(given.flag('linked') && { linked: true }),
       ...(given.flag('start') && { start: true }),
       ...(given.has('snapshot') && { snapshot: given.text('snapshot') }),

@@ -165,7 +165,10 @@ export class Commands {
         : planFrom(prepared.isAlready ? { changes: [] } : definition.outline(input, known), {}, true);
     return {
       ...plan,
-      changes: [...plan.changes, ...(annotation ? annotationChanges(entry, annotation) : [])],
+      changes: [
+        ...plan.changes,
+        ...(annotation ? annotationChanges(definition.makes ? undefined : entry, annotation) : []),
+      ],
       warnings: [
         ...plan.warnings,
         ...this.warningsOf(prepared, plan),
@@ -257,7 +260,10 @@ export class Commands {
       ],
       ...(isNamed && { check }),
       // A new VM has no labels, no notes and no protection anyway.
-      annotation: entry || (annotation && annotationChanges(entry, annotation).length > 0) ? annotation : undefined,
+      annotation:
+        !definition.makes || (annotation && annotationChanges(undefined, annotation).length > 0)
+          ? annotation
+          : undefined,
     };
   }
 

@@ -51,6 +51,14 @@ const checks: { readonly [V in Verb]?: (input: InputOf<V>, surroundings: Surroun
     requireNetworks(host, input.nics, othersOf(vms, host.id));
     requireAddressing(host, input.nics);
   },
+  'vm.clone': (input, { host, vms }) => {
+    const { nics = [] } = input;
+    if (nics.length > 0) requireCapability(host, 'networks');
+    requireUserData(input.cloudInit, host.limits);
+    requireFits(input, host);
+    requireNetworks(host, nics, othersOf(vms, host.id));
+    requireAddressing(host, nics);
+  },
   'vm.reconfigure': (input, { host }) => requireFits(input, host),
   'vm.disk-add': (disk, { host }) => requireDiskImage(host, disk, ''),
   'vm.cdrom-set': ({ image }, { host }) => {

@@ -4,7 +4,8 @@ import { EditableXml, type Element } from '../xml-edit.ts';
 import { renewCharacterDevices } from './clone-character-devices.ts';
 import { describeShared } from './clone-shared.ts';
 import { addBases, ownMetadata, setPlace } from './domain-edits.ts';
-import { METADATA_PREFIX } from './domain-xml.ts';
+import { driveXml } from './device-xml.ts';
+import { buildNicXml, METADATA_PREFIX } from './domain-xml.ts';
 
 export interface CloneEdits {
   readonly name: string;
@@ -20,6 +21,12 @@ export interface CloneEdits {
   /** A port of the host that nothing uses, at or above the one that the source has. */
   readonly nextPort: (from: number) => number;
   readonly createdAt: string;
+  /** What is asked for in the place of what the source has. */
+  readonly cpus?: number | undefined;
+  readonly memoryMiB?: number | undefined;
+  readonly nics?: readonly { readonly network: string; readonly mac: string }[] | undefined;
+  /** File of the cloud-init seed of the copy. */
+  readonly seed?: string | undefined;
 }
 
 /**
@@ -41,11 +48,9 @@ export function cloneDefinition(original: string, edits: CloneEdits): { xml: str
   addBases(domain, edits.bases);
 
   replaceDisks(devices, edits);
-  for (const [index, nic] of devices.children('interface').entries()) {
-    nic.removeChildren('mac');
-    nic.append('mac').setAttribute('address', derivedMac(edits.uuid, index));
-    nic.removeChildren('target');
-  }
+  resize(domain, edits);
+  replaceNics(devices, edits);
+  if (edits.seed !== undefined) insertSeed(devices, edits.seed);
   const notes = renewCharacterDevices(devices, edits);
   devices.children('graphics').forEach(renewDisplay);
   for (const vsock of devices.children('vsock')) {
@@ -53,6 +58,40 @@ export function cloneDefinition(original: string, edits: CloneEdits): { xml: str
     vsock.append('cid').setAttribute('auto', 'yes');
   }
   return { xml: document.toString(), notes: [...notes, ...describeShared(domain)] };
+}
+
+function resize(domain: Element, { cpus, memoryMiB }: CloneEdits): void {
+  if (cpus !== undefined) {
+    const room = Math.max(cpus, Number(domain.child('vcpu')?.text ?? cpus));
+    domain.removeChildren('vcpus');
+    domain.setChildText('vcpu', String(room));
+    domain.child('vcpu')!.setAttribute('current', String(cpus));
+  }
+  if (memoryMiB === undefined) return;
+  for (const name of ['memory', 'currentMemory']) {
+    domain.setChildText(name, String(memoryMiB));
+    domain.child(name)!.setAttribute('unit', 'MiB');
+  }
+}
+
+function replaceNics(devices: Element, { uuid, nics }: CloneEdits): void {
+  if (nics) {
+    devices.removeChildren('interface');
+    for (const nic of nics) devices.adopt(new EditableXml(buildNicXml(nic)).root);
+    return;
+  }
+  for (const [index, nic] of devices.children('interface').entries()) {
+    nic.removeChildren('mac');
+    nic.append('mac').setAttribute('address', derivedMac(uuid, index));
+    nic.removeChildren('target');
+  }
+}
+
+/** In a drive of its own, as that of a new machine is. */
+function insertSeed(devices: Element, path: string): void {
+  const taken = new Set(devices.children('disk').map((disk) => disk.child('target')?.attribute('dev')));
+  const device = [...'abcdefghijklmnopqrstuvwxyz'].map((letter) => `sd${letter}`).find((one) => !taken.has(one))!;
+  devices.adopt(new EditableXml(driveXml({ device, path })).root);
 }
 
 function renewIdentity(domain: Element, uuid: string): void {

@@ -3,13 +3,15 @@ import { basename } from 'node:path';
 import { ProblemError, type CloneVm, type Forecast, type NativeId } from '@polyvirt/contracts';
 import { allow, type CloneFacet, type Made, type OperationContext, type PlanRequest } from '@polyvirt/hypervisor';
 import type { Domain, Libvirt, Volume } from '@polyvirt/node-libvirt';
-import { cloneDefinition } from '../domain/clone-definition.ts';
+import { cloneDefinition, type CloneEdits } from '../domain/clone-definition.ts';
 import type { DiskSource } from '../domain/disk-source.ts';
 import { withDiskSources, type DiskPlace } from '../domain/domain-edits.ts';
 import { isDisk } from '../domain/domain-reader.ts';
 import type { Machines } from '../domain/machines.ts';
 import { refuseTakenName } from '../domain/names.ts';
 import { isOn } from '../domain/states.ts';
+import type { HostLimits } from '../host-limits.ts';
+import type { Networks } from '../networks.ts';
 import { readKept, type Kept } from '../snapshots/kept.ts';
 import { DiskUsers, quoted, unseenWords } from '../storage/disk-users.ts';
 import { extractSnapshot } from '../storage/qemu-img.ts';
@@ -18,7 +20,17 @@ import { readVolume, type VolumeFacts } from '../storage/volume-facts.ts';
 import { child, parseXml } from '../xml.ts';
 import { diskVolumeName, isDerivedName, overlayVolumeName, seedVolumeName } from './derived-ids.ts';
 import { freePorts, usedPorts } from './host-ports.ts';
-import { powerOnNew, powerOnStep, undefineNew } from './new-machine.ts';
+import {
+  powerOnNew,
+  powerOnStep,
+  reserveAddresses,
+  reserveSteps,
+  resolvedNics,
+  seedStep,
+  undefineNew,
+  writeSeed,
+} from './new-machine.ts';
+import { SizeCheck } from './size-check.ts';
 import type { StateFiles } from './state-files.ts';
 import { refuseTransient } from '../transient.ts';
 
@@ -62,12 +74,23 @@ export class Cloning implements CloneFacet {
   readonly #machines: Machines;
   readonly #storage: StoragePool;
   readonly #stateFiles: StateFiles;
+  readonly #networks: Networks;
+  readonly #sizes: SizeCheck;
 
-  constructor(parts: { libvirt: Libvirt; machines: Machines; storage: StoragePool; stateFiles: StateFiles }) {
+  constructor(parts: {
+    libvirt: Libvirt;
+    machines: Machines;
+    storage: StoragePool;
+    stateFiles: StateFiles;
+    networks: Networks;
+    limits: HostLimits;
+  }) {
     this.#libvirt = parts.libvirt;
     this.#machines = parts.machines;
     this.#storage = parts.storage;
     this.#stateFiles = parts.stateFiles;
+    this.#networks = parts.networks;
+    this.#sizes = new SizeCheck(parts.limits);
   }
 
   async clone(nativeId: NativeId, input: CloneVm, context: OperationContext): Promise<Made> {
@@ -102,10 +125,15 @@ export class Cloning implements CloneFacet {
       undo: () => this.#stateFiles.removeCopies(uuid),
     });
 
+    const nics = input.nics && resolvedNics(input.nics, uuid);
+    const { cloudInit, name, cpus, memoryMiB } = input;
+    const seed = cloudInit && (await writeSeed({ uuid, name, cloudInit }, this.#storage, journal));
+    await reserveAddresses(nics ?? [], this.#networks, journal);
     const notes = await journal.step({
       ...steps.define,
       act: async () => {
-        const { xml, notes } = await this.#definition(source, { name: input.name, uuid, paths, bases, ...state });
+        const asked = { name, uuid, cpus, memoryMiB, nics, seed };
+        const { xml, notes } = await this.#definition(source, { ...asked, paths, bases, ...state });
         await this.#libvirt.domains.define(xml);
         return notes;
       },
@@ -133,29 +161,37 @@ export class Cloning implements CloneFacet {
       ? [...devices.flatMap((one) => [steps.base(one), steps.aside(one), steps.overlay(one)]), steps.moveSource]
       : devices.map((device) => steps.copy(device, input.snapshot));
     return {
-      steps: [...ofDisks, steps.state, steps.define, ...(input.start ? [powerOnStep] : [])],
+      steps: [
+        ...ofDisks,
+        steps.state,
+        ...(input.cloudInit ? [seedStep] : []),
+        ...reserveSteps(resolvedNics(input.nics ?? [], uuid)),
+        steps.define,
+        ...(input.start ? [powerOnStep] : []),
+      ],
       warnings: notes.map((detail) => ({ code: 'not-cloned', detail })),
     };
   }
 
   async #definition(
     source: Domain,
-    clone: { name: string; uuid: NativeId; paths: string[]; bases: string[]; nvram: string | null },
+    clone: Pick<CloneEdits, 'name' | 'uuid' | 'bases' | 'nvram' | 'cpus' | 'memoryMiB' | 'nics' | 'seed'> & {
+      readonly paths: string[];
+    },
   ): Promise<{ xml: string; notes: string[] }> {
     const original = await source.xml({ inactive: true, secure: true });
+    const { paths, ...edits } = clone;
     return cloneDefinition(original, {
-      name: clone.name,
-      uuid: clone.uuid,
-      diskPaths: clone.paths,
-      bases: clone.bases,
-      nvram: clone.nvram,
+      ...edits,
+      diskPaths: paths,
       dropMedium: (path) => path.endsWith(seedVolumeName(source.uuid)),
       nextPort: freePorts(listens(original) ? await usedPorts(this.#libvirt) : new Set()),
       createdAt: new Date().toISOString(),
     });
   }
 
-  async #check(source: Domain, { name, linked, snapshot }: CloneVm, uuid: NativeId): Promise<void> {
+  async #check(source: Domain, input: CloneVm, uuid: NativeId): Promise<void> {
+    const { name, linked, snapshot } = input;
     await refuseTransient(source, 'clone');
     const state = await this.#machines.state(source);
     allow('clone', state);
@@ -174,6 +210,8 @@ export class Cloning implements CloneFacet {
         'wrong-state',
         'A linked clone moves the source onto a new disk, and its snapshots would stay behind. Delete them first, or make a full clone.',
       );
+    await this.#sizes.check(await this.#machines.definition(source), input);
+    await this.#networks.check(resolvedNics(input.nics ?? [], uuid), '/nics');
     await this.#checkDisks(source, linked);
   }
 

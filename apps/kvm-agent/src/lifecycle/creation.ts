@@ -9,7 +9,7 @@ import {
   type NativeId,
   type NicInput,
 } from '@polyvirt/contracts';
-import { buildSeedIso, derivedMac, type Made, type OperationContext } from '@polyvirt/hypervisor';
+import type { Made, OperationContext } from '@polyvirt/hypervisor';
 import type { Libvirt } from '@polyvirt/node-libvirt';
 import type { Accelerator } from '../acceleration.ts';
 import { buildDomainXml, diskDevice } from '../domain/domain-xml.ts';
@@ -22,14 +22,18 @@ import type { Networks } from '../networks.ts';
 import type { ImageLibrary } from '../storage/image-library.ts';
 import { GIB, unmanaged, type StoragePool } from '../storage/storage-pool.ts';
 import { readVolume } from '../storage/volume-facts.ts';
-import { diskVolumeName, seedVolumeName } from './derived-ids.ts';
-import { powerOnNew, powerOnStep, undefineNew } from './new-machine.ts';
-
-interface ResolvedNic {
-  readonly network: string;
-  readonly mac: string;
-  readonly address: string;
-}
+import { diskVolumeName } from './derived-ids.ts';
+import {
+  powerOnNew,
+  powerOnStep,
+  reserveAddresses,
+  reserveSteps,
+  resolvedNics,
+  seedStep,
+  undefineNew,
+  writeSeed,
+  type ResolvedNic,
+} from './new-machine.ts';
 
 /** What a machine takes over from its template. */
 type TemplateFacts = {
@@ -40,8 +44,6 @@ type TemplateFacts = {
 
 const steps = {
   cdrom: { name: 'find the ISO image', native: 'storage_vol_upload' },
-  seed: { name: 'write the cloud-init seed', native: 'storage_vol_upload' },
-  reserve: (index: number) => ({ name: `reserve the address of interface ${index + 1}`, native: 'network_update' }),
   define: { name: 'define the domain', native: 'domain_define_xml_flags' },
 } as const;
 
@@ -81,7 +83,7 @@ export class Creation {
       native: 'domain_lookup_by_name',
       act: () => this.#check(input, uuid),
     });
-    const nics = resolvedNics(input, template, uuid);
+    const nics = nicsOf(input, template, uuid);
     context.progress(5);
 
     const disks: string[] = [];
@@ -97,7 +99,7 @@ export class Creation {
       context.progress(10 + (60 * disks.length) / Math.max(1, input.disks.length));
     }
     const cdroms = await this.#cdroms(input, context);
-    await this.#reserveAddresses(nics, context);
+    await reserveAddresses(nics, this.#networks, journal);
 
     await journal.step({
       ...steps.define,
@@ -127,13 +129,13 @@ export class Creation {
   /** The check of the act, and its steps. */
   async plan(input: CreateVm): Promise<Forecast> {
     const template = await this.#check(input, randomUUID());
-    const nics = resolvedNics(input, template, '');
+    const nics = nicsOf(input, template, '');
     return {
       steps: [
         ...this.#diskMakers(input, template?.disks ?? [], '').map(({ name, native }) => ({ name, native })),
         ...(input.cdrom === null ? [] : [steps.cdrom]),
-        ...(input.cloudInit ? [steps.seed] : []),
-        ...nics.flatMap(({ address }, index) => (address === 'auto' ? [] : [steps.reserve(index)])),
+        ...(input.cloudInit ? [seedStep] : []),
+        ...reserveSteps(nics),
         steps.define,
         ...(input.start ? [powerOnStep] : []),
       ],
@@ -151,7 +153,7 @@ export class Creation {
       if (sizeGiB !== undefined && sizeGiB * GIB < bytes) throw tooSmall(image, bytes, index);
     }
     if (input.cdrom !== null) await this.#images.require(input.cdrom, 'iso', '/cdrom');
-    await this.#networks.check(resolvedNics(input, template, uuid), '/nics');
+    await this.#networks.check(nicsOf(input, template, uuid), '/nics');
     return template;
   }
 
@@ -224,41 +226,15 @@ export class Creation {
         }),
       );
     }
-    if (cloudInit) {
-      cdroms.push(
-        await journal.step({
-          ...steps.seed,
-          act: async () => {
-            const iso = buildSeedIso({ instanceId: uuid, name: input.name }, cloudInit);
-            return (await this.#storage.upload(seedVolumeName(uuid), [iso], iso.length)).path();
-          },
-          undo: () => this.#storage.remove(seedVolumeName(uuid)),
-        }),
-      );
-    }
+    if (cloudInit) cdroms.push(await writeSeed({ uuid, name: input.name, cloudInit }, this.#storage, journal));
     return cdroms;
-  }
-
-  async #reserveAddresses(nics: readonly ResolvedNic[], { journal }: OperationContext): Promise<void> {
-    for (const [index, nic] of nics.entries()) {
-      if (nic.address === 'auto') continue;
-      await journal.step({
-        ...steps.reserve(index),
-        act: () => this.#networks.reserve(nic.network, nic.mac, nic.address),
-        undo: () => this.#networks.release([nic]),
-      });
-    }
   }
 }
 
 /** Those of the request, or one on each network of the template; without a MAC address they get that of the machine. */
-function resolvedNics(input: CreateVm, template: TemplateFacts | null, uuid: NativeId): ResolvedNic[] {
+function nicsOf(input: CreateVm, template: TemplateFacts | null, uuid: NativeId): ResolvedNic[] {
   const inherited = template?.networks.map((network): NicInput => ({ network, address: 'auto' })) ?? [];
-  return (input.nics.length > 0 ? input.nics : inherited).map(({ network, mac, address }, index) => ({
-    network,
-    address,
-    mac: mac ?? derivedMac(uuid, index),
-  }));
+  return resolvedNics(input.nics.length > 0 ? input.nics : inherited, uuid);
 }
 
 function tooSmall(image: string, bytes: number, index: number): ProblemError {

@@ -1,4 +1,4 @@
-import { ProblemError, requireAtRest, requireFits, type HardwareChange } from '@polyvirt/contracts';
+import { ProblemError, requireAtRest, type HardwareChange } from '@polyvirt/contracts';
 import { allow, derivedMac, gibOf } from '@polyvirt/hypervisor';
 import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
 import { isDisk, type DomainDefinition } from '../domain/domain-reader.ts';
@@ -10,6 +10,7 @@ import { DiskGrowth } from '../storage/disk-growth.ts';
 import type { ImageLibrary } from '../storage/image-library.ts';
 import { GIB, type StoragePool } from '../storage/storage-pool.ts';
 import { refuseTransient } from '../transient.ts';
+import { SizeCheck } from './size-check.ts';
 import type { DiskChanges, DiskDecision } from './disk-changes.ts';
 
 /** An interface as it is going to be. */
@@ -28,7 +29,7 @@ export class ReconfigureCheck {
   readonly #libvirt: Libvirt;
   readonly #machines: Machines;
   readonly #networks: Networks;
-  readonly #limits: HostLimits;
+  readonly #sizes: SizeCheck;
   readonly #growth: DiskGrowth;
   readonly #images: ImageLibrary;
   readonly #disks: DiskChanges;
@@ -45,7 +46,7 @@ export class ReconfigureCheck {
     this.#libvirt = parts.libvirt;
     this.#machines = parts.machines;
     this.#networks = parts.networks;
-    this.#limits = parts.limits;
+    this.#sizes = new SizeCheck(parts.limits);
     this.#growth = new DiskGrowth(parts.storage);
     this.#images = parts.images;
     this.#disks = parts.disks;
@@ -68,8 +69,7 @@ export class ReconfigureCheck {
     await this.#checkDisks(domain, present, input.disks ?? []);
     this.#checkRemoval(present, definition, input.removeNics ?? []);
     if (input.name !== undefined) await refuseTakenName(this.#libvirt, input.name, domain.uuid);
-    await this.#checkCpus(definition, input.cpus);
-    await this.#checkMemory(definition, input.memoryMiB);
+    await this.#sizes.check(definition, input);
     await this.#checkAdding(
       domain,
       { name: definition.name, nics: [...definition.nics, ...present.nics] },
@@ -105,33 +105,6 @@ export class ReconfigureCheck {
       nativeId: domain.uuid,
       keeps: { name, nics: keeps },
     });
-  }
-
-  async #checkCpus({ machine, cpus: now, maximumCpus, topology }: DomainDefinition, cpus?: number): Promise<void> {
-    if (cpus === undefined || cpus === now) return;
-    if (cpus > now) requireFits({ cpus }, { limits: await this.#limits.of(machine), capacity: {} });
-    if (cpus <= maximumCpus || !topology) return;
-    const { sockets, dies, cores, threads } = topology;
-    const parts = [
-      counted(sockets, 'socket'),
-      counted(dies, 'die'),
-      counted(cores, 'core'),
-      counted(threads, 'thread'),
-    ];
-    const detail = `The VM has room for ${maximumCpus} CPUs: its topology is ${parts.join(' × ')}. For more, change the topology with virsh edit.`;
-    throw new ProblemError('invalid-input', detail, { errors: [{ pointer: '/cpus', detail }] });
-  }
-
-  async #checkMemory(definition: DomainDefinition, memoryMiB?: number): Promise<void> {
-    const { machine, memoryMiB: now, maximumMemoryMiB, numaCellsMiB, name } = definition;
-    if (memoryMiB === undefined || (memoryMiB === now && memoryMiB === maximumMemoryMiB)) return;
-    if (numaCellsMiB.length > 0)
-      throw new ProblemError(
-        'host-rejected',
-        `The memory of "${name}" is divided among ${numaCellsMiB.length} NUMA cells (${numaCellsMiB.join(' + ')} MiB), and libvirt cannot change the sum. Change the cells with virsh edit; the VM takes them over at its next start.`,
-      );
-    if (memoryMiB > maximumMemoryMiB)
-      requireFits({ memoryMiB }, { limits: await this.#limits.of(machine), capacity: {} });
   }
 
   async #checkDisks(
@@ -197,5 +170,3 @@ export class ReconfigureCheck {
     });
   }
 }
-
-const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;

@@ -14,8 +14,8 @@ import { readPending, type PendingChanges } from '../inventory/pending-changes.t
 import { freeDiskDevices } from '../vmx/devices.ts';
 import { firmwareOf, nameOf, nicsOf } from '../vmx/hardware-reader.ts';
 import { isTemplate, MOST_NICS } from '../vmx/hardware-writer.ts';
-import { demandDiskSize, demandMemory } from './creation.ts';
-import type { HardwareRules } from './hardware-rules.ts';
+import { demandDiskSize } from './creation.ts';
+import { demandMemory, type HardwareRules } from './hardware-rules.ts';
 import { macsOf, slugOf } from './place.ts';
 
 /** An adapter to add, with the address that was chosen for it. */

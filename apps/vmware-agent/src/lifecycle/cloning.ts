@@ -22,17 +22,23 @@ import { achieve, type Patience } from '../vmrun/achieve.ts';
 import type { Vmrun } from '../vmrun/vmrun.ts';
 import type { Dictionary } from '../vmx/dictionary.ts';
 import { editDictionary, orMissing, readDictionary } from '../vmx/dictionary-file.ts';
-import { disksOf } from '../vmx/hardware-reader.ts';
+import { disksOf, nicsOf } from '../vmx/hardware-reader.ts';
 import { renewalOf } from '../vmx/host-things.ts';
 import {
+  addNic,
+  cloudInitEntries,
   dropCloudInit,
+  dropDevice,
   dropSuspended,
   headless,
   markTemplate,
   MOST_NICS,
   ownKeys,
   renewMacs,
+  setCpus,
+  type NicHardware,
 } from '../vmx/hardware-writer.ts';
+import { demandMemory, demandNics, type HardwareRules } from './hardware-rules.ts';
 import { beginAt, emptyUnfinished, finishAt, isFinished, removeFolder } from './folders.ts';
 import { macsOf, PLANNED, placeOf, type Place } from './place.ts';
 
@@ -78,8 +84,10 @@ export class Cloning implements CloneFacet {
   readonly #power: Power;
   readonly #patience: Patience;
   readonly #vmFolder: string;
+  readonly #rules: HardwareRules;
 
   constructor(parts: {
+    rules: HardwareRules;
     vmrun: Vmrun;
     machines: Machines;
     discovery: Discovery;
@@ -95,6 +103,7 @@ export class Cloning implements CloneFacet {
     this.#power = parts.power;
     this.#patience = parts.patience;
     this.#vmFolder = parts.vmFolder;
+    this.#rules = parts.rules;
   }
 
   async clone(nativeId: NativeId, input: CloneVm, context: OperationContext): Promise<Made> {
@@ -103,7 +112,7 @@ export class Cloning implements CloneFacet {
     if ((await orMissing(realpath(this.#vmFolder))) === undefined) await mkdir(this.#vmFolder, { recursive: true });
     const place = placeOf(await realpath(this.#vmFolder), input.name, operationId);
     const machine = machineAt(place.vmx, this.#vmrun.platform);
-    const { snapshot, macs } = await journal.step({
+    const { snapshot, nics, macs } = await journal.step({
       name: 'check source, name and snapshot',
       native: 'vmrun listSnapshots',
       act: () => this.#check(source, machine, input, operationId),
@@ -119,7 +128,13 @@ export class Cloning implements CloneFacet {
       context,
       configure: (copy) => {
         dropCloudInit(copy);
-        renewMacs(copy, macs);
+        if (input.cpus !== undefined) setCpus(copy, input.cpus);
+        if (input.memoryMiB !== undefined) copy.set('memsize', String(input.memoryMiB));
+        if (nics) {
+          for (const { device } of nicsOf(copy)) dropDevice(copy, device);
+          for (const nic of nics) addNic(copy, nic);
+        } else renewMacs(copy, macs);
+        if (input.cloudInit) copy.setAll(cloudInitEntries(operationId, input.name, input.cloudInit));
       },
     });
     this.#discovery.note(machine);
@@ -130,14 +145,20 @@ export class Cloning implements CloneFacet {
 
   /** Throws what `clone` would refuse, and says what of the host the copy will not share. */
   async plan({ firmware }: Pick<DriverVm, 'firmware'>, nativeId: NativeId, input: CloneVm): Promise<Forecast> {
-    const { name, linked, snapshot, start } = input;
+    const { name, linked, snapshot, start, cpus, memoryMiB } = input;
     const source = await this.#machines.demandOpen(nativeId);
     const place = placeOf((await orMissing(realpath(this.#vmFolder))) ?? this.#vmFolder, name, PLANNED);
     await this.#check(source, machineAt(place.vmx, this.#vmrun.platform), input, PLANNED);
     const { notes } = renewalOf(await this.#machines.configuration(source), place.stem);
     const copy = stepsOfCopy({ isLinked: linked, takesSnapshot: linked && snapshot === undefined });
     // The hardware that a snapshot holds is in a file that only Workstation reads.
-    const to = { name, ...(firmware !== undefined && { firmware }), state: start ? 'running' : 'stopped' };
+    const to = {
+      name,
+      ...(firmware !== undefined && { firmware }),
+      ...(cpus !== undefined && { cpus }),
+      ...(memoryMiB !== undefined && { memoryMiB }),
+      state: start ? 'running' : 'stopped',
+    };
     return {
       ...(snapshot !== undefined && { changes: [{ pointer: '', to }] }),
       steps: [...copy, ...(start ? [powerOnStep] : [])],
@@ -208,13 +229,18 @@ export class Cloning implements CloneFacet {
   async #check(
     source: Machine,
     own: Machine,
-    { name, linked, snapshot }: CloneVm,
+    { name, linked, snapshot, cpus, memoryMiB, nics: asked }: CloneVm,
     operationId: OperationId,
-  ): Promise<{ snapshot: string | null; macs: string[] }> {
+  ): Promise<{ snapshot: string | null; macs: string[]; nics: NicHardware[] | null }> {
+    this.#rules.requireFits({ cpus, memoryMiB });
+    if (memoryMiB !== undefined) demandMemory(memoryMiB);
+    demandNics(asked);
     allow('clone', await this.#machines.state(source));
     await this.#machines.demandFreeName(name, own.nativeId);
     const macs = macsOf(operationId, MOST_NICS, await this.#machines.takenMacs(own));
-    if (snapshot === undefined) return { snapshot: null, macs };
+    const networks = asked && (await this.#rules.requireNics(asked, '/nics', own, undefined));
+    const nics = asked?.map(({ mac }, index) => ({ mac: mac ?? macs[index]!, network: networks![index]! })) ?? null;
+    if (snapshot === undefined) return { snapshot: null, macs, nics };
     const tree = await this.#machines.snapshots(source);
     const found = tree.byId(snapshot);
     if (!found) throw new ProblemError('snapshot-not-found', `The VM has no snapshot ${snapshot}.`);
@@ -223,7 +249,7 @@ export class Cloning implements CloneFacet {
         'wrong-state',
         `The snapshot "${found.name}" holds memory, and Workstation makes no ${linked ? 'linked ' : ''}clone of a VM that runs. Choose one that was taken while the VM was off.`,
       );
-    return { snapshot: tree.addressOf(found), macs };
+    return { snapshot: tree.addressOf(found), macs, nics };
   }
 
   async #copy(order: CopyOrder, snapshot: string | undefined): Promise<void> {

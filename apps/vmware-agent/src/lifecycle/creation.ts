@@ -16,7 +16,6 @@ import {
   cloudInitEntries,
   diskDevice,
   dropDevice,
-  MOST_NICS,
   newVmx,
   setCpus,
   type NicHardware,
@@ -24,7 +23,7 @@ import {
 import type { Vmrun } from '../vmrun/vmrun.ts';
 import { stepsOfCopy, type Cloning } from './cloning.ts';
 import { beginAt, finishAt, isFinished, removeFolder } from './folders.ts';
-import type { HardwareRules } from './hardware-rules.ts';
+import { demandMemory, demandNics, type HardwareRules } from './hardware-rules.ts';
 import { macsOf, PLANNED, placeOf, type Place } from './place.ts';
 
 export interface NewMachineSettings {
@@ -274,10 +273,7 @@ export class Creation {
 /** What Workstation would refuse at power-on only, and without saying why. */
 function checkLimits({ memoryMiB, disks, nics }: CreateVm): void {
   demandMemory(memoryMiB);
-  if (nics.length > MOST_NICS)
-    throw new ProblemError('invalid-input', `A VM has at most ${MOST_NICS} network interfaces.`, {
-      errors: [{ pointer: '/nics', detail: `At most ${MOST_NICS}.` }],
-    });
+  demandNics(nics);
   for (const [index, { sizeGiB = 1 }] of disks.entries()) demandDiskSize(sizeGiB, `/disks/${index}/sizeGiB`);
 }
 
@@ -286,16 +282,6 @@ function networkIn(template: string, { device, network }: VmxNic): string {
   if (network !== undefined) return network;
   const detail = `The template "${template}" does not say which network its ${device} is on. Give \`nics\` for the new VM.`;
   throw new ProblemError('invalid-input', detail, { errors: [{ pointer: '/nics', detail }] });
-}
-
-const MEMORY_STEP_MIB = 4;
-
-export function demandMemory(memoryMiB: number): void {
-  if (memoryMiB % MEMORY_STEP_MIB === 0) return;
-  const below = Math.floor(memoryMiB / MEMORY_STEP_MIB) * MEMORY_STEP_MIB;
-  const would = below > 0 ? `${below} or ${below + MEMORY_STEP_MIB}` : `${MEMORY_STEP_MIB}`;
-  const detail = `Workstation gives memory in steps of ${MEMORY_STEP_MIB} MiB, and ${memoryMiB} MiB is between two: take ${would} MiB.`;
-  throw new ProblemError('invalid-input', detail, { errors: [{ pointer: '/memoryMiB', detail }] });
 }
 
 export function demandDiskSize(sizeGiB: number, pointer: string): void {

@@ -13,6 +13,7 @@ import { readPending } from '../inventory/pending-changes.ts';
 import { orUnreadable } from '../inventory/unreadable.ts';
 import type { Networks } from '../network/networks.ts';
 import { nicsOf } from '../vmx/hardware-reader.ts';
+import { MOST_NICS } from '../vmx/hardware-writer.ts';
 
 /** What Workstation runs at most, and the addresses that it takes for adapters whose address is given. */
 export const limits: HostLimits = {
@@ -77,4 +78,21 @@ export class HardwareRules {
     }
     return others;
   }
+}
+
+const MEMORY_STEP_MIB = 4;
+
+export function demandMemory(memoryMiB: number): void {
+  if (memoryMiB % MEMORY_STEP_MIB === 0) return;
+  const below = Math.floor(memoryMiB / MEMORY_STEP_MIB) * MEMORY_STEP_MIB;
+  const would = below > 0 ? `${below} or ${below + MEMORY_STEP_MIB}` : `${MEMORY_STEP_MIB}`;
+  const detail = `Workstation gives memory in steps of ${MEMORY_STEP_MIB} MiB, and ${memoryMiB} MiB is between two: take ${would} MiB.`;
+  throw new ProblemError('invalid-input', detail, { errors: [{ pointer: '/memoryMiB', detail }] });
+}
+
+export function demandNics(nics: readonly NicInput[] = []): void {
+  if (nics.length <= MOST_NICS) return;
+  throw new ProblemError('invalid-input', `A VM has at most ${MOST_NICS} network interfaces.`, {
+    errors: [{ pointer: '/nics', detail: `At most ${MOST_NICS}.` }],
+  });
 }

@@ -3,6 +3,7 @@ import type {
   AddImageInput,
   BatchInput,
   ChangeNicInput,
+  CloneVmInput,
   CreateVmInput,
   EditVmInput,
   Image,
@@ -33,7 +34,7 @@ export const calls = {
   edit: (id: string, body: EditVmInput): Call => ({ method: 'PATCH', path: vmPath(id), body }),
   dropPending: (id: string): Call => ({ method: 'DELETE', path: vmPath(id, '/pending-changes') }),
   remove: (id: string, disks: 'delete' | 'keep'): Call => ({ method: 'DELETE', path: vmPath(id, `?disks=${disks}`) }),
-  clone: (id: string, body: { name: string; linked?: boolean; snapshot?: string; start?: boolean }): Call => ({
+  clone: (id: string, body: CloneVmInput): Call => ({
     method: 'POST',
     path: vmPath(id, '/clone'),
     body,

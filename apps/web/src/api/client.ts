@@ -22,6 +22,7 @@ export type Archive = Schemas['Archive'];
 export type AuditRecord = Schemas['AuditRecord'];
 export type CreateVmInput = Schemas['CreateVmInput'];
 export type EditVmInput = Schemas['ReconfigureVmInput'];
+export type CloneVmInput = Schemas['CloneVmInput'];
 export type BootDevice = Schemas['BootDevice'];
 export type Volume = Schemas['Volume'];
 export type Image = Schemas['Image'];

@@ -1,5 +1,5 @@
 import { ApiProblem } from '@polyvirt/api-client';
-import { Modal, Select, Switch, TextInput } from '@mantine/core';
+import { Modal, NumberInput, Select, Switch, Textarea, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -8,6 +8,7 @@ import type { Vm } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import { useLack } from '../machines/use-obstacle.ts';
 import { faultsOf, isAllAt } from '../ui/faults.ts';
+import { readLabels } from '../ui/labels.ts';
 import { PlannedForm, usePlanned } from '../ui/planned-form.tsx';
 
 export function CloneDialog({ vm, onClose }: { vm: Vm; onClose: () => void }) {
@@ -19,18 +20,27 @@ export function CloneDialog({ vm, onClose }: { vm: Vm; onClose: () => void }) {
   const [name, setName] = useState(`${vm.name}-2`);
   const [linked, setLinked] = useState(false);
   const [start, setStart] = useState(false);
+  const [cpus, setCpus] = useState<number | string>('');
+  const [memoryMiB, setMemoryMiB] = useState<number | string>('');
+  const [labels, setLabels] = useState('');
+  const [userData, setUserData] = useState('');
   const ready = name.trim() !== '';
   const call = calls.clone(vm.id, {
     name: name.trim(),
     linked: linked && noLinked === undefined,
     ...(snapshot !== null && { snapshot }),
     start,
+    ...(typeof cpus === 'number' && { cpus }),
+    ...(typeof memoryMiB === 'number' && { memoryMiB }),
+    ...(labels.trim() !== '' && { labels: readLabels(labels) }),
+    ...(userData.trim() !== '' && { cloudInit: { userData } }),
   });
   const planned = usePlanned(call, { isReady: ready, onDone: onClose });
   const { refusal } = planned;
   const taken = refusal instanceof ApiProblem && refusal.code === 'name-taken' ? refusal.problem.detail : undefined;
-  const nameFault = taken ?? faultsOf(refusal)('/name');
-  const isPlaced = nameFault !== undefined || isAllAt(refusal, ['/snapshot']);
+  const fault = faultsOf(refusal);
+  const nameFault = taken ?? fault('/name');
+  const isPlaced = nameFault !== undefined || isAllAt(refusal, ['/snapshot', '/cpus', '/memoryMiB', '/labels']);
   return (
     <Modal
       opened
@@ -53,10 +63,41 @@ export function CloneDialog({ vm, onClose }: { vm: Vm; onClose: () => void }) {
             clearable
             data={(snapshots.data ?? []).map(({ id, name }) => ({ value: id, label: name }))}
             value={snapshot}
-            error={faultsOf(refusal)('/snapshot')}
+            error={fault('/snapshot')}
             onChange={setSnapshot}
           />
         )}
+        <NumberInput
+          label={t('column.cpus')}
+          placeholder={vm.cpus === undefined ? '' : String(vm.cpus)}
+          min={1}
+          value={cpus}
+          error={fault('/cpus')}
+          onChange={setCpus}
+        />
+        <NumberInput
+          label={t('edit.memory')}
+          placeholder={vm.memoryMiB === undefined ? '' : String(vm.memoryMiB)}
+          min={1}
+          value={memoryMiB}
+          error={fault('/memoryMiB')}
+          onChange={setMemoryMiB}
+          suffix=" MiB"
+        />
+        <TextInput
+          label={t('edit.labels')}
+          value={labels}
+          error={fault('/labels')}
+          onChange={({ currentTarget }) => setLabels(currentTarget.value)}
+        />
+        <Textarea
+          label={t('clone.userData')}
+          autosize
+          minRows={2}
+          maxRows={8}
+          value={userData}
+          onChange={({ currentTarget }) => setUserData(currentTarget.value)}
+        />
         <Switch
           label={t('clone.linked')}
           description={noLinked}

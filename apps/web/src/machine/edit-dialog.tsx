@@ -8,21 +8,9 @@ import type { EditVmInput, Vm } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import { useLack } from '../machines/use-obstacle.ts';
 import { faultsOf, isAllAt } from '../ui/faults.ts';
+import { readLabels, writeLabels } from '../ui/labels.ts';
 import { PlannedForm, usePlanned } from '../ui/planned-form.tsx';
 import { QueryView } from '../ui/states.tsx';
-
-const written = (labels: Vm['labels']) =>
-  Object.entries(labels)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(', ');
-const read = (text: string): Vm['labels'] =>
-  Object.fromEntries(
-    text
-      .split(',')
-      .map((part) => part.trim())
-      .filter(Boolean)
-      .map((part) => [part.split('=', 1)[0]!.trim(), part.slice(part.indexOf('=') + 1).trim()]),
-  );
 
 interface Base {
   readonly vm: Vm;
@@ -52,7 +40,7 @@ function EditForm({ vm, read: first, onClose }: { vm: Vm; read: Base; onClose: (
   const [name, setName] = useState(first.vm.name);
   const [cpus, setCpus] = useState<number | string>(first.vm.cpus ?? '');
   const [memoryMiB, setMemoryMiB] = useState<number | string>(first.vm.memoryMiB ?? '');
-  const [labels, setLabels] = useState(written(first.vm.labels));
+  const [labels, setLabels] = useState(writeLabels(first.vm.labels));
   const [notes, setNotes] = useState(first.vm.notes);
   const [isProtected, setProtected] = useState(first.vm.protected);
 
@@ -64,7 +52,7 @@ function EditForm({ vm, read: first, onClose }: { vm: Vm; read: Base; onClose: (
     ...(name !== base.name && { name }),
     ...(typeof cpus === 'number' && cpus !== base.cpus && { cpus }),
     ...(typeof memoryMiB === 'number' && memoryMiB !== base.memoryMiB && { memoryMiB }),
-    ...(labels !== written(base.labels) && { labels: read(labels) }),
+    ...(labels !== writeLabels(base.labels) && { labels: readLabels(labels) }),
     ...(notes !== base.notes && { notes }),
     ...(isProtected !== base.protected && { protected: isProtected }),
     ...(isTemplate !== (base.template === true) && { template: isTemplate }),

@@ -135,7 +135,7 @@ function Get-OnlyHostId {
 function Copy-PolyvirtVM {
     <#
     .SYNOPSIS
-    Clones a VM, with new MAC addresses.
+    Clones a VM, with MAC addresses of its own; as it is, or with what is asked for.
     .PARAMETER NewName
     Names of the clones.
     .PARAMETER Linked
@@ -144,6 +144,24 @@ function Copy-PolyvirtVM {
     Clones from this checkpoint instead of the present disks.
     .PARAMETER Start
     Powers the clones on.
+    .PARAMETER Cpus
+    CPUs, instead of those of the source.
+    .PARAMETER MemoryMiB
+    Memory in MiB, instead of that of the source.
+    .PARAMETER Network
+    Networks with an interface each, instead of the interfaces of the source.
+    .PARAMETER Nic
+    Interfaces that are more than a network: @{ network = 'default'; address = '10.0.0.5' }.
+    .PARAMETER UserData
+    User data for cloud-init.
+    .PARAMETER NetworkConfig
+    Network configuration for cloud-init, with -UserData.
+    .PARAMETER Label
+    Labels: @{ env = 'test' }.
+    .PARAMETER Notes
+    Free text.
+    .PARAMETER Protected
+    Refuses to be deleted.
     .PARAMETER Name
     The VM to clone: its name, `host/name`, or its id.
     .PARAMETER Id
@@ -160,6 +178,8 @@ function Copy-PolyvirtVM {
     A session of Connect-PolyvirtSession, instead of the present one.
     .EXAMPLE
     Copy-PolyvirtVM golden -NewName web-1, web-2 -Linked -Start
+    .EXAMPLE
+    Copy-PolyvirtVM golden -NewName big-1 -Cpus 8 -MemoryMiB 16384 -WhatIf
     #>
     [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'High', DefaultParameterSetName = 'Name')]
     [OutputType('Polyvirt.VM')]
@@ -170,6 +190,15 @@ function Copy-PolyvirtVM {
         [switch]$Linked,
         [Alias('Snapshot')] [string]$Checkpoint,
         [switch]$Start,
+        [int]$Cpus,
+        [int]$MemoryMiB,
+        [string[]]$Network,
+        [hashtable[]]$Nic,
+        [string]$UserData,
+        [string]$NetworkConfig,
+        [hashtable]$Label,
+        [string]$Notes,
+        [switch]$Protected,
         [switch]$Queue,
         [switch]$Wait,
         [switch]$NoWait,
@@ -183,8 +212,16 @@ function Copy-PolyvirtVM {
     process {
         foreach ($clone in $NewName) {
             $body = [ordered]@{ name = $clone }
-            $more = Select-Given $PSBoundParameters ([ordered]@{ Linked = 'linked'; Checkpoint = 'snapshot'; Start = 'start' })
+            $more = Select-Given $PSBoundParameters ([ordered]@{ Linked = 'linked'; Checkpoint = 'snapshot'; Start = 'start'; Cpus = 'cpus'
+                    MemoryMiB = 'memoryMiB'; Label = 'labels'; Notes = 'notes'; Protected = 'protected'
+                })
             foreach ($key in $more.Keys) { $body[$key] = $more[$key] }
+            $nics = @(foreach ($one in $Network) { [ordered]@{ network = $one } }) + @($Nic | Where-Object { $null -ne $_ })
+            if ($nics.Count -gt 0) { $body['nics'] = [object[]]$nics }
+            if ($UserData) {
+                $body['cloudInit'] = [ordered]@{ userData = $UserData }
+                if ($NetworkConfig) { $body['cloudInit']['networkConfig'] = $NetworkConfig }
+            }
             $vms = Get-VMName $PSCmdlet $(if ($Name) { $Name }) $(if ($Id) { $Id })
             Add-VMChange $changes $vms 'POST /api/v1/vms/{vmId}/clone' -Body $body -Action "Clone to $clone from"
         }

@@ -41,4 +41,6 @@ export function alsoHappenedIn(command: Command, { made }: Done): readonly AlsoH
 
 /** What the author should know by the input alone. */
 export const moreNotesOf = (command: Command): string[] =>
-  command.verb === createVm.verb ? userDataNotes((command as CommandOf<typeof createVm>).input.cloudInit) : [];
+  command.verb === createVm.verb || command.verb === cloneVm.verb
+    ? userDataNotes((command as CommandOf<typeof createVm | typeof cloneVm>).input.cloudInit)
+    : [];

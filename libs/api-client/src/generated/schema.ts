@@ -959,7 +959,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make a copy of a VM, with new MAC addresses. */
+        /** Make a copy of a VM, with MAC addresses of its own. What the body says of it is as asked, and all else as its source has it. */
         post: operations["cloneVm"];
         delete?: never;
         options?: never;
@@ -1928,14 +1928,24 @@ export interface components {
             password: components["schemas"]["Password"];
         };
         CloneVmInput: {
+            /** @description For the guest of the copy, in the place of what that of the source was given. */
+            cloudInit?: components["schemas"]["CloudInit"];
+            cpus?: number;
+            labels?: components["schemas"]["Labels"];
             /**
              * @description Share the disks of the source copy-on-write instead of copying them.
              * @default false
              */
             linked?: boolean;
+            memoryMiB?: number;
             name: components["schemas"]["VmName"];
+            /** @description In the place of all interfaces of the source; without it the copy has one on each network that the source is on. */
+            nics?: components["schemas"]["NicInput"][];
             /** @description The command begins before this or expires; by default 30 s from now. At most 24 h ahead. */
             notAfter?: components["schemas"]["Timestamp"];
+            /** @description Free text. */
+            notes?: string;
+            protected?: boolean;
             /** @description Id or unique name of a snapshot of the source to clone from, instead of its present disks. */
             snapshot?: string;
             /** @default false */
@@ -10786,7 +10796,7 @@ export interface operations {
                     "application/json": components["schemas"]["Operation"] | components["schemas"]["Plan"];
                 };
             };
-            /** @description Make a copy of a VM, with new MAC addresses. */
+            /** @description Make a copy of a VM, with MAC addresses of its own. What the body says of it is as asked, and all else as its source has it. */
             202: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -10828,7 +10838,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `vm-not-found`, `snapshot-not-found`, `host-not-found` */
+            /** @description `vm-not-found`, `snapshot-not-found`, `network-not-found`, `host-not-found` */
             404: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

@@ -15,19 +15,21 @@ const lists = commands.flatMap(({ verb, input }) => {
 const mac = '52:54:00:00:00:0a';
 const nic = { network: 'default', mac };
 const fixed = { network: 'default', address: '10.0.0.5' };
+const doubleNics: [items: unknown[], pointer: string][] = [
+  [[nic, { network: 'other', mac: mac.toUpperCase() }], 'nics/1/mac'],
+  [[fixed, nic, fixed], 'nics/2/address'],
+  [
+    [
+      { network: 'a', address: 'fd00::5' },
+      { network: 'a', address: 'fd00:0::5' },
+    ],
+    'nics/1/address',
+  ],
+];
 /** What is one thing twice in a list, and where the second stands. */
 const doubles: Record<string, [items: unknown[], pointer: string][]> = {
-  'vm.create nics': [
-    [[nic, { network: 'other', mac: mac.toUpperCase() }], 'nics/1/mac'],
-    [[fixed, nic, fixed], 'nics/2/address'],
-    [
-      [
-        { network: 'a', address: 'fd00::5' },
-        { network: 'a', address: 'fd00:0::5' },
-      ],
-      'nics/1/address',
-    ],
-  ],
+  'vm.create nics': doubleNics,
+  'vm.clone nics': doubleNics,
   'vm.reconfigure bootOrder': [[['disk', 'cdrom', 'disk'], 'bootOrder/2']],
 };
 /** Lists in which the same twice are two. */
@@ -44,7 +46,7 @@ describe('lists of a command', () => {
   it.each(cases)('%s: the same twice is refused at %s', (list, pointer, items) => {
     const [verb, field] = list.split(' ') as [string, string];
     const { input } = commands.find((command) => command.verb === verb)!;
-    const body = { ...(verb === 'vm.create' && { name: 'new' }), [field]: items };
+    const body = { ...(verb !== 'vm.reconfigure' && { name: 'new' }), [field]: items };
     const { error } = (input as z.ZodType).safeParse(body);
     expect(error?.issues.map(({ path }) => path.join('/'))).toEqual([pointer]);
     const once = { ...body, [field]: items.slice(0, 1) };

@@ -20,6 +20,35 @@ export const outlineOfNew = (vm: Readonly<Record<string, unknown>>, start: boole
   changes: [{ pointer: '', to: { ...vm, state: start ? 'running' : 'stopped' }, when: now }],
 });
 
+interface Copy {
+  readonly name: string;
+  readonly start: boolean;
+  readonly cpus?: number | undefined;
+  readonly memoryMiB?: number | undefined;
+  readonly nics?: readonly object[] | undefined;
+}
+
+/** A copy of a VM, and each thing in which it is to differ from its source. */
+export function outlineOfCopy({ name, start, cpus, memoryMiB, nics }: Copy, source: DriverVm): Outline {
+  const sizes = { cpus: cpus ?? source.cpus, memoryMiB: memoryMiB ?? source.memoryMiB };
+  const { firmware } = source;
+  const differs = (pointer: string, from: unknown, to: unknown): PlanChange[] =>
+    to === undefined || to === from ? [] : [{ pointer, ...(from !== undefined && { from }), to, when: now }];
+  return {
+    changes: [
+      ...outlineOfNew({ name, ...sizes, firmware }, start).changes,
+      ...differs('/cpus', source.cpus, cpus),
+      ...differs('/memoryMiB', source.memoryMiB, memoryMiB),
+      ...(nics ? source.nics : []).map(({ mac, network }, index) => ({
+        pointer: `/nics/${index}`,
+        from: { ...(mac !== undefined && { mac }), ...(network !== undefined && { network }) },
+        when: now,
+      })),
+      ...(nics ?? []).map((nic) => ({ pointer: '/nics/-', to: nic, when: now })),
+    ],
+  };
+}
+
 export const savedMemoryLost = (fate: string): PlanWarning =>
   warning('saved-memory-lost', `Its saved memory will be ${fate}.`);
 

@@ -6,6 +6,7 @@ import {
   type CreateVm,
   type Forecast,
   type NativeId,
+  type NicInput,
   type Plan,
 } from '@polyvirt/contracts';
 import { allow } from '../allow.ts';
@@ -84,7 +85,8 @@ export class FakeCreation {
   planClone(source: NativeId, input: CloneVm, signal: AbortSignal): Promise<Forecast> {
     return this.calls.call('plan', source, signal, () => {
       const { disks, firmware } = this.#checkClone(source, input, planned);
-      return { steps: stepsOf(disks.length + (firmware === 'uefi' ? 1 : 0), input.start) };
+      const others = (seedOf(input, planned) ? 1 : 0) + (firmware === 'uefi' ? 1 : 0);
+      return { steps: stepsOf(disks.length + others, input.start) };
     });
   }
 
@@ -109,11 +111,18 @@ export class FakeCreation {
     const snapshot = machine.snapshots.find(({ id }) => id === input.snapshot);
     if (input.snapshot !== undefined && !snapshot)
       throw new ProblemError('snapshot-not-found', `${machine.name} has no snapshot ${input.snapshot}.`);
+    requireFits(input, this.calls.host);
+    for (const { network } of input.nics ?? []) this.#requireNetwork(network);
+    this.#requireNics({ nics: input.nics ?? [] }, nativeId);
     const { cpus, memoryMiB, disks, nics } = snapshot?.hardware ?? machine;
     return {
-      cpus,
-      memoryMiB,
-      networks: nics.map(({ network }) => network),
+      cpus: input.cpus ?? cpus,
+      memoryMiB: input.memoryMiB ?? memoryMiB,
+      nics: (input.nics ?? nics.map(({ network }): NicInput => ({ network, address: 'auto' }))).map((nic, index) => ({
+        network: nic.network,
+        mac: nic.mac ?? derivedMac(nativeId, index),
+        ...(nic.address !== 'auto' && { address: nic.address }),
+      })),
       disks: disks.map(({ device, path }) => ({
         device,
         from: path,
@@ -139,7 +148,9 @@ export class FakeCreation {
         return { path, sizeGiB, madeFor: nativeId, ...(backing !== undefined && { backing }) };
       });
       const nvram = plan.firmware === 'uefi' ? nvramOf(nativeId) : undefined;
-      await this.#makeVolumes('clone', source, context, nvram ? [...volumes, nvram] : volumes);
+      const seed = seedOf(input, nativeId);
+      const others = [seed, nvram].filter((volume) => volume !== undefined);
+      await this.#makeVolumes('clone', source, context, [...volumes, ...others]);
       await this.#define('clone', context, {
         nativeId,
         name: input.name,
@@ -148,8 +159,9 @@ export class FakeCreation {
         memoryMiB: plan.memoryMiB,
         firmware: plan.firmware,
         disks: volumes.map(({ path }, index) => ({ device: plan.disks[index]!.device, path })),
-        nics: plan.networks.map((network, index) => ({ network, mac: derivedMac(nativeId, index) })),
+        nics: plan.nics,
         cdrom: null,
+        ...(seed && { seed: seed.path }),
         ...(nvram && { nvram: nvram.path }),
         bootable: plan.bootable,
       });
@@ -210,7 +222,7 @@ export class FakeCreation {
   }
 
   /** A repeat finds the interfaces that it has made itself, and they are not in its way. */
-  #requireNics({ nics }: CreateVm, nativeId: NativeId): void {
+  #requireNics({ nics }: Pick<CreateVm, 'nics'>, nativeId: NativeId): void {
     if (this.calls.host.find(nativeId)) return;
     requireNics(nics, '/nics', this.calls.surroundingsOf(nativeId));
   }
@@ -238,7 +250,7 @@ export class FakeCreation {
   }
 }
 
-const seedOf = ({ cloudInit }: CreateVm, nativeId: NativeId): FakeVolume | undefined =>
+const seedOf = ({ cloudInit }: Pick<CreateVm, 'cloudInit'>, nativeId: NativeId): FakeVolume | undefined =>
   cloudInit && { path: `/fake/disks/${nativeId}-seed.iso`, sizeGiB: 0.001 };
 
 const nvramOf = (nativeId: NativeId): FakeVolume => ({ path: `/fake/nvram/${nativeId}`, sizeGiB: 0.0005 });

@@ -103,9 +103,13 @@ export const vmTrials: Trials = {
   },
   'vm clone': async (trial) => {
     await trial.cli.vm({ name: trial.name });
-    const text = await trial.done(['vm', 'clone', trial.name, `${trial.name}-copy`, '--start']);
+    const changes = ['--cpus', '2', '--memory', '2G', '--no-nic', '--labels', 'env=test', '--start'];
+    const text = await trial.done(['vm', 'clone', trial.name, `${trial.name}-copy`, ...changes]);
     const id = /vm\.clone (\S+) succeeded/.exec(text)![1]!;
-    expect(await trial.cli.read(id)).toMatchObject({ name: `${trial.name}-copy`, state: 'running' });
+    expect(await trial.cli.read(id)).toMatchObject({
+      ...{ name: `${trial.name}-copy`, state: 'running', cpus: 2, memoryMiB: 2_048 },
+      ...{ nics: [], labels: { env: 'test' } },
+    });
   },
   'vm batch': async (trial) => {
     const names = [trial.name, `${trial.name}-2`];

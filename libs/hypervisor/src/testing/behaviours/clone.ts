@@ -49,6 +49,53 @@ export function describeClone(suite: Suite): void {
       }
     });
 
+    suite.facet('clone', 'gives a clone what is asked for in the place of what its source has', async () => {
+      const from = await source();
+      const before = await suite.get(from);
+      const asked = { cpus: 1, memoryMiB: 2 * suite.bench.memoryMiB };
+      const nics = [{ network: suite.bench.network, address: 'auto' as const, mac: suite.mac() }];
+      const { nativeId } = await clone(from, { ...asked, nics, cloudInit: { userData: '#cloud-config\n' } });
+      try {
+        const copy = await suite.get(nativeId);
+        expect(copy).toMatchObject({ ...asked, state: 'stopped' });
+        expect(copy.nics.map(({ mac }) => mac)).toEqual(nics.map(({ mac }) => mac));
+        // Of the user data a record shows nothing.
+        expect(copy.cdrom ?? null).toBe(before.cdrom ?? null);
+        expect(await suite.get(from)).toEqual(before);
+        await suite.bring(nativeId, 'running');
+      } finally {
+        await suite.remove(nativeId);
+      }
+      const bare = await clone(from, { nics: [] });
+      expect((await suite.get(bare.nativeId)).nics).toEqual([]);
+      await suite.remove(bare.nativeId);
+    });
+
+    suite.facet('clone', 'gives a clone of a snapshot another size as well', async () => {
+      const { snapshots } = suite.driver;
+      if (!snapshots) return;
+      const from = await suite.make({ cpus: 1 });
+      try {
+        const input = { name: 'to resize', memory: false };
+        const { snapshot } = await suite.run((context) => snapshots.create(from, input, context));
+        const asked = { cpus: 2, memoryMiB: 2 * suite.bench.memoryMiB };
+        const { nativeId } = await clone(from, { snapshot, ...asked });
+        expect(await suite.get(nativeId)).toMatchObject(asked);
+        await suite.remove(nativeId);
+      } finally {
+        await suite.remove(from);
+      }
+    });
+
+    suite.facet('clone', 'refuses what a clone cannot be given, and makes nothing', async () => {
+      const from = await source();
+      const before = await suite.bench.leftovers();
+      const nics = [{ network: 'no-such-network', address: 'auto' as const }];
+      await expectProblem('network-not-found', clone(from, { nics }));
+      await expectProblem('insufficient-capacity', clone(from, { memoryMiB: 16_777_216 }));
+      expect(await suite.bench.leftovers()).toEqual(before);
+    });
+
     suite.facet('clone', 'answers name-taken for a name in use, and makes nothing', async () => {
       const from = await source();
       const { name } = await suite.get(from);

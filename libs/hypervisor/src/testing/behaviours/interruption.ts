@@ -131,10 +131,17 @@ export function describeInterruption(suite: Suite): void {
     const source = suite.shared(() => ({ name: suite.name('standing') }));
     const clone = (linked: boolean) => async (): Promise<Attempt> => {
       const from = await source();
-      const input = { name: suite.name('cut'), linked, start: false };
+      // A full one with all that it can be given.
+      const sizes = { cpus: 2, memoryMiB: 2 * suite.bench.memoryMiB };
+      const more = linked ? {} : { ...sizes, cloudInit: { userData: '#cloud-config\n' } };
+      const input = { name: suite.name('cut'), linked, start: false, ...more };
       return {
         run: (driver, context) => driver.clone!.clone(from, input, context),
-        ended: async () => expect(await suite.named(input.name)).toHaveLength(1),
+        ended: async () => {
+          const vms = await suite.named(input.name);
+          expect(vms).toHaveLength(1);
+          if (!linked) expect(vms[0]).toMatchObject(sizes);
+        },
         undone: async () => expect(await suite.named(input.name)).toEqual([]),
         cleanUp: async () => {
           for (const { nativeId } of await suite.named(input.name)) await suite.remove(nativeId);
