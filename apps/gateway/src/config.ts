@@ -27,6 +27,39 @@ export const gatewayConfig = defineConfig({
     help: 'Address the API listens on; `0.0.0.0` opens it to the network.',
     default: '127.0.0.1',
   }),
+  tlsCert: setting({
+    env: 'POLYVIRT_TLS_CERT',
+    schema: z.string().min(1).optional(),
+    help: 'File with the certificate of the gateway and those between it and its authority, in PEM; the API then speaks HTTPS. A file that is replaced is read again.',
+  }),
+  tlsKey: setting({
+    env: 'POLYVIRT_TLS_KEY',
+    schema: z.string().min(1).optional(),
+    help: 'File with the private key of that certificate, in PEM.',
+  }),
+  caFile: setting({
+    env: 'POLYVIRT_TLS_CA',
+    schema: z.string().min(1).optional(),
+    help: 'File with the authority that has signed that certificate, in PEM, where it is one of your own: hosts that join are given its fingerprint to know the gateway by.',
+  }),
+  hostNames: setting({
+    env: 'POLYVIRT_HOST_NAMES',
+    schema: z
+      .string()
+      .transform((text) =>
+        text
+          .split(',')
+          .map((name) => name.trim())
+          .filter((name) => name !== ''),
+      )
+      .pipe(
+        z
+          .array(z.string().regex(/^[A-Za-z0-9.-]+$/, 'A host name has letters, digits, hyphens and full stops.'))
+          .min(1),
+      )
+      .optional(),
+    help: 'Names by which browsers may call the gateway, separated by commas, beside numbers, names without a full stop, that of POLYVIRT_PUBLIC_URL and those of its certificate. Behind a proxy of POLYVIRT_TRUST_PROXY any, unless this is set.',
+  }),
   databaseUrl: setting({
     env: 'POLYVIRT_DATABASE_URL',
     schema: z

@@ -16,6 +16,8 @@ import { DeclaredQueryInterceptor } from './http/declared-query.interceptor.ts';
 import { FreshConnections } from './http/fresh-connections.ts';
 import { MemoryLists } from './http/memory-list.ts';
 import { ProblemFilter } from './http/problem.filter.ts';
+import { TlsRenewal } from './http/tls-renewal.ts';
+import { TLS_FILES, type TlsFiles } from './http/tls.ts';
 import { Upgrades } from './http/upgrades.ts';
 import { ValidationPipe } from './http/validation.pipe.ts';
 import { IdempotencyModule } from './idempotency/idempotency.module.ts';
@@ -32,6 +34,8 @@ export interface Foundation {
   readonly passwordCost?: number | undefined;
   /** Of the accounts on a nats-server that several tests share. */
   readonly busRealm?: string | undefined;
+  /** The certificate of the gateway, where it has one. */
+  readonly tls?: TlsFiles | undefined;
 }
 
 /** What stands by itself, without a bus: HTTP, the database, identity, audit, health and the API's description. */
@@ -56,6 +60,7 @@ export interface Foundation {
     FreshConnections,
     Upgrades,
     MemoryLists,
+    TlsRenewal,
     { provide: APP_FILTER, useClass: ProblemFilter },
     { provide: APP_INTERCEPTOR, useClass: DeclaredQueryInterceptor },
     { provide: APP_PIPE, useClass: ValidationPipe },
@@ -66,13 +71,14 @@ export class FoundationModule {
   static with(
     config: GatewayConfig,
     logger: Logger,
-    { times, passwordCost, busRealm = '' }: Foundation = {},
+    { times, passwordCost, busRealm = '', tls }: Foundation = {},
   ): DynamicModule {
     const given = [
       { provide: CONFIG, useValue: config },
       { provide: LOGGER, useValue: logger },
       { provide: TIMES, useValue: { ...productionTimes, ...times } satisfies GatewayTimes },
       { provide: BUS_REALM, useValue: busRealm },
+      { provide: TLS_FILES, useValue: tls },
       { provide: Passwords, useValue: new Passwords(passwordCost) },
     ];
     return { module: FoundationModule, providers: given, exports: given };

@@ -5,6 +5,7 @@ import { AppModule } from './app.module.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Foundation } from './foundation.module.ts';
 import { createAdapter } from './http/adapter.ts';
+import { TlsFiles } from './http/tls.ts';
 import { createLogger, NestLogger } from './logger.ts';
 import { ApiDocument } from './openapi/api-document.ts';
 import { createApiDocument } from './openapi/document.ts';
@@ -23,9 +24,10 @@ export async function createGateway(
   { preview = false, parts, ...foundation }: GatewayOptions = {},
 ): Promise<NestFastifyApplication> {
   const logger = createLogger(config.logLevel);
+  const tls = TlsFiles.of(config);
   const app = await NestFactory.create<NestFastifyApplication>(
-    AppModule.with(config, logger, parts, foundation),
-    createAdapter(config, logger, { ...productionTimes, ...foundation.times }),
+    AppModule.with(config, logger, parts, { ...foundation, tls }),
+    createAdapter(config, logger, { ...productionTimes, ...foundation.times }, tls),
     { logger: new NestLogger(logger), bodyParser: false, abortOnError: false, preview },
   );
   // A route is below /api/v1 unless it says otherwise.

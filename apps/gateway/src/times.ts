@@ -24,6 +24,8 @@ export interface GatewayTimes {
   readonly quotaTickMs: number;
   readonly storedTickMs: number;
   readonly firstCutMs: number;
+  /** How often it is looked whether the certificate was renewed. */
+  readonly certificateLookMs: number;
   /** How often the register of hosts is read, beside the times at which it is known to have changed. */
   readonly registerLookMs: number;
   /** How long the key that a host had goes on being good when the host has joined with another. */
@@ -61,6 +63,7 @@ export const productionTimes: GatewayTimes = {
   quotaTickMs: 1_000,
   storedTickMs: 5_000,
   firstCutMs: 60_000,
+  certificateLookMs: 5_000,
   registerLookMs: 2_000,
   oldKeyMs: 60_000,
   removeAgainMs: 60_000,

@@ -112,14 +112,23 @@ export class Hosts implements OnModuleInit, OnModuleDestroy {
   /** Every host as the API shows it, those too whose agent has not been there yet. */
   shown(): Host[] {
     const absent = [...this.register.all()].filter(({ row }) => !this.records.has(row.id) && isExpected(row));
-    return [...this.all().map((record) => this.view(record)), ...absent.map(viewOfAbsent)];
+    const present = this.all().filter(({ id }) => !this.isGoing(id));
+    return [...present.map((record) => this.view(record)), ...absent.map(viewOfAbsent)];
   }
 
   /** One of them. Throws `host-not-found`. */
   show(id: HostId): Host {
-    const record = this.records.get(id);
     const registered = this.register.get(id);
-    return !record && registered && isExpected(registered.row) ? viewOfAbsent(registered) : this.view(this.require(id));
+    const record = this.isGoing(id) ? undefined : this.records.get(id);
+    if (record) return this.view(record);
+    if (registered && isExpected(registered.row)) return viewOfAbsent(registered);
+    throw new ProblemError('host-not-found', `There is no host ${id}.`);
+  }
+
+  /** Somebody has removed it, and the bus may not have forgotten it yet. */
+  private isGoing(id: HostId): boolean {
+    const registered = this.register.get(id);
+    return registered !== undefined && !isExpected(registered.row);
   }
 
   /** Forgets a host that was removed. */

@@ -17,12 +17,14 @@ import { trustedProxies } from './caller-address.ts';
 import { compressAnswers } from './compression.ts';
 import { answerConditionally } from './conditional-reads.ts';
 import { connectionTimes } from './connection-times.ts';
+import { nameTest, requireName } from './exposure.ts';
 import { parseJsonBody } from './json-body.ts';
 import { mayTakeLong } from './long-bodies.ts';
 import { sendProblem } from './problem.filter.ts';
 import { clientRequestIdFrom, traceparentFrom } from './request-context.ts';
 import { collectRoutes } from './routes.ts';
 import { securityHeaders } from './security-headers.ts';
+import type { TlsFiles } from './tls.ts';
 
 /** Where a request keeps its trace context once somebody has asked for it; most reads never do. */
 const trace = Symbol('trace');
@@ -37,9 +39,10 @@ export function createAdapter(
   config: GatewayConfig,
   logger: Logger,
   { requestWithinMs }: Pick<GatewayTimes, 'requestWithinMs'>,
+  tls: TlsFiles | undefined,
 ): FastifyAdapter {
-  // Whether there is TLS in front is not ours to know, unless a proxy says so.
-  const headers = securityHeaders({ tls: config.trustProxy !== undefined });
+  // Whether there is TLS in front is not ours to know, unless a proxy is named.
+  const headers = securityHeaders({ tls: tls !== undefined || config.trustProxy !== undefined });
   const adapter = new FastifyAdapter({
     loggerInstance: logger,
     // A logger of its own for every request costs more than the request id that our lines carry anyway.
@@ -48,6 +51,7 @@ export function createAdapter(
     bodyLimit,
     requestTimeout: requestWithinMs,
     http: connectionTimes(requestWithinMs),
+    ...(tls && { https: { ...connectionTimes(requestWithinMs), ...tls.pair } }),
     trustProxy: trustedProxies(config.trustProxy),
     requestIdHeader: false,
     // Ours alone: an id that a client chose would let it pass its requests off as those of others.
@@ -95,6 +99,7 @@ export function createAdapter(
     if (request.url.startsWith('/api/')) reply.header('Cache-Control', 'no-store');
     done(hasOneHost(request) ? undefined : new ProblemError('invalid-input', 'A request names one Host.'));
   });
+  requireName(server as never, nameTest(config, tls));
 
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
