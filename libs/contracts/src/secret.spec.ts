@@ -43,10 +43,19 @@ describe('a secret', () => {
   it('is declared by every body with a password or data for a guest, and by no other command', () => {
     for (const schema of [LoginInput, ConfirmInput, ChangePasswordInput, CreateUserInput, EditUserInput, Input])
       expect(holdsSecrets(schema)).toBe(true);
-    expect(commands.filter(({ input }) => holdsSecrets(input)).map(({ verb }) => verb)).toEqual(['vm.create']);
+    expect(commands.filter(({ input }) => holdsSecrets(input)).map(({ verb }) => verb)).toEqual([
+      'vm.create',
+      'vm.clone',
+    ]);
   });
 
   it('is given to no batch, whose plan is kept as it is', () => {
-    expect(commands.filter(({ batchAction, params }) => batchAction !== undefined && holdsSecrets(params))).toEqual([]);
+    const inBatches = commands.filter(({ batchAction }) => batchAction !== undefined);
+    expect(inBatches.filter(({ params }) => holdsSecrets(params)).map(({ verb }) => verb)).toEqual([]);
+    const givenAlone = inBatches.filter(({ input }) => holdsSecrets(input));
+    expect(givenAlone.map(({ verb }) => verb)).toEqual(['vm.clone']);
+    const { error } = givenAlone[0]!.params.safeParse({ name: 'a', cloudInit: { password: 'p' } });
+    expect(error!.issues).toMatchObject([{ path: ['cloudInit'], message: expect.stringContaining('no batch') }]);
+    expect(givenAlone[0]!.params.safeParse({ name: 'a', cpus: 2 }).success).toBe(true);
   });
 });

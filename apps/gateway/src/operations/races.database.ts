@@ -169,7 +169,7 @@ onEveryDatabase('two gateways that do the same at once', (fresh) => {
     const outcomes = await redeem(await issue());
     const owner = { userId: expect.any(String), sessionId: expect.any(String), tokenId: null };
     expect(outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))).toEqual([
-      { vmId: vm, actor: 'admin', owner },
+      { vmId: vm, kind: 'graphic', actor: 'admin', owner },
     ]);
     for (const one of outcomes)
       if (one.status === 'rejected') expect(one.reason).toMatchObject({ code: 'console-not-found' });

@@ -5,6 +5,7 @@ import type { Permission } from '../identity/permissions.ts';
 import { commandOptions } from '../operation/command-options.ts';
 import type { Outline } from '../plan/plan.ts';
 import type { ProblemCode } from '../problem/problems.ts';
+import { holdsSecrets } from '../secret.ts';
 import type { HardwareChange } from '../vm/hardware-change.ts';
 import type { Places } from '../vm/hardware-command.ts';
 import type { VmAction } from '../vm/vm-actions.ts';
@@ -142,7 +143,7 @@ export interface CommandDefinition<Verb extends string = string, Input extends z
   readonly body: z.ZodObject | undefined;
   /** Of the request: `dryRun`, and of a DELETE what others have in their body. */
   readonly query: z.ZodObject;
-  /** Path, body and query in one, without the options of a request: what a batch is given. */
+  /** Path, body and query in one, without the options of a request: what a batch is given. It is kept, so it takes no secrets. */
   readonly params: z.ZodType<Record<string, unknown>>;
   /** Fields of the path that are part of the input, with their schemas. */
   readonly pathFields: Readonly<Record<string, z.ZodType>>;
@@ -209,7 +210,7 @@ export function defineCommand<const Verb extends string, Fields extends Shape>(
     query: isQuery
       ? ruled(z.strictObject({ ...asQuery(body), dryRun })).meta({ id: `${capital(id)}Query` })
       : DryRunQuery,
-    params: ruled(z.strictObject({ ...fields, ...kept })),
+    params: ruled(z.strictObject({ ...withoutSecrets(fields), ...kept })),
     pathFields,
     optionFields: Object.keys(options),
     message: message as unknown as CommandDefinition<Verb, z.ZodObject<Fields, z.core.$strict>>['message'],
@@ -229,6 +230,14 @@ function idOf(verb: string): string {
   const nouns = words.length > 0 ? words : [entity!];
   return [action, ...nouns.map(capital)].join('');
 }
+
+/** Fields that hold secrets are refused in words, and no others. */
+const withoutSecrets = (fields: Record<string, z.ZodType>): Record<string, z.ZodType> =>
+  Object.fromEntries(
+    Object.entries(fields).map(([name, field]) => [name, holdsSecrets(field) ? refusedSecret.optional() : field]),
+  );
+
+const refusedSecret = z.never({ error: 'It may hold secrets, which no batch takes. Ask for each VM by itself.' });
 
 const capital = (word: string): string => word[0]!.toUpperCase() + word.slice(1);
 
