@@ -153,8 +153,10 @@ export class World {
       body: { host, name: 'keyed' },
       params: { header: { ...key, Prefer: 'wait=60' } },
     });
-    await this.stack.fail(host, { at: 'start', hang: true });
-    const { data: hanging } = await admin.POST('/api/v1/vms/{vmId}/start', {
+    // Of all that can hang a clone may take the longest, which is longer than the table takes on any machine.
+    await this.stack.fail(host, { at: 'clone', hang: true });
+    const { data: hanging } = await admin.POST('/api/v1/vms/{vmId}/clone', {
+      body: { name: 'never made' },
       params: { path: { vmId: this.placeOf('busy') } },
     });
     this.#places.set('runningOperation', hanging.id);

@@ -20,6 +20,7 @@ import {
   buckets,
   cancelOperation,
   capabilityNames,
+  cloneVm,
   commandOfVerb,
   commands,
   createVm,
@@ -359,6 +360,12 @@ export class FakeAgent {
       case 'vm.stop':
         if (record.state === 'stopped') return { changed: false };
         return { revision: await this.show(nativeId!, { state: 'stopped' }, vmStopped), changed: true };
+      case 'vm.clone': {
+        const { name, start, cpus = record.cpus, memoryMiB = record.memoryMiB } = cloneVm.input.parse(input);
+        const copy = { name, state: start ? 'running' : 'stopped', cpus, memoryMiB } as const;
+        const revision = await this.show(operationId, copy, vmCreated);
+        return { revision, vmId: vmIdOf(this.host, operationId), changed: true };
+      }
       case 'vm.delete':
         return { revision: await this.vanish(nativeId!), changed: true };
       case 'vm.reconfigure':

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '@polyvirt/bus/testing';
-import { Host, Operation, ProblemError, Vm, type Page, type Problem } from '@polyvirt/contracts';
+import { Host, Operation, ProblemError, Vm, type Page, type Plan, type Problem } from '@polyvirt/contracts';
 import { TestHouse } from '../testing/test-house.ts';
 import { allCapabilities, type FakeAgent } from '../testing/fake-agent.ts';
 
@@ -83,6 +83,23 @@ describe('VMs of a gateway', () => {
     // Whoever makes one of it while it is on would have it run on.
     const { id: running } = await newVm({ state: 'running' });
     expect(await problem('PATCH', `/vms/${running}`, { template: true })).toMatchObject({ code: 'wrong-state' });
+  });
+
+  it('keeps the labels of a clone for the clone, and names in its plan what is to differ', async () => {
+    const { id } = await newVm({ cpus: 1 });
+    await house.ask('PATCH', `/vms/${id}`, { labels: { env: 'source' } });
+    const body = { name: 'copy-with-labels', cpus: 2, nics: [], labels: { env: 'copy' }, protected: true };
+    const { body: plan } = await house.call<Plan>('POST', `/vms/${id}/clone?dryRun=true`, body);
+    expect(plan.changes).toEqual(
+      expect.arrayContaining([
+        { pointer: '/cpus', from: 1, to: 2, when: 'now' },
+        { pointer: '/labels', to: { env: 'copy' }, when: 'now' },
+        { pointer: '/protected', to: true, when: 'now' },
+      ]),
+    );
+    const { body: made } = await house.ask('POST', `/vms/${id}/clone`, body);
+    expect(await house.vm(made.result!.vmId!)).toMatchObject({ labels: { env: 'copy' }, protected: true });
+    expect(await house.vm(id)).toMatchObject({ labels: { env: 'source' }, protected: false });
   });
 
   it('answers vm-busy with the running operation, and of many at once takes one', async () => {
