@@ -1,3 +1,3 @@
 import { pack } from './pack.ts';
 
-console.log(pack());
+console.log(pack(process.argv[2]));
