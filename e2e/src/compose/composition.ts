@@ -4,9 +4,10 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createClient, type Client } from '@polyvirt/api-client';
 import { eventually } from '@polyvirt/bus/testing';
-import { DockerEngine, ensureDocker, ensureTinyLinux, imageCache, packImages, root, run } from '@polyvirt/tools';
+import { dockerBaseImage, DockerEngine, ensureTinyLinux, imageCache, packImages, root, run } from '@polyvirt/tools';
 
 /** How long something may take on the slowest machine. */
 export const patienceMs = 300_000;
@@ -27,7 +28,7 @@ export class Composition {
 
   /** Starts the engine, with a libvirt beside it, and builds all images. */
   static async open(): Promise<Composition> {
-    const archive = await ensureDocker(imageCache, () => undefined);
+    const archive = await dockerBaseImage(imageCache, () => undefined);
     const engine = await DockerEngine.open();
     const socket = join(engine.folder, 'gateway.sock');
     const server = createServer((client) => {
@@ -60,7 +61,7 @@ export class Composition {
         POLYVIRT_IMAGE_PATH: this.#images,
         ...env,
       },
-      timeoutMs: 2 * patienceMs,
+      timeoutMs: 4 * patienceMs,
     });
   }
 
@@ -80,11 +81,18 @@ export class Composition {
 
   /** Resolves when every container that is to run is healthy. */
   async healthy(): Promise<void> {
-    await eventually(async () => {
-      const shown = await this.docker('ps', '--format', '{{.Names}}: {{.Status}}');
-      const ill = shown.split('\n').filter((line) => line !== '' && !line.includes('(healthy)'));
-      if (ill.length > 0 || shown === '') throw new Error(`not healthy: ${ill.join('; ')}\n${await this.#said()}`);
-    }, patienceMs);
+    try {
+      await eventually(async () => {
+        const shown = await this.docker('ps', '--format', '{{.Names}}: {{.Status}}');
+        const ill = shown.split('\n').filter((line) => line !== '' && !line.includes('(healthy)'));
+        if (ill.length === 0 && shown !== '') return;
+        // Each look is a process of its own, and health checks are seconds apart.
+        await delay(500);
+        throw new Error(`not healthy: ${ill.join('; ')}`);
+      }, patienceMs);
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\n${await this.#said()}`, { cause: error });
+    }
   }
 
   /** The administrator. The certificate of the gateway is verified by the authority that `init` shows. */

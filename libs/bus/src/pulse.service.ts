@@ -52,7 +52,13 @@ describe('the pulse of the bus', () => {
     const bus = await connect(nats, 'gateway');
     await ensureTopology(bus);
     const lifeFile = join(nats.folder, 'life');
-    const pulse = new Pulse(bus, 'gateway', { everyStream: true, everyMs: 20, withinMs, wellForMs: withinMs, lifeFile });
+    const pulse = new Pulse(bus, 'gateway', {
+      everyStream: true,
+      everyMs: 20,
+      withinMs,
+      wellForMs: withinMs,
+      lifeFile,
+    });
     open.push(() => pulse.stop());
     expect(pulse.fault).toBeUndefined();
     const isNoted = () => eventually(() => access(lifeFile));

@@ -24,7 +24,18 @@ const services = Object.entries(file.services);
 /** What docker-compose 1.29 and v2 both know, of what may be used here: one of them refuses `name`, the other warns of `version`. */
 const topKeys = /^(?:services|networks|volumes|secrets|x-[a-z]+)$/;
 const serviceKeys = [
-  ...['build', 'cap_add', 'cap_drop', 'command', 'depends_on', 'environment', 'healthcheck', 'image', 'init', 'logging'],
+  ...[
+    'build',
+    'cap_add',
+    'cap_drop',
+    'command',
+    'depends_on',
+    'environment',
+    'healthcheck',
+    'image',
+    'init',
+    'logging',
+  ],
   ...['network_mode', 'networks', 'ports', 'profiles', 'read_only', 'restart', 'secrets', 'security_opt'],
   ...['stop_grace_period', 'tmpfs', 'user', 'volumes'],
 ];
@@ -64,7 +75,9 @@ describe('docker-compose.yml', () => {
     });
     if (name === 'init') expect(service.network_mode).toBe('none');
     else expect(service).toMatchObject({ restart: 'unless-stopped', healthcheck: { test: expect.any(Array) } });
-    expect(Object.keys(service.environment ?? {}).filter((key) => /(?:SECRET|PASSWORD|KEY|CREDENTIALS)$/.test(key))).toEqual([]);
+    expect(
+      Object.keys(service.environment ?? {}).filter((key) => /(?:SECRET|PASSWORD|KEY|CREDENTIALS)$/.test(key)),
+    ).toEqual([]);
   });
 
   it('has a target of the Dockerfile for every service, and no other', () => {
@@ -72,7 +85,8 @@ describe('docker-compose.yml', () => {
     const based = new Set(stages.map(([, from]) => from));
     const ends = stages.map(([, , name]) => name!).filter((name) => !based.has(name) || name === 'agent');
     expect(new Set(services.map(([, { build }]) => build.target))).toEqual(new Set(ends));
-    for (const [, { build }] of services) expect(build).toMatchObject({ context: './deploy', args: { BASE: expect.any(String) } });
+    for (const [, { build }] of services)
+      expect(build).toMatchObject({ context: './deploy', args: { BASE: expect.any(String) } });
   });
 
   it('declares the volumes and networks that are used, and no others', () => {
@@ -97,7 +111,9 @@ describe('docker-compose.yml', () => {
     const begin = page.indexOf(`\n## ${section}\n`);
     expect(begin).toBeGreaterThan(0);
     const end = page.indexOf('\n## ', begin + 1);
-    const known = [...page.slice(begin, end < 0 ? undefined : end).matchAll(/^\| `(POLYVIRT_\w+)`/gm)].map(([, id]) => id!);
+    const known = [...page.slice(begin, end < 0 ? undefined : end).matchAll(/^\| `(POLYVIRT_\w+)`/gm)].map(
+      ([, id]) => id!,
+    );
     const given = Object.keys(file.services[name]!.environment ?? {})
       .filter((key) => key.startsWith('POLYVIRT_') && !ownVariables.includes(key))
       .map((key) => (known.includes(key) ? key : key.replace(/_FILE$/, '')));

@@ -25,7 +25,8 @@ describe('the keys of docker-compose.yml', () => {
   const everything = async () => {
     const found = new Map<string, string>();
     for (const service of own)
-      for (const name of await readdir(join(services, service))) found.set(`${service}/${name}`, await read(service, name));
+      for (const name of await readdir(join(services, service)))
+        found.set(`${service}/${name}`, await read(service, name));
     return found;
   };
   const certificate = async () => new X509Certificate(await read('nats', 'certificate.pem'));
@@ -44,7 +45,8 @@ describe('the keys of docker-compose.yml', () => {
 
   it('are read by the services and by nobody else, and each has its own', async () => {
     await make();
-    const holders = async (text: string) => [...(await everything())].filter(([, held]) => held.includes(text)).map(([name]) => name);
+    const holders = async (text: string) =>
+      [...(await everything())].filter(([, held]) => held.includes(text)).map(([name]) => name);
     for (const service of own) {
       expect((await stat(join(services, service))).mode & 0o777).toBe(0o750);
       for (const name of await readdir(join(services, service)))

@@ -67,7 +67,10 @@ async function packAgent(into: string): Promise<void> {
 
 async function packSimulator(into: string): Promise<void> {
   for (const part of ['bin', 'dist', 'package.json'])
-    await cp(join(root, 'simulators/vmrun', part), join(into, part), { recursive: true, filter: (path) => !idle.test(path) });
+    await cp(join(root, 'simulators/vmrun', part), join(into, part), {
+      recursive: true,
+      filter: (path) => !idle.test(path),
+    });
 }
 
 /** Folders, below the root of the repository, of these packages and of all that they need where they run. */

@@ -24,21 +24,25 @@ const packages = [
   ...['ca-certificates', 'nats-server', 'qemu-utils'],
   ...['mariadb-server-core', 'mariadb-client-core', 'mariadb-client'],
 ];
-const idle = ['./var/cache/*', './var/lib/apt/lists/*', './usr/share/doc/*', './usr/share/man/*', './usr/share/locale/*'];
+const idle = [
+  './var/cache/*',
+  './var/lib/apt/lists/*',
+  './usr/share/doc/*',
+  './usr/share/man/*',
+  './usr/share/locale/*',
+];
 
 /**
- * Makes sure that a machine can run an engine of Docker, and containers in it; answers the file with the base image, made when it is
- * not in the cache. Throws `DockerMissing`.
+ * Makes sure that a machine can run an engine of Docker, and containers in it, and that there is a base image. Throws `DockerMissing`.
  */
-export async function ensureDocker(cacheDir: string, log: (line: string) => void): Promise<string> {
+export async function ensureDocker(cacheDir: string, log: (line: string) => void): Promise<void> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0)
     throw new DockerMissing('not run: the engine of Docker that it starts takes Linux, as root');
   try {
     await ensurePackages(['docker'], { log });
-    const image = await baseImage(cacheDir, log);
+    await dockerBaseImage(cacheDir, log);
     await using engine = await DockerEngine.open();
     await engine.tryOut();
-    return image;
   } catch (error) {
     if (error instanceof DockerMissing) throw error;
     const { message } = error as Error;
@@ -48,8 +52,12 @@ export async function ensureDocker(cacheDir: string, log: (line: string) => void
   }
 }
 
-async function baseImage(cacheDir: string, log: (line: string) => void): Promise<string> {
-  const version = createHash('sha256').update([release, ...packages, process.version].join()).digest('hex').slice(0, 12);
+/** The file with the image that all others are made from; made when it is not in the cache. */
+export async function dockerBaseImage(cacheDir: string, log: (line: string) => void): Promise<string> {
+  const version = createHash('sha256')
+    .update([release, ...packages, process.version].join())
+    .digest('hex')
+    .slice(0, 12);
   const file = join(cacheDir, 'docker', `${release}-${version}.tar`);
   if (existsSync(file)) return file;
   log(`making a base image of Debian ${release}`);
@@ -94,11 +102,24 @@ export class DockerEngine implements AsyncDisposable {
     const cgroup = `polyvirt-docker-${randomBytes(4).toString('hex')}`;
     const log = join(data, 'engine.log');
     const args = [
-      ...['--data-root', join(data, 'data'), '--cgroup-parent', `/${cgroup}`, '--exec-opt', 'native.cgroupdriver=cgroupfs'],
+      ...[
+        '--data-root',
+        join(data, 'data'),
+        '--cgroup-parent',
+        `/${cgroup}`,
+        '--exec-opt',
+        'native.cgroupdriver=cgroupfs',
+      ],
       // Of the networks that are for examples.
       ...['--bip', '198.51.100.1/24', '--default-address-pool', 'base=198.18.0.0/16,size=24'],
     ];
-    const enclosure = await Enclosure.open('sh', ['-c', 'log=$1; shift; exec dockerd "$@" >"$log" 2>&1', 'sh', log, ...args]);
+    const enclosure = await Enclosure.open('sh', [
+      '-c',
+      'log=$1; shift; exec dockerd "$@" >"$log" 2>&1',
+      'sh',
+      log,
+      ...args,
+    ]);
     const engine = new DockerEngine(enclosure, data, cgroup);
     try {
       await engine.#ready(log);
@@ -161,7 +182,8 @@ export class DockerEngine implements AsyncDisposable {
   async close(): Promise<void> {
     await this.#enclosure.close();
     await rm(this.#data, { recursive: true, force: true, maxRetries: 10 });
-    for (const folder of globSync(`/sys/fs/cgroup{,/*}/${this.#cgroup}{/*,}`)) await rmdir(folder).catch(() => undefined);
+    for (const folder of globSync(`/sys/fs/cgroup{,/*}/${this.#cgroup}{/*,}`))
+      await rmdir(folder).catch(() => undefined);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -44,7 +44,7 @@ export class Enclosure {
 
   /** Runs a program in there, and answers what it prints. */
   async run(program: string, args: readonly string[]): Promise<string> {
-    return run('nsenter', [...(await this.inside()), program, ...args], { timeoutMs: 120_000 });
+    return run('nsenter', [...(await this.inside()), program, ...args], { timeoutMs: 600_000 });
   }
 
   /** What nsenter takes before a program that is to run in there. */
