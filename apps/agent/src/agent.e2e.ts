@@ -83,13 +83,22 @@ describe('polyvirt-agent, installed from its tarball,', () => {
     // Renewed at the start already.
     await eventually(() => expect(first.text()).toContain('Is good until'), patienceMs);
 
+    const again = await done(...line, '--no-run');
+    expect(again).toMatchObject({
+      exitCode: 0,
+      text: expect.stringContaining(`had joined already by this line, as ${id}`),
+    });
     const stolen = await done(...line, '--state', join(folder, 'elsewhere'));
     expect(stolen).toMatchObject({ exitCode: 4, text: expect.stringContaining('was used from 127.0.0.1') });
     expect(existsSync(join(folder, 'elsewhere', id))).toBe(false);
 
     const before = readFileSync(credential, 'utf8');
     const { data: rotation } = await stack.admin.POST('/api/v1/hosts/{hostId}/rotate', { params: { path } });
-    expect(await done(...rotation.command.split(' ').slice(1), '--no-run')).toMatchObject({ exitCode: 0 });
+    // As the line says, which knows nothing of the agent that runs.
+    expect(await done(...rotation.command.split(' ').slice(1))).toMatchObject({
+      exitCode: 0,
+      text: expect.stringContaining(`has another key as ${id}`),
+    });
     const seedOf = (text: string) => /SU[A-Z2-7]{56}/.exec(text)![0];
     expect(seedOf(readFileSync(credential, 'utf8'))).not.toBe(seedOf(before));
     first.child.kill('SIGTERM');
@@ -103,7 +112,7 @@ describe('polyvirt-agent, installed from its tarball,', () => {
     expect(await done('leave')).toMatchObject({ exitCode: 0, text: expect.stringContaining('has left') });
     expect(existsSync(join(state, id))).toBe(false);
     await expect(host()).rejects.toMatchObject({ code: 'host-not-found' });
-    expect(await done('run')).toMatchObject({ exitCode: 1, text: expect.stringContaining('has not joined') });
+    expect(await done('run')).toMatchObject({ exitCode: 78, text: expect.stringContaining('has not joined') });
   }, 300_000);
 
   it.each([
@@ -112,7 +121,7 @@ describe('polyvirt-agent, installed from its tarball,', () => {
     [['join', 'http://127.0.0.1:1', '--token', 'pvj_x'], 2, 'no join token'],
     [['join', 'nowhere', '--token', `pvj_${'0'.repeat(32)}.${'A'.repeat(43)}`], 2, 'no address'],
     [['join', 'http://127.0.0.1:1'], 2, 'Copy the whole line'],
-    [['run', 'somebody'], 1, 'has not joined as somebody'],
+    [['run', 'somebody'], 78, 'has not joined as somebody'],
     [['fly'], 2, 'usage:'],
   ])('ends %j with %i', async (args, exitCode, text) => {
     expect(await done(...args)).toMatchObject({ exitCode, text: expect.stringContaining(text) });

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { env } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { HostId } from '@polyvirt/contracts';
 import { Fault } from './fault.ts';
 import { join } from './join.ts';
 import { leave } from './leave.ts';
@@ -26,7 +27,7 @@ const help = `usage: polyvirt-agent <command> [options]
   --state FOLDER   where keys are kept (POLYVIRT_AGENT_STATE; now ${usualFolder()})
 
 Settings of the agent are environment variables, or lines of the file agent.env in its folder there: docs/configuration.md has them.
-Exit codes: 0 done, 1 failed, 2 wrong command line, 4 refused, 8 gateway unreachable.
+Exit codes: 0 done, 1 failed, 2 wrong command line, 4 refused, 8 gateway unreachable, 78 starting it again does not help.
 `;
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -52,6 +53,12 @@ function read() {
   }
 }
 
+const joinedAs = {
+  new: 'has joined as',
+  again: 'has another key as',
+  before: 'had joined already by this line, as',
+} as const;
+
 async function main(): Promise<void> {
   const { values, positionals } = read();
   const [command, operand, ...rest] = positionals;
@@ -65,9 +72,14 @@ async function main(): Promise<void> {
     case 'join': {
       if (operand === undefined || values.token === undefined)
         throw new Fault('polyvirt-agent join takes the address of the gateway and --token. Copy the whole line.', 2);
-      const joined = await join({ url: operand, token: values.token, caSha256: values['ca-sha256'], version }, state);
-      console.log(`This machine has joined as ${joined.host}; its key is in ${state.folderOf(joined.host)}.`);
-      if (!values['no-run']) await run(joined, state);
+      const line = { url: operand, token: values.token, caSha256: values['ca-sha256'], version };
+      const { membership, how } = await join(line, state);
+      const { host } = membership;
+      console.log(`This machine ${joinedAs[how]} ${host}; its key is in ${state.folderOf(host)}.`);
+      // The agent that it has takes the new key by itself, and a second one would be refused.
+      if (how === 'again')
+        console.log(`An agent that runs goes on with it. Where none does: polyvirt-agent run ${host}`);
+      else if (!values['no-run']) await run(membership, state);
       return;
     }
     case 'run':
@@ -96,6 +108,8 @@ async function main(): Promise<void> {
 }
 
 async function service(what: string | undefined, named: string | undefined, state: State): Promise<string> {
+  // Also of a host that has left, or was removed.
+  if (what === 'uninstall' && named !== undefined) return uninstallService(HostId.parse(named));
   const { host } = await state.choose(named);
   if (what === 'uninstall') return uninstallService(host);
   if (what === 'status') return serviceStatus(host);
@@ -104,9 +118,17 @@ async function service(what: string | undefined, named: string | undefined, stat
   return installService({ host, stateFolder: resolve(state.folder), node: process.execPath, program });
 }
 
+/** A sentence about a file that is not for this user. */
+function denied(error: unknown): string | undefined {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code === 'EACCES' || code === 'EPERM'
+    ? `${message}. Run it as root, or as the owner of that file.`
+    : undefined;
+}
+
 try {
   await main();
 } catch (error) {
-  console.error(error instanceof Fault ? error.message : error);
+  console.error(error instanceof Fault ? error.message : (denied(error) ?? error));
   process.exit(error instanceof Fault ? error.exitCode : 1);
 }

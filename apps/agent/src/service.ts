@@ -1,10 +1,10 @@
-import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir, userInfo } from 'node:os';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { env } from 'node:process';
-import { promisify } from 'node:util';
+import { invalidConfigExitCode } from '@polyvirt/config';
 import { Fault } from './fault.ts';
+import { windowsUser } from './owner-only.ts';
+import { runProgram, type Run } from './program.ts';
 
 /** How the agent of a host is started by the machine itself. */
 export interface ServiceOptions {
@@ -16,9 +16,7 @@ export interface ServiceOptions {
   readonly program: string;
 }
 
-/** Supervisors take it to mean that a restart does not help: a setting is wrong. */
-const invalidConfigExitCode = 78;
-const unitFile = '/etc/systemd/system/polyvirt-agent@.service';
+const unitFolder = '/etc/systemd/system';
 const unitOf = (host: string): string => `polyvirt-agent@${host}.service`;
 const taskOf = (host: string): string => `Polyvirt agent of ${host}`;
 
@@ -26,17 +24,17 @@ const taskOf = (host: string): string => `Polyvirt agent of ${host}`;
 const quoted = (text: string): string =>
   `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('%', '%%').replaceAll('$', '$$$$')}"`;
 
-/** A unit for every host of this machine: its instance is the host. */
-export const systemdUnit = ({ stateFolder, node, program }: Omit<ServiceOptions, 'host'>): string =>
+/** A unit for each host of this machine: they may have joined with another folder, or by another program. */
+export const systemdUnit = ({ host, stateFolder, node, program }: ServiceOptions): string =>
   `[Unit]
-Description=Polyvirt agent of %i
+Description=Polyvirt agent of ${host}
 Documentation=file://${dirname(dirname(program))}/README.md
 After=network-online.target libvirtd.service virtqemud.service
 Wants=network-online.target
 
 [Service]
 Type=exec
-ExecStart=${[node, program, 'run'].map(quoted).join(' ')} %i --state ${quoted(stateFolder)}
+ExecStart=${[node, program, 'run', host, '--state', stateFolder].map(quoted).join(' ')}
 Restart=always
 RestartSec=2
 RestartPreventExitStatus=${invalidConfigExitCode}
@@ -74,28 +72,18 @@ export const windowsTask = ({ host, stateFolder, node, program }: ServiceOptions
 </Task>
 `;
 
-export type Run = (program: string, args: readonly string[]) => Promise<string>;
-
-const runProgram: Run = async (program, args) => {
-  try {
-    return (await promisify(execFile)(program, args)).stdout;
-  } catch (cause) {
-    const { stderr, message } = cause as { stderr?: string; message: string };
-    throw new Fault(`${program} ${args.join(' ')}: ${(stderr || message).trim()}`, 1, { cause });
-  }
-};
-
 /** Has the machine run the agent from now on; says how to look at it. */
 export async function installService(
   options: ServiceOptions,
   platform = process.platform,
-  run = runProgram,
+  run: Run = runProgram,
+  folder = unitFolder,
 ): Promise<string> {
   const { host } = options;
   if (platform === 'win32') {
     const folder = await mkdtemp(join(tmpdir(), 'polyvirt-task-'));
     const file = join(folder, 'task.xml');
-    const user = `${env['USERDOMAIN'] ?? '.'}\\${env['USERNAME'] ?? userInfo().username}`;
+    const user = windowsUser();
     try {
       await writeFile(file, `\ufeff${windowsTask(options, user)}`, 'utf16le');
       await run('schtasks.exe', ['/Create', '/TN', taskOf(host), '/XML', file, '/F']);
@@ -106,25 +94,31 @@ export async function installService(
     return `The agent of ${host} runs, and begins whenever ${user} logs on.`;
   }
   requireSystemd(platform);
-  await mkdir(dirname(unitFile), { recursive: true });
-  await writeFile(unitFile, systemdUnit(options));
+  await writeFile(join(folder, unitOf(host)), systemdUnit(options));
   await run('systemctl', ['daemon-reload']);
   await run('systemctl', ['enable', '--now', unitOf(host)]);
   return `The agent of ${host} runs, and begins with the machine. Its log: journalctl -u ${unitOf(host)}`;
 }
 
-export async function uninstallService(host: string, platform = process.platform, run = runProgram): Promise<string> {
+export async function uninstallService(
+  host: string,
+  platform = process.platform,
+  run: Run = runProgram,
+  folder = unitFolder,
+): Promise<string> {
   if (platform === 'win32') {
     await run('schtasks.exe', ['/End', '/TN', taskOf(host)]);
     await run('schtasks.exe', ['/Delete', '/TN', taskOf(host), '/F']);
   } else {
     requireSystemd(platform);
     await run('systemctl', ['disable', '--now', unitOf(host)]);
+    await rm(join(folder, unitOf(host)), { force: true });
+    await run('systemctl', ['daemon-reload']);
   }
   return `The agent of ${host} has ended and is started no more.`;
 }
 
-export async function serviceStatus(host: string, platform = process.platform, run = runProgram): Promise<string> {
+export async function serviceStatus(host: string, platform = process.platform, run: Run = runProgram): Promise<string> {
   if (platform === 'win32') return run('schtasks.exe', ['/Query', '/TN', taskOf(host), '/FO', 'LIST']);
   requireSystemd(platform);
   return run('systemctl', ['show', unitOf(host), '--property', 'ActiveState,SubState,UnitFileState,MainPID']);

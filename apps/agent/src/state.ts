@@ -4,14 +4,17 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { env } from 'node:process';
 import { credentialsFor, newUserKey, type UserKey } from '@polyvirt/bus';
+import { invalidConfigExitCode } from '@polyvirt/config';
 import { HostId, JoinedHost } from '@polyvirt/contracts';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { Fault } from './fault.ts';
+import { keepForOwner } from './owner-only.ts';
 
 /** What is known of a host that this machine has joined as: `host.yaml`. */
 const Membership = JoinedHost.pick({ host: true, hypervisor: true, natsUrls: true }).extend({
   gateway: z.url().describe('Where it joined.'),
+  token: z.string().describe('Id of the token that it joined by; nothing can be done with it.'),
 });
 export type Membership = z.infer<typeof Membership>;
 
@@ -27,7 +30,11 @@ export function usualFolder(platform = process.platform): string {
  * such as an agent that runs, sees the one before or the one after, whenever this is killed.
  */
 export class State {
-  constructor(readonly folder: string) {}
+  /** `restrict` keeps others out of a folder, where its mode does not. */
+  constructor(
+    readonly folder: string,
+    private readonly restrict: (folder: string) => Promise<void> = keepForOwner,
+  ) {}
 
   async hosts(): Promise<HostId[]> {
     if (!existsSync(this.folder)) return [];
@@ -56,17 +63,25 @@ export class State {
     return this.#fileOf(host, 'gateway-ca.pem');
   }
 
-  /** The one that was named, or the only one. Throws a `Fault` that says what there is. */
+  /** The one that was named, or the only one. @throws Fault that says what there is; what starts agents need not try it again */
   async choose(named: string | undefined): Promise<Membership> {
     const hosts = await this.hosts();
     if (named !== undefined && !hosts.includes(named))
-      throw new Fault(`This machine has not joined as ${named}. ${list(hosts)}`);
+      throw new Fault(`This machine has not joined as ${named}. ${list(hosts)}`, invalidConfigExitCode);
     const [only, ...others] = hosts;
     if (named === undefined && only === undefined)
-      throw new Fault('This machine has not joined. Run the line that `polyvirt host add` shows.');
-    if (named === undefined && others.length > 0) throw new Fault(`Which host? ${list(hosts)}`);
-    const text = await readFile(join(this.folderOf(named ?? only!), 'host.yaml'), 'utf8');
-    return Membership.parse(parse(text));
+      throw new Fault(
+        'This machine has not joined. Run the line that `polyvirt host add` shows.',
+        invalidConfigExitCode,
+      );
+    if (named === undefined && others.length > 0) throw new Fault(`Which host? ${list(hosts)}`, 2);
+    return this.#membershipOf(named ?? only!);
+  }
+
+  /** The host that this machine has become by a token, if it has. */
+  async joinedBy(tokenId: string): Promise<Membership | undefined> {
+    const memberships = await Promise.all((await this.hosts()).map((host) => this.#membershipOf(host)));
+    return memberships.find(({ token }) => token === tokenId);
   }
 
   /**
@@ -78,6 +93,7 @@ export class State {
     const Key = z.object({ publicKey: z.string(), seed: z.string() });
     if (existsSync(file)) return Key.parse(JSON.parse(await readFile(file, 'utf8')));
     const key = newUserKey();
+    await this.#makeFolder();
     await mkdir(join(this.folder, 'joining'), { recursive: true, mode: 0o700 });
     await write(file, JSON.stringify(key));
     return key;
@@ -96,7 +112,7 @@ export class State {
     if (natsCa !== undefined) await write(join(folder, 'nats-ca.pem'), natsCa);
     if (ca !== undefined) await write(join(folder, 'gateway-ca.pem'), ca);
     await write(this.credentialsFile(host), credentialsFor(seed, joined));
-    const membership: Membership = { host, hypervisor, natsUrls, gateway: origin };
+    const membership: Membership = { host, hypervisor, natsUrls, gateway: origin, token: tokenId };
     await write(join(folder, 'host.yaml'), stringify(membership));
     await rm(this.#keyFile(tokenId), { force: true });
     return membership;
@@ -104,6 +120,24 @@ export class State {
 
   async forget(host: HostId): Promise<void> {
     await rm(this.folderOf(HostId.parse(host)), { recursive: true, force: true });
+  }
+
+  async #membershipOf(host: HostId): Promise<Membership> {
+    return Membership.parse(parse(await readFile(join(this.folderOf(host), 'host.yaml'), 'utf8')));
+  }
+
+  /** For its owner alone. @throws Fault if it cannot be made */
+  async #makeFolder(): Promise<void> {
+    try {
+      await mkdir(this.folder, { recursive: true, mode: 0o700 });
+      await this.restrict(this.folder);
+    } catch (cause) {
+      throw new Fault(
+        `The folder ${this.folder} cannot be made: ${(cause as Error).message}. Another one is given by --state.`,
+        1,
+        { cause },
+      );
+    }
   }
 
   #fileOf(host: HostId, name: string): string | undefined {

@@ -3,6 +3,7 @@ import type { AuditRecord } from '@polyvirt/contracts';
 import type { EntityManager } from 'typeorm';
 import type { Caller } from '../auth/caller.decorator.ts';
 import { Database } from '../database/database.ts';
+import { insertRows } from '../database/insert-rows.ts';
 import { uuidV7 } from '../database/uuid-v7.ts';
 import { AuditLinker } from './audit-linker.ts';
 import { AuditSigner } from './audit-signer.ts';
@@ -52,7 +53,7 @@ export class Audit {
       signature: null,
     };
     record.signature = this.signer.signRecord(record);
-    await manager.insert(AuditEntity, record);
+    await insertRows(manager, AuditEntity, [record]);
     this.database.onCommit(() => this.linker.add(record));
   }
 

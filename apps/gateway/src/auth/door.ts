@@ -47,7 +47,7 @@ export class Door implements OnModuleInit {
     const hasTicket = ticketPurpose !== undefined && typeof ticket === 'string';
     request.principal =
       hasTicket && request.headers.authorization === undefined
-        ? await this.admitTicket(ticket, ticketPurpose, request)
+        ? await this.redeem(request, () => this.tickets.redeem(ticketPurpose, ticket))
         : await this.identify(request, request);
   }
 
@@ -68,6 +68,20 @@ export class Door implements OnModuleInit {
     return principal;
   }
 
+  /**
+   * What a ticket that somebody shows stands for, as `look` finds it. It is counted, and recorded if it is not good. Throws what
+   * `look` throws, and `too-many-requests`.
+   */
+  async redeem<Redeemed>(request: FastifyRequest, look: () => Promise<Redeemed>): Promise<Redeemed> {
+    if (!request.counted) await this.admitUnknown(request);
+    try {
+      return await look();
+    } catch (error) {
+      if (error instanceof ProblemError) await this.trail.noteRefusal('ticket', error.code, request);
+      throw error;
+    }
+  }
+
   /** A credential that is not known yet costs a look into the database, so guesses count against the address. */
   private async meet(bearing: Bearing, from: Origin): Promise<Principal> {
     await this.limits.admitUnknown(from.ip);
@@ -76,16 +90,6 @@ export class Door implements OnModuleInit {
     } catch (error) {
       if (bearing.headers.authorization !== undefined && error instanceof ProblemError)
         await this.trail.noteRefusal('token', error.code, from);
-      throw error;
-    }
-  }
-
-  private async admitTicket(ticket: string, purpose: string, from: Origin): Promise<Principal> {
-    await this.limits.admitUnknown(from.ip);
-    try {
-      return await this.tickets.redeem(purpose, ticket);
-    } catch (error) {
-      if (error instanceof ProblemError) await this.trail.noteRefusal('ticket', error.code, from);
       throw error;
     }
   }

@@ -82,12 +82,19 @@ export class Logins {
   }
 
   /**
-   * Whether it is the password of a user, counted as a guess like that of a log-in. Throws `too-many-requests`, and `mismatch()`
-   * for a wrong one.
+   * Whether it is the password of the user of a session, counted as a guess like that of a log-in. The place is the session: guesses
+   * of strangers keep its user out no more than from anywhere else, and whoever has taken it over has no more of them elsewhere.
+   * Throws `too-many-requests`, and `mismatch()` for a wrong one.
    */
-  async requirePassword(user: UserEntity, password: string, from: Visitor, mismatch: () => Error): Promise<void> {
-    await this.limits.admitAttempt(from.address);
-    const guess = await this.guessAt(user, user.username, from);
+  async requirePassword(
+    user: UserEntity,
+    sessionId: string,
+    password: string,
+    { address }: Visitor,
+    mismatch: () => Error,
+  ): Promise<void> {
+    await this.limits.admitAttempt(address);
+    const guess: Guess = { account: accountOf(user), place: `session ${sessionId}`, address, isKnown: true };
     await this.limits.admitGuess(guess);
     if (!(await this.passwords.matches(password, user.passwordHash))) throw mismatch();
     await this.limits.guessWasRight(guess);
@@ -99,9 +106,9 @@ export class Logins {
     return this.database.repository(UserEntity).findOneBy({ usernameKey: username.toLowerCase(), disabled: false });
   }
 
-  /** Counted by the account that was found, however its name was written; after an unlock it is counted anew. */
+  /** Counted by the account that was found, however its name was written. */
   private async guessAt(user: Account | undefined, username: string, { address, device }: Visitor): Promise<Guess> {
-    const account = user ? `${user.id} ${user.unlockedAt ?? 0}` : `? ${username.toLowerCase()}`;
+    const account = user ? accountOf(user) : `? ${username.toLowerCase()}`;
     return { account, address, ...(await this.devices.placeOf(user?.id, device, address)) };
   }
 
@@ -140,6 +147,9 @@ export class Logins {
     return actor(visitor, user?.username ?? '-');
   }
 }
+
+/** After an unlock it is counted anew. */
+const accountOf = ({ id, unlockedAt }: Account): string => `${id} ${unlockedAt ?? 0}`;
 
 const refusedAsUnknown = { outcome: 'refused', code: 'unauthenticated' } as const;
 

@@ -27,9 +27,4 @@ export class NetworkReaders {
       return false;
     return this.networks.has(address);
   }
-
-  /** The same for a connection whose address is always that of its other end. */
-  includesDirect(origin: Origin): boolean {
-    return origin.headers['x-forwarded-for'] === undefined && this.includes(origin);
-  }
 }

@@ -76,7 +76,7 @@ export class OwnPassword {
     if (!user) throw new ProblemError('unauthenticated', 'The user is gone.');
     let isWrong = false;
     try {
-      await this.logins.requirePassword(user, password, from, () => {
+      await this.logins.requirePassword(user, caller.sessionId!, password, from, () => {
         isWrong = true;
         return invalidInput('body', [{ pointer, detail: 'This is not the password of your account.' }]);
       });

@@ -3,10 +3,8 @@ import type { Server } from 'node:http';
 import websocket from '@fastify/websocket';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { ProblemError } from '@polyvirt/contracts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
-import { CredentialTrail } from '../auth/credential-trail.ts';
 import { Door } from '../auth/door.ts';
 import { logProblem, problemOf, sendProblem } from '../http/problem.filter.ts';
 import { Upgrades, type UpgradeEmitter } from '../http/upgrades.ts';
@@ -29,7 +27,6 @@ export class ConsoleSocket implements OnModuleInit {
     private readonly consoles: Consoles,
     private readonly upgrades: Upgrades,
     private readonly door: Door,
-    private readonly trail: CredentialTrail,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
@@ -55,8 +52,7 @@ export class ConsoleSocket implements OnModuleInit {
   private async admit(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     if (!request.ws) return;
     try {
-      await this.door.admitUnknown(request);
-      const { vmId, actor, owner } = await this.redeem(request);
+      const { vmId, actor, owner } = await this.door.redeem(request, () => this.redeem(request));
       const by = { actor, address: request.ip, requestId: request.id };
       this.relays.set(request, await this.consoles.open(vmId, owner, by));
       this.logger.info({ vmId, actor, requestId: request.id }, 'a console was opened');
@@ -67,13 +63,8 @@ export class ConsoleSocket implements OnModuleInit {
     }
   }
 
-  private async redeem(request: FastifyRequest): Promise<RedeemedTicket> {
+  private redeem(request: FastifyRequest): Promise<RedeemedTicket> {
     const { ticket } = request.query as { ticket?: unknown };
-    try {
-      return await this.tickets.redeem(typeof ticket === 'string' ? ticket : '');
-    } catch (error) {
-      if (error instanceof ProblemError) await this.trail.noteRefusal('ticket', error.code, request);
-      throw error;
-    }
+    return this.tickets.redeem(typeof ticket === 'string' ? ticket : '');
   }
 }

@@ -24,6 +24,7 @@ import { UserEntity } from '../users/user.entity.ts';
 import { isDuplicate } from './database-errors.ts';
 import type { Database } from './database.ts';
 import { entities } from './entities.ts';
+import { insertRows } from './insert-rows.ts';
 import { openDatabase } from './open-database.ts';
 
 /** Characters of one to four bytes, what a shell or SQL would trip over, and every ASCII control character but NUL. */
@@ -263,12 +264,13 @@ onEveryDatabase('every table', (fresh) => {
   });
   afterEach(() => database.close());
 
-  const insert = ({ entity }: Case, row: ObjectLiteral) =>
+  const insert = ({ entity }: Case, row: ObjectLiteral, whole = false) =>
     database.transaction(async (manager) => {
       // Whom a session or a token belongs to.
       const isOwned = entity === SessionEntity || entity === TokenEntity;
       if (isOwned && (await manager.countBy(UserEntity, { id })) === 0) await manager.insert(UserEntity, user);
-      await manager.insert(entity, row);
+      if (whole) await insertRows(manager, entity, [row]);
+      else await manager.insert(entity, row);
     });
   const rows = ({ entity }: Case) => database.repository(entity).find();
 
@@ -287,6 +289,14 @@ onEveryDatabase('every table', (fresh) => {
       expect(found).toEqual([one.row]);
     });
 
+    it('is the same when whole rows are inserted', async () => {
+      await insert(one, one.row, true);
+      expect(await rows(one)).toEqual([one.row]);
+      const others = { ...one.row, ...one.empty, ...one.another };
+      await insert(one, others, true);
+      expect(await rows(one)).toEqual(expect.arrayContaining([one.row, others]));
+    });
+
     it('tells nothing from empty, and no from yes', async () => {
       const row = { ...one.row, ...one.empty };
       await insert(one, row);
@@ -294,7 +304,7 @@ onEveryDatabase('every table', (fresh) => {
     });
 
     it('takes a key once, also when many come at once, and another one beside it', async () => {
-      const outcomes = await Promise.allSettled(Array.from({ length: 6 }, () => insert(one, one.row)));
+      const outcomes = await Promise.allSettled(Array.from({ length: 6 }, (_, n) => insert(one, one.row, n % 2 === 0)));
       const reasons = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []));
       expect(reasons.map(isDuplicate)).toEqual(Array(5).fill(true));
       await insert(one, { ...one.row, ...one.another });

@@ -13,6 +13,7 @@ import type { Logger } from 'pino';
 import type { GatewayConfig } from '../config.ts';
 import { hideFolders } from '../disclosure/hide-folders.ts';
 import type { GatewayTimes } from '../times.ts';
+import { trustedProxies } from './caller-address.ts';
 import { compressAnswers } from './compression.ts';
 import { answerConditionally } from './conditional-reads.ts';
 import { connectionTimes } from './connection-times.ts';
@@ -50,8 +51,8 @@ export function createAdapter(
     bodyLimit,
     requestTimeout: requestWithinMs,
     http: connectionTimes(requestWithinMs),
-    ...(tls && { https: { ...connectionTimes(requestWithinMs), ...tls.pair, minVersion: 'TLSv1.2' as const } }),
-    trustProxy: config.trustProxy ?? false,
+    ...(tls && { https: { ...connectionTimes(requestWithinMs), ...tls.pair } }),
+    trustProxy: trustedProxies(config.trustProxy),
     requestIdHeader: false,
     // Ours alone: an id that a client chose would let it pass its requests off as those of others.
     genReqId: () => randomUUID(),

@@ -5,10 +5,7 @@ import type { Server } from 'node:https';
 import type { Logger } from 'pino';
 import { LOGGER } from '../logger.ts';
 import { TIMES, type GatewayTimes } from '../times.ts';
-import { TlsFiles } from './tls.ts';
-
-/** Injection token of the files, if the gateway speaks TLS itself. */
-export const TLS_FILES = Symbol('TLS_FILES');
+import { TLS_FILES, TlsFiles } from './tls.ts';
 
 /** Takes a certificate that was renewed, without a restart. */
 @Injectable()

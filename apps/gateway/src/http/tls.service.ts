@@ -1,6 +1,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -70,7 +71,7 @@ describe('a gateway with a certificate', () => {
       ...{ host: '127.0.0.1', port, path: '/healthz', agent: false, ca },
       ...{ servername: 'polyvirt.example', headers: { host } },
     });
-    const [response] = (await once(request, 'response')) as [import('node:http').IncomingMessage];
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
     response.resume();
     await once(response, 'end');
     return { status: response.statusCode!, headers: response.headers };
@@ -86,6 +87,27 @@ describe('a gateway with a certificate', () => {
         host,
         { status: 400, headers: { 'x-request-id': expect.any(String), 'x-content-type-options': 'nosniff' } },
       ]);
+  });
+
+  it('opens no WebSocket by another name, whatever the path', async () => {
+    const upgrade = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };
+    const statusOf = async (path: string, host: string) => {
+      const request = get({
+        ...{ host: '127.0.0.1', port, path, agent: false, rejectUnauthorized: false },
+        headers: { ...upgrade, host, 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==', origin: `https://${host}` },
+      });
+      request.once('upgrade', (_response, socket) => socket.destroy());
+      const answer = await Promise.race([
+        once(request, 'response').then(([response]) => (response as IncomingMessage).statusCode),
+        once(request, 'upgrade').then(() => 101),
+      ]);
+      request.destroy();
+      return answer;
+    };
+    for (const path of ['/socket.io/?EIO=4&transport=websocket', '/api/v1/console?ticket=x', '/elsewhere'])
+      expect([path, await statusOf(path, 'rebound.example')]).toEqual([path, 400]);
+    expect(await statusOf('/socket.io/?EIO=4&transport=websocket', 'polyvirt.example')).toBe(101);
+    expect(await statusOf('/elsewhere', 'polyvirt.example')).toBe(404);
   });
 
   it('gives hosts that join the fingerprint of its authority', async () => {
@@ -124,6 +146,32 @@ describe('a gateway with a certificate', () => {
     expect(await warningOf(soon)).toMatch(/expires in [23] days/);
     expect(await warningOf(gone)).toMatch(/has expired/);
     expect(new TlsFiles(files.cert, files.key).warning).toBeUndefined();
+  });
+
+  it('does not start with files that are of no use, and says which', async () => {
+    const none = join(folder, 'none.pem');
+    const of = (settings: Record<string, string>) => () =>
+      TlsFiles.of(
+        readConfig(gatewayConfig, {
+          POLYVIRT_JWT_SECRET: 'c'.repeat(32),
+          POLYVIRT_NATS_CREDENTIALS: 'x',
+          ...settings,
+        }),
+      );
+    const pair = { POLYVIRT_TLS_CERT: files.cert, POLYVIRT_TLS_KEY: files.key };
+    const stranger = join(folder, 'stranger.pem');
+    await writeFile(stranger, (await certificateFor('another.example')).cert);
+    expect(of({ POLYVIRT_TLS_CERT: files.cert })).toThrow(/belong together: give both/);
+    const ofNone: Record<string, string>[] = [
+      { ...pair, POLYVIRT_TLS_KEY: none },
+      { ...pair, POLYVIRT_TLS_CA: none },
+      { POLYVIRT_TLS_CA: none },
+    ];
+    for (const settings of ofNone) expect(of(settings)).toThrow(`${none} cannot be read`);
+    expect(of({ POLYVIRT_TLS_CA: files.key })).toThrow(`no certificate in PEM in ${files.key}`);
+    expect(of({ ...pair, POLYVIRT_TLS_CA: stranger })).toThrow(/is not among the certificates/);
+    expect(of(pair)()?.caSha256).toBeUndefined();
+    expect(of({})()).toBeUndefined();
   });
 });
 

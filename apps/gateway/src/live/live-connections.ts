@@ -22,6 +22,7 @@ import { NetworkReaders } from '../auth/network-readers.ts';
 import { CONFIG, type GatewayConfig } from '../config.ts';
 import { EventFeed } from '../events/event-feed.ts';
 import { defaultPace, type CloseReason } from '../events/event-stream.ts';
+import { callerAddresses, type Connection } from '../http/caller-address.ts';
 import { parseInput } from '../http/faults.ts';
 import { isSameOrigin } from '../http/origin.ts';
 import { problemOfFailure, sendProblem } from '../http/problem.filter.ts';
@@ -85,6 +86,7 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
   private readonly clients = new Map<LiveSocket, LiveClient>();
   private readonly server: Server<ClientMessages, ServerMessages, DefaultEventsMap, Admission>;
   private readonly questions = new Map<string, Question>();
+  private readonly callerAddress: (connection: Connection) => string;
   private ticking: NodeJS.Timeout | undefined;
   private flushing: NodeJS.Timeout | undefined;
   private ticks = 0;
@@ -103,6 +105,7 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
     @Inject(LOGGER) private readonly logger: Logger,
     @Inject(TIMES) private readonly times: GatewayTimes,
   ) {
+    this.callerAddress = callerAddresses(config.trustProxy);
     this.server = new Server({
       path: livePath,
       transports: ['websocket'],
@@ -185,9 +188,11 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
   }
 
   /** Throws `unauthenticated` for who is not of a network whose machines may read without a token. */
-  private async admitReader(token: unknown, { handshake: { address, headers } }: LiveSocket): Promise<Principal> {
+  private async admitReader(token: unknown, socket: LiveSocket): Promise<Principal> {
+    const address = this.addressOf(socket);
     await this.limits.admitUnknown(address);
-    if (token === undefined && this.readers.includesDirect({ address, headers })) return readerAt(address);
+    if (token === undefined && this.readers.includes({ address, headers: socket.handshake.headers }))
+      return readerAt(address);
     throw new ProblemError('unauthenticated', 'A live connection needs `auth.token`; log in first.');
   }
 
@@ -275,9 +280,14 @@ export class LiveConnections implements OnModuleInit, OnApplicationBootstrap, Be
   }
 
   /** Of a token that somebody shows. */
-  private identify(token: string, { handshake: { address, headers } }: LiveSocket): Promise<Principal> {
-    const clientRequestId = clientRequestIdFrom(headers['x-request-id']);
-    return this.door.identify(bearing(token), { ip: address, id: randomUUID(), clientRequestId });
+  private identify(token: string, socket: LiveSocket): Promise<Principal> {
+    const clientRequestId = clientRequestIdFrom(socket.handshake.headers['x-request-id']);
+    return this.door.identify(bearing(token), { ip: this.addressOf(socket), id: randomUUID(), clientRequestId });
+  }
+
+  /** `handshake.address` is that of the other end of the connection, which may be a proxy. */
+  private addressOf({ handshake: { address, headers } }: LiveSocket): string {
+    return this.callerAddress({ headers, socket: { remoteAddress: address } });
   }
 
   /** Of one that was shown before. */

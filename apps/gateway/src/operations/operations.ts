@@ -19,6 +19,7 @@ import type { Caller } from '../auth/caller.decorator.ts';
 import { isoTime } from '../database/columns.ts';
 import { isDuplicate } from '../database/database-errors.ts';
 import { Database } from '../database/database.ts';
+import { insertRows } from '../database/insert-rows.ts';
 import { uuidV7 } from '../database/uuid-v7.ts';
 import { EventFeed } from '../events/event-feed.ts';
 import { HouseClock } from '../house-clock.ts';
@@ -148,7 +149,7 @@ export class Operations implements OnModuleDestroy {
         annotation: asked.annotation ? JSON.stringify(asked.annotation) : null,
       });
       const keys = asked.locks.map((lock) => ({ key: lockKey(lock), operationId: id }));
-      if (keys.length > 0) await manager.insert(OperationLockEntity, keys);
+      await insertRows(manager, OperationLockEntity, keys);
       if (asked.check) {
         // Whoever held a lock before may have ended at another gateway, and what it made be unknown here.
         const awaited = await this.feed.awaited(manager);
@@ -266,7 +267,7 @@ export class Operations implements OnModuleDestroy {
     author: Author,
     columns: Partial<Pick<OperationEntity, 'notAfter' | 'command' | 'secretFields' | 'secrets' | 'annotation'>>,
   ): Promise<void> {
-    await manager.insert(OperationEntity, {
+    const row: OperationEntity = {
       ...columnsOf(operation),
       requestId: author.requestId,
       notAfter: null,
@@ -276,7 +277,8 @@ export class Operations implements OnModuleDestroy {
       annotation: null,
       publishedAt: null,
       ...columns,
-    });
+    };
+    await insertRows(manager, OperationEntity, [row]);
   }
 
   /** The audit, and the answer that a repeat of the request gets. */

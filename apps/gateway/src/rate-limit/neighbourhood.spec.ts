@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { neighbourhoodOf } from './neighbourhood.ts';
+import { neighbourhoodOf, networkOf } from './neighbourhood.ts';
 
 describe('what is counted of an address', () => {
   it.each([
@@ -15,5 +15,16 @@ describe('what is counted of an address', () => {
     ['unix', 'unix'],
   ])('of %j is %j', (address, counted) => {
     expect(neighbourhoodOf(address)).toBe(counted);
+  });
+
+  it.each([
+    ['192.0.2.7', '192.0.2.0/24'],
+    ['::ffff:192.0.2.255', '192.0.2.0/24'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1::/48'],
+    ['2001:db8::1', '2001:db8:0::/48'],
+    ['', ''],
+    ['unix', 'unix'],
+  ])('as a network of %j is %j', (address, counted) => {
+    expect(networkOf(address)).toBe(counted);
   });
 });

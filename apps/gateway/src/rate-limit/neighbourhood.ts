@@ -4,6 +4,13 @@ const mapped = /^::ffff:/i;
 /** Of eight: what a provider gives to one household is a network of 64 bits or more. */
 const groupsOfNetwork = 4;
 
+/** What is counted in the place of all addresses that one customer of a provider may have: a network of 24 bits, of IPv6 one of 48. */
+export function networkOf(address: string): string {
+  const counted = neighbourhoodOf(address);
+  if (isIPv4(counted)) return counted.replace(/\d+$/, '0/24');
+  return counted.replace(/:[^:]+::\/64$/, '::/48');
+}
+
 /**
  * What is counted in the place of an address: whoever has one IPv6 address has 2^64 of them, and would be a stranger with each. An
  * IPv4 address stands for itself, however it is written.

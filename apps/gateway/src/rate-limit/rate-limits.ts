@@ -1,24 +1,24 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { ProblemError } from '@polyvirt/contracts';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { CONFIG, type GatewayConfig } from '../config.ts';
 import { TIMES, type GatewayTimes } from '../times.ts';
 import { budgetOf, type Spender } from './budget.ts';
-import { neighbourhoodOf } from './neighbourhood.ts';
+import { FairQueue } from './fair-queue.ts';
+import { neighbourhoodOf, networkOf } from './neighbourhood.ts';
 
 /** The limit is of requests per second, but a burst may use up this many seconds of it at once. */
 const burstSeconds = 10;
 const loginWindowSeconds = 15 * 60;
 /**
  * Attempts within the window that are not known to be good: for one account from one place, and from one address for all of
- * them. A place is an address, or a browser in which the user has logged in before.
+ * them. A place is an address, a browser in which the user has logged in before, or a session.
  */
 const failuresPerPlace = 10;
 const failuresPerAddress = 50;
 /** For one account from all places that are new to it. Beyond that they are not refused, which would lock its owner out, but wait. */
 const failuresBeforeWaiting = 50;
-const mostWaiting = 10;
+const mostWaiting = 100;
 /** Verifying a password is slow on purpose, so good attempts are limited too. */
 const attemptsPerMinute = 120;
 /** What is nobody's act is recorded so often for each address, so that it cannot fill the audit. */
@@ -26,20 +26,27 @@ const recordsPerMinute = 60;
 
 /** Limits of this gateway, kept in its memory. */
 @Injectable()
-export class RateLimits {
+export class RateLimits implements BeforeApplicationShutdown {
   private readonly requests: RateLimiterMemory | undefined;
   private readonly attempts = limiter('attempts', attemptsPerMinute, 60);
   private readonly records = limiter('records', recordsPerMinute, 60);
   private readonly byPlace = limiter('place', failuresPerPlace, loginWindowSeconds);
   private readonly byAccount = limiter('account', failuresBeforeWaiting, loginWindowSeconds);
-  private readonly queues = new Map<string, number>();
+  private readonly queues = new Map<string, FairQueue>();
   private readonly byAddress = limiter('address', failuresPerAddress, loginWindowSeconds);
 
   private readonly guessWaitMs: number;
+  private isStopped = false;
 
   constructor(@Inject(CONFIG) { rateLimit }: GatewayConfig, @Inject(TIMES) { guessWaitMs }: GatewayTimes) {
     this.guessWaitMs = guessWaitMs;
     this.requests = rateLimit === 0 ? undefined : limiter('requests', rateLimit * burstSeconds, burstSeconds);
+  }
+
+  /** Those who wait would hold it up. */
+  beforeApplicationShutdown(): void {
+    this.isStopped = true;
+    for (const queue of this.queues.values()) queue.close();
   }
 
   /** Counts one request of who has said who they are. Throws `too-many-requests`. */
@@ -62,7 +69,8 @@ export class RateLimits {
    * makes them and nobody else. An attempt counts as a wrong one until it has turned out well, so that many at once get no further
    * than many in a row.
    */
-  async admitGuess({ account, place, address, isKnown }: Guess): Promise<void> {
+  async admitGuess(guess: Guess): Promise<void> {
+    const { account, place, address, isKnown } = guess;
     await take(this.byPlace, `${account}\0${place}`, 'Too many failed log-ins for this account from here.');
     if (isKnown) return;
     await take(this.byAddress, neighbourhoodOf(address), 'Too many failed log-ins from this address.');
@@ -70,7 +78,7 @@ export class RateLimits {
       await this.byAccount.consume(account);
     } catch (refusal) {
       if (!(refusal instanceof RateLimiterRes)) throw refusal;
-      await this.wait(account);
+      await this.wait(guess);
     }
   }
 
@@ -94,18 +102,22 @@ export class RateLimits {
   }
 
   /** One after the other, at a pace that makes guessing hopeless. */
-  private async wait(account: string): Promise<void> {
-    const before = this.queues.get(account) ?? 0;
-    if (before >= mostWaiting)
-      throw tooMany('Too many failed log-ins for this account.', (before + 1) * this.guessWaitMs);
-    this.queues.set(account, before + 1);
-    try {
-      await delay((before + 1) * this.guessWaitMs);
-    } finally {
-      const now = this.queues.get(account)! - 1;
-      if (now === 0) this.queues.delete(account);
-      else this.queues.set(account, now);
-    }
+  private async wait({ account, place, address }: Guess): Promise<void> {
+    if (!this.isStopped && (await this.queueOf(account).wait([networkOf(address), place]))) return;
+    // Nobody looks at the password, so it counts for nothing.
+    await this.byPlace.reward(`${account}\0${place}`);
+    await this.byAddress.reward(neighbourhoodOf(address));
+    await this.byAccount.reward(account);
+    throw tooMany('Too many log-ins of this account are waiting.', this.guessWaitMs);
+  }
+
+  private queueOf(account: string): FairQueue {
+    const known = this.queues.get(account);
+    if (known) return known;
+    const onEmpty = () => void this.queues.delete(account);
+    const queue = new FairQueue({ paceMs: this.guessWaitMs, most: mostWaiting, onEmpty });
+    this.queues.set(account, queue);
+    return queue;
   }
 }
 

@@ -4,6 +4,7 @@ import send from '@fastify/send';
 import { ProblemError, UploadId, uploadTicketHeader } from '@polyvirt/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { basename, dirname } from 'node:path';
+import { Door } from '../auth/door.ts';
 import { Public } from '../auth/permission.decorator.ts';
 import { Answers } from '../openapi/answers.decorator.ts';
 import { answerTus } from './tus-headers.ts';
@@ -13,7 +14,10 @@ import { Uploads } from './uploads.ts';
 @ApiTags('Uploads')
 @Controller('uploads')
 export class UploadContentController {
-  constructor(private readonly uploads: Uploads) {}
+  constructor(
+    private readonly uploads: Uploads,
+    private readonly door: Door,
+  ) {}
 
   @Options()
   @HttpCode(204)
@@ -42,7 +46,9 @@ export class UploadContentController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const ticket = request.headers[uploadTicketHeader];
-    const { path } = await this.uploads.contentBy(id, typeof ticket === 'string' ? ticket : undefined);
+    const { path } = await this.door.redeem(request, () =>
+      this.uploads.contentBy(id, typeof ticket === 'string' ? ticket : undefined),
+    );
     const answer = await send(request.raw, basename(path), {
       root: dirname(path),
       cacheControl: false,
