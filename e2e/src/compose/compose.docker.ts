@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { requireSuccess, type Client, type Operation } from '@polyvirt/api-client';
 import { eventually } from '@polyvirt/bus/testing';
@@ -80,7 +80,7 @@ describe('docker-compose.yml', () => {
   it(
     'loses and doubles nothing while MariaDB and NATS are restarted under load',
     async () => {
-      await composition.compose(['--profile', 'vmware-simulator', 'up', '-d', 'vmware-simulator']);
+      await composition.compose(['--profile', 'vmware-simulator', 'up', '-d']);
       await isReady(local);
       const wanted: string[] = [];
       let isOver = false;
@@ -121,12 +121,12 @@ describe('docker-compose.yml', () => {
   );
 
   it(
-    'is backed up into files, and is all there when they are restored into nothing',
+    'is backed up into a file, and is all there when that is restored into nothing',
     async () => {
       const before = { simulated: await names(local), joined: await names(joined) };
-      const folder = await mkdtemp(join(composition.folder, 'backup-'));
+      const file = join(composition.folder, 'polyvirt.tar');
       const backup = (what: string) =>
-        run('sh', [join(root, 'deploy/backup.sh'), what, folder], {
+        run('sh', [join(root, 'deploy/backup.sh'), what, file], {
           env: { ...composition.env, COMPOSE_PROJECT_NAME: 'polyvirt' },
           timeoutMs: patienceMs,
         });
@@ -134,12 +134,11 @@ describe('docker-compose.yml', () => {
       await expect(backup('backup')).rejects.toThrow('polyvirt runs: stop it first');
       await composition.compose([...profiles, 'stop']);
       await backup('backup');
-      expect(await readdir(folder)).toEqual(expect.arrayContaining(['keys.tar', 'nats.tar', 'database.tar']));
+      await expect(backup('restore')).rejects.toThrow('polyvirt has volumes: have them forgotten first');
       await composition.compose([...profiles, 'down', '--volumes']);
       await backup('restore');
       await composition.compose([...profiles, 'up', '-d']);
       await composition.healthy();
-      await rm(folder, { recursive: true });
       // By the same password and authority: the same client.
       await isReady(local);
       // The host of another machine has never noticed, but that it was away.
@@ -150,4 +149,11 @@ describe('docker-compose.yml', () => {
     },
     3 * patienceMs,
   );
+
+  it('is started as README says', () => {
+    const readme = readFileSync(join(root, 'README.md'), 'utf8');
+    const told = [...readme.matchAll(/docker-compose ((?:build|up|run|--profile)[^&#\n]*)/g)].map(([, args]) => args!.trim());
+    expect(told.length).toBeGreaterThan(3);
+    expect([...composition.commands]).toEqual(expect.arrayContaining(told));
+  });
 });

@@ -19,6 +19,8 @@ const base = 'polyvirt-base';
 export class Composition {
   readonly #engine: DockerEngine;
   readonly #server: Server;
+  /** What docker-compose was told. */
+  readonly commands = new Set<string>();
   #forward: ChildProcess | undefined;
 
   private constructor(engine: DockerEngine, server: Server) {
@@ -52,6 +54,8 @@ export class Composition {
 
   /** Runs docker-compose, as on the machine of the engine; `project` is another one's. */
   compose(args: readonly string[], { project = 'polyvirt', env = {} }: ComposeOptions = {}): Promise<string> {
+    // Without a terminal it wants to be told so.
+    this.commands.add(args.filter((arg) => arg !== '-T').join(' '));
     return run('/usr/bin/docker-compose', ['--project-directory', root, '--project-name', project, ...args], {
       cwd: root,
       env: {
@@ -137,7 +141,7 @@ export class Composition {
 
   async #build(archive: string): Promise<void> {
     await Promise.all([packImages(), this.docker('import', archive, base)]);
-    await this.compose(['--profile', 'kvm', '--profile', 'vmware-simulator', 'build']);
+    await this.compose(['build']);
   }
 
   /** The last lines of all containers. */
