@@ -14,6 +14,9 @@ const bundles = ['apps/web/dist'];
 /** What no program reads: types, and the sources of what is there compiled. */
 const idle = /(?:\.d\.[cm]?ts(?:\.map)?|\.tsbuildinfo|\/better-sqlite3\/(?:deps|src|build\/Release\/obj[^/]*))$/;
 
+/** More than the slowest machine takes. */
+const packedWithinMs = 600_000;
+
 interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
@@ -59,9 +62,12 @@ async function packServer(into: string): Promise<void> {
 /** The package that every machine with a hypervisor gets. */
 async function packAgent(into: string): Promise<void> {
   const folder = await mkdtemp(`${into}-`);
-  const tarball = (await run(process.execPath, [join(root, 'apps/agent/dist/package/main.js'), folder])).trim();
+  const program = join(root, 'apps/agent/dist/package/main.js');
+  const tarball = (await run(process.execPath, [program, folder], { timeoutMs: packedWithinMs })).trim();
   await mkdir(into, { recursive: true });
-  await run('tar', ['-xf', tarball, '-C', into, '--strip-components=1', '--no-same-owner']);
+  await run('tar', ['-xf', tarball, '-C', into, '--strip-components=1', '--no-same-owner'], {
+    timeoutMs: packedWithinMs,
+  });
   await rm(folder, { recursive: true, force: true });
 }
 

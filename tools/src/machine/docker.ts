@@ -172,7 +172,7 @@ export class DockerEngine implements AsyncDisposable {
   /** Runs a container of next to nothing. Rejects where none can. */
   async tryOut(): Promise<void> {
     const archive = join(this.#data, 'least.tar');
-    await run('tar', ['-C', '/usr/bin', '-cf', archive, 'tini-static']);
+    await run('tar', ['-C', '/usr/bin', '-cf', archive, 'tini-static'], { timeoutMs: commandWithinMs });
     await this.docker('import', archive, 'least');
     await this.docker('run', '--rm', '--init', 'least', '/tini-static', '--version');
     await this.docker('image', 'rm', 'least');

@@ -72,7 +72,7 @@ export const SUITES: readonly Suite[] = [
     optional: 'docker',
     load: 1,
     seconds: 200,
-    timeoutMinutes: 40,
+    timeoutMinutes: 60,
   },
   { name: 'kill', ending: 'kill', needs: ['kvm', 'nats'], built: true, load: 0.75, seconds: 400, timeoutMinutes: 90 },
   {
