@@ -8,6 +8,7 @@ import { hosts } from './bad-input/hosts.ts';
 import { machines } from './bad-input/machines.ts';
 import { planning } from './bad-input/planning.ts';
 import { protocol } from './bad-input/protocol.ts';
+import { templates } from './bad-input/templates.ts';
 import { World } from './bad-input/world.ts';
 import { createVm, deleteVm, power, readVm } from './requests.ts';
 import { storiesOn } from './stack/story.ts';
@@ -22,6 +23,7 @@ const table: readonly BadRequest[] = [
   ...machines,
   ...devices,
   ...planning,
+  ...templates,
   ...protocol,
 ];
 /** What design section 6 allows to be refused with a 5xx. */

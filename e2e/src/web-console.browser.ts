@@ -18,6 +18,7 @@ const pages = [
   '/',
   '/machines',
   '/hosts',
+  '/images',
   '/volumes',
   '/operations',
   '/events',

@@ -9,6 +9,46 @@ const story = storiesOn({ agents: [{ kind: 'fake', id: host }] });
 const browser = useBrowser();
 const password = 'correct horse battery';
 
+story('gives a user a new password and keeps their tokens, and ends where they are logged in', async (stack) => {
+  const { admin, prefix } = stack;
+  const username = `${prefix}grace`;
+  await admin.POST('/api/v1/users', { body: { username, password, role: 'operator' } });
+  const [session, again] = [stack.client(), 'another horse battery'];
+  await session.logIn({ username, password });
+  const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
+  const { data: token } = await session.POST('/api/v1/tokens', {
+    body: { name: 'ci', scopes: ['vm:read'], expiresAt },
+  });
+  const visit = await Visit.begin(await browser(stack), stack, { expected: /400/ });
+  const { page } = visit;
+  await visit.logIn('admin', undefined, '/users');
+  const row = page.getByRole('row').filter({ has: page.getByRole('cell', { name: username, exact: true }) });
+
+  await row.getByRole('button', { name: 'New password' }).click();
+  const dialog = page.getByRole('dialog', { name: `New password of ${username}` });
+  const field = dialog.locator('input[autocomplete=new-password]');
+  await expectAccessible(page);
+  await field.fill('password1234');
+  await dialog.locator('button[type=submit]').click();
+  await dialog.locator('input[aria-invalid=true]').waitFor();
+  await field.fill(again);
+  await dialog.getByRole('switch').check();
+  await dialog.locator('button[type=submit]').click();
+  await dialog.waitFor({ state: 'detached' });
+  await expect(session.GET('/api/v1/auth/me')).rejects.toMatchObject({ code: 'unauthenticated' });
+  await stack.client({ token: token.secret }).GET('/api/v1/vms');
+
+  await session.logIn({ username, password: again });
+  await row.getByRole('button', { name: 'Sessions' }).click();
+  const sessions = page.getByRole('dialog', { name: `Where ${username} is logged in` });
+  await sessions.getByText('127.0.0.1').waitFor();
+  await expectAccessible(page);
+  await sessions.getByRole('button', { name: 'Log out everywhere' }).click();
+  await sessions.getByText('Not logged in anywhere').waitFor();
+  await expect(session.GET('/api/v1/auth/me')).rejects.toMatchObject({ code: 'unauthenticated' });
+  await visit.end();
+});
+
 story('saves the audit as it is looked for, all of it', async (stack) => {
   const { admin, prefix } = stack;
   const username = `${prefix}ada`;

@@ -156,8 +156,9 @@ story('is used with the keyboard alone, from the log-in to a machine that is del
   await keyboard.press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'detached' });
   await keyboard.press('Control+k');
-  await page.getByPlaceholder('Go to a page or start a task').waitFor();
+  await page.getByPlaceholder('Go to a page or start a task').and(page.locator(':focus')).waitFor();
   await keyboard.type('Hosts');
+  await page.locator('[data-action][data-selected]', { hasText: 'Hosts' }).waitFor();
   await keyboard.press('Enter');
   await page.getByRole('heading', { name: 'Hosts' }).waitFor();
   await keyboard.press('g');
@@ -194,6 +195,7 @@ story('is used with the keyboard alone, from the log-in to a machine that is del
     .and(page.locator(':focus'))
     .waitFor();
   await keyboard.type(vm.name);
+  await dialog.getByRole('region', { name: 'Plan' }).waitFor();
   await keyboard.press('Enter');
   await page.getByText('This machine does not exist any more').waitFor();
   await visit.end();

@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
 import { publishRollup } from '@polyvirt/bus';
 import { eventually } from '@polyvirt/bus/testing';
-import { createVm, deleteVm, editVm, patienceMs, power, readVm, waiting } from './requests.ts';
+import { createVm, deleteVm, editVm, patienceMs, power, readVm, vmWhen, waiting } from './requests.ts';
 import { storiesOn } from './stack/story.ts';
 import { useBrowser, Visit } from './web/browser.ts';
 
@@ -134,7 +134,7 @@ story('changes disks, media, boot order and interfaces, each by its plan', async
   await visit.end();
 });
 
-story('lists the disks that no machine has, and deletes one for good', async (stack) => {
+story('lists the disks that no machine has, attaches one, and deletes it for good', async (stack) => {
   const { admin, prefix } = stack;
   const vm = await createVm(admin, { host, name: `${prefix}former`, disks: [{ sizeGiB: 4 }] });
   const visit = await Visit.begin(await browser(stack), stack);
@@ -148,6 +148,22 @@ story('lists the disks that no machine has, and deletes one for good', async (st
   const row = page.locator('[data-volume]');
   await row.getByText('4 GiB').waitFor();
   await row.getByRole('link', { name: vm.nativeId }).waitFor();
+  const taker = await createVm(admin, { host, name: `${prefix}taker` });
+  await row.getByRole('button', { name: /^Attach the volume/ }).click();
+  const attaching = page.getByRole('dialog').filter({ hasText: 'Attach the volume' });
+  await attaching.getByRole('combobox', { name: 'Machine' }).fill('taker');
+  await page.getByRole('option', { name: taker.name }).click();
+  await attaching.getByRole('button', { name: 'Show the plan' }).click();
+  await attaching.getByRole('region', { name: 'Plan' }).waitFor();
+  await attaching.getByRole('button', { name: 'Attach', exact: true }).click();
+  await attaching.waitFor({ state: 'detached' });
+  await row.waitFor({ state: 'detached' });
+  const [disk] = (await vmWhen(admin, taker.id, ({ disks }) => disks.length > 0)).disks;
+  await admin.DELETE('/api/v1/vms/{vmId}/disks/{device}', {
+    params: { path: { vmId: taker.id, device: disk!.device }, query: { keep: 'true' }, header: waiting },
+  });
+  await deleteVm(admin, taker.id);
+
   await row.getByRole('button', { name: /^Delete the volume/ }).click();
   const dialog = page.getByRole('dialog').filter({ hasText: 'Delete the volume' });
   await dialog.getByText('Data is lost for good.').waitFor();

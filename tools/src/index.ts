@@ -18,6 +18,7 @@ export {
 } from './machine/powershell.ts';
 export { startService, type Service, type ServiceOptions } from './machine/service.ts';
 export { npmProgram } from './npm-program.ts';
+export { packAgent, packServer } from './pack/programs.ts';
 export { imageCache, root } from './places.ts';
 export { ensureTinyLinux, type TinyLinuxOptions } from './tiny-linux/build.ts';
 export { randomNumbers } from './test-run/seed.ts';

@@ -7,8 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '@polyvirt/bus/testing';
 import { Stack } from '@polyvirt/e2e/stack';
-import { root } from '@polyvirt/tools';
-import { pack } from './package/pack.ts';
+import { packAgent, root } from '@polyvirt/tools';
 
 const patienceMs = 120_000;
 const id = 'lab-ws';
@@ -39,7 +38,17 @@ describe('polyvirt-agent, installed from its tarball,', () => {
 
   beforeAll(async () => {
     stack = await Stack.start({ agents: [] });
-    const install = ['i', '-g', '--prefix', folder, '--offline', '--no-audit', '--no-fund', pack(folder)];
+    const install = [
+      'i',
+      '-g',
+      '--prefix',
+      folder,
+      '--offline',
+      '--no-audit',
+      '--no-fund',
+      '--omit=optional',
+      packAgent(folder),
+    ];
     await promisify(execFile)('npm', install, { cwd: folder, env });
   }, 300_000);
   afterAll(async () => {

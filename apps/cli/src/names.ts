@@ -91,7 +91,10 @@ async function alike(client: Client, text: string): Promise<string> {
   return found.length === 0 ? '' : `Alike: ${found.map(({ name }) => JSON.stringify(name)).join(', ')}. `;
 }
 
-const filterKeys = ['host', 'hypervisor', 'state', 'name', 'label', 'q'] as const;
+const filterKeys = ['host', 'hypervisor', 'state', 'name', 'label', 'template', 'q'] as const;
+
+/** Of these a filter has one value. */
+const single: ReadonlySet<string> = new Set(['template', 'q']);
 
 /** Options that choose VMs. */
 export const filterOptions: Options = {
@@ -126,11 +129,12 @@ export function filterOf(given: Given): Filter | undefined {
       throw new UsageError(`--filter knows ${filterKeys.join(', ')}, not ${JSON.stringify(key)}.`);
     // What a script has in a variable that was never set means none, and not all.
     if (value === '') throw new UsageError(`--filter ${key}= has no value.`);
-    add(key, key === 'q' ? [value] : valuesIn(value));
+    add(key, single.has(key) ? [value] : valuesIn(value));
   }
   if (given.list('label').includes('')) throw new UsageError('--label is empty.');
   if (given.has('label')) add('label', given.list('label'));
-  if ((values.get('q')?.length ?? 0) > 1) throw new UsageError('--filter q= is given twice.');
+  for (const key of single)
+    if ((values.get(key)?.length ?? 0) > 1) throw new UsageError(`--filter ${key}= is given twice.`);
   if (values.size === 0) return undefined;
-  return Object.fromEntries([...values].map(([key, all]) => [key, key === 'q' ? all[0]! : all]));
+  return Object.fromEntries([...values].map(([key, all]) => [key, single.has(key) ? all[0]! : all]));
 }

@@ -1,4 +1,4 @@
-import { ProblemError, type NativeId, type StopVm, type VmAction } from '@polyvirt/contracts';
+import { hindranceTo, ProblemError, type NativeId, type StopVm, type VmAction } from '@polyvirt/contracts';
 import { lookFirst, type Effect, type Journal, type OperationContext, type SuspendFacet } from '@polyvirt/hypervisor';
 import { LibvirtError, type Domain, type Libvirt } from '@polyvirt/node-libvirt';
 import { changeOwnMetadata } from './domain/own-metadata.ts';
@@ -229,11 +229,14 @@ export class Power implements SuspendFacet {
   }
 
   #look(action: VmAction, domain: Domain, journal: Journal, ending?: string): Promise<'already' | 'go'> {
+    // Only then is the definition asked for.
+    const matters = hindranceTo(action, { template: true }) !== undefined;
     return lookFirst(action, journal, {
       native: 'domain_get_state',
       state: async () => {
         if (ending !== undefined) await refuseTransient(domain, ending);
-        return this.#machines.state(domain);
+        const state = await this.#machines.state(domain);
+        return matters ? { state, template: (await this.#machines.definition(domain)).template } : state;
       },
     });
   }

@@ -8,6 +8,8 @@ export const absences = {
   'reconfigure.keepDisks':
     'AHV keeps no disk without a VM. Say that it is to be deleted (keep=false), or make an image of it in Prism Central first.',
   'reconfigure.attachVolumes': 'AHV keeps no disk without a VM, so there is none to attach. Add one from an image.',
+  'reconfigure.autostart':
+    'AHV has no such setting: after a restart of a host it starts the VMs that were on, by high availability.',
   'reconfigure.dropPending': 'AHV takes every change at once: nothing ever waits.',
   'clone.running': 'AHV VMs are cloned while they are off. Stop the VM first, or clone a snapshot of it.',
   'snapshots.memory':

@@ -7,6 +7,7 @@ import { isConflict } from './client/prism-client.ts';
 import { TaskFailedError } from './client/prism-error.ts';
 import { taskOf, type Tasks } from './client/tasks.ts';
 import type { TaskSteps } from './lifecycle/task-steps.ts';
+import { isTemplate } from './vm/template-mark.ts';
 import { guestOf, resourcesOf, stateOf } from './vm/vm-reader.ts';
 import { powerOff, powerOn, type Vms } from './vm/vms.ts';
 
@@ -78,7 +79,10 @@ export class Power {
   }
 
   #look(action: VmAction, nativeId: NativeId, { journal, signal }: OperationContext): Promise<'already' | 'go'> {
-    const state = async () => stateOf(await this.#vms.demand(nativeId, signal));
+    const state = async () => {
+      const vm = await this.#vms.demand(nativeId, signal);
+      return { state: stateOf(vm), template: isTemplate(vm) };
+    };
     return lookFirst(action, journal, { native: 'GET /vms/{uuid}', capabilities, state });
   }
 

@@ -150,7 +150,7 @@ export class PrismDriver implements HypervisorDriver {
     this.#creation = guard.facet(creation);
     this.#removal = guard.facet(new Removal({ client, images: entities, identifiers, vms, snapshots, steps }));
 
-    this.reconfigure = guard.facet(new Reconfiguration({ vms, tasks, placement, steps, images }));
+    this.reconfigure = guard.facet(new Reconfiguration({ client, vms, tasks, placement, steps, images }));
     this.clone = guard.facet(
       new Cloning({ client, tasks, identifiers, vms, points, creation, copies, steps, patience }),
     );

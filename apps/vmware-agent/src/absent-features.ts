@@ -7,3 +7,5 @@ export const onlyAtPowerOn =
   'Workstation reads the hardware of a VM at power-on only, so the change waits for its power-off.';
 export const noBootOrderOfUefi =
   'UEFI firmware keeps its boot order in its variables, which Workstation changes in the firmware menu of the VM only.';
+export const noAutostart =
+  'Workstation starts VMs with their host by a service of its own, which only its window sets up: File, Configure Auto Start VMs.';

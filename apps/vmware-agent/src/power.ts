@@ -239,6 +239,6 @@ export class Power implements SuspendFacet {
   }
 
   #look(action: VmAction, machine: Machine, journal: Journal): Promise<'already' | 'go'> {
-    return lookFirst(action, journal, { native: 'vmrun list', state: () => this.#machines.state(machine) });
+    return lookFirst(action, journal, { native: 'vmrun list', state: () => this.#machines.standing(machine) });
   }
 }

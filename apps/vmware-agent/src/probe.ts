@@ -3,7 +3,7 @@ import { cpus, freemem, totalmem } from 'node:os';
 import { ProblemError, type Capabilities, type Capacity, type HostStatus } from '@polyvirt/contracts';
 import { capabilitiesWithout, gibOf } from '@polyvirt/hypervisor';
 import { limits } from './lifecycle/hardware-rules.ts';
-import { noGrowthWithSnapshots, noSnapshotWithoutMemory, onlyAtPowerOn } from './absent-features.ts';
+import { noAutostart, noGrowthWithSnapshots, noSnapshotWithoutMemory, onlyAtPowerOn } from './absent-features.ts';
 import { whyNoMetrics } from './metrics.ts';
 import { parseBanner, parseProduct } from './vmrun/output.ts';
 import { toProblem } from './vmrun/vmrun.problems.ts';
@@ -23,6 +23,7 @@ export function capabilitiesOf(vmrun: Pick<Vmrun, 'platform'>, isPlayer: boolean
     'console.text': 'Workstation offers the screen of a VM and not its serial port. Open the graphical console.',
     'clone.running': 'Workstation clones no VM that is on. Stop it first.',
     'snapshots.runningWithoutMemory': noSnapshotWithoutMemory,
+    'reconfigure.autostart': noAutostart,
     'reconfigure.nameLive': onlyAtPowerOn,
     'reconfigure.cpusLive': onlyAtPowerOn,
     'reconfigure.memoryLive': onlyAtPowerOn,

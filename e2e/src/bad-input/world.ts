@@ -130,6 +130,7 @@ export class World {
       make('suspended', { start: true }),
       make('protected', { protected: true }),
       make('snapshotted'),
+      make('sealed'),
       make('busy'),
       make('plain', { host: 'fake-b' }),
       make('away', { host: 'fake-c' }),
@@ -138,6 +139,10 @@ export class World {
     this.#places.set('mac', stopped.nics[0]!.mac!);
     await power(admin, paused.id, 'pause');
     await power(admin, this.placeOf('suspended'), 'suspend');
+    await admin.PATCH('/api/v1/vms/{vmId}', {
+      body: { template: true },
+      params: { path: { vmId: this.placeOf('sealed') }, header: { Prefer: 'wait=60' } },
+    });
     const params = { path: { vmId: this.placeOf('snapshotted') }, header: { Prefer: 'wait=60' } };
     const { data: taken } = await admin.POST('/api/v1/vms/{vmId}/snapshots', { body: { name: 'first' }, params });
     this.#places.set('snapshot', requireSuccess(taken).result!.snapshot!);

@@ -2,6 +2,7 @@ import createFetchClient, { type MaybeOptionalInit } from 'openapi-fetch';
 import type { PathsWithMethod, RequiredKeysOf } from 'openapi-typescript-helpers';
 import { streamEvents, type EventOptions, type StreamedEvent } from './events.ts';
 import type { components, paths } from './generated/schema.ts';
+import { pause } from './pause.ts';
 import { ApiProblem, problemIn } from './problem.ts';
 import { Session, type Exclusively, type LogIn, type SessionTokens } from './session.ts';
 
@@ -198,19 +199,4 @@ export function requireSuccess(operation: Operation): Operation {
 function bearing(request: Request, token: string): Request {
   request.headers.set('authorization', `Bearer ${token}`);
   return request;
-}
-
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  signal?.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const abort = () => {
-      clearTimeout(timer);
-      reject(signal?.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', abort);
-      resolve();
-    }, ms);
-    signal?.addEventListener('abort', abort, { once: true });
-  });
 }

@@ -1,11 +1,25 @@
-import { ProblemError, verdictOn, type Capabilities, type VmAction, type VmState } from '@polyvirt/contracts';
+import {
+  hindranceTo,
+  ProblemError,
+  verdictOn,
+  type Capabilities,
+  type DriverVm,
+  type VmAction,
+  type VmState,
+} from '@polyvirt/contracts';
 import type { Journal } from './driver.ts';
+
+/** The state of a VM, with whether it is a template where that matters: of what would have it run. */
+export type Standing = VmState | Pick<DriverVm, 'state' | 'template'>;
 
 /**
  * Looks an action up in the table of contracts: `already` there, or `go`; anything else throws `wrong-state`, with an advice that
  * can be followed on a host of these capabilities.
  */
-export function allow(action: VmAction, state: VmState, capabilities?: Capabilities): 'already' | 'go' {
+export function allow(action: VmAction, vm: Standing, capabilities?: Capabilities): 'already' | 'go' {
+  const { state, template } = typeof vm === 'string' ? { state: vm, template: undefined } : vm;
+  const hindrance = hindranceTo(action, { template });
+  if (hindrance) throw new ProblemError(hindrance.code, hindrance.reason);
   const verdict = verdictOn(action, state, capabilities);
   if (!verdict.allowed) throw new ProblemError('wrong-state', verdict.reason);
   return verdict.already ? 'already' : 'go';
@@ -18,7 +32,7 @@ export function allow(action: VmAction, state: VmState, capabilities?: Capabilit
 export function lookFirst(
   action: VmAction,
   journal: Journal,
-  look: { readonly native: string; readonly capabilities?: Capabilities; state(): Promise<VmState> },
+  look: { readonly native: string; readonly capabilities?: Capabilities; state(): Promise<Standing> },
 ): Promise<'already' | 'go'> {
   return journal.step({
     name: 'look at its state',

@@ -2,6 +2,7 @@ import { existsSync, globSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, readlink, realpath, rename, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { run } from '../machine/command.ts';
+import { packAgent } from '../pack/programs.ts';
 import { root } from '../places.ts';
 
 /** Beside the Dockerfile, which copies from here. */
@@ -26,7 +27,7 @@ interface Manifest {
 
 const packers: Readonly<Record<string, (into: string) => Promise<void>>> = {
   server: packServer,
-  agent: packAgent,
+  agent: packPolyvirtAgent,
   'vmrun-simulator': packSimulator,
 };
 
@@ -60,12 +61,10 @@ async function packServer(into: string): Promise<void> {
 }
 
 /** The package that every machine with a hypervisor gets. */
-async function packAgent(into: string): Promise<void> {
+async function packPolyvirtAgent(into: string): Promise<void> {
   const folder = await mkdtemp(`${into}-`);
-  const program = join(root, 'apps/agent/dist/package/main.js');
-  const tarball = (await run(process.execPath, [program, folder], { timeoutMs: packedWithinMs })).trim();
   await mkdir(into, { recursive: true });
-  await run('tar', ['-xf', tarball, '-C', into, '--strip-components=1', '--no-same-owner'], {
+  await run('tar', ['-xf', packAgent(folder), '-C', into, '--strip-components=1', '--no-same-owner'], {
     timeoutMs: packedWithinMs,
   });
   await rm(folder, { recursive: true, force: true });

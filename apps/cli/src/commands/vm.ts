@@ -26,7 +26,11 @@ const list: Command = {
     },
     ...listOptions,
   },
-  examples: ['polyvirt vm list --filter state=running -l env=test', 'polyvirt vm list -o wide -w'],
+  examples: [
+    'polyvirt vm list --filter state=running -l env=test',
+    'polyvirt vm list --filter template=true',
+    'polyvirt vm list -o wide -w',
+  ],
   run: (invocation) => {
     const sort = invocation.given.text('sort');
     const query = { ...queryOf(filterOf(invocation.given) ?? {}), ...(sort !== undefined && { sort }) };
@@ -109,7 +113,8 @@ export function nicOf(text: string): Record<string, string> {
 const set: Command = forMany({
   verb: 'set',
   action: 'reconfigure',
-  summary: 'Change name, CPUs, memory, boot order, labels, notes or protection.',
+  summary:
+    'Change name, CPUs, memory, boot order, labels, notes or protection; make a template, or start with the host.',
   route: 'PATCH /api/v1/vms/{vmId}',
   options: {
     name: { value: 'NAME', help: 'Rename it.' },
@@ -118,6 +123,10 @@ const set: Command = forMany({
     'boot-order': { value: 'DEVICES', help: 'What it tries to boot from: disk,cdrom,network.' },
     labels: { value: 'KEY=VALUE', many: true, help: 'Replace all labels by these; an empty one removes all.' },
     notes: { value: 'TEXT', help: 'Notes.' },
+    template: { help: 'Make it a template, which is cloned and does not start.', excludes: ['no-template'] },
+    'no-template': { help: 'Make it an ordinary VM again.' },
+    autostart: { help: 'Power it on when its host starts.', excludes: ['no-autostart'] },
+    'no-autostart': { help: 'Leave it off when its host starts.' },
     protect: { help: 'Refuse to delete it.', excludes: ['no-protect'] },
     'no-protect': { help: 'Let it be deleted again.' },
   },
@@ -135,6 +144,10 @@ const set: Command = forMany({
         ),
       }),
       ...(given.has('notes') && { notes: given.text('notes') }),
+      ...(given.flag('template') && { template: true }),
+      ...(given.flag('no-template') && { template: false }),
+      ...(given.flag('autostart') && { autostart: true }),
+      ...(given.flag('no-autostart') && { autostart: false }),
       ...(given.flag('protect') && { protected: true }),
       ...(given.flag('no-protect') && { protected: false }),
     };

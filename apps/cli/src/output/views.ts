@@ -35,7 +35,10 @@ export const vmView: View<Schemas['Vm']> = {
   key: ({ id }) => id,
   columns: [
     { header: 'NAME', value: ({ name }) => name },
-    { header: 'STATE', value: ({ state, operation }) => (operation ? `${state}*` : state) },
+    {
+      header: 'STATE',
+      value: ({ state, operation, template }) => `${state}${operation ? '*' : ''}${template ? ' (template)' : ''}`,
+    },
     { header: 'HOST', value: ({ host, simulated }) => (simulated ? `${host} (simulated)` : host) },
     { header: 'ADDRESSES', value: ({ nics }) => nics.flatMap(({ addresses }) => addresses).join(' ') || undefined },
     { header: 'CPU', value: ({ cpus }) => cpus },
@@ -57,6 +60,7 @@ export const vmView: View<Schemas['Vm']> = {
           .join(',') || undefined,
     },
     { header: 'PROTECTED', wide: true, value: (vm) => vm.protected },
+    { header: 'AUTOSTART', wide: true, value: ({ autostart }) => autostart },
   ],
 };
 
@@ -135,6 +139,7 @@ export const templateView: View<ItemOf<'TemplatePage'>> = {
   key: ({ name }) => name,
   columns: [
     { header: 'NAME', value: ({ name }) => name },
+    { header: 'MARKED', value: ({ marked }) => (marked ? 'yes' : 'no') },
     { header: 'SIZE', value: ({ sizeGiB }) => size(sizeGiB) },
     { header: 'ID', value: ({ nativeId }) => nativeId },
   ],

@@ -3,8 +3,10 @@ import { ApiTags } from '@nestjs/swagger';
 import { Host, HostId, Image, Network, pageOf, PageQuery, Template, Volume } from '@polyvirt/contracts';
 import { RequirePermission } from '../auth/permission.decorator.ts';
 import { MemoryLists } from '../http/memory-list.ts';
+import { Inventory } from '../inventory/inventory.ts';
 import { Answers } from '../openapi/answers.decorator.ts';
 import { Hosts } from './hosts.ts';
+import { templatesOf } from './templates.ts';
 
 @ApiTags('Hosts')
 @Controller('hosts')
@@ -12,6 +14,7 @@ import { Hosts } from './hosts.ts';
 export class HostController {
   constructor(
     private readonly hosts: Hosts,
+    private readonly inventory: Inventory,
     private readonly lists: MemoryLists,
   ) {}
 
@@ -58,12 +61,13 @@ export class HostController {
   @Get(':hostId/templates')
   @Answers({
     id: 'listTemplates',
-    summary: 'VMs that a new one can be made from.',
+    summary:
+      'VMs that a new one can be made from: those that were made templates, and others that the host can copy as well.',
     schema: pageOf(Template, 'TemplatePage'),
     problems: ['host-not-found'],
   })
   templates(@Param('hostId', { schema: HostId }) id: HostId, @Query({ schema: PageQuery }) query: PageQuery) {
-    const { templates } = this.hosts.require(id);
+    const templates = templatesOf(this.hosts.require(id), this.inventory.vms.of(id));
     return this.lists.page(`templates of ${id}`, templates, ({ name }) => name, query);
   }
 

@@ -5,13 +5,14 @@ export type VmFilter = VmFilterQuery;
 
 /** One test for all that a filter asks, or nothing when it asks nothing. */
 export function matcherOf(filter: VmFilter): ((entry: VmEntry) => boolean) | undefined {
-  const { host, hypervisor, state, name, label, q } = filter;
+  const { host, hypervisor, state, name, label, template, q } = filter;
   const tests: ((entry: VmEntry) => boolean)[] = [];
   if (host !== undefined) tests.push(({ record }) => host.includes(record.host));
   if (hypervisor !== undefined) tests.push(({ record }) => hypervisor.includes(record.hypervisor));
   if (state !== undefined) tests.push(({ record }) => state.includes(record.state));
   if (name !== undefined) tests.push(({ record }) => name.includes(record.name));
   if (label !== undefined) tests.push(...label.map(hasLabel));
+  if (template !== undefined) tests.push(({ record }) => (record.template === true) === template);
   if (q !== undefined) {
     const part = searchable(q);
     tests.push((entry) => entry.haystack.includes(part));

@@ -1,15 +1,8 @@
 import { defineConfig, loadConfig, setting } from '@polyvirt/config';
 import { createConnection } from 'mysql2/promise';
 import { z } from 'zod';
-import { AuditChain } from '../audit/audit-chain.ts';
-import { AuditLinker } from '../audit/audit-linker.ts';
-import { AuditSigner } from '../audit/audit-signer.ts';
-import { Audit } from '../audit/audit.ts';
-import { Keys } from '../auth/keys.ts';
+import { onDatabase } from '../audit/local-audit.ts';
 import { gatewayConfig } from '../config.ts';
-import { openDatabase } from '../database/open-database.ts';
-import { createLogger } from '../logger.ts';
-import { productionTimes } from '../times.ts';
 import { importUsers, NoUsersYetError } from './import-users.ts';
 import { NoOldUsersError, readOldUsers, type OldUser } from './old-users.ts';
 
@@ -38,19 +31,12 @@ async function oldUsers(): Promise<OldUser[]> {
 
 try {
   const users = await oldUsers();
-  const database = await openDatabase(config.databaseUrl);
-  const signer = new AuditSigner(new Keys(config));
-  const linker = new AuditLinker(database, new AuditChain(signer), signer, productionTimes, createLogger('error'));
-  try {
-    const audit = new Audit(database, signer, linker);
+  await onDatabase(config, async (database, audit) => {
     for (const user of await importUsers(database, audit, users))
       console.log(
         'role' in user ? `${user.username}: imported as ${user.role}` : `${user.username}: left out. ${user.why}`,
       );
-  } finally {
-    await linker.link();
-    await database.close();
-  }
+  });
 } catch (error) {
   // What a database answers names the host and the user, and never the password.
   console.error(

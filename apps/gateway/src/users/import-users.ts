@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { Username, type Role } from '@polyvirt/contracts';
-import type { Actor, Audit } from '../audit/audit.ts';
+import type { Audit } from '../audit/audit.ts';
+import { localActor } from '../audit/local-audit.ts';
 import { isDuplicate } from '../database/database-errors.ts';
 import type { Database } from '../database/database.ts';
 import type { OldUser } from './old-users.ts';
@@ -38,7 +38,6 @@ export async function importUsers(
 
 async function importUser(database: Database, audit: Audit, old: OldUser): Promise<ImportedUser> {
   const { username } = old;
-  const local: Actor = { actor: '-', address: 'local', requestId: randomUUID() };
   const why = fault(old);
   if (why !== undefined) return { username, why };
   const role = old.role ?? 'operator';
@@ -48,7 +47,7 @@ async function importUser(database: Database, audit: Audit, old: OldUser): Promi
   try {
     await database.transaction(async (manager) => {
       await manager.insert(UserEntity, user);
-      await audit.record(manager, local, { action: 'user.import', outcome: 'succeeded', target: username });
+      await audit.record(manager, localActor(), { action: 'user.import', outcome: 'succeeded', target: username });
     });
     return { username, role };
   } catch (error) {

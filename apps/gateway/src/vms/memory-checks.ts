@@ -24,6 +24,7 @@ import {
   type VmId,
   type VmRecord,
 } from '@polyvirt/contracts';
+import { templatesOf } from '../hosts/templates.ts';
 import type { VmEntry } from '../inventory/vm-entry.ts';
 import type { VmTable } from '../inventory/vm-table.ts';
 
@@ -46,7 +47,7 @@ const checks: { readonly [V in Verb]?: (input: InputOf<V>, surroundings: Surroun
     requireUserData(input.cloudInit, host.limits);
     requireFits(input, host);
     requireImages(host, input);
-    requireTemplate(host, input);
+    requireTemplate(host, vms, input);
     requireNetworks(host, input.nics, othersOf(vms, host.id));
     requireAddressing(host, input.nics);
   },
@@ -139,11 +140,12 @@ function requireIsoImage(host: HostRecord, image: string, pointer: string): void
   if (!known.includes(image)) throw missing('image-not-found', 'ISO image', image, host.id, pointer, known);
 }
 
-function requireTemplate({ id, templates }: HostRecord, { template }: CreateVm): void {
+function requireTemplate(host: HostRecord, vms: VmTable, { template }: CreateVm): void {
   if (template === undefined) return;
+  const templates = templatesOf(host, vms.of(host.id));
   if (templates.some(({ nativeId, name }) => nativeId === template || name === template)) return;
   const known = templates.map(({ name }) => name);
-  throw missing('template-not-found', 'template', template, id, '/template', known);
+  throw missing('template-not-found', 'template', template, host.id, '/template', known);
 }
 
 /** Networks that are there and can give what is asked for, addresses and MAC addresses that are free. */

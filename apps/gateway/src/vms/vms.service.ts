@@ -69,6 +69,22 @@ describe('VMs of a gateway', () => {
     expect(body).toMatchObject({ status: 'succeeded', changed: false });
   });
 
+  it('offers what was made a template at once, lists it as one, and starts it for nobody', async () => {
+    const { id, nativeId } = await newVm({ name: 'golden', template: true });
+    const { body: offered } = await house.call<Page<object>>('GET', '/hosts/kvm-a/templates');
+    expect(offered.items).toContainEqual({ nativeId, name: 'golden', marked: true });
+    const { body: found } = await house.call<Page<Vm>>('GET', '/vms?template=true');
+    expect(found.items.map((vm) => vm.id)).toEqual([id]);
+    const { body: others } = await house.call<Page<Vm>>('GET', '/vms?template=false&limit=500');
+    expect(others.items.map((vm) => vm.id)).not.toContain(id);
+    expect(await problem('POST', `/vms/${id}/start`)).toMatchObject({ status: 409, code: 'wrong-state' });
+    const body = { host: 'kvm-a', name: 'of-golden', template: 'golden' };
+    expect((await house.call('POST', '/vms?dryRun=true', body)).status).toBe(200);
+    // Whoever makes one of it while it is on would have it run on.
+    const { id: running } = await newVm({ state: 'running' });
+    expect(await problem('PATCH', `/vms/${running}`, { template: true })).toMatchObject({ code: 'wrong-state' });
+  });
+
   it('answers vm-busy with the running operation, and of many at once takes one', async () => {
     const { id } = await newVm();
     const gate = agent.hold('vm.start');

@@ -33,6 +33,8 @@ export interface DomainDefinition {
   readonly pendingName: string | undefined;
   /** From our metadata: a forced stop has followed the crash that libvirt still shows. */
   readonly crashSettled: boolean;
+  /** From our metadata: it does not start, and is there to be cloned. */
+  readonly template: boolean;
   /** From our metadata: interfaces that go with the next power-off, whose addresses are kept until then. */
   readonly leaving: readonly { readonly mac: string; readonly network: string }[];
   /** From our metadata: files that are deleted at the next power-off, with the disks that go then. */
@@ -114,6 +116,7 @@ export function readDefinition(domain: Xml): DomainDefinition {
     createdAt: text(metadata, 'polyvirt:created'),
     pendingName: text(metadata, 'polyvirt:pendingName'),
     crashSettled: text(metadata, 'polyvirt:crashSettled') !== undefined,
+    template: text(metadata, 'polyvirt:template') !== undefined,
     leaving: texts(metadata, 'polyvirt:leaving').map((nic) => {
       const [mac = '', ...network] = nic.split(' ');
       return { mac, network: network.join(' ') };

@@ -29,6 +29,7 @@ interface Surroundings {
   readonly saved: ReadonlySet<string> | undefined;
   readonly snapshotted: ReadonlySet<string> | undefined;
   readonly transient: ReadonlySet<string> | undefined;
+  readonly autostarted: ReadonlySet<string> | undefined;
 }
 
 /** The machines of the host as records. */
@@ -130,7 +131,8 @@ export class Machines {
     const domain = await this.domain(nativeId);
     try {
       const leases = await this.#networks.leases();
-      return await this.#read(domain, { leases, saved: undefined, snapshotted: undefined, transient: undefined });
+      const unknown = { saved: undefined, snapshotted: undefined, transient: undefined, autostarted: undefined };
+      return await this.#read(domain, { leases, ...unknown });
     } catch (error) {
       if (isGone(error)) throw vmNotFound(nativeId, error);
       throw error;
@@ -143,25 +145,27 @@ export class Machines {
         (found) => new Set(found.map(({ uuid }) => uuid)),
         () => undefined,
       );
-    const [leases, saved, snapshotted, transient] = await Promise.all([
+    const [leases, saved, snapshotted, transient, autostarted] = await Promise.all([
       this.#networks.leases(),
       uuids(this.#libvirt.domains.list({ managedSave: true })),
       uuids(this.#libvirt.domains.list({ hasSnapshot: true })),
       uuids(this.#libvirt.domains.list({ transient: true })),
+      uuids(this.#libvirt.domains.list({ autostart: true })),
     ]);
-    return { leases, saved, snapshotted, transient };
+    return { leases, saved, snapshotted, transient, autostarted };
   }
 
   async #read(domain: Domain, surroundings: Surroundings): Promise<DriverVm> {
-    const { leases, saved, snapshotted, transient } = surroundings;
+    const { leases, saved, snapshotted, transient, autostarted } = surroundings;
     const status = await part('state', this.#unanswered.status(domain));
     const isActive = hasProcess(status);
-    const [live, next, hasManagedSave, snapshots, isTransient] = await Promise.all([
+    const [live, next, hasManagedSave, snapshots, isTransient, autostart] = await Promise.all([
       part('definition', this.liveDefinition(domain)),
       isActive ? part('definition', this.definition(domain)) : undefined,
       saved ? saved.has(domain.uuid) : part('saved memory', domain.hasManagedSave()),
       !snapshotted || snapshotted.has(domain.uuid) ? part('snapshots', this.#snapshotsOf(domain)) : [],
       transient ? transient.has(domain.uuid) : part('definition', domain.isPersistent()).then((isKept) => !isKept),
+      autostarted ? autostarted.has(domain.uuid) : part('definition', domain.autostart()),
     ]);
     const [disks, cdrom, nextCdrom] = await Promise.all([
       this.#disks.of(domain, live.disks.filter(isDisk)),
@@ -175,6 +179,7 @@ export class Machines {
       hasManagedSave,
       snapshots,
       isTransient,
+      autostart,
       leases,
       disks,
       cdrom,
@@ -209,6 +214,7 @@ function recordOf(
     hasManagedSave: boolean;
     snapshots: Snapshot[];
     isTransient: boolean;
+    autostart: boolean;
     leases: ReadonlyMap<string, string[]>;
     disks: DriverVm['disks'];
     cdrom: string | null | undefined;
@@ -238,6 +244,8 @@ function recordOf(
       addresses: isOn(state) && connected ? (leases.get(mac) ?? []) : [],
     })),
     ...(cdrom === undefined ? {} : { cdrom }),
+    template: (next ?? live).template,
+    autostart: seen.autostart,
     snapshots: seen.snapshots,
     display: live.vnc !== undefined,
     ...(seen.isTransient ? { transient: true } : {}),

@@ -22,6 +22,8 @@ export type Before = {
   changed: { mac: string; network: string; connected: boolean; address: string | null }[];
   drive: DriveBefore | null;
   boot: BootWords | null;
+  template: boolean;
+  autostart: boolean;
 };
 
 /** Reads what of a machine a change may have to bring back. */
@@ -39,7 +41,7 @@ export class FormerHardware {
   async read(domain: Domain, input: HardwareChange): Promise<Before> {
     const { removeNics = [], changeNics = [], cdrom, bootOrder } = input;
     const xml = await domain.xml({ inactive: true });
-    const { name, cpus, maximumCpus, memoryMiB, maximumMemoryMiB, nics } = readDomain(xml);
+    const { name, cpus, maximumCpus, memoryMiB, maximumMemoryMiB, nics, template } = readDomain(xml);
     const live = await this.#machines.liveDefinition(domain);
     const { pendingName } = live;
     const find = (mac: string): DomainNic => [...nics, ...live.nics].find((one) => one.mac === mac)!;
@@ -70,6 +72,8 @@ export class FormerHardware {
       changed,
       drive: cdrom === undefined ? null : await this.#devices.driveBefore(domain),
       boot: bootOrder === undefined ? null : await this.#devices.bootWords(domain),
+      template,
+      autostart: await domain.autostart(),
     };
   }
 }

@@ -3,6 +3,7 @@ import { ProblemError, type Forecast, type HardwareChange, type NativeId } from 
 import type { Effect, OperationContext, Outcome, PlanRequest, ReconfigureFacet } from '@polyvirt/hypervisor';
 import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
 import type { Machines } from '../domain/machines.ts';
+import { changeOwnMetadata } from '../domain/own-metadata.ts';
 import type { HostLimits } from '../host-limits.ts';
 import type { Networks } from '../networks.ts';
 import type { PowerOffWork } from '../power-off-work.ts';
@@ -10,7 +11,7 @@ import type { StateWaiter } from '../state-waiter.ts';
 import type { HostVolumes } from '../storage/host-volumes.ts';
 import type { ImageLibrary } from '../storage/image-library.ts';
 import type { StoragePool } from '../storage/storage-pool.ts';
-import type { Change } from './change.ts';
+import { done, type Change } from './change.ts';
 import { Devices } from './devices.ts';
 import { DiskChanges, keptNote, xmlOf, type DiskDecision } from './disk-changes.ts';
 import { addressChanges, FormerHardware, type Before } from './former-hardware.ts';
@@ -158,7 +159,7 @@ export class Reconfiguration implements ReconfigureFacet {
     { before, waits }: Decided,
     { signal, operationId }: OperationContext,
   ): Planned[] {
-    const { memoryMiB, name } = input;
+    const { memoryMiB, name, template, autostart } = input;
     const hardware = this.#hardware;
     const planned: Planned[] = [];
     if (name !== undefined)
@@ -169,6 +170,21 @@ export class Reconfiguration implements ReconfigureFacet {
           await this.#rename(domain, before.name);
           await this.#powerOffWork.noteName(domain, before.pendingName ?? undefined);
         },
+      });
+    if (template !== undefined)
+      planned.push({
+        ...steps.template(template),
+        act: () => this.#markTemplate(domain, template),
+        undo: () => this.#markTemplate(domain, before.template),
+      });
+    if (autostart !== undefined)
+      planned.push({
+        ...steps.autostart(autostart),
+        act: async () => {
+          await domain.setAutostart(autostart);
+          return done(autostart !== before.autostart);
+        },
+        undo: () => domain.setAutostart(before.autostart),
       });
     if (memoryMiB !== undefined)
       planned.push({
@@ -361,6 +377,12 @@ export class Reconfiguration implements ReconfigureFacet {
       'host-rejected',
       `The VM crashed when the agent was about to ${step}. Its log says more: /var/log/libvirt/qemu/${domain.name}.log`,
     );
+  }
+
+  async #markTemplate(domain: Domain, template: boolean): Promise<Change> {
+    const before = await this.#machines.definition(domain);
+    if (before.template !== template) await changeOwnMetadata(domain, { template });
+    return done(before.template !== template);
   }
 
   async #rename(domain: Domain, name: string): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { ProblemError, requireFits, type HardwareChange } from '@polyvirt/contracts';
+import { ProblemError, requireAtRest, requireFits, type HardwareChange } from '@polyvirt/contracts';
 import { allow, derivedMac, gibOf } from '@polyvirt/hypervisor';
 import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
 import { isDisk, type DomainDefinition } from '../domain/domain-reader.ts';
@@ -56,12 +56,15 @@ export class ReconfigureCheck {
    * shows: of one that is on, the present.
    */
   async run(domain: Domain, input: HardwareChange, owner: string): Promise<DiskDecision> {
-    allow('reconfigure', await this.#machines.state(domain));
+    const state = await this.#machines.state(domain);
+    allow('reconfigure', state);
     await refuseTransient(domain, 'change');
     const [present, definition] = await Promise.all([
       this.#machines.liveDefinition(domain),
       this.#machines.definition(domain),
     ]);
+    const { name, template } = definition;
+    requireAtRest({ name, state, template, autostart: await domain.autostart() }, input);
     await this.#checkDisks(domain, present, input.disks ?? []);
     this.#checkRemoval(present, definition, input.removeNics ?? []);
     if (input.name !== undefined) await refuseTakenName(this.#libvirt, input.name, domain.uuid);

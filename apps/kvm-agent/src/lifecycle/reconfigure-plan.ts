@@ -14,6 +14,14 @@ import type { Waits } from './live-changes.ts';
 /** The steps of a change, named alike in the plan and in the journal. */
 export const reconfigureSteps = {
   rename: { name: 'rename', native: 'domain_rename' },
+  template: (on: boolean) => ({
+    name: on ? 'make it a template' : 'make it an ordinary VM',
+    native: 'domain_set_metadata',
+  }),
+  autostart: (on: boolean) => ({
+    name: on ? 'have it start with the host' : 'have it stay off when the host starts',
+    native: 'domain_set_autostart',
+  }),
   memory: (memoryMiB: number) => ({ name: `set ${memoryMiB} MiB of memory`, native: 'domain_set_memory_flags' }),
   removeNic: (mac: string) => ({ name: `remove the interface ${mac}`, native: 'domain_detach_device_flags' }),
   addNic: (index: number, network: string) => ({
@@ -39,10 +47,13 @@ export const reconfigureSteps = {
 } as const;
 
 export function stepsOf(input: HardwareChange, decided: DiskDecision, doomed: readonly string[]): Plan['steps'] {
-  const { name, memoryMiB, removeNics, addNics, changeNics, cpus, disks, cdrom, bootOrder } = input;
+  const { name, memoryMiB, removeNics, addNics, changeNics, cpus, disks, cdrom, bootOrder, template, autostart } =
+    input;
   const steps = reconfigureSteps;
   return [
     ...(name === undefined ? [] : [steps.rename]),
+    ...(template === undefined ? [] : [steps.template(template)]),
+    ...(autostart === undefined ? [] : [steps.autostart(autostart)]),
     ...(memoryMiB === undefined ? [] : [steps.memory(memoryMiB)]),
     ...(removeNics ?? []).map(steps.removeNic),
     ...(addNics ?? []).map(({ network }, index) => steps.addNic(index, network)),

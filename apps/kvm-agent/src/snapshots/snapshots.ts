@@ -114,7 +114,8 @@ export class Snapshots implements SnapshotFacet {
 
   async revert(nativeId: NativeId, id: string, { journal }: OperationContext): Promise<Outcome> {
     const domain = await this.#machines.domain(nativeId);
-    allow('snapshot-revert', await this.#machines.state(domain));
+    const { template } = await this.#machines.definition(domain);
+    allow('snapshot-revert', { state: await this.#machines.state(domain), template });
     const snapshot = await orUndefined(domain.snapshot(id));
     if (!snapshot) throw snapshotNotFound(id);
     const before = await journal.step({

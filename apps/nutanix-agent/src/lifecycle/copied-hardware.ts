@@ -1,5 +1,6 @@
 import { foreignText } from '@polyvirt/contracts';
 import { isObject, objectAt, objectsAt, textAt, type JsonObject } from '../client/json.ts';
+import { TEMPLATE_CATEGORY } from '../vm/template-mark.ts';
 import { deviceTypeOf, macOf, nameOf, namedDevices, resourcesOf } from '../vm/vm-reader.ts';
 
 /** Names of volume groups by UUID. */
@@ -116,7 +117,7 @@ function seedNotes(from: JsonObject, to: JsonObject): string[] {
 
 function categoryNotes(source: JsonObject, copy: JsonObject): string[] {
   const has = categoriesOf(copy);
-  const missing = categoriesOf(source).filter((category) => !has.includes(category));
+  const missing = categoriesOf(source).filter((category) => category !== TEMPLATE_CATEGORY && !has.includes(category));
   return missing.length === 0
     ? []
     : [

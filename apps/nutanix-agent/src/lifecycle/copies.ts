@@ -2,6 +2,7 @@ import type { NativeId } from '@polyvirt/contracts';
 import type { OperationContext } from '@polyvirt/hypervisor';
 import type { JsonObject } from '../client/json.ts';
 import type { PrismClient } from '../client/prism-client.ts';
+import { isTemplate, markTemplate } from '../vm/template-mark.ts';
 import { isPending, resourcesOf } from '../vm/vm-reader.ts';
 import type { Vms } from '../vm/vms.ts';
 import { copyNotes, detachShared, sourceNotes, volumeGroupsOf } from './copied-hardware.ts';
@@ -26,10 +27,23 @@ export class Copies {
   /** Takes from the copy what both would write to, before it is ever on. Answers what its author should know. */
   async settle(source: NativeId, copy: NativeId, context: OperationContext): Promise<string[]> {
     const { journal, signal } = context;
-    const { notes, shares } = await journal.step({
+    const { notes, shares, isMarked } = await journal.step({
       ...compareStep,
       act: () => this.#compare(source, copy, signal),
     });
+    if (isMarked)
+      await this.#steps.run(context, {
+        name: 'make it an ordinary VM',
+        native: 'PUT /vms/{uuid}',
+        ask: () => this.#vms.edit(copy, (_spec, _vm, metadata) => markTemplate(metadata, false), signal),
+        shown: () =>
+          this.#vms.shown(
+            copy,
+            (vm) => vm !== undefined && !isPending(vm) && !isTemplate(vm),
+            'is no template',
+            signal,
+          ),
+      });
     if (shares.length === 0) return notes;
     const isShared = (uuid: string) => shares.includes(uuid);
     await this.#steps.run(context, {
@@ -57,11 +71,13 @@ export class Copies {
     source: NativeId,
     copy: NativeId,
     signal: AbortSignal,
-  ): Promise<{ notes: string[]; shares: string[] }> {
+  ): Promise<{ notes: string[]; shares: string[]; isMarked: boolean }> {
     const [from, to] = [await this.#vms.find(source, signal), await this.#vms.demand(copy, signal)];
-    if (!from) return { notes: [], shares: [] };
+    // A copy is in the categories of its source where Prism copies them.
+    const isMarked = isTemplate(to);
+    if (!from) return { notes: [], shares: [], isMarked };
     const groups = volumeGroupsOf(resourcesOf(from));
     const notes = copyNotes(from, to, await volumeGroupNames(this.#client, groups, signal));
-    return { notes, shares: groups.filter((uuid) => volumeGroupsOf(resourcesOf(to)).includes(uuid)) };
+    return { notes, shares: groups.filter((uuid) => volumeGroupsOf(resourcesOf(to)).includes(uuid)), isMarked };
   }
 }

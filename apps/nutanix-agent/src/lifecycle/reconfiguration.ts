@@ -1,4 +1,11 @@
-import { problemAt, ProblemError, type Forecast, type HardwareChange, type NativeId } from '@polyvirt/contracts';
+import {
+  problemAt,
+  ProblemError,
+  requireAtRest,
+  type Forecast,
+  type HardwareChange,
+  type NativeId,
+} from '@polyvirt/contracts';
 import {
   allow,
   derivedMac,
@@ -10,9 +17,11 @@ import {
 import type { Tasks } from '../client/tasks.ts';
 import { absences } from '../capabilities.ts';
 import { objectsAt, type JsonObject } from '../client/json.ts';
+import type { PrismClient } from '../client/prism-client.ts';
 import type { Images } from '../images/images.ts';
 import { applyChanges, demandPossible, isSo, meantBy, noChanges, type Changes, type NicEdit } from '../vm/vm-edits.ts';
-import { addressesOf, clusterOf, isPending, macOf, resourcesOf, stateOf, subnetOf } from '../vm/vm-reader.ts';
+import { isTemplate, markTemplate, requireTemplateCategory } from '../vm/template-mark.ts';
+import { addressesOf, clusterOf, isPending, macOf, nameOf, resourcesOf, stateOf, subnetOf } from '../vm/vm-reader.ts';
 import { freeScsiIndexes } from '../vm/vm-spec.ts';
 import { formerOf, putBack, type Former } from '../vm/vm-former.ts';
 import type { Vms } from '../vm/vms.ts';
@@ -39,8 +48,17 @@ export class Reconfiguration implements ReconfigureFacet {
   readonly #placement: Placement;
   readonly #steps: TaskSteps;
   readonly #images: Images;
+  readonly #client: PrismClient;
 
-  constructor(parts: { vms: Vms; tasks: Tasks; placement: Placement; steps: TaskSteps; images: Images }) {
+  constructor(parts: {
+    client: PrismClient;
+    vms: Vms;
+    tasks: Tasks;
+    placement: Placement;
+    steps: TaskSteps;
+    images: Images;
+  }) {
+    this.#client = parts.client;
     this.#images = parts.images;
     this.#vms = parts.vms;
     this.#tasks = parts.tasks;
@@ -60,7 +78,16 @@ export class Reconfiguration implements ReconfigureFacet {
     if (!former) return { effect: 'unchanged' };
     await this.#steps.run(context, {
       ...changeIt,
-      ask: () => this.#vms.edit(nativeId, (spec, vm) => applyChanges(spec, changes) || !isSo(vm, changes), signal),
+      ask: async () => {
+        if (changes.template) await requireTemplateCategory(this.#client, signal);
+        return this.#vms.edit(
+          nativeId,
+          (spec, vm, metadata) =>
+            [applyChanges(spec, changes), markTemplate(metadata, changes.template)].includes(true) ||
+            !isSo(vm, changes),
+          signal,
+        );
+      },
       undo: (undoing) => this.#undo(nativeId, changes, former, undoing),
       shown: () =>
         this.#vms.shown(
@@ -87,7 +114,12 @@ export class Reconfiguration implements ReconfigureFacet {
   /** Disks stay as large as they have become, and AHV takes from no running VM what it has been given. */
   async #undo(nativeId: NativeId, changes: Changes, former: Former, signal: AbortSignal): Promise<void> {
     if (!(await this.#vms.find(nativeId, signal))) return;
-    const task = await this.#vms.edit(nativeId, (spec) => putBack(spec, former, changes), signal);
+    const mark = changes.template === undefined ? undefined : former.template;
+    const task = await this.#vms.edit(
+      nativeId,
+      (spec, _vm, metadata) => [putBack(spec, former, changes), markTemplate(metadata, mark)].includes(true),
+      signal,
+    );
     if (task === undefined) return;
     await this.#tasks.succeeded(task, signal);
     await this.#vms.shown(nativeId, (vm) => vm === undefined || !isPending(vm), 'is as it was', signal);
@@ -102,6 +134,8 @@ export class Reconfiguration implements ReconfigureFacet {
     const vm = await this.#vms.demand(nativeId, signal);
     const state = stateOf(vm);
     allow('reconfigure', state);
+    if (input.autostart !== undefined) throw new ProblemError('capability-missing', absences['reconfigure.autostart']);
+    requireAtRest({ name: nameOf(vm), state, template: isTemplate(vm) }, input);
     if (input.name !== undefined) await demandFreeName(this.#vms, input.name, nativeId, signal);
     if (input.removeDisks?.some(({ keep }) => keep))
       throw new ProblemError('capability-missing', absences['reconfigure.keepDisks']);
@@ -116,6 +150,7 @@ export class Reconfiguration implements ReconfigureFacet {
       addNics: nics = [],
       bootOrder,
       removeDisks = [],
+      template,
     } = input;
     const cluster = clusterOf(vm);
     await this.#placement.demandRoom({ cpus, memoryMiB }, cluster, signal);
@@ -140,6 +175,7 @@ export class Reconfiguration implements ReconfigureFacet {
       ),
       ...(input.cdrom === undefined ? {} : { cdrom: await this.#medium(input.cdrom, signal) }),
       ...(bootOrder === undefined ? {} : { bootOrder: bootOrder.map((device) => device.toUpperCase()) }),
+      ...(template === undefined ? {} : { template }),
     };
     demandPossible(vm, state, changes);
     const held = objectsAt(resourcesOf(vm), 'nic_list');

@@ -15,6 +15,7 @@ import { volumeGroupsOf } from '../lifecycle/copied-hardware.ts';
 import { PLANNED } from '../lifecycle/names.ts';
 import type { TaskSteps } from '../lifecycle/task-steps.ts';
 import { volumeGroupNames } from '../lifecycle/volume-groups.ts';
+import { isTemplate } from '../vm/template-mark.ts';
 import { isPending, resourcesOf, stateOf } from '../vm/vm-reader.ts';
 import { powerOff, type Vms } from '../vm/vms.ts';
 import { hasNoRecoveryPoints, type RecoveryPoints } from './recovery-points.ts';
@@ -218,7 +219,8 @@ export class Snapshots implements SnapshotFacet {
   }
 
   async #checkRevert(nativeId: NativeId, id: string, signal: AbortSignal): Promise<void> {
-    allow('snapshot-revert', stateOf(await this.#vms.demand(nativeId, signal)));
+    const vm = await this.#vms.demand(nativeId, signal);
+    allow('snapshot-revert', { state: stateOf(vm), template: isTemplate(vm) });
     const point = await this.#points.find(id, signal);
     if (point?.vm !== nativeId) throw snapshotNotFound(id);
   }

@@ -15,6 +15,7 @@ import {
   resourcesOf,
   subnetOf,
 } from './vm-reader.ts';
+import { isTemplate } from './template-mark.ts';
 import { diskSpec, driveOf, nicSpec, setMedium, sizeSpec, type DiskPlan, type NicPlan } from './vm-spec.ts';
 
 const GIB = 1024 ** 3;
@@ -42,6 +43,7 @@ export interface Changes {
   readonly cdrom?: string | null;
   /** In Prism's words. */
   readonly bootOrder?: readonly string[];
+  readonly template?: boolean;
 }
 
 export interface NicEdit {
@@ -149,6 +151,7 @@ function demandLive(resources: JsonObject, { cpus, memoryMiB, bootOrder, cdrom, 
 
 /** Whether the VM is what the changes ask for; that its spec says so may be a wish of before that has failed. */
 export const isSo = (entity: JsonObject, changes: Changes): boolean =>
+  (changes.template ?? isTemplate(entity)) === isTemplate(entity) &&
   !applyChanges({ name: nameOf(entity), resources: structuredClone(resourcesOf(entity)) }, changes);
 
 /** Writes the changes into the spec; false when it says all of it already. What is not named stays as it is. */

@@ -2,6 +2,7 @@ import { objectAt, objectsAt, textAt, type JsonObject } from '../client/json.ts'
 import { draftOf } from './vm-draft.ts';
 import type { Changes } from './vm-edits.ts';
 import { addressOf, macOf, resourcesOf } from './vm-reader.ts';
+import { isTemplate } from './template-mark.ts';
 import { driveOf, setMedium } from './vm-spec.ts';
 
 /** Fields of a spec that a change of CPUs or memory touches. */
@@ -16,6 +17,7 @@ export type Former = {
   /** UUID of the image in its drive; null for an empty one, absent without a drive. */
   readonly medium?: string | null;
   readonly boot: JsonObject;
+  readonly template: boolean;
 };
 
 export function formerOf(vm: JsonObject): Former {
@@ -27,6 +29,7 @@ export function formerOf(vm: JsonObject): Former {
     ...(drive && { medium: textAt(objectAt(drive, 'data_source_reference'), 'uuid') ?? null }),
     boot: objectAt(resources, 'boot_config'),
     name: spec['name'],
+    template: isTemplate(vm),
     sizes: Object.fromEntries(sizes.flatMap((key) => (resources[key] === undefined ? [] : [[key, resources[key]]]))),
     nics: objectsAt(resources, 'nic_list').map((nic) => {
       const twin = actual.find((one) => macOf(one) === macOf(nic));

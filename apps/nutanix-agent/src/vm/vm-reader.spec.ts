@@ -20,6 +20,7 @@ describe('a VM of Prism', () => {
       bootOrder: ['cdrom', 'disk', 'network'],
       disks: [{ device: 'scsi:0', sizeGiB: 8 }],
       nics: [{ mac: '50:6b:8d:00:00:01', network: 'vlan10', addresses: ['10.0.0.50'], connected: true }],
+      template: false,
       snapshots: [],
       createdAt: '2025-06-07T18:23:52.000Z',
     });
@@ -187,6 +188,7 @@ describe('a VM of Prism', () => {
       state: 'unknown',
       disks: [],
       nics: [],
+      template: false,
       snapshots: [],
     });
   });

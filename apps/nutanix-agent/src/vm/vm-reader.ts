@@ -11,6 +11,7 @@ import {
 } from '@polyvirt/contracts';
 import { gibOf, guestAddresses } from '@polyvirt/hypervisor';
 import { isObject, numberAt, objectAt, objectsAt, textAt, type JsonObject } from '../client/json.ts';
+import { isTemplate } from './template-mark.ts';
 
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
@@ -227,6 +228,7 @@ export function readVm(
     nics: objectsAt(resources, 'nic_list').map((nic): Nic => readNic(nic, networkName)),
     ...(cdrom === undefined ? {} : { cdrom: cdrom && (cdrom.name ?? imageName(cdrom.uuid ?? '') ?? cdrom.uuid ?? '') }),
     ...(bootOrder === undefined ? {} : { bootOrder }),
+    template: isTemplate(entity),
     ...(guest === undefined ? {} : { guest }),
     snapshots,
     ...(createdAt === undefined ? {} : { createdAt }),

@@ -160,14 +160,14 @@ export class Vms {
    */
   async edit(
     nativeId: NativeId,
-    change: (spec: JsonObject, vm: JsonObject) => boolean,
+    change: (spec: JsonObject, vm: JsonObject, metadata: JsonObject) => boolean,
     signal: AbortSignal,
   ): Promise<string | undefined> {
     return patiently(
       async () => {
         const vm = await this.#atRest(nativeId, signal);
         const draft = draftOf(vm);
-        if (!change(draft.spec, vm)) return undefined;
+        if (!change(draft.spec, vm, draft.metadata)) return undefined;
         return taskOf(await this.#client.v3('PUT', `/vms/${nativeId}`, signal, draft));
       },
       signal,

@@ -22,7 +22,7 @@ import {
   suspendFileOf,
 } from '../vmx/hardware-reader.ts';
 import { bootOrderOf, driveOf } from '../vmx/devices.ts';
-import { ownKeys } from '../vmx/hardware-writer.ts';
+import { isTemplate, ownKeys } from '../vmx/hardware-writer.ts';
 import type { Platform } from '../vmrun/installation.ts';
 import { isThere, type Discovery, type Survey } from './discovery.ts';
 import { FileCache } from './file-cache.ts';
@@ -136,6 +136,16 @@ export class Machines {
     return this.#discovery.scan((await this.#running.list('recent')).paths);
   }
 
+  /** Those of them that were made templates. */
+  async marked(): Promise<Machine[]> {
+    const found: Machine[] = [];
+    for (const machine of await this.all()) {
+      const vmx = await orUnreadable(this.configuration(machine));
+      if (vmx && isTemplate(vmx)) found.push(machine);
+    }
+    return found;
+  }
+
   /** Whatever may need a file. The disks are those that are not kept for what stands on them: they go with that. */
   async survey(): Promise<Survey> {
     const found = await this.#discovery.survey((await this.#running.list('recent')).paths);
@@ -169,6 +179,11 @@ export class Machines {
 
   async state(machine: Machine, freshness: Freshness = 'fresh'): Promise<VmState> {
     return this.#stateOf(machine, await this.#running.list(freshness), freshness);
+  }
+
+  /** The same with whether it is a template. */
+  async standing(machine: Machine): Promise<{ state: VmState; template: boolean }> {
+    return { state: await this.state(machine), template: isTemplate(await this.configuration(machine)) };
   }
 
   /** By what was last heard, without asking. */
@@ -258,6 +273,7 @@ export class Machines {
       })),
       ...(cdrom !== undefined && { cdrom }),
       ...(bootOrder && { bootOrder }),
+      template: isTemplate(vmx),
       ...(os !== undefined && { guest: { os, agent: false } }),
       snapshots: (await this.snapshots(machine)).shown(),
       ...(createdAt !== undefined && { createdAt }),

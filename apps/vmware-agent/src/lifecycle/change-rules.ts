@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path';
-import { ProblemError, type OperationId, type HardwareChange } from '@polyvirt/contracts';
+import { ProblemError, requireAtRest, type OperationId, type HardwareChange } from '@polyvirt/contracts';
 import { allow, gibOf, volumeIdOf } from '@polyvirt/hypervisor';
-import { noBootOrderOfUefi, noGrowthWithSnapshots } from '../absent-features.ts';
+import { noAutostart, noBootOrderOfUefi, noGrowthWithSnapshots } from '../absent-features.ts';
 import { GIB } from '../disks/disk-tool.ts';
 import { DiskUsers } from '../disks/disk-users.ts';
 import type { HostVolumes } from '../disks/host-volumes.ts';
@@ -13,7 +13,7 @@ import { folderOf, stemOf, type Machines } from '../inventory/machines.ts';
 import { readPending, type PendingChanges } from '../inventory/pending-changes.ts';
 import { freeDiskDevices } from '../vmx/devices.ts';
 import { firmwareOf, nameOf, nicsOf } from '../vmx/hardware-reader.ts';
-import { MOST_NICS } from '../vmx/hardware-writer.ts';
+import { isTemplate, MOST_NICS } from '../vmx/hardware-writer.ts';
 import { demandDiskSize, demandMemory } from './creation.ts';
 import type { HardwareRules } from './hardware-rules.ts';
 import { macsOf, slugOf } from './place.ts';
@@ -63,6 +63,9 @@ export class ChangeRules {
     await this.#checkGrowth(machine, input);
     const state = await this.#machines.state(machine);
     allow('reconfigure', state);
+    if (input.autostart !== undefined) throw new ProblemError('capability-missing', noAutostart);
+    const template = isTemplate(await this.#machines.configuration(machine));
+    requireAtRest({ name: await this.#machines.nameOf(machine), state, template }, input);
     const isOn = state === 'running' || state === 'paused';
     const window = isOn ? undefined : await windowOf(machine.vmx);
     if (window)

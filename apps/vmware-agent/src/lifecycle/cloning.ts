@@ -24,7 +24,15 @@ import type { Dictionary } from '../vmx/dictionary.ts';
 import { editDictionary, orMissing, readDictionary } from '../vmx/dictionary-file.ts';
 import { disksOf } from '../vmx/hardware-reader.ts';
 import { renewalOf } from '../vmx/host-things.ts';
-import { dropCloudInit, dropSuspended, headless, MOST_NICS, ownKeys, renewMacs } from '../vmx/hardware-writer.ts';
+import {
+  dropCloudInit,
+  dropSuspended,
+  headless,
+  markTemplate,
+  MOST_NICS,
+  ownKeys,
+  renewMacs,
+} from '../vmx/hardware-writer.ts';
 import { beginAt, emptyUnfinished, finishAt, isFinished, removeFolder } from './folders.ts';
 import { macsOf, PLANNED, placeOf, type Place } from './place.ts';
 
@@ -186,6 +194,7 @@ export class Cloning implements CloneFacet {
             for (const key of renewal.drop) copy.delete(key);
             copy.setAll(renewal.set);
             dropSuspended(copy);
+            markTemplate(copy, false);
             order.configure(copy);
           },
           this.#vmrun.codePage,

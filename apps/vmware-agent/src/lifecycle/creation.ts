@@ -239,7 +239,7 @@ export class Creation {
         'capability-missing',
         'A VM is made from a template by a clone, which VMware Player cannot make. Make it from an image, or install Workstation Pro.',
       );
-    const templates = await this.#discovery.templates();
+    const templates = [...(await this.#discovery.templates()), ...(await this.#machines.marked())];
     const named = await Promise.all(
       templates.map(async (machine) => ({
         machine,

@@ -22,6 +22,7 @@ import type { Dictionary } from '../vmx/dictionary.ts';
 import { editDictionary } from '../vmx/dictionary-file.ts';
 import { bootOrderOf, driveOf, type NicChange } from '../vmx/devices.ts';
 import { cpusOf, firmwareOf, memoryOf, nameOf, nicsOf } from '../vmx/hardware-reader.ts';
+import { markTemplate } from '../vmx/hardware-writer.ts';
 import type { ChangeRules, Checked, NewDisk } from './change-rules.ts';
 import { PLANNED } from './place.ts';
 
@@ -43,7 +44,7 @@ type Decision = {
 
 /** Keys that a change of name or hardware touches. */
 const changeable =
-  /^(displayName|numvcpus|cpuid\.coresPerSocket|memsize|bios\.bootOrder|ethernet\d+\..+|(?:ide|scsi|sata|nvme)\d+(?::\d+)?\..+|polyvirt\.volume\..+)$/i;
+  /^(displayName|templateVM|polyvirt\.template|numvcpus|cpuid\.coresPerSocket|memsize|bios\.bootOrder|ethernet\d+\..+|(?:ide|scsi|sata|nvme)\d+(?::\d+)?\..+|polyvirt\.volume\..+)$/i;
 
 const steps = {
   note: { name: 'note the changes for its power-off' },
@@ -312,7 +313,8 @@ export class Reconfiguration implements ReconfigureFacet {
 }
 
 function change(vmx: Dictionary, input: HardwareChange, checked: Checked): void {
-  const { name, cpus, memoryMiB, removeNics = [], bootOrder } = input;
+  const { name, cpus, memoryMiB, removeNics = [], bootOrder, template } = input;
+  if (template !== undefined) markTemplate(vmx, template);
   const { nics, changeNics, cdrom, added, removed } = checked;
   applyTo(vmx, {
     ...noChanges,

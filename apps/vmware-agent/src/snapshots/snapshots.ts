@@ -200,7 +200,7 @@ export class Snapshots implements SnapshotFacet {
     machine: Machine,
     id: string,
   ): Promise<{ address: string; hasMemory: boolean; name: string; disks: string[] }> {
-    allow('snapshot-revert', await this.#machines.state(machine));
+    allow('snapshot-revert', await this.#machines.standing(machine));
     const tree = await this.#machines.snapshots(machine);
     const snapshot = tree.byId(id);
     if (!snapshot) throw new ProblemError('snapshot-not-found', `The VM has no snapshot ${id}.`);

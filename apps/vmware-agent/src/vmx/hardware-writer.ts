@@ -12,6 +12,7 @@ export const ownKeys = {
   /** Of a linked clone: the .vmx file of its source, and the snapshot that was made for it. */
   baseVmx: 'polyvirt.base.vmx',
   baseSnapshot: 'polyvirt.base.snapshot',
+  template: 'polyvirt.template',
   /** Of a disk that lies in another folder, and goes with the VM all the same. */
   volume: (device: string) => `polyvirt.volume.${device}`,
 } as const;
@@ -195,6 +196,19 @@ export function cloudInitEntries(instanceId: string, name: string, cloudInit: Cl
     metadata['network.encoding'] = 'base64';
   }
   return { ...encodedText('metadata', JSON.stringify(metadata)), ...encodedText('userdata', cloudInit.userData) };
+}
+
+/** What Workstation writes for a VM in its template mode. */
+const templateMode = 'templateVM';
+
+/** Whether it was made a template, here or in the Workstation window. */
+export const isTemplate = (vmx: Dictionary): boolean => vmx.isTrue(ownKeys.template) || vmx.isTrue(templateMode);
+
+/** Workstation's own mode also locks a VM and its snapshots against deletion, so that it is taken away here and never given. */
+export function markTemplate(vmx: Dictionary, wanted: boolean): void {
+  if (isTemplate(vmx) === wanted) return;
+  if (wanted) vmx.set(ownKeys.template, 'TRUE');
+  else for (const key of [ownKeys.template, templateMode]) vmx.delete(key);
 }
 
 /** What was said to the guest of another machine. */

@@ -1,4 +1,13 @@
-import type { AddDiskInput, BatchInput, ChangeNicInput, CreateVmInput, EditVmInput, NicInput } from './client.ts';
+import type {
+  AddDiskInput,
+  AddImageInput,
+  BatchInput,
+  ChangeNicInput,
+  CreateVmInput,
+  EditVmInput,
+  Image,
+  NicInput,
+} from './client.ts';
 
 export const powerVerbs = ['start', 'stop', 'restart', 'suspend', 'resume', 'pause', 'reset'] as const;
 export type PowerVerb = (typeof powerVerbs)[number];
@@ -10,6 +19,7 @@ export interface Call {
   readonly body?: unknown;
 }
 
+const imagesPath = (host: string) => `/api/v1/hosts/${encodeURIComponent(host)}/images`;
 const vmPath = (id: string, rest = '') => `/api/v1/vms/${encodeURIComponent(id)}${rest}`;
 
 /** Every change of a machine, as data: what is sent and what is copied are the same. */
@@ -66,6 +76,11 @@ export const calls = {
   removeVolume: (host: string, volume: string): Call => ({
     method: 'DELETE',
     path: `/api/v1/hosts/${encodeURIComponent(host)}/volumes/${volume}`,
+  }),
+  addImage: (host: string, body: AddImageInput): Call => ({ method: 'POST', path: imagesPath(host), body }),
+  removeImage: (host: string, { name, kind }: Pick<Image, 'name' | 'kind'>): Call => ({
+    method: 'DELETE',
+    path: `${imagesPath(host)}/${encodeURIComponent(name)}?kind=${kind}`,
   }),
   batch: (body: BatchInput): Call => ({ method: 'POST', path: '/api/v1/vms/batch', body }),
   cancel: (id: string): Call => ({ method: 'POST', path: `/api/v1/operations/${id}/cancel`, body: {} }),

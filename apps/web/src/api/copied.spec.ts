@@ -9,6 +9,7 @@ const edit = (body: object): Call => ({ method: 'PATCH', path, body });
 describe('a call that is copied', () => {
   it.each<[Call, string]>([
     [edit({ cpus: 2, labels: { env: "it's" } }), `polyvirt vm set ${id} --cpus 2 --labels 'env=it'\\''s'`],
+    [edit({ template: true, autostart: false }), `polyvirt vm set ${id} --template --no-autostart`],
     [edit({ labels: {} }), `polyvirt vm set ${id} --labels ''`],
     [{ method: 'POST', path: `${path}/clone`, body: { name: 'b', linked: true, start: false } }, `polyvirt vm clone ${id} b --linked`],
     [edit({ addNics: [] }), `polyvirt query PATCH /api/v1/vms/kvm-a~4b2c -d '{"addNics":[]}'`],
@@ -25,6 +26,9 @@ describe('a call that is copied', () => {
     [calls.removeNic(id, '52:54:00:00:00:01'), `polyvirt nic remove ${id} 52:54:00:00:00:01`],
     [calls.cdrom(id, 'tools'), `polyvirt cdrom insert ${id} tools`],
     [calls.cdrom(id, null), `polyvirt cdrom eject ${id}`],
+    [calls.addImage('kvm-a', { name: 'a b', url: 'http://x/a.iso', sha256: 'ab' }), `polyvirt image add kvm-a 'a b' --url http://x/a.iso --sha256 ab`],
+    [calls.addImage('kvm-a', { name: 'a', upload: 'u' }), `polyvirt query POST /api/v1/hosts/kvm-a/images -d '{"name":"a","upload":"u"}'`],
+    [calls.removeImage('kvm-a', { name: 'a b', kind: 'iso' }), `polyvirt image delete kvm-a 'a b' --kind iso`],
     [calls.removeVolume('kvm-a', 'v1'), `polyvirt volume delete kvm-a v1`],
     [{ method: 'DELETE', path: `${path}?disks=keep` }, `polyvirt query DELETE '/api/v1/vms/kvm-a~4b2c?disks=keep'`],
   ])('is the command that does it: %j', (call, command) => {

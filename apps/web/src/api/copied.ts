@@ -11,6 +11,13 @@ export function asCurl({ method, path, body }: Call, origin = location.origin): 
   ].join(' \\\n  ');
 }
 
+/** The stream of events from now on, of a VM or of all. */
+export const asEventCurl = (vm?: string, origin = location.origin): string =>
+  [
+    `curl -N ${quote(`${origin}/api/v1/events${vm === undefined ? '' : `?vm=${encodeURIComponent(vm)}`}`)}`,
+    `-H "Authorization: Bearer $POLYVIRT_TOKEN"`,
+  ].join(' \\\n  ');
+
 type Fields = Record<string, unknown>;
 
 /** Options of `vm set` and `vm clone`, by the field that each is for; a call with another field is sent as it is. */
@@ -19,6 +26,8 @@ const options: Record<string, (value: never) => readonly string[]> = {
   cpus: (cpus: number) => ['--cpus', String(cpus)],
   memoryMiB: (memoryMiB: number) => ['--memory', String(memoryMiB)],
   notes: (notes: string) => ['--notes', notes],
+  template: (isTemplate: boolean) => [isTemplate ? '--template' : '--no-template'],
+  autostart: (autostart: boolean) => [autostart ? '--autostart' : '--no-autostart'],
   protected: (isProtected: boolean) => [isProtected ? '--protect' : '--no-protect'],
   labels: (labels: Record<string, string>) =>
     Object.keys(labels).length === 0
@@ -36,6 +45,12 @@ const diskOptions: typeof options = {
   image: (image: string) => ['--image', image],
   copy: (copy: string) => (copy === 'full' ? ['--full'] : []),
   volume: (volume: string) => ['--volume', volume],
+};
+
+/** Of `image add`. */
+const imageOptions: typeof options = {
+  url: (url: string) => ['--url', url],
+  sha256: (sha256: string) => ['--sha256', sha256],
 };
 
 /** Of `nic change`. */
@@ -92,6 +107,15 @@ function deviceCommand({ method, path, body }: Call): Words | undefined {
   return deviceWords[kind]?.[method]?.({ vm, named, query, fields: (body ?? {}) as Fields });
 }
 
+function imageCommand({ method, path, body }: Call): Words | undefined {
+  const [, host, image, kind] = /^\/api\/v1\/hosts\/([^/]+)\/images(?:\/([^/?]+)\?kind=(\w+))?$/.exec(path) ?? [];
+  if (host === undefined) return undefined;
+  const on = decodeURIComponent(host);
+  if (method === 'DELETE') return ['image', 'delete', on, decodeURIComponent(image!), '--kind', kind];
+  const { name, ...rest } = (body ?? {}) as Fields;
+  return ['image', 'add', on, String(name), ...(optionsOf(rest, imageOptions) ?? [undefined])];
+}
+
 /** The same for the command line: the command that is made for it, or else the request as it is. */
 export function asCommand(call: Call): string {
   const { method, path, body } = call;
@@ -112,6 +136,8 @@ export function asCommand(call: Call): string {
   }
   const words = deviceCommand(call);
   if (words?.every((word) => word !== undefined)) return command(...words);
+  const ofImage = imageCommand(call);
+  if (ofImage?.every((word) => word !== undefined)) return command(...ofImage);
   const [, host, volume] = /^\/api\/v1\/hosts\/([^/]+)\/volumes\/([^/?]+)$/.exec(path) ?? [];
   if (method === 'DELETE' && volume !== undefined) return command('volume', 'delete', decodeURIComponent(host!), volume);
   return command('query', method, path, ...(body === undefined ? [] : ['-d', JSON.stringify(body)]));

@@ -7,8 +7,21 @@ type Query<Path extends keyof paths> = paths[Path] extends { get: { parameters: 
   ? NonNullable<Fields>
   : never;
 
+interface OperationFilter {
+  readonly vm?: string;
+  readonly status?: string;
+  readonly verb?: string;
+  readonly requestedBy?: string;
+  /** The batch that they are parts of. */
+  readonly parent?: string;
+}
+
 /** Rows of a list that are fetched at once. */
 export const pageSize = 200;
+
+/** Machines whose load is asked for at once. */
+export const mostMeasured = 200;
+const loadSeconds = 60;
 
 /** Of a file: what is longer is to be downloaded. */
 export const mostTextBytes = 256 * 1_024;
@@ -32,6 +45,14 @@ export const queries = {
       },
       initialPageParam: undefined as string | undefined,
       getNextPageParam: ({ nextCursor }) => nextCursor,
+    }),
+  /** The first of a host that something fits, to choose one of them. */
+  machinesOf: (host: string, q: string) =>
+    queryOptions({
+      queryKey: ['machinesOf', host, q],
+      queryFn: async ({ signal }) =>
+        (await client.GET('/api/v1/vms', { params: { query: { host, limit: 50, ...(q !== '' && { q }) } }, signal })).data.items,
+      staleTime: 0,
     }),
   vm: (vmId: string) =>
     queryOptions({
@@ -75,6 +96,26 @@ export const queries = {
           })
         ).data,
     }),
+  /** Machines that run, as many as can be asked for at once, and what each needs. */
+  runningLoads: () =>
+    queryOptions({
+      queryKey: ['runningLoads'],
+      queryFn: async () => {
+        const query = { state: 'running' as const, limit: mostMeasured };
+        const vms = (await client.GET('/api/v1/vms', { params: { query } })).data.items;
+        if (vms.length === 0) return { vms, loads: new Map() };
+        const ids = vms.map(({ id }) => id).join(',');
+        const recent = (await client.GET('/api/v1/metrics/recent', { params: { query: { ids, step: loadSeconds } } })).data;
+        const loads = new Map(
+          recent.items.flatMap(({ vmId, points }) => {
+            const last = points.at(-1);
+            return last ? [[vmId, { cpuPercent: last.cpuPercent?.average, memoryPercent: last.memoryPercent?.average }]] : [];
+          }),
+        );
+        return { vms, loads };
+      },
+      staleTime: 60_000,
+    }),
   hosts: () =>
     queryOptions({
       queryKey: ['hosts'],
@@ -95,6 +136,14 @@ export const queries = {
       // No event says that there is another image.
       staleTime: 0,
     }),
+  /** What disks and CD-ROM drives of a host are made of. */
+  images: (hostId: string) =>
+    queryOptions({
+      queryKey: ['images', hostId],
+      queryFn: async () =>
+        (await client.GET('/api/v1/hosts/{hostId}/images', { params: { path: { hostId }, query: { limit: 500 } } })).data.items,
+      staleTime: 0,
+    }),
   /** Disks of a host that no machine has. */
   volumes: (hostId: string) =>
     queryOptions({
@@ -103,11 +152,11 @@ export const queries = {
         (await client.GET('/api/v1/hosts/{hostId}/volumes', { params: { path: { hostId }, query: { limit: 500 } } })).data.items,
       staleTime: 0,
     }),
-  operations: (filter: { vm?: string; status?: string } = {}) =>
+  operations: (filter: OperationFilter = {}) =>
     queryOptions({
       queryKey: ['operations', filter],
       queryFn: async () =>
-        (await client.GET('/api/v1/operations', { params: { query: { ...filter, limit: 100 } as Query<'/api/v1/operations'> } })).data.items,
+        (await client.GET('/api/v1/operations', { params: { query: { ...filter, limit: filter.parent === undefined ? 100 : 500 } as Query<'/api/v1/operations'> } })).data.items,
     }),
   operation: (operationId: string) =>
     queryOptions({

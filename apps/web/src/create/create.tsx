@@ -12,8 +12,19 @@ import { createRouteOfMachine } from '../routes/router.tsx';
 import { useChange } from '../ui/change.ts';
 import { faultsOf } from '../ui/faults.ts';
 import { PlanView, useReview } from '../ui/plan.tsx';
+import { SavedViews } from '../ui/saved-views.tsx';
 import { Empty, Guarded, PageTitle, ProblemAlert, QueryView } from '../ui/states.tsx';
-import { bodyOf, emptyDraft, keptDraft, keepDraft, stepOfPointer, steps, type Draft } from './draft.ts';
+import {
+  bodyOf,
+  draftOfQuery,
+  emptyDraft,
+  keptDraft,
+  keepDraft,
+  queryOfDraft,
+  stepOfPointer,
+  steps,
+  type Draft,
+} from './draft.ts';
 import { GuestStep, NetworkStep, SizeStep, SourceStep, WhereStep } from './steps.tsx';
 
 export function Create() {
@@ -156,6 +167,15 @@ function Wizard() {
                 <Button variant="subtle" onClick={() => setDraft(emptyDraft)}>
                   {t('create.reset')}
                 </Button>
+                <SavedViews
+                  page="create"
+                  label={t('create.forms')}
+                  query={() => queryOfDraft(draft)}
+                  onOpen={(kept) => {
+                    edit(draftOfQuery(kept));
+                    setStep(0);
+                  }}
+                />
               </Group>
             </Stack>
           </form>

@@ -1,6 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
 import { createVm } from '@polyvirt/contracts';
-import { bodyOf, emptyDraft, nextName, stepOfPointer, steps, userDataOf, type Draft } from './draft.ts';
+import {
+  bodyOf,
+  draftOfQuery,
+  emptyDraft,
+  nextName,
+  queryOfDraft,
+  stepOfPointer,
+  steps,
+  userDataOf,
+  type Draft,
+} from './draft.ts';
 
 const draft = (more: Partial<Draft>): Draft => ({ ...emptyDraft, host: 'kvm-a', name: ' web-1 ', ...more });
 
@@ -37,6 +47,24 @@ describe('a draft of a machine', () => {
     ['a-b', 'a-b-2'],
   ])('offers after %j the name %j', (name, next) => {
     expect(nextName(name)).toBe(next);
+  });
+
+  it('is kept without what is of one machine alone, and without what passwords may be in', () => {
+    const kept = {
+      host: 'kvm-a',
+      source: 'blank',
+      cpus: 4,
+      diskGiB: 20,
+      user: 'ada',
+      labels: 'a=b,c',
+      start: false,
+    } as const;
+    const alone = { name: 'web', address: '10.0.0.5', password: 'secret', userData: 'password: secret' };
+    const query = queryOfDraft(draft({ ...kept, ...alone }));
+    expect(query.toString()).not.toMatch(/secret|web|10\.0/);
+    const { name, address, password, userData } = emptyDraft;
+    expect({ ...draftOfQuery(query), name, address, password, userData }).toEqual({ ...emptyDraft, ...kept });
+    expect(draftOfQuery(queryOfDraft(emptyDraft))).toMatchObject({ diskGiB: '', start: true });
   });
 
   it('knows the step of each field', () => {

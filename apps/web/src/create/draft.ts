@@ -75,6 +75,29 @@ export function keepDraft(draft: Draft | undefined): void {
   else sessionStorage.setItem(kept, JSON.stringify({ ...draft, password: '' }));
 }
 
+const unkept = { name: '', address: '', password: '', userData: '' } as const;
+
+/** What is kept of a form under a name: all but what is of one machine alone, and what passwords may be in. */
+export function queryOfDraft(draft: Draft): URLSearchParams {
+  const kept = Object.entries({ ...draft, ...unkept });
+  return new URLSearchParams(
+    kept.flatMap(([field, value]) => (value === emptyDraft[field as keyof Draft] ? [] : [[field, String(value)]])),
+  );
+}
+
+/** The form again; a field that there is no more is left out. */
+export function draftOfQuery(query: URLSearchParams): Partial<Draft> {
+  return Object.fromEntries(
+    Object.entries(emptyDraft).flatMap(([field, empty]) => {
+      if (field in unkept) return [];
+      const text = query.get(field);
+      if (text === null) return [[field, empty]];
+      if (typeof empty === 'boolean') return [[field, text === 'true']];
+      return [[field, typeof empty === 'number' || field === 'diskGiB' ? Number(text) : text]];
+    }),
+  ) as Partial<Draft>;
+}
+
 const quoted = (text: string): string => JSON.stringify(text);
 
 /** cloud-init of the form: what somebody has written themselves goes before it. */

@@ -1,14 +1,19 @@
-import { Button, Code, Group, Stack, Text, UnstyledButton } from '@mantine/core';
+import { Alert, Button, Code, Group, Stack, Text, UnstyledButton } from '@mantine/core';
 import { useCallback, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { asEventCurl } from '../api/copied.ts';
 import { formatTime } from '../i18n/format.ts';
 import type { LiveEvent } from '../live/connection.ts';
-import { useEvents } from '../live/live.tsx';
+import { useEvents, useGaps } from '../live/live.tsx';
+import { CopyButton } from '../ui/copy.tsx';
 import { useKeys } from '../ui/keys.ts';
 import { saveAs } from '../ui/save.ts';
-import { Empty } from '../ui/states.tsx';
+import { Empty, ProblemAlert } from '../ui/states.tsx';
+import { useRecentEvents } from './use-recent-events.ts';
 
 const most = 500;
+/** So far back is looked when somebody asks for what was before. */
+const earlierAtMost = 1_000;
 
 interface Props {
   readonly topic: string;
@@ -28,6 +33,10 @@ export function EventTail({ topic, subject, filter = '', empty }: Props) {
   const held = useRef<LiveEvent[]>([]);
   const stopped = useRef(false);
   stopped.current = paused;
+  const [gap, setGap] = useState(false);
+  useGaps(useCallback(() => setGap(true), []));
+  const [wantsEarlier, setWantsEarlier] = useState(false);
+  const earlier = useRecentEvents(wantsEarlier ? earlierAtMost : 0, subject);
   useEvents(
     useCallback(
       (event) => {
@@ -49,7 +58,8 @@ export function EventTail({ topic, subject, filter = '', empty }: Props) {
   };
   useKeys({ ' ': toggle });
   const wanted = filter.toLowerCase();
-  const shown = events.filter(
+  const heard = new Set(events.map(({ id }) => id));
+  const shown = [...events, ...earlier.events.filter(({ id }) => !heard.has(id))].filter(
     ({ type, source, subject: about }) => wanted === '' || `${type} ${source} ${about}`.toLowerCase().includes(wanted),
   );
   const save = () => saveAs('events.ndjson', shown.map((event) => `${JSON.stringify(event)}\n`).join(''));
@@ -62,7 +72,29 @@ export function EventTail({ topic, subject, filter = '', empty }: Props) {
         <Button variant="default" size="xs" onClick={save}>
           {t('events.export')}
         </Button>
+        {!wantsEarlier && (
+          <Button variant="default" size="xs" onClick={() => setWantsEarlier(true)}>
+            {t('events.earlier')}
+          </Button>
+        )}
+        <Group gap={4}>
+          <Text size="sm">{t('common.copyCurl')}</Text>
+          <CopyButton value={asEventCurl(subject)} label={t('common.copyCurl')} />
+        </Group>
       </Group>
+      {gap && (
+        <Alert
+          color="orange"
+          variant="outline"
+          role="alert"
+          withCloseButton
+          onClose={() => setGap(false)}
+          closeButtonLabel={t('common.close')}
+        >
+          {t('events.gap')}
+        </Alert>
+      )}
+      {earlier.error !== undefined && <ProblemAlert error={earlier.error} />}
       {shown.length === 0 && <Empty title={empty} />}
       <Stack gap={0} component="ul" p={0} m={0} aria-label={t('nav.events')}>
         {shown.map((event) => (

@@ -48,7 +48,7 @@ describe('the catalogues', () => {
       .filter(([key, text]) => text === en.get(key) && /[a-z]{4}/.test(text.replaceAll(/\{\{\w+\}\}/g, '')))
       .map(([key]) => key);
     const meant =
-      /^(?:language|hypervisor|nav\.(?:machines|menu|audit|volumes)|machines\.(?:actions|shown_)|tab\.(?:console|archive)|create\.(?:source|image)|machine\.(?:annotations|notes)|hosts\.machines|audit\.action|snapshots\.description)/;
+      /^(?:language|hypervisor|nav\.(?:machines|menu|audit|volumes|images)|machines\.(?:actions|shown_)|tab\.(?:console|archive)|create\.(?:source|image)|machine\.(?:annotations|notes)|hosts\.machines|audit\.action|snapshots\.description)/;
     expect(same.filter((key) => !meant.test(key))).toEqual([]);
     for (const [, text] of [...en, ...fr]) expect(text.trim()).not.toBe('');
   });

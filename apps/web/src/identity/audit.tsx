@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next';
 import { queries } from '../api/queries.ts';
 import { formatTime } from '../i18n/format.ts';
 import { auditRoute } from '../routes/router.tsx';
+import { DataTable } from '../ui/data-table.tsx';
 import { Empty, Guarded, PageTitle, QueryView } from '../ui/states.tsx';
 import { AuditExport } from './audit-export.tsx';
 import { AuditVerdict } from './audit-verdict.tsx';
@@ -55,34 +56,31 @@ function Records() {
           records.length === 0 ? (
             <Empty title={t('audit.none')} />
           ) : (
-            <Table.ScrollContainer minWidth={720}>
-              <Table>
-                <Table.Thead>
-                  <Table.Tr>
-                    <Table.Th>{t('metrics.time')}</Table.Th>
-                    <Table.Th>{t('audit.actor')}</Table.Th>
-                    <Table.Th>{t('audit.address')}</Table.Th>
-                    <Table.Th>{t('audit.action')}</Table.Th>
-                    <Table.Th>{t('audit.target')}</Table.Th>
-                    <Table.Th>{t('audit.outcome')}</Table.Th>
-                  </Table.Tr>
-                </Table.Thead>
-                <Table.Tbody>
-                  {records.map((record) => (
-                    <Table.Tr key={record.id}>
-                      <Table.Td>{formatTime(record.at)}</Table.Td>
-                      <Table.Td>{record.actor}</Table.Td>
-                      <Table.Td>{record.address}</Table.Td>
-                      <Table.Td>{record.action}</Table.Td>
-                      <Table.Td>{record.target}</Table.Td>
-                      <Table.Td>
-                        {t(`outcome.${record.outcome}`)} {record.code}
-                      </Table.Td>
-                    </Table.Tr>
-                  ))}
-                </Table.Tbody>
-              </Table>
-            </Table.ScrollContainer>
+            <DataTable
+              label={t('nav.audit')}
+              minWidth={720}
+              heads={[
+                t('metrics.time'),
+                t('audit.actor'),
+                t('audit.address'),
+                t('audit.action'),
+                t('audit.target'),
+                t('audit.outcome'),
+              ]}
+            >
+              {records.map((record) => (
+                <Table.Tr key={record.id}>
+                  <Table.Td>{formatTime(record.at)}</Table.Td>
+                  <Table.Td>{record.actor}</Table.Td>
+                  <Table.Td>{record.address}</Table.Td>
+                  <Table.Td>{record.action}</Table.Td>
+                  <Table.Td>{record.target}</Table.Td>
+                  <Table.Td>
+                    {t(`outcome.${record.outcome}`)} {record.code}
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </DataTable>
           )
         }
       </QueryView>

@@ -1,11 +1,11 @@
-import { ApiProblem } from '@polyvirt/api-client';
-import { Button, Modal, Stack, Switch } from '@mantine/core';
+import { Button, Switch } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { client, type User } from '../api/client.ts';
+import { faultsOf, isAllAt } from '../ui/faults.ts';
+import { FormDialog } from '../ui/form-dialog.tsx';
 import { PasswordField } from '../ui/password-field.tsx';
-import { ProblemAlert } from '../ui/states.tsx';
 
 /** Gives another user a new password; what they are logged in with ends, API tokens as well unless they are to stay. */
 export function NewPassword({ user, onDone }: { user: User; onDone: () => Promise<void> }) {
@@ -16,12 +16,20 @@ export function NewPassword({ user, onDone }: { user: User; onDone: () => Promis
       <Button size="xs" variant="default" onClick={() => setOpen(true)}>
         {t('users.newPassword')}
       </Button>
-      {isOpen && <Dialog user={user} onDone={onDone} onClose={() => setOpen(false)} />}
+      {isOpen && <NewPasswordDialog user={user} onDone={onDone} onClose={() => setOpen(false)} />}
     </>
   );
 }
 
-function Dialog({ user, onDone, onClose }: { user: User; onDone: () => Promise<void>; onClose: () => void }) {
+function NewPasswordDialog({
+  user,
+  onDone,
+  onClose,
+}: {
+  user: User;
+  onDone: () => Promise<void>;
+  onClose: () => void;
+}) {
   const { t } = useTranslation();
   const [password, setPassword] = useState('');
   const [keeps, setKeeps] = useState(false);
@@ -36,43 +44,30 @@ function Dialog({ user, onDone, onClose }: { user: User; onDone: () => Promise<v
       onClose();
     },
   });
-  const errors = change.error instanceof ApiProblem ? (change.error.problem.errors ?? []) : [];
-  const fault = errors.find(({ pointer }) => pointer === '/password')?.detail;
   return (
-    <Modal
-      opened
-      onClose={onClose}
+    <FormDialog
       title={t('users.newPasswordOf', { name: user.username })}
-      closeButtonProps={{ 'aria-label': t('common.close') }}
+      verb={t('settings.change')}
+      isBusy={change.isPending}
+      error={isAllAt(change.error, ['/password']) ? undefined : change.error}
+      onSubmit={change.mutate}
+      onClose={onClose}
     >
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          change.mutate();
-        }}
-      >
-        <Stack>
-          <PasswordField
-            label={t('settings.new')}
-            description={t('settings.passwordHint')}
-            autoComplete="new-password"
-            value={password}
-            error={fault}
-            onChange={({ currentTarget }) => setPassword(currentTarget.value)}
-            data-autofocus
-          />
-          <Switch
-            label={t('users.keepTokens')}
-            description={t('users.sessionsEnd')}
-            checked={keeps}
-            onChange={({ currentTarget }) => setKeeps(currentTarget.checked)}
-          />
-          {change.isError && fault === undefined && <ProblemAlert error={change.error} />}
-          <Button type="submit" loading={change.isPending}>
-            {t('settings.change')}
-          </Button>
-        </Stack>
-      </form>
-    </Modal>
+      <PasswordField
+        label={t('settings.new')}
+        description={t('settings.passwordHint')}
+        autoComplete="new-password"
+        value={password}
+        error={faultsOf(change.error)('/password')}
+        onChange={({ currentTarget }) => setPassword(currentTarget.value)}
+        data-autofocus
+      />
+      <Switch
+        label={t('users.keepTokens')}
+        description={t('users.sessionsEnd')}
+        checked={keeps}
+        onChange={({ currentTarget }) => setKeeps(currentTarget.checked)}
+      />
+    </FormDialog>
   );
 }

@@ -1,13 +1,15 @@
-import { Alert, Button, Code, Group, Modal, MultiSelect, Stack, Table, TextInput, Title } from '@mantine/core';
+import { Button, Group, MultiSelect, Stack, Table, TextInput, Title } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { client } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import { Ago } from '../ui/ago.tsx';
-import { CopyButton } from '../ui/copy.tsx';
+import { ConfirmButton } from '../ui/confirm-button.tsx';
+import { DataTable } from '../ui/data-table.tsx';
+import { FormDialog } from '../ui/form-dialog.tsx';
+import { SecretShown } from '../ui/secret-shown.tsx';
 import { Empty, ProblemAlert, QueryView } from '../ui/states.tsx';
-import { ConfirmButton } from './users.tsx';
 
 /** Programs that read events from the bus. */
 export function Subscribers() {
@@ -34,38 +36,35 @@ export function Subscribers() {
           list.length === 0 ? (
             <Empty title={t('subscribers.none')} />
           ) : (
-            <Table.ScrollContainer minWidth={560}>
-              <Table>
-                <Table.Thead>
-                  <Table.Tr>
-                    <Table.Th>{t('column.name')}</Table.Th>
-                    <Table.Th>{t('nav.hosts')}</Table.Th>
-                    <Table.Th>{t('subscribers.createdBy')}</Table.Th>
-                    <Table.Th>{t('subscribers.created')}</Table.Th>
-                    <Table.Th>{t('machines.actions')}</Table.Th>
-                  </Table.Tr>
-                </Table.Thead>
-                <Table.Tbody>
-                  {list.map(({ id, name, hosts, createdBy, createdAt }) => (
-                    <Table.Tr key={id}>
-                      <Table.Td>{name}</Table.Td>
-                      <Table.Td>{hosts?.join(', ') ?? t('subscribers.allHosts')}</Table.Td>
-                      <Table.Td>{createdBy}</Table.Td>
-                      <Table.Td>
-                        <Ago at={createdAt} />
-                      </Table.Td>
-                      <Table.Td>
-                        <ConfirmButton
-                          label={t('tokens.revoke')}
-                          question={t('subscribers.sure', { name })}
-                          onConfirm={() => revoke.mutate(id)}
-                        />
-                      </Table.Td>
-                    </Table.Tr>
-                  ))}
-                </Table.Tbody>
-              </Table>
-            </Table.ScrollContainer>
+            <DataTable
+              label={t('subscribers.title')}
+              minWidth={560}
+              heads={[
+                t('column.name'),
+                t('nav.hosts'),
+                t('subscribers.createdBy'),
+                t('subscribers.created'),
+                t('machines.actions'),
+              ]}
+            >
+              {list.map(({ id, name, hosts, createdBy, createdAt }) => (
+                <Table.Tr key={id}>
+                  <Table.Td>{name}</Table.Td>
+                  <Table.Td>{hosts?.join(', ') ?? t('subscribers.allHosts')}</Table.Td>
+                  <Table.Td>{createdBy}</Table.Td>
+                  <Table.Td>
+                    <Ago at={createdAt} />
+                  </Table.Td>
+                  <Table.Td>
+                    <ConfirmButton
+                      label={t('tokens.revoke')}
+                      question={t('subscribers.sure', { name })}
+                      onConfirm={() => revoke.mutate(id)}
+                    />
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </DataTable>
           )
         }
       </QueryView>
@@ -84,54 +83,38 @@ function CreateSubscriber({ onClose, onCreated }: { onClose: () => void; onCreat
       (await client.POST('/api/v1/subscribers', { body: { name, ...(hosts.length > 0 && { hosts }) } })).data,
     onSuccess: onCreated,
   });
-  const answer = create.data && JSON.stringify(create.data, undefined, 2);
+  if (create.data)
+    return (
+      <SecretShown
+        title={t('subscribers.create')}
+        warning={t('subscribers.once')}
+        secret={JSON.stringify(create.data, undefined, 2)}
+        copyLabel={t('subscribers.copy')}
+        onClose={onClose}
+      />
+    );
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      size="lg"
+    <FormDialog
       title={t('subscribers.create')}
-      closeButtonProps={{ 'aria-label': t('common.close') }}
+      verb={t('subscribers.create')}
+      isBusy={create.isPending}
+      error={create.error}
+      onSubmit={create.mutate}
+      onClose={onClose}
     >
-      {answer ? (
-        <Stack>
-          <Alert role="status">{t('subscribers.once')}</Alert>
-          <Code block tabIndex={0} mah={240} style={{ overflow: 'auto' }}>
-            {answer}
-          </Code>
-          <Group>
-            <CopyButton value={answer} label={t('subscribers.copy')} />
-            <Button onClick={onClose}>{t('common.close')}</Button>
-          </Group>
-        </Stack>
-      ) : (
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            create.mutate();
-          }}
-        >
-          <Stack>
-            <TextInput
-              label={t('column.name')}
-              value={name}
-              onChange={({ currentTarget }) => setName(currentTarget.value)}
-              data-autofocus
-            />
-            <MultiSelect
-              label={t('nav.hosts')}
-              description={t('subscribers.hostsHint')}
-              data={(known.data ?? []).map(({ id }) => id)}
-              value={hosts}
-              onChange={setHosts}
-            />
-            {create.isError && <ProblemAlert error={create.error} />}
-            <Button type="submit" loading={create.isPending}>
-              {t('subscribers.create')}
-            </Button>
-          </Stack>
-        </form>
-      )}
-    </Modal>
+      <TextInput
+        label={t('column.name')}
+        value={name}
+        onChange={({ currentTarget }) => setName(currentTarget.value)}
+        data-autofocus
+      />
+      <MultiSelect
+        label={t('nav.hosts')}
+        description={t('subscribers.hostsHint')}
+        data={(known.data ?? []).map(({ id }) => id)}
+        value={hosts}
+        onChange={setHosts}
+      />
+    </FormDialog>
   );
 }

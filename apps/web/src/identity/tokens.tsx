@@ -1,16 +1,4 @@
-import {
-  Alert,
-  Button,
-  Code,
-  Group,
-  Modal,
-  MultiSelect,
-  NumberInput,
-  Stack,
-  Table,
-  Text,
-  TextInput,
-} from '@mantine/core';
+import { Button, Code, MultiSelect, NumberInput, Stack, Table, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -18,10 +6,12 @@ import { client, type Permission } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import { useMay, useMe } from '../session/session.tsx';
 import { Ago } from '../ui/ago.tsx';
-import { CopyButton } from '../ui/copy.tsx';
+import { ConfirmButton } from '../ui/confirm-button.tsx';
+import { DataTable } from '../ui/data-table.tsx';
+import { FormDialog } from '../ui/form-dialog.tsx';
+import { SecretShown } from '../ui/secret-shown.tsx';
 import { Empty, Guarded, PageTitle, ProblemAlert, QueryView } from '../ui/states.tsx';
 import { Subscribers } from './subscribers.tsx';
-import { ConfirmButton } from './users.tsx';
 import { formatTime } from '../i18n/format.ts';
 
 const dayMs = 24 * 3_600_000;
@@ -59,40 +49,36 @@ function All() {
           list.length === 0 ? (
             <Empty title={t('tokens.none')} />
           ) : (
-            <Table.ScrollContainer minWidth={640}>
-              <Table>
-                <Table.Thead>
-                  <Table.Tr>
-                    <Table.Th>{t('column.name')}</Table.Th>
-                    <Table.Th>{t('tokens.owner')}</Table.Th>
-                    <Table.Th>{t('tokens.scopes')}</Table.Th>
-                    <Table.Th>{t('tokens.expires')}</Table.Th>
-                    <Table.Th>{t('tokens.used')}</Table.Th>
-                    <Table.Th>{t('machines.actions')}</Table.Th>
-                  </Table.Tr>
-                </Table.Thead>
-                <Table.Tbody>
-                  {list.map(({ id, name, owner, prefix, scopes, expiresAt, lastUsedAt }) => (
-                    <Table.Tr key={id}>
-                      <Table.Td>
-                        {name} <Code>{prefix}…</Code>
-                      </Table.Td>
-                      <Table.Td>{owner}</Table.Td>
-                      <Table.Td>{scopes.join(', ')}</Table.Td>
-                      <Table.Td>{formatTime(expiresAt)}</Table.Td>
-                      <Table.Td>{lastUsedAt === undefined ? t('users.never') : <Ago at={lastUsedAt} />}</Table.Td>
-                      <Table.Td>
-                        <ConfirmButton
-                          label={t('tokens.revoke')}
-                          question={t('tokens.sure', { name })}
-                          onConfirm={() => revoke.mutate(id)}
-                        />
-                      </Table.Td>
-                    </Table.Tr>
-                  ))}
-                </Table.Tbody>
-              </Table>
-            </Table.ScrollContainer>
+            <DataTable
+              label={t('nav.tokens')}
+              heads={[
+                t('column.name'),
+                t('tokens.owner'),
+                t('tokens.scopes'),
+                t('tokens.expires'),
+                t('tokens.used'),
+                t('machines.actions'),
+              ]}
+            >
+              {list.map(({ id, name, owner, prefix, scopes, expiresAt, lastUsedAt }) => (
+                <Table.Tr key={id}>
+                  <Table.Td>
+                    {name} <Code>{prefix}…</Code>
+                  </Table.Td>
+                  <Table.Td>{owner}</Table.Td>
+                  <Table.Td>{scopes.join(', ')}</Table.Td>
+                  <Table.Td>{formatTime(expiresAt)}</Table.Td>
+                  <Table.Td>{lastUsedAt === undefined ? t('users.never') : <Ago at={lastUsedAt} />}</Table.Td>
+                  <Table.Td>
+                    <ConfirmButton
+                      label={t('tokens.revoke')}
+                      question={t('tokens.sure', { name })}
+                      onConfirm={() => revoke.mutate(id)}
+                    />
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </DataTable>
           )
         }
       </QueryView>
@@ -114,41 +100,34 @@ function CreateToken({ onClose, onCreated }: { onClose: () => void; onCreated: (
     },
     onSuccess: onCreated,
   });
+  if (create.data)
+    return (
+      <SecretShown
+        title={t('tokens.create')}
+        warning={t('tokens.once')}
+        secret={create.data.secret}
+        copyLabel={t('tokens.copy')}
+        onClose={onClose}
+      />
+    );
   return (
-    <Modal opened onClose={onClose} title={t('tokens.create')} closeButtonProps={{ 'aria-label': t('common.close') }}>
-      {create.data ? (
-        <Stack>
-          <Alert role="status">{t('tokens.once')}</Alert>
-          <Group gap="xs" wrap="nowrap">
-            <Code style={{ overflowWrap: 'anywhere' }}>{create.data.secret}</Code>
-            <CopyButton value={create.data.secret} label={t('tokens.copy')} />
-          </Group>
-          <Button onClick={onClose}>{t('common.close')}</Button>
-        </Stack>
-      ) : (
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            create.mutate();
-          }}
-        >
-          <Stack>
-            <TextInput
-              label={t('column.name')}
-              value={name}
-              onChange={({ currentTarget }) => setName(currentTarget.value)}
-              data-autofocus
-            />
-            <MultiSelect label={t('tokens.scopes')} data={permissions} value={scopes} onChange={setScopes} />
-            <NumberInput label={t('tokens.days')} min={1} max={365} value={days} onChange={setDays} />
-            {create.isError && <ProblemAlert error={create.error} />}
-            <Text size="sm">{t('tokens.hint')}</Text>
-            <Button type="submit" loading={create.isPending}>
-              {t('tokens.create')}
-            </Button>
-          </Stack>
-        </form>
-      )}
-    </Modal>
+    <FormDialog
+      title={t('tokens.create')}
+      verb={t('tokens.create')}
+      isBusy={create.isPending}
+      error={create.error}
+      onSubmit={create.mutate}
+      onClose={onClose}
+    >
+      <TextInput
+        label={t('column.name')}
+        value={name}
+        onChange={({ currentTarget }) => setName(currentTarget.value)}
+        data-autofocus
+      />
+      <MultiSelect label={t('tokens.scopes')} data={permissions} value={scopes} onChange={setScopes} />
+      <NumberInput label={t('tokens.days')} min={1} max={365} value={days} onChange={setDays} />
+      <Text size="sm">{t('tokens.hint')}</Text>
+    </FormDialog>
   );
 }

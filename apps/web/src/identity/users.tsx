@@ -1,10 +1,13 @@
-import { Button, Group, Modal, Select, Stack, Switch, Table, Text, TextInput } from '@mantine/core';
+import { Button, Group, Select, Stack, Switch, Table, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { client, type Role, type User } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import { Ago } from '../ui/ago.tsx';
+import { ConfirmButton } from '../ui/confirm-button.tsx';
+import { DataTable } from '../ui/data-table.tsx';
+import { FormDialog } from '../ui/form-dialog.tsx';
 import { PasswordField } from '../ui/password-field.tsx';
 import { Guarded, PageTitle, ProblemAlert, QueryView } from '../ui/states.tsx';
 import { NewPassword } from './new-password.tsx';
@@ -47,112 +50,60 @@ function All() {
       {error && <ProblemAlert error={error} />}
       <QueryView of={users}>
         {(list) => (
-          <Table.ScrollContainer minWidth={640}>
-            <Table>
-              <Table.Thead>
-                <Table.Tr>
-                  <Table.Th>{t('logIn.username')}</Table.Th>
-                  <Table.Th>{t('users.role')}</Table.Th>
-                  <Table.Th>{t('users.lastLogIn')}</Table.Th>
-                  <Table.Th>{t('users.disabled')}</Table.Th>
-                  <Table.Th>{t('machines.actions')}</Table.Th>
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {list.map((user) => (
-                  <Table.Tr key={user.id}>
-                    <Table.Td>{user.username}</Table.Td>
-                    <Table.Td>
-                      <Select
-                        size="xs"
-                        aria-label={t('users.roleOf', { name: user.username })}
-                        allowDeselect={false}
-                        data={roles.map((value) => ({ value, label: t(`role.${value}`) }))}
-                        value={user.role}
-                        onChange={(role) => edit.mutate({ user, body: { role: role as Role } })}
-                      />
-                    </Table.Td>
-                    <Table.Td>
-                      {user.lastLoginAt === undefined ? t('users.never') : <Ago at={user.lastLoginAt} />}
-                    </Table.Td>
-                    <Table.Td>
-                      <Switch
-                        aria-label={t('users.disable', { name: user.username })}
-                        checked={user.disabled}
-                        onChange={({ currentTarget }) =>
-                          edit.mutate({ user, body: { disabled: currentTarget.checked } })
-                        }
-                      />
-                    </Table.Td>
-                    <Table.Td>
-                      <Group gap="xs">
-                        <ConfirmButton
-                          label={t('users.unlock')}
-                          question={t('users.sureUnlock', { name: user.username })}
-                          onConfirm={() => unlock.mutate(user)}
-                        />
-                        <UserSessions user={user} />
-                        <NewPassword user={user} onDone={renew} />
-                        <ConfirmButton
-                          label={t('verb.delete')}
-                          question={t('users.sure', { name: user.username })}
-                          onConfirm={() => remove.mutate(user)}
-                        />
-                      </Group>
-                    </Table.Td>
-                  </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
+          <DataTable
+            label={t('nav.users')}
+            heads={[
+              t('logIn.username'),
+              t('users.role'),
+              t('users.lastLogIn'),
+              t('users.disabled'),
+              t('machines.actions'),
+            ]}
+          >
+            {list.map((user) => (
+              <Table.Tr key={user.id}>
+                <Table.Td>{user.username}</Table.Td>
+                <Table.Td>
+                  <Select
+                    size="xs"
+                    aria-label={t('users.roleOf', { name: user.username })}
+                    allowDeselect={false}
+                    data={roles.map((value) => ({ value, label: t(`role.${value}`) }))}
+                    value={user.role}
+                    onChange={(role) => edit.mutate({ user, body: { role: role as Role } })}
+                  />
+                </Table.Td>
+                <Table.Td>{user.lastLoginAt === undefined ? t('users.never') : <Ago at={user.lastLoginAt} />}</Table.Td>
+                <Table.Td>
+                  <Switch
+                    aria-label={t('users.disable', { name: user.username })}
+                    checked={user.disabled}
+                    onChange={({ currentTarget }) => edit.mutate({ user, body: { disabled: currentTarget.checked } })}
+                  />
+                </Table.Td>
+                <Table.Td>
+                  <Group gap="xs">
+                    <ConfirmButton
+                      label={t('users.unlock')}
+                      question={t('users.sureUnlock', { name: user.username })}
+                      onConfirm={() => unlock.mutate(user)}
+                    />
+                    <UserSessions user={user} />
+                    <NewPassword user={user} onDone={renew} />
+                    <ConfirmButton
+                      label={t('verb.delete')}
+                      question={t('users.sure', { name: user.username })}
+                      onConfirm={() => remove.mutate(user)}
+                    />
+                  </Group>
+                </Table.Td>
+              </Table.Tr>
+            ))}
+          </DataTable>
         )}
       </QueryView>
       {creating && <CreateUser onClose={() => setCreating(false)} onCreated={renew} />}
     </Stack>
-  );
-}
-
-export function ConfirmButton({
-  label,
-  question,
-  onConfirm,
-}: {
-  label: string;
-  question: string;
-  onConfirm: () => void;
-}) {
-  const { t } = useTranslation();
-  const [asked, setAsked] = useState(false);
-  return (
-    <>
-      <Button size="xs" variant="default" onClick={() => setAsked(true)}>
-        {label}
-      </Button>
-      <Modal
-        opened={asked}
-        onClose={() => setAsked(false)}
-        title={label}
-        closeButtonProps={{ 'aria-label': t('common.close') }}
-      >
-        <Stack>
-          <Text>{question}</Text>
-          <Group justify="flex-end">
-            <Button variant="default" onClick={() => setAsked(false)}>
-              {t('common.cancel')}
-            </Button>
-            <Button
-              color="red.9"
-              onClick={() => {
-                setAsked(false);
-                onConfirm();
-              }}
-            >
-              {label}
-            </Button>
-          </Group>
-        </Stack>
-      </Modal>
-    </>
   );
 }
 
@@ -169,41 +120,35 @@ function CreateUser({ onClose, onCreated }: { onClose: () => void; onCreated: ()
     },
   });
   return (
-    <Modal opened onClose={onClose} title={t('users.create')} closeButtonProps={{ 'aria-label': t('common.close') }}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          create.mutate();
-        }}
-      >
-        <Stack>
-          <TextInput
-            label={t('logIn.username')}
-            autoComplete="off"
-            value={username}
-            onChange={({ currentTarget }) => setUsername(currentTarget.value)}
-            data-autofocus
-          />
-          <PasswordField
-            label={t('logIn.password')}
-            description={t('settings.passwordHint')}
-            autoComplete="new-password"
-            value={password}
-            onChange={({ currentTarget }) => setPassword(currentTarget.value)}
-          />
-          <Select
-            label={t('users.role')}
-            allowDeselect={false}
-            data={roles.map((value) => ({ value, label: t(`role.${value}`) }))}
-            value={role}
-            onChange={(value) => setRole(value as Role)}
-          />
-          {create.isError && <ProblemAlert error={create.error} />}
-          <Button type="submit" loading={create.isPending}>
-            {t('users.create')}
-          </Button>
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog
+      title={t('users.create')}
+      verb={t('users.create')}
+      isBusy={create.isPending}
+      error={create.error}
+      onSubmit={create.mutate}
+      onClose={onClose}
+    >
+      <TextInput
+        label={t('logIn.username')}
+        autoComplete="off"
+        value={username}
+        onChange={({ currentTarget }) => setUsername(currentTarget.value)}
+        data-autofocus
+      />
+      <PasswordField
+        label={t('logIn.password')}
+        description={t('settings.passwordHint')}
+        autoComplete="new-password"
+        value={password}
+        onChange={({ currentTarget }) => setPassword(currentTarget.value)}
+      />
+      <Select
+        label={t('users.role')}
+        allowDeselect={false}
+        data={roles.map((value) => ({ value, label: t(`role.${value}`) }))}
+        value={role}
+        onChange={(value) => setRole(value as Role)}
+      />
+    </FormDialog>
   );
 }

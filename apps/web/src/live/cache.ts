@@ -16,36 +16,43 @@ const ended = new Set<string>();
 const mostEnded = 2_000;
 
 const summaryAtMostEveryMs = 1_000;
-/** The agent looks at the disks of its host once an operation has ended, and no event says that it has. */
-const volumesLagMs = 2_000;
+/** A host counts its machines in what it answers, and no event says what they are by then. */
+const hostsAtMostEveryMs = 2_000;
+/** The agent looks at the storage of its host once an operation has ended, and no event says that it has. */
+const storageLagMs = 2_000;
 /** What events keep up to date. */
 const fed = new Set<unknown>([
-  ...['vm', 'vms', 'operation', 'operations', 'hosts', 'volumes'],
+  ...['vm', 'vms', 'operation', 'operations', 'hosts', 'volumes', 'images'],
   ...['archive', 'archives', 'summary'],
 ]);
 
 /** Keeps what was read up to date by what is heard. */
 export function feedCache(queries: QueryClient, live: LiveConnection): () => void {
   let summaryDue: ReturnType<typeof setTimeout> | undefined;
-  const volumesDue = new Map<string, ReturnType<typeof setTimeout>>();
-  const renewVolumes = (host: string) => {
-    renew('volumes', host);
-    clearTimeout(volumesDue.get(host));
-    volumesDue.set(
-      host,
-      setTimeout(() => renew('volumes', host), volumesLagMs),
-    );
+  let hostsDue: ReturnType<typeof setTimeout> | undefined;
+  const storageDue = new Map<string, ReturnType<typeof setTimeout>>();
+  const renewStorage = (host: string) => {
+    const look = () => ['volumes', 'images'].forEach((family) => renew(family, host));
+    look();
+    clearTimeout(storageDue.get(host));
+    storageDue.set(host, setTimeout(look, storageLagMs));
   };
   const renew: Renew = (...queryKey) => void readAgain(queries, { queryKey });
   const take = (event: LiveEvent) => {
-    const [family] = event.type.split('.');
+    const { type } = event;
+    const [family] = type.split('.');
     if (family === 'vm') takeVm(queries, event, renew);
-    else if (family === 'operation') takeOperation(queries, event, renew, renewVolumes);
+    else if (family === 'operation') takeOperation(queries, event, renew, renewStorage);
     else if (family === 'host') renew('hosts');
     else if (family === 'archive') {
       renew('archives');
       renew('archive', event.subject);
     }
+    if (family === 'host' || type === 'vm.created' || type === 'vm.deleted')
+      hostsDue ??= setTimeout(() => {
+        hostsDue = undefined;
+        renew('hosts');
+      }, hostsAtMostEveryMs);
     summaryDue ??= setTimeout(() => {
       summaryDue = undefined;
       renew('summary');
@@ -54,7 +61,7 @@ export function feedCache(queries: QueryClient, live: LiveConnection): () => voi
   const stops = [
     live.onEvent(take),
     live.onReset(() => void readAgain(queries, { predicate: ({ queryKey: [family] }) => fed.has(family) })),
-    () => [summaryDue, ...volumesDue.values()].forEach(clearTimeout),
+    () => [summaryDue, hostsDue, ...storageDue.values()].forEach(clearTimeout),
   ];
   return () => stops.forEach((stop) => stop());
 }
@@ -82,7 +89,7 @@ function takeOperation(
   queries: QueryClient,
   { type, data }: LiveEvent,
   renew: Renew,
-  renewVolumes: (host: string) => void,
+  renewStorage: (host: string) => void,
 ): void {
   const operation = data['operation'] as Operation | undefined;
   if (!operation) return;
@@ -97,7 +104,7 @@ function takeOperation(
   });
   renew('operation', operation.id);
   if (type === 'operation.started' || !running) renew('operations');
-  if (!running && operation.host !== undefined) renewVolumes(operation.host);
+  if (!running && operation.host !== undefined) renewStorage(operation.host);
   const { vmId } = operation;
   if (vmId === undefined) return;
   patchVm(queries, vmId, ({ operation: _, ...known }) => ({ ...known, ...(running && { operation: operation.id }) }));

@@ -34,6 +34,7 @@ export class LiveConnection {
   private readonly metricsListeners = new Set<(readings: Metrics[]) => void>();
   private readonly stateListeners = new Set<() => void>();
   private readonly resetListeners = new Set<() => void>();
+  private readonly gapListeners = new Set<() => void>();
 
   constructor() {
     this.socket = io(location.origin, {
@@ -53,7 +54,7 @@ export class LiveConnection {
       for (const listener of this.metricsListeners) listener(readings);
     });
     this.socket.on('closed', ({ reason }: { reason: string }) => {
-      if (reason === 'cursor-expired') this.cursor = undefined;
+      if (reason === 'cursor-expired') this.skip();
     });
     this.socket.on('disconnect', (reason) => {
       this.enter('lost');
@@ -115,13 +116,25 @@ export class LiveConnection {
     return () => this.resetListeners.delete(listener);
   }
 
+  /** Calls back when events were missed that do not come any more: the connection was away for longer than they are kept. */
+  onGap(listener: () => void): () => void {
+    this.gapListeners.add(listener);
+    return () => this.gapListeners.delete(listener);
+  }
+
+  private skip(): void {
+    if (this.cursor === undefined) return;
+    this.cursor = undefined;
+    for (const listener of this.gapListeners) listener();
+  }
+
   private async resume(): Promise<void> {
     const topics = [...this.counts.keys()];
     if (topics.length > 0) {
       const since = this.cursor;
       const { cursor, error } = await this.ask('subscribe', { topics, ...(since !== undefined && { since }) });
       if (error?.code === 'cursor-expired') {
-        this.cursor = undefined;
+        this.skip();
         return this.resume();
       }
       // What was read before anything was heard may have changed in between.

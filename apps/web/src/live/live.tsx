@@ -51,6 +51,12 @@ export function useEvents(listener: (event: LiveEvent, cursor: string) => void, 
   }, [live, listener, topics]);
 }
 
+/** Calls back when events were missed that do not come any more; `listener` stays the same. */
+export function useGaps(listener: () => void): void {
+  const live = useContext(Live);
+  useEffect(() => live?.onGap(listener), [live, listener]);
+}
+
 /** The latest readings of machines, for as long as they are shown; `listener` stays the same. */
 export function useReadings(vmIds: readonly string[], listener: (readings: Metrics[]) => void): void {
   const live = useContext(Live);

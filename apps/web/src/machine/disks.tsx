@@ -7,6 +7,7 @@ import { formatGiB, formatRate, unknown } from '../i18n/format.ts';
 import { useLack, useObstacle } from '../machines/use-obstacle.ts';
 import { solid } from '../ui/colours.ts';
 import { CopyButton } from '../ui/copy.tsx';
+import { DataTable } from '../ui/data-table.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { faultsOf, isAllAt } from '../ui/faults.ts';
 import { PlannedForm, usePlanned } from '../ui/planned-form.tsx';
@@ -40,61 +41,57 @@ export function Disks({ vm, reading }: { vm: Vm; reading: Metrics | undefined })
       {vm.disks.length === 0 ? (
         <Text>{t('devices.noDisks')}</Text>
       ) : (
-        <Table.ScrollContainer minWidth={640}>
-          <Table>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{t('devices.device')}</Table.Th>
-                <Table.Th>{t('devices.size')}</Table.Th>
-                <Table.Th>{t('devices.file')}</Table.Th>
-                <Table.Th>{t('metrics.diskReadBytesPerSecond')}</Table.Th>
-                <Table.Th>{t('metrics.diskWriteBytesPerSecond')}</Table.Th>
-                <Table.Th>{t('machines.actions')}</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {vm.disks.map((disk, index) => (
-                <Table.Tr key={disk.device} data-device={disk.device}>
-                  <Table.Th scope="row" fw={600}>
-                    <Group gap={4}>
-                      {disk.device}
-                      {isWaiting(vm, `/disks/${index}`) && <Badge color={solid.warn}>{t('devices.waits')}</Badge>}
-                    </Group>
-                  </Table.Th>
-                  <Table.Td>{formatGiB(disk.sizeGiB)}</Table.Td>
-                  <Table.Td style={{ overflowWrap: 'anywhere' }}>
-                    {disk.path === undefined ? (
-                      unknown
-                    ) : (
-                      <Group gap={2} wrap="nowrap">
-                        {disk.path}
-                        <CopyButton value={disk.path} label={t('devices.copyPath')} />
-                      </Group>
-                    )}
-                  </Table.Td>
-                  <Table.Td>{formatRate(rates.get(disk.device)?.readBytesPerSecond)}</Table.Td>
-                  <Table.Td>{formatRate(rates.get(disk.device)?.writeBytesPerSecond)}</Table.Td>
-                  <Table.Td>
-                    <Group gap={4} wrap="nowrap">
-                      {changes.map((what) => (
-                        <ReasonedButton
-                          key={what}
-                          size="compact-sm"
-                          variant="default"
-                          reason={obstacle(what === 'grow' ? 'growDisk' : 'detachDisk', vm)}
-                          label={t(`devices.${what}Of`, { device: disk.device })}
-                          onClick={() => setAsked({ what, disk })}
-                        >
-                          {t(`devices.${what}`)}
-                        </ReasonedButton>
-                      ))}
-                    </Group>
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
+        <DataTable
+          label={t('devices.disks')}
+          heads={[
+            t('devices.device'),
+            t('devices.size'),
+            t('devices.file'),
+            t('metrics.diskReadBytesPerSecond'),
+            t('metrics.diskWriteBytesPerSecond'),
+            t('machines.actions'),
+          ]}
+        >
+          {vm.disks.map((disk, index) => (
+            <Table.Tr key={disk.device} data-device={disk.device}>
+              <Table.Th scope="row" fw={600}>
+                <Group gap={4}>
+                  {disk.device}
+                  {isWaiting(vm, `/disks/${index}`) && <Badge color={solid.warn}>{t('devices.waits')}</Badge>}
+                </Group>
+              </Table.Th>
+              <Table.Td>{formatGiB(disk.sizeGiB)}</Table.Td>
+              <Table.Td style={{ overflowWrap: 'anywhere' }}>
+                {disk.path === undefined ? (
+                  unknown
+                ) : (
+                  <Group gap={2} wrap="nowrap">
+                    {disk.path}
+                    <CopyButton value={disk.path} label={t('devices.copyPath')} />
+                  </Group>
+                )}
+              </Table.Td>
+              <Table.Td>{formatRate(rates.get(disk.device)?.readBytesPerSecond)}</Table.Td>
+              <Table.Td>{formatRate(rates.get(disk.device)?.writeBytesPerSecond)}</Table.Td>
+              <Table.Td>
+                <Group gap={4} wrap="nowrap">
+                  {changes.map((what) => (
+                    <ReasonedButton
+                      key={what}
+                      size="compact-sm"
+                      variant="default"
+                      reason={obstacle(what === 'grow' ? 'growDisk' : 'detachDisk', vm)}
+                      label={t(`devices.${what}Of`, { device: disk.device })}
+                      onClick={() => setAsked({ what, disk })}
+                    >
+                      {t(`devices.${what}`)}
+                    </ReasonedButton>
+                  ))}
+                </Group>
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </DataTable>
       )}
       {asked?.what === 'add' && <AddDiskDialog vm={vm} onClose={close} />}
       {asked?.what === 'grow' && <GrowDialog vm={vm} disk={asked.disk} onClose={close} />}

@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next';
 import { calls } from '../api/calls.ts';
 import type { EditVmInput, Vm } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
+import { useLack } from '../machines/use-obstacle.ts';
 import { faultsOf, isAllAt } from '../ui/faults.ts';
 import { PlannedForm, usePlanned } from '../ui/planned-form.tsx';
 import { QueryView } from '../ui/states.tsx';
@@ -55,6 +56,10 @@ function EditForm({ vm, read: first, onClose }: { vm: Vm; read: Base; onClose: (
   const [notes, setNotes] = useState(first.vm.notes);
   const [isProtected, setProtected] = useState(first.vm.protected);
 
+  const [isTemplate, setTemplate] = useState(first.vm.template === true);
+  const [autostart, setAutostart] = useState(first.vm.autostart === true);
+  const lack = useLack(vm.host);
+
   const body: EditVmInput = {
     ...(name !== base.name && { name }),
     ...(typeof cpus === 'number' && cpus !== base.cpus && { cpus }),
@@ -62,6 +67,8 @@ function EditForm({ vm, read: first, onClose }: { vm: Vm; read: Base; onClose: (
     ...(labels !== written(base.labels) && { labels: read(labels) }),
     ...(notes !== base.notes && { notes }),
     ...(isProtected !== base.protected && { protected: isProtected }),
+    ...(isTemplate !== (base.template === true) && { template: isTemplate }),
+    ...(autostart !== (base.autostart === true) && { autostart }),
   };
   const empty = Object.keys(body).length === 0;
   const call = calls.edit(vm.id, body);
@@ -70,7 +77,7 @@ function EditForm({ vm, read: first, onClose }: { vm: Vm; read: Base; onClose: (
   const problem = refusal instanceof ApiProblem ? refusal.problem : undefined;
   const stale = problem?.code === 'stale-revision';
   const fault = faultsOf(refusal);
-  const placed = isAllAt(refusal, ['/name', '/cpus', '/memoryMiB', '/labels', '/notes']);
+  const placed = isAllAt(refusal, ['/name', '/cpus', '/memoryMiB', '/labels', '/notes', '/template', '/autostart']);
   const renew = async () => {
     setBase(await cache.fetchQuery({ ...queries.vmToEdit(vm.id), staleTime: 0 }));
     planned.reset();
@@ -112,6 +119,22 @@ function EditForm({ vm, read: first, onClose }: { vm: Vm; read: Base; onClose: (
         label={t('machine.protected')}
         checked={isProtected}
         onChange={({ currentTarget }) => setProtected(currentTarget.checked)}
+      />
+      <Switch
+        label={t('machine.template')}
+        description={lack('reconfigure', 'template') ?? t('machine.templateHint')}
+        disabled={lack('reconfigure', 'template') !== undefined}
+        checked={isTemplate}
+        error={fault('/template')}
+        onChange={({ currentTarget }) => setTemplate(currentTarget.checked)}
+      />
+      <Switch
+        label={t('machine.autostart')}
+        description={lack('reconfigure', 'autostart')}
+        disabled={lack('reconfigure', 'autostart') !== undefined}
+        checked={autostart}
+        error={fault('/autostart')}
+        onChange={({ currentTarget }) => setAutostart(currentTarget.checked)}
       />
       {stale && (
         <Stack gap="xs" role="alert">

@@ -1,11 +1,13 @@
 import { ApiProblem } from '@polyvirt/api-client';
-import { Button, Code, Stack, Table, Text, Title } from '@mantine/core';
+import { Code, Stack, Table, Text, Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { queries } from '../api/queries.ts';
 import { formatBytes } from '../i18n/format.ts';
+import { useForbidden } from '../session/use-forbidden.ts';
 import { Ago } from '../ui/ago.tsx';
+import { ReasonedButton } from '../ui/reasoned.tsx';
 import { Empty, Guarded, QueryView } from '../ui/states.tsx';
 import { ArchiveFile } from './archive-file.tsx';
 
@@ -20,6 +22,7 @@ export function MachineArchive({ vmId }: { vmId: string }) {
 function Folder({ vmId }: { vmId: string }) {
   const { t } = useTranslation();
   const archive = useQuery(queries.archive(vmId));
+  const forbidden = useForbidden()('host:files');
   const [shown, setShown] = useState<string>();
   if (archive.error instanceof ApiProblem && archive.error.code === 'archive-not-found')
     return <Empty title={t('archive.never')} />;
@@ -43,9 +46,14 @@ function Folder({ vmId }: { vmId: string }) {
               {files.map((file) => (
                 <Table.Tr key={file.path}>
                   <Table.Td>
-                    <Button variant="subtle" size="compact-sm" onClick={() => setShown(file.path)}>
+                    <ReasonedButton
+                      variant="subtle"
+                      size="compact-sm"
+                      reason={forbidden}
+                      onClick={() => setShown(file.path)}
+                    >
                       {file.path}
-                    </Button>
+                    </ReasonedButton>
                   </Table.Td>
                   <Table.Td>{formatBytes(file.bytes)}</Table.Td>
                 </Table.Tr>

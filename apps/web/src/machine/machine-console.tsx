@@ -9,13 +9,13 @@ import { useObstacle } from '../machines/use-obstacle.ts';
 import { useQuickChange } from '../ui/change.ts';
 import { ReasonedButton } from '../ui/reasoned.tsx';
 import { ProblemAlert } from '../ui/states.tsx';
+import { ConsolePaste } from './console-paste.tsx';
+import { keysyms, strokesOf } from './keysyms.ts';
 
 const retryMs = 2_000;
 
 type Link = 'idle' | 'connecting' | 'connected' | 'ended';
 
-/** Keysyms of X11: https://www.x.org/releases/current/doc/xproto/x11protocol.html#keysym_encoding */
-const keysyms = { Control: 0xffe3, Alt: 0xffe9, F1: 0xffbe, Tab: 0xff09, Escape: 0xff1b, Super: 0xffeb } as const;
 const combinations: Record<string, readonly number[]> = {
   'Ctrl+Alt+F1': [keysyms.Control, keysyms.Alt, keysyms.F1],
   'Ctrl+Alt+F2': [keysyms.Control, keysyms.Alt, keysyms.F1 + 1],
@@ -34,18 +34,24 @@ export default function MachineConsole({ vm }: { vm: Vm }) {
   const [link, setLink] = useState<Link>('idle');
   const [error, setError] = useState<unknown>();
   const [viewOnly, setViewOnly] = useState(false);
+  const [isScaled, setScaled] = useState(true);
+  const [isPasting, setPasting] = useState(false);
+  /** What the other side said when it ended the connection, as when somebody else has taken the screen over. */
+  const [farewell, setFarewell] = useState('');
   const reason = obstacle('console', vm);
 
   const connect = useCallback(async () => {
     setLink('connecting');
     setError(undefined);
+    setFarewell('');
     try {
       const { data } = await client.POST('/api/v1/vms/{vmId}/console', { params: { path: { vmId: vm.id } } });
       const url = new URL(data.url, location.origin);
       url.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
       screen.current?.disconnect();
-      const rfb = new RFB(box.current!, url.href);
-      rfb.scaleViewport = true;
+      const socket = new WebSocket(url.href);
+      const rfb = new RFB(box.current!, socket);
+      socket.addEventListener('close', ({ reason: said }) => screen.current === rfb && setFarewell(said));
       rfb.addEventListener('connect', () => setLink('connected'));
       rfb.addEventListener('disconnect', () => setLink('ended'));
       screen.current = rfb;
@@ -72,6 +78,13 @@ export default function MachineConsole({ vm }: { vm: Vm }) {
   useEffect(() => {
     if (screen.current) screen.current.viewOnly = viewOnly;
   }, [viewOnly, link]);
+  useEffect(() => {
+    if (!screen.current) return;
+    screen.current.scaleViewport = isScaled;
+    // A larger screen is dragged, as there is nothing to scroll.
+    screen.current.clipViewport = !isScaled;
+    screen.current.dragViewport = !isScaled && viewOnly;
+  }, [isScaled, viewOnly, link]);
   // Every key goes to the machine, so there has to be one that leads out again.
   useEffect(() => {
     const leave = (event: KeyboardEvent) => {
@@ -87,6 +100,14 @@ export default function MachineConsole({ vm }: { vm: Vm }) {
   const press = (keys: readonly number[]) => {
     for (const key of keys) screen.current?.sendKey(key, null, true);
     for (const key of keys.toReversed()) screen.current?.sendKey(key, null, false);
+    screen.current?.focus();
+  };
+  const type = (text: string) => {
+    for (const [key, isShifted] of strokesOf(text)) {
+      if (isShifted) screen.current?.sendKey(keysyms.Shift, null, true);
+      screen.current?.sendKey(key, null);
+      if (isShifted) screen.current?.sendKey(keysyms.Shift, null, false);
+    }
     screen.current?.focus();
   };
   const save = () => {
@@ -141,6 +162,19 @@ export default function MachineConsole({ vm }: { vm: Vm }) {
         <Button size="xs" variant="default" onClick={save}>
           {t('console.screenshot')}
         </Button>
+        <ReasonedButton
+          size="xs"
+          variant="default"
+          reason={link === 'connected' ? (viewOnly ? t('console.viewOnly') : undefined) : t(`console.${link}`)}
+          onClick={() => setPasting(true)}
+        >
+          {t('console.paste')}
+        </ReasonedButton>
+        <Switch
+          label={t('console.scale')}
+          checked={isScaled}
+          onChange={({ currentTarget }) => setScaled(currentTarget.checked)}
+        />
         <Switch
           label={t('console.viewOnly')}
           checked={viewOnly}
@@ -155,6 +189,12 @@ export default function MachineConsole({ vm }: { vm: Vm }) {
           </Button>
         )}
       </Group>
+      {link === 'ended' && farewell !== '' && (
+        <Text size="sm" role="status">
+          {farewell}
+        </Text>
+      )}
+      {isPasting && <ConsolePaste onType={type} onClose={() => setPasting(false)} />}
       {error !== undefined && <ProblemAlert error={error} retry={() => void connect()} />}
       <Text size="sm">{t('console.leave')}</Text>
       <div

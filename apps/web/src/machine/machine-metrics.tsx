@@ -9,8 +9,10 @@ import { formatPercent, formatRate, formatTime } from '../i18n/format.ts';
 import { useReadings } from '../live/live.tsx';
 import { useLack } from '../machines/use-obstacle.ts';
 import { machineRoute } from '../routes/router.tsx';
+import { Ago } from '../ui/ago.tsx';
 import { saveAs } from '../ui/save.ts';
 import { Empty, Guarded, QueryView } from '../ui/states.tsx';
+import { useIsOver } from '../ui/time-left.tsx';
 import { Chart } from './chart.tsx';
 
 const minute = 60;
@@ -39,6 +41,8 @@ const charts: readonly {
   { title: 'network', series: ['rxBytesPerSecond', 'txBytesPerSecond'], unit: 'rate' },
 ];
 
+/** Several times as long as the longest step in which agents measure unless they are told otherwise. */
+const silentAfterMs = 60_000;
 const allSeries = charts.flatMap(({ series }) => series);
 
 export default function MachineMetrics({ vm }: { vm: Vm }) {
@@ -59,6 +63,8 @@ function Charts({ vm }: { vm: Vm }) {
   const history = useQuery({ ...queries.history(vm.id, { from, step, key: chosen }), gcTime: 0 });
   const lack = useLack(vm.host)('metrics');
   const [live, setLive] = useState<readonly Point[]>([]);
+  // A pause holds the charts still; what comes meanwhile is there when they continue.
+  const [held, setHeld] = useState<readonly Point[]>();
   useReadings(
     useMemo(() => [vm.id], [vm.id]),
     useCallback(
@@ -93,10 +99,24 @@ function Charts({ vm }: { vm: Vm }) {
       <QueryView of={history}>
         {({ points, stepSeconds }) => {
           const last = points.at(-1)?.at ?? '';
-          const all = chosen === 'live' ? [...points, ...live.filter(({ at }) => at > last)] : points;
+          const isLive = chosen === 'live';
+          const all = isLive ? [...points, ...(held ?? live).filter(({ at }) => at > last)] : points;
           if (all.length === 0) return <Empty title={t('metrics.none')} />;
           return (
             <Stack>
+              {isLive && (
+                <Group>
+                  <Button
+                    size="xs"
+                    variant="default"
+                    aria-pressed={held !== undefined}
+                    onClick={() => setHeld(held === undefined ? live : undefined)}
+                  >
+                    {t(held === undefined ? 'metrics.pause' : 'metrics.resume')}
+                  </Button>
+                  <Silence since={[...points, ...live].at(-1)!.at} />
+                </Group>
+              )}
               {charts.map(({ title, series, unit }) => (
                 <section key={title} aria-label={t(`metrics.${title}`)}>
                   <Chart
@@ -115,6 +135,19 @@ function Charts({ vm }: { vm: Vm }) {
         }}
       </QueryView>
     </Stack>
+  );
+}
+
+/** Says since when nothing was measured, once that is longer than it should be. */
+function Silence({ since }: { since: string }) {
+  const { t } = useTranslation();
+  const isSilent = useIsOver(new Date(Date.parse(since) + silentAfterMs).toISOString());
+  return (
+    isSilent && (
+      <Text size="sm" role="status">
+        {t('metrics.silent')} <Ago at={since} />
+      </Text>
+    )
   );
 }
 

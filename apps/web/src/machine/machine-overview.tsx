@@ -88,6 +88,10 @@ export function MachineOverview({ vm, onAwaitAddress }: { vm: Vm; onAwaitAddress
             ],
             [t('machine.notes'), vm.notes || unknown],
             [t('machine.protected'), t(vm.protected ? 'common.yes' : 'common.no')],
+            [t('machine.template'), t(vm.template ? 'common.yes' : 'common.no')],
+            ...(vm.autostart === undefined
+              ? []
+              : [[t('machine.autostart'), t(vm.autostart ? 'common.yes' : 'common.no')] as const]),
           ]}
         />
       </SimpleGrid>

@@ -20,6 +20,7 @@ import { CopyButton } from '../ui/copy.tsx';
 import { useKeys } from '../ui/keys.ts';
 import { ReasonedButton } from '../ui/reasoned.tsx';
 import { StateMark } from '../ui/state-mark.tsx';
+import { TemplateMark } from '../ui/template-mark.tsx';
 import { Empty, Guarded, Loading, QueryView } from '../ui/states.tsx';
 import { AwaitAddress } from './await-address.tsx';
 import { Devices } from './devices.tsx';
@@ -106,6 +107,7 @@ function Page({ vm }: { vm: Vm }) {
               {vm.name}
             </Title>
             <StateMark state={vm.state} busy={vm.operation !== undefined} stale={stale} />
+            <TemplateMark vm={vm} />
             {vm.protected && <IconLock size={18} role="img" aria-label={t('machine.protected')} />}
             {vm.simulated && <Badge color={solid.mark}>{t('hosts.simulated')}</Badge>}
             {(vm.pendingChanges?.length ?? 0) > 0 && (

@@ -6,6 +6,7 @@ import type { Metrics, Vm } from '../api/client.ts';
 import { formatRate, unknown } from '../i18n/format.ts';
 import { useObstacle } from '../machines/use-obstacle.ts';
 import { solid } from '../ui/colours.ts';
+import { DataTable } from '../ui/data-table.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { PlannedForm, usePlanned } from '../ui/planned-form.tsx';
 import { ReasonedButton } from '../ui/reasoned.tsx';
@@ -38,65 +39,60 @@ export function Nics({ vm, reading }: { vm: Vm; reading: Metrics | undefined }) 
       {vm.nics.length === 0 ? (
         <Text>{t('devices.noNics')}</Text>
       ) : (
-        <Table.ScrollContainer minWidth={760}>
-          <Table>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{t('create.network')}</Table.Th>
-                <Table.Th>{t('devices.mac')}</Table.Th>
-                <Table.Th>{t('column.addresses')}</Table.Th>
-                <Table.Th>{t('devices.cable')}</Table.Th>
-                <Table.Th>{t('metrics.rxBytesPerSecond')}</Table.Th>
-                <Table.Th>{t('metrics.txBytesPerSecond')}</Table.Th>
-                <Table.Th>{t('machines.actions')}</Table.Th>
+        <DataTable
+          label={t('devices.nics')}
+          minWidth={760}
+          heads={[
+            t('create.network'),
+            t('devices.mac'),
+            t('column.addresses'),
+            t('devices.cable'),
+            t('metrics.rxBytesPerSecond'),
+            t('metrics.txBytesPerSecond'),
+            t('machines.actions'),
+          ]}
+        >
+          {vm.nics.map((nic, index) => {
+            const { mac, network, addresses, connected } = nic;
+            const rate = mac === undefined ? undefined : rates.get(mac);
+            return (
+              <Table.Tr key={mac ?? index} data-mac={mac}>
+                <Table.Th scope="row" fw={600}>
+                  <Group gap={4}>
+                    {network ?? unknown}
+                    {isWaiting(vm, `/nics/${index}`) && <Badge color={solid.warn}>{t('devices.waits')}</Badge>}
+                  </Group>
+                </Table.Th>
+                <Table.Td>{mac ?? unknown}</Table.Td>
+                <Table.Td>{addresses.length === 0 ? t('machine.noAddress') : <Addresses of={addresses} />}</Table.Td>
+                <Table.Td>
+                  {connected === undefined ? unknown : t(connected ? 'devices.connected' : 'devices.disconnected')}
+                </Table.Td>
+                <Table.Td>{formatRate(rate?.rxBytesPerSecond)}</Table.Td>
+                <Table.Td>{formatRate(rate?.txBytesPerSecond)}</Table.Td>
+                <Table.Td>
+                  <Group gap={4} wrap="nowrap">
+                    {changes.map((what) => (
+                      <ReasonedButton
+                        key={what}
+                        size="compact-sm"
+                        variant="default"
+                        reason={
+                          obstacle(what === 'change' ? 'changeNic' : 'removeNic', vm) ??
+                          (mac === undefined ? t('devices.noMac') : undefined)
+                        }
+                        label={t(`devices.${what}Of`, { device: mac ?? network ?? unknown })}
+                        onClick={() => mac !== undefined && setAsked({ what, nic: { ...nic, mac } })}
+                      >
+                        {t(what === 'change' ? 'common.edit' : 'devices.remove')}
+                      </ReasonedButton>
+                    ))}
+                  </Group>
+                </Table.Td>
               </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {vm.nics.map((nic, index) => {
-                const { mac, network, addresses, connected } = nic;
-                const rate = mac === undefined ? undefined : rates.get(mac);
-                return (
-                  <Table.Tr key={mac ?? index} data-mac={mac}>
-                    <Table.Th scope="row" fw={600}>
-                      <Group gap={4}>
-                        {network ?? unknown}
-                        {isWaiting(vm, `/nics/${index}`) && <Badge color={solid.warn}>{t('devices.waits')}</Badge>}
-                      </Group>
-                    </Table.Th>
-                    <Table.Td>{mac ?? unknown}</Table.Td>
-                    <Table.Td>
-                      {addresses.length === 0 ? t('machine.noAddress') : <Addresses of={addresses} />}
-                    </Table.Td>
-                    <Table.Td>
-                      {connected === undefined ? unknown : t(connected ? 'devices.connected' : 'devices.disconnected')}
-                    </Table.Td>
-                    <Table.Td>{formatRate(rate?.rxBytesPerSecond)}</Table.Td>
-                    <Table.Td>{formatRate(rate?.txBytesPerSecond)}</Table.Td>
-                    <Table.Td>
-                      <Group gap={4} wrap="nowrap">
-                        {changes.map((what) => (
-                          <ReasonedButton
-                            key={what}
-                            size="compact-sm"
-                            variant="default"
-                            reason={
-                              obstacle(what === 'change' ? 'changeNic' : 'removeNic', vm) ??
-                              (mac === undefined ? t('devices.noMac') : undefined)
-                            }
-                            label={t(`devices.${what}Of`, { device: mac ?? network ?? unknown })}
-                            onClick={() => mac !== undefined && setAsked({ what, nic: { ...nic, mac } })}
-                          >
-                            {t(what === 'change' ? 'common.edit' : 'devices.remove')}
-                          </ReasonedButton>
-                        ))}
-                      </Group>
-                    </Table.Td>
-                  </Table.Tr>
-                );
-              })}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
+            );
+          })}
+        </DataTable>
       )}
       {asked?.what === 'add' && <AddNicDialog vm={vm} onClose={close} />}
       {asked?.what === 'change' && <ChangeNicDialog vm={vm} nic={asked.nic} onClose={close} />}

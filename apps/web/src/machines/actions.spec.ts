@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { vmActions, verdictOn, type Capabilities, type VmAction, type VmState } from '@polyvirt/contracts';
+import { hindranceTo, vmActions, verdictOn, type Capabilities, type VmAction, type VmState } from '@polyvirt/contracts';
 import type { Host, Vm } from '../api/client.ts';
 import { obstacleTo, type MachineAction } from './actions.ts';
 
 const states: readonly VmState[] = ['running', 'stopped', 'paused', 'suspended', 'crashed', 'unknown'];
-const named: Record<Exclude<MachineAction, 'dropPending'>, VmAction> = {
+const named: Record<Exclude<MachineAction, 'dropPending' | 'template'>, VmAction> = {
   ...({
     start: 'start',
     stop: 'stop',
@@ -19,7 +19,7 @@ const named: Record<Exclude<MachineAction, 'dropPending'>, VmAction> = {
   ...({ snapshot: 'snapshot-create', edit: 'reconfigure' } as const),
   ...({ revert: 'snapshot-revert', removeSnapshot: 'snapshot-delete' } as const),
   ...({ addDisk: 'reconfigure', growDisk: 'reconfigure', detachDisk: 'reconfigure' } as const),
-  ...({ cdrom: 'reconfigure', bootOrder: 'reconfigure' } as const),
+  ...({ cdrom: 'reconfigure', bootOrder: 'reconfigure', autostart: 'reconfigure' } as const),
   ...({ addNic: 'reconfigure', changeNic: 'reconfigure', removeNic: 'reconfigure' } as const),
 };
 const vm = (state: VmState, more: Partial<Vm> = {}) => ({ state, protected: false, ...more }) as Vm;
@@ -80,6 +80,17 @@ describe('an action of a machine', () => {
       sentence: 'Not here.',
     });
     expect(obstacleTo('edit', vm('running'), host({ available: false, reason: 'Not here.' }))).toBeUndefined();
+  });
+
+  it('does not start a template, and clones it', () => {
+    for (const [action, theirs] of Object.entries(named)) {
+      const isKept = hindranceTo(theirs, { template: true }) !== undefined;
+      const obstacle = obstacleTo(action as MachineAction, vm('stopped', { template: true }), undefined);
+      expect({ action, isKept }).toEqual({ action, isKept: JSON.stringify(obstacle) === '{"key":"template"}' });
+    }
+    expect(obstacleTo('clone', vm('stopped', { template: true }), undefined)).toBeUndefined();
+    expect(obstacleTo('template', vm('stopped', { template: true }), undefined)).toBeUndefined();
+    expect(obstacleTo('template', vm('running'), undefined)).toEqual({ key: 'state' });
   });
 
   it('waits for the one that runs, and a protected machine is not deleted', () => {

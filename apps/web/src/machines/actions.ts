@@ -13,6 +13,8 @@ export type MachineAction =
   | 'removeSnapshot'
   | 'edit'
   | 'clone'
+  | 'template'
+  | 'autostart'
   | 'dropPending'
   | 'stopForce'
   | 'restartForce'
@@ -62,6 +64,8 @@ const rules: Record<MachineAction, Rule> = {
   detachDisk: changeable,
   cdrom: { ...changeable, features: () => ['cdrom'] },
   bootOrder: { ...changeable, features: () => ['bootOrder'] },
+  template: { ...changeable, from: ['stopped', 'crashed'], features: () => ['template'] },
+  autostart: { ...changeable, features: () => ['autostart'] },
   addNic: changeable,
   changeNic: { ...changeable, features: () => ['nicsInPlace', 'nicLink'] },
   removeNic: changeable,
@@ -75,10 +79,14 @@ const rules: Record<MachineAction, Rule> = {
   delete: { permission: 'vm:delete', from: ['stopped', 'suspended', 'crashed'] },
 };
 
+/** What a template is kept from, which does not start. */
+const startsIt: ReadonlySet<MachineAction> = new Set(['start', 'restart', 'restartForce', 'reset', 'resume', 'revert']);
+
 export const permissionOf = (action: MachineAction): Permission => rules[action].permission ?? 'vm:power';
 
 /** Why an action is not possible now, as a key of the catalogue, or as the sentence that the host gives. */
-export type Obstacle = { readonly key: 'offline' | 'busy' | 'protected' | 'state' } | { readonly sentence: string };
+export type Obstacle =
+  { readonly key: 'offline' | 'busy' | 'protected' | 'template' | 'state' } | { readonly sentence: string };
 
 /** What a host says it cannot do: a whole capability, or a feature of it. Undefined when it can, or is not known. */
 export function lackOf(
@@ -103,6 +111,7 @@ export function obstacleTo(action: MachineAction, vm: Vm, host: Host | undefined
     if (lack) return lack.reason === undefined ? { key: 'state' } : { sentence: lack.reason };
   }
   const more = needs && also && host?.capabilities[needs].features?.[also.feature]?.available ? also.from : [];
+  if (vm.template && startsIt.has(action)) return { key: 'template' };
   if (!from.includes(vm.state) && !more.includes(vm.state)) return { key: 'state' };
   if (vm.operation !== undefined && action !== 'console') return { key: 'busy' };
   if (action === 'delete' && vm.protected) return { key: 'protected' };

@@ -4,6 +4,7 @@ import { formatMiB, formatNumber } from '../i18n/format.ts';
 import { Ago } from '../ui/ago.tsx';
 import { CopyButton } from '../ui/copy.tsx';
 import { StateMark } from '../ui/state-mark.tsx';
+import { TemplateMark } from '../ui/template-mark.tsx';
 import { Sparkline } from './sparkline.tsx';
 
 export interface RowContext {
@@ -48,7 +49,19 @@ const columns: Record<ColumnId, Column> = {
       <StateMark state={state} busy={operation !== undefined} stale={host?.state === 'offline'} />
     ),
   },
-  name: { id: 'name', width: 'minmax(140px, 2fr)', sort: 'name', cell: ({ name }) => name },
+  name: {
+    id: 'name',
+    width: 'minmax(140px, 2fr)',
+    sort: 'name',
+    cell: (vm) =>
+      vm.template ? (
+        <>
+          {vm.name} <TemplateMark vm={vm} />
+        </>
+      ) : (
+        vm.name
+      ),
+  },
   host: { id: 'host', width: 'minmax(90px, 1fr)', sort: 'host', cell: ({ host }) => host },
   addresses: {
     id: 'addresses',

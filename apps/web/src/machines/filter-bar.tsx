@@ -1,14 +1,12 @@
-import { ActionIcon, Button, Checkbox, Group, Menu, Pill, TextInput, Tooltip } from '@mantine/core';
+import { ActionIcon, Group, Pill, TextInput } from '@mantine/core';
 import { useDebouncedCallback } from '@mantine/hooks';
-import { IconColumns, IconStar, IconX } from '@tabler/icons-react';
+import { IconX } from '@tabler/icons-react';
 import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useMe } from '../session/session.tsx';
-import { useSavePreferences } from '../settings/preferences.ts';
 import { useKeys } from '../ui/keys.ts';
-import { columnIds as allColumns, defaultColumns } from './columns.tsx';
+import { SavedViews } from '../ui/saved-views.tsx';
+import { ColumnMenu } from './column-menu.tsx';
 import { parseFilter, writeFilter } from './filter-syntax.ts';
-import { dangerText } from '../ui/colours.ts';
 
 const page = 'machines';
 const typingMs = 150;
@@ -54,8 +52,19 @@ export function FilterBar({ q, sort, columnIds, onSearch }: Props) {
           )
         }
       />
-      <Views q={q} sort={sort} columnIds={columnIds} onSearch={onSearch} />
-      <Columns columnIds={columnIds} onSearch={onSearch} />
+      <SavedViews
+        page={page}
+        label={t('views.title')}
+        query={() => new URLSearchParams({ q, sort, columns: columnIds.join(',') })}
+        onOpen={(kept) =>
+          onSearch({
+            q: kept.get('q') || undefined,
+            sort: kept.get('sort') ?? 'name',
+            columns: kept.get('columns') ?? undefined,
+          })
+        }
+      />
+      <ColumnMenu columnIds={columnIds} onChange={(columns) => onSearch({ columns: columns.join(',') })} />
       {parts.length > 0 && (
         <Pill.Group w="100%">
           {parts.map((part, index) => (
@@ -75,102 +84,5 @@ export function FilterBar({ q, sort, columnIds, onSearch }: Props) {
         </Pill.Group>
       )}
     </Group>
-  );
-}
-
-function Views({ q, sort, columnIds, onSearch }: Props) {
-  const { t } = useTranslation();
-  const { views = [] } = useMe().preferences;
-  const save = useSavePreferences();
-  const [name, setName] = useState('');
-  const ours = views.filter((view) => view.page === page);
-  const keep = () => {
-    const query = new URLSearchParams({ q, sort, columns: columnIds.join(',') }).toString();
-    const others = views.filter((view) => view.page !== page || view.name !== name.trim());
-    save.mutate({ views: [...others, { name: name.trim(), page, query }] });
-    setName('');
-  };
-  return (
-    <Menu position="bottom-end">
-      <Menu.Target>
-        <Button variant="default" leftSection={<IconStar size={16} />}>
-          {t('views.title')}
-        </Button>
-      </Menu.Target>
-      <Menu.Dropdown>
-        {ours.length === 0 && <Menu.Label>{t('views.none')}</Menu.Label>}
-        {ours.map((view) => (
-          <Menu.Item
-            key={view.name}
-            onClick={() => {
-              const kept = new URLSearchParams(view.query);
-              onSearch({
-                q: kept.get('q') || undefined,
-                sort: kept.get('sort') ?? 'name',
-                columns: kept.get('columns') ?? undefined,
-              });
-            }}
-          >
-            {view.name}
-          </Menu.Item>
-        ))}
-        <Menu.Divider />
-        <Group gap="xs" p="xs" wrap="nowrap">
-          <TextInput
-            size="xs"
-            aria-label={t('views.name')}
-            placeholder={t('views.name')}
-            maxLength={80}
-            value={name}
-            onChange={({ currentTarget }) => setName(currentTarget.value)}
-            onKeyDown={(event) => event.stopPropagation()}
-          />
-          <Button size="xs" disabled={name.trim() === ''} aria-disabled={name.trim() === ''} onClick={keep}>
-            {t('common.save')}
-          </Button>
-        </Group>
-        {ours.length > 0 && <Menu.Label>{t('views.remove')}</Menu.Label>}
-        {ours.map((view) => (
-          <Menu.Item
-            key={view.name}
-            c={dangerText}
-            onClick={() => save.mutate({ views: views.filter((other) => other !== view) })}
-          >
-            {view.name}
-          </Menu.Item>
-        ))}
-      </Menu.Dropdown>
-    </Menu>
-  );
-}
-
-function Columns({ columnIds, onSearch }: Pick<Props, 'columnIds' | 'onSearch'>) {
-  const { t } = useTranslation();
-  const save = useSavePreferences();
-  const { preferences } = useMe();
-  const toggle = (id: string) => {
-    const next = columnIds.includes(id) ? columnIds.filter((other) => other !== id) : [...columnIds, id];
-    const kept = next.length === 0 ? [...defaultColumns] : [...next];
-    onSearch({ columns: kept.join(',') });
-    save.mutate({ columns: { ...preferences.columns, [page]: kept } });
-  };
-  return (
-    <Menu closeOnItemClick={false} position="bottom-end">
-      <Menu.Target>
-        <Tooltip label={t('machines.columns')}>
-          <ActionIcon variant="default" size={36} aria-label={t('machines.columns')}>
-            <IconColumns size={18} />
-          </ActionIcon>
-        </Tooltip>
-      </Menu.Target>
-      <Menu.Dropdown>
-        {allColumns.map((id) => (
-          <Menu.Item key={id} onClick={() => toggle(id)} role="menuitemcheckbox" aria-checked={columnIds.includes(id)}>
-            <Checkbox.Indicator checked={columnIds.includes(id)} size="xs" mr="xs" display="inline-flex" />
-            {t(`column.${id}`)}
-          </Menu.Item>
-        ))}
-      </Menu.Dropdown>
-    </Menu>
   );
 }

@@ -5,10 +5,11 @@ export interface VmFilter {
   state?: string;
   name?: string;
   label?: string;
+  template?: string;
   q?: string;
 }
 
-export const filterKeys = ['state', 'host', 'hypervisor', 'label', 'name'] as const;
+export const filterKeys = ['state', 'host', 'hypervisor', 'label', 'name', 'template'] as const;
 export type FilterKey = (typeof filterKeys)[number];
 
 /** One part of a typed filter: `state:running`, or a word to look for. */

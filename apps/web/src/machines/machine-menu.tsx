@@ -23,7 +23,7 @@ export function MachineMenu({ vm, onDelete, onForce }: Props) {
   const obstacle = useObstacle();
   const change = useQuickChange();
   const deleting = obstacle('delete', vm);
-  const item = (action: PowerVerb | ForcedAction, act: () => void) => {
+  const item = (action: PowerVerb | ForcedAction | 'template', act: () => void, label = t(`verb.${action}`)) => {
     const reason = obstacle(action, vm);
     return (
       <Menu.Item
@@ -37,7 +37,7 @@ export function MachineMenu({ vm, onDelete, onForce }: Props) {
         })}
         onClick={() => reason === undefined && act()}
       >
-        {t(`verb.${action}`)}
+        {label}
       </Menu.Item>
     );
   };
@@ -47,6 +47,11 @@ export function MachineMenu({ vm, onDelete, onForce }: Props) {
       <Menu.Divider />
       {forcedActions.map((action) => item(action, () => onForce(action)))}
       <Menu.Divider />
+      {item(
+        'template',
+        () => change(calls.edit(vm.id, { template: !vm.template })),
+        t(vm.template ? 'verb.untemplate' : 'verb.template'),
+      )}
       <Menu.Item component={Link} to={`/machines/${encodeURIComponent(vm.id)}?tab=console`}>
         {t('tab.console')}
       </Menu.Item>

@@ -14,6 +14,7 @@ import { useTranslation } from 'react-i18next';
 import type { Metrics, Vm } from '../api/client.ts';
 import { goneVms } from '../live/cache.ts';
 import { useReadings } from '../live/live.tsx';
+import { useMe } from '../session/session.tsx';
 import { ColumnEdge } from './column-width.tsx';
 import { columnsOf } from './columns.tsx';
 import { ForceDialog, type ForcedAction } from './force-dialog.tsx';
@@ -23,7 +24,8 @@ import { sparklinePoints } from './sparkline.tsx';
 import { useHosts } from './use-obstacle.ts';
 import { useWidths } from './use-widths.ts';
 
-const rowHeight = 40;
+/** In pixels, by density. */
+const rowHeights = { comfortable: 40, compact: 28 } as const;
 /** Between columns, in pixels, as in page.css. */
 const gap = 12;
 
@@ -58,12 +60,15 @@ export function MachineTable(props: Props) {
     (sum, { id, width }) => sum + gap + (widths[id] ?? Number(/\d+/.exec(width))),
     28 + 32 + 3 * gap,
   );
+  const rowHeight = rowHeights[useMe().preferences.density ?? 'comfortable'];
   const virtual = useVirtualizer({
     count: vms.length,
     getScrollElement: () => box.current,
     estimateSize: () => rowHeight,
     overscan: 12,
   });
+  // It measures once.
+  useEffect(() => virtual.measure(), [virtual, rowHeight]);
   const shown = virtual.getVirtualItems();
   const last = shown.at(-1)?.index ?? 0;
   useEffect(() => {
@@ -129,7 +134,7 @@ export function MachineTable(props: Props) {
         className="machine-table"
         role="grid"
         tabIndex={0}
-        style={{ '--table-width': `${least}px` } as CSSProperties}
+        style={{ '--table-width': `${least}px`, '--row-height': `${rowHeight}px` } as CSSProperties}
         aria-label={t('nav.machines')}
         aria-rowcount={vms.length + 1}
         aria-activedescendant={vms[current] && `row-${vms[current].id}`}
@@ -137,7 +142,12 @@ export function MachineTable(props: Props) {
       >
         <div className="machine-head" role="row" aria-rowindex={1} style={{ gridTemplateColumns: template }}>
           <span role="columnheader">
-            <span className="visually-hidden">{t('machines.selected')}</span>
+            <input
+              type="checkbox"
+              aria-label={t('machines.selectShown')}
+              checked={vms.every(({ id }) => selection.has(id))}
+              onChange={({ currentTarget }) => onSelect(new Set(currentTarget.checked ? vms.map(({ id }) => id) : []))}
+            />
           </span>
           {columns.map(({ id, sort: key }) => (
             <span

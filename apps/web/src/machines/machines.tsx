@@ -85,7 +85,12 @@ function List() {
       </PageTitle>
       <FilterBar q={q} sort={sort} columnIds={columnIds} onSearch={search} />
       {selection.size > 0 && (
-        <SelectionBar vms={vms.filter(({ id }) => selection.has(id))} onClear={() => setSelection(new Set())} />
+        <SelectionBar
+          vms={vms.filter(({ id }) => selection.has(id))}
+          filter={filter}
+          total={hasNextPage && vms.every(({ id }) => selection.has(id)) ? total.data?.vms.total : undefined}
+          onClear={() => setSelection(new Set())}
+        />
       )}
       <Group gap="xs">
         <Text size="sm" role="status">

@@ -1,16 +1,18 @@
 import { Anchor, Badge, Code, Collapse, Group, Progress, Stack, Text, UnstyledButton } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { memo, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { calls } from '../api/calls.ts';
 import type { Operation } from '../api/client.ts';
-import { formatDuration } from '../i18n/format.ts';
+import { queries } from '../api/queries.ts';
+import { formatDuration, formatNumber } from '../i18n/format.ts';
 import { useForbidden } from '../session/use-forbidden.ts';
 import { Ago } from '../ui/ago.tsx';
 import { useQuickChange } from '../ui/change.ts';
 import { CopyButton } from '../ui/copy.tsx';
 import { ReasonedButton } from '../ui/reasoned.tsx';
-import { Empty } from '../ui/states.tsx';
+import { Empty, QueryView } from '../ui/states.tsx';
 import { dangerText, solid } from '../ui/colours.ts';
 
 const colours = {
@@ -20,9 +22,10 @@ const colours = {
   failed: solid.bad,
   cancelled: solid.calm,
 } as const;
+const batchVerb = 'batch';
 export const isRunning = ({ status }: Operation): boolean => status === 'pending' || status === 'running';
 
-/** Running ones first, each with its steps; what failed says why and what was undone. */
+/** Running ones first, each with its steps, a batch with its parts; what failed says why and what was undone. */
 export function OperationList({
   operations,
   latest,
@@ -32,7 +35,10 @@ export function OperationList({
 }) {
   const { t } = useTranslation();
   if (operations.length === 0) return <Empty title={t('operations.none')} />;
-  const sorted = [...operations].sort((one, other) => Number(isRunning(other)) - Number(isRunning(one)));
+  const batches = new Set(operations.flatMap(({ id, verb }) => (verb === batchVerb ? [id] : [])));
+  const sorted = operations
+    .filter(({ parent }) => parent === undefined || !batches.has(parent))
+    .sort((one, other) => Number(isRunning(other)) - Number(isRunning(one)));
   return (
     <Stack gap="xs" component="ul" p={0} m={0} aria-label={t('nav.operations')}>
       {sorted.map((operation) => (
@@ -73,8 +79,18 @@ const OperationRow = memo(function OperationRow({ operation, opened }: { operati
       )}
       {isRunning(operation) && <Progress value={progress} animated aria-label={step?.name ?? verb} />}
       {isRunning(operation) && step && <Text size="sm">{step.name}</Text>}
+      {result?.succeeded !== undefined && (
+        <Text size="sm">
+          {t('operations.parts', {
+            succeeded: formatNumber(result.succeeded),
+            failed: formatNumber(result.failed ?? 0),
+            skipped: formatNumber(result.skipped ?? 0),
+          })}
+        </Text>
+      )}
       <Collapse expanded={open}>
         <Stack gap={4}>
+          {open && verb === batchVerb && <Parts of={operation} />}
           {steps.map(({ name, status: ended, native, durationMs }, index) => (
             <Text key={index} size="sm">
               {t(`step.${ended}`)} · {name}
@@ -113,3 +129,39 @@ const OperationRow = memo(function OperationRow({ operation, opened }: { operati
     </Stack>
   );
 });
+
+/** Those that failed first, each with its reason. */
+function Parts({ of: { id, status } }: { of: Operation }) {
+  const { t } = useTranslation();
+  const parts = useQuery({ ...queries.operations({ parent: id }), staleTime: 0 });
+  return (
+    <QueryView of={parts}>
+      {(list) => (
+        <Stack gap={4} component="ul" p={0} m={0} aria-label={t('operations.partsOf')} data-batch={status}>
+          {[...list]
+            .sort((one, other) => Number(other.status === 'failed') - Number(one.status === 'failed'))
+            .map((part) => (
+              <Group key={part.id} component="li" gap="xs" wrap="nowrap" data-part={part.status}>
+                <Badge color={colours[part.status]} style={{ flexShrink: 0 }}>
+                  {t(`operation.${part.status}`)}
+                </Badge>
+                <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
+                  {part.vmId !== undefined && (
+                    <Anchor
+                      component={Link}
+                      underline="always"
+                      to="/machines/$vmId"
+                      params={{ vmId: part.vmId } as never}
+                    >
+                      {part.vmId}
+                    </Anchor>
+                  )}{' '}
+                  {part.error?.detail}
+                </Text>
+              </Group>
+            ))}
+        </Stack>
+      )}
+    </QueryView>
+  );
+}

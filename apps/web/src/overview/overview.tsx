@@ -3,10 +3,11 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useCallback, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { VmState } from '../api/client.ts';
+import type { Host, VmState } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
+import { useRecentEvents } from '../events/use-recent-events.ts';
 import { HostCard } from '../hosts/hosts.tsx';
-import { formatMiB, formatNumber, formatPercent } from '../i18n/format.ts';
+import { formatGiB, formatMiB, formatNumber, formatPercent } from '../i18n/format.ts';
 import type { LiveEvent } from '../live/connection.ts';
 import { useEvents } from '../live/live.tsx';
 import { OperationList } from '../operations/operation-list.tsx';
@@ -14,9 +15,12 @@ import { useMay } from '../session/session.tsx';
 import { Ago } from '../ui/ago.tsx';
 import { StateMark } from '../ui/state-mark.tsx';
 import { Empty, PageTitle, QueryView } from '../ui/states.tsx';
+import { TopMachines } from './top-machines.tsx';
 
 const states: readonly VmState[] = ['running', 'stopped', 'paused', 'suspended', 'crashed', 'unknown'];
 const mostEvents = 20;
+/** Part of the storage of a host. */
+const fullBelow = 0.1;
 
 /** How everything is, and what has just happened. */
 export function Overview() {
@@ -34,6 +38,7 @@ export function Overview() {
       <Stack gap="lg">
         {may('vm:read') && <Counts />}
         {may('host:read') && <HostsNow />}
+        {may('vm:read') && may('metrics:read') && <TopMachines />}
         <SimpleGrid cols={{ base: 1, md: 2 }}>
           {may('operation:read') && <OperationsNow />}
           <EventsNow />
@@ -115,16 +120,15 @@ function HostsNow() {
       <QueryView of={hosts}>
         {(list) => (
           <Stack>
-            {list
-              .filter(({ state }) => state === 'offline')
-              .map(({ id, lastSeenAt }) => (
-                <Alert key={id} color="red" variant="outline">
-                  {t('overview.offline', { host: id })} <Ago at={lastSeenAt} />
-                </Alert>
-              ))}
+            <HostWarnings hosts={list} />
             {list.length === 0 ? (
               <Empty title={t('hosts.none')}>
-                <Text>{t('hosts.noneDetail')}</Text>
+                <Text ta="center" maw={480}>
+                  {t('hosts.noneDetail')}
+                </Text>
+                <Button component={Link} variant="default" to="/hosts">
+                  {t('nav.hosts')}
+                </Button>
               </Empty>
             ) : (
               <SimpleGrid cols={{ base: 1, md: 2, lg: 3 }}>
@@ -138,6 +142,31 @@ function HostsNow() {
       </QueryView>
     </section>
   );
+}
+
+/** What an operator should see to: hosts that are away, that do not work, or that have hardly any storage left. */
+function HostWarnings({ hosts }: { hosts: readonly Host[] }) {
+  const { t } = useTranslation();
+  return hosts.map(({ id, state, health, lastSeenAt, capacity: { storageGiB, storageFreeGiB } }) => {
+    const isFull = storageGiB !== undefined && storageFreeGiB !== undefined && storageFreeGiB < storageGiB * fullBelow;
+    const isIll = state !== 'offline' && health.status === 'unhealthy';
+    if (state !== 'offline' && !isIll && !isFull) return null;
+    return (
+      <Alert key={id} color={state === 'offline' || isIll ? 'red' : 'orange'} variant="outline" data-warning={id}>
+        {state === 'offline' && (
+          <Text size="sm">
+            {t('overview.offline', { host: id })} <Ago at={lastSeenAt} />
+          </Text>
+        )}
+        {isIll && <Text size="sm">{t('overview.ill', { host: id, detail: health.detail })}</Text>}
+        {isFull && (
+          <Text size="sm">
+            {t('overview.full', { host: id, free: formatGiB(storageFreeGiB), all: formatGiB(storageGiB) })}
+          </Text>
+        )}
+      </Alert>
+    );
+  });
 }
 
 function OperationsNow() {
@@ -157,13 +186,17 @@ function EventsNow() {
   const { t } = useTranslation();
   const [events, setEvents] = useState<readonly LiveEvent[]>([]);
   useEvents(useCallback((event) => setEvents((known) => [event, ...known].slice(0, mostEvents)), []));
+  const may = useMay();
+  const { events: before } = useRecentEvents(may('event:read') ? mostEvents : 0);
+  const heard = new Set(events.map(({ id }) => id));
+  const shown = [...events, ...before.filter(({ id }) => !heard.has(id))].slice(0, mostEvents);
   return (
     <section>
       <Title order={2} size="h4" mb="xs">
         {t('nav.events')}
       </Title>
-      {events.length === 0 && <Text size="sm">{t('overview.noEvents')}</Text>}
-      {events.map(({ id, type, subject, time }) => (
+      {shown.length === 0 && <Text size="sm">{t('overview.noEvents')}</Text>}
+      {shown.map(({ id, type, subject, time }) => (
         <Group key={id} gap="xs" wrap="nowrap">
           <Text size="sm" fw={600}>
             {type}

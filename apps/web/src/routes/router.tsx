@@ -52,9 +52,14 @@ export const createRouteOfMachine = createRoute({
     text(search['host']) ? { host: text(search['host'])! } : {},
   component: lazyRouteComponent(() => import('../create/create.tsx'), 'Create'),
 });
-const operations = createRoute({
+export const operationsRoute = createRoute({
   getParentRoute: () => root,
   path: '/operations',
+  validateSearch: (search: Record<string, unknown>): { status?: string; verb?: string; requestedBy?: string } => ({
+    ...(text(search['status']) && { status: text(search['status'])! }),
+    ...(text(search['verb']) && { verb: text(search['verb'])! }),
+    ...(text(search['requestedBy']) && { requestedBy: text(search['requestedBy'])! }),
+  }),
   component: lazyRouteComponent(() => import('../operations/operations.tsx'), 'Operations'),
 });
 const hosts = createRoute({
@@ -68,6 +73,15 @@ export const volumesRoute = createRoute({
   validateSearch: (search: Record<string, unknown>): { host?: string } =>
     text(search['host']) ? { host: text(search['host'])! } : {},
   component: lazyRouteComponent(() => import('../volumes/volumes.tsx'), 'Volumes'),
+});
+export const imagesRoute = createRoute({
+  getParentRoute: () => root,
+  path: '/images',
+  validateSearch: (search: Record<string, unknown>): { host?: string; q?: string } => ({
+    ...(text(search['host']) && { host: text(search['host'])! }),
+    ...(text(search['q']) && { q: text(search['q'])! }),
+  }),
+  component: lazyRouteComponent(() => import('../images/images.tsx'), 'Images'),
 });
 export const eventsRoute = createRoute({
   getParentRoute: () => root,
@@ -112,8 +126,8 @@ const settings = createRoute({
 
 export const router = createRouter({
   routeTree: root.addChildren([
-    ...[overview, machinesRoute, machineRoute, createRouteOfMachine, operations, hosts, volumesRoute],
-    ...[eventsRoute, archiveRoute, users, tokens, auditRoute, settings],
+    ...[overview, machinesRoute, machineRoute, createRouteOfMachine, operationsRoute, hosts, imagesRoute],
+    ...[volumesRoute, eventsRoute, archiveRoute, users, tokens, auditRoute, settings],
   ]),
   defaultPreload: 'intent',
   scrollRestoration: true,

@@ -33,16 +33,19 @@ interface Options {
   readonly atOnce?: boolean;
   /** Name that has to be typed when the plan says that data is lost. */
   readonly lossOf?: string;
+  /** Whether it has to be typed even when none is. */
+  readonly typesAlways?: boolean;
   onDone(): void;
 }
 
 /** A change that is planned before it is made; once made, `onDone` is called. Nothing happens until it is ready. */
-export function usePlanned(call: Call, { isReady, ifMatch, atOnce = false, lossOf, onDone }: Options): Planned {
+export function usePlanned(call: Call, options: Options): Planned {
   const { t } = useTranslation();
+  const { isReady, ifMatch, atOnce = false, lossOf, typesAlways = false, onDone } = options;
   const change = useChange();
   const review = useReview(call, ifMatch, atOnce && isReady);
   const [typed, type] = useState('');
-  const toType = review.plan?.disruption === 'data-loss' ? lossOf : undefined;
+  const toType = typesAlways || review.plan?.disruption === 'data-loss' ? lossOf : undefined;
   const obstacle =
     useLink().state === 'lost'
       ? t('obstacle.link')
@@ -61,7 +64,7 @@ export function usePlanned(call: Call, { isReady, ifMatch, atOnce = false, lossO
     isBusy: change.isPending || review.isPending,
     refusal: change.error ?? review.error,
     submit: () => {
-      if (obstacle !== undefined) return;
+      if (obstacle !== undefined || change.isPending || review.isPending) return;
       if (review.plan) change.mutate({ call, ...(ifMatch !== undefined && { ifMatch }) }, { onSuccess: onDone });
       else {
         change.reset();
@@ -100,6 +103,7 @@ export function PlannedForm({ planned, verb, isPlaced, children, onCancel }: Pro
           <TextInput
             label={t('delete.type', { name: planned.toType })}
             autoComplete="off"
+            data-autofocus
             value={planned.typed}
             onChange={({ currentTarget }) => planned.type(currentTarget.value)}
           />

@@ -11,10 +11,12 @@ import { useHostObstacle, useLack } from '../machines/use-obstacle.ts';
 import { volumesRoute } from '../routes/router.tsx';
 import { Ago } from '../ui/ago.tsx';
 import { CopyButton } from '../ui/copy.tsx';
+import { DataTable } from '../ui/data-table.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { PlannedForm, usePlanned } from '../ui/planned-form.tsx';
 import { ReasonedButton } from '../ui/reasoned.tsx';
 import { Empty, Guarded, PageTitle, QueryView } from '../ui/states.tsx';
+import { AttachVolumeDialog } from './attach-volume-dialog.tsx';
 
 /** The disks of a host that no machine has. */
 export function Volumes() {
@@ -75,10 +77,14 @@ function OfHosts() {
 
 function OfHost({ host }: { host: Host }) {
   const { t } = useTranslation();
-  const lack = useLack(host.id)('volumes');
-  const reason = useHostObstacle()('vm:delete', host);
+  const lackOf = useLack(host.id);
+  const lack = lackOf('volumes');
+  const obstacle = useHostObstacle();
+  const reason = obstacle('vm:delete', host);
+  const noAttach = obstacle('vm:edit', host) ?? lackOf('reconfigure', 'attachVolumes');
   const volumes = useQuery({ ...queries.volumes(host.id), enabled: lack === undefined });
   const [doomed, setDoomed] = useState<Volume>();
+  const [attached, setAttached] = useState<Volume>();
   if (lack !== undefined)
     return (
       <Empty title={t('volumes.impossible', { host: host.id })}>
@@ -104,14 +110,18 @@ function OfHost({ host }: { host: Host }) {
               </Button>
             </Empty>
           ) : (
-            <>
-              <Text size="sm">{t('volumes.attach')}</Text>
-              <Rows host={host} volumes={list} reason={reason} onDelete={setDoomed} />
-            </>
+            <Rows
+              host={host}
+              volumes={list}
+              reasons={{ delete: reason, attach: noAttach }}
+              onDelete={setDoomed}
+              onAttach={setAttached}
+            />
           )
         }
       </QueryView>
       {doomed && <DeleteDialog host={host.id} volume={doomed} onClose={() => setDoomed(undefined)} />}
+      {attached && <AttachVolumeDialog host={host} volume={attached} onClose={() => setAttached(undefined)} />}
     </>
   );
 }
@@ -119,74 +129,83 @@ function OfHost({ host }: { host: Host }) {
 interface RowsProps {
   readonly host: Host;
   readonly volumes: readonly Volume[];
-  /** Why none can be deleted now. */
-  readonly reason: string | undefined;
+  /** Why it cannot be done to any of them now. */
+  readonly reasons: { readonly delete: string | undefined; readonly attach: string | undefined };
   onDelete(volume: Volume): void;
+  onAttach(volume: Volume): void;
 }
 
-function Rows({ host, volumes, reason, onDelete }: RowsProps) {
+function Rows({ host, volumes, reasons, onDelete, onAttach }: RowsProps) {
   const { t } = useTranslation();
   return (
-    <Table.ScrollContainer minWidth={760}>
-      <Table aria-label={t('nav.volumes')}>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>{t('column.name')}</Table.Th>
-            <Table.Th>{t('devices.size')}</Table.Th>
-            <Table.Th>{t('volumes.used')}</Table.Th>
-            <Table.Th>{t('volumes.format')}</Table.Th>
-            <Table.Th>{t('volumes.modified')}</Table.Th>
-            <Table.Th>{t('volumes.lastVm')}</Table.Th>
-            <Table.Th>{t('machines.actions')}</Table.Th>
+    <DataTable
+      label={t('nav.volumes')}
+      minWidth={760}
+      heads={[
+        t('column.name'),
+        t('devices.size'),
+        t('volumes.used'),
+        t('volumes.format'),
+        t('volumes.modified'),
+        t('volumes.lastVm'),
+        t('machines.actions'),
+      ]}
+    >
+      {volumes.map((volume) => {
+        const { id, name, sizeGiB, usedGiB, format, path, modifiedAt, lastVm } = volume;
+        return (
+          <Table.Tr key={id} data-volume={id}>
+            <Table.Th scope="row" fw={600} style={{ overflowWrap: 'anywhere' }}>
+              <Group gap={2} wrap="nowrap">
+                {name}
+                {path !== undefined && <CopyButton value={path} label={t('devices.copyPath')} />}
+              </Group>
+            </Table.Th>
+            <Table.Td>{formatGiB(sizeGiB)}</Table.Td>
+            <Table.Td>{formatGiB(usedGiB)}</Table.Td>
+            <Table.Td>{format ?? unknown}</Table.Td>
+            <Table.Td>{modifiedAt === undefined ? unknown : <Ago at={modifiedAt} />}</Table.Td>
+            <Table.Td style={{ overflowWrap: 'anywhere' }}>
+              {lastVm === undefined ? (
+                unknown
+              ) : (
+                // One that is gone has a page that says so, and leads to its archive.
+                <Anchor
+                  component={Link}
+                  underline="always"
+                  to="/machines/$vmId"
+                  params={{ vmId: `${host.id}~${lastVm}` } as never}
+                >
+                  {lastVm}
+                </Anchor>
+              )}
+            </Table.Td>
+            <Table.Td>
+              <Group gap="xs" wrap="nowrap">
+                <ReasonedButton
+                  size="compact-sm"
+                  variant="default"
+                  reason={reasons.attach}
+                  label={t('volumes.attachOf', { name })}
+                  onClick={() => onAttach(volume)}
+                >
+                  {t('volumes.attachIt')}
+                </ReasonedButton>
+                <ReasonedButton
+                  size="compact-sm"
+                  variant="default"
+                  reason={reasons.delete}
+                  label={t('volumes.deleteOf', { name })}
+                  onClick={() => onDelete(volume)}
+                >
+                  {t('verb.delete')}
+                </ReasonedButton>
+              </Group>
+            </Table.Td>
           </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {volumes.map((volume) => {
-            const { id, name, sizeGiB, usedGiB, format, path, modifiedAt, lastVm } = volume;
-            return (
-              <Table.Tr key={id} data-volume={id}>
-                <Table.Th scope="row" fw={600} style={{ overflowWrap: 'anywhere' }}>
-                  <Group gap={2} wrap="nowrap">
-                    {name}
-                    {path !== undefined && <CopyButton value={path} label={t('devices.copyPath')} />}
-                  </Group>
-                </Table.Th>
-                <Table.Td>{formatGiB(sizeGiB)}</Table.Td>
-                <Table.Td>{formatGiB(usedGiB)}</Table.Td>
-                <Table.Td>{format ?? unknown}</Table.Td>
-                <Table.Td>{modifiedAt === undefined ? unknown : <Ago at={modifiedAt} />}</Table.Td>
-                <Table.Td style={{ overflowWrap: 'anywhere' }}>
-                  {lastVm === undefined ? (
-                    unknown
-                  ) : (
-                    // One that is gone has a page that says so, and leads to its archive.
-                    <Anchor
-                      component={Link}
-                      underline="always"
-                      to="/machines/$vmId"
-                      params={{ vmId: `${host.id}~${lastVm}` } as never}
-                    >
-                      {lastVm}
-                    </Anchor>
-                  )}
-                </Table.Td>
-                <Table.Td>
-                  <ReasonedButton
-                    size="compact-sm"
-                    variant="default"
-                    reason={reason}
-                    label={t('volumes.deleteOf', { name })}
-                    onClick={() => onDelete(volume)}
-                  >
-                    {t('verb.delete')}
-                  </ReasonedButton>
-                </Table.Td>
-              </Table.Tr>
-            );
-          })}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+        );
+      })}
+    </DataTable>
   );
 }
 

@@ -62,6 +62,8 @@ function Get-PolyvirtVM {
     Only of these hypervisors.
     .PARAMETER Label
     Only with these labels: `env=test`, or `env` with any value.
+    .PARAMETER Template
+    Only templates; with -Template:$false everything else.
     .PARAMETER Search
     Only with this text in a name, id, address or label.
     .PARAMETER Sort
@@ -89,6 +91,7 @@ function Get-PolyvirtVM {
         [ValidateSet('running', 'stopped', 'paused', 'suspended', 'crashed', 'unknown')] [string[]]$State,
         [Parameter(ParameterSetName = 'Name')] [ValidateSet('kvm', 'vmware', 'nutanix')] [string[]]$Hypervisor,
         [Parameter(ParameterSetName = 'Name')] [string[]]$Label,
+        [Parameter(ParameterSetName = 'Name')] [switch]$Template,
         [Parameter(ParameterSetName = 'Name')] [string]$Search,
         [Parameter(ParameterSetName = 'Name')] [string]$Sort,
         [Parameter(ParameterSetName = 'Name')] [ValidateRange(1, 1000000)] [int]$First,
@@ -114,6 +117,7 @@ function Get-PolyvirtVM {
         $filter = Select-Given $PSBoundParameters ([ordered]@{
                 HostId = 'host'; State = 'state'; Hypervisor = 'hypervisor'; Label = 'label'; Search = 'q'; Sort = 'sort'
             })
+        if ($PSBoundParameters.ContainsKey('Template')) { $filter.template = [bool]$Template }
         foreach ($one in $(if ($Name) { $Name } else { '*' })) {
             $query = @{}
             foreach ($key in $filter.Keys) { $query[$key] = $filter[$key] }
@@ -145,7 +149,7 @@ function Get-PolyvirtVM {
 function Set-PolyvirtVM {
     <#
     .SYNOPSIS
-    Changes name, CPUs and memory of VMs, and what is known of them; live where the hypervisor can.
+    Changes name, CPUs and memory of VMs, whether they are templates, and what is known of them; live where the hypervisor can.
     .DESCRIPTION
     What cannot be changed while it runs applies at the next power-off, and a warning says so. -WhatIf shows beforehand
     what would change when, and what the guest would suffer.
@@ -157,6 +161,10 @@ function Set-PolyvirtVM {
     Memory in MiB.
     .PARAMETER BootOrder
     What it tries to boot from, one after the other: disk, cdrom, network. What is not in it is not tried.
+    .PARAMETER Template
+    Whether it is a template, which is cloned and does not start: $true or $false.
+    .PARAMETER Autostart
+    Whether it is powered on when its host starts: $true or $false.
     .PARAMETER Label
     Labels in place of all that it has: @{ env = 'test' }.
     .PARAMETER Notes
@@ -180,6 +188,8 @@ function Set-PolyvirtVM {
     .EXAMPLE
     Set-PolyvirtVM web-1 -Cpus 4 -MemoryMiB 4096 -WhatIf
     .EXAMPLE
+    Set-PolyvirtVM web-base -Template $true
+    .EXAMPLE
     Get-PolyvirtVM -Label env=test | Set-PolyvirtVM -Protected $true
     #>
     [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'High', DefaultParameterSetName = 'Name')]
@@ -191,6 +201,8 @@ function Set-PolyvirtVM {
         [int]$Cpus,
         [int]$MemoryMiB,
         [ValidateSet('disk', 'cdrom', 'network')] [string[]]$BootOrder,
+        [bool]$Template,
+        [bool]$Autostart,
         [hashtable]$Label,
         [string]$Notes,
         [bool]$Protected,
@@ -207,7 +219,7 @@ function Set-PolyvirtVM {
     process {
         $body = Select-Given $PSBoundParameters ([ordered]@{
                 NewName = 'name'; Cpus = 'cpus'; MemoryMiB = 'memoryMiB'; BootOrder = 'bootOrder'; Label = 'labels'; Notes = 'notes'
-                Protected = 'protected'
+                Protected = 'protected'; Template = 'template'; Autostart = 'autostart'
             })
         $vms = Get-VMName $PSCmdlet $Name $Id
         Add-VMChange $changes $vms 'PATCH /api/v1/vms/{vmId}' -Body $body -Action 'Change'

@@ -500,7 +500,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** VMs that a new one can be made from. */
+        /** VMs that a new one can be made from: those that were made templates, and others that the host can copy as well. */
         get: operations["listTemplates"];
         put?: never;
         post?: never;
@@ -1713,6 +1713,8 @@ export interface components {
                 q?: string;
                 /** @description States: `running,paused`. */
                 state?: string | components["schemas"]["VmState"][];
+                /** @description `true`: templates only; `false`: everything else. */
+                template?: boolean | string;
             };
             ids?: components["schemas"]["VmId"][];
             /** @default 10 */
@@ -2703,6 +2705,8 @@ export interface components {
             to: components["schemas"]["Timestamp"];
         };
         ReconfigureVmInput: {
+            /** @description Whether it is powered on when its host starts. */
+            autostart?: boolean;
             /** @description What a VM tries to boot from, one after the other; what is not in it is not tried. */
             bootOrder?: components["schemas"]["BootDevice"][];
             cpus?: number;
@@ -2715,6 +2719,8 @@ export interface components {
             /** @description Free text. */
             notes?: string;
             protected?: boolean;
+            /** @description Make it a template, which does not start and is there to be cloned; or an ordinary VM again. */
+            template?: boolean;
             /**
              * @description `fail` answers 503 when the host is offline; `queue` waits for it until `notAfter`.
              * @default fail
@@ -3044,6 +3050,8 @@ export interface components {
             whenOffline?: "fail" | "queue";
         };
         Template: {
+            /** @description Whether it was made a template; others are VMs that are off, or that the host keeps for it. */
+            marked?: boolean;
             name: string;
             nativeId: string;
             sizeGiB?: number;
@@ -3105,6 +3113,8 @@ export interface components {
             nextCursor?: string;
         };
         Vm: {
+            /** @description Whether it is powered on when its host starts; absent when the host cannot tell. */
+            autostart?: boolean;
             /** @description What it tries to boot from, one after the other; absent when the host cannot tell. */
             bootOrder?: components["schemas"]["BootDevice"][];
             /** @description Image in its CD-ROM drive, null while that is empty; absent when it has no drive. */
@@ -3141,6 +3151,8 @@ export interface components {
             simulated: boolean;
             snapshotCount: number;
             state: components["schemas"]["VmState"];
+            /** @description Whether it is a template: it does not start, and is there to be cloned. Absent when its host has none. */
+            template?: boolean;
             /** @description Whether its host forgets it as soon as it is off; what would switch it off is refused then. */
             transient?: boolean;
             /** @description Why the host could not read it now; everything else is as last known. */
@@ -6380,7 +6392,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description VMs that a new one can be made from. */
+            /** @description VMs that a new one can be made from: those that were made templates, and others that the host can copy as well. */
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
@@ -7499,6 +7511,8 @@ export interface operations {
                 q?: string;
                 /** @description States: `running,paused`. */
                 state?: string | components["schemas"]["VmState"][];
+                /** @description `true`: templates only; `false`: everything else. */
+                template?: boolean | string;
             };
             header?: {
                 /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */
@@ -9852,6 +9866,8 @@ export interface operations {
                 sort?: "name" | "host" | "state" | "cpus" | "memoryMiB" | "createdAt" | "observedAt" | "-name" | "-host" | "-state" | "-cpus" | "-memoryMiB" | "-createdAt" | "-observedAt";
                 /** @description States: `running,paused`. */
                 state?: string | components["schemas"]["VmState"][];
+                /** @description `true`: templates only; `false`: everything else. */
+                template?: boolean | string;
             };
             header?: {
                 /** @description ETags of what the client has, with commas: if it still is one of these, the answer is 304 without a body. */

@@ -8,6 +8,8 @@ export const capabilityFeatures = {
     'cpusLive',
     'memoryLive',
     'bootOrder',
+    'template',
+    'autostart',
     'disksLive',
     'growWithSnapshots',
     'addDisksLive',

@@ -48,7 +48,15 @@ export const Network = z
 export type Network = z.infer<typeof Network>;
 
 export const Template = z
-  .object({ nativeId: z.string(), name: z.string(), sizeGiB: z.number().nonnegative().optional() })
+  .object({
+    nativeId: z.string(),
+    name: z.string(),
+    sizeGiB: z.number().nonnegative().optional(),
+    marked: z
+      .boolean()
+      .optional()
+      .describe('Whether it was made a template; others are VMs that are off, or that the host keeps for it.'),
+  })
   .meta({ id: 'Template' });
 export type Template = z.infer<typeof Template>;
 

@@ -4,6 +4,7 @@ import { ProblemError } from '../problem/problem.ts';
 import { BootOrder, type DriverVm } from './vm.ts';
 import { DiskInput, MacInput, NicInput, NicInputs, cpus, memoryMiB } from './vm-create.ts';
 import { VmName } from './vm.ts';
+import { isOn } from './vm-outlines.ts';
 import { waitingNic } from './waiting-nic.ts';
 
 /** Name of a disk of a VM, as its record has it. */
@@ -36,6 +37,8 @@ export const HardwareChange = z.object({
   cpus: cpus.optional(),
   memoryMiB: memoryMiB.optional(),
   bootOrder: BootOrder.optional(),
+  template: z.boolean().optional(),
+  autostart: z.boolean().optional(),
   /** To grow. */
   disks: z.array(DiskGrowth).optional(),
   addDisks: z.array(DiskAddition).optional(),
@@ -51,7 +54,16 @@ export type HardwareChange = z.infer<typeof HardwareChange>;
 
 /** What of the host a change takes beyond that it can change VMs at all. */
 export function needsOfChange(change: HardwareChange, vm: DriverVm | undefined): FeatureRef[] {
-  const { disks = [], addDisks = [], removeDisks = [], changeNics = [], cdrom, bootOrder } = change;
+  const {
+    disks = [],
+    addDisks = [],
+    removeDisks = [],
+    changeNics = [],
+    cdrom,
+    bootOrder,
+    template,
+    autostart,
+  } = change;
   const needs: [FeatureRef, boolean][] = [
     ['reconfigure.growWithSnapshots', disks.length > 0 && vm !== undefined && vm.snapshots.length > 0],
     ['reconfigure.attachVolumes', addDisks.some(({ volume }) => volume !== undefined)],
@@ -63,6 +75,8 @@ export function needsOfChange(change: HardwareChange, vm: DriverVm | undefined):
     ['reconfigure.nicLink', changeNics.some(({ connected }) => connected !== undefined)],
     ['reconfigure.cdrom', cdrom !== undefined],
     ['reconfigure.bootOrder', bootOrder !== undefined],
+    ['reconfigure.template', template !== undefined],
+    ['reconfigure.autostart', autostart !== undefined],
   ];
   return needs.flatMap(([feature, isNeeded]) => (isNeeded ? [feature] : []));
 }
@@ -70,6 +84,7 @@ export function needsOfChange(change: HardwareChange, vm: DriverVm | undefined):
 /** Throws what the record of the VM shows to be impossible. */
 export function requireChangeable(vm: DriverVm, change: HardwareChange): void {
   const { disks = [], removeDisks = [], changeNics = [], removeNics = [] } = change;
+  requireAtRest(vm, change);
   for (const [n, { device }] of removeDisks.entries()) requireDisk(vm, device, `/removeDisks/${n}/device`);
   for (const [n, { device, sizeGiB }] of disks.entries()) {
     const disk = requireDisk(vm, device, `/disks/${n}/device`);
@@ -82,6 +97,23 @@ export function requireChangeable(vm: DriverVm, change: HardwareChange): void {
   for (const [n, mac] of removeNics.entries())
     // One that waits for the power-off can be withdrawn.
     if (!waitingNic(vm, mac)) requireInterface(vm, mac, `/removeNics/${n}`);
+}
+
+/**
+ * A template is off, and stays off. Throws `wrong-state` if the VM is on that is to be one or no longer, `invalid-input` if it
+ * is to start with its host all the same.
+ */
+export function requireAtRest(
+  vm: Pick<DriverVm, 'name' | 'state' | 'template' | 'autostart'>,
+  { template, autostart }: Pick<HardwareChange, 'template' | 'autostart'>,
+): void {
+  if (template !== undefined && template !== (vm.template ?? false) && isOn(vm))
+    throw new ProblemError('wrong-state', `"${vm.name}" is ${vm.state}, and a template is off. Stop it first.`);
+  const isAsked = template !== undefined || autostart !== undefined;
+  if (!isAsked || !(template ?? vm.template) || !(autostart ?? vm.autostart)) return;
+  const pointer = autostart === undefined ? '/template' : '/autostart';
+  const detail = `A template does not start, and "${vm.name}" ${autostart ? 'would' : 'does'} with its host: set \`autostart\` to false.`;
+  throw new ProblemError('invalid-input', detail, { errors: [{ pointer, detail }] });
 }
 
 function requireDisk({ name, disks }: DriverVm, device: string, pointer: string): DriverVm['disks'][number] {

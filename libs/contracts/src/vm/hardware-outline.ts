@@ -29,6 +29,8 @@ export function outlineOfChange(input: HardwareChange, { vm, capabilities }: Kno
       ...value('/memoryMiB', record.memoryMiB, input.memoryMiB, wait('reconfigure.memoryLive')),
       // The order counts at the next boot only; a running VM keeps what it was started with.
       ...value('/bootOrder', record.bootOrder, input.bootOrder, isOn(record) ? 'next-power-off' : 'now'),
+      ...value('/template', record.template, input.template, 'now'),
+      ...value('/autostart', record.autostart, input.autostart, 'now'),
       ...value('/cdrom', record.cdrom, ejected(input.cdrom, record.cdrom), wait('reconfigure.cdromLive')),
       ...disks.flatMap(({ device, sizeGiB }) => {
         const index = diskAt(device);

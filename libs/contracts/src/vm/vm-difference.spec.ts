@@ -5,6 +5,8 @@ const before = {
   name: 'web-1',
   cpus: 2,
   memoryMiB: 1_024,
+  template: false,
+  autostart: true,
   disks: [{ device: 'vda', sizeGiB: 10 }, { device: 'vdb' }],
   nics: [{ mac: '52:54:00:00:00:01', network: 'default' }],
   pendingChanges: [{ pointer: '/cpus', from: 2, to: 4 }],
@@ -14,6 +16,14 @@ describe('the difference of two records', () => {
   it.each<[string, Partial<typeof before>, object[]]>([
     ['nothing', {}, []],
     ['a name', { name: 'web-2' }, [{ pointer: '/name', from: 'web-1', to: 'web-2' }]],
+    [
+      'that it is a template now, and no longer starts with its host',
+      { template: true, autostart: false },
+      [
+        { pointer: '/template', from: false, to: true },
+        { pointer: '/autostart', from: true, to: false },
+      ],
+    ],
     ['CPUs', { cpus: 4, pendingChanges: [] }, [{ pointer: '/cpus', from: 2, to: 4 }]],
     [
       'a disk that grew and one that came',

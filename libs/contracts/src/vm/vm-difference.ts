@@ -1,21 +1,25 @@
 import type { PendingChange } from '../plan/plan.ts';
 import type { DriverVm } from './vm.ts';
 
+const fields = ['name', 'cpus', 'memoryMiB', 'cdrom', 'bootOrder', 'template', 'autostart'] as const;
+
 /** The part of a record that a change of a VM can be about. */
-export type Hardware = Pick<DriverVm, 'name' | 'cpus' | 'memoryMiB' | 'cdrom' | 'bootOrder' | 'pendingChanges'> & {
+export type Hardware = Pick<DriverVm, (typeof fields)[number] | 'pendingChanges'> & {
   readonly disks: readonly Pick<DriverVm['disks'][number], 'device' | 'sizeGiB'>[];
   readonly nics: readonly Pick<DriverVm['nics'][number], 'mac' | 'network' | 'connected'>[];
 };
 
 /** Only that part. */
 export const hardwareOf = (vm: DriverVm): Hardware => {
-  const { name, cpus, memoryMiB, cdrom, bootOrder, disks, nics, pendingChanges } = vm;
+  const { name, cpus, memoryMiB, cdrom, bootOrder, template, autostart, disks, nics, pendingChanges } = vm;
   return {
     name,
     ...(cpus !== undefined && { cpus }),
     ...(memoryMiB !== undefined && { memoryMiB }),
     ...(cdrom !== undefined && { cdrom }),
     ...(bootOrder && { bootOrder }),
+    ...(template !== undefined && { template }),
+    ...(autostart !== undefined && { autostart }),
     disks: disks.map(({ device, sizeGiB }) => ({ device, ...(sizeGiB !== undefined && { sizeGiB }) })),
     nics: nics.map(({ mac, network, connected }) => ({
       ...(mac !== undefined && { mac }),
@@ -33,7 +37,7 @@ export const hardwareOf = (vm: DriverVm): Hardware => {
 export function differenceOf(before: Hardware, after: Hardware): PendingChange[] {
   const waited = new Set((before.pendingChanges ?? []).map((change) => JSON.stringify(change)));
   return [
-    ...(['name', 'cpus', 'memoryMiB', 'cdrom', 'bootOrder'] as const).flatMap((field) => {
+    ...fields.flatMap((field) => {
       const [from, to] = [before[field], after[field]];
       return JSON.stringify(from) === JSON.stringify(to) ? [] : [change(`/${field}`, from, to)];
     }),

@@ -16,6 +16,11 @@ export const reconfigureVm = defineHardwareCommand({
     cpus: cpus.optional(),
     memoryMiB: memoryMiB.optional(),
     bootOrder: BootOrder.optional(),
+    template: z
+      .boolean()
+      .optional()
+      .describe('Make it a template, which does not start and is there to be cloned; or an ordinary VM again.'),
+    autostart: z.boolean().optional().describe('Whether it is powered on when its host starts.'),
   },
   options: {
     labels: Labels.optional().describe('Replaces all labels.'),

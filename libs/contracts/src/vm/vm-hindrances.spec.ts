@@ -26,6 +26,14 @@ describe('what is against an action in the VM itself', () => {
     }
   });
 
+  it('keeps a template from whatever would have it run, and from nothing else', () => {
+    const starts = ['start', 'restart', 'restart-force', 'reset', 'resume', 'snapshot-revert'];
+    expect(hindered({ template: true }).toSorted()).toEqual(starts.toSorted());
+    expect(hindered({ template: false })).toEqual([]);
+    for (const action of hindered({ template: true }))
+      expect(hindranceTo(action, { template: true })!.reason).toMatch(/clone it/);
+  });
+
   it('keeps a VM without a display from its console, and from nothing else', () => {
     expect(hindered({ display: false })).toEqual(['console']);
     expect(hindranceTo('console', { display: false })).toMatchObject({ code: 'host-rejected' });

@@ -23,15 +23,30 @@ const endings: ReadonlySet<VmAction> = new Set([
 /** Those of them that may be meant to end it for good. */
 const mayGo: ReadonlySet<VmAction> = new Set(['stop', 'stop-force', 'delete']);
 
+/** What would have it run. */
+const starts: ReadonlySet<VmAction> = new Set([
+  'start',
+  'restart',
+  'restart-force',
+  'reset',
+  'resume',
+  'snapshot-revert',
+]);
+
 /** What is against an action in the VM itself, whatever state it is in; undefined when nothing is. */
 export function hindranceTo(
   action: VmAction,
-  { transient, display }: Pick<DriverVm, 'transient' | 'display'>,
+  { transient, display, template }: Pick<DriverVm, 'transient' | 'display' | 'template'>,
 ): Hindrance | undefined {
   if (transient && endings.has(action))
     return {
       code: 'wrong-state',
       reason: `It is transient: its host forgets it as soon as it is off. Make it permanent on its host first${mayGo.has(action) ? ', or end it there if it may go' : ''}.`,
+    };
+  if (template && starts.has(action))
+    return {
+      code: 'wrong-state',
+      reason: 'It is a template, which does not start: clone it, or make it an ordinary VM first.',
     };
   if (action === 'console' && display === false)
     return {

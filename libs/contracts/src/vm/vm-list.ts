@@ -17,6 +17,10 @@ export const vmFilter = {
   label: severalOf(z.string().min(1).max(320))
     .optional()
     .describe('Labels that it has to have: `env=test,team`; without a value, whatever that is.'),
+  template: z
+    .union([z.boolean(), z.stringbool()])
+    .optional()
+    .describe('`true`: templates only; `false`: everything else.'),
   q: z.string().min(1).max(255).optional().describe('Part of a name, id, address or label, in any case.'),
 } as const;
 

@@ -120,6 +120,14 @@ export const DriverVm = z.object({
     .array(BootDevice)
     .optional()
     .describe('What it tries to boot from, one after the other; absent when the host cannot tell.'),
+  template: z
+    .boolean()
+    .optional()
+    .describe('Whether it is a template: it does not start, and is there to be cloned. Absent when its host has none.'),
+  autostart: z
+    .boolean()
+    .optional()
+    .describe('Whether it is powered on when its host starts; absent when the host cannot tell.'),
   guest: Guest.optional(),
   snapshots: z.array(Snapshot),
   pendingChanges: z.array(PendingChange).optional().describe('What applies at the next power-off, with its values.'),

@@ -150,6 +150,8 @@ export class FakeCalls {
         connected: unplugged !== true,
       })),
       bootOrder,
+      template: machine.template === true,
+      autostart: machine.autostart === true,
       snapshots: machine.snapshots.map((snapshot) => ({
         id: snapshot.id,
         name: snapshot.name,

@@ -39,11 +39,12 @@ export class FakeCreation {
     const nativeId = context.operationId;
     return this.calls.call('create', nativeId, context.signal, async () => {
       const { template, nics } = input;
-      await this.calls.step('create', nativeId, context, {
+      // A repeat has to come by what was made, even if the template has gone since.
+      const copied = await this.calls.step('create', nativeId, context, {
         name: 'check the request',
         act: () => this.#check(input, nativeId),
       });
-      const volumes = this.#volumesOf(input, nativeId);
+      const volumes = this.#volumesOf(input, copied, nativeId);
       const seed = seedOf(input, nativeId);
       const nvram = input.firmware === 'uefi' ? nvramOf(nativeId) : undefined;
       const others = [seed, nvram].filter((volume) => volume !== undefined);
@@ -73,8 +74,8 @@ export class FakeCreation {
 
   plan(input: CreateVm, signal: AbortSignal): Promise<Forecast> {
     return this.calls.call('plan', undefined, signal, () => {
-      this.#check(input, planned);
-      const disks = this.#volumesOf(input, planned).length;
+      const copied = this.#check(input, planned);
+      const disks = this.#volumesOf(input, copied, planned).length;
       const others = (seedOf(input, planned) ? 1 : 0) + (input.firmware === 'uefi' ? 1 : 0);
       return { steps: stepsOf(disks + others, input.start) };
     });
@@ -87,14 +88,16 @@ export class FakeCreation {
     });
   }
 
-  #check(input: CreateVm, nativeId: NativeId): void {
+  /** Answers the sizes of the disks that come from the template. */
+  #check(input: CreateVm, nativeId: NativeId): number[] {
     this.#requireFreeName(input.name, nativeId);
     requireFits(input, this.calls.host);
     for (const { network } of input.nics) this.#requireNetwork(network);
     this.#requireNics(input, nativeId);
     if (input.cdrom !== null) this.calls.requireImage(input.cdrom, 'iso', '/cdrom');
-    if (input.template !== undefined) this.#requireTemplate(input.template);
-    this.calls.host.requireRoom(this.#volumesOf(input, nativeId));
+    const copied = input.template === undefined ? [] : this.#requireTemplate(input.template);
+    this.calls.host.requireRoom(this.#volumesOf(input, copied, nativeId));
+    return copied;
   }
 
   #checkClone(source: NativeId, input: CloneVm, nativeId: NativeId) {
@@ -197,8 +200,9 @@ export class FakeCreation {
     });
   }
 
-  #volumesOf({ disks, template }: CreateVm, nativeId: NativeId): FakeVolume[] {
-    const wanted = template === undefined ? disks : [{ image: undefined, sizeGiB: 1, copy: 'full' as const }];
+  #volumesOf({ disks, template }: CreateVm, copied: readonly number[], nativeId: NativeId): FakeVolume[] {
+    const wanted =
+      template === undefined ? disks : copied.map((sizeGiB) => ({ image: undefined, sizeGiB, copy: 'full' as const }));
     return wanted.map(({ sizeGiB, image, copy }, index) => {
       const path = `/fake/disks/${nativeId}-${deviceOf(index)}`;
       return volumeFor(this.calls, { sizeGiB, image, copy }, { path, madeFor: nativeId }, `/disks/${index}`);
@@ -222,9 +226,15 @@ export class FakeCreation {
       throw new ProblemError('network-not-found', `This host has no network ${name}.`);
   }
 
-  #requireTemplate(wanted: string): void {
-    if (!this.calls.host.templates.some(({ name, nativeId }) => name === wanted || nativeId === wanted))
-      throw new ProblemError('template-not-found', `This host has no template ${wanted}.`);
+  #requireTemplate(wanted: string): number[] {
+    const { host } = this.calls;
+    const isWanted = ({ name, nativeId }: { name: string; nativeId: NativeId }) =>
+      name === wanted || nativeId === wanted;
+    const kept = host.templates.find(isWanted);
+    if (kept) return [kept.sizeGiB ?? 1];
+    const machine = host.machines().find((one) => one.template === true && isWanted(one));
+    if (!machine) throw new ProblemError('template-not-found', `This host has no template ${wanted}.`);
+    return machine.disks.map(({ path }) => host.volume(path)?.sizeGiB ?? 1);
   }
 }
 

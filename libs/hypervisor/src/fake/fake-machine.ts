@@ -52,6 +52,8 @@ export interface FakeMachine extends FakeHardware {
   hasDrive?: boolean;
   /** What it tries to boot from; the usual when absent. */
   bootOrder?: BootDevice[];
+  template?: boolean;
+  autostart?: boolean;
   /** Path of the cloud-init seed. */
   seed?: string;
   /** Path of the variables of UEFI firmware, made by native id. */

@@ -12,9 +12,9 @@ export class FakePower implements SuspendFacet {
 
   start(nativeId: NativeId, context: OperationContext): Promise<Effect> {
     return this.calls.call('start', nativeId, context.signal, () => {
-      const { state } = this.calls.machine(nativeId);
-      if (allow('start', state) === 'already') return 'unchanged';
-      if (state === 'suspended') this.calls.host.restore(nativeId);
+      const machine = this.calls.machine(nativeId);
+      if (allow('start', machine) === 'already') return 'unchanged';
+      if (machine.state === 'suspended') this.calls.host.restore(nativeId);
       else this.calls.host.powerOn(nativeId);
       return 'changed';
     });
@@ -35,7 +35,7 @@ export class FakePower implements SuspendFacet {
       await this.calls.step('restart', nativeId, context, {
         name: 'check the state',
         act: () => {
-          allow(input.force ? 'restart-force' : 'restart', this.calls.machine(nativeId).state);
+          allow(input.force ? 'restart-force' : 'restart', this.calls.machine(nativeId));
         },
       });
       await this.calls.step('restart', nativeId, context, {
@@ -61,7 +61,7 @@ export class FakePower implements SuspendFacet {
         native: 'reset',
         once: true,
         act: () => {
-          allow('reset', this.calls.machine(nativeId).state);
+          allow('reset', this.calls.machine(nativeId));
           this.calls.host.reset(nativeId);
         },
       });
@@ -80,9 +80,9 @@ export class FakePower implements SuspendFacet {
 
   resume(nativeId: NativeId, { signal }: OperationContext): Promise<Effect> {
     return this.calls.call('suspend.resume', nativeId, signal, () => {
-      const { state } = this.calls.machine(nativeId);
-      if (allow('resume', state) === 'already') return 'unchanged';
-      if (state === 'suspended') this.calls.host.restore(nativeId);
+      const machine = this.calls.machine(nativeId);
+      if (allow('resume', machine) === 'already') return 'unchanged';
+      if (machine.state === 'suspended') this.calls.host.restore(nativeId);
       else this.calls.host.thaw(nativeId);
       return 'changed';
     });

@@ -1,5 +1,7 @@
 import {
+  needsOfChange,
   ProblemError,
+  requireAtRest,
   requireFits,
   requireNicChanges,
   requireNics,
@@ -128,9 +130,9 @@ export class FakeReconfigure implements ReconfigureFacet {
 
   #decide(machine: FakeMachine, input: HardwareChange, operationId: string) {
     const { host } = this.calls;
-    if ((input.disks ?? []).length > 0 && machine.snapshots.length > 0)
-      this.calls.require('reconfigure.growWithSnapshots');
+    for (const ref of needsOfChange(input, this.calls.describe(machine))) this.calls.require(ref);
     allow('reconfigure', machine.state);
+    requireAtRest(machine, input);
     const grow = this.#growths(machine, input);
     for (const mac of input.removeNics ?? []) requireInterface(machine, mac);
     for (const [index, { network }] of (input.addNics ?? []).entries())
@@ -213,11 +215,22 @@ function addressAfter(
 
 type Hardware = Pick<
   FakeMachine,
-  'name' | 'cpus' | 'memoryMiB' | 'pending' | 'nics' | 'disks' | 'cdrom' | 'hasDrive' | 'bootOrder'
+  | 'name'
+  | 'cpus'
+  | 'memoryMiB'
+  | 'pending'
+  | 'nics'
+  | 'disks'
+  | 'cdrom'
+  | 'hasDrive'
+  | 'bootOrder'
+  | 'template'
+  | 'autostart'
 >;
 
 const hardwareOf = (machine: FakeMachine) => {
-  const { name, cpus, memoryMiB, pending, nics, disks, cdrom, hasDrive, bootOrder } = structuredClone(machine);
+  const { name, cpus, memoryMiB, pending, nics, disks, cdrom, hasDrive, bootOrder, template, autostart } =
+    structuredClone(machine);
   return {
     name,
     cpus,
@@ -228,6 +241,8 @@ const hardwareOf = (machine: FakeMachine) => {
     cdrom,
     hasDrive: hasDrive === true,
     bootOrder: bootOrder ?? [...usualBootOrder],
+    template: template === true,
+    autostart: autostart === true,
   } satisfies Hardware;
 };
 
@@ -241,6 +256,8 @@ function change(machine: FakeMachine, input: HardwareChange, add: FakeNic[], dis
     if (off || isDeepStrictEqual(value, machine[field])) delete machine.pending[field];
     else Object.assign(machine.pending, { [field]: value });
   }
+  machine.template = input.template ?? machine.template === true;
+  machine.autostart = input.autostart ?? machine.autostart === true;
   for (const { mac, network, address, connected } of input.changeNics ?? []) {
     const nic = machine.nics.find((one) => one.mac === mac);
     if (!nic) continue;

@@ -72,7 +72,7 @@ export class FakeSnapshots implements SnapshotFacet {
     return this.calls.call<Outcome>('snapshots.revert', nativeId, signal, () => {
       const machine = this.calls.machine(nativeId);
       const before = ownFiles(machine);
-      allow('snapshot-revert', machine.state);
+      allow('snapshot-revert', machine);
       const snapshot = machine.snapshots.find((one) => one.id === id);
       if (!snapshot) throw new ProblemError('snapshot-not-found', `${machine.name} has no snapshot ${id}.`);
       for (const [path, sizeGiB] of Object.entries(snapshot.sizes)) host.resizeVolume(path, sizeGiB);

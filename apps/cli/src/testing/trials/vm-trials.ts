@@ -79,6 +79,12 @@ export const vmTrials: Trials = {
     const { id } = await trial.cli.vm({ name: trial.name });
     await trial.done(['vm', 'set', trial.name, '--cpus', '4', '--memory', '2G', '--notes', 'a note', '--protect']);
     expect(await trial.cli.read(id)).toMatchObject({ cpus: 4, memoryMiB: 2_048, notes: 'a note', protected: true });
+    await trial.done(['vm', 'set', trial.name, '--template', '--no-autostart']);
+    expect(await trial.cli.read(id)).toMatchObject({ template: true, autostart: false });
+    const templates = await trial.done(['vm', 'list', '--filter', 'template=true', '-c', 'name', '--no-headers']);
+    expect(templates.split(/\s+/)).toContain(trial.name);
+    await trial.done(['vm', 'set', trial.name, '--no-template', '--autostart']);
+    expect(await trial.cli.read(id)).toMatchObject({ template: false, autostart: true });
   },
   'vm delete': async (trial) => {
     const { id } = await trial.cli.vm({ name: trial.name });

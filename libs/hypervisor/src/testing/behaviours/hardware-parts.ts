@@ -100,6 +100,55 @@ export function describeHardwareParts(suite: Suite): void {
       });
     });
 
+    suite.facet('reconfigure', 'makes a template, which does not start and is cloned; or says why not', async () => {
+      const nativeId = await vm();
+      const { clone, images } = suite.driver;
+      const start = () => suite.run((context) => suite.driver.start(nativeId, context));
+      return unlessAbsent('reconfigure.template', nativeId, { template: true }, async () => {
+        await suite.bring(nativeId, 'running');
+        expect((await suite.get(nativeId)).template).toBe(false);
+        expect(await apply(nativeId, { template: false })).toBe('unchanged');
+        await expectProblem('wrong-state', apply(nativeId, { template: true }));
+        await suite.bring(nativeId, 'stopped');
+        expect(await apply(nativeId, { template: true })).toBe('changed');
+        try {
+          expect(await suite.get(nativeId)).toMatchObject({ template: true, state: 'stopped' });
+          expect(await apply(nativeId, { template: true })).toBe('unchanged');
+          await expectProblem('wrong-state', start());
+          expect(await suite.stateOf(nativeId)).toBe('stopped');
+          for (const linked of clone ? [false, true] : []) {
+            const input = { name: suite.name('of-template'), linked, start: false };
+            const copy = await suite.run((context) => clone!.clone(nativeId, input, context));
+            expect((await suite.get(copy.nativeId)).template).toBe(false);
+            await suite.remove(copy.nativeId);
+          }
+          if (typeof suite.bench.template === 'string' && images) {
+            const made = await suite.make({ template: nativeId, disks: [] });
+            expect(await suite.get(made)).toMatchObject({ template: false, state: 'stopped' });
+            await suite.remove(made);
+          }
+        } finally {
+          expect(await apply(nativeId, { template: false })).toBe('changed');
+        }
+        expect(await start()).toBe('changed');
+      });
+    });
+
+    suite.facet('reconfigure', 'has a VM start with its host, or no longer; or says why not', async () => {
+      const nativeId = await vm();
+      return unlessAbsent('reconfigure.autostart', nativeId, { autostart: true }, async () => {
+        await suite.bring(nativeId, 'stopped');
+        expect((await suite.get(nativeId)).autostart).toBe(false);
+        expect(await apply(nativeId, { autostart: true })).toBe('changed');
+        expect((await suite.get(nativeId)).autostart).toBe(true);
+        expect(await apply(nativeId, { autostart: true })).toBe('unchanged');
+        await expectProblem('invalid-input', apply(nativeId, { template: true }));
+        await suite.bring(nativeId, 'running');
+        expect(await apply(nativeId, { autostart: false })).toBe('changed');
+        expect((await suite.get(nativeId)).autostart).toBe(false);
+      });
+    });
+
     suite.facet('reconfigure', 'unplugs the cable of an interface and plugs it in; or says why not', async () => {
       const nativeId = await vm();
       const before = (await suite.get(nativeId)).nics[0]!;

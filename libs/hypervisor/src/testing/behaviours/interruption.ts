@@ -286,6 +286,8 @@ export function describeInterruption(suite: Suite): void {
               addDisks: [{ sizeGiB: 1, copy: 'cow' as const }],
               ...(can('reconfigure.cdrom') && { cdrom: suite.bench.iso }),
               ...(can('reconfigure.bootOrder') && { bootOrder: ['cdrom', 'disk'] as BootDevice[] }),
+              // A template does not start with its host.
+              ...(can('reconfigure.autostart') ? { autostart: true } : { template: true }),
             };
             return driver.reconfigure!.apply(id, input, context);
           },
@@ -295,6 +297,7 @@ export function describeInterruption(suite: Suite): void {
             expect(vm.disks.map(({ sizeGiB }) => sizeGiB)).toEqual([2, 1]);
             expect(vm.nics).toHaveLength(1);
             if (can('reconfigure.cdrom')) expect(vm.cdrom).toBe(suite.bench.iso);
+            expect(vm).toMatchObject(can('reconfigure.autostart') ? { autostart: true } : { template: true });
             if (can('reconfigure.bootOrder')) expect(vm.bootOrder).toEqual(['cdrom', 'disk']);
           },
         ),

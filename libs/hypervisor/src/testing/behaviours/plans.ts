@@ -46,7 +46,7 @@ export function describePlans(suite: Suite): void {
         'vm.suspend': {},
         'vm.pause': {},
         'vm.resume': {},
-        'vm.reconfigure': { name: suite.name('planned'), cpus: 2, bootOrder: ['cdrom'] },
+        'vm.reconfigure': { name: suite.name('planned'), cpus: 2, bootOrder: ['cdrom'], autostart: true },
         'vm.disk-add': { sizeGiB: 1 },
         'vm.disk-grow': { device: disks[0]!.device, sizeGiB: 2 },
         'vm.disk-detach': { device: disks[0]!.device, keep: false },
@@ -120,6 +120,7 @@ export function describePlans(suite: Suite): void {
         ...(can('reconfigure.nicLink') && { changeNics: [kept] }),
         ...(can('reconfigure.cdrom') && { cdrom: suite.bench.iso }),
         ...(can('reconfigure.bootOrder') && { bootOrder: ['cdrom', 'disk'] as BootDevice[] }),
+        ...(can('reconfigure.template') && { template: true }),
         ...(can('reconfigure.keepDisks') && { removeDisks: [{ device: before.disks[0]!.device, keep: true }] }),
       };
       try {
@@ -146,6 +147,7 @@ export function describePlans(suite: Suite): void {
         const { name, cpus, memoryMiB } = input;
         const after = await suite.get(nativeId);
         expect(after).toMatchObject({ name, cpus, memoryMiB });
+        expect(after.template ?? false).toBe(can('reconfigure.template'));
         expect(after.disks).toHaveLength(can('reconfigure.keepDisks') ? 1 : 2);
         if (!can('reconfigure.keepDisks')) return undefined;
         // What was kept goes with the VM again.

@@ -1,3 +1,0 @@
-import { pack } from './pack.ts';
-
-console.log(pack(process.argv[2]));
