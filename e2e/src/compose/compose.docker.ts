@@ -93,7 +93,8 @@ describe('docker-compose.yml', () => {
       const make = async (name: string) => {
         const header = { 'Idempotency-Key': randomUUID() };
         const accepted = await eventually(
-          async () => (await admin.POST('/api/v1/vms', { body: { host: local, name, disks }, params: { header } })).data,
+          async () =>
+            (await admin.POST('/api/v1/vms', { body: { host: local, name, disks }, params: { header } })).data,
           patienceMs,
         );
         requireSuccess(await operationWhen(admin, accepted.id, hasEnded, patienceMs));

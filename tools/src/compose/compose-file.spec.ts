@@ -76,7 +76,9 @@ describe('docker-compose.yml', () => {
     if (name === 'init') expect(service.network_mode).toBe('none');
     else expect(service).toMatchObject({ restart: 'unless-stopped', healthcheck: { test: expect.any(Array) } });
     expect(
-      Object.keys(service.environment ?? {}).filter((key) => /(?:SECRET|PASSWORD|SIGNING_KEY|CREDENTIALS|DATABASE_URL)$/.test(key)),
+      Object.keys(service.environment ?? {}).filter((key) =>
+        /(?:SECRET|PASSWORD|SIGNING_KEY|CREDENTIALS|DATABASE_URL)$/.test(key),
+      ),
     ).toEqual([]);
   });
 
