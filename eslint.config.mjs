@@ -87,7 +87,7 @@ export default tseslint.config(
       'tools/**/*.ts',
       'e2e/**/*.ts',
       'bench/**/*.ts',
-      '**/*.{spec,service,database,conformance,simulator,libvirt,e2e,browser,powershell,kill}.ts',
+      '**/*.{spec,service,database,conformance,simulator,libvirt,e2e,browser,powershell,docker,kill}.ts',
       '**/testing/**/*.ts',
     ],
     rules: { 'house/no-env-outside-config': 'off', 'house/no-subject-literal': 'off' },

@@ -46,6 +46,7 @@ export default {
     suite('e2e', 'e2e'),
     suite('browser', 'browser'),
     suite('powershell', 'powershell'),
+    suite('docker', 'docker'),
     suite('kill', 'kill'),
     suite('chaos', 'chaos'),
   ],

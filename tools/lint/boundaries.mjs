@@ -58,7 +58,7 @@ export const boundaries = {
   create(context) {
     const self = packageOf(context.filename);
     const isTest =
-      /\.(spec|database|conformance|simulator|libvirt|e2e|browser|powershell|kill|bench)\.ts$|\/testing\//.test(
+      /\.(spec|database|conformance|simulator|libvirt|e2e|browser|powershell|docker|kill|bench)\.ts$|\/testing\//.test(
         context.filename,
       );
     const check = (node) => {

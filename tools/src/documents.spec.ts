@@ -48,7 +48,7 @@ describe('the documents', () => {
     // What no test can try says so in words.
     const untried = ['a firewall is not ours to try', 'itself', '–'];
     const ending =
-      /^[\w.-]+\.(?:(?:spec|service|simulator|database|conformance|e2e|browser|powershell)\.ts|Tests\.ps1)$/;
+      /^[\w.-]+\.(?:(?:spec|service|simulator|database|conformance|e2e|browser|powershell|docker)\.ts|Tests\.ps1)$/;
     const tests = new Set(
       globSync('{apps/*/src,libs/*/src,e2e/src,tools/src,clients}/**/*.{ts,ps1}', {
         cwd: root,

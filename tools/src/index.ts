@@ -1,5 +1,7 @@
 export { AGENT_NODE_OPTIONS } from './agent-node-options.ts';
 export { CommandFailed, run, type RunOptions } from './machine/command.ts';
+export { packImages } from './compose/pack.ts';
+export { dockerBaseImage, DockerEngine, DockerMissing, ensureDocker } from './machine/docker.ts';
 export { freePort } from './machine/free-port.ts';
 export { makeIsolatedNetwork, removeNetwork, type IsolatedNetwork } from './machine/isolated-network.ts';
 export { ensureLibvirt, stopLibvirt, NETWORK, POOL, type Libvirt, type LibvirtOptions } from './machine/libvirt.ts';

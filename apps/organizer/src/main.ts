@@ -20,7 +20,10 @@ const bus = await connectBus({
   tls: config.natsCa === undefined ? undefined : { caFile: config.natsCa },
   name: 'organizer',
 });
-const app = await NestFactory.createApplicationContext(OrganizerModule.of({ bus, archive, logger }), {
-  logger: nestLogger,
-});
+const app = await NestFactory.createApplicationContext(
+  OrganizerModule.of({ bus, archive, logger, lifeFile: config.lifeFile }),
+  {
+    logger: nestLogger,
+  },
+);
 app.enableShutdownHooks();

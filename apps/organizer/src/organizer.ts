@@ -16,6 +16,7 @@ import { isDiskTrouble } from './archive/disk-trouble.ts';
 export const BUS = Symbol('BUS');
 export const ARCHIVE = Symbol('ARCHIVE');
 export const LOGGER = Symbol('LOGGER');
+export const LIFE_FILE = Symbol('LIFE_FILE');
 
 /** How often an event is tried again. `mostTries` counts those that fail while the archive takes files otherwise. */
 export const defaultPatience = { firstDelayMs: 500, longestDelayMs: 30_000, mostTries: 8 };
@@ -26,6 +27,7 @@ export class Organizer implements OnApplicationBootstrap, BeforeApplicationShutd
   readonly #bus: Bus;
   readonly #archive: Archive;
   readonly #log: Logger;
+  readonly #lifeFile: string | undefined;
   readonly #end = new AbortController();
   patience = defaultPatience;
   #work: Promise<void> = Promise.resolve();
@@ -36,15 +38,21 @@ export class Organizer implements OnApplicationBootstrap, BeforeApplicationShutd
   /** VMs whose last event was passed over: the next one is not worth the same patience. */
   readonly #odd = new Set<string>();
 
-  constructor(@Inject(BUS) bus: Bus, @Inject(ARCHIVE) archive: Archive, @Inject(LOGGER) log: Logger) {
+  constructor(
+    @Inject(BUS) bus: Bus,
+    @Inject(ARCHIVE) archive: Archive,
+    @Inject(LOGGER) log: Logger,
+    @Inject(LIFE_FILE) lifeFile?: string,
+  ) {
     this.#bus = bus;
     this.#archive = archive;
     this.#log = log;
+    this.#lifeFile = lifeFile;
   }
 
   onApplicationBootstrap(): void {
     this.#log.info({ root: this.#archive.root }, 'Organizing.');
-    this.#pulse = new Pulse(this.#bus, keys.pulse('organizer'));
+    this.#pulse = new Pulse(this.#bus, keys.pulse('organizer'), { lifeFile: this.#lifeFile });
     this.#work = this.#run();
   }
 

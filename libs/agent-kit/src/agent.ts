@@ -140,7 +140,10 @@ export class Agent {
       moreNotes: notes,
       capabilitiesOf: (capabilities) => this.#images.capabilitiesOf(capabilities),
     });
-    this.#pulse = new Pulse(bus, keys.pulseOfAgent(identity.host), { everyMs: times.pulseEveryMs });
+    this.#pulse = new Pulse(bus, keys.pulseOfAgent(identity.host), {
+      everyMs: times.pulseEveryMs,
+      lifeFile: config.lifeFile,
+    });
     const brokerAheadMs = () => this.#pulse.brokerAheadMs;
     this.operations = new OperationRunner({
       bus,

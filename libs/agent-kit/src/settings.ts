@@ -51,6 +51,7 @@ export interface AgentConfig {
   readonly natsCredentials?: string | undefined;
   readonly natsCa?: string | undefined;
   readonly joinPath?: string | undefined;
+  readonly lifeFile?: string | undefined;
   readonly logLevel: string;
   readonly metricsSeconds: number;
   readonly reconcileSeconds: number;

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { execFile } from 'node:child_process';
-import { rm, statfs, writeFile } from 'node:fs/promises';
+import { access, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { keys, subjects } from '@polyvirt/contracts';
@@ -57,15 +57,26 @@ describe('the pulse of the bus', () => {
     await using nats = await NatsServer.start({ services });
     const bus = await connect(nats, 'gateway');
     await ensureTopology(bus);
-    const pulse = new Pulse(bus, 'gateway', { everyStream: true, everyMs: 20, withinMs, wellForMs: withinMs });
+    const lifeFile = join(nats.folder, 'life');
+    const pulse = new Pulse(bus, 'gateway', {
+      everyStream: true,
+      everyMs: 20,
+      withinMs,
+      wellForMs: withinMs,
+      lifeFile,
+    });
     open.push(() => pulse.stop());
     expect(pulse.fault).toBeUndefined();
+    const isNoted = () => eventually(() => access(lifeFile));
+    await isNoted();
     nats.signal('SIGSTOP');
     await eventually(() =>
       expect(pulse.fault).toMatch(/^The message bus has stored nothing for \d+ s\. No answer within/),
     );
+    await rm(lifeFile);
     nats.signal('SIGCONT');
     await eventually(() => expect(pulse.fault).toBeUndefined());
+    await isNoted();
   });
 
   it('is missed when one stream has stopped storing on a full disk, though everything else answers and space is back', async () => {

@@ -1,6 +1,8 @@
 import { JetStreamApiError } from '@nats-io/jetstream';
+import { Logger } from '@nestjs/common';
 import { buckets, streams, subjects } from '@polyvirt/contracts';
 import { randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import { bucketStream, bucketSubject } from './bucket-names.ts';
 import type { Bus } from './connection.ts';
 import { pause } from './retry.ts';
@@ -14,12 +16,16 @@ const wellForMs = 10_000;
 /** An answer that took longer says too little of when it was stored. */
 const longestForClockMs = 1_000;
 
+const log = new Logger('Pulse');
+
 export interface PulseOptions {
   /** Has every stream answer too; for whoever may publish on all of them, as gateways and the administrator may. */
   readonly everyStream?: boolean;
   readonly everyMs?: number;
   readonly withinMs?: number;
   readonly wellForMs?: number;
+  /** File whose time says when the pulse was last taken well. */
+  readonly lifeFile?: string | undefined;
 }
 
 export interface PulseReading {
@@ -116,6 +122,8 @@ export class Pulse {
   #lastMs = performance.now();
   #fault: Error | undefined;
   #brokerAheadMs: number | undefined;
+  /** Or has not been tried yet: the log says it once. */
+  #isNoted = true;
 
   constructor(
     private readonly bus: Bus,
@@ -159,6 +167,17 @@ export class Pulse {
     await this.#beating;
   }
 
+  /** For whoever looks from outside; a disk that is full does not make the service ill. */
+  async #noteIn(lifeFile: string): Promise<void> {
+    try {
+      await writeFile(lifeFile, '');
+      this.#isNoted = true;
+    } catch (error) {
+      if (this.#isNoted) log.warn(`POLYVIRT_LIFE_FILE cannot be written: ${(error as Error).message}`);
+      this.#isNoted = false;
+    }
+  }
+
   /** What fits what is known changes nothing: a clock that is corrected all the time would go back again and again. */
   #compareClocks({ brokerAheadMs, uncertainMs = 0 }: PulseReading): void {
     if (brokerAheadMs === undefined) return;
@@ -166,13 +185,14 @@ export class Pulse {
     if (!isKnown) this.#brokerAheadMs = brokerAheadMs;
   }
 
-  async #beat({ everyMs = pulseEveryMs, ...options }: PulseOptions): Promise<void> {
+  async #beat({ everyMs = pulseEveryMs, lifeFile, ...options }: PulseOptions): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       try {
         this.#compareClocks(await unlessAborted(takePulse(this.bus, this.key, options), signal));
         this.#lastMs = performance.now();
         this.#fault = undefined;
+        if (lifeFile !== undefined) await this.#noteIn(lifeFile);
       } catch (error) {
         this.#fault = error as Error;
       }

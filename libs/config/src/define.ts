@@ -62,6 +62,11 @@ export const busSettings = {
     schema: z.string().min(1).optional(),
     help: 'File with the certificate authority of nats-server, in PEM; the connection is then made over TLS.',
   }),
+  lifeFile: setting({
+    env: 'POLYVIRT_LIFE_FILE',
+    schema: z.string().startsWith('/').optional(),
+    help: 'File that is written every few seconds while the service does its work, so that the health check of a container can look at its age.',
+  }),
   logLevel: setting({
     env: 'POLYVIRT_LOG_LEVEL',
     schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),

@@ -44,9 +44,13 @@ export class Enclosure {
 
   /** Runs a program in there, and answers what it prints. */
   async run(program: string, args: readonly string[]): Promise<string> {
+    return run('nsenter', [...(await this.inside()), program, ...args], { timeoutMs: 600_000 });
+  }
+
+  /** What nsenter takes before a program that is to run in there. */
+  async inside(): Promise<string[]> {
     const children = await readFile(`/proc/${this.child.pid}/task/${this.child.pid}/children`, 'utf8');
-    const target = ['--target', children.trim(), '--mount', '--net', '--pid'];
-    return run('nsenter', [...target, '--', program, ...args], { timeoutMs: 120_000 });
+    return ['--target', children.trim(), '--mount', '--net', '--pid', '--'];
   }
 
   /** Resolves with the exit code. */

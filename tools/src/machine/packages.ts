@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import { CommandFailed, run } from './command.ts';
 
 /** What a command of this repository needs from the system. */
-export type Purpose = 'nats' | 'kvm' | 'iso' | 'database' | 'browser';
+export type Purpose = 'nats' | 'kvm' | 'iso' | 'database' | 'browser' | 'docker';
 
 /** Whether what a purpose needs is there. */
 export type Presence =
@@ -43,6 +43,11 @@ const NEEDS: Record<Purpose, Needs> = {
   iso: { packages: ['xorriso'], programs: ['xorriso'] },
   database: { packages: ['mariadb-server'], programs: ['mariadbd', 'mariadb-install-db'] },
   browser: { packages: ['chromium'], programs: ['chromium'] },
+  docker: {
+    // tini is only recommended by docker.io, which needs it for containers that have an init.
+    packages: ['docker.io', 'docker-compose', 'debootstrap', 'tini', 'iptables', 'iproute2'],
+    programs: ['dockerd', 'docker', 'docker-compose', 'debootstrap', 'docker-init'],
+  },
 };
 
 /** Something has to be installed first, and this process may not or cannot do it. The message names the one command. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DockerMissing, ensureDocker } from '../machine/docker.ts';
 import { ensureLibvirt, stopLibvirt } from '../machine/libvirt.ts';
 import { ensurePackages } from '../machine/packages.ts';
 import { ensurePowerShell, PowerShellMissing } from '../machine/powershell.ts';
@@ -138,9 +139,12 @@ async function absence(optional: Optional, log: (line: string) => void): Promise
     switch (optional) {
       case 'powershell':
         await ensurePowerShell(imageCache, log);
+        break;
+      case 'docker':
+        await ensureDocker(imageCache, log);
     }
   } catch (error) {
-    if (error instanceof PowerShellMissing) return error.message;
+    if (error instanceof PowerShellMissing || error instanceof DockerMissing) return error.message;
     throw error;
   }
   return undefined;

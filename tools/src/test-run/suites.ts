@@ -3,7 +3,7 @@ import type { Purpose } from '../machine/packages.ts';
 import { root } from '../places.ts';
 
 /** What a machine may lack, as no part of Polyvirt needs it. */
-export type Optional = 'powershell';
+export type Optional = 'powershell' | 'docker';
 
 /** One Jest project of jest.config.mjs. */
 export interface Suite {
@@ -63,6 +63,16 @@ export const SUITES: readonly Suite[] = [
     load: 0.8,
     seconds: 50,
     timeoutMinutes: 20,
+  },
+  {
+    name: 'docker',
+    ending: 'docker',
+    needs: ['kvm'],
+    built: true,
+    optional: 'docker',
+    load: 1,
+    seconds: 200,
+    timeoutMinutes: 60,
   },
   { name: 'kill', ending: 'kill', needs: ['kvm', 'nats'], built: true, load: 0.75, seconds: 400, timeoutMinutes: 90 },
   {

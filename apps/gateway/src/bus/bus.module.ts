@@ -59,9 +59,9 @@ class BusLife implements OnApplicationShutdown {
     { provide: Bus, inject: [CONFIG, TIMES], useFactory: openBus },
     {
       provide: Pulse,
-      inject: [Bus, TIMES],
-      useFactory: (bus: Bus, { pulse }: GatewayTimes) =>
-        new Pulse(bus, keys.pulse('gateway'), { everyStream: true, ...pulse }),
+      inject: [Bus, CONFIG, TIMES],
+      useFactory: (bus: Bus, { lifeFile }: GatewayConfig, { pulse }: GatewayTimes) =>
+        new Pulse(bus, keys.pulse('gateway'), { everyStream: true, lifeFile, ...pulse }),
     },
     {
       provide: BusAccounts,
