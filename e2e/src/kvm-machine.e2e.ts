@@ -5,6 +5,7 @@ import { expect } from '@jest/globals';
 import { requireSuccess, type Client } from '@polyvirt/api-client';
 import { eventually } from '@polyvirt/bus/testing';
 import { run } from '@polyvirt/tools';
+import { GuestTerminal } from './guest-terminal.ts';
 import { createVm, deleteVm, editVm, patienceMs, power, readVm, vmWhen } from './requests.ts';
 import { virsh } from './stack/kvm-belongings.ts';
 import type { Stack } from './stack/stack.ts';
@@ -73,6 +74,12 @@ story('carries one real machine from a REST call to its archive and its end', as
   expect(definition).toMatchObject({ format: 'libvirt-xml', files: [running.disks[0]!.path] });
   expect(definition.text).toContain(`<name>${name}</name>`);
   expect(await greeting(stack, vmId)).toBe('RFB 003.008\n');
+  const terminal = await GuestTerminal.open(admin, vmId);
+  expect(await terminal.run('hostname')).toBe('tiny-linux');
+  const other = await GuestTerminal.open(admin, vmId);
+  expect(await terminal.closed).toBe('admin has taken this console over.');
+  expect(await other.run('uname')).toBe('Linux');
+  await other.leave();
 
   const metrics = async () => (await admin.GET('/api/v1/vms/{vmId}/metrics', { params: { path: { vmId } } })).data;
   // A sweep never waits for a machine that is busy with a call, here with the console's: that reading has no disks' counts.

@@ -1,8 +1,10 @@
 import { expect } from '@jest/globals';
 import { eventually } from '@polyvirt/bus/testing';
 import type { Page } from 'playwright-core';
+import { GuestTerminal } from './guest-terminal.ts';
 import { createVm, deleteVm, patienceMs, power, readVm, vmWhen, waiting } from './requests.ts';
 import { storiesOn } from './stack/story.ts';
+import { expectAccessible } from './web/accessibility.ts';
 import { useBrowser, Visit } from './web/browser.ts';
 import { takePicture } from './web/pictures.ts';
 import { wordsOf } from './web/words.ts';
@@ -17,6 +19,8 @@ const story = storiesOn({
 });
 const browser = useBrowser();
 
+/** A shell that has not answered by then is asked once more. */
+const answerWithinMs = 2_000;
 const addressOf = (vmId: string) => `/machines/${encodeURIComponent(vmId)}`;
 /** How many colours are on the screen of a machine. */
 const coloursOn = (page: Page) =>
@@ -26,6 +30,18 @@ const coloursOn = (page: Page) =>
     const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
     return new Set(new Uint32Array(data.buffer)).size;
   })()`);
+
+const chooseConsole = (page: Page, kind: string) =>
+  page.getByRole('radiogroup').locator('label').filter({ hasText: kind }).click();
+const shownOn = (page: Page) => page.locator('.console-terminal .xterm-rows').innerText();
+/** Has the shell of the guest print a word that is not in what is typed. A shell that still starts may miss it. */
+const answers = (page: Page, word: string) =>
+  eventually(async () => {
+    await page.locator('.console-terminal textarea').focus();
+    await page.keyboard.type(`echo ${word.slice(0, 2)}""${word.slice(2)}`);
+    await page.keyboard.press('Enter');
+    await eventually(async () => expect(await shownOn(page)).toContain(word), answerWithinMs);
+  }, patienceMs);
 
 story('makes a real machine with a user of its own, waits for its address, and shows its screen', async (stack) => {
   const { admin, prefix, kvm } = stack;
@@ -68,6 +84,9 @@ story('makes a real machine with a user of its own, waits for its address, and s
   await page.locator('[data-console=connected]').waitFor({ timeout: patienceMs });
   await eventually(async () => expect(await coloursOn(page)).toBeGreaterThan(1), patienceMs);
   await takePicture(page, 'console');
+  await chooseConsole(page, 'Text');
+  await page.locator('[data-console=connected]').waitFor({ timeout: patienceMs });
+  await answers(page, 'guest');
   await page.getByRole('tab', { name: 'Definition' }).click();
   const document = page.locator('pre.document');
   await document.getByText(`<name>${name}</name>`).waitFor();
@@ -79,6 +98,49 @@ story('makes a real machine with a user of its own, waits for its address, and s
   await page.getByText('This machine does not exist any more').waitFor();
   await visit.end();
 });
+
+for (const language of ['en', 'fr'] as const)
+  story(`types into the text console of a machine, and loses it to somebody else, in ${language}`, async (stack) => {
+    const { admin, prefix } = stack;
+    const t = wordsOf(language);
+    const { id: vmId } = await createVm(admin, {
+      host,
+      name: `${prefix}typed-${language}`,
+      disks: [{ image: 'tiny-linux' }],
+      start: true,
+    });
+    // A host that is too busy to open the console in time is asked again.
+    const visit = await Visit.begin(await browser(stack), stack, {
+      language,
+      dark: language === 'fr',
+      expected: /50[0-9]/,
+    });
+    const { page } = visit;
+    await visit.logIn('admin', undefined, `${addressOf(vmId)}?tab=console`);
+    await chooseConsole(page, t('console.kind_text'));
+    await page.waitForURL(/console=text/);
+    await page.locator('[data-console=connected]').waitFor();
+    await answers(page, 'first');
+    await expectAccessible(page);
+
+    const other = await GuestTerminal.open(admin, vmId);
+    await page.locator('[data-console=ended]').getByText('admin has taken this console over.').waitFor();
+    await page.getByRole('button', { name: t('console.reconnect') }).click();
+    expect(await other.closed).toBe('admin has taken this console over.');
+    await page.locator('[data-console=connected]').waitFor();
+    await answers(page, 'second');
+    // What it has shown is still there.
+    expect(await shownOn(page)).toContain('first');
+
+    await power(admin, vmId, 'stop', { force: true });
+    await page.locator('[data-console=ended]').waitFor();
+    await power(admin, vmId, 'start');
+    await page.locator('[data-console=connected]').waitFor();
+    await answers(page, 'third');
+    await power(admin, vmId, 'stop', { force: true });
+    await deleteVm(admin, vmId);
+    await visit.end();
+  });
 
 story('takes snapshots, reverts to one and deletes one, and shows the tree as it becomes', async (stack) => {
   const { admin, prefix } = stack;

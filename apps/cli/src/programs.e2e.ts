@@ -239,6 +239,23 @@ describe('a text console', () => {
       gateway.stop();
     }
   });
+
+  it.each([
+    [1011, 'ada has taken this console over.', 1],
+    [1000, 'The VM is stopped.', 0],
+  ])('that the other side ends with %i says why', async (code, reason, exitCode) => {
+    const gateway = await TextConsole.start();
+    try {
+      const env = { POLYVIRT_URL: gateway.url, POLYVIRT_TOKEN: 't' };
+      const terminal = cli.programs.terminal('polyvirt', ['console', 'guest'], env);
+      await terminal.until(/login: /);
+      gateway.end(code, reason);
+      expect(await terminal.ended).toBe(exitCode);
+      expect(terminal.plain).toContain(`Disconnected: ${reason}`);
+    } finally {
+      gateway.stop();
+    }
+  });
 });
 
 describe('a credential', () => {

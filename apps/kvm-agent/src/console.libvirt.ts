@@ -25,7 +25,7 @@ describe('the console of a domain', () => {
   afterAll(() => host.close(), timeoutMs);
 
   const look = async ({ uuid }: Domain): Promise<Duplex> => {
-    const screen = await host.driver.console!.open(uuid, AbortSignal.timeout(timeoutMs));
+    const screen = await host.driver.console!.graphic!(uuid, AbortSignal.timeout(timeoutMs));
     open.push(screen);
     return screen;
   };

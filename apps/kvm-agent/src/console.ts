@@ -1,7 +1,7 @@
 import { duplexPair, pipeline, type Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { foreignText, ProblemError, type NativeId } from '@polyvirt/contracts';
-import { allow, connectVnc, type ConsoleFacet } from '@polyvirt/hypervisor';
+import { allow, connectVnc } from '@polyvirt/hypervisor';
 import { readDomain, type DomainDefinition } from './domain/domain-reader.ts';
 import type { Machines } from './domain/machines.ts';
 import { enterScreen, type Screen } from './vnc/screen.ts';
@@ -11,7 +11,7 @@ import { greetViewer } from './vnc/viewer.ts';
 const PATIENCE_MS = 700;
 
 /** The VNC server of the running QEMU, reached on the host itself: nothing listens outside. */
-export class VncConsole implements ConsoleFacet {
+export class VncConsole {
   readonly #machines: Machines;
 
   constructor(machines: Machines) {

@@ -40,7 +40,9 @@ import { Networks } from './networks.ts';
 import { PowerOffWork } from './power-off-work.ts';
 import { Power } from './power.ts';
 import { probe, type ProbeParts } from './probe.ts';
+import { SerialConsole } from './serial-console.ts';
 import { Checkpoints } from './snapshots/checkpoints.ts';
+import { QemuSnapshots } from './snapshots/qemu-snapshots.ts';
 import { SnapshotReader } from './snapshots/snapshot-reader.ts';
 import { Snapshots } from './snapshots/snapshots.ts';
 import { StateWaiter } from './state-waiter.ts';
@@ -77,7 +79,7 @@ export class LibvirtDriver implements HypervisorDriver {
   readonly snapshots;
   readonly metrics;
   readonly watch;
-  readonly console: ConsoleFacet | undefined;
+  readonly console: ConsoleFacet;
   readonly images;
   readonly volumes;
   readonly networks;
@@ -136,7 +138,13 @@ export class LibvirtDriver implements HypervisorDriver {
     );
     this.clone = guard.facet(new Cloning({ libvirt, machines, storage, stateFiles }));
     this.snapshots = guard.facet(
-      new Snapshots({ libvirt, machines, stateFiles, storage, checkpoints: new Checkpoints(libvirt, storage) }),
+      new Snapshots({
+        libvirt,
+        machines,
+        storage,
+        byQemu: new QemuSnapshots({ libvirt, machines, stateFiles, storage, powerOffWork }),
+        checkpoints: new Checkpoints(libvirt, storage),
+      }),
     );
     this.plans = {
       'vm.create': ({ input }) => this.#creation.plan(input),
@@ -153,7 +161,13 @@ export class LibvirtDriver implements HypervisorDriver {
     };
     this.metrics = guard.facet(new MetricsSweep(libvirt));
     this.watch = new DomainWatch({ libvirt, machines, networks, powerOffWork });
-    this.console = isLocal ? guard.facet(new VncConsole(machines)) : undefined;
+    const [screens, serialPorts] = [new VncConsole(machines), new SerialConsole(machines)];
+    this.console = {
+      ...(isLocal && {
+        graphic: (nativeId: NativeId, signal: AbortSignal) => guard.run(() => screens.open(nativeId, signal)),
+      }),
+      text: (nativeId, signal) => guard.run(() => serialPorts.open(nativeId, signal)),
+    };
     this.volumes = guard.facet(volumes);
     this.networks = guard.facet(networks);
     this.guest = guard.facet(new GuestAgent(machines, networks));
@@ -217,7 +231,8 @@ export class LibvirtDriver implements HypervisorDriver {
       .disks.filter(isDisk)
       .map(({ source }) => source);
     const paths = await Promise.all(sources.map(async (source) => source && storage.pathOf(source)));
-    const files = [...paths.filter((path) => path !== undefined), ...(await stateFiles.of(text))];
+    const kept = await stateFiles.keptFor(domain.uuid);
+    const files = [...paths.filter((path) => path !== undefined), ...(await stateFiles.of(text)), ...kept];
     return { format: 'libvirt-xml', text, files: [...new Set(files)] };
   }
 

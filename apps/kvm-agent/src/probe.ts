@@ -6,7 +6,8 @@ import type { HostLimits } from './host-limits.ts';
 import { toProblem } from './libvirt.problems.ts';
 import type { LogDaemon } from './log-daemon.ts';
 import { noLinkedCloneOfSnapshot } from './lifecycle/cloning.ts';
-import { noSnapshotsWithoutMemory, noSnapshotsWithUefi } from './snapshots/snapshots.ts';
+import { noSnapshotsFromAfar } from './snapshots/qemu-snapshots.ts';
+import { noSnapshotsWithoutMemory } from './snapshots/snapshots.ts';
 import type { StoragePool } from './storage/storage-pool.ts';
 
 const KIB_PER_MIB = 1024;
@@ -25,14 +26,12 @@ export interface ProbeParts {
 
 /** What no VM of this host can. What a single VM cannot is said when it is asked for. */
 const absences = (isLocal: boolean): Absences => ({
-  console: isLocal
+  'console.graphic': isLocal
     ? undefined
-    : 'The agent reaches libvirt over the network, and screens can be reached on their own host only. Run the agent there.',
-  'console.text':
-    'The serial port of a VM is not brought here. Open the graphical console, or `virsh console` on the host.',
+    : 'The agent reaches libvirt over the network, and screens can be reached on their own host only. Run the agent there, or open the text console.',
   'networks.ipv6': 'libvirt reserves IPv4 addresses only: an IPv6 address depends on an id that the guest makes up.',
   'snapshots.runningWithoutMemory': noSnapshotsWithoutMemory,
-  'snapshots.uefi': noSnapshotsWithUefi,
+  'snapshots.uefi': isLocal ? undefined : noSnapshotsFromAfar,
   'reconfigure.nameLive': 'libvirt renames no machine that is on: the new name comes with its power-off.',
   'reconfigure.memoryLive':
     'A running VM has at most the memory that it started with: the guest gives it back, and more comes with the next start.',

@@ -24,7 +24,7 @@ export class PrismConsole implements ConsoleFacet {
     this.#vms = vms;
   }
 
-  async open(nativeId: NativeId, signal: AbortSignal): Promise<Duplex> {
+  async graphic(nativeId: NativeId, signal: AbortSignal): Promise<Duplex> {
     allow('console', stateOf(await this.#vms.demand(nativeId, signal)));
     const path = (await this.#ticket(nativeId, signal)) ?? `/vnc/vm/${nativeId}/proxy`;
     return this.#connect(path, signal);

@@ -398,7 +398,7 @@ it('opens a console on releases with tokens and on those without', async () => {
   const { nativeId } = await run((context) => driver.create(body({ start: true }), context));
   for (const knobs of [{}, { 'v4.versions': ['v4.0', 'v4.1'] }, { 'v4.versions': [] }]) {
     await simulator.knobs(knobs);
-    const screen = await driver.console.open(nativeId, forever);
+    const screen = await driver.console.graphic(nativeId, forever);
     const greeting = await new Promise<string>((resolve, reject) => {
       screen.once('data', (bytes: Buffer) => resolve(bytes.toString()));
       screen.once('error', reject);

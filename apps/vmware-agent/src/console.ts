@@ -19,7 +19,7 @@ export class VncConsole implements ConsoleFacet {
     this.#machines = machines;
   }
 
-  async open(nativeId: NativeId, signal: AbortSignal): Promise<Duplex> {
+  async graphic(nativeId: NativeId, signal: AbortSignal): Promise<Duplex> {
     const machine = await this.#machines.demand(nativeId);
     allow('console', await this.#machines.state(machine));
     const vmx = await this.#machines.configuration(machine);

@@ -57,6 +57,7 @@ const powers: BadRequest[] = [
   ...(['restart', 'reset', 'suspend', 'pause', 'resume', 'console'] as const).map((action) =>
     bad(wrong, `${action} of a stopped VM`, `POST /vms/{stopped}/${action}`),
   ),
+  body(wrong, 'a text console of a stopped VM', 'POST /vms/{stopped}/console', { kind: 'text' }),
   bad(wrong, 'restart of a paused VM', 'POST /vms/{paused}/restart'),
   bad(wrong, 'delete of a running VM', 'DELETE /vms/{running}'),
   bad(wrong, 'delete of a paused VM', 'DELETE /vms/{paused}'),
@@ -76,6 +77,7 @@ const inTheWay: BadRequest[] = [
   bad('409 vm-protected', 'delete of a protected VM', 'DELETE /vms/{protected}'),
   body('501 capability-missing', 'snapshot on a host without', 'POST /vms/{plain}/snapshots', { name: 's' }),
   body('501 capability-missing', 'clone on a host without', 'POST /vms/{plain}/clone', { name: 'copy' }),
+  body('501 capability-missing', 'a text console on a host without', 'POST /vms/{plain}/console', { kind: 'text' }),
   ...(['start', 'stop', 'restart', 'reset', 'suspend', 'pause', 'resume', 'console'] as const).map((action) =>
     bad('503 host-offline', `${action} on a host that is offline`, `POST /vms/{away}/${action}`),
   ),

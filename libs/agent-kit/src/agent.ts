@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import {
   connectBus,
   CommandContext,
+  isRefusal,
   JetStreamServer,
   makeEvent,
   openBucket,
@@ -25,6 +26,7 @@ import { ImageWatcher } from './host/image-watcher.ts';
 import { HostKeeper } from './host/host-keeper.ts';
 import { newIdentity, type AgentIdentity } from './host/identity.ts';
 import { JoinedCredential } from './host/joined-credential.ts';
+import { NotAdmittedError } from './host/not-admitted.ts';
 import { requireOnlyAgent, SecondAgentError } from './host/only-agent.ts';
 import { HostImages } from './images/host-images.ts';
 import { Inventory } from './inventory/inventory.ts';
@@ -41,8 +43,8 @@ export interface AgentOptions {
   readonly config: AgentConfig;
   /** Version of the agent. */
   readonly version: string;
-  /** Called when another agent turns out to have been there first; this one has to be stopped. */
-  readonly onSecond?: (error: SecondAgentError) => void;
+  /** Called when another agent turns out to have been there first, or the host is none any more; this one has to be stopped. */
+  readonly onUnwanted?: (error: SecondAgentError | NotAdmittedError) => void;
   /** Other times than those of production, for tests. */
   readonly times?: Partial<AgentTimes> | undefined;
 }
@@ -73,18 +75,27 @@ export class Agent {
   readonly #beats: readonly Beat[];
   #app: INestMicroservice | undefined;
   #stopping: Promise<void> | undefined;
+  #isUnwanted = false;
 
-  /** Resolves when the agent is at work. Throws a `SecondAgentError` when another one looks after the host. */
+  /**
+   * Resolves when the agent is at work.
+   * @throws SecondAgentError if another one looks after the host
+   * @throws NotAdmittedError if the host has joined and the bus does not let it in any more
+   */
   static async start(options: AgentOptions, signal: AbortSignal = new AbortController().signal): Promise<Agent> {
     const { config, version } = options;
     const identity = newIdentity(config.hostId, version);
     const joined = config.joinPath === undefined ? undefined : new JoinedCredential(config.joinPath);
+    const { refusedForMs } = { ...timesOf(config), ...options.times };
     const bus = await connectBus({
       url: config.natsUrl,
       credentials: joined?.read ?? config.natsCredentials,
       tls: config.natsCa === undefined ? undefined : { caFile: config.natsCa },
       name: `agent of ${config.hostId}`,
       signal,
+      ...(joined && { refusedForMs }),
+    }).catch((error: unknown) => {
+      throw joined && isRefusal(error) ? new NotAdmittedError(identity.host, refusedForMs, { cause: error }) : error;
     });
     try {
       await requireOnlyAgent(bus, identity, signal);
@@ -119,6 +130,7 @@ export class Agent {
     this.#end = new AbortController();
     const { signal } = this.#end;
     const times = { ...timesOf(config), ...options.times };
+    if (joined) bus.onRefused((forMs) => this.#refused(forMs, times.refusedForMs));
     this.inventory = new Inventory(bus, stores.inventory, driver, identity, signal);
     const notes = () => unreadableNotes(this.inventory.records().filter(({ unreadable }) => unreadable !== undefined));
     const running = () => this.operations.commands;
@@ -180,7 +192,7 @@ export class Agent {
     this.#heartbeat.watchForElder((elder) => {
       const error = new SecondAgentError(this.identity.host, `it was started at ${elder.startedAt}`);
       log.fatal(error.message);
-      this.#options.onSecond?.(error);
+      this.#options.onUnwanted?.(error);
     });
     await this.#keeper.probe();
     await this.#keeper.refresh();
@@ -239,6 +251,14 @@ export class Agent {
         log.error(error, `operation ${operationId} cannot go on`);
       }
     }
+  }
+
+  #refused(forMs: number, longestMs: number): void {
+    if (forMs < longestMs || this.#isUnwanted) return;
+    this.#isUnwanted = true;
+    const error = new NotAdmittedError(this.identity.host, forMs);
+    log.fatal(error.message);
+    this.#options.onUnwanted?.(error);
   }
 
   async #probe(): Promise<void> {

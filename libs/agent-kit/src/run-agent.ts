@@ -1,13 +1,15 @@
 import { Logger } from '@nestjs/common';
+import { invalidConfigExitCode } from '@polyvirt/config';
 import { Agent, type AgentOptions } from './agent.ts';
+import { NotAdmittedError } from './host/not-admitted.ts';
 import { SecondAgentError } from './host/only-agent.ts';
 import { createLogger, PinoLogger } from './logging/pino-logger.ts';
 
 /**
  * The whole life of an agent process: works until SIGTERM or SIGINT, then drains and exits with 0. Exits with 1 when another
- * agent looks after the host, or when it cannot begin.
+ * agent looks after the host, or when it cannot begin; as with a wrong setting, when the host was removed.
  */
-export async function runAgent(options: Omit<AgentOptions, 'onSecond'>): Promise<void> {
+export async function runAgent(options: Omit<AgentOptions, 'onUnwanted'>): Promise<void> {
   const { hostId, logLevel } = options.config;
   const logger = createLogger(hostId, logLevel);
   Logger.overrideLogger(new PinoLogger(logger));
@@ -21,17 +23,20 @@ export async function runAgent(options: Omit<AgentOptions, 'onSecond'>): Promise
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   try {
-    const onSecond = () => {
-      exitCode = 1;
+    const onUnwanted = (error: Error) => {
+      exitCode = exitCodeOf(error);
       stop();
     };
-    agent = await Agent.start({ ...options, onSecond }, beginning.signal);
+    agent = await Agent.start({ ...options, onUnwanted }, beginning.signal);
     // Told to stop while it began.
     if (beginning.signal.aborted) stop();
   } catch (error) {
-    if (error instanceof SecondAgentError) logger.fatal(error.message);
+    if (error instanceof SecondAgentError || error instanceof NotAdmittedError) logger.fatal(error.message);
     else if (!beginning.signal.aborted) logger.fatal({ err: error }, 'The agent cannot begin.');
     await options.driver.close();
-    process.exit(beginning.signal.aborted ? 0 : 1);
+    process.exit(beginning.signal.aborted ? 0 : exitCodeOf(error));
   }
 }
+
+/** Supervisors start nothing again that ends as with a wrong setting. */
+const exitCodeOf = (error: unknown): number => (error instanceof NotAdmittedError ? invalidConfigExitCode : 1);

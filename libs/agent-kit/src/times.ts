@@ -18,6 +18,8 @@ export interface AgentTimes {
   readonly imageCalmMs: number;
   /** How often the credential of a host that has joined is renewed. */
   readonly renewEveryMs: number;
+  /** A host that has joined and that the bus refuses for so long was removed. */
+  readonly refusedForMs: number;
   readonly patience: PatienceTimes;
 }
 
@@ -31,5 +33,6 @@ export const timesOf = ({ metricsSeconds, reconcileSeconds }: AgentConfig): Agen
   calmMs: 100,
   imageCalmMs: 500,
   renewEveryMs: 24 * 3_600_000,
+  refusedForMs: 5 * 60_000,
   patience: { withinMs: 5 * 60_000, firstPauseMs: 250, longestPauseMs: 5_000, letGoWithinMs: 4_000 },
 });

@@ -32,6 +32,8 @@ export interface BusOptions {
   readonly name: string;
   /** Ends the wait for a first connection. */
   readonly signal?: AbortSignal | undefined;
+  /** How long a first connection that is refused is tried again; not at all unless said. */
+  readonly refusedForMs?: number | undefined;
   /** How long a question waits for its answer; `queryDeadlineMs` of the contract unless a test gives more. */
   readonly queryWithinMs?: number | undefined;
 }
@@ -47,17 +49,21 @@ const log = new Logger('Bus');
 
 /**
  * Connects and stays connected: a server that is away is tried again for ever. A first connection that the server
- * refuses, or whose certificate is not good, is an error at once.
+ * refuses, or whose certificate is not good, is an error, at once unless `refusedForMs` says.
  */
 export async function connectBus(options: BusOptions): Promise<Bus> {
-  const { signal, url, queryWithinMs, credentials } = options;
+  const { signal, url, queryWithinMs, credentials, refusedForMs = 0 } = options;
   const read =
     typeof credentials === 'function' ? credentials : credentials === undefined ? undefined : () => credentials;
   const identity = read && readCredentials(read());
   const settings = connectionOptions(options, identity, read);
+  const refusal = new Refusal();
   const connection = await retry(() => connect(settings), {
     signal,
-    retryable: (error) => !isRefusal(error) && !isCertificateFault(error),
+    retryable: (error) => {
+      if (isRefusal(error)) return refusal.again() < refusedForMs;
+      return !isCertificateFault(error);
+    },
     onRetry: (error, attempt) => {
       if (attempt === 1) log.warn(`Waiting for nats-server at ${url}: ${(error as Error).message}`);
     },
@@ -73,8 +79,27 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
   });
 }
 
-/** A credential that came too late for the server, as this process or its machine was busy, was not looked at. */
-const isRefusal = (error: unknown): boolean =>
+/** How long a server has refused a credential, and let nobody in by it. */
+class Refusal {
+  #since: number | undefined;
+
+  /** Answers for how many milliseconds. */
+  again(): number {
+    const now = performance.now();
+    this.#since ??= now;
+    return now - this.#since;
+  }
+
+  end(): void {
+    this.#since = undefined;
+  }
+}
+
+/**
+ * Whether nats-server does not take a credential. One that came too late for the server, as this process or its machine was busy, was
+ * not looked at.
+ */
+export const isRefusal = (error: unknown): boolean =>
   error instanceof errors.AuthorizationError && !/timeout/i.test(error.message);
 
 /** Codes of Node's TLS: `ERR_TLS_CERT_ALTNAME_INVALID`, `CERT_HAS_EXPIRED`, `DEPTH_ZERO_SELF_SIGNED_CERT`. */
@@ -151,6 +176,8 @@ export class Bus {
   #connected = true;
   readonly #reconnected = new Set<() => void>();
   readonly #lost = new Set<() => void>();
+  readonly #refused = new Set<(forMs: number) => void>();
+  readonly #refusal = new Refusal();
 
   constructor(
     connection: NatsConnection,
@@ -197,6 +224,15 @@ export class Bus {
   onReconnect(listener: () => void): () => void {
     this.#reconnected.add(listener);
     return () => this.#reconnected.delete(listener);
+  }
+
+  /**
+   * Calls back whenever the server refuses the credential after the connection was lost, with how long it has done so, until the
+   * returned function is called.
+   */
+  onRefused(listener: (forMs: number) => void): () => void {
+    this.#refused.add(listener);
+    return () => this.#refused.delete(listener);
   }
 
   /** Resolves while connected, else after the next reconnection. Throws the reason of the signal, or that the bus is closed. */
@@ -250,13 +286,23 @@ export class Bus {
         for (const lose of this.#lost) lose();
       } else if (status.type === 'reconnect') {
         this.#connected = true;
+        this.#refusal.end();
         log.log(`Connected to nats-server at ${status.server} again.`);
         for (const listener of [...this.#reconnected]) listener();
+      } else if (status.type === 'error' && isRefusal(status.error)) {
+        this.#noteRefusal(status.error);
       } else if (status.type === 'error') {
         log.warn(`nats-server: ${status.error.message}`);
       }
     }
     this.#connected = false;
+  }
+
+  /** Tried again several times a second, and said once. */
+  #noteRefusal(error: Error): void {
+    const forMs = this.#refusal.again();
+    if (forMs === 0) log.warn(`nats-server does not take the credential: ${error.message}`);
+    for (const listener of [...this.#refused]) listener(forMs);
   }
 }
 

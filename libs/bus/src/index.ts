@@ -26,7 +26,7 @@ export {
   type Entry,
   type WrittenChange,
 } from './bucket.ts';
-export { Bus, connectBus, type BusOptions, type BusTls } from './connection.ts';
+export { Bus, connectBus, isRefusal, type BusOptions, type BusTls } from './connection.ts';
 export * from './console-frame.ts';
 export { consumeEvents, consumeRollups, type Delivery } from './consume.ts';
 export { isEvent, makeEvent, publishEvent, type EventFields, type StoredEvent } from './event.ts';

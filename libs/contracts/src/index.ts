@@ -48,6 +48,7 @@ export * from './vm/vm-actions.ts';
 export * from './vm/vm-batch.ts';
 export * from './vm/vm-cdrom.ts';
 export * from './vm/vm-clone.ts';
+export * from './vm/vm-console.ts';
 export * from './vm/vm-create.ts';
 export * from './vm/vm-delete.ts';
 export * from './vm/vm-difference.ts';

@@ -14,6 +14,7 @@ import { createImage, deleteImage } from './image/image-commands.ts';
 import type { CommandDefinition } from './command/define-command.ts';
 import { cancelOperation, identifyAgent, listOperations } from './operation/operation-queries.ts';
 import { cloneVm } from './vm/vm-clone.ts';
+import { openConsole } from './vm/vm-console.ts';
 import { createVm } from './vm/vm-create.ts';
 import { deleteVm } from './vm/vm-delete.ts';
 import { setCdrom } from './vm/vm-cdrom.ts';
@@ -22,7 +23,7 @@ import { dropPendingChanges, reconfigureVm } from './vm/vm-edit.ts';
 import * as vmEvents from './vm/vm-events.ts';
 import { addNic, changeNic, removeNic } from './vm/vm-nic.ts';
 import { pauseVm, resetVm, restartVm, resumeVm, startVm, stopVm, suspendVm } from './vm/vm-power.ts';
-import { openConsole, readDefinition, readGuest, readVm } from './vm/vm-queries.ts';
+import { readDefinition, readGuest, readVm } from './vm/vm-queries.ts';
 import { planVm } from './plan/plan-query.ts';
 import { createSnapshot, deleteSnapshot, revertSnapshot } from './vm/vm-snapshot.ts';
 

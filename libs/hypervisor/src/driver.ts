@@ -219,9 +219,15 @@ export interface WatchFacet {
   changes(signal: AbortSignal): AsyncIterable<Change>;
 }
 
+/** Each console is a byte stream. Once it is open, the signal has no more to say. Of a VM that is off: `wrong-state`. */
 export interface ConsoleFacet {
-  /** A byte stream that speaks RFB; once it is open, the signal has no more to say. Of a VM that is off: `wrong-state`. */
-  open(nativeId: NativeId, signal: AbortSignal): Promise<Duplex>;
+  /** The screen, as RFB. Present as the feature `graphic`. */
+  graphic?(nativeId: NativeId, signal: AbortSignal): Promise<Duplex>;
+  /**
+   * The terminal at the serial port. It has one viewer: opening it takes it over, and the stream of whoever had it ends, as it
+   * does with the VM. Throws `host-rejected` if the VM has no such port. Present as the feature `text`.
+   */
+  text?(nativeId: NativeId, signal: AbortSignal): Promise<Duplex>;
 }
 
 export interface ImageFacet {

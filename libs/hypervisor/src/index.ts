@@ -7,7 +7,7 @@ export { ChangeQueue } from './change-queue.ts';
 export { connectVnc } from './connect-vnc.ts';
 export { derivedMac } from './derived-mac.ts';
 export * from './driver.ts';
-export { requireFacet } from './facets.ts';
+export { requireConsole, requireFacet } from './facets.ts';
 export * from './fake/fake.driver.ts';
 export { FakeFaults, type Fault } from './fake/fake-faults.ts';
 export { FakeHost, type FakeHostOptions } from './fake/fake-host.ts';

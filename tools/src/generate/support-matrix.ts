@@ -124,7 +124,7 @@ function outcomeOf({ action, state, result, after, advice = '' }: StateRow): str
       if (after === undefined) return '→ gone';
       return after === state ? '✓' : `→ ${after}`;
     case 'unchanged':
-      return action === 'console' ? '✓' : 'nothing';
+      return action.startsWith('console') ? '✓' : 'nothing';
     case 'refused':
       return `refused (${advice})`;
     case 'timed-out':

@@ -6,14 +6,18 @@ import { call } from '../api.ts';
 import { Exit, UsageError, type Command, type Invocation } from '../declaration.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { findVm } from '../names.ts';
+import { printable } from '../output/table.ts';
 import { vmArgument } from './vm.ts';
 
 /** Ctrl-]: nothing that a shell in the guest needs. */
 const escape = 0x1d;
+/** https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1 */
+const closedInOrder = 1000;
 
 export const consoleCommand: Command = {
   name: 'console',
-  summary: 'Open the text console of a VM (Ctrl-] leaves), or its screen for a viewer.',
+  summary:
+    'Open the text console of a VM, the terminal at its serial port (Ctrl-] leaves), or its screen for a viewer.',
   calls: ['POST /api/v1/vms/{vmId}/console'],
   args: [vmArgument],
   options: { viewer: { help: 'The screen: opens a local port for a VNC viewer, for one connection.' } },
@@ -38,26 +42,39 @@ export const consoleCommand: Command = {
     if (!isText) return viewer(invocation, open);
     const socket = await open();
     terminal.tell(`Connected to ${name}; Ctrl-] leaves.`);
-    await raw(socket);
-    terminal.tell('\r\nDisconnected.');
+    const end = await raw(socket);
+    if (end.hasLeft) return terminal.tell('\r\nDisconnected.');
+    terminal.tell(`\r\nDisconnected: ${printable(end.reason) || 'the connection broke off.'}`);
+    if (end.code !== closedInOrder) throw new Exit(exitCodes.failed.code);
   },
 };
 
+interface End {
+  /** Whoever typed has left. */
+  readonly hasLeft: boolean;
+  readonly code: number;
+  readonly reason: string;
+}
+
 /** Every key goes to the guest, Ctrl-C too. Resolves when one side has left. */
-async function raw(socket: WebSocket): Promise<void> {
+async function raw(socket: WebSocket): Promise<End> {
   const { stdin, stdout } = process;
+  let hasLeft = false;
   const onKeys = (keys: Buffer) => {
     const end = keys.indexOf(escape);
     const typed = end < 0 ? keys : keys.subarray(0, end);
     if (typed.length > 0) socket.send(typed);
-    if (end >= 0) socket.close();
+    if (end < 0) return;
+    hasLeft = true;
+    socket.close();
   };
   stdin.setRawMode(true);
   stdin.on('data', onKeys);
   socket.on('message', (data: Buffer) => stdout.write(data));
   socket.resume();
   try {
-    await once(socket, 'close');
+    const [code, reason] = (await once(socket, 'close')) as [number, Buffer];
+    return { hasLeft, code, reason: reason.toString() };
   } finally {
     stdin.off('data', onKeys);
     stdin.setRawMode(false);

@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { WebSocketServer } from 'ws';
+import { WebSocketServer, type WebSocket } from 'ws';
 
 /** A gateway with one VM, `guest`, whose text console says `login: ` and repeats what is typed. */
 export class TextConsole {
   /** What the guest has been sent. */
   typed = '';
+  #client: WebSocket | undefined;
   readonly #server = createServer();
   readonly #sockets = new WebSocketServer({ noServer: true });
 
@@ -32,6 +33,7 @@ export class TextConsole {
           client.send(data);
         });
         client.send(Buffer.from('login: '));
+        this.#client = client;
         process.nextTick(() => socket.uncork());
       });
     });
@@ -39,6 +41,11 @@ export class TextConsole {
 
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Ends the console that was opened last. */
+  end(code: number, reason: string): void {
+    this.#client?.close(code, reason);
   }
 
   stop(): void {

@@ -49,7 +49,9 @@ export class ConsoleRelay {
   attach(socket: WebSocket): void {
     this.socket = socket;
     clearTimeout(this.patience);
-    socket.on('message', (data) => this.take(data));
+    socket.on('message', (data, isBinary) => {
+      if (isBinary || !isSize(data)) this.take(data);
+    });
     socket.on('close', () => this.end('The viewer has left.'));
     socket.on('error', () => this.end('The connection of the viewer broke off.'));
     if (this.ending) close(socket, this.ending);
@@ -99,7 +101,7 @@ export class ConsoleRelay {
 
   /** To the VM; without credit the viewer has to wait. */
   private take(data: RawData): void {
-    const bytes = Buffer.isBuffer(data) ? data : Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
+    const bytes = asBuffer(data);
     for (let from = 0; from < bytes.length; from += longestDataBytes)
       this.unsent.push(bytes.subarray(from, from + longestDataBytes));
     this.sendUnsent();
@@ -125,6 +127,18 @@ export class ConsoleRelay {
     sendBytes(this.bus, subjects.consoleUp(this.host, this.session), encodeFrame(frame));
   }
 }
+
+/**
+ * Whether a text frame says the size of a terminal, and is nothing that was typed: `{"columns":80,"rows":24}`. A serial line has
+ * none that a guest could be told.
+ */
+function isSize(data: RawData): boolean {
+  const text = asBuffer(data).toString();
+  return /^\s*\{\s*"columns"\s*:\s*\d+\s*,\s*"rows"\s*:\s*\d+\s*\}\s*$/.test(text);
+}
+
+const asBuffer = (data: RawData): Buffer =>
+  Buffer.isBuffer(data) ? data : Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
 
 const close = (socket: WebSocket, { code, reason }: { code: number; reason: string }): void =>
   socket.close(

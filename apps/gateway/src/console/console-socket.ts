@@ -52,10 +52,10 @@ export class ConsoleSocket implements OnModuleInit {
   private async admit(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     if (!request.ws) return;
     try {
-      const { vmId, actor, owner } = await this.door.redeem(request, () => this.redeem(request));
+      const { vmId, kind, actor, owner } = await this.door.redeem(request, () => this.redeem(request));
       const by = { actor, address: request.ip, requestId: request.id };
-      this.relays.set(request, await this.consoles.open(vmId, owner, by));
-      this.logger.info({ vmId, actor, requestId: request.id }, 'a console was opened');
+      this.relays.set(request, await this.consoles.open({ vmId, kind, owner }, by));
+      this.logger.info({ vmId, kind, actor, requestId: request.id }, 'a console was opened');
     } catch (error) {
       const problem = problemOf(error, request);
       logProblem(this.logger, problem, error, request);

@@ -1,3 +1,4 @@
+import type { ConsoleKind } from '@polyvirt/contracts';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { time } from '../database/columns.ts';
 
@@ -10,6 +11,9 @@ export class ConsoleTicketEntity {
 
   @Column({ type: 'varchar', length: 200 })
   vmId!: string;
+
+  @Column({ type: 'varchar', length: 16, default: 'graphic' })
+  kind!: ConsoleKind;
 
   /** As the audit names who asked. */
   @Column({ type: 'varchar', length: 160 })

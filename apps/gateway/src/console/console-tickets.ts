@@ -1,6 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { parseVmId, ProblemError, type ConsoleTicket, type OpenConsoleInput, type VmId } from '@polyvirt/contracts';
+import {
+  consoleActions,
+  ProblemError,
+  protocolOf,
+  type ConsoleKind,
+  type ConsoleTicket,
+  type VmId,
+} from '@polyvirt/contracts';
 import { LessThan } from 'typeorm';
 import { Audit } from '../audit/audit.ts';
 import { credentialIdOf, type Caller, type CredentialId } from '../auth/caller.decorator.ts';
@@ -8,7 +15,6 @@ import { secretHash } from '../auth/secret-hash.ts';
 import { isoTime } from '../database/columns.ts';
 import { Database } from '../database/database.ts';
 import { HouseClock } from '../house-clock.ts';
-import { Hosts } from '../hosts/hosts.ts';
 import { Commands } from '../vms/commands.ts';
 import { ConsoleTicketEntity } from './console-ticket.entity.ts';
 
@@ -18,6 +24,7 @@ const validMs = 30_000;
 /** What a ticket was good for, and whose it was. */
 export interface RedeemedTicket {
   readonly vmId: VmId;
+  readonly kind: ConsoleKind;
   /** As the audit names them. */
   readonly actor: string;
   readonly owner: CredentialId;
@@ -30,14 +37,12 @@ export class ConsoleTickets {
     private readonly clock: HouseClock,
     private readonly database: Database,
     private readonly commands: Commands,
-    private readonly hosts: Hosts,
     private readonly audit: Audit,
   ) {}
 
   /** Throws what a console of this VM would be refused with now. */
-  async issue(vmId: VmId, kind: OpenConsoleInput['kind'], caller: Caller): Promise<ConsoleTicket> {
-    this.commands.requireAction(vmId, 'console');
-    this.hosts.requireCapability(parseVmId(vmId).host, `console.${kind}`);
+  async issue(vmId: VmId, kind: ConsoleKind, caller: Caller): Promise<ConsoleTicket> {
+    this.commands.requireAction(vmId, consoleActions[kind]);
     const ticket = randomBytes(32).toString('base64url');
     const nowMs = this.clock.now();
     const expiresAt = nowMs + validMs;
@@ -46,13 +51,14 @@ export class ConsoleTickets {
       await manager.insert(ConsoleTicketEntity, {
         hash: secretHash(ticket),
         vmId,
+        kind,
         actor: caller.actor,
         ...credentialIdOf(caller),
         expiresAt,
       });
       await this.audit.record(manager, caller, { action: 'vm.console', outcome: 'succeeded', target: vmId });
     });
-    return { url: `${consolePath}?ticket=${ticket}`, protocol: 'rfb', expiresAt: isoTime(expiresAt) };
+    return { url: `${consolePath}?ticket=${ticket}`, protocol: protocolOf[kind], expiresAt: isoTime(expiresAt) };
   }
 
   /**
@@ -64,8 +70,8 @@ export class ConsoleTickets {
     const row = await this.database.repository(ConsoleTicketEntity).findOneBy({ hash });
     if (row && row.expiresAt > this.clock.now()) {
       const { affected } = await this.database.transaction((manager) => manager.delete(ConsoleTicketEntity, { hash }));
-      const { vmId, actor, userId, sessionId, tokenId } = row;
-      if (affected === 1) return { vmId, actor, owner: { userId, sessionId, tokenId } };
+      const { vmId, kind, actor, userId, sessionId, tokenId } = row;
+      if (affected === 1) return { vmId, kind, actor, owner: { userId, sessionId, tokenId } };
     }
     throw new ProblemError('console-not-found', 'The ticket was used, has expired, or never was. Ask for a new one.');
   }

@@ -18,7 +18,7 @@ export class ConsoleController {
   @Changes('vm.console', 'carried out')
   @Answers({
     id: 'openConsole',
-    summary: 'A ticket for the console of a VM. Its WebSocket carries RFB, the protocol of VNC.',
+    summary: 'A ticket for a console of a VM: its screen, or the terminal at its serial port.',
     status: 201,
     schema: ConsoleTicket,
     problems: ['vm-not-found', 'wrong-state', 'capability-missing', 'host-offline'],

@@ -5,6 +5,7 @@ import { eventually } from '@polyvirt/bus/testing';
 import {
   ConsoleTicket,
   type AuditRecord,
+  type ConsoleKind,
   type CreatedToken,
   type Host,
   type Page,
@@ -18,7 +19,7 @@ import type { SignedUp } from '../testing/test-gateway.ts';
 import { TestHouse } from '../testing/test-house.ts';
 
 const noText = 'It has no serial port.';
-const capabilities = {
+const withoutText = {
   ...allCapabilities,
   console: { available: true, features: { text: { available: false, reason: noText } } },
 };
@@ -26,6 +27,7 @@ const capabilities = {
 describe('the console of a VM', () => {
   let house: TestHouse;
   let agent: FakeAgent;
+  let other: FakeAgent;
   let address: string;
   let count = 0;
   let nativeId: string;
@@ -33,9 +35,11 @@ describe('the console of a VM', () => {
 
   beforeAll(async () => {
     // Whoever loses their right is noticed by the change, and not because somebody looks in between.
-    house = await TestHouse.start({ times: { consoleVerifyMs: 3_600_000 } });
-    agent = await house.startAgent('kvm-a', { capabilities });
-    await eventually(async () => expect((await house.call<Host>('GET', '/hosts/kvm-a')).body.state).toBe('ready'));
+    house = await TestHouse.start({ hosts: ['kvm-a', 'kvm-b'], times: { consoleVerifyMs: 3_600_000 } });
+    agent = await house.startAgent('kvm-a');
+    other = await house.startAgent('kvm-b', { capabilities: withoutText });
+    for (const host of ['kvm-a', 'kvm-b'])
+      await eventually(async () => expect((await house.call<Host>('GET', `/hosts/${host}`)).body.state).toBe('ready'));
     await house.gateway.app.listen(0, '127.0.0.1');
     address = (await house.gateway.app.getUrl()).replace('http', 'ws');
   });
@@ -48,26 +52,31 @@ describe('the console of a VM', () => {
     await eventually(async () => expect((await house.call('GET', `/vms/${id}`)).status).toBe(200));
   });
 
-  const ticket = async () => {
-    const { status, body } = await house.call<ConsoleTicket>('POST', `/vms/${id}/console`);
+  const ticket = async (kind: ConsoleKind = 'graphic') => {
+    const { status, body } = await house.call<ConsoleTicket>('POST', `/vms/${id}/console`, { kind });
     expect(status).toBe(201);
     return ConsoleTicket.parse(body);
   };
   it('is the kind that was asked for, or refused with the reason of the host', async () => {
-    const ask = (body: object) => house.call<Problem & ConsoleTicket>('POST', `/vms/${id}/console`, body);
+    const ask = (body: object, vmId = id) => house.call<Problem & ConsoleTicket>('POST', `/vms/${vmId}/console`, body);
+    expect((await ask({})).body.protocol).toBe('rfb');
     expect((await ask({ kind: 'graphic' })).body.protocol).toBe('rfb');
+    expect((await ask({ kind: 'text' })).body.protocol).toBe('text');
     expect((await ask({ kind: 'smell' })).body).toMatchObject({
       code: 'invalid-input',
       errors: [{ pointer: '/kind' }],
     });
     expect((await ask({ colour: 'red' })).body).toMatchObject({ errors: [{ pointer: '/colour' }] });
-    expect((await ask({ kind: 'text' })).body).toMatchObject({ code: 'capability-missing', detail: noText });
+    await other.show(nativeId, { state: 'running' });
+    const elsewhere = `kvm-b~${nativeId}`;
+    await eventually(async () => expect((await house.call('GET', `/vms/${elsewhere}`)).status).toBe(200));
+    expect((await ask({ kind: 'text' }, elsewhere)).body).toMatchObject({ code: 'capability-missing', detail: noText });
   });
 
   /** A viewer, and the agent's side of its session. */
-  const open = async () => {
+  const open = async (kind?: ConsoleKind) => {
     const known = agent.consoles.get(nativeId);
-    const viewer = new WebSocket(address + (await ticket()).url, { protocol: 'binary' });
+    const viewer = new WebSocket(address + (await ticket(kind)).url, { protocol: 'binary' });
     await once(viewer, 'open');
     const session = await eventually(() => {
       const latest = agent.consoles.get(nativeId);
@@ -102,6 +111,27 @@ describe('the console of a VM', () => {
     await eventually(() => expect(Buffer.concat(session.heard).toString()).toBe('RFB 003.008\n'));
     viewer.close();
     await eventually(() => expect(session.ended).toBe('The viewer has left.'));
+  });
+
+  it('of text is opened as such, in the name of whoever opens it, and takes what is typed in any frame', async () => {
+    const { viewer, session } = await open('text');
+    expect(session.asked).toMatchObject({ nativeId, kind: 'text', by: 'admin' });
+    viewer.send('ls');
+    viewer.send(JSON.stringify({ columns: 80, rows: 24 }));
+    viewer.send(Buffer.from('\r{"columns":80,"rows":24}'));
+    // A serial line has no size that somebody could tell the guest; a program that says one types nothing.
+    await eventually(() => expect(Buffer.concat(session.heard).toString()).toBe('ls\r{"columns":80,"rows":24}'));
+    await leave(viewer);
+  });
+
+  it('has no ticket of a kind that the VM has nothing for', async () => {
+    await agent.show(nativeId, { state: 'running', serialPort: false });
+    await eventually(async () => {
+      const { status, body } = await house.call<Problem>('POST', `/vms/${id}/console`, { kind: 'text' });
+      expect({ status, body }).toMatchObject({ status: 502, body: { code: 'host-rejected' } });
+      expect(body.detail).toContain('no serial port');
+    });
+    expect((await ticket('graphic')).protocol).toBe('rfb');
   });
 
   it('is an act that the audit has, from its opening to its end', async () => {

@@ -1,7 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable, type BeforeApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { ask, Bus } from '@polyvirt/bus';
-import { asProblemError, openConsole, parseVmId, ProblemError, verdictOn, type VmId } from '@polyvirt/contracts';
+import {
+  asProblemError,
+  consoleActions,
+  openConsole,
+  parseVmId,
+  ProblemError,
+  verdictOn,
+  type ConsoleKind,
+  type VmId,
+} from '@polyvirt/contracts';
 import type { Logger } from 'pino';
 import { Audit, type Actor, type AuditEntry } from '../audit/audit.ts';
 import { Authentication } from '../auth/authentication.ts';
@@ -15,8 +24,10 @@ import { TIMES, type GatewayTimes } from '../times.ts';
 import { Commands } from '../vms/commands.ts';
 import { closeCodes, ConsoleRelay } from './console-relay.ts';
 
-interface Viewing {
+/** Which console somebody looks at, by what right. */
+export interface Viewing {
   readonly vmId: VmId;
+  readonly kind: ConsoleKind;
   readonly owner: CredentialId;
 }
 
@@ -61,7 +72,8 @@ export class Consoles implements OnModuleInit, BeforeApplicationShutdown {
    * Has the agent open a session for who owns the credential. Throws `unauthenticated` or `forbidden` when they may no
    * longer, and what the state of the VM, its host or the agent say against it.
    */
-  async open(vmId: VmId, owner: CredentialId, by: Actor): Promise<ConsoleRelay> {
+  async open(viewing: Viewing, by: Actor): Promise<ConsoleRelay> {
+    const { vmId, kind, owner } = viewing;
     const { host, nativeId } = parseVmId(vmId);
     let isOpen = false;
     const session = randomBytes(24).toString('base64url');
@@ -70,11 +82,12 @@ export class Consoles implements OnModuleInit, BeforeApplicationShutdown {
       if (isOpen) void this.note(by, { action: 'console.close', outcome: 'succeeded', target: vmId });
     });
     // Before the owner is looked at, so that no change after the look is missed.
-    this.relays.set(relay, { vmId, owner });
+    this.relays.set(relay, viewing);
     try {
       await this.requireRight(owner);
-      this.commands.requireAction(vmId, 'console');
-      await ask(this.bus, openConsole, host, { nativeId, session }, { requestId: by.requestId });
+      this.commands.requireAction(vmId, consoleActions[kind]);
+      const question = { nativeId, session, kind, by: by.actor };
+      await ask(this.bus, openConsole, host, question, { requestId: by.requestId });
       await this.audit.note(by, { action: 'console.open', outcome: 'succeeded', target: vmId });
       isOpen = true;
       return relay;

@@ -8,6 +8,7 @@ import { Door1796004000000 } from './migrations/20261130-0200-door.ts';
 import { Subscribers1796005800000 } from './migrations/20261130-0230-subscribers.ts';
 import { AuditSignatures1796032800000 } from './migrations/20261130-1000-audit-signatures.ts';
 import { HostJoins1796044800000 } from './migrations/20261130-1320-host-joins.ts';
+import { ConsoleKinds1796056200000 } from './migrations/20261130-1630-console-kinds.ts';
 
 /** In the order in which they run, which is that of the times in their names. */
 export const migrations: (new () => MigrationInterface)[] = [
@@ -20,4 +21,5 @@ export const migrations: (new () => MigrationInterface)[] = [
   Subscribers1796005800000,
   AuditSignatures1796032800000,
   HostJoins1796044800000,
+  ConsoleKinds1796056200000,
 ];

@@ -138,7 +138,7 @@ const cases: readonly Case[] = [
   }),
   typed<ConsoleTicketEntity>({
     entity: ConsoleTicketEntity,
-    row: { hash, vmId, actor: full(160), userId: id, sessionId: id, tokenId: other, expiresAt: latest },
+    row: { hash, vmId, kind: 'text', actor: full(160), userId: id, sessionId: id, tokenId: other, expiresAt: latest },
     empty: { sessionId: null, tokenId: null },
     another: { hash: '0'.repeat(64) },
     key: 'hash',

@@ -36,6 +36,7 @@ import {
   planFrom,
   planVm,
   ProblemError,
+  protocolOf,
   readDefinition,
   readGuest,
   readVm,
@@ -87,9 +88,10 @@ class FakeConsole {
   constructor(
     private readonly bus: Bus,
     private readonly host: HostId,
-    private readonly session: string,
+    readonly asked: z.infer<typeof openConsole.input>,
   ) {
-    this.listener = listenToBytes(bus, subjects.consoleUp(host, session), (message) => this.hear(message));
+    const up = subjects.consoleUp(host, asked.session);
+    this.listener = listenToBytes(bus, up, (message) => this.hear(message));
   }
 
   get heardBytes(): number {
@@ -122,7 +124,7 @@ class FakeConsole {
   }
 
   private send(frame: ConsoleFrame): void {
-    sendBytes(this.bus, subjects.consoleDown(this.host, this.session), encodeFrame(frame));
+    sendBytes(this.bus, subjects.consoleDown(this.host, this.asked.session), encodeFrame(frame));
   }
 }
 
@@ -210,9 +212,9 @@ export class FakeAgent {
       cancel?.();
       return { accepted: cancel !== undefined, ...(cancel && { cancelRequestedAt: now() }) };
     });
-    this.answer(openConsole, ({ nativeId, session }) => {
-      this.consoles.set(nativeId, new FakeConsole(this.bus, this.host, session));
-      return { protocol: 'rfb' as const };
+    this.answer(openConsole, (asked) => {
+      this.consoles.set(asked.nativeId, new FakeConsole(this.bus, this.host, asked));
+      return { protocol: protocolOf[asked.kind] };
     });
     server.listen(() => undefined);
     this.sayAlive();

@@ -4,6 +4,7 @@ import { readBootOrder } from './boot-order.ts';
 import { pathOf, readDiskSource, sourceKey, type DiskSource } from './disk-source.ts';
 import { readFirmware } from './firmware.ts';
 import { announcedName, readVnc, type VncDisplay } from './graphics.ts';
+import { readTerminal, type DomainTerminal } from './terminal.ts';
 
 /** What the definition of a domain says, in our words. Sizes of disks are not in it. */
 export interface DomainDefinition {
@@ -23,6 +24,7 @@ export interface DomainDefinition {
   readonly disks: readonly DomainDisk[];
   readonly nics: readonly DomainNic[];
   readonly vnc: VncDisplay | undefined;
+  readonly terminal: DomainTerminal | undefined;
   /** As QEMU announces it to viewers of its display. */
   readonly announcedName: string;
   readonly nvram: string | undefined;
@@ -110,6 +112,7 @@ export function readDefinition(domain: Xml): DomainDefinition {
     disks: children(devices, 'disk').map(readDisk),
     nics: children(devices, 'interface').map(readNic),
     vnc: readVnc(devices),
+    terminal: readTerminal(devices),
     announcedName: announcedName(domain, name),
     nvram: text(child(domain, 'os'), 'nvram'),
     onPoweroff: text(domain, 'on_poweroff') ?? 'destroy',

@@ -248,6 +248,7 @@ function recordOf(
     autostart: seen.autostart,
     snapshots: seen.snapshots,
     display: live.vnc !== undefined,
+    serialPort: live.terminal !== undefined,
     ...(seen.isTransient ? { transient: true } : {}),
     ...(pending.length > 0 ? { pendingChanges: pending } : {}),
     ...(live.createdAt === undefined ? {} : { createdAt: live.createdAt }),

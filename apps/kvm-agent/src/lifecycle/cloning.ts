@@ -10,10 +10,12 @@ import { isDisk } from '../domain/domain-reader.ts';
 import type { Machines } from '../domain/machines.ts';
 import { refuseTakenName } from '../domain/names.ts';
 import { isOn } from '../domain/states.ts';
+import { readKept, type Kept } from '../snapshots/kept.ts';
 import { DiskUsers, quoted, unseenWords } from '../storage/disk-users.ts';
 import { extractSnapshot } from '../storage/qemu-img.ts';
 import { unmanaged, type StoragePool } from '../storage/storage-pool.ts';
 import { readVolume, type VolumeFacts } from '../storage/volume-facts.ts';
+import { child, parseXml } from '../xml.ts';
 import { diskVolumeName, isDerivedName, overlayVolumeName, seedVolumeName } from './derived-ids.ts';
 import { freePorts, usedPorts } from './host-ports.ts';
 import { powerOnNew, powerOnStep, undefineNew } from './new-machine.ts';
@@ -90,10 +92,13 @@ export class Cloning implements CloneFacet {
     context.progress(5);
     const { paths, bases } = input.linked
       ? await this.#linkDisks(source, disks, context)
-      : { paths: await this.#copyDisks(disks, input.snapshot, context), bases: [] };
+      : { paths: await this.#copyDisks(source, disks, input.snapshot, context), bases: [] };
     const state = await journal.step({
       ...steps.state,
-      act: async () => this.#stateFiles.copy(await source.xml({ inactive: true }), uuid),
+      act: async () => {
+        const kept = input.snapshot === undefined ? undefined : await keptIn(source, input.snapshot);
+        return this.#stateFiles.copy(await source.xml({ inactive: true }), uuid, kept?.copies);
+      },
       undo: () => this.#stateFiles.removeCopies(uuid),
     });
 
@@ -188,6 +193,7 @@ export class Cloning implements CloneFacet {
   }
 
   async #copyDisks(
+    machine: Domain,
     disks: readonly SourceDisk[],
     snapshot: string | undefined,
     context: OperationContext,
@@ -203,7 +209,8 @@ export class Cloning implements CloneFacet {
             const { volume, bytes, path } = await this.#volumeOf(device, source, format);
             if (snapshot === undefined) return (await this.#storage.copy(name, volume, bytes)).path();
             const copy = await this.#storage.create(name, bytes);
-            await extractSnapshot(path, snapshot, await copy.path(), signal);
+            const tag = (await keptIn(machine, snapshot))?.tag ?? snapshot;
+            await extractSnapshot(path, tag, await copy.path(), signal);
             return copy.path();
           },
           undo: () => this.#storage.remove(name),
@@ -343,6 +350,10 @@ export class Cloning implements CloneFacet {
     return { volume, ...facts };
   }
 }
+
+/** Undefined for a snapshot that libvirt has taken, which is called in the disks as it is in libvirt. */
+const keptIn = async (machine: Domain, snapshot: string): Promise<Kept | undefined> =>
+  readKept(child(parseXml(await (await machine.snapshot(snapshot)).xml()), 'domainsnapshot'));
 
 /** Whether a definition has a device that may listen on a port; only then all others matter. */
 const listens = (xml: string): boolean => /<source\b[^>]*\bservice=/.test(xml);

@@ -15,6 +15,8 @@ export interface Remains {
   /** Each file that may go, with those below it that may go along, from top to bottom. */
   readonly chains: readonly { readonly what: string; readonly links: readonly string[] }[];
   readonly nvram: string | null;
+  /** Copies that were kept for its snapshots. */
+  readonly copies: readonly string[];
   readonly nics: readonly { readonly network: string; readonly mac: string }[];
   readonly notes: readonly string[];
 }
@@ -73,6 +75,8 @@ export class RemainsReader {
       for (const { source, writes } of domainReferences(child(snapshot, 'domain'))) {
         const path = writes ? await this.#storage.pathOf(source) : undefined;
         if (path === undefined || path === (await this.#stateFiles.nvramOf(xml))) continue;
+        // Firmware variables that have moved since, above all.
+        if (!(await this.#storage.files.mayExist(path))) continue;
         if (fate === 'delete' && !seen.has(await this.#storage.files.identity(path)))
           notes.push(`Kept ${path}: it was a disk when the snapshot "${name}" was taken, and is none now.`);
       }
@@ -81,6 +85,7 @@ export class RemainsReader {
     return {
       chains,
       nvram: (await this.#stateFiles.nvramOf(xml)) ?? null,
+      copies: await this.#stateFiles.keptFor(domain.uuid),
       nics: [...nics, ...leaving],
       notes: [...new Set(notes)],
     };

@@ -5,7 +5,7 @@ import { vmNotFound, type Machines } from '../domain/machines.ts';
 import { isOn } from '../domain/states.ts';
 import type { Networks } from '../networks.ts';
 import { reasonToKeep } from '../storage/delete-unused.ts';
-import { DiskUsers } from '../storage/disk-users.ts';
+import { DiskUsers, quoted } from '../storage/disk-users.ts';
 import type { HostVolumes } from '../storage/host-volumes.ts';
 import type { StoragePool } from '../storage/storage-pool.ts';
 import { undefineWithState } from './new-machine.ts';
@@ -16,6 +16,7 @@ import { refuseTransient } from '../transient.ts';
 const steps = {
   undefine: { name: 'undefine the domain', native: 'domain_undefine_flags' },
   file: (path: string) => ({ name: `delete ${path} unless it is in use`, native: 'storage_vol_delete' }),
+  copies: { name: 'delete what was kept for its snapshots beside its disks', native: 'rm' },
   release: { name: 'release its addresses', native: 'network_update' },
 } as const;
 
@@ -26,6 +27,7 @@ export class Removal {
   readonly #storage: StoragePool;
   readonly #networks: Networks;
   readonly #volumes: HostVolumes;
+  readonly #stateFiles: StateFiles;
   readonly #remains: RemainsReader;
 
   constructor(parts: {
@@ -41,6 +43,7 @@ export class Removal {
     this.#storage = parts.storage;
     this.#networks = parts.networks;
     this.#volumes = parts.volumes;
+    this.#stateFiles = parts.stateFiles;
     this.#remains = new RemainsReader(parts.storage, parts.stateFiles);
   }
 
@@ -60,16 +63,20 @@ export class Removal {
     });
     context.progress(50);
     const kept = await this.#deleteUnused(nativeId, found, journal);
+    const keptCopies =
+      found.copies.length === 0
+        ? []
+        : await journal.step({ ...steps.copies, act: () => this.#deleteCopies(nativeId, found.copies) });
     await journal.step({
       ...steps.release,
       act: () => this.#networks.release(found.nics),
     });
-    return { effect: 'changed', notes: [...found.notes, ...keptState, ...kept] };
+    return { effect: 'changed', notes: [...found.notes, ...keptState, ...kept, ...keptCopies] };
   }
 
   /** What would be deleted and what would be kept, with paths. */
   async plan({ nativeId, vm, input }: PlanRequest<DeleteVm>): Promise<Forecast> {
-    const { chains, nvram, notes } = await this.#inspect(nativeId, input);
+    const { chains, nvram, copies, notes } = await this.#inspect(nativeId, input);
     const users = await DiskUsers.read(this.#libvirt, this.#storage, nativeId);
     const kept = [...notes];
     const doomed: string[] = [];
@@ -86,7 +93,7 @@ export class Removal {
     const isLoss = doomed.length > 0 || vm.snapshots.length > 0 || vm.state === 'suspended';
     return {
       disruption: isLoss ? 'data-loss' : 'none',
-      steps: [steps.undefine, ...doomed.map(steps.file), steps.release],
+      steps: [steps.undefine, ...doomed.map(steps.file), ...(copies.length > 0 ? [steps.copies] : []), steps.release],
       warnings: kept.map((detail) => ({ code: 'file-kept', detail })),
     };
   }
@@ -125,6 +132,18 @@ export class Removal {
         kept.push(keptFile(what, depth, path, reason));
         break;
       }
+    }
+    return kept;
+  }
+
+  /** But for those that a snapshot of another machine names, which somebody has made of one of this. */
+  async #deleteCopies(nativeId: NativeId, copies: readonly string[]): Promise<string[]> {
+    const users = await DiskUsers.read(this.#libvirt, this.#storage, nativeId);
+    const kept: string[] = [];
+    for (const path of copies) {
+      const names = await users.of(path);
+      if (names.length === 0) await this.#stateFiles.removeKept([path]);
+      else kept.push(`Kept ${path}: it is in use by ${quoted(names)}.`);
     }
     return kept;
   }

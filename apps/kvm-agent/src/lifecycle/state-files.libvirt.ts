@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
-import { access, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { access, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { CreateVm, type NativeId } from '@polyvirt/contracts';
 import { expectProblem } from '@polyvirt/hypervisor/testing';
 import type { Domain } from '@polyvirt/node-libvirt';
@@ -157,6 +157,20 @@ describe('on libvirt, the state of a machine', () => {
       expect((await stat(stateOf(copy))).mode & 0o777).toBe(0o600);
       await stateFiles.removeCopies(copy);
       expect([await isThere(stateOf(uuid)), await isThere(stateOf(copy))]).toEqual([true, false]);
+
+      const kept = await stateFiles.keep(xml, uuid, 'then');
+      left.push(...kept.map(({ path }) => path));
+      expect(await stateFiles.keptFor(uuid)).toEqual(kept.map(({ path }) => path));
+      await writeFile(stateOf(uuid), 'sealed later');
+      await writeFile(join(dirname(stateOf(uuid)), 'new'), '');
+      for (let time = 0; time < 2; time += 1) await stateFiles.bringBack(xml, kept);
+      expect(await readdir(dirname(stateOf(uuid)))).toEqual([basename(stateOf(uuid))]);
+      expect(await readFile(stateOf(uuid), 'utf8')).toBe('sealed');
+      expect((await stat(stateOf(uuid))).mode & 0o777).toBe(0o600);
+      // Of a moment at which it had none it has none again.
+      await stateFiles.bringBack(xml, []);
+      expect(await isThere(stateOf(uuid))).toBe(false);
+      await expectProblem('host-rejected', stateFiles.bringBack(xml, [{ kind: 'tpm', path: '/nowhere' }]));
     },
     timeoutMs,
   );
@@ -227,24 +241,6 @@ describe('on libvirt, the state of a machine', () => {
         await expectProblem('wrong-state', change);
       await remove(domain.uuid);
       expect(await isThere(path)).toBe(false);
-    },
-    timeoutMs,
-  );
-
-  it(
-    'is in no snapshot of libvirt, which is said before anything happens',
-    async () => {
-      const nativeId = await make({ disks: [{ sizeGiB: 1, copy: 'cow' }] });
-      const take = () => host.run((context) => host.driver.snapshots.create(nativeId, { name: 's' }, context));
-      await expectProblem('capability-missing', take());
-      await host.libvirt.domains.reference(nativeId).start();
-      await expectProblem('capability-missing', take());
-      expect(await host.stateOf(nativeId)).toBe('running');
-      const { capabilities } = await host.driver.probe();
-      expect(capabilities.snapshots.features?.['uefi']).toMatchObject({
-        available: false,
-        reason: expect.stringMatching(/\S/),
-      });
     },
     timeoutMs,
   );

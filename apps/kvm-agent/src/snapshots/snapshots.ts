@@ -7,35 +7,49 @@ import {
   type PlanRequest,
   type SnapshotFacet,
 } from '@polyvirt/hypervisor';
-import type { Domain, Libvirt } from '@polyvirt/node-libvirt';
+import type { Domain, Libvirt, Snapshot } from '@polyvirt/node-libvirt';
 import { isDisk, type DomainDisk } from '../domain/domain-reader.ts';
 import { isOn } from '../domain/states.ts';
 import type { Machines } from '../domain/machines.ts';
-import type { StateFiles } from '../lifecycle/state-files.ts';
+import { hasStateBeside } from '../lifecycle/state-files.ts';
 import { backingChain, UnseenBelowError } from '../storage/backing-chain.ts';
 import { DiskUsers, quoted, unseenWords } from '../storage/disk-users.ts';
 import { orUndefined, type StoragePool } from '../storage/storage-pool.ts';
 import { buildXml } from '../xml.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import { OwnDisks } from './own-disks.ts';
+import { isKept, type QemuSnapshots } from './qemu-snapshots.ts';
+import { readOwnSnapshot, type SnapshotThen } from './snapshot-document.ts';
 import { hardwareBroughtBack, isExternalSnapshot, ownDiskFiles } from './snapshot-reader.ts';
 
 const steps = {
   take: { name: 'take the snapshot', native: 'domain_snapshot_create_xml' },
+  takeByQemu: { name: 'take the snapshot', native: 'snapshot-save' },
   revert: { name: 'revert to the snapshot', native: 'domain_revert_to_snapshot' },
+  revertByQemu: { name: 'revert to the snapshot', native: 'snapshot-load' },
   forget: { name: 'delete the snapshot', native: 'domain_snapshot_delete' },
 } as const;
 
 const REVERTS_EXTERNAL = { major: 9, minor: 9 } as const;
 
+/** Of what the check has found a repeat has to know, as what is there may be of its own making. */
+type Found = {
+  /** Checkpoints that libvirt has to forget for a moment. */
+  aside: string[];
+  notes: string[];
+  /** Whether libvirt takes it, or QEMU without it. */
+  byLibvirt: boolean;
+  wasRunning: boolean;
+};
+
 /**
  * Internal qcow2 snapshots: disks and memory in one file. libvirt reverts to external ones only from 9.9 on, and Debian 12 has
- * 9.0.
+ * 9.0. Of a machine that has more than that it takes none, and QEMU does.
  */
 export class Snapshots implements SnapshotFacet {
   readonly #libvirt: Libvirt;
   readonly #machines: Machines;
-  readonly #stateFiles: StateFiles;
+  readonly #byQemu: QemuSnapshots;
   readonly #checkpoints: Checkpoints;
   readonly #files: OwnDisks;
   readonly #storage: StoragePool;
@@ -43,14 +57,14 @@ export class Snapshots implements SnapshotFacet {
   constructor(parts: {
     libvirt: Libvirt;
     machines: Machines;
-    stateFiles: StateFiles;
+    byQemu: QemuSnapshots;
     checkpoints: Checkpoints;
     storage: StoragePool;
   }) {
     this.#files = new OwnDisks(parts.storage);
     this.#libvirt = parts.libvirt;
     this.#machines = parts.machines;
-    this.#stateFiles = parts.stateFiles;
+    this.#byQemu = parts.byQemu;
     this.#checkpoints = parts.checkpoints;
     this.#storage = parts.storage;
   }
@@ -61,7 +75,7 @@ export class Snapshots implements SnapshotFacet {
     { journal }: OperationContext,
   ): Promise<{ snapshot: string; effect: Effect; notes: string[] }> {
     const domain = await this.#machines.domain(nativeId);
-    const { aside, notes } = await journal.step({
+    const { aside, notes, byLibvirt, ...before } = await journal.step({
       name: 'check state and name',
       native: 'domain_list_all_snapshots',
       act: () => this.#check(domain, input),
@@ -75,13 +89,15 @@ export class Snapshots implements SnapshotFacet {
         undo: () => this.#checkpoints.bringBack(domain, aside),
       });
     await journal.step({
-      ...steps.take,
-      act: async () => {
+      ...(byLibvirt ? steps.take : steps.takeByQemu),
+      act: async (isRepeat) => {
+        if (!byLibvirt) return this.#byQemu.take(domain, input, before, isRepeat);
         // The name was free at the check, so one that is there now was taken by this very step before it was cut.
         if (await orUndefined(domain.snapshot(input.name))) return;
         await domain.createSnapshot(await this.#xml(domain, input));
       },
       undo: async () => {
+        if (!byLibvirt) return this.#byQemu.undoTake(domain, input, before);
         const snapshot = await orUndefined(domain.snapshot(input.name));
         if (snapshot) await orUndefined(snapshot.delete());
       },
@@ -97,12 +113,12 @@ export class Snapshots implements SnapshotFacet {
 
   async plan({ nativeId, vm, input }: PlanRequest<CreateSnapshot>): Promise<Forecast> {
     const domain = await this.#machines.domain(nativeId);
-    const { notes } = await this.#check(domain, input);
+    const { notes, byLibvirt } = await this.#check(domain, input);
     const { name, description } = input;
     const memory = isOn(vm.state);
     return {
       changes: [{ pointer: '/snapshots/-', to: { name, description, state: vm.state, memory } }],
-      steps: [steps.take],
+      steps: [byLibvirt ? steps.take : steps.takeByQemu],
       warnings: [
         ...(memory
           ? [{ code: 'stands-still', detail: 'The VM stands still while its memory is written to its disk.' }]
@@ -118,17 +134,19 @@ export class Snapshots implements SnapshotFacet {
     allow('snapshot-revert', { state: await this.#machines.state(domain), template });
     const snapshot = await orUndefined(domain.snapshot(id));
     if (!snapshot) throw snapshotNotFound(id);
-    const before = await journal.step({
+    const { before, byLibvirt } = await journal.step({
       name: 'look for what keeps QEMU from it',
       native: 'domain_list_all_checkpoints',
       act: async () => {
-        await this.#requireRevertible(domain, await snapshot.xml());
-        return this.#files.of(domain);
+        const xml = await snapshot.xml();
+        await this.#requireRevertible(domain, xml);
+        return { before: await this.#files.of(domain), byLibvirt: readOwnSnapshot(xml) === undefined };
       },
     });
     await journal.step({
-      ...steps.revert,
+      ...(byLibvirt ? steps.revert : steps.revertByQemu),
       act: async () => {
+        if (!byLibvirt) return this.#byQemu.revert(domain, snapshot);
         // What was suspended since belongs to a present that is given up, as soon as it is certain that it is. libvirt
         // refuses an external snapshot before anything happens.
         const isExternal = isExternalSnapshot(await snapshot.xml());
@@ -166,7 +184,7 @@ export class Snapshots implements SnapshotFacet {
       ...steps.forget,
       act: async () => {
         const snapshot = await orUndefined(domain.snapshot(id));
-        if (snapshot) await orUndefined(snapshot.delete({ children }));
+        if (snapshot) await this.#delete(domain, snapshot, children);
       },
     });
     return { effect: 'changed', ...(await this.#files.givenUp(domain, before)) };
@@ -179,7 +197,8 @@ export class Snapshots implements SnapshotFacet {
     if (!snapshot) throw snapshotNotFound(input.snapshot);
     const xml = await snapshot.xml();
     await this.#requireRevertible(domain, xml);
-    return { changes: hardwareBroughtBack(xml, vm), steps: [steps.revert] };
+    const step = readOwnSnapshot(xml) ? steps.revertByQemu : steps.revert;
+    return { changes: hardwareBroughtBack(xml, vm), steps: [step] };
   }
 
   async planDelete({ nativeId, input }: PlanRequest<{ snapshot: string }>): Promise<Forecast> {
@@ -189,10 +208,30 @@ export class Snapshots implements SnapshotFacet {
     return { steps: [steps.forget] };
   }
 
+  /** Of a branch with snapshots of ours one after the other goes, those that stand on none first. */
+  async #delete(domain: Domain, snapshot: Snapshot, children: boolean): Promise<void> {
+    const branch = await this.#branch(snapshot, children);
+    if (branch.every(({ own }) => !own)) return void (await orUndefined(snapshot.delete({ children })));
+    for (const { one, own } of branch) {
+      if (own) await this.#byQemu.delete(domain, one, own);
+      else await orUndefined(one.delete());
+    }
+  }
+
+  async #branch(one: Snapshot, children: boolean): Promise<{ one: Snapshot; own: SnapshotThen | undefined }[]> {
+    const xml = await orUndefined(one.xml());
+    if (xml === undefined) return [];
+    const below = children ? ((await orUndefined(one.children())) ?? []) : [];
+    const branches = await Promise.all(below.map((child) => this.#branch(child, true)));
+    return [...branches.flat(), { one, own: readOwnSnapshot(xml) }];
+  }
+
   /** libvirt says it as late as this, and of a machine that is on when it has been stopped. */
   async #requireRevertible(domain: Domain, xml: string): Promise<void> {
     if (!isExternalSnapshot(xml)) {
       await this.#refuseForOthers(domain);
+      const own = readOwnSnapshot(xml);
+      if (own) await this.#byQemu.requireWhole(own);
       return this.#checkpoints.refuseRevert(domain, (await this.#present(domain)).disks);
     }
     const { major, minor, micro } = await this.#libvirt.host.libvirtVersion();
@@ -249,12 +288,10 @@ export class Snapshots implements SnapshotFacet {
     );
   }
 
-  /** Answers the checkpoints that are in the way, and what there is to know of them. */
-  async #check(domain: Domain, { name, memory }: CreateSnapshot): Promise<{ aside: string[]; notes: string[] }> {
+  async #check(domain: Domain, input: CreateSnapshot): Promise<Found> {
+    const { name, memory } = input;
     const state = await this.#machines.state(domain);
     const { disks } = await this.#present(domain);
-    if ((await this.#stateFiles.nvramOf(await domain.xml())) !== undefined)
-      throw new ProblemError('capability-missing', noSnapshotsWithUefi);
     if (isOn(state) && memory === false) throw new ProblemError('capability-missing', noSnapshotsWithoutMemory);
     allow('snapshot-create', state);
     if (name.startsWith('.'))
@@ -264,8 +301,14 @@ export class Snapshots implements SnapshotFacet {
     if (await orUndefined(domain.snapshot(name)))
       throw new ProblemError('name-taken', `The VM already has a snapshot "${name}".`);
     requireDisksForSnapshot(disks);
-    const notes = await this.#checkpoints.notes(domain);
-    return { aside: isOn(state) ? [] : await this.#checkpoints.read(domain), notes };
+    const byLibvirt = !hasStateBeside(await domain.xml());
+    if (!byLibvirt) await this.#byQemu.check(domain, input);
+    return {
+      aside: isOn(state) ? [] : await this.#checkpoints.read(domain),
+      notes: await this.#checkpoints.notes(domain),
+      byLibvirt,
+      wasRunning: state === 'running',
+    };
   }
 
   /** What the machine consists of now: one that is on may have other disks at its next start. */
@@ -290,13 +333,8 @@ export class Snapshots implements SnapshotFacet {
 }
 
 /** Why a host with libvirt lacks the feature of that name. */
-export const noSnapshotsWithUefi =
-  'libvirt takes no snapshots of a VM with UEFI firmware, whose variables it could not keep. Clone it instead.';
 export const noSnapshotsWithoutMemory =
   'libvirt cannot revert to a snapshot of a running VM without its memory. Keep the memory too, or stop the VM first.';
-
-/** Whether a snapshot holds the content of a disk. */
-const isKept = (disk: DomainDisk): boolean => isDisk(disk) && !disk.readonly;
 
 /** Throws `capability-missing` for disks that libvirt would refuse after it has begun. */
 export function requireDisksForSnapshot(disks: readonly DomainDisk[]): void {

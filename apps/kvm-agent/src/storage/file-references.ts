@@ -1,4 +1,5 @@
 import { readDiskSource, type DiskSource } from '../domain/disk-source.ts';
+import { readKept } from '../snapshots/kept.ts';
 import { attribute, child, children, text, texts, type Xml } from '../xml.ts';
 import { filesOfNode, resolveBacking } from './backing-name.ts';
 
@@ -74,10 +75,11 @@ function optionFiles(option: string) {
   return /^(?:\/|json:|file:|host_device:)/.test(value) ? resolveBacking(value, '/') : [];
 }
 
-/** What a snapshot names: the overlays that it began, its memory, and the machine as it was. */
+/** What a snapshot names: the overlays that it began, its memory, copies of what is beside the disks, and the machine as it was. */
 export function snapshotReferences(snapshot: Xml | undefined): FileReference[] {
   return [
     ...snapshotOwnFiles(snapshot),
+    ...(readKept(snapshot)?.copies ?? []).flatMap(({ path }) => file(path, false)),
     ...domainReferences(child(snapshot, 'domain')),
     ...domainReferences(child(snapshot, 'inactiveDomain')),
   ];

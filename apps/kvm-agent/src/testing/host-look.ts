@@ -142,7 +142,7 @@ const text = (reading: Promise<string>): Promise<string> => reading.catch(() => 
 const unescape = (value: string) => value.replaceAll('&lt;', '<').replaceAll('&apos;', "'").replaceAll('&amp;', '&');
 
 const pathsIn = (xml: string): string[] =>
-  [...xml.matchAll(/(?:\bfile='|<nvram[^>]*>)(\/[^'<]+)/g)].map(([, path]) => unescape(path!));
+  [...xml.matchAll(/(?:\bfile='|<nvram[^>]*>|<polyvirt-snapshot:\w+>)(\/[^'<]+)/g)].map(([, path]) => unescape(path!));
 
 const filesIn = async (folder: string): Promise<string[]> =>
   (await readdir(folder).catch(() => [])).map((name) => join(folder, name));

@@ -113,6 +113,7 @@ export async function openLibvirtBench(): Promise<Bench> {
       }
       const own = await findPool();
       for (const volume of [templateDisk, ...((await own?.volumes()) ?? [])]) await volume.delete();
+      for (const path of await look.paths()) await rm(path, { recursive: true, force: true });
     },
     close: async () => {
       const own = await findPool();

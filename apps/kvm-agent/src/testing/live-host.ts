@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import type { NativeId } from '@polyvirt/contracts';
 import type { ListedVm, OperationContext } from '@polyvirt/hypervisor';
 import { TestOperation } from '@polyvirt/hypervisor/testing';
@@ -9,6 +9,7 @@ import { LibvirtDriver } from '../libvirt.driver.ts';
 import { buildXml } from '../xml.ts';
 
 const SIZE_MIB = 32;
+const NVRAM = '/var/lib/libvirt/qemu/nvram';
 
 /** What a test says of a domain that another tool is to have made. */
 export interface Foreign {
@@ -127,6 +128,9 @@ export class LiveHost {
         const all = { nvram: true, snapshotsMetadata: true, managedSave: true, checkpointsMetadata: true };
         // A transient one is gone with its process.
         await domain.undefine(all).catch(() => undefined);
+        // What a test that failed has left of its snapshots.
+        for (const name of await readdir(NVRAM).catch(() => []))
+          if (name.startsWith(domain.uuid)) await rm(`${NVRAM}/${name}`, { force: true });
       }),
     );
     const pool = await this.libvirt.pools.find(this.pool.name);

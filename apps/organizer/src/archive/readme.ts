@@ -62,7 +62,12 @@ export function readmeOf(document: ArchiveDocument): string {
     `${command('backup_script')} <folder for the backup>`,
     ...(snapshots ? [`${command('snapshot_script')} <name of the snapshot>`] : []),
     '```',
-    ...(snapshots ? [] : ['', 'There is no script for snapshots: libvirt takes none of a VM with UEFI firmware.']),
+    ...(snapshots
+      ? []
+      : [
+          '',
+          'There is no script for snapshots: of a VM with UEFI firmware virsh keeps no variables, and Polyvirt does.',
+        ]),
     '',
     backupNote(document),
     '',
@@ -84,7 +89,7 @@ function backupNote({ hypervisor }: ArchiveDocument): string {
       return (
         'A backup holds a whole copy of every disk, all of the same moment also while the VM runs, and `domain.xml`. Of a VM that has them it ' +
         'also holds its firmware variables (`nvram`), the state of its TPM (`tpm`) and its saved memory (`memory`). To restore one, ' +
-        'put each file back where `disks.tsv` says it was, with `cp -Rp` as root, and run `virsh define domain.xml`.'
+        'put each file back where `disks.tsv` says it was, with `cp -Rp` as root, and run `virsh define domain.xml`. Snapshots are in no backup.'
       );
     case 'vmware':
       return 'A running VM is suspended for the time of the backup, and goes on afterwards. A backup is a copy of its folder; open the `.vmx` file in it to use it.';

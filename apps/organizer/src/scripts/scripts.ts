@@ -20,7 +20,7 @@ export function scriptsOf(document: ArchiveDocument): Partial<Record<(typeof scr
     case 'kvm':
       return {
         'backup_script.sh': kvmBackup(nativeId, label),
-        // libvirt refuses the snapshot of a VM whose firmware has variables.
+        // A snapshot by virsh holds no firmware variables, and of a VM that is on virsh takes none.
         ...(document.vm.firmware === 'uefi' ? {} : { 'snapshot_script.sh': kvmSnapshot(nativeId) }),
       };
     case 'nutanix':

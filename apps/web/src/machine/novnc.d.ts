@@ -1,10 +1,8 @@
 /** What the console uses of noVNC 1.7, which brings no types. */
 declare module '@novnc/novnc' {
   export default class RFB extends EventTarget {
-    constructor(target: HTMLElement, channel: string | WebSocket, options?: { credentials?: object; shared?: boolean });
+    constructor(target: HTMLElement, url: string, options?: { credentials?: object; shared?: boolean });
     scaleViewport: boolean;
-    clipViewport: boolean;
-    dragViewport: boolean;
     viewOnly: boolean;
     disconnect(): void;
     sendCtrlAltDel(): void;

@@ -15,7 +15,7 @@ const named: Record<Exclude<MachineAction, 'dropPending' | 'template'>, VmAction
     suspend: 'suspend',
     pause: 'pause',
   } as const),
-  ...({ resume: 'resume', console: 'console', delete: 'delete', clone: 'clone' } as const),
+  ...({ resume: 'resume', console: 'console', consoleText: 'console-text', delete: 'delete', clone: 'clone' } as const),
   ...({ snapshot: 'snapshot-create', edit: 'reconfigure' } as const),
   ...({ revert: 'snapshot-revert', removeSnapshot: 'snapshot-delete' } as const),
   ...({ addDisk: 'reconfigure', growDisk: 'reconfigure', detachDisk: 'reconfigure' } as const),

@@ -8,6 +8,7 @@ export type MachineAction =
   | PowerVerb
   | 'delete'
   | 'console'
+  | 'consoleText'
   | 'snapshot'
   | 'revert'
   | 'removeSnapshot'
@@ -41,6 +42,9 @@ const ofSnapshot: Rule = {
   from: ['running', 'stopped', 'paused', 'crashed', 'suspended'],
   needs: 'snapshots',
 };
+const ofConsole: Rule = { permission: 'vm:console', from: ['running', 'paused'], needs: 'console' };
+/** What is done beside an operation that runs. */
+const besides: readonly MachineAction[] = ['console', 'consoleText'];
 const vmStates: readonly VmState[] = ['running', 'stopped', 'paused', 'suspended', 'crashed', 'unknown'];
 
 /** In which states an action makes sense. The API has the last word; this is what greys a button out before it is asked. */
@@ -54,7 +58,8 @@ const rules: Record<MachineAction, Rule> = {
   suspend: { from: ['running', 'paused'], needs: 'suspend' },
   pause: { from: ['running'], needs: 'suspend' },
   resume: { from: ['paused', 'suspended'], needs: 'suspend' },
-  console: { permission: 'vm:console', from: ['running', 'paused'], needs: 'console' },
+  console: { ...ofConsole, features: () => ['graphic'] },
+  consoleText: { ...ofConsole, features: () => ['text'] },
   snapshot: { permission: 'vm:snapshot', from: ['running', 'stopped', 'paused'], needs: 'snapshots' },
   revert: ofSnapshot,
   removeSnapshot: ofSnapshot,
@@ -113,7 +118,7 @@ export function obstacleTo(action: MachineAction, vm: Vm, host: Host | undefined
   const more = needs && also && host?.capabilities[needs].features?.[also.feature]?.available ? also.from : [];
   if (vm.template && startsIt.has(action)) return { key: 'template' };
   if (!from.includes(vm.state) && !more.includes(vm.state)) return { key: 'state' };
-  if (vm.operation !== undefined && action !== 'console') return { key: 'busy' };
+  if (vm.operation !== undefined && !besides.includes(action)) return { key: 'busy' };
   if (action === 'delete' && vm.protected) return { key: 'protected' };
   return undefined;
 }

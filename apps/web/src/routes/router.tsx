@@ -35,12 +35,17 @@ export const machineTabs = [
   'archive',
 ] as const;
 export type MachineTab = (typeof machineTabs)[number];
+export const consoleKinds = ['graphic', 'text'] as const;
+export type ConsoleKind = (typeof consoleKinds)[number];
 export const machineRoute = createRoute({
   getParentRoute: () => root,
   path: '/machines/$vmId',
-  validateSearch: (search: Record<string, unknown>): { tab?: MachineTab; range?: string; await?: 'address' } => ({
+  validateSearch: (
+    search: Record<string, unknown>,
+  ): { tab?: MachineTab; range?: string; await?: 'address'; console?: ConsoleKind } => ({
     ...(machineTabs.includes(search['tab'] as MachineTab) && { tab: search['tab'] as MachineTab }),
     ...(search['await'] === 'address' && { await: 'address' as const }),
+    ...(consoleKinds.includes(search['console'] as ConsoleKind) && { console: search['console'] as ConsoleKind }),
     ...(text(search['range']) && { range: text(search['range'])! }),
   }),
   component: lazyRouteComponent(() => import('../machine/machine.tsx'), 'Machine'),

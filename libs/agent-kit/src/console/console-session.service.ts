@@ -70,6 +70,35 @@ describe('a console', () => {
       await ask(bench.gateway, openConsole, host, { nativeId: 'vm-00001', session });
     });
 
+    it('carries a terminal, which has one viewer: whoever comes next takes it over, and the first is told by whom', async () => {
+      await bench.startAgent({ host: fake });
+      const open = (name: string, by: string) =>
+        ask(bench.gateway, openConsole, host, { nativeId: 'vm-00001', session: name, kind: 'text', by });
+      expect(await open(session, 'ada')).toEqual({ protocol: 'text' });
+      await eventually(() => expect(data().toString()).toContain('root@vm-00001:/# '));
+      send({ kind: 'data', bytes: Buffer.from('echo a""b\r') });
+      await eventually(() => expect(data().toString()).toContain('\r\nab\r\n'));
+      const later = ['bob', 'eve'].map((by) => ({ by, session: `${by}-has-a-session-1`, ends: [] as string[] }));
+      const listeners = later.map(({ session: name, ends }) =>
+        listenToBytes(bench.gateway, subjects.consoleDown(host, name), (bytes) => {
+          const frame = decodeFrame(bytes.slice());
+          if (frame?.kind === 'end') ends.push(frame.reason);
+        }),
+      );
+      await bench.gateway.connection.flush();
+      // At once: one of them gets it from the other.
+      await Promise.all(later.map((one) => open(one.session, one.by)));
+      await eventually(() => expect(lastReason()).toMatch(/^(?:bob|eve) has taken this console over\.$/));
+      await eventually(() => expect(later.flatMap(({ ends }) => ends)).toHaveLength(1));
+      const loser = later.find(({ ends }) => ends.length > 0)!;
+      const winner = later.find((one) => one !== loser)!;
+      expect(loser.ends).toEqual([`${winner.by} has taken this console over.`]);
+      // A screen beside it is another thing.
+      await ask(bench.gateway, openConsole, host, { nativeId: 'vm-00001', session: 'a-screen-beside-1' });
+      expect(winner.ends).toEqual([]);
+      for (const listener of listeners) listener.close();
+    });
+
     it('is refused with the problem of the driver', async () => {
       await bench.startAgent({ host: fake });
       await expect(ask(bench.gateway, openConsole, host, { nativeId: 'vm-00002', session })).rejects.toMatchObject({
@@ -85,6 +114,16 @@ describe('a console', () => {
       await expect(ask(bench.gateway, openConsole, host, { nativeId: 'vm-00001', session })).rejects.toMatchObject({
         code: 'capability-missing',
         message: 'VNC is off.',
+      });
+    });
+
+    it('of one kind is refused with the reason of a host that has the other only', async () => {
+      await bench.startAgent({ host: fake, without: { 'console.text': 'There are no serial ports.' } });
+      await ask(bench.gateway, openConsole, host, { nativeId: 'vm-00001', session });
+      const text = { nativeId: 'vm-00001', session: 'another-session-1', kind: 'text' as const };
+      await expect(ask(bench.gateway, openConsole, host, text)).rejects.toMatchObject({
+        code: 'capability-missing',
+        message: 'There are no serial ports.',
       });
     });
 

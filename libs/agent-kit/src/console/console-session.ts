@@ -11,7 +11,7 @@ import {
   type ConsoleFrame,
   type Listener,
 } from '@polyvirt/bus';
-import { subjects, type HostId } from '@polyvirt/contracts';
+import { ProblemError, subjects, type HostId } from '@polyvirt/contracts';
 import type { Duplex } from 'node:stream';
 
 /** Credit is given in steps, as a key press is only a few bytes. */
@@ -53,7 +53,9 @@ export class ConsoleSession {
     screen.on('data', (bytes: Uint8Array) => this.#say(bytes));
     screen.once('end', () => this.end('The console was closed by the hypervisor.'));
     screen.once('close', () => this.end('The console was closed by the hypervisor.'));
-    screen.on('error', (error) => this.end(`The console broke off: ${error.message}`));
+    screen.on('error', (error) =>
+      this.end(error instanceof ProblemError ? error.message : `The console broke off: ${error.message}`),
+    );
   }
 
   end(reason: string): void {

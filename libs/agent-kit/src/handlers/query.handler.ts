@@ -9,6 +9,7 @@ import {
   openConsole,
   planVm,
   ProblemError,
+  protocolOf,
   readDefinition,
   readGuest,
   readVm,
@@ -75,9 +76,9 @@ export class QueryHandler {
   }
 
   @OnQuery(openConsole)
-  async openConsole(@Payload() { nativeId, session }: { nativeId: NativeId; session: string }) {
-    await this.consoles.open(nativeId, session);
-    return { protocol: 'rfb' };
+  async openConsole(@Payload() wanted: z.infer<typeof openConsole.input>) {
+    await this.consoles.open(wanted);
+    return { protocol: protocolOf[wanted.kind] };
   }
 
   @OnQuery(cancelOperation)

@@ -113,12 +113,12 @@ describe('a host', () => {
   });
 
   it('lets an agent give way to one that was there before, should both have begun', async () => {
-    const seconds: SecondAgentError[] = [];
+    const seconds: Error[] = [];
     const agent = await bench.adopt({
       driver: new FakeDriver(),
       config: bench.config(),
       version: '0',
-      onSecond: (error) => seconds.push(error),
+      onUnwanted: (error) => seconds.push(error),
     });
     const beat = (startedAt: string): Heartbeat => ({
       host,

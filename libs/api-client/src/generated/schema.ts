@@ -976,7 +976,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** A ticket for the console of a VM. Its WebSocket carries RFB, the protocol of VNC. */
+        /** A ticket for a console of a VM: its screen, or the terminal at its serial port. */
         post: operations["openConsole"];
         delete?: never;
         options?: never;
@@ -1962,8 +1962,11 @@ export interface components {
         ConsoleTicket: {
             /** Format: date-time */
             expiresAt: string;
-            /** @enum {string} */
-            protocol: "rfb";
+            /**
+             * @description What the WebSocket carries: `rfb` is the protocol of VNC, `text` what is typed and printed, in binary frames both ways.
+             * @enum {string}
+             */
+            protocol: "rfb" | "text";
             /** @description Path of the WebSocket, ticket included; it opens once. */
             url: string;
         };
@@ -2478,7 +2481,7 @@ export interface components {
         };
         OpenConsoleInput: {
             /**
-             * @description The screen with keyboard and mouse, or the terminal at the serial port.
+             * @description The screen with keyboard and mouse, or the terminal at the serial port. A terminal has one viewer: whoever opens it takes it over.
              * @default graphic
              * @enum {string}
              */
@@ -3147,6 +3150,8 @@ export interface components {
             protected: boolean;
             /** @description Grows with every change of the record. It is not the ETag: send back the `ETag` header of the answer in `If-Match`, not this number. */
             revision: number;
+            /** @description Whether it has a serial port that a text console can open; absent when the host cannot tell. */
+            serialPort?: boolean;
             /** @description Whether the host is a simulator. */
             simulated: boolean;
             snapshotCount: number;
@@ -10945,7 +10950,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description A ticket for the console of a VM. Its WebSocket carries RFB, the protocol of VNC. */
+            /** @description A ticket for a console of a VM: its screen, or the terminal at its serial port. */
             201: {
                 headers: {
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];

@@ -107,6 +107,11 @@ export const vmActions = {
     needs: 'console.graphic',
     otherwise: { stopped: off, suspended, crashed: 'It has crashed; start it.', unknown },
   },
+  'console-text': {
+    from: ['running', 'paused'],
+    needs: 'console.text',
+    otherwise: { stopped: off, suspended, crashed: 'It has crashed; start it.', unknown },
+  },
   metrics: {
     from: ['running', 'paused'],
     needs: 'metrics',

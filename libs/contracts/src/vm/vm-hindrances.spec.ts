@@ -8,7 +8,7 @@ const hindered = (vm: Parameters<typeof hindranceTo>[1]) =>
 
 describe('what is against an action in the VM itself', () => {
   it('is nothing for a VM that has all, and for one of which the host cannot tell', () => {
-    expect(hindered({ transient: false, display: true })).toEqual([]);
+    expect(hindered({ transient: false, display: true, serialPort: true })).toEqual([]);
     expect(hindered({})).toEqual([]);
   });
 
@@ -16,7 +16,7 @@ describe('what is against an action in the VM itself', () => {
     const endings = hindered({ transient: true });
     expect(endings).toEqual(expect.arrayContaining(['stop', 'stop-force', 'restart', 'restart-force', 'suspend']));
     expect(endings).toEqual(expect.arrayContaining(['delete', 'clone', 'reconfigure']));
-    for (const action of ['pause', 'resume', 'reset', 'console', 'metrics'] as const)
+    for (const action of ['pause', 'resume', 'reset', 'console', 'console-text', 'metrics'] as const)
       expect(endings).not.toContain(action);
     for (const action of endings) {
       const { code, reason } = hindranceTo(action, { transient: true })!;
@@ -34,8 +34,10 @@ describe('what is against an action in the VM itself', () => {
       expect(hindranceTo(action, { template: true })!.reason).toMatch(/clone it/);
   });
 
-  it('keeps a VM without a display from its console, and from nothing else', () => {
+  it('keeps a VM without a display or a serial port from the console of that, and from nothing else', () => {
     expect(hindered({ display: false })).toEqual(['console']);
     expect(hindranceTo('console', { display: false })).toMatchObject({ code: 'host-rejected' });
+    expect(hindered({ serialPort: false })).toEqual(['console-text']);
+    expect(hindranceTo('console-text', { serialPort: false })).toMatchObject({ code: 'host-rejected' });
   });
 });

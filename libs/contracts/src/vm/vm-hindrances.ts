@@ -36,7 +36,7 @@ const starts: ReadonlySet<VmAction> = new Set([
 /** What is against an action in the VM itself, whatever state it is in; undefined when nothing is. */
 export function hindranceTo(
   action: VmAction,
-  { transient, display, template }: Pick<DriverVm, 'transient' | 'display' | 'template'>,
+  { transient, display, serialPort, template }: Pick<DriverVm, 'transient' | 'display' | 'serialPort' | 'template'>,
 ): Hindrance | undefined {
   if (transient && endings.has(action))
     return {
@@ -52,6 +52,11 @@ export function hindranceTo(
     return {
       code: 'host-rejected',
       reason: 'It has no display that a console could show. Give it one on its host first.',
+    };
+  if (action === 'console-text' && serialPort === false)
+    return {
+      code: 'host-rejected',
+      reason: 'It has no serial port that a console could open. Give it one on its host first.',
     };
   return undefined;
 }

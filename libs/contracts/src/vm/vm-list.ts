@@ -42,23 +42,3 @@ export const VmListQuery = z
 export type VmListQuery = z.infer<typeof VmListQuery>;
 
 export const VmPage = pageOf(Vm, 'VmPage');
-
-/** Body of `POST /vms/{id}/console`. */
-export const OpenConsoleInput = z
-  .strictObject({
-    kind: z
-      .enum(['graphic', 'text'])
-      .default('graphic')
-      .describe('The screen with keyboard and mouse, or the terminal at the serial port.'),
-  })
-  .meta({ id: 'OpenConsoleInput' });
-export type OpenConsoleInput = z.infer<typeof OpenConsoleInput>;
-
-export const ConsoleTicket = z
-  .object({
-    url: z.string().describe('Path of the WebSocket, ticket included; it opens once.'),
-    protocol: z.literal('rfb'),
-    expiresAt: z.iso.datetime(),
-  })
-  .meta({ id: 'ConsoleTicket' });
-export type ConsoleTicket = z.infer<typeof ConsoleTicket>;

@@ -23,10 +23,3 @@ export const readDefinition = defineQuery({
   input: z.object({ nativeId: NativeId }),
   output: NativeDefinition,
 });
-
-export const openConsole = defineQuery({
-  name: 'console-open',
-  summary: 'Join the graphical console of a VM to a session on the bus.',
-  input: z.object({ nativeId: NativeId, session: z.string().regex(/^[A-Za-z0-9_-]{16,64}$/) }),
-  output: z.object({ protocol: z.literal('rfb') }),
-});

@@ -39,4 +39,5 @@ const phrases: Partial<Record<VmAction, string>> = {
   'snapshot-revert': 'revert',
   'snapshot-delete': 'delete a snapshot of',
   console: 'open a console of',
+  'console-text': 'open a text console of',
 };

@@ -139,6 +139,10 @@ export const DriverVm = z.object({
     .boolean()
     .optional()
     .describe('Whether it has a display that a console can show; absent when the host cannot tell.'),
+  serialPort: z
+    .boolean()
+    .optional()
+    .describe('Whether it has a serial port that a text console can open; absent when the host cannot tell.'),
   unreadable: z.string().optional().describe('Why the host could not read it now; everything else is as last known.'),
   createdAt: Timestamp.optional().describe(
     'Absent when the hypervisor does not know; the time of first sight stands in.',

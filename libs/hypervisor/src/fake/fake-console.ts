@@ -1,24 +1,89 @@
 import { Duplex } from 'node:stream';
 import type { NativeId } from '@polyvirt/contracts';
 import { allow } from '../allow.ts';
+import type { Absences } from '../capabilities.ts';
 import type { ConsoleFacet } from '../driver.ts';
 import type { FakeCalls } from './fake-calls.ts';
+import { FakeTerminal, type Answer } from './fake-terminal.ts';
 
 const width = 320;
 const height = 200;
 
-/** A screen of one colour, over RFB 3.8 (RFC 6143) without authentication. */
+/** A screen of one colour, over RFB 3.8 (RFC 6143) without authentication, and a terminal with a small shell. */
 export class FakeConsole implements ConsoleFacet {
-  constructor(private readonly calls: FakeCalls) {}
+  readonly graphic?: ConsoleFacet['graphic'];
+  readonly text?: ConsoleFacet['text'];
+  readonly #terminals = new Map<NativeId, FakeTerminal>();
 
-  open(nativeId: NativeId, signal: AbortSignal): Promise<Duplex> {
+  constructor(
+    private readonly calls: FakeCalls,
+    without: Absences,
+  ) {
+    if (!without['console.graphic']) this.graphic = (nativeId, signal) => this.#graphic(nativeId, signal);
+    if (!without['console.text']) this.text = (nativeId, signal) => this.#text(nativeId, signal);
+  }
+
+  #graphic(nativeId: NativeId, signal: AbortSignal): Promise<Duplex> {
     return this.calls.call('console', nativeId, signal, () => {
       const machine = this.calls.machine(nativeId);
       allow('console', machine.state);
-      return new RfbScreen(machine.name);
+      return this.#endingWith(nativeId, new RfbScreen(machine.name));
     });
   }
+
+  #text(nativeId: NativeId, signal: AbortSignal): Promise<Duplex> {
+    return this.calls.call('console-text', nativeId, signal, () => {
+      const { name, state, bootable } = this.calls.machine(nativeId);
+      allow('console-text', state);
+      this.#terminals.get(nativeId)?.takeOver();
+      const { host } = this.calls;
+      const isUp = () => {
+        const machine = host.find(nativeId);
+        return machine?.state === 'running' && host.hasBooted(machine);
+      };
+      const terminal = new FakeTerminal(`root@${name}:/# `, answerOf(name), isUp);
+      this.#terminals.set(nativeId, terminal);
+      let greeting: NodeJS.Timeout | undefined;
+      const greet = () => {
+        if (isUp()) terminal.greet();
+        else greeting = setTimeout(greet, Math.max(1, host.bootMs));
+      };
+      if (bootable) greet();
+      terminal.once('close', () => {
+        clearTimeout(greeting);
+        if (this.#terminals.get(nativeId) === terminal) this.#terminals.delete(nativeId);
+      });
+      return this.#endingWith(nativeId, terminal);
+    });
+  }
+
+  #endingWith(nativeId: NativeId, stream: Duplex): Duplex {
+    const { host } = this.calls;
+    const stopListening = host.onChange(() => {
+      const state = host.find(nativeId)?.state;
+      if (state !== 'running' && state !== 'paused') stream.destroy();
+    });
+    stream.once('close', stopListening);
+    return stream;
+  }
 }
+
+const answerOf =
+  (hostname: string): Answer =>
+  ([command, ...args]) => {
+    switch (command) {
+      case 'echo':
+        return `${args.join(' ')}\n`;
+      case 'hostname':
+        return `${hostname}\n`;
+      case 'uname':
+        return 'Linux\n';
+      case 'help':
+        return 'echo, help, hostname, uname\n';
+      default:
+        return undefined;
+    }
+  };
 
 type Stage = 'version' | 'security' | 'init' | 'ready';
 

@@ -57,7 +57,6 @@ export interface FakeDriverOptions extends FakeHostOptions {
 const neverHad: Absences = {
   'reconfigure.cpusLive': 'The fake host changes CPUs at the next power-off.',
   'reconfigure.memoryLive': 'The fake host changes memory at the next power-off.',
-  'console.text': 'The machines of the fake host have no serial port.',
   'clone.running': 'The fake host copies machines that are off.',
   'networks.ipv6': 'The networks of the fake host are IPv4.',
 };
@@ -129,7 +128,7 @@ export class FakeDriver implements HypervisorDriver {
     };
     if (!without.metrics) this.metrics = new FakeMetrics(calls);
     if (!without.watch) this.watch = new FakeWatch(host);
-    if (!without.console) this.console = new FakeConsole(calls);
+    if (!without.console) this.console = new FakeConsole(calls, without);
     if (!without.images) {
       this.images = images;
     }

@@ -411,9 +411,12 @@ export class Domain implements Struct<'domain'> {
     return result === null ? null : (JSON.parse(result) as { return?: unknown }).return;
   }
 
-  /** One QMP command. It marks the domain as tainted. */
-  async monitorCommand(command: object): Promise<unknown> {
-    const reply = await this.#libvirt.call.qemuDomainMonitorCommand({ dom: this, cmd: JSON.stringify(command) });
+  /** One QMP command. It marks the domain as tainted. `unbounded` is for a QEMU that may be busy with a job for long. */
+  async monitorCommand(command: object, { unbounded = false }: { unbounded?: boolean } = {}): Promise<unknown> {
+    const reply = await this.#libvirt.call.qemuDomainMonitorCommand(
+      { dom: this, cmd: JSON.stringify(command) },
+      unbounded ? { timeoutMs: 0, channel: 'transfers' } : {},
+    );
     return JSON.parse(reply.result);
   }
 

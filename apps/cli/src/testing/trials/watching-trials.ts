@@ -156,8 +156,12 @@ export const watchingTrials: Trials = {
     expect(await trial.done(words, { dialogue: [[shown, 'q']] })).toMatch(shown);
   },
   console: async (trial) => {
-    await trial.cli.vm({ name: trial.name, start: true });
-    if (trial.inTerminal) expect(await trial.ends(1, ['console', trial.name])).toContain('capability-missing');
+    await trial.cli.vm({ name: trial.name, disks: [{ image: 'tiny-linux' }], start: true });
+    const dialogue = [
+      [/root@.*# /, 'echo one""two'],
+      [/onetwo/, '\x1d'],
+    ] as const;
+    if (trial.inTerminal) expect(await trial.done(['console', trial.name], { dialogue })).toContain('onetwo');
     else expect(await trial.ends(2, ['console', trial.name])).toContain('needs a terminal');
   },
   query: async ({ done }) => {

@@ -3,6 +3,9 @@ import type { Duplex } from 'node:stream';
 import { DriverMetrics, NativeDefinition, type Hypervisor, type NativeId } from '@polyvirt/contracts';
 import { expectProblem, type Suite } from '../suite.ts';
 
+/** A shell that has not answered by then is asked once more. */
+const answerWithinMs = 200;
+
 const formats: Record<Hypervisor, NativeDefinition['format']> = {
   kvm: 'libvirt-xml',
   vmware: 'vmx',
@@ -74,12 +77,12 @@ export function describeGuest(suite: Suite): void {
       expect(Array.isArray(answer.addresses)).toBe(true);
     });
 
-    suite.facet('console', 'opens a console that greets in RFB', async (console) => {
+    suite.feature<'console'>('console.graphic', 'opens a console that greets in RFB', async (console) => {
       const nativeId = await shared();
       await suite.bring(nativeId, 'running');
       for (let time = 0; time < 2; time += 1) {
         const opening = new AbortController();
-        const screen = await console.open(nativeId, opening.signal);
+        const screen = await console.graphic!(nativeId, opening.signal);
         try {
           // The signal bounds the opening, not how long somebody looks.
           opening.abort();
@@ -87,6 +90,48 @@ export function describeGuest(suite: Suite): void {
         } finally {
           screen.destroy();
         }
+      }
+    });
+
+    suite.feature<'console'>(
+      'console.text',
+      'opens a terminal that carries what is typed to the guest, and its answer back',
+      async (console) => {
+        const nativeId = await shared();
+        await suite.bring(nativeId, 'running');
+        await suite.bench.guestReady(nativeId);
+        const opening = new AbortController();
+        const terminal = new Terminal(await console.text!(nativeId, opening.signal));
+        try {
+          opening.abort();
+          expect(await suite.get(nativeId)).not.toMatchObject({ serialPort: false });
+          await terminal.says(suite, 'carried');
+        } finally {
+          terminal.close();
+        }
+      },
+    );
+
+    suite.feature<'console'>('console.text', 'has whoever opens a terminal take it over', async (console) => {
+      const nativeId = await shared();
+      await suite.bring(nativeId, 'running');
+      await suite.bench.guestReady(nativeId);
+      const first = new Terminal(await console.text!(nativeId, suite.signal()));
+      const second = new Terminal(await console.text!(nativeId, suite.signal()));
+      try {
+        await first.closed;
+        await second.says(suite, 'taken');
+      } finally {
+        first.close();
+        second.close();
+      }
+      // Nobody has it now: it is opened as at first.
+      await second.closed;
+      const third = new Terminal(await console.text!(nativeId, suite.signal()));
+      try {
+        await third.says(suite, 'again');
+      } finally {
+        third.close();
       }
     });
 
@@ -134,10 +179,16 @@ export function describeGuest(suite: Suite): void {
       }
     });
 
-    suite.facet('console', 'refuses the console of a VM that is off with wrong-state', async (console) => {
+    suite.facet('console', 'ends its consoles with the VM, and refuses those of one that is off', async (console) => {
       const nativeId = await shared();
+      await suite.bring(nativeId, 'running');
+      const kinds = (['graphic', 'text'] as const).filter((kind) => console[kind] !== undefined);
+      const open = await Promise.all(
+        kinds.map(async (kind) => new Terminal(await console[kind]!(nativeId, suite.signal()))),
+      );
       await suite.bring(nativeId, 'stopped');
-      await expectProblem('wrong-state', console.open(nativeId, suite.signal()));
+      for (const { closed } of open) await closed;
+      for (const kind of kinds) await expectProblem('wrong-state', console[kind]!(nativeId, suite.signal()));
     });
 
     suite.facet('guest', 'says that a guest that is off does not answer', async (guest) => {
@@ -146,6 +197,32 @@ export function describeGuest(suite: Suite): void {
       expect((await guest.read(nativeId, suite.signal())).agent).toBe(false);
     });
   });
+}
+
+/** A console with somebody in front of it. */
+class Terminal {
+  readonly closed: Promise<void>;
+  #printed = '';
+
+  constructor(private readonly stream: Duplex) {
+    this.closed = new Promise((resolve) => stream.once('close', resolve));
+    stream.on('error', () => undefined);
+    stream.on('data', (chunk: Buffer) => (this.#printed += chunk.toString('latin1')));
+  }
+
+  /** Has the shell of the guest print a word that is not in what was typed. A shell that still starts may miss it. */
+  async says(suite: Suite, word: string): Promise<void> {
+    const half = word.length / 2;
+    await suite.eventually(`"${word}" on the terminal`, suite.timeoutMs / 2, async () => {
+      this.stream.write(`echo ${word.slice(0, half)}""${word.slice(half)}\r`);
+      await new Promise((resolve) => setTimeout(resolve, answerWithinMs));
+      return this.#printed.includes(word);
+    });
+  }
+
+  close(): void {
+    this.stream.destroy();
+  }
 }
 
 function greetingOf(screen: Duplex): Promise<string> {

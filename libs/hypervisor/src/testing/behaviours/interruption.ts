@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import { ProblemError, type BootDevice, type FeatureRef, type NativeId } from '@polyvirt/contracts';
+import { ProblemError, type BootDevice, type CreateVm, type FeatureRef, type NativeId } from '@polyvirt/contracts';
 import type { HypervisorDriver, OperationContext } from '../../driver.ts';
 import type { Suite } from '../suite.ts';
 import { Death, TestOperation, type Cut } from '../test-operation.ts';
@@ -141,8 +141,8 @@ export function describeInterruption(suite: Suite): void {
         },
       };
     };
-    const snapshot = async (): Promise<Attempt> => {
-      const nativeId = await source();
+    const snapshotOf = (from: () => Promise<NativeId>) => async (): Promise<Attempt> => {
+      const nativeId = await from();
       const input = { name: suite.name('photo'), memory: false };
       const found = async () => (await suite.get(nativeId)).snapshots.filter(({ name }) => name === input.name);
       return {
@@ -161,8 +161,9 @@ export function describeInterruption(suite: Suite): void {
       prepare: (nativeId: NativeId) => Promise<void>,
       run: (nativeId: NativeId) => Attempt['run'],
       ended: (nativeId: NativeId) => Promise<void>,
+      input: Partial<CreateVm> = {},
     ): Promise<Attempt> => {
-      const nativeId = await suite.make();
+      const nativeId = await suite.make(input);
       await prepare(nativeId);
       return { run: run(nativeId), ended: () => ended(nativeId), cleanUp: () => suite.remove(nativeId) };
     };
@@ -223,26 +224,52 @@ export function describeInterruption(suite: Suite): void {
       },
     );
 
-    suite.facet('snapshots', 'ends a snapshot that was cut at any step with exactly one', () => resumes(snapshot));
-    suite.facet('snapshots', 'leaves nothing of a snapshot that fails or is cancelled at any step', async () => {
-      const steps = await countSteps(snapshot);
-      await takesBack(snapshot, failsAt, steps);
-      await takesBack(snapshot, cancelledAt, steps - 1);
-    });
+    for (const firmware of ['bios', 'uefi'] as const) {
+      const isUefi = firmware === 'uefi';
+      const of = isUefi ? ' of a UEFI VM' : '';
+      const from = isUefi ? suite.shared(() => ({ name: suite.name('standing'), firmware })) : source;
+      const promise = (behaviour: string, test: () => Promise<void>): void =>
+        isUefi ? suite.feature('snapshots.uefi', behaviour, test) : suite.facet('snapshots', behaviour, test);
+      const snapshot = snapshotOf(from);
+      const onOneWithASnapshot = (
+        run: (nativeId: NativeId, taken: string) => Attempt['run'],
+        ended: (nativeId: NativeId, taken: string) => Promise<void>,
+      ): Promise<void> => {
+        let taken = '';
+        return resumes(() =>
+          onOwnVm(
+            async (id) => {
+              const input = { name: 'kept', memory: false };
+              taken = (await suite.run((context) => suite.driver.snapshots!.create(id, input, context))).snapshot;
+            },
+            (id) => run(id, taken),
+            (id) => ended(id, taken),
+            { firmware },
+          ),
+        );
+      };
 
-    suite.facet('snapshots', 'ends a deletion of a snapshot that was cut at any step', () => {
-      let taken = '';
-      return resumes(() =>
-        onOwnVm(
-          async (id) => {
-            const input = { name: 'doomed', memory: false };
-            taken = (await suite.run((context) => suite.driver.snapshots!.create(id, input, context))).snapshot;
-          },
-          (id) => (driver, context) => driver.snapshots!.delete(id, { snapshot: taken, children: false }, context),
+      promise(`ends a snapshot${of} that was cut at any step with exactly one`, () => resumes(snapshot));
+      promise(`leaves nothing of a snapshot${of} that fails or is cancelled at any step`, async () => {
+        const steps = await countSteps(snapshot);
+        await takesBack(snapshot, failsAt, steps);
+        await takesBack(snapshot, cancelledAt, steps - 1);
+      });
+      promise(`ends a revert to a snapshot${of} that was cut at any step`, () =>
+        onOneWithASnapshot(
+          (id, taken) => (driver, context) => driver.snapshots!.revert(id, taken, context),
+          async (id, taken) =>
+            expect(await suite.get(id)).toMatchObject({ state: 'stopped', snapshots: [{ id: taken, current: true }] }),
+        ),
+      );
+      promise(`ends a deletion of a snapshot${of} that was cut at any step`, () =>
+        onOneWithASnapshot(
+          (id, taken) => (driver, context) =>
+            driver.snapshots!.delete(id, { snapshot: taken, children: false }, context),
           async (id) => expect((await suite.get(id)).snapshots).toEqual([]),
         ),
       );
-    });
+    }
 
     suite.behaviour('ends a deletion that was cut at any step, with nothing left', () =>
       resumes(() =>

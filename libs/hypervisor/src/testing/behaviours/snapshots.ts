@@ -1,10 +1,24 @@
 import { expect } from '@jest/globals';
-import { ProblemError, type NativeId, type Snapshot } from '@polyvirt/contracts';
+import { ProblemError, type CreateVm, type Firmware, type NativeId, type Snapshot } from '@polyvirt/contracts';
+import type { SnapshotFacet } from '../../driver.ts';
 import { expectProblem, type Suite } from '../suite.ts';
 
+/** All of it for VMs of either firmware: one with UEFI has variables beside its disks, which a snapshot holds too. */
 export function describeSnapshots(suite: Suite): void {
-  suite.area('snapshots', () => {
-    const shared = suite.shared(() => ({ name: suite.name('snap') }));
+  for (const firmware of ['bios', 'uefi'] as const) describeSnapshotsOf(suite, firmware);
+}
+
+function describeSnapshotsOf(suite: Suite, firmware: Firmware): void {
+  suite.area(firmware === 'uefi' ? 'snapshots with UEFI' : 'snapshots', () => {
+    const shared = suite.shared(() => ({ name: suite.name('snap'), firmware }));
+    const make = (input: Partial<CreateVm> = {}) => suite.make({ ...input, firmware });
+    const promise = (
+      behaviour: string,
+      test: (snapshots: SnapshotFacet) => Promise<{ absent: string } | void>,
+    ): void =>
+      firmware === 'uefi'
+        ? suite.feature<'snapshots'>('snapshots.uefi', behaviour, test)
+        : suite.facet('snapshots', behaviour, test);
 
     const take = async (nativeId: NativeId, name: string, memory = false) => {
       const input = { name, memory, description: `before ${name}` };
@@ -24,8 +38,8 @@ export function describeSnapshots(suite: Suite): void {
     const current = async (nativeId: NativeId) =>
       (await tree(nativeId)).filter((one) => one.current).map(({ id }) => id);
 
-    suite.facet('snapshots', 'takes snapshots of a VM that is off; the list is a tree', async () => {
-      const nativeId = await suite.make({ name: suite.name('snap') });
+    promise('takes snapshots of a VM that is off; the list is a tree', async () => {
+      const nativeId = await make({ name: suite.name('snap') });
       try {
         const a = await take(nativeId, 'first "one"');
         const b = await take(nativeId, 'second é 🚀');
@@ -48,7 +62,7 @@ export function describeSnapshots(suite: Suite): void {
       }
     });
 
-    suite.facet('snapshots', 'answers name-taken for the name of a snapshot in use on the VM', async (snapshots) => {
+    promise('answers name-taken for the name of a snapshot in use on the VM', async (snapshots) => {
       const nativeId = await shared();
       await take(nativeId, 'taken');
       const again = suite.run((context) => snapshots.create(nativeId, { name: 'taken', memory: false }, context));
@@ -56,32 +70,28 @@ export function describeSnapshots(suite: Suite): void {
       expect((await tree(nativeId)).filter(({ name }) => name === 'taken')).toHaveLength(1);
     });
 
-    suite.facet('snapshots', 'answers snapshot-not-found to a revert to one that is not there', async () => {
+    promise('answers snapshot-not-found to a revert to one that is not there', async () => {
       await expectProblem('snapshot-not-found', revert(await shared(), 'no-such-snapshot'));
     });
 
-    suite.facet(
-      'snapshots',
-      'moves the children of a deleted snapshot up, and deleting it again changes nothing',
-      async () => {
-        const nativeId = await suite.make();
-        try {
-          const a = await take(nativeId, 'a');
-          const b = await take(nativeId, 'b');
-          const c = await take(nativeId, 'c');
-          expect(await drop(nativeId, b)).toBe('changed');
-          const list = await tree(nativeId);
-          expect(list.map(({ id }) => id).sort()).toEqual([a, c].sort());
-          expect(list.find(({ id }) => id === c)).toMatchObject({ parent: a, current: true });
-          expect(await drop(nativeId, b)).toBe('unchanged');
-        } finally {
-          await suite.remove(nativeId);
-        }
-      },
-    );
+    promise('moves the children of a deleted snapshot up, and deleting it again changes nothing', async () => {
+      const nativeId = await make();
+      try {
+        const a = await take(nativeId, 'a');
+        const b = await take(nativeId, 'b');
+        const c = await take(nativeId, 'c');
+        expect(await drop(nativeId, b)).toBe('changed');
+        const list = await tree(nativeId);
+        expect(list.map(({ id }) => id).sort()).toEqual([a, c].sort());
+        expect(list.find(({ id }) => id === c)).toMatchObject({ parent: a, current: true });
+        expect(await drop(nativeId, b)).toBe('unchanged');
+      } finally {
+        await suite.remove(nativeId);
+      }
+    });
 
-    suite.facet('snapshots', 'deletes a snapshot with everything below it; the VM stays as it is', async () => {
-      const nativeId = await suite.make();
+    promise('deletes a snapshot with everything below it; the VM stays as it is', async () => {
+      const nativeId = await make();
       try {
         const a = await take(nativeId, 'a');
         const b = await take(nativeId, 'b');
@@ -97,10 +107,10 @@ export function describeSnapshots(suite: Suite): void {
       }
     });
 
-    suite.facet('snapshots', 'brings the hardware of the snapshot back', async () => {
+    promise('brings the hardware of the snapshot back', async () => {
       const { reconfigure } = suite.driver;
       if (!reconfigure) return;
-      const nativeId = await suite.make({ cpus: 1 });
+      const nativeId = await make({ cpus: 1 });
       try {
         const a = await take(nativeId, 'a');
         await suite.run((context) => reconfigure.apply(nativeId, { cpus: 2 }, context));
@@ -111,7 +121,7 @@ export function describeSnapshots(suite: Suite): void {
       }
     });
 
-    suite.facet('snapshots', 'keeps the memory of a running VM; a revert runs on from there', async () => {
+    promise('keeps the memory of a running VM; a revert runs on from there', async () => {
       const nativeId = await shared();
       await suite.bring(nativeId, 'running');
       const before = await tree(nativeId);
@@ -134,7 +144,7 @@ export function describeSnapshots(suite: Suite): void {
       return undefined;
     });
 
-    suite.facet('snapshots', 'takes one of a running VM when nothing is said of its memory', async (snapshots) => {
+    promise('takes one of a running VM when nothing is said of its memory', async (snapshots) => {
       const nativeId = await shared();
       await suite.bring(nativeId, 'running');
       const input = { name: suite.name('as-can-be') };
@@ -144,7 +154,7 @@ export function describeSnapshots(suite: Suite): void {
       expect(await suite.stateOf(nativeId)).toBe('running');
     });
 
-    suite.facet('snapshots', 'reverts to a snapshot without memory as a VM that is off', async () => {
+    promise('reverts to a snapshot without memory as a VM that is off', async () => {
       const nativeId = await shared();
       await suite.bring(nativeId, 'stopped');
       const a = await take(nativeId, 'without memory');
@@ -153,9 +163,9 @@ export function describeSnapshots(suite: Suite): void {
       expect(await suite.stateOf(nativeId)).toBe('stopped');
     });
 
-    suite.facet('snapshots', 'leaves nothing of a VM that is deleted with its snapshots', async () => {
+    promise('leaves nothing of a VM that is deleted with its snapshots', async () => {
       const before = await suite.bench.leftovers();
-      const nativeId = await suite.make();
+      const nativeId = await make();
       await take(nativeId, 'a');
       await take(nativeId, 'b');
       await suite.remove(nativeId);

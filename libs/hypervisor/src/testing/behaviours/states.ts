@@ -10,6 +10,7 @@ import {
   type VmState,
 } from '@polyvirt/contracts';
 import type { Effect, HypervisorDriver, OperationContext } from '../../driver.ts';
+import { requireConsole } from '../../facets.ts';
 import type { StateRow } from '../report.ts';
 import { expectProblem, type Suite } from '../suite.ts';
 
@@ -47,14 +48,21 @@ const asks: Partial<Record<VmAction, (asked: Asked) => Promise<Effect>>> = {
   'snapshot-delete': async ({ driver, id, context, snapshot }) =>
     (await driver.snapshots!.delete(id, { snapshot: snapshot!, children: false }, context)).effect,
   console: async ({ driver, id, context }) => {
-    (await driver.console!.open(id, context.signal)).destroy();
+    (await (await requireConsole(driver, 'graphic'))(id, context.signal)).destroy();
+    return 'unchanged';
+  },
+  'console-text': async ({ driver, id, context }) => {
+    (await (await requireConsole(driver, 'text'))(id, context.signal)).destroy();
     return 'unchanged';
   },
   delete: async ({ driver, id, context }) => (await driver.delete(id, { disks: 'delete' }, context)).effect,
 };
 
+/** They are opened, which changes nothing. */
+const consoles: readonly VmAction[] = ['console', 'console-text'];
+
 /** What changes nothing of the state, also where it changes something else. */
-const leaves: readonly VmAction[] = ['reconfigure', 'clone', 'snapshot-create', 'snapshot-delete', 'console'];
+const leaves: readonly VmAction[] = ['reconfigure', 'clone', 'snapshot-create', 'snapshot-delete', ...consoles];
 /** Where an action ends that is told to have changed something. */
 const leadsTo: Partial<Record<VmAction, VmState>> = {
   start: 'running',
@@ -123,7 +131,7 @@ export function describeStates(suite: Suite): void {
       else if (leadsTo[action] !== undefined) expect(after).toBe(leadsTo[action]);
       if (action === 'delete') expect(after).toBeUndefined();
       // A verb that says it has changed something has.
-      if (action !== 'console') expect(outcome).toBe(already ? 'unchanged' : 'changed');
+      if (!consoles.includes(action)) expect(outcome).toBe(already ? 'unchanged' : 'changed');
       return { ...row, result: outcome, ...(after !== undefined && { after }) };
     };
 
@@ -134,8 +142,9 @@ export function describeStates(suite: Suite): void {
           const needs = needsOf(action);
           const advice = needs === undefined ? undefined : suite.lackOf(needs);
           const facet = needs?.split('.')[0] as keyof HypervisorDriver | undefined;
-          if (advice !== undefined && (facet === undefined || suite.driver[facet] === undefined))
-            suite.states.push({ state, action, result: 'missing', advice });
+          // A console of a kind that the host has not is no call at all.
+          const isAbsent = facet === undefined || suite.driver[facet] === undefined || consoles.includes(action);
+          if (advice !== undefined && isAbsent) suite.states.push({ state, action, result: 'missing', advice });
           else
             suite.states.push(
               await tryOne(action, state).catch((error: unknown) => {

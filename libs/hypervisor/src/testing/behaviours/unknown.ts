@@ -57,7 +57,10 @@ export function describeUnknown(suite: Suite): void {
       }),
     );
     suite.facet('console', 'answers vm-not-found to a console', (console) =>
-      each((id) => expectProblem('vm-not-found', console.open(id, suite.signal()))),
+      each(async (id) => {
+        for (const kind of ['graphic', 'text'] as const)
+          if (console[kind]) await expectProblem('vm-not-found', console[kind](id, suite.signal()));
+      }),
     );
     suite.facet('guest', 'answers vm-not-found to questions for the guest', (guest) =>
       each((id) => expectProblem('vm-not-found', guest.read(id, suite.signal()))),

@@ -1,0 +1,44 @@
+import { Alert, Button, Stack, Text } from '@mantine/core';
+import type { RefObject } from 'react';
+import { useTranslation } from 'react-i18next';
+import { calls } from '../api/calls.ts';
+import type { Vm } from '../api/client.ts';
+import { useObstacle } from '../machines/use-obstacle.ts';
+import { useQuickChange } from '../ui/change.ts';
+import { ReasonedButton } from '../ui/reasoned.tsx';
+
+/** Why a console cannot be opened, and what to do about it where the machine is off. */
+export function ConsoleObstacle({ vm, reason }: { vm: Vm; reason: string }) {
+  const { t } = useTranslation();
+  const obstacle = useObstacle();
+  const change = useQuickChange();
+  return (
+    <Alert>
+      <Stack align="flex-start">
+        <Text>{reason}</Text>
+        <ReasonedButton reason={obstacle('start', vm)} onClick={() => change(calls.power(vm.id, 'start'))}>
+          {t('console.start')}
+        </ReasonedButton>
+      </Stack>
+    </Alert>
+  );
+}
+
+/** The buttons that make a console larger. */
+export function WindowButtons({ box }: { box: RefObject<HTMLElement | null> }) {
+  const { t } = useTranslation();
+  return (
+    <>
+      <Button size="xs" variant="default" onClick={() => void box.current?.parentElement?.requestFullscreen()}>
+        {t('console.fullScreen')}
+      </Button>
+      <Button
+        size="xs"
+        variant="default"
+        onClick={() => window.open(location.href, '_blank', 'popup,width=1100,height=800')}
+      >
+        {t('console.popOut')}
+      </Button>
+    </>
+  );
+}
