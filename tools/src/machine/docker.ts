@@ -182,8 +182,9 @@ export class DockerEngine implements AsyncDisposable {
   async close(): Promise<void> {
     await this.#enclosure.close();
     await rm(this.#data, { recursive: true, force: true, maxRetries: 10 });
-    for (const folder of globSync(`/sys/fs/cgroup{,/*}/${this.#cgroup}{/*,}`))
-      await rmdir(folder).catch(() => undefined);
+    // Those inside go first.
+    const groups = globSync(`/sys/fs/cgroup{,/*}/${this.#cgroup}{,/*}`).sort().reverse();
+    for (const folder of groups) await rmdir(folder).catch(() => undefined);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
