@@ -96,7 +96,8 @@ export class PrismConsole implements ConsoleFacet {
     } finally {
       signal.removeEventListener('abort', giveUp);
     }
-    return createWebSocketStream(webSocket);
+    // Closed as a whole when Prism closes it, as it does when the VM goes off.
+    return createWebSocketStream(webSocket, { allowHalfOpen: false });
   }
 }
 

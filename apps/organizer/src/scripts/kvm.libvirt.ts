@@ -155,7 +155,7 @@ describe('the scripts for KVM on libvirt', () => {
 
     afterAll(async () => {
       await virsh('destroy', own).catch(() => {});
-      await virsh('undefine', own, '--nvram', '--managed-save');
+      await virsh('undefine', own, '--nvram', '--managed-save', '--snapshots-metadata');
       await virsh('pool-destroy', `${called} & pool`);
     });
 
@@ -191,6 +191,34 @@ describe('the scripts for KVM on libvirt', () => {
       expect((await readFile(nvram)).subarray(0, 4).toString()).toBe('keys');
       await virsh('start', own);
       expect(await virsh('domstate', own, '--reason')).toContain('restored');
+    }, 60_000);
+
+    it('copy what the disk of a machine with snapshots holds now, on or off, and leave it its snapshots', async () => {
+      await virsh('destroy', own).catch(() => {});
+      const path = disk['vda.qcow2']();
+      const qemuIo = async (command: string, file: string) =>
+        (await run('qemu-io', ['-f', 'qcow2', '-c', command, file])).stdout;
+      // As those of VMs with firmware variables are kept: inside the disk, and told to libvirt.
+      await qemuIo('write -q -P 0x11 1M 64k', path);
+      await run('qemu-img', ['snapshot', '-c', 'before', path]);
+      await writeFile(
+        join(folder, 'snapshot.xml'),
+        `<domainsnapshot><name>before</name><state>shutoff</state><creationTime>1</creationTime><memory snapshot='no'/>
+          <disks><disk name='vda' snapshot='internal'/></disks>${await virsh('dumpxml', '--inactive', own)}</domainsnapshot>`,
+      );
+      await virsh('snapshot-create', own, join(folder, 'snapshot.xml'), '--redefine');
+      await qemuIo('write -q -P 0x22 1M 64k', path);
+      for (const turned of ['off', 'on']) {
+        if (turned === 'on') await virsh('start', own);
+        const { backup } = await backUpAll(`with a snapshot, ${turned}`);
+        const copy = join(backup, 'vda.qcow2');
+        expect(await qemuIo('read -P 0x22 1M 64k', copy)).not.toContain('verification failed');
+        expect((await run('qemu-img', ['snapshot', '-l', copy])).stdout).toBe('');
+        expect(await virsh('snapshot-list', own, '--name')).toBe('before');
+      }
+      await virsh('destroy', own);
+      await run('qemu-img', ['snapshot', '-a', 'before', path]);
+      expect(await qemuIo('read -P 0x11 1M 64k', path)).not.toContain('verification failed');
     }, 60_000);
   });
 
