@@ -73,9 +73,15 @@ function joined(socket: Duplex, screen: Promise<Screen>): Duplex {
   viewer.once('close', () => end());
   inner.on('error', () => end());
   screen.catch(end);
+  // Afterwards it ends with what QEMU said last; until then there is nothing to wait for.
+  const endUngreeted = () => end();
+  socket.once('close', endUngreeted);
   greetViewer(
     inner,
     screen.then(({ greeting }) => greeting),
-  ).then(() => pipeline(socket, inner, socket, () => end()), end);
+  ).then(() => {
+    socket.off('close', endUngreeted);
+    pipeline(socket, inner, socket, () => end());
+  }, end);
   return viewer;
 }
