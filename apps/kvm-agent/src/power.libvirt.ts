@@ -69,6 +69,22 @@ describe('the power of a domain', () => {
     timeoutMs,
   );
 
+  it(
+    'that is being started by somebody is waited for, and not started anew',
+    async () => {
+      const domain = await host.define({ name: 'starting' });
+      // The other end of it is killed, so nobody hears of it.
+      const theirs = domain.start();
+      await host.until(() => domain.isActive());
+      const { id } = await host.libvirt.domains.get(domain.uuid);
+      await start(domain.uuid);
+      expect(await host.stateOf(domain.uuid)).toBe('running');
+      expect((await theirs).uuid).toBe(domain.uuid);
+      expect((await host.libvirt.domains.get(domain.uuid)).id).toBe(id);
+    },
+    timeoutMs,
+  );
+
   describe('whose guest panicked and that was kept for a look', () => {
     const panicked = async (name: string): Promise<Domain> => {
       const domain = await host.define({

@@ -130,10 +130,10 @@ export class Power implements SuspendFacet {
     if (state === 'suspended' && isActive) await domain.wakeUp();
     else if (!isOn(state)) {
       // A machine that was kept as it crashed still has its QEMU.
-      if (isActive) await this.#cutPower(domain);
+      if (isActive && state === 'crashed') await this.#cutPower(domain);
       await this.#powerOffWork.apply(domain);
       await changeOwnMetadata(domain, { crashSettled: false });
-      await domain.start();
+      await this.#machines.start(domain);
     }
     // A machine that was saved while paused comes back paused.
     if ((await this.#machines.state(domain)) === 'paused') await domain.resume();

@@ -7,7 +7,7 @@ import {
   type VmState,
 } from '@polyvirt/contracts';
 import type { ListedVm } from '@polyvirt/hypervisor';
-import { isNotFound, type Domain, type DomainStatus, type Libvirt } from '@polyvirt/node-libvirt';
+import { isNotFound, isWrongState, type Domain, type DomainStatus, type Libvirt } from '@polyvirt/node-libvirt';
 import type { Networks } from '../networks.ts';
 import type { SnapshotReader } from '../snapshots/snapshot-reader.ts';
 import { seedVolumeName } from '../lifecycle/derived-ids.ts';
@@ -86,6 +86,16 @@ export class Machines {
   /** Whether it runs, or is paused: what has crashed and still has its QEMU is not on. */
   async isOn(domain: Domain): Promise<boolean> {
     return isOn(await this.state(domain));
+  }
+
+  /**
+   * Starts it. One that is being started already, as for a process of ours that was killed meanwhile, has a QEMU and is not on:
+   * libvirt has this start wait for that one, and then says that it runs.
+   */
+  async start(domain: Domain): Promise<void> {
+    await domain.start().catch(async (error: unknown) => {
+      if (!isWrongState(error) || !(await this.isOn(domain))) throw error;
+    });
   }
 
   /** The definition of the next start: what a machine that is off consists of. */

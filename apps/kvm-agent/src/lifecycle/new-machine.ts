@@ -100,7 +100,7 @@ export function powerOnNew(machines: Machines, uuid: NativeId, journal: Journal)
     ...powerOnStep,
     act: async () => {
       const domain = await machines.domain(uuid);
-      if (!(await domain.isActive())) await domain.start();
+      if (!(await machines.isOn(domain))) await machines.start(domain);
     },
     undo: async () => {
       const domain = await machines.find(uuid);
