@@ -87,7 +87,7 @@ story('the curl examples of KVM Supervisor give what its document shows', async 
   expect(await json(`${url}/health`)).toEqual({ status: 'healthy', libvirt: 'connected' });
   expect(await json(`${url}/`)).toMatchObject({ status: 'ok' });
   // As the emulator of a telephone calls this machine.
-  expect(await json('-H', `Host: 10.0.2.2:${port}`, `${url}/vms`)).toMatchObject({ count });
+  expect(await curl('-H', `Host: 10.0.2.2:${port}`, `${url}/vms`)).toContain(`{"name":"${name}",`);
   const summary = await curl(`${url}/stats/summary`);
   expect(shapeOf(summary)).toBe(
     '{"total":integer,"running":integer,"stopped":integer,"paused":integer,"total_vcpus":integer,"running_vcpus":integer,' +
