@@ -1,4 +1,4 @@
-import { Alert, Button, Stack, Text } from '@mantine/core';
+import { Alert, Button, Menu, Stack, Text } from '@mantine/core';
 import type { RefObject } from 'react';
 import { useTranslation } from 'react-i18next';
 import { calls } from '../api/calls.ts';
@@ -21,6 +21,32 @@ export function ConsoleObstacle({ vm, reason }: { vm: Vm; reason: string }) {
         </ReasonedButton>
       </Stack>
     </Alert>
+  );
+}
+
+interface KeysMenuProps<Keys> {
+  readonly keys: Readonly<Record<string, Keys>>;
+  onPick(keys: Keys): void;
+}
+
+/** Keys that the browser keeps for itself, by their names. */
+export function KeysMenu<Keys>({ keys, onPick }: KeysMenuProps<Keys>) {
+  const { t } = useTranslation();
+  return (
+    <Menu>
+      <Menu.Target>
+        <Button size="xs" variant="default">
+          {t('console.keys')}
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {Object.entries(keys).map(([name, one]) => (
+          <Menu.Item key={name} onClick={() => onPick(one)}>
+            {name}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
   );
 }
 

@@ -1,6 +1,6 @@
 import { ApiProblem } from '@polyvirt/api-client';
 import RFB from '@novnc/novnc';
-import { Button, Group, Menu, Stack, Switch, Text } from '@mantine/core';
+import { Button, Group, Stack, Switch, Text } from '@mantine/core';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Vm } from '../api/client.ts';
@@ -9,7 +9,7 @@ import { ReasonedButton } from '../ui/reasoned.tsx';
 import { ProblemAlert } from '../ui/states.tsx';
 import { consoleAddress } from './console-address.ts';
 import { ConsolePaste } from './console-paste.tsx';
-import { ConsoleObstacle, WindowButtons } from './console-window.tsx';
+import { ConsoleObstacle, KeysMenu, WindowButtons } from './console-window.tsx';
 import { keysyms, strokesOf } from './keysyms.ts';
 import { consoleBarId, useWayOut } from './use-way-out.ts';
 
@@ -113,20 +113,7 @@ export default function MachineScreen({ vm }: { vm: Vm }) {
         <Button size="xs" variant="default" onClick={() => screen.current?.sendCtrlAltDel()}>
           {t('console.ctrlAltDel')}
         </Button>
-        <Menu>
-          <Menu.Target>
-            <Button size="xs" variant="default">
-              {t('console.keys')}
-            </Button>
-          </Menu.Target>
-          <Menu.Dropdown>
-            {Object.entries(combinations).map(([name, keys]) => (
-              <Menu.Item key={name} onClick={() => press(keys)}>
-                {name}
-              </Menu.Item>
-            ))}
-          </Menu.Dropdown>
-        </Menu>
+        <KeysMenu keys={combinations} onPick={press} />
         <WindowButtons box={box} />
         <Button size="xs" variant="default" onClick={save}>
           {t('console.screenshot')}

@@ -1,5 +1,5 @@
 import { ApiProblem } from '@polyvirt/api-client';
-import { Button, Group, Menu, Stack, Text } from '@mantine/core';
+import { Button, Group, Stack, Text } from '@mantine/core';
 import { FitAddon } from '@xterm/addon-fit';
 import { Terminal } from '@xterm/xterm';
 import '@xterm/xterm/css/xterm.css';
@@ -10,7 +10,7 @@ import { useObstacle } from '../machines/use-obstacle.ts';
 import { ReasonedButton } from '../ui/reasoned.tsx';
 import { ProblemAlert } from '../ui/states.tsx';
 import { consoleAddress } from './console-address.ts';
-import { ConsoleObstacle, WindowButtons } from './console-window.tsx';
+import { ConsoleObstacle, KeysMenu, WindowButtons } from './console-window.tsx';
 import { consoleBarId, useWayOut } from './use-way-out.ts';
 
 const retryMs = 2_000;
@@ -129,20 +129,7 @@ export default function MachineTerminal({ vm }: { vm: Vm }) {
   return (
     <Stack gap="xs">
       <Group gap="xs" id={consoleBarId}>
-        <Menu>
-          <Menu.Target>
-            <Button size="xs" variant="default">
-              {t('console.keys')}
-            </Button>
-          </Menu.Target>
-          <Menu.Dropdown>
-            {Object.entries(keys).map(([name, text]) => (
-              <Menu.Item key={name} onClick={() => type(text)}>
-                {name}
-              </Menu.Item>
-            ))}
-          </Menu.Dropdown>
-        </Menu>
+        <KeysMenu keys={keys} onPick={type} />
         <ReasonedButton
           size="xs"
           variant="default"
