@@ -553,4 +553,19 @@ describe('the permissions of the bus', () => {
     await expect(nats.connect('agent-new')).rejects.toThrow(/authorization violation/i);
     expect(a.isConnected).toBe(true);
   });
+
+  it('take in a host that was removed and comes again within a second', async () => {
+    await using cleanup = new AsyncDisposableStack();
+    const keeper = await nats.keeper();
+    cleanup.defer(() => keeper.close());
+    await nats.add([{ service: 'agent', host: 'again' }]);
+    const [before, after] = await Promise.all([keeper.authority.host('again'), keeper.authority.host('again')]);
+    await keeper.push(before);
+    const again = await nats.connect('agent-again');
+    cleanup.defer(() => again.close());
+    await keeper.remove([before.publicKey]);
+    await eventually(() => expect(again.isConnected).toBe(false));
+    await keeper.push(after);
+    await again.whenConnected();
+  });
 });

@@ -13,6 +13,7 @@ import {
   type User,
 } from '@nats-io/jwt';
 import type { KeyPair } from '@nats-io/nkeys';
+import { randomUUID } from 'node:crypto';
 import { keyOf, newKey } from './keys.ts';
 
 export type { KeyPair } from '@nats-io/nkeys';
@@ -50,6 +51,10 @@ const unlimited = { subs: -1, conn: -1, leaf: 0, imports: -1, exports: -1, data:
 const unlimitedUser = { subs: -1, data: -1, payload: -1 };
 const minuteNanos = 60_000_000_000;
 
+/**
+ * No two are the same: a token says in whole seconds when it was made, and the server passes over one that it has already, though
+ * the account has been removed since.
+ */
 export const accountToken = (
   account: KeyPair,
   { name, exports = [], imports = [], limits = {} }: AccountClaims,
@@ -59,7 +64,13 @@ export const accountToken = (
   encodeAccount(
     name,
     account,
-    { exports, imports, limits: { ...unlimited, ...limits }, signing_keys: roles.map(scopeOf) },
+    {
+      exports,
+      imports,
+      limits: { ...unlimited, ...limits },
+      signing_keys: roles.map(scopeOf),
+      tags: [`token:${randomUUID()}`],
+    },
     { signer: keyOf(signingSeed) },
   );
 
