@@ -100,6 +100,12 @@ export const gatewayConfig = defineConfig({
       .optional(),
     help: 'Address of nats-server for hosts that join, where that is another than POLYVIRT_NATS_URL; several of one cluster are separated by commas.',
   }),
+  natsReplicas: setting({
+    env: 'POLYVIRT_NATS_REPLICAS',
+    schema: z.coerce.number().int().min(1).max(5),
+    help: 'Copies of everything that is stored on the bus; 3 in a cluster of three nats-servers, so that one of them may be lost. The same for all gateways.',
+    default: 1,
+  }),
   hostMessagesPerSecond: setting({
     env: 'POLYVIRT_HOST_MESSAGES_PER_SECOND',
     schema: z.coerce.number().int().min(1),

@@ -11,7 +11,7 @@ const log = new Logger('Bus');
 
 /** Connects, waiting for nats-server if need be, and makes what is missing on it. */
 async function openBus(
-  { natsUrl, natsCredentials, natsCa }: GatewayConfig,
+  { natsUrl, natsCredentials, natsCa, natsReplicas: replicas }: GatewayConfig,
   { queryWithinMs }: GatewayTimes,
 ): Promise<Bus> {
   const bus = await connectBus({
@@ -21,10 +21,10 @@ async function openBus(
     queryWithinMs,
     ...(natsCa !== undefined && { tls: { caFile: natsCa } }),
   });
-  await ensureTopology(bus);
+  await ensureTopology(bus, { replicas });
   // A server that comes back may come back empty.
   bus.onReconnect(() => {
-    ensureTopology(bus).catch((error: unknown) =>
+    ensureTopology(bus, { replicas }).catch((error: unknown) =>
       log.warn(`What belongs on the bus could not be made: ${String(error)}`),
     );
   });

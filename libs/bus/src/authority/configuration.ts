@@ -16,6 +16,8 @@ export const renderAccounts = ({ operator, system, others, folder }: ServerAccou
   [
     `operator: ${operator}`,
     `system_account: ${system.publicKey}`,
+    // A member of a cluster asks the others for two seconds for an account that it does not know, and only then refuses it.
+    'authorization { timeout: 10 }',
     'resolver {',
     '  type: full',
     `  dir: ${JSON.stringify(join(folder, 'accounts'))}`,

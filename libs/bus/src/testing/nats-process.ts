@@ -22,6 +22,50 @@ const configurationFile = (folder: string) => join(folder, 'nats-server.conf');
 export const writeConfiguration = (folder: string, lines: readonly string[]): Promise<void> =>
   writeFile(configurationFile(folder), [...lines, ''].join('\n'), { mode: 0o600 });
 
+/** A nats-server in a folder, with one port for its whole life, through kills and restarts. */
+export class NatsProcess {
+  readonly folder: string;
+  readonly port: number;
+  #process: ChildProcess | undefined;
+
+  constructor(folder: string, port: number) {
+    this.folder = folder;
+    this.port = port;
+  }
+
+  get url(): string {
+    return `nats://127.0.0.1:${this.port}`;
+  }
+
+  /** Starts it by the configuration in its folder, with what it has stored; resolves when it takes clients. */
+  async start(): Promise<void> {
+    this.#process = await startNats(this.folder, this.port);
+  }
+
+  /** Sends it a signal, such as SIGSTOP and SIGCONT. */
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.kill(signal);
+  }
+
+  /** SIGKILL: what it has not written is lost. */
+  kill(): Promise<void> {
+    return this.#end('SIGKILL');
+  }
+
+  stop(): Promise<void> {
+    return this.#end('SIGTERM');
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const process = this.#process;
+    this.#process = undefined;
+    if (!process || process.exitCode !== null || process.signalCode !== null) return;
+    const ended = once(process, 'exit');
+    process.kill(signal);
+    await ended;
+  }
+}
+
 /** Starts a nats-server by the configuration in a folder; resolves when it takes clients. */
 export async function startNats(folder: string, port: number): Promise<ChildProcess> {
   const logFile = logFileOf(folder);

@@ -1,5 +1,3 @@
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +16,7 @@ import {
   type Credentials,
 } from './broker.ts';
 import { freePort } from './free-port.ts';
-import { basicConfiguration, startNats, writeConfiguration } from './nats-process.ts';
+import { basicConfiguration, NatsProcess, writeConfiguration } from './nats-process.ts';
 
 export interface NatsServerOptions {
   /** Who may use it, each in its account; without any, there are no accounts and everybody may do everything. */
@@ -32,8 +30,6 @@ export interface NatsServerOptions {
  * do such things to it; others take a `BusAccount`.
  */
 export class NatsServer implements Broker {
-  readonly port: number;
-  readonly folder: string;
   /** With which the accounts are signed. */
   readonly signingSeed = Authority.newSeed();
   readonly realm = '';
@@ -42,11 +38,10 @@ export class NatsServer implements Broker {
   #services: readonly BusService[];
   #credentials: Credentials = new Map();
   readonly #config: string;
-  #process: ChildProcess | undefined;
+  readonly #process: NatsProcess;
 
   private constructor(port: number, folder: string, { services = [], config = '' }: NatsServerOptions) {
-    this.port = port;
-    this.folder = folder;
+    this.#process = new NatsProcess(folder, port);
     this.#services = services;
     this.#config = config;
   }
@@ -58,28 +53,36 @@ export class NatsServer implements Broker {
     return server;
   }
 
+  get port(): number {
+    return this.#process.port;
+  }
+
+  get folder(): string {
+    return this.#process.folder;
+  }
+
   get url(): string {
-    return `nats://127.0.0.1:${this.port}`;
+    return this.#process.url;
   }
 
   /** Starts it again after `kill` or `stop`, with what it has stored. */
   async start(): Promise<void> {
     await this.#configure();
-    this.#process = await startNats(this.folder, this.port);
+    await this.#process.start();
   }
 
   /** Sends it a signal, such as SIGSTOP and SIGCONT. */
   signal(signal: NodeJS.Signals): void {
-    this.#process?.kill(signal);
+    this.#process.signal(signal);
   }
 
   /** SIGKILL: what it has not written is lost. */
   kill(): Promise<void> {
-    return this.#end('SIGKILL');
+    return this.#process.kill();
   }
 
   stop(): Promise<void> {
-    return this.#end('SIGTERM');
+    return this.#process.stop();
   }
 
   /** Kills it and starts it with the same port and store. */
@@ -145,14 +148,5 @@ export class NatsServer implements Broker {
       others: await issueAccounts(this.authority, this.#services),
       folder: this.folder,
     });
-  }
-
-  async #end(signal: NodeJS.Signals): Promise<void> {
-    const process = this.#process;
-    this.#process = undefined;
-    if (!process || process.exitCode !== null || process.signalCode !== null) return;
-    const ended = once(process, 'exit');
-    process.kill(signal);
-    await ended;
   }
 }
