@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { buckets, commandConsumer, hostDraining, keys, streams, type Command } from '@polyvirt/contracts';
 import { randomUUID } from 'node:crypto';
@@ -42,18 +42,18 @@ describe('a cluster of three', () => {
   let agent: Bus;
   let end: AbortController;
 
-  beforeAll(() => Logger.overrideLogger(false));
-  afterAll(() => Logger.overrideLogger(['error']));
-  beforeEach(async () => {
+  beforeAll(async () => {
+    Logger.overrideLogger(false);
     end = new AbortController();
     cluster = await NatsCluster.start([{ service: 'gateway' }, { service: 'agent', host }]);
     [gateway, agent] = await Promise.all([cluster.connect('gateway'), cluster.connect('agent-a')]);
     await ensureTopology(gateway, { hosts: [host], replicas: 3 });
   });
-  afterEach(async () => {
+  afterAll(async () => {
     end.abort();
     await Promise.all([gateway, agent].map((bus) => bus.connection.close()));
     await cluster[Symbol.asyncDispose]();
+    Logger.overrideLogger(['error']);
   });
 
   /** Everything is stored by all members. */

@@ -122,6 +122,9 @@ function connectionOptions(
     reconnectDelayHandler: () => 100 + Math.random() * 400,
     // A credential that is being changed is refused for a moment; that is no reason to give up for good.
     ignoreAuthErrorAbort: true,
+    // The addresses by which the members of a cluster know each other need not be reachable from here, and each refusal would bring
+    // the others up again, without end.
+    ignoreClusterUpdates: true,
     pingInterval: 10_000,
     maxPingOut: 2,
     noAsyncTraces: true,
