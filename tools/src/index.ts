@@ -20,6 +20,7 @@ export { startService, type Service, type ServiceOptions } from './machine/servi
 export { npmProgram } from './npm-program.ts';
 export { packAgent, packServer } from './pack/programs.ts';
 export { imageCache, root } from './places.ts';
+export { layoutOf } from './start/layout.ts';
 export { ensureTinyLinux, type TinyLinuxOptions } from './tiny-linux/build.ts';
 export { randomNumbers } from './test-run/seed.ts';
 export { Enclosure, type EnclosureOptions } from './machine/enclosure.ts';

@@ -66,6 +66,8 @@ export interface LibvirtDriverOptions {
 }
 
 const guard = new ProblemGuard(toProblem);
+/** An agent that is frozen makes no libvirtd grow. */
+const keepalive = { intervalMs: 5_000, count: 5, byDaemon: true };
 
 /** KVM and QEMU by libvirt's RPC protocol. The native id of a machine is the UUID of its domain. */
 export class LibvirtDriver implements HypervisorDriver {
@@ -96,7 +98,7 @@ export class LibvirtDriver implements HypervisorDriver {
   /** Connects with the first call, and again whenever the daemon comes back. */
   constructor(options: LibvirtDriverOptions) {
     const { uri, socketPath } = options;
-    const libvirt = Libvirt.lazy({ uri, ...(socketPath === undefined ? {} : { socketPath }) });
+    const libvirt = Libvirt.lazy({ uri, keepalive, ...(socketPath === undefined ? {} : { socketPath }) });
     const isLocal = socketPath !== undefined || isLocalUri(uri);
     const storage = new StoragePool(libvirt, options.pool, new HostFiles({ local: isLocal }));
     const stateFiles = new StateFiles(libvirt, storage);

@@ -105,6 +105,11 @@ export const disturbances: readonly Disturbance[] = [
     strike: async ({ stage }) => kill(await named(stage, 'virtlogd')),
   },
   {
+    name: 'virtlogd is frozen',
+    whyNot: notOurs,
+    strike: async ({ stage }) => freeze(await named(stage, 'virtlogd')),
+  },
+  {
     name: 'the clock of a service is two minutes off',
     async strike(around) {
       const { stage, random } = around;

@@ -3,10 +3,11 @@ import { createClient, type Client } from '@polyvirt/api-client';
 import { eventually } from '@polyvirt/bus/testing';
 import { randomNumbers } from '@polyvirt/tools';
 import { EventLog } from '../event-log.ts';
+import type { Vm } from '../requests.ts';
 import { disturbances, type Disturbance, type Surroundings } from './disturbances.ts';
 import { Load } from './load.ts';
 import { Stage } from './stage.ts';
-import { faultsIn, type Found } from './verdict.ts';
+import { archiveFaults, faultsIn, processFaults, type Found, type Machine } from './verdict.ts';
 
 export interface ChaosOptions {
   readonly minutes: number;
@@ -46,7 +47,7 @@ export async function chaos({ minutes, seed, log, isEnclosed }: ChaosOptions): P
     const load = new Load({ client, hosts, prefix, workersEach, random });
     const struck = await disturb({ stage, random }, performance.now() + minutes * 60_000, log);
     await rested(client, load);
-    const found = await lookAt(client, load, events);
+    const found = await lookAt(client, load, events, stage);
     const table = tableOf(hosts, struck, load, found);
     const faults = [...faultsIn(found), ...(await leftBehind(client, hosts, stage))];
     await events.close();
@@ -101,7 +102,7 @@ async function rested(client: Client, load: Load): Promise<void> {
   }, restWithinMs);
 }
 
-async function lookAt(client: Client, { acknowledged, gone }: Load, log: EventLog): Promise<Found> {
+async function lookAt(client: Client, { acknowledged, gone }: Load, log: EventLog, stage: Stage): Promise<Found> {
   const shown = new Map<string, string>();
   for (const { operationId } of acknowledged) {
     const path = { operationId };
@@ -119,22 +120,55 @@ async function lookAt(client: Client, { acknowledged, gone }: Load, log: EventLo
   const events = log.heard.map(({ cursor, event: { id, type, subject } }) => {
     return { sequence: Number(cursor), id, type, subject: subject ?? '' };
   });
-  return { acknowledged, gone, shown, events, machines: await machinesOf(client) };
+  const live = await settled(
+    async () => ({ machines: (await machinesOf(client)).map(asSeen), processes: await stage.machineProcesses() }),
+    processFaults,
+  );
+  const { archives } = await settled(
+    async () => ({ acknowledged, shown, archives: await stage.archives(prefix) }),
+    archiveFaults,
+  );
+  return { acknowledged, gone, shown, events, archives, ...live };
 }
 
-async function machinesOf(client: Client) {
+/** What is seen once nothing is wrong with it, or after a time in which whoever is behind would have caught up. */
+async function settled<Seen>(look: () => Promise<Seen>, faults: (seen: Seen) => readonly string[]): Promise<Seen> {
+  let seen = await look();
+  await eventually(async () => {
+    seen = await look();
+    if (faults(seen).length > 0) throw new Error('something is wrong');
+  }).catch(() => undefined);
+  return seen;
+}
+
+async function machinesOf(client: Client): Promise<Vm[]> {
   const query = { q: prefix, limit: mostMachines };
   return (await client.GET('/api/v1/vms', { params: { query } })).data.items.filter(({ name }) =>
     name.startsWith(prefix),
   );
 }
 
+/** Those of the simulated Prism are no processes. */
+const asSeen = ({ host, hypervisor, name, state }: Vm): Machine => ({
+  host,
+  name,
+  ...(hypervisor !== 'nutanix' && { isOn: state === 'running' || state === 'paused' }),
+});
+
 /** Sentences about what is there when every machine has been deleted. That not all can be deleted is one as well. */
 async function leftBehind(client: Client, hosts: readonly string[], stage: Stage): Promise<string[]> {
   try {
     await clear(client);
-    const left = [...(await stage.filesLeft()), ...(await volumesOf(client, hosts))];
-    return left.map((file) => `${file} is left behind`);
+    const processes = await settled(
+      () => stage.machineProcesses(),
+      (names) => names,
+    );
+    const left = [
+      ...(await stage.filesLeft(prefix)),
+      ...(await volumesOf(client, hosts)),
+      ...processes.map((name) => `a process that runs ${name}`),
+    ];
+    return left.map((what) => `${what} is left behind`);
   } catch (error) {
     return [`what is left cannot be deleted: ${(error as Error).message}`];
   }

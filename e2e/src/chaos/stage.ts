@@ -2,10 +2,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, open, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { eventually } from '@polyvirt/bus/testing';
-import { identityOf, POOL, root, run, type ProcessIdentity } from '@polyvirt/tools';
+import { identityOf, layoutOf, POOL, root, run, type ProcessIdentity } from '@polyvirt/tools';
 
 const diskMiB = 512;
 /** Of that, what the services leave free. */
@@ -14,6 +14,8 @@ const startWithinMs = 600_000;
 /** Where what was said stays when something was wrong. */
 const logs = join(root, '.polyvirt/chaos');
 const daemons = '/run/polyvirt/libvirtd.started';
+/** Where libvirt keeps what it knows of machines, for now and for ever. */
+const foldersOfLibvirt = ['/var/lib/libvirt/qemu', '/etc/libvirt/qemu', '/run/libvirt/qemu'];
 
 export interface StageOptions {
   /** Nothing else is beside it: the libvirt of the system is its own. */
@@ -58,9 +60,13 @@ export class Stage {
     }
   }
 
+  get #data(): string {
+    return join(this.#folder, 'data');
+  }
+
   /** What scripts find of the stack. */
   async record(): Promise<RunRecord> {
-    return JSON.parse(await readFile(join(this.#folder, 'data/run.json'), 'utf8')) as RunRecord;
+    return JSON.parse(await readFile(layoutOf(this.#data).runFile, 'utf8')) as RunRecord;
   }
 
   /** The services that run now, and the daemons of libvirt where they are ours, by name. */
@@ -91,26 +97,64 @@ export class Stage {
     await file.close();
   }
 
-  /** Files of machines that are still on the storage of libvirt, and those that were never finished. */
-  async filesLeft(): Promise<string[]> {
-    const disks = this.isEnclosed ? (await readdir(POOL.path)).filter((name) => !name.startsWith('image-')) : [];
-    return [...disks, ...(await this.#unfinished())];
+  /** Names of the machines that have a process here, as often as they have one. Those of others are not looked at. */
+  async machineProcesses(): Promise<string[]> {
+    const found: string[] = [];
+    for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+      const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0').slice(0, -1);
+      const name =
+        this.isEnclosed && words[0]?.includes('qemu-system') ? nameInQemu(words) : await this.#nameInVmx(words);
+      if (name !== undefined) found.push(name);
+    }
+    return found;
   }
 
-  /** What `npm start` writes beside a file, to put it in its place. One may be on its way at any moment. */
-  async #unfinished(): Promise<string[]> {
+  /** Of a process of the simulated Workstation of this stage. */
+  async #nameInVmx(words: readonly string[]): Promise<string | undefined> {
+    const [program, file] = [words[0], words.at(-1)];
+    if (!program?.endsWith('vmware-vmx') || !file?.startsWith(this.#folder)) return undefined;
+    const text = await readFile(file, 'utf8').catch(() => '');
+    // One whose files are gone is to be seen as well.
+    return /^displayName\s*=\s*"(.*)"/m.exec(text)?.[1] ?? file;
+  }
+
+  /** Names of the archive folders, without their day, that begin like this. */
+  async archives(prefix: string): Promise<string[]> {
+    const names = (await readdir(layoutOf(this.#data).archives)).map((name) => name.replace(/^\d{4}-\d\d-\d\d_/, ''));
+    return names.filter((name) => name.startsWith(prefix));
+  }
+
+  /** What is still there of machines though none is, and what was never finished. Something may be on its way at any moment. */
+  async filesLeft(prefix: string): Promise<string[]> {
     let left: string[] = [];
     await eventually(async () => {
-      left = (await readdir(join(this.#folder, 'data'))).filter((name) => /\.[0-9a-f]{8}$/.test(name));
+      left = [...(await this.#ofMachines(prefix)), ...(await this.#unfinished())];
       if (left.length > 0) throw new Error('some are there');
     }).catch(() => undefined);
     return left;
   }
 
+  async #ofMachines(prefix: string): Promise<string[]> {
+    const { workstation, uploads } = layoutOf(this.#data);
+    const whole = await Promise.all([join(workstation, 'vms'), uploads].map((folder) => below(folder)));
+    if (!this.isEnclosed) return whole.flat();
+    const disks = (await below(POOL.path)).filter((path) => !basename(path).startsWith('image-'));
+    const named = await Promise.all(foldersOfLibvirt.map((folder) => below(folder)));
+    return [...whole.flat(), ...disks, ...named.flat().filter((path) => basename(path).includes(prefix))];
+  }
+
+  /** What our services write beside a file, to put it in its place. */
+  async #unfinished(): Promise<string[]> {
+    const { nats } = layoutOf(this.#data);
+    return (await below(this.#data)).filter(
+      (path) => !path.startsWith(nats) && /\.(?:[0-9a-f]{8}|new|part|tmp)$|^\.unfinished-/.test(basename(path)),
+    );
+  }
+
   /** Keeps what was said; answers where. */
   async keepLogs(): Promise<string> {
     await rm(logs, { recursive: true, force: true });
-    await cp(join(this.#folder, 'data/logs'), logs, { recursive: true });
+    await cp(layoutOf(this.#data).logs, logs, { recursive: true });
     await cp(join(this.#folder, 'output'), join(logs, 'output'));
     return logs;
   }
@@ -131,8 +175,7 @@ export class Stage {
     const hosts = this.isEnclosed ? [] : ['--hosts', 'vmware,nutanix'];
     const clocks = pathToFileURL(join(import.meta.dirname, '../../chaos/clocks.mjs'));
     clocks.searchParams.set('folder', join(this.#folder, 'clocks'));
-    const data = join(this.#folder, 'data');
-    const args = ['--data-dir', data, '--port', '0', '--no-build', '--no-install', ...hosts];
+    const args = ['--data-dir', this.#data, '--port', '0', '--no-build', '--no-install', ...hosts];
     this.#child = spawn(process.execPath, ['--import', clocks.href, join(root, 'tools/src/start.ts'), ...args], {
       cwd: root,
       env: { ...process.env, POLYVIRT_SPACE_KEPT_MIB: String(keptMiB) },
@@ -160,4 +203,19 @@ async function mounted(
     log(`no small disk: ${(error as Error).message}`);
     return undefined;
   }
+}
+
+const nameInQemu = (words: readonly string[]): string | undefined =>
+  /(?:^|,)guest=([^,]*)/.exec(words[words.indexOf('-name') + 1] ?? '')?.[1];
+
+/** Everything in a folder, however deep; nothing when it is not there. What goes while it is read is none of it. */
+async function below(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const paths = await Promise.all(
+    entries.map(async (entry) => {
+      const path = join(folder, entry.name);
+      return [path, ...(entry.isDirectory() ? await below(path) : [])];
+    }),
+  );
+  return paths.flat();
 }

@@ -19,7 +19,9 @@ const well: Found = {
     ['vm.deleted', 'a~db'],
     ['operation.succeeded', '3'],
   ),
-  machines: [{ host: 'a', name: 'web' }],
+  machines: [{ host: 'a', name: 'web', isOn: true }],
+  processes: ['web'],
+  archives: ['web', 'db'],
 };
 
 describe('the verdict on a run of chaos', () => {
@@ -47,6 +49,13 @@ describe('the verdict on a run of chaos', () => {
       { shown: new Map([...well.shown, ['1', 'failed']]) },
       [/shown as failed/, /web.*left behind/],
     ],
+    ['a process of one that is off', { machines: [{ host: 'a', name: 'web', isOn: false }] }, [/a process runs web/]],
+    ['a process of none', { processes: ['web', 'db'] }, [/a process runs db/]],
+    ['two processes of one', { processes: ['web', 'web'] }, [/2 processes run web/]],
+    ['one on without a process', { processes: [] }, [/web is shown as on/]],
+    ['one that was never archived', { archives: ['web'] }, [/db has no archive folder/]],
+    ['one archived twice', { archives: ['web', 'db', 'db'] }, [/db has 2 archive folders/]],
+    ['an archive of none', { archives: ['web', 'db', 'db-2'] }, [/archive folder db-2 is of no machine/]],
     ['an event that came twice', { events: well.events.map((event) => ({ ...event, id: 'x' })) }, [/5 times/]],
     [
       'a gap',
@@ -58,11 +67,19 @@ describe('the verdict on a run of chaos', () => {
       { events: [...well.events, { type: 'vm.created', subject: 'a~db', sequence: 5, id: 'x' }] },
       [/created after it had been deleted/],
     ],
-    ['a lost machine', { machines: [] }, [/web on a is lost/]],
+    ['a lost machine', { machines: [], processes: [] }, [/web on a is lost/]],
     ['one that was deleted, and is there', { gone: [{ host: 'a', name: 'web' }] }, [/web on a is left behind/]],
     ['a doubled machine', { machines: [...well.machines, ...well.machines] }, [/there 2 times/]],
-    ['one left behind', { machines: [...well.machines, { host: 'a', name: 'db' }] }, [/db on a is left behind/]],
-    ['one on another host', { machines: [{ host: 'b', name: 'web' }] }, [/web on a is lost/, /web on b is left/]],
+    [
+      'one left behind',
+      { machines: [...well.machines, { host: 'a', name: 'db', isOn: false }] },
+      [/db on a is left behind/],
+    ],
+    [
+      'one on another host',
+      { machines: [{ host: 'b', name: 'web', isOn: true }] },
+      [/web on a is lost/, /web on b is left/],
+    ],
   ])('finds %s', (_, change, faults) => {
     expect(faultsIn({ ...well, ...change })).toEqual(faults.map((fault) => expect.stringMatching(fault)));
   });

@@ -24,7 +24,18 @@ export interface Found {
   readonly shown: ReadonlyMap<string, string>;
   readonly events: readonly Heard[];
   /** Machines whose names the load gave, as the API shows them. */
-  readonly machines: readonly { readonly host: string; readonly name: string }[];
+  readonly machines: readonly Machine[];
+  /** Names of machines that have a process here, as often as they have one. */
+  readonly processes: readonly string[];
+  /** Names of machines that have an archive folder, as often as they have one. */
+  readonly archives: readonly string[];
+}
+
+export interface Machine {
+  readonly host: string;
+  readonly name: string;
+  /** Absent on a host whose machines are no processes of this one. */
+  readonly isOn?: boolean;
 }
 
 const endings = new Map([
@@ -35,7 +46,13 @@ const endings = new Map([
 
 /** Sentences about what must never be, whatever fails; none when all is well. */
 export function faultsIn(found: Found): string[] {
-  return [...operationFaults(found), ...eventFaults(found), ...machineFaults(found)];
+  return [
+    ...operationFaults(found),
+    ...eventFaults(found),
+    ...machineFaults(found),
+    ...processFaults(found),
+    ...archiveFaults(found),
+  ];
 }
 
 function operationFaults({ acknowledged, shown, events }: Found): string[] {
@@ -66,6 +83,35 @@ function eventFaults({ events }: Found): string[] {
     ...twice.map(([id, same]) => `the event ${id} is in the stream ${same.length} times`),
     ...gaps.map(({ sequence }) => `there is a gap before event ${sequence}`),
     ...risen.map(({ subject }) => `${subject} was created after it had been deleted`),
+  ];
+}
+
+const moreThanOnce = (names: readonly string[]): [string, readonly string[]][] =>
+  [...Map.groupBy(names, (name) => name)].filter(([, same]) => same.length > 1);
+
+/** What is on has one process, and what is not has none. */
+export function processFaults({ machines, processes }: Pick<Found, 'machines' | 'processes'>): string[] {
+  const on = new Set(machines.filter(({ isOn }) => isOn).map(({ name }) => name));
+  return [
+    ...processes
+      .filter((name) => !on.has(name))
+      .map((name) => `a process runs ${name}, which is no machine that is on`),
+    ...[...on]
+      .filter((name) => !processes.includes(name))
+      .map((name) => `${name} is shown as on, and no process runs it`),
+    ...moreThanOnce(processes).map(([name, same]) => `${same.length} processes run ${name}`),
+  ];
+}
+
+/** Each machine that ever was has one folder; no other has any. */
+export function archiveFaults({ acknowledged, shown, archives }: Pick<Found, 'acknowledged' | 'shown' | 'archives'>) {
+  const creations = acknowledged.filter(({ verb }) => verb === 'vm.create');
+  const asked = new Set(creations.map(({ name }) => name));
+  const made = creations.filter(({ operationId }) => shown.get(operationId) === 'succeeded');
+  return [
+    ...made.filter(({ name }) => !archives.includes(name)).map(({ name }) => `${name} has no archive folder`),
+    ...archives.filter((name) => !asked.has(name)).map((name) => `the archive folder ${name} is of no machine`),
+    ...moreThanOnce(archives).map(([name, same]) => `${name} has ${same.length} archive folders`),
   ];
 }
 

@@ -198,9 +198,9 @@ describe('the permissions of the bus', () => {
       sendBytes(gateway, subjects.consoleUp('a', 's'), new TextEncoder().encode('up'));
       await eventually(() => expect(heard.sort()).toEqual(['down', 'heartbeat', 'metrics', 'own heartbeat', 'up']));
       expect(await publishEvent(a, 'a', draining('a'))).toMatchObject({ duplicate: false });
-      expect(await publishRollup(a, { host: 'a', minute: '2026-11-21T10:00:00Z', vms: [] })).toMatchObject({
-        duplicate: false,
-      });
+      expect(await publishRollup(a, { host: 'a', minute: '2026-11-21T10:00:00Z', vms: [] })).toMatchObject([
+        { duplicate: false },
+      ]);
     });
 
     it('be asked, and be known to be away at once when it is', async () => {

@@ -262,7 +262,7 @@ describe('events', () => {
     it('shares roll-ups out, each once per minute and host', async () => {
       const minute = '2026-11-21T10:00:00.000Z';
       await publishRollup(bus, { host, minute, vms: [] });
-      expect(await publishRollup(bus, { host, minute, vms: [] })).toMatchObject({ duplicate: true });
+      expect(await publishRollup(bus, { host, minute, vms: [] })).toMatchObject([{ duplicate: true }]);
       for await (const delivery of consumeRollups(bus, { signal: end.signal })) {
         expect(delivery.content).toEqual({ host, minute, vms: [] });
         await delivery.ack();

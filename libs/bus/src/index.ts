@@ -38,7 +38,7 @@ export { JetStreamServer, type DeadLetter, type JetStreamServerOptions } from '.
 export { askGateway, serveMembership } from './membership.ts';
 export { publishCommand, publishRollup, type PublishOptions, type Stored } from './publish.ts';
 export { lastPulse, Pulse, takePulse, type PulseOptions, type PulseReading } from './pulse.ts';
-export { broadcast, listen, listenToBytes, sendBytes, type Listener } from './pubsub.ts';
+export { broadcast, broadcastAll, listen, listenToBytes, sendBytes, type Listener } from './pubsub.ts';
 export { ask, isUnknownQuery, type AskOptions } from './query.ts';
 export { pause } from './retry.ts';
 export { StoredBytes } from './stored-bytes.ts';

@@ -1,6 +1,7 @@
 import type { JetStreamPublishOptions } from '@nats-io/jetstream';
 import { subjects, type Command, type MinuteRollup } from '@polyvirt/contracts';
 import type { Bus } from './connection.ts';
+import { inParts } from './parts.ts';
 import { served } from './served.ts';
 import { ensureCommandConsumer } from './topology.ts';
 import { encodeJson, messageHeaders } from './wire.ts';
@@ -33,12 +34,19 @@ export async function publishCommand(bus: Bus, command: Command, options: Publis
   });
 }
 
-/** Sends one minute of a host to whoever keeps the charts. */
-export const publishRollup = (bus: Bus, rollup: MinuteRollup, options: PublishOptions = {}): Promise<Stored> =>
-  store(bus, subjects.rollup(rollup.host), encodeJson(rollup), {
-    ...options,
-    messageId: bus.messageId(rollup.host, `${rollup.host}:${rollup.minute}`),
-  });
+/**
+ * Sends one minute of a host to whoever keeps the charts, in as many messages as it takes. The same VMs in the same order make the
+ * same messages, each of which the stream keeps once; a VM that comes twice counts once.
+ */
+export async function publishRollup(bus: Bus, rollup: MinuteRollup, options: PublishOptions = {}): Promise<Stored[]> {
+  const { host, minute, vms } = rollup;
+  const stored: Stored[] = [];
+  for (const payload of inParts(bus, vms, (part) => ({ ...rollup, vms: part }))) {
+    const id = stored.length === 0 ? `${host}:${minute}` : `${host}:${minute}:${stored.length}`;
+    stored.push(await store(bus, subjects.rollup(host), payload, { ...options, messageId: bus.messageId(host, id) }));
+  }
+  return stored;
+}
 
 export interface StoreOptions extends PublishOptions {
   /** The server stores a message once per id within the duplicate window. */

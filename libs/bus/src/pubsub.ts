@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { foreignIdOf, type HostId } from '@polyvirt/contracts';
 import type { z } from 'zod';
 import type { Bus } from './connection.ts';
+import { inParts } from './parts.ts';
 import { runInTrace, traceHeader } from './trace.ts';
 import { decodeJson, encodeJson, isEcho, messageHeaders } from './wire.ts';
 
@@ -15,6 +16,18 @@ export interface Listener {
 /** Tells whoever listens now; nobody keeps it. For heartbeats and metrics. */
 export function broadcast(bus: Bus, subject: string, value: unknown): void {
   if (!bus.isClosing) bus.connection.publish(subject, encodeJson(value), { headers: messageHeaders() });
+}
+
+/** The same of a list, in as many messages as it takes; `wrap` makes the value that a part of it is sent as. */
+export function broadcastAll<Item>(
+  bus: Bus,
+  subject: string,
+  items: readonly Item[],
+  wrap: (part: readonly Item[]) => unknown,
+): void {
+  if (bus.isClosing) return;
+  for (const payload of inParts(bus, items, wrap))
+    bus.connection.publish(subject, payload, { headers: messageHeaders() });
 }
 
 /** `polyvirt.v1.<kind>.<host>…`; the bus vouches for it. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import net from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import {
@@ -10,6 +11,7 @@ import {
   DomainState,
   isNotFound,
   Libvirt,
+  openSession,
   type Domain,
   type LibvirtOptions,
 } from './index.ts';
@@ -121,6 +123,26 @@ describe('a daemon of our own', () => {
       expect(libvirt.connected).toBe(true);
       expect(await libvirt.host.type()).toBe('QEMU');
     });
+  });
+
+  it('lets go of a client that reads nothing any more, where that has asked for it', async () => {
+    // Lines of /proc/net/unix end in the path; 03 is a connection.
+    const connections = async () =>
+      (await readFile('/proc/net/unix', 'utf8'))
+        .split('\n')
+        .filter((line) => line.endsWith(` ${daemon.socketPath}`))
+        .filter((line) => line.split(/\s+/)[5] === '03').length;
+    const until = async (wanted: number) => {
+      while ((await connections()) !== wanted) await setTimeout(50);
+    };
+    await until(0);
+    const keepalive = { intervalMs: 600_000, count: 1, byDaemon: true };
+    const transport = { kind: 'unix', socketPath: daemon.socketPath } as const;
+    const session = await openSession({ transport, uri, connectTimeoutMs: 30_000, keepalive });
+    await until(1);
+    (session as unknown as { socket: net.Socket }).socket.pause();
+    await until(0);
+    session.destroy();
   });
 
   it('is reached over TLS with a certificate that it trusts', async () => {

@@ -122,6 +122,17 @@ export async function answers(timeoutMs = 10_000): Promise<boolean> {
   }
 }
 
+/** Whether one of our daemons answers, each in its own protocol. Where the program that asks it is missing, nothing is said against it. */
+export async function daemonAnswers({ name }: Daemon, timeoutMs: number): Promise<boolean> {
+  if (name !== 'virtlogd') return answers(timeoutMs);
+  try {
+    await run('virt-admin', ['-q', '-c', 'virtlogd:///system', 'srv-list'], { timeoutMs });
+    return true;
+  } catch (error) {
+    return ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+  }
+}
+
 async function start(log: (line: string) => void): Promise<Libvirt['startedBy']> {
   if (process.getuid?.() !== 0) {
     throw new Error('libvirt does not answer at qemu:///system. Start it first: sudo systemctl start libvirtd');

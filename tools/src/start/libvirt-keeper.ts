@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { wantedCpuMs } from '../machine/cpu-time.ts';
-import { answers, lostDaemons, startDaemons, startedDaemons } from '../machine/libvirt.ts';
+import { daemonAnswers, lostDaemons, startDaemons, startedDaemons, type Daemon } from '../machine/libvirt.ts';
 import { endProcess } from '../machine/process-identity.ts';
 import { Vigil } from './vigil.ts';
 
 export interface LibvirtKeeperOptions {
   readonly log: (line: string) => void;
-  /** Whether there is reason to ask libvirt itself: it takes a program each time. */
+  /** Whether there is reason to ask the daemons themselves: it takes a program each time. */
   readonly isDoubtful: () => boolean;
   readonly lookEveryMs?: number;
   /** An answer that takes longer is none. */
@@ -26,15 +26,14 @@ const endWithinMs = 1_000;
  */
 export class LibvirtKeeper {
   readonly #options: Required<LibvirtKeeperOptions>;
-  readonly #vigil: Vigil;
+  /** One for each daemon, by its name. */
+  readonly #vigils = new Map<string, Vigil>();
   #pauseMs: number;
   #lookedAtMs = performance.now();
 
   constructor(options: LibvirtKeeperOptions) {
     this.#options = { lookEveryMs: 1_000, askWithinMs: 5_000, silenceMs: 15_000, longestPauseMs: 30_000, ...options };
-    const { silenceMs, lookEveryMs } = this.#options;
-    this.#vigil = new Vigil({ silenceMs, firstSignMs: silenceMs, idleShare });
-    this.#pauseMs = lookEveryMs;
+    this.#pauseMs = this.#options.lookEveryMs;
   }
 
   async keep(signal: AbortSignal): Promise<void> {
@@ -63,16 +62,25 @@ export class LibvirtKeeper {
   }
 
   async #endWhatHangs(): Promise<void> {
-    const { isDoubtful, askWithinMs, lookEveryMs, silenceMs, log } = this.#options;
-    const daemon = isDoubtful() && (await startedDaemons()).find(({ name }) => name === 'libvirtd');
-    const isWell = !daemon || (await answers(askWithinMs));
+    const { isDoubtful, askWithinMs, lookEveryMs } = this.#options;
+    const daemons = isDoubtful() ? await startedDaemons() : [];
+    const well = await Promise.all(daemons.map((daemon) => daemonAnswers(daemon, askWithinMs)));
     const now = performance.now();
     // More has passed only where this process was kept from looking.
     const lookedMs = Math.min(now - this.#lookedAtMs, lookEveryMs + askWithinMs);
     this.#lookedAtMs = now;
-    if (isWell) return this.#vigil.heard();
-    if (!(await this.#vigil.missed(lookedMs, () => wantedCpuMs(daemon.pid)))) return;
-    log(`libvirtd hangs: it answered nothing for ${silenceMs / 1_000} s and used no CPU. It was ended`);
+    const silent = daemons.filter((_, n) => !well[n]);
+    for (const [name, vigil] of this.#vigils) if (!silent.some((daemon) => daemon.name === name)) vigil.heard();
+    for (const daemon of silent) await this.#endIfItHangs(daemon, lookedMs);
+  }
+
+  async #endIfItHangs(daemon: Daemon, lookedMs: number): Promise<void> {
+    const { silenceMs, log } = this.#options;
+    const { name, pid } = daemon;
+    const vigil = this.#vigils.get(name) ?? new Vigil({ silenceMs, firstSignMs: silenceMs, idleShare });
+    this.#vigils.set(name, vigil);
+    if (!(await vigil.missed(lookedMs, () => wantedCpuMs(pid)))) return;
+    log(`${name} hangs: it answered nothing for ${silenceMs / 1_000} s and used no CPU. It was ended`);
     await endProcess(daemon, endWithinMs);
   }
 }

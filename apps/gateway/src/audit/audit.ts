@@ -3,7 +3,7 @@ import type { AuditRecord } from '@polyvirt/contracts';
 import type { EntityManager } from 'typeorm';
 import type { Caller } from '../auth/caller.decorator.ts';
 import { Database } from '../database/database.ts';
-import { insertRows } from '../database/insert-rows.ts';
+import { findRows, insertRows, updateRows } from '../database/known-rows.ts';
 import { uuidV7 } from '../database/uuid-v7.ts';
 import { AuditLinker } from './audit-linker.ts';
 import { AuditSigner } from './audit-signer.ts';
@@ -69,13 +69,14 @@ export class Audit {
     outcome: 'succeeded' | 'failed' | 'cancelled',
     code?: string,
   ): Promise<void> {
-    for (const record of await manager.findBy(AuditEntity, { operationId, outcome: 'accepted' })) {
+    const records = await findRows(manager, AuditEntity, 'operationId', [operationId]);
+    for (const record of records.filter((one) => one.outcome === 'accepted')) {
       const completed: AuditEntity = { ...record, outcome, code: code ?? null };
       // What somebody else has written into the record is not signed on the way.
       const isOurs = record.signature === null || this.signer.isSignedRecord(record);
       if (isOurs) completed.signature = this.signer.signRecord(completed);
       const change = { outcome, code: completed.code, signature: completed.signature };
-      const { affected } = await manager.update(AuditEntity, { id: record.id, outcome: 'accepted' }, change);
+      const affected = await updateRows(manager, AuditEntity, { id: record.id, outcome: 'accepted' }, change);
       if (affected === 1 && isOurs) this.database.onCommit(() => this.linker.add(completed));
     }
   }

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { DataSource } from 'typeorm';
@@ -197,6 +198,25 @@ onEveryDatabase('the database', (fresh) => {
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(20);
     expect(await database.repository(AuditEntity).count()).toBe(40);
     expect(await database.repository(IdentityRevisionEntity).findOneBy({ id: 1 })).toEqual({ id: 1, revision: 21 });
+  });
+
+  it('does what was to be done after a commit as whoever asked for it, and only for those that were committed', async () => {
+    const who = new AsyncLocalStorage<number>();
+    const done: unknown[] = [];
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 6 }, (_, index) =>
+        who.run(index, () =>
+          database.transaction(async (manager) => {
+            await manager.insert(AuditEntity, audit(`${index}`));
+            const within = who.getStore();
+            database.onCommit(() => done.push([within, who.getStore()]));
+            if (index % 3 === 0) throw new Error('on purpose');
+          }),
+        ),
+      ),
+    );
+    expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(2);
+    expect(done.sort()).toEqual([1, 2, 4, 5].map((index) => [index, index]));
   });
 
   it('shows nothing that is not committed', async () => {

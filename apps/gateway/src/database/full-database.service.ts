@@ -69,3 +69,18 @@ it('what is committed after a full disk is on the disk, whatever failed in betwe
     expect([failures, onDisk()]).toEqual([failures, { ...before, revision }]);
   }
 });
+
+it('of those who write at once onto a disk that becomes full, whoever was told so is on it, and no other', async () => {
+  const { writes } = database as unknown as Record<'writes', { query(sql: string): Promise<{ page_count: number }[]> }>;
+  const [pages] = await writes.query('PRAGMA page_count');
+  const before = onDisk();
+  await writes.query(`PRAGMA max_page_count = ${pages!.page_count + 2}`);
+  const outcomes = await Promise.allSettled([raise(), write(100_000), raise(), refuse(), write(100_000), raise()]);
+  expect(outcomes.map(({ status }) => status)).toEqual([
+    ...['fulfilled', 'rejected', 'fulfilled', 'rejected', 'rejected', 'fulfilled'],
+  ]);
+  expect(onDisk()).toEqual({ ...before, revision: before.revision + 3 });
+  await writes.query('PRAGMA max_page_count = 1000000');
+  await Promise.all([write(100_000), raise()]);
+  expect(onDisk()).toEqual({ answers: before.answers + 1, revision: before.revision + 5 });
+});

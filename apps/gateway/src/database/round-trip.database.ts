@@ -24,7 +24,7 @@ import { UserEntity } from '../users/user.entity.ts';
 import { isDuplicate } from './database-errors.ts';
 import type { Database } from './database.ts';
 import { entities } from './entities.ts';
-import { insertRows } from './insert-rows.ts';
+import { findRows, insertRows, updateRows } from './known-rows.ts';
 import { openDatabase } from './open-database.ts';
 
 /** Characters of one to four bytes, what a shell or SQL would trip over, and every ASCII control character but NUL. */
@@ -287,6 +287,24 @@ onEveryDatabase('every table', (fresh) => {
       expect(await rows(one)).toEqual([one.row]);
       const found = await database.repository(one.entity).findBy({ [one.key]: one.row[one.key] as string });
       expect(found).toEqual([one.row]);
+    });
+
+    it('is the same when it is found and changed by a column', async () => {
+      const key = one.row[one.key] as string;
+      const missing = await database.transaction((manager) =>
+        updateRows(manager, one.entity, { [one.key]: key }, one.row),
+      );
+      expect(missing).toBe(0);
+      await insert(one, one.row);
+      const changed = { ...one.row, ...one.empty };
+      await database.transaction(async (manager) => {
+        expect(await findRows(manager, one.entity, one.key, [key, `${key}-2`, `${key}-3`])).toEqual([one.row]);
+        expect(await updateRows(manager, one.entity, { [one.key]: key }, changed)).toBe(1);
+        // Where there is nothing, nothing is what is looked for.
+        const [empty] = Object.keys(one.empty ?? {}).filter((name) => changed[name] === null);
+        if (empty !== undefined) expect(await updateRows(manager, one.entity, { [empty]: null }, changed)).toBe(1);
+      });
+      expect(await rows(one)).toEqual([changed]);
     });
 
     it('is the same when whole rows are inserted', async () => {

@@ -40,6 +40,8 @@ export class EventFeed implements EventSource, OnApplicationBootstrap, OnModuleD
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
   private fault: string | undefined;
+  /** Up to which events memory holds what they did, though clients may yet have to be shown them. */
+  private preparedTo = 0;
   private movedTo = 0;
   private movedAtMs = 0;
 
@@ -112,7 +114,7 @@ export class EventFeed implements EventSource, OnApplicationBootstrap, OnModuleD
    */
   async awaited(manager: EntityManager): Promise<number | undefined> {
     const row = await manager.findOneBy(EventCursorEntity, { name });
-    return row !== null && row.position > this.window.last ? row.position : undefined;
+    return row !== null && row.position > Math.max(this.window.last, this.preparedTo) ? row.position : undefined;
   }
 
   /** Resolves when an event has been seen. Throws `unavailable` when that takes too long. */
@@ -220,6 +222,7 @@ export class EventFeed implements EventSource, OnApplicationBootstrap, OnModuleD
 
   private async pass(events: StreamEvent[]): Promise<void> {
     for (const each of this.projections) await each.prepare?.(events);
+    this.preparedTo = events.at(-1)!.sequence;
     await this.project(events);
     for (const each of this.projections) await each.projected?.(events);
     for (const event of events) this.window.add(event);
@@ -252,6 +255,7 @@ export class EventFeed implements EventSource, OnApplicationBootstrap, OnModuleD
     this.logger.warn({ position, was: this.window.last }, 'the events to go on with are gone');
     await this.database.transaction((manager) => manager.update(EventCursorEntity, { name }, { position }));
     this.window = new EventWindow(position);
+    this.preparedTo = position;
     this.arrivals.emit('reset');
     return position;
   }

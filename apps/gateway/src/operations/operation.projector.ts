@@ -14,8 +14,9 @@ import {
   type VmId,
 } from '@polyvirt/contracts';
 import type { Logger } from 'pino';
-import { In, type EntityManager } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import { Audit } from '../audit/audit.ts';
+import { findRows, insertRows, updateRows } from '../database/known-rows.ts';
 import type { Projection } from '../events/projection.ts';
 import type { StreamEvent } from '../events/stream-event.ts';
 import { Annotations, type AnnotationChange } from '../inventory/annotations.ts';
@@ -75,7 +76,7 @@ export class OperationProjector implements Projection {
 
   async project(manager: EntityManager, events: readonly StreamEvent[]): Promise<void> {
     const told = toldBy(events);
-    const rows = await manager.findBy(OperationEntity, { id: In(idsOf(told)) });
+    const rows = await findRows(manager, OperationEntity, 'id', idsOf(told));
     const before = new Map(rows.map((row) => [row.id, operationOf(row)]));
     const after = new Map(before);
     for (const { operation, host } of told) {
@@ -107,16 +108,17 @@ export class OperationProjector implements Projection {
     if (known) {
       // What ended needs its secrets no more.
       const forgotten = isEnded(operation.status) ? { secrets: null } : {};
-      await manager.update(OperationEntity, { id: operation.id }, { ...columns, ...forgotten });
+      await updateRows(manager, OperationEntity, { id: operation.id }, { ...columns, ...forgotten });
       return;
     }
     // Of a database before this one; the events still know it.
-    await manager.insert(OperationEntity, {
+    const row = {
       ...columns,
       ...{ requestId: operation.error?.requestId ?? '', notAfter: null, command: null, annotation: null },
       ...{ secretFields: null, secrets: null },
       publishedAt: columns.createdAt,
-    });
+    };
+    await insertRows(manager, OperationEntity, [row]);
   }
 
   private async end(manager: EntityManager, operation: Operation, annotation: string | null): Promise<void> {
@@ -131,7 +133,7 @@ export class OperationProjector implements Projection {
       const differs = await this.annotations.change(manager, vmId, JSON.parse(annotation) as AnnotationChange);
       // The agent knows of the hardware only.
       if (differs && operation.changed === false)
-        await manager.update(OperationEntity, { id }, columnsOf({ ...operation, changed: true }));
+        await updateRows(manager, OperationEntity, { id }, columnsOf({ ...operation, changed: true }));
     }
   }
 }

@@ -14,6 +14,7 @@ import { In, LessThan, type FindOptionsWhere } from 'typeorm';
 import { z } from 'zod';
 import { anyOf } from '../database/any-of.ts';
 import { Database } from '../database/database.ts';
+import { findRows } from '../database/known-rows.ts';
 import { Cursors } from '../http/cursor.ts';
 import { OperationEntity, operationOf } from './operation.entity.ts';
 
@@ -61,8 +62,7 @@ export class OperationQueries {
   }
 
   async findAll(ids: readonly OperationId[]): Promise<Operation[]> {
-    if (ids.length === 0) return [];
-    return (await this.rows().findBy({ id: In([...ids]) })).map(operationOf);
+    return (await findRows(this.rows().manager, OperationEntity, 'id', ids)).map(operationOf);
   }
 
   /** Throws `operation-not-found`. */

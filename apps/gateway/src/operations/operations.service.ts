@@ -19,10 +19,12 @@ import { In } from 'typeorm';
 import { z } from 'zod';
 import type { AuditRecord } from '@polyvirt/contracts';
 import { Database } from '../database/database.ts';
+import { EventFeed } from '../events/event-feed.ts';
 import { TestHouse } from '../testing/test-house.ts';
 import type { FakeAgent } from '../testing/fake-agent.ts';
 import { OperationSweeper } from './operation-sweeper.ts';
 import { OperationEntity } from './operation.entity.ts';
+import { Operations } from './operations.ts';
 
 const soon = (ms: number) => new Date(Date.now() + ms).toISOString();
 
@@ -100,6 +102,32 @@ describe('operations of a gateway', () => {
       expect(await operation(batch.body.id)).toMatchObject({ status: 'cancelled', cancelRequestedAt }),
     );
     held.release();
+  });
+
+  it('is acknowledged while what came before is still being shown to clients, and is not written down twice for that', async () => {
+    const feed = house.gateway.app.get(EventFeed);
+    const [reached, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    feed.add({
+      // Once it is in the database and in memory.
+      async projected(events) {
+        if (!events.some(({ type }) => type.startsWith('operation.'))) return;
+        reached.resolve();
+        await gate.promise;
+      },
+    });
+    const id = await newVm();
+    await house.call<Operation>('POST', `/vms/${id}/start`);
+    await reached.promise;
+    const ask = house.gateway.app.get(Operations);
+    const insert = jest.spyOn(ask, 'insert');
+    try {
+      const body = { host: 'kvm-a', name: 'meanwhile', disks: [{ sizeGiB: 1 }] };
+      expect((await house.call('POST', '/vms', body)).status).toBe(202);
+      expect(insert).toHaveBeenCalledTimes(1);
+    } finally {
+      insert.mockRestore();
+      gate.resolve();
+    }
   });
 
   it('goes by the clock that all gateways share, and not by that of its machine', async () => {

@@ -13,13 +13,13 @@ import {
   type VmId,
 } from '@polyvirt/contracts';
 import type { Logger } from 'pino';
-import { In, IsNull, type EntityManager } from 'typeorm';
+import { In, type EntityManager } from 'typeorm';
 import { Audit, type Actor } from '../audit/audit.ts';
 import type { Caller } from '../auth/caller.decorator.ts';
 import { isoTime } from '../database/columns.ts';
 import { isDuplicate } from '../database/database-errors.ts';
 import { Database } from '../database/database.ts';
-import { insertRows } from '../database/insert-rows.ts';
+import { insertRows, updateRows } from '../database/known-rows.ts';
 import { uuidV7 } from '../database/uuid-v7.ts';
 import { EventFeed } from '../events/event-feed.ts';
 import { HouseClock } from '../house-clock.ts';
@@ -249,7 +249,7 @@ export class Operations implements OnModuleDestroy {
       try {
         await publish();
         await this.database.transaction((manager) =>
-          manager.update(OperationEntity, { id, publishedAt: IsNull() }, { publishedAt: this.clock.now() }),
+          updateRows(manager, OperationEntity, { id, publishedAt: null }, { publishedAt: this.clock.now() }),
         );
       } catch (err) {
         if (!this.stopping.signal.aborted) this.logger.error({ err, operationId: id }, 'cannot publish an operation');

@@ -2,9 +2,11 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { consumeRollups, listen, pause, type Listener } from '@polyvirt/bus';
 import { eventually } from '@polyvirt/bus/testing';
-import { MetricsBatch, streams, subjects, type MinuteRollup } from '@polyvirt/contracts';
-import { FakeDriver, FakeHost } from '@polyvirt/hypervisor';
+import { MetricsBatch, streams, subjects, type DriverMetrics, type MinuteRollup } from '@polyvirt/contracts';
+import { FakeDriver, FakeHost, type HypervisorDriver } from '@polyvirt/hypervisor';
+import { newIdentity } from '../host/identity.ts';
 import { AgentBench, host } from '../testing/agent-bench.ts';
+import { MetricsSweeper } from './metrics-sweeper.ts';
 
 describe('metrics', () => {
   let bench: AgentBench;
@@ -41,11 +43,31 @@ describe('metrics', () => {
     expect(batches[0]!.readings[1]!.cpuPercent).toBeUndefined();
   });
 
-  it('of a host that is too large for one message come in several', async () => {
-    fake.populate(1_200);
-    await bench.startAgent({ host: fake });
-    await eventually(() => expect(batches.flatMap(({ readings }) => readings)).toHaveLength(1_200));
-    expect(batches).toHaveLength(3);
+  it.each([
+    ['20,000 VMs', 20_000, 1],
+    ['VMs with thousands of devices', 8, 4_000],
+  ])('of a host with %s come in as many messages as it takes, and none is lost', async (_, vms, devices) => {
+    const disks = Array.from({ length: devices }, (_, n) => ({ device: `vd${n}`, readBytesPerSecond: 123_456_789.25 }));
+    const observedAt = new Date().toISOString();
+    const readings: DriverMetrics[] = Array.from({ length: vms }, (_, n) => {
+      return { nativeId: `vm-${n}`, state: 'running', cpuPercent: n / 7, disks, networks: [], observedAt };
+    });
+    const driver = { metrics: { sweep: () => Promise.resolve(readings) } } as Partial<HypervisorDriver>;
+    const bus = await bench.nats.connect(`agent-${host}`);
+    const sweeper = new MetricsSweeper(bus, driver as HypervisorDriver, newIdentity(host, '0'), end.signal, 600_000);
+    sweeper.start();
+    const expected = readings.map(({ nativeId }) => `${host}~${nativeId}`);
+    await eventually(() => expect(batches.flatMap((batch) => batch.readings)).toHaveLength(vms));
+    expect(batches.flatMap((batch) => batch.readings.map(({ vmId }) => vmId))).toEqual(expected);
+    await sweeper.stop();
+    const kept: string[] = [];
+    for await (const { content, ack } of consumeRollups(bench.gateway, { signal: end.signal })) {
+      kept.push(...content.vms.map(({ vmId }) => vmId));
+      await ack();
+      if (kept.length >= vms) break;
+    }
+    expect(kept.sort()).toEqual(expected.sort());
+    await bus.close();
   });
 
   it('are never read twice at the same time: what takes too long is a gap', async () => {

@@ -1,13 +1,11 @@
 import { Logger } from '@nestjs/common';
-import { broadcast, publishRollup, type Bus } from '@polyvirt/bus';
+import { broadcastAll, publishRollup, type Bus } from '@polyvirt/bus';
 import { subjects, vmIdOf, type DriverMetrics, type Metrics, type MinuteRollup } from '@polyvirt/contracts';
 import type { HypervisorDriver } from '@polyvirt/hypervisor';
 import { Beat } from '../beat.ts';
 import type { AgentIdentity } from '../host/identity.ts';
 import { MinuteRollups } from './minute-rollups.ts';
 
-/** Keeps one message well below what the bus takes, 1 MiB. */
-const readingsPerMessage = 500;
 const sweepWithinMs = 30_000;
 /** How many minutes wait for a bus that is away; older ones are given up. */
 const waitingMinutes = 24 * 60;
@@ -60,12 +58,9 @@ export class MetricsSweeper {
   #broadcast(readings: readonly Metrics[]): void {
     const { host } = this.identity;
     // Nobody wants to have old ones all at once when the bus comes back.
-    if (!this.bus.isConnected) return;
+    if (!this.bus.isConnected || readings.length === 0) return;
     const observedAt = new Date().toISOString();
-    for (let from = 0; from < readings.length; from += readingsPerMessage) {
-      const part = readings.slice(from, from + readingsPerMessage);
-      broadcast(this.bus, subjects.metrics(host), { host, observedAt, readings: part });
-    }
+    broadcastAll(this.bus, subjects.metrics(host), readings, (part) => ({ host, observedAt, readings: part }));
   }
 
   /**

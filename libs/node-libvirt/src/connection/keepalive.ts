@@ -3,6 +3,12 @@ export interface KeepaliveOptions {
   intervalMs: number;
   /** PINGs without any answer after which the connection counts as dead. */
   count: number;
+  /**
+   * Has the daemon ask as well over a Unix socket, as it does over a network, and end the connection of a client that does not
+   * answer: by default after 30 s. Otherwise the events for a client that is frozen pile up in the daemon's memory. A client that is
+   * kept from running for so long has to connect again.
+   */
+  byDaemon?: boolean;
 }
 
 /** Asks a silent peer whether it is still there. Anything that arrives is an answer. */

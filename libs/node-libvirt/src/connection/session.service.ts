@@ -68,6 +68,12 @@ describe('openSession', () => {
     expect(daemon.calls).toEqual(['authList', 'connectOpen']);
   });
 
+  it('agrees on keepalive over a Unix socket where the daemon is to end a client that is frozen', async () => {
+    const keepalive = { intervalMs: 5_000, count: 5, byDaemon: true };
+    await open({ kind: 'unix', socketPath: await daemon.listen() }, { keepalive });
+    expect(daemon.calls).toEqual(['authList', 'connectSupportsFeature', 'connectOpen']);
+  });
+
   it('agrees on keepalive over TCP', async () => {
     await open({
       kind: 'tcp',

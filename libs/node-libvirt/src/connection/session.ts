@@ -32,8 +32,8 @@ export async function openSession(options: SessionOptions): Promise<RpcConnectio
   });
   try {
     await authenticate(connection, options, signal);
-    // Over a Unix socket the closing socket tells enough, and the daemon would end a connection that it starves itself.
-    if (isRemote(options.transport) && options.keepalive) {
+    // Over a Unix socket the closing socket tells enough of a client that has ended.
+    if (options.keepalive && (isRemote(options.transport) || options.keepalive.byDaemon)) {
       await connection.call(
         entryOf('connectSupportsFeature'),
         { feature: FEATURE_KEEPALIVE },
