@@ -1,12 +1,14 @@
 import eslint from '@eslint/js';
 import tseslint from 'typescript-eslint';
 import { boundaries } from './tools/lint/boundaries.mjs';
+import { hooksInComponents } from './tools/lint/hooks.mjs';
 import { noEnvOutsideConfig, noSubjectLiteral, routeHasPermission } from './tools/lint/house-rules.mjs';
 import { textInCatalogues } from './tools/lint/page-texts.mjs';
 
 const house = {
   rules: {
     boundaries,
+    'hooks-in-components': hooksInComponents,
     'no-env-outside-config': noEnvOutsideConfig,
     'no-subject-literal': noSubjectLiteral,
     'route-has-permission': routeHasPermission,
@@ -72,7 +74,7 @@ export default tseslint.config(
   {
     files: ['apps/web/src/**/*.{ts,tsx}'],
     ignores: ['**/*.{spec,service}.ts'],
-    rules: { 'house/text-in-catalogues': 'error' },
+    rules: { 'house/text-in-catalogues': 'error', 'house/hooks-in-components': 'error' },
   },
   // Beside plain JavaScript and in no project of the checker.
   { files: ['tools/lint/**/*.ts'], extends: [tseslint.configs.disableTypeChecked] },

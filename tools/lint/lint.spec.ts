@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Linter } from 'eslint';
 import tseslint from 'typescript-eslint';
 import { boundaries } from './boundaries.mjs';
+import { hooksInComponents } from './hooks.mjs';
 import { noEnvOutsideConfig, noSubjectLiteral, routeHasPermission } from './house-rules.mjs';
 import { textInCatalogues } from './page-texts.mjs';
 
@@ -26,6 +27,7 @@ function complaints(file: string, code: string): string[] {
             subject: noSubjectLiteral,
             route: routeHasPermission,
             text: textInCatalogues,
+            hooks: hooksInComponents,
           },
         } as never,
       },
@@ -34,7 +36,7 @@ function complaints(file: string, code: string): string[] {
         'house/env': 'error',
         'house/subject': 'error',
         'house/route': 'error',
-        ...(file.startsWith('apps/web/') && { 'house/text': 'error' }),
+        ...(file.startsWith('apps/web/') && { 'house/text': 'error', 'house/hooks': 'error' }),
       },
     },
     { filename: join(root, file) },
@@ -113,5 +115,23 @@ describe('the lint rules of the house', () => {
     "const keys = ['Enter', 'Delete']",
   ])('leave what nobody reads: %s', (code) => {
     expect(complaints('apps/web/src/x.tsx', `export const x = () => { ${code} }`)).toEqual([]);
+  });
+
+  it.each([
+    'function Page() { const press = () => { useEffect(() => undefined); }; return press; }',
+    'const Page = () => list.map(() => React.useState(0));',
+    'function useIt() { useEffect(() => { useRef(); }); }',
+    'function press() { useRef(); }',
+  ])('refuse a hook where React throws: %s', (code) => {
+    expect(complaints('apps/web/src/x.tsx', code)).toHaveLength(1);
+  });
+
+  it.each([
+    'function Page() { const box = useRef(); useEffect(() => box.current()); }',
+    'const useIt = (key) => useMemo(() => key, [key]);',
+    'export const Row = memo(function Row() { const { t } = useTranslation(); return t; });',
+    'const make = () => ({ use: user() });',
+  ])('leave a hook where it belongs: %s', (code) => {
+    expect(complaints('apps/web/src/x.tsx', code)).toEqual([]);
   });
 });

@@ -1,10 +1,11 @@
-import { Button, Modal, Stack, Table, Text } from '@mantine/core';
+import { Button, Stack, Table, Text } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { client, type User } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import { Ago } from '../ui/ago.tsx';
+import { Dialog } from '../ui/dialog.tsx';
 import { Empty, ProblemAlert, QueryView } from '../ui/states.tsx';
 
 /** Where another user is logged in, and the end of all of it. */
@@ -16,12 +17,12 @@ export function UserSessions({ user }: { user: User }) {
       <Button size="xs" variant="default" onClick={() => setOpen(true)}>
         {t('users.sessions')}
       </Button>
-      {isOpen && <Dialog user={user} onClose={() => setOpen(false)} />}
+      {isOpen && <Sessions user={user} onClose={() => setOpen(false)} />}
     </>
   );
 }
 
-function Dialog({ user, onClose }: { user: User; onClose: () => void }) {
+function Sessions({ user, onClose }: { user: User; onClose: () => void }) {
   const { t } = useTranslation();
   const sessions = useQuery({ ...queries.userSessions(user.id), staleTime: 0 });
   const end = useMutation({
@@ -29,13 +30,7 @@ function Dialog({ user, onClose }: { user: User; onClose: () => void }) {
     onSettled: () => sessions.refetch(),
   });
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      size="lg"
-      title={t('users.sessionsOf', { name: user.username })}
-      closeButtonProps={{ 'aria-label': t('common.close') }}
-    >
+    <Dialog title={t('users.sessionsOf', { name: user.username })} size="lg" onClose={onClose}>
       <Stack>
         {end.error && <ProblemAlert error={end.error} />}
         <QueryView of={sessions}>
@@ -66,6 +61,6 @@ function Dialog({ user, onClose }: { user: User; onClose: () => void }) {
           }
         </QueryView>
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }

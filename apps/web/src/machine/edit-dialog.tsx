@@ -1,5 +1,5 @@
 import { ApiProblem } from '@polyvirt/api-client';
-import { Button, Modal, NumberInput, Stack, Switch, Text, Textarea, TextInput } from '@mantine/core';
+import { Button, NumberInput, Stack, Switch, Text, Textarea, TextInput } from '@mantine/core';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -7,6 +7,7 @@ import { calls } from '../api/calls.ts';
 import type { EditVmInput, Vm } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
 import { useLack } from '../machines/use-obstacle.ts';
+import { Dialog } from '../ui/dialog.tsx';
 import { faultsOf, isAllAt } from '../ui/faults.ts';
 import { readLabels, writeLabels } from '../ui/labels.ts';
 import { PlannedForm, usePlanned } from '../ui/planned-form.tsx';
@@ -21,14 +22,9 @@ export function EditDialog({ vm, onClose }: { vm: Vm; onClose: () => void }) {
   const { t } = useTranslation();
   const base = useQuery(queries.vmToEdit(vm.id));
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={t('edit.title', { name: vm.name })}
-      closeButtonProps={{ 'aria-label': t('common.close') }}
-    >
+    <Dialog title={t('edit.title', { name: vm.name })} onClose={onClose}>
       <QueryView of={base}>{(read) => <EditForm vm={vm} read={read} onClose={onClose} />}</QueryView>
-    </Modal>
+    </Dialog>
   );
 }
 

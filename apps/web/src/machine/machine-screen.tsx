@@ -76,16 +76,16 @@ export default function MachineScreen({ vm }: { vm: Vm }) {
   useEffect(() => {
     if (screen.current) screen.current.viewOnly = viewOnly;
   }, [viewOnly, link]);
+  useEffect(() => {
+    if (!screen.current) return;
+    screen.current.scaleViewport = isScaled;
+    // A larger screen is dragged, as there is nothing to scroll.
+    screen.current.clipViewport = !isScaled;
+    screen.current.dragViewport = !isScaled && viewOnly;
+  }, [isScaled, viewOnly, link]);
   useWayOut(useCallback(() => screen.current?.blur(), []));
 
   const press = (keys: readonly number[]) => {
-    useEffect(() => {
-      if (!screen.current) return;
-      screen.current.scaleViewport = isScaled;
-      // A larger screen is dragged, as there is nothing to scroll.
-      screen.current.clipViewport = !isScaled;
-      screen.current.dragViewport = !isScaled && viewOnly;
-    }, [isScaled, viewOnly, link]);
     for (const key of keys) screen.current?.sendKey(key, null, true);
     for (const key of keys.toReversed()) screen.current?.sendKey(key, null, false);
     screen.current?.focus();

@@ -94,7 +94,8 @@ const OperationRow = memo(function OperationRow({ operation, opened }: { operati
           {steps.map(({ name, status: ended, native, durationMs }, index) => (
             <Text key={index} size="sm">
               {t(`step.${ended}`)} · {name}
-              {durationMs !== undefined && ` · ${(durationMs / 1_000).toFixed(1)} s`} {native && <Code>{native}</Code>}
+              {durationMs !== undefined && ` · ${formatNumber(durationMs / 1_000, 1)} s`}{' '}
+              {native && <Code>{native}</Code>}
             </Text>
           ))}
           {result?.notes?.map((note) => (

@@ -109,12 +109,7 @@ function Suspend-PolyvirtHost {
         [PSTypeName('Polyvirt.Session')]$Session
     )
     begin { Set-CallerPreference $PSCmdlet }
-    process {
-        foreach ($one in $Id) {
-            if (-not (Confirm-Here $PSCmdlet 'Drain the host' $one)) { continue }
-            try { Set-HostDrain (Get-Session $Session) $one $true } catch { Write-Problem $PSCmdlet $_ $one }
-        }
-    }
+    process { Set-HostDrain $PSCmdlet $Session $Id $true 'Drain the host' }
 }
 
 function Resume-PolyvirtHost {
@@ -135,17 +130,16 @@ function Resume-PolyvirtHost {
         [PSTypeName('Polyvirt.Session')]$Session
     )
     begin { Set-CallerPreference $PSCmdlet }
-    process {
-        foreach ($one in $Id) {
-            if (-not (Confirm-Here $PSCmdlet 'Take commands again on' $one)) { continue }
-            try { Set-HostDrain (Get-Session $Session) $one $false } catch { Write-Problem $PSCmdlet $_ $one }
-        }
-    }
+    process { Set-HostDrain $PSCmdlet $Session $Id $false 'Take commands again on' }
 }
 
 function Set-HostDrain {
-    param($Session, [string]$Id, [bool]$Draining)
-    Invoke-Route $Session 'POST /api/v1/hosts/{hostId}/drain' @{ hostId = $Id } -Body @{ draining = $Draining } -As 'Polyvirt.Host'
+    param($Command, $Session, [string[]]$Id, [bool]$Draining, [string]$Action)
+    foreach ($one in $Id) {
+        if (-not (Confirm-Here $Command $Action $one)) { continue }
+        try { Invoke-Route (Get-Session $Session) 'POST /api/v1/hosts/{hostId}/drain' @{ hostId = $one } -Body @{ draining = $Draining } -As 'Polyvirt.Host' }
+        catch { Write-Problem $Command $_ $one }
+    }
 }
 
 function Remove-PolyvirtHost {
