@@ -20,6 +20,12 @@ const testsThatDoNotRun = {
   selector: 'CallExpression[callee.object.name=/^(describe|it|test)$/][callee.property.name=/^(skip|only|todo)$/]',
   message: 'A test runs or does not exist.',
 };
+const impatientTests = {
+  selector:
+    'CallExpression[callee.name=/^(it|story|beforeAll|beforeEach|afterAll|afterEach)$/] > Literal[raw=/^[0-9_]+$/][value<60000].arguments, ' +
+    "CallExpression[callee.callee.object.name='it'][callee.callee.property.name='each'] > Literal[raw=/^[0-9_]+$/][value<60000].arguments",
+  message: 'Less than the 60 s that Jest gives by itself fails on a slow machine: leave it out.',
+};
 const wordsOfTheValidator = {
   selector: "MemberExpression[property.name='issues'][object.property.name='error']",
   message: 'Users are told by sentences of ours: parse what they send with `parseInput` of http/faults.ts.',
@@ -54,7 +60,7 @@ export default tseslint.config(
         { argsIgnorePattern: '^_', varsIgnorePattern: '^_$', ignoreRestSiblings: true },
       ],
       'no-empty': ['error', { allowEmptyCatch: false }],
-      'no-restricted-syntax': ['error', testsThatDoNotRun],
+      'no-restricted-syntax': ['error', testsThatDoNotRun, impatientTests],
       'house/boundaries': 'error',
       'house/no-env-outside-config': 'error',
       'house/no-subject-literal': 'error',
@@ -69,7 +75,7 @@ export default tseslint.config(
   {
     files: ['apps/gateway/src/**/*.ts'],
     ignores: ['apps/gateway/src/http/faults.ts', '**/*.{spec,service}.ts'],
-    rules: { 'no-restricted-syntax': ['error', testsThatDoNotRun, wordsOfTheValidator] },
+    rules: { 'no-restricted-syntax': ['error', testsThatDoNotRun, impatientTests, wordsOfTheValidator] },
   },
   {
     files: ['apps/web/src/**/*.{ts,tsx}'],

@@ -170,8 +170,9 @@ story('opens at one the console whose ticket the other gave, and only once', asy
 });
 
 story('ends at one the console of somebody whom the other lets in no more', async (stack) => {
-  const [one] = both(stack);
+  const [one, two] = both(stack);
   const { id: vmId } = await createVm(one, { host, name: 'looked at', start: true });
+  await vmWhen(two, vmId, ({ state }) => state === 'running');
   const account = { username: 'onlooker', password };
   const { data: user } = await one.POST('/api/v1/users', { body: { ...account, role: 'operator' } });
   const { data: ticket } = await stack

@@ -40,7 +40,7 @@ beforeAll(async () => {
   model = await host.foreignVm(host.folder, 'model', {}, true);
   bench = await AgentBench.open();
   await bench.redeliverAfter(1_000);
-}, 30_000);
+});
 
 beforeEach(() => {
   const options: AgentProcessOptions = {

@@ -39,7 +39,7 @@ describe('the process of an agent', () => {
     expect(await child.end('SIGTERM')).toBe(0);
     expect(await bench.ended(command)).toMatchObject({ status: 'succeeded' });
     await bench.queueEmpty();
-  }, 30_000);
+  });
 
   it('exits with 0 though an operation hangs for ever, and leaves it to the next', async () => {
     const hang = { at: 'create: define the machine', moment: 'after', hang: true };
@@ -49,19 +49,19 @@ describe('the process of an agent', () => {
     expect(await child.end('SIGTERM')).toBe(0);
     await spawn().ready();
     expect(await bench.ended(command)).toMatchObject({ status: 'succeeded' });
-  }, 40_000);
+  });
 
   it('exits with 1 and a clear sentence when the host is looked after already', async () => {
     await spawn().ready();
     const second = spawn();
     expect(await second.exited).toBe(1);
     expect(second.output).toContain(`Another agent looks after host ${host}`);
-  }, 30_000);
+  });
 
   it('is not refused after its predecessor was killed', async () => {
     await (await spawn().ready()).end('SIGKILL');
     await spawn().ready();
-  }, 30_000);
+  });
 
   it('waits for a bus that is not there yet', async () => {
     await bench.nats.kill();
@@ -69,13 +69,13 @@ describe('the process of an agent', () => {
     await eventually(() => expect(child.output).toContain('Waiting for nats-server'));
     await bench.nats.start();
     await child.ready();
-  }, 30_000);
+  });
 
   it('carries out what was asked while it was away', async () => {
     const command = await bench.send(bench.create('queued'));
     await spawn().ready();
     expect(await bench.ended(command)).toMatchObject({ status: 'succeeded' });
-  }, 30_000);
+  });
 
   it('and the bus may be killed together in the middle of an operation', async () => {
     const child = await spawn({ faults: [{ at: 'create: define the machine', moment: 'after', hang: true }] }).ready();

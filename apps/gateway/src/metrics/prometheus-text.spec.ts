@@ -53,12 +53,13 @@ describe('prometheusText', () => {
     expect(text.endsWith('\n')).toBe(true);
   });
 
-  it('writes 2,000 VMs in well under a second', () => {
+  it('writes 2,000 VMs in well under a second of a processor', () => {
     const vms = Array.from({ length: 2_000 }, (_, n) => entry(String(n), `vm ${n}`));
     const durations = [1, 2, 3].map(() => {
-      const began = performance.now();
+      const before = process.cpuUsage();
       expect(prometheusText(vms, reading).split('\n').length).toBeGreaterThan(16_000);
-      return performance.now() - began;
+      const { user, system } = process.cpuUsage(before);
+      return (user + system) / 1_000;
     });
     expect(Math.min(...durations)).toBeLessThan(1_000);
   });

@@ -151,7 +151,7 @@ describe('the scripts for KVM on libvirt', () => {
       await virsh('define', join(folder, 'uefi.xml'));
       await writeFile(join(folder, 'uefi.sh'), kvmBackup(own, 'uefi'));
       await chmod(join(folder, 'uefi.sh'), 0o755);
-    }, 30_000);
+    });
 
     afterAll(async () => {
       await virsh('destroy', own).catch(() => {});

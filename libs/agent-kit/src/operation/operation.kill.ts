@@ -41,7 +41,7 @@ describe('an agent that is killed', () => {
     await bench.redeliverAfter(1_000);
     folder = mkdtempSync(join(tmpdir(), 'polyvirt-agent-'));
     fake = new FakeHost({ file: join(folder, 'host.json') });
-  }, 20_000);
+  });
 
   afterEach(() => agent?.stop());
 

@@ -4,4 +4,4 @@ import { documentFile, renderSchema, schemaFile } from './render-schema.ts';
 
 it('has written what the OpenAPI document says now', async () => {
   expect(await renderSchema(documentFile)).toBe(await readFile(schemaFile, 'utf8'));
-}, 30_000);
+});

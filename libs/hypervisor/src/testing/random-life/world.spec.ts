@@ -14,6 +14,7 @@ describe('a random life', () => {
     const bench = benchOn(host);
     const driver = await bench.open();
     world = new World(bench, driver, await driver.probe(new AbortController().signal), new Dice(1));
+    world.agreesWithinMs = 0;
   });
 
   const make = async (linkedTo?: NativeId): Promise<NativeId> => {
@@ -63,6 +64,20 @@ describe('a random life', () => {
     expect(await world.faults()).toEqual([expect.stringContaining('is not in the list of the driver')]);
     world.odd = { name, mend: async () => undefined };
     expect(await world.faults()).toEqual([]);
+  });
+
+  it('forgives two looks that agree soon after', async () => {
+    await make();
+    world.agreesWithinMs = 30_000;
+    const { look } = world;
+    let looks = 0;
+    world.look = async () => {
+      looks += 1;
+      const vms = await look.call(world);
+      return looks === 1 ? vms.map((one) => ({ ...one, state: 'crashed' })) : vms;
+    };
+    expect(await world.faults()).toEqual([]);
+    expect(looks).toBe(2);
   });
 
   it('takes a refusal for an answer, and nothing else', () => {

@@ -13,7 +13,6 @@ import type { Bench, SeenVm } from '../bench.ts';
 import { TestOperation } from '../test-operation.ts';
 import type { Dice } from './dice.ts';
 
-const agreesWithinMs = 5_000;
 const lookEveryMs = 100;
 
 /** A VM that another tool has spoilt, until it is mended. */
@@ -32,6 +31,8 @@ export class World {
   /** Sources and clones of other tools: what one writes, the other reads. */
   readonly entangled = new Set<NativeId>();
   odd: Odd | undefined;
+  /** How long two looks may disagree for. Only what is wrong takes so long. */
+  agreesWithinMs = 30_000;
   #seen: DriverVm[] | undefined;
   #names = 0;
 
@@ -113,7 +114,7 @@ export class World {
    */
   async #lastingDisagreements(vms: readonly DriverVm[], seen: readonly SeenVm[]): Promise<string[]> {
     let found = this.#disagreements(vms, seen);
-    for (const until = Date.now() + agreesWithinMs; found.length > 0 && Date.now() < until;) {
+    for (const until = Date.now() + this.agreesWithinMs; found.length > 0 && Date.now() < until;) {
       await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
       const [vmsNow, seenNow] = await Promise.all([this.look(), this.bench.otherTool.see()]);
       this.#seen = vmsNow;
