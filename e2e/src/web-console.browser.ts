@@ -166,6 +166,23 @@ story(
     await clone.getByRole('textbox', { name: 'Name' }).fill(vm.name);
     await clone.getByRole('button', { name: 'Show the plan' }).click();
     await clone.locator('[aria-invalid=true]').waitFor();
+    await clone.getByRole('textbox', { name: 'Name' }).fill(`${prefix}copied`);
+    await clone.getByRole('switch', { name: 'Network interfaces as its source has' }).uncheck();
+    await clone.getByText('It will have no interface.').waitFor();
+    await clone.getByRole('button', { name: 'Add an interface' }).click();
+    await clone.getByLabel('Network', { exact: true }).click();
+    await page.getByRole('option', { name: /default/ }).click();
+    await clone.getByRole('textbox', { name: 'MAC address' }).fill('01:00:5e:00:00:07');
+    await clone.getByRole('button', { name: 'Show the plan' }).click();
+    await clone.locator('fieldset [aria-invalid=true]').waitFor();
+    await clone.getByRole('textbox', { name: 'MAC address' }).fill('');
+    await clone.getByRole('button', { name: 'Show the plan' }).click();
+    await clone.getByRole('row', { name: /\/nics\/-/ }).waitFor();
+    await clone.getByRole('button', { name: 'Remove interface 1' }).click();
+    await clone.getByText('It will have no interface.').waitFor();
+    await clone.getByRole('textbox', { name: 'Name' }).fill(vm.name);
+    await clone.getByRole('button', { name: 'Show the plan' }).click();
+    await clone.locator('[aria-invalid=true]').waitFor();
     expect(await clone.getByRole('button', { name: 'Clone', exact: true }).count()).toBe(0);
 
     await page.goto(`/create?host=${host}`);

@@ -21,7 +21,7 @@ export const asEventCurl = (vm?: string, origin = location.origin): string =>
 type Fields = Record<string, unknown>;
 
 /** Options of `vm set` and `vm clone`, by the field that each is for; a call with another field is sent as it is. */
-const options: Record<string, (value: never) => readonly string[]> = {
+const options: Record<string, (value: never) => readonly string[] | undefined> = {
   name: (name: string) => ['--name', name],
   cpus: (cpus: number) => ['--cpus', String(cpus)],
   memoryMiB: (memoryMiB: number) => ['--memory', String(memoryMiB)],
@@ -33,6 +33,11 @@ const options: Record<string, (value: never) => readonly string[]> = {
     Object.keys(labels).length === 0
       ? ['--labels', '']
       : Object.entries(labels).flatMap(([key, value]) => ['--labels', `${key}=${value}`]),
+  nics: (nics: readonly Fields[]) => {
+    if (nics.length === 0) return ['--no-nic'];
+    const words = nics.map(nicOf);
+    return words.some((word) => word === undefined) ? undefined : words.flatMap((word) => ['--nic', word!]);
+  },
   linked: (linked: boolean) => (linked ? ['--linked'] : []),
   start: (start: boolean) => (start ? ['--start'] : []),
   snapshot: (snapshot: string) => ['--snapshot', snapshot],

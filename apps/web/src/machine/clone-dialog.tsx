@@ -10,6 +10,7 @@ import { useLack } from '../machines/use-obstacle.ts';
 import { faultsOf, isAllAt } from '../ui/faults.ts';
 import { readLabels } from '../ui/labels.ts';
 import { PlannedForm, usePlanned } from '../ui/planned-form.tsx';
+import { areWhole, CloneNics, nicInputOf, type NicDraft } from './clone-nics.tsx';
 
 export function CloneDialog({ vm, onClose }: { vm: Vm; onClose: () => void }) {
   const { t } = useTranslation();
@@ -24,7 +25,8 @@ export function CloneDialog({ vm, onClose }: { vm: Vm; onClose: () => void }) {
   const [memoryMiB, setMemoryMiB] = useState<number | string>('');
   const [labels, setLabels] = useState('');
   const [userData, setUserData] = useState('');
-  const ready = name.trim() !== '';
+  const [nics, setNics] = useState<readonly NicDraft[] | undefined>();
+  const ready = name.trim() !== '' && (nics === undefined || areWhole(nics));
   const call = calls.clone(vm.id, {
     name: name.trim(),
     linked: linked && noLinked === undefined,
@@ -32,6 +34,7 @@ export function CloneDialog({ vm, onClose }: { vm: Vm; onClose: () => void }) {
     start,
     ...(typeof cpus === 'number' && { cpus }),
     ...(typeof memoryMiB === 'number' && { memoryMiB }),
+    ...(nics && { nics: nics.map(nicInputOf) }),
     ...(labels.trim() !== '' && { labels: readLabels(labels) }),
     ...(userData.trim() !== '' && { cloudInit: { userData } }),
   });
@@ -40,7 +43,8 @@ export function CloneDialog({ vm, onClose }: { vm: Vm; onClose: () => void }) {
   const taken = refusal instanceof ApiProblem && refusal.code === 'name-taken' ? refusal.problem.detail : undefined;
   const fault = faultsOf(refusal);
   const nameFault = taken ?? fault('/name');
-  const isPlaced = nameFault !== undefined || isAllAt(refusal, ['/snapshot', '/cpus', '/memoryMiB', '/labels']);
+  const isPlaced =
+    nameFault !== undefined || isAllAt(refusal, ['/snapshot', '/cpus', '/memoryMiB', '/nics', '/labels']);
   return (
     <Modal
       opened
@@ -84,6 +88,7 @@ export function CloneDialog({ vm, onClose }: { vm: Vm; onClose: () => void }) {
           onChange={setMemoryMiB}
           suffix=" MiB"
         />
+        <CloneNics host={vm.host} nics={nics} fault={fault} onChange={setNics} />
         <TextInput
           label={t('edit.labels')}
           value={labels}

@@ -1,15 +1,13 @@
 import { Select, TextInput } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { calls } from '../api/calls.ts';
 import type { ChangeNicInput, Vm } from '../api/client.ts';
-import { queries } from '../api/queries.ts';
 import { useLack } from '../machines/use-obstacle.ts';
 import { Dialog } from '../ui/dialog.tsx';
 import { faultsOf, isAllAt } from '../ui/faults.ts';
 import { PlannedForm, usePlanned } from '../ui/planned-form.tsx';
-import { ProblemAlert } from '../ui/states.tsx';
+import { NetworkFields } from './network-fields.tsx';
 
 /** An interface that can be named: it has a MAC address. */
 export type KnownNic = Vm['nics'][number] & { readonly mac: string };
@@ -41,7 +39,10 @@ export function AddNicDialog({ vm, onClose }: { vm: Vm; onClose: () => void }) {
           address={address}
           addressHint={t('create.addressHint')}
           fault={fault}
-          onNetwork={setNetwork}
+          onNetwork={(chosen) => {
+            setNetwork(chosen);
+            setAddress('');
+          }}
           onAddress={setAddress}
         />
         <TextInput
@@ -92,7 +93,10 @@ export function ChangeNicDialog({ vm, nic, onClose }: { vm: Vm; nic: KnownNic; o
           addressHint={t('devices.addressHint')}
           reason={noPlace}
           fault={fault}
-          onNetwork={setNetwork}
+          onNetwork={(chosen) => {
+            setNetwork(chosen);
+            setAddress('');
+          }}
           onAddress={setAddress}
         />
         <Select
@@ -107,56 +111,5 @@ export function ChangeNicDialog({ vm, nic, onClose }: { vm: Vm; nic: KnownNic; o
         />
       </PlannedForm>
     </Dialog>
-  );
-}
-
-interface NetworkProps {
-  readonly host: string;
-  readonly network: string | null;
-  readonly address: string;
-  readonly addressHint: string;
-  /** Why neither can be chosen. */
-  readonly reason?: string | undefined;
-  fault(...pointers: string[]): string | undefined;
-  onNetwork(network: string | null): void;
-  onAddress(address: string): void;
-}
-
-/** A network of the host, and an address where the network takes one. */
-function NetworkFields({ host, network, address, addressHint, reason, fault, onNetwork, onAddress }: NetworkProps) {
-  const { t } = useTranslation();
-  const offer = useQuery(queries.hostOffer(host));
-  const networks = offer.data?.networks ?? [];
-  const chosen = networks.find(({ name }) => name === network);
-  const offered = networks.map(({ name, cidr }) => ({ value: name, label: cidr ? `${name} · ${cidr}` : name }));
-  // The one that it is on may be one that the host does not list.
-  if (network !== null && !chosen) offered.push({ value: network, label: network });
-  const noFixed = chosen && !chosen.fixedAddresses ? t('create.noFixed') : undefined;
-  return (
-    <>
-      <Select
-        label={t('create.network')}
-        description={reason}
-        disabled={reason !== undefined}
-        allowDeselect={false}
-        data={offered}
-        value={network}
-        error={fault('/network')}
-        onChange={(value) => {
-          onNetwork(value);
-          onAddress('');
-        }}
-        data-autofocus
-      />
-      <TextInput
-        label={t('create.address')}
-        description={noFixed ?? addressHint}
-        disabled={reason !== undefined || chosen === undefined || noFixed !== undefined}
-        value={address}
-        error={fault('/address')}
-        onChange={({ currentTarget }) => onAddress(currentTarget.value)}
-      />
-      {offer.isError && <ProblemAlert error={offer.error} />}
-    </>
   );
 }
