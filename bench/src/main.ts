@@ -11,6 +11,7 @@ import { measureListPage } from './list-page.bench.ts';
 import { measureNutanixScale } from './nutanix-scale.bench.ts';
 import { measurePlanLatency } from './plan-latency.bench.ts';
 import { measureStatisticsSweep } from './statistics-sweep.bench.ts';
+import { measureUpload } from './upload.bench.ts';
 import { measureVmwareScale } from './vmware-scale.bench.ts';
 import { measureWebConsole } from './web-console.bench.ts';
 import type { Measurement, Row } from './row.ts';
@@ -30,6 +31,7 @@ const measurements: Readonly<Record<string, Measurement>> = {
   vmware: measureVmwareScale,
   cli: measureCommandLine,
   join: measureJoin,
+  upload: measureUpload,
   web: measureWebConsole,
 };
 

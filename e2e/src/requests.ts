@@ -15,7 +15,7 @@ type PowerAction = 'start' | 'stop' | 'restart' | 'suspend' | 'resume' | 'pause'
 /** Makes a VM and waits until it is there. */
 export async function createVm(client: Client, body: CreateVmInput): Promise<Vm> {
   const { data } = await client.POST('/api/v1/vms', { body, params: { header: waiting } });
-  return readVm(client, requireSuccess(data).vmId!);
+  return readVm(client, (await endedWell(client, data)).vmId!);
 }
 
 export async function readVm(client: Client, vmId: string): Promise<Vm> {
@@ -31,17 +31,17 @@ export async function power(
 ): Promise<Operation> {
   const path = `/api/v1/vms/{vmId}/${action}` as '/api/v1/vms/{vmId}/stop';
   const { data } = await client.POST(path, { body, params: { path: { vmId }, header: waiting } });
-  return requireSuccess(data);
+  return endedWell(client, data);
 }
 
 export async function editVm(client: Client, vmId: string, body: EditVmInput): Promise<Operation> {
   const { data } = await client.PATCH('/api/v1/vms/{vmId}', { body, params: { path: { vmId }, header: waiting } });
-  return requireSuccess(data);
+  return endedWell(client, data);
 }
 
 export async function deleteVm(client: Client, vmId: string): Promise<Operation> {
   const { data } = await client.DELETE('/api/v1/vms/{vmId}', { params: { path: { vmId }, header: waiting } });
-  return requireSuccess(data);
+  return endedWell(client, data);
 }
 
 /** Looks at a VM until it is as wanted, and returns it. */
@@ -72,6 +72,12 @@ export async function operationWhen(
     if (!isWanted(found)) throw new Error(`the operation is ${JSON.stringify(found)}`);
   }, withinMs);
   return found!;
+}
+
+/** The operation when it has ended well, however long the answer to who asked for it has waited. */
+export async function endedWell(client: Client, asked: Operation, withinMs = patienceMs): Promise<Operation> {
+  const isEnded = ({ endedAt }: Operation) => endedAt !== undefined;
+  return requireSuccess(isEnded(asked) ? asked : await operationWhen(client, asked.id, isEnded, withinMs));
 }
 
 /** Makes machines on a fake host at once, `<prefix>-00001` and on, every second of them running; answers their ids. */

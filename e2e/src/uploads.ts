@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
-import { problemIn, type Client } from '@polyvirt/api-client';
+import { open } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { problemIn, sendUpload, type Client } from '@polyvirt/api-client';
 
 const tus = { 'tus-resumable': '1.0.0' };
 const mostBytes = 8 * 2 ** 20;
@@ -60,5 +62,26 @@ export class UploadedFile {
 
   get #path(): string {
     return `/api/v1/uploads/${this.id}`;
+  }
+}
+
+/** Uploads a file; answers what an image is made from. */
+export async function uploadFile(client: Client, path: string): Promise<{ upload: string; sha256: string }> {
+  const file = await open(path);
+  try {
+    const hash = createHash('sha256');
+    for await (const chunk of file.createReadStream({ start: 0, autoClose: false })) hash.update(chunk as Buffer);
+    const upload = await sendUpload(client, {
+      name: basename(path),
+      bytes: (await file.stat()).size,
+      read: async (offset, length) => {
+        const part = Buffer.alloc(length);
+        await file.read(part, 0, length, offset);
+        return part;
+      },
+    });
+    return { upload, sha256: hash.digest('hex') };
+  } finally {
+    await file.close();
   }
 }

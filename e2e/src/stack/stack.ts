@@ -25,7 +25,7 @@ export interface StackOptions {
 /** `nats-server`, `gateway`, `gateway-2`, `organizer` or `agent-<host>`. */
 export type ServiceName = string;
 
-const readyWithinMs = 120_000;
+const readyWithinMs = 400_000;
 const password = () => randomBytes(18).toString('base64url');
 
 /** Everything that makes up Polyvirt, on real components, each service a process of its own. */

@@ -44,7 +44,15 @@ export const SUITES: readonly Suite[] = [
     seconds: 900,
     timeoutMinutes: 60,
   },
-  { name: 'e2e', ending: 'e2e', needs: ['kvm', 'nats'], built: true, load: 0.6, seconds: 160, timeoutMinutes: 60 },
+  {
+    name: 'e2e',
+    ending: 'e2e',
+    needs: ['kvm', 'nats', 'iso'],
+    built: true,
+    load: 0.6,
+    seconds: 210,
+    timeoutMinutes: 60,
+  },
   {
     name: 'browser',
     ending: 'browser',
