@@ -97,8 +97,9 @@ describe('connectBus', () => {
   describe('over TLS', () => {
     let folder: string;
     const file = (name: string) => join(folder, name);
+    // By default a client has two seconds, which are over on a busy machine before it has spoken.
     const tls = (name: string) =>
-      `tls { cert_file: ${JSON.stringify(file(`${name}.pem`))}, key_file: ${JSON.stringify(file(`${name}-key.pem`))} }`;
+      `tls { cert_file: ${JSON.stringify(file(`${name}.pem`))}, key_file: ${JSON.stringify(file(`${name}-key.pem`))}, timeout: 60 }`;
     const certify = (name: string, ...addresses: string[]) =>
       promisify(execFile)('openssl', [
         ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'],
@@ -125,11 +126,10 @@ describe('connectBus', () => {
     });
 
     it('takes any server of a cluster that is given by numbers, by the certificate of its own number', async () => {
-      // As it is in a cluster: a name for each server, and none of them is away for long.
       await certify('here', 'IP:127.0.0.1');
       await using nats = await NatsServer.start({ config: tls('here') });
-      const away = await freePort();
-      for (const first of [`tls://192.0.2.1:${away}`, `tls://[::1]:${away}`, `tls://localhost:${away}`]) {
+      // Nobody listens there.
+      for (const first of ['tls://127.0.0.9:1', 'tls://[::1]:1', 'tls://localhost:1']) {
         const url = `${first},${nats.url.replace('nats:', 'tls:')}`;
         const bus = await connectBus({ url, name: 'test', tls: { caFile: file('here.pem') } });
         await bus.connection.flush();
@@ -140,7 +140,7 @@ describe('connectBus', () => {
     it('takes none by the certificate of an address that it was not given', async () => {
       await certify('elsewhere', 'IP:192.0.2.7', 'DNS:localhost');
       await using nats = await NatsServer.start({ config: tls('elsewhere') });
-      const url = `${nats.url.replace('nats:', 'tls:')},tls://192.0.2.8:4222`;
+      const url = nats.url.replace('nats:', 'tls:');
       await expect(connectBus({ url, name: 'test', tls: { caFile: file('elsewhere.pem') } })).rejects.toMatchObject({
         code: 'ERR_TLS_CERT_ALTNAME_INVALID',
       });
