@@ -96,30 +96,54 @@ describe('connectBus', () => {
 
   describe('over TLS', () => {
     let folder: string;
+    const file = (name: string) => join(folder, name);
+    // By default a client has two seconds, which are over on a busy machine before it has spoken.
+    const tls = (name: string) =>
+      `tls { cert_file: ${JSON.stringify(file(`${name}.pem`))}, key_file: ${JSON.stringify(file(`${name}-key.pem`))}, timeout: 60 }`;
+    const certify = (name: string, ...addresses: string[]) =>
+      promisify(execFile)('openssl', [
+        ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'],
+        ...['-subj', `/CN=${name}`, '-addext', `subjectAltName=${addresses.join(',')}`],
+        ...['-keyout', file(`${name}-key.pem`), '-out', file(`${name}.pem`)],
+      ]);
 
     beforeEach(async () => {
       folder = await mkdtemp(join(tmpdir(), 'polyvirt-tls-'));
-      await promisify(execFile)('openssl', [
-        ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'],
-        ...['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'],
-        ...['-keyout', join(folder, 'key.pem'), '-out', join(folder, 'cert.pem')],
-      ]);
     });
 
     afterEach(() => rm(folder, { recursive: true }));
 
     it('believes only the authority it was given', async () => {
-      const file = (name: string) => JSON.stringify(join(folder, name));
-      await using nats = await NatsServer.start({
-        config: `tls { cert_file: ${file('cert.pem')}, key_file: ${file('key.pem')} }`,
-      });
+      await certify('here', 'IP:127.0.0.1');
+      await using nats = await NatsServer.start({ config: tls('here') });
       const url = nats.url.replace('nats:', 'tls:');
-      const bus = await connectBus({ url, name: 'test', tls: { caFile: join(folder, 'cert.pem') } });
+      const bus = await connectBus({ url, name: 'test', tls: { caFile: file('here.pem') } });
       await bus.connection.flush();
       await bus.close();
       await expect(connectBus({ url, name: 'test' })).rejects.toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
       const caFile = join(folder, 'none.pem');
       await expect(connectBus({ url, name: 'test', tls: { caFile } })).rejects.toMatchObject({ code: 'ENOENT' });
+    });
+
+    it('takes any server of a cluster that is given by numbers, by the certificate of its own number', async () => {
+      await certify('here', 'IP:127.0.0.1');
+      await using nats = await NatsServer.start({ config: tls('here') });
+      // Nobody listens there.
+      for (const first of ['tls://127.0.0.9:1', 'tls://[::1]:1', 'tls://localhost:1']) {
+        const url = `${first},${nats.url.replace('nats:', 'tls:')}`;
+        const bus = await connectBus({ url, name: 'test', tls: { caFile: file('here.pem') } });
+        await bus.connection.flush();
+        await bus.close();
+      }
+    });
+
+    it('takes none by the certificate of an address that it was not given', async () => {
+      await certify('elsewhere', 'IP:192.0.2.7', 'DNS:localhost');
+      await using nats = await NatsServer.start({ config: tls('elsewhere') });
+      const url = nats.url.replace('nats:', 'tls:');
+      await expect(connectBus({ url, name: 'test', tls: { caFile: file('elsewhere.pem') } })).rejects.toMatchObject({
+        code: 'ERR_TLS_CERT_ALTNAME_INVALID',
+      });
     });
   });
 });

@@ -12,6 +12,7 @@ import { queryDeadlineMs, type HostId } from '@polyvirt/contracts';
 import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
 import { guestTag } from './authority/authority.ts';
 import { coreApi, importedApi } from './authority/flows.ts';
 import { readCredentials, type Credential } from './authority/jwt.ts';
@@ -117,7 +118,7 @@ function connectionOptions(
     servers: servers.map(({ host }) => host),
     name,
     ...(credential && { authenticator: authenticatorOf(read!), inboxPrefix: inboxPrefix(credential.name) }),
-    ...(secure && { tls: tlsOptions(secure, servers[0]!.hostname) }),
+    ...(secure && { tls: tlsOptions(secure, servers) }),
     maxReconnectAttempts: -1,
     reconnectDelayHandler: () => 100 + Math.random() * 400,
     // A credential that is being changed is refused for a moment; that is no reason to give up for good.
@@ -149,13 +150,32 @@ function authenticatorOf(read: () => string): Authenticator {
   };
 }
 
-const tlsOptions = ({ caFile, certFile, keyFile }: BusTls, host: string): TlsOptions => ({
-  ...(caFile && { ca: readFileSync(caFile, 'utf8') }),
-  ...(certFile && { cert: readFileSync(certFile, 'utf8') }),
-  ...(keyFile && { key: readFileSync(keyFile, 'utf8') }),
-  // The client names no server whose address is a number, and Node would then compare the certificate with "localhost".
-  ...(isIP(host) && { host }),
-});
+function tlsOptions({ caFile, certFile, keyFile }: BusTls, servers: readonly URL[]): TlsOptions {
+  // Numbers of the sixth version stand in brackets in a URL, and in a certificate without.
+  const numbers = servers.map(({ hostname }) => hostname.replace(/^\[|\]$/g, '')).filter((host) => isIP(host) !== 0);
+  return {
+    ...(caFile && { ca: readFileSync(caFile, 'utf8') }),
+    ...(certFile && { cert: readFileSync(certFile, 'utf8') }),
+    ...(keyFile && { key: readFileSync(keyFile, 'utf8') }),
+    ...(numbers.length > 0 && { checkServerIdentity: identityCheck(numbers, servers) }),
+  };
+}
+
+/** What Node calls a server that the client has not named. */
+const unnamed = 'localhost';
+
+/**
+ * The client names no server whose address is a number, and does not say which of them it is connected to: the certificate has to be
+ * one of any of these. They are one cluster, and each has all that the others have.
+ */
+const identityCheck =
+  (numbers: readonly string[], servers: readonly URL[]): typeof checkServerIdentity =>
+  (name, certificate) => {
+    const fault = checkServerIdentity(name, certificate);
+    if (name !== unnamed || (!fault && servers.some(({ hostname }) => hostname === name))) return fault;
+    const faults = numbers.map((number) => checkServerIdentity(number, certificate));
+    return faults.includes(undefined) ? undefined : faults[0];
+  };
 
 interface BusIdentity {
   readonly queryWithinMs?: number | undefined;
