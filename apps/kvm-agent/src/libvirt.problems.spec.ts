@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { ProblemError } from '@polyvirt/contracts';
-import { ConnectionLostError, LibvirtError } from '@polyvirt/node-libvirt';
+import { CallTimeoutError, ConnectionLostError, LibvirtError } from '@polyvirt/node-libvirt';
 import { toProblem } from './libvirt.problems.ts';
 
 const failure = (code: number, message: string) =>
@@ -61,6 +61,22 @@ describe('problems of libvirt', () => {
     expect(toProblem(new ConnectionLostError('gone', { sent: true }))).toMatchObject({
       code: 'host-offline',
     });
+  });
+
+  it.each([
+    ['connectListAllDomains', 'host-offline'],
+    ['nodeGetMemoryStats', 'host-offline'],
+    ['domainUndefineFlags', 'host-offline'],
+    ['domainDefineXmlFlags', 'host-offline'],
+    // These may wait for one QEMU that hangs, beside a libvirt that is well.
+    ['connectGetAllDomainStats', 'timed-out'],
+    ['domainGetState', 'timed-out'],
+    ['domainDestroyFlags', 'timed-out'],
+    ['nodeDeviceReset', 'timed-out'],
+    ['storageVolGetInfo', 'timed-out'],
+  ])('takes no answer to %s for %s, which is waited for where it is the whole host', (procedure, code) => {
+    for (const sent of [true, false])
+      expect(toProblem(new CallTimeoutError(procedure, 10_000, sent))).toMatchObject({ code });
   });
 
   it('leaves problems and bugs as they are', () => {

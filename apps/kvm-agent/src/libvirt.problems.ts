@@ -33,6 +33,12 @@ const byMessage: readonly (readonly [code: number, pattern: RegExp, problem: Pro
   [ErrorCode.INTERNAL_ERROR, /annot allocate memory|cannot set up guest memory/, 'insufficient-capacity'],
 ];
 
+/** What no QEMU is asked for: these wait for nobody but the daemon. */
+const withoutQemu = /^(?:connect(?!GetAllDomainStats)|node(?!Device)|domain(?:Define|Undefine))/;
+
+/** Whether the daemon itself hangs, which is waited for as when it is away, and not the one machine that was asked about. */
+const isOfDaemon = ({ procedure }: CallTimeoutError): boolean => withoutQemu.test(procedure);
+
 /** What escaped from a call to libvirt, as a problem. Anything that is not libvirt's passes through. */
 export function toProblem(error: unknown): unknown {
   if (error instanceof ConnectionLostError || error instanceof ConnectError)
@@ -42,7 +48,9 @@ export function toProblem(error: unknown): unknown {
       { cause: error },
     );
   if (error instanceof CallTimeoutError)
-    return new ProblemError('timed-out', 'libvirt did not answer in time.', { cause: error });
+    return isOfDaemon(error)
+      ? new ProblemError('host-offline', 'libvirt hangs: it did not answer in time.', { cause: error })
+      : new ProblemError('timed-out', 'libvirt did not answer in time.', { cause: error });
   if (!(error instanceof LibvirtError)) return error;
   const code =
     byMessage.find(([number, pattern]) => number === error.code && pattern.test(error.message))?.[2] ??
