@@ -6,6 +6,8 @@ import {
   operationProgressed,
   operationStarted,
   operationSucceeded,
+  streams,
+  subjects,
   type CloudEvent,
   type Host,
   type MinuteRollup,
@@ -209,8 +211,15 @@ onEveryDatabase('what gateways write', (fresh) => {
     const vm = await newVm('cursor');
     const { body } = await house.ask('POST', `/vms/${vm}/start`);
     expect(body.status).toBe('succeeded');
-    const { position } = await database.repository(EventCursorEntity).findOneByOrFail({ name: 'projections' });
-    const admin = await house.connect('admin');
-    expect(position).toBe((await admin.manager.streams.info('POLYVIRT_EVENTS')).state.last_seq);
+    const position = async () =>
+      (await database.repository(EventCursorEntity).findOneByOrFail({ name: 'projections' })).position;
+    const projected = await position();
+    const stream = (await house.connect('admin')).manager.streams;
+    const last_by_subj = subjects.event('kvm-a', operationSucceeded.name);
+    expect(projected).toBeGreaterThanOrEqual((await stream.getMessage(streams.events.name, { last_by_subj }))!.seq);
+    // That the host has come may be told behind that.
+    await eventually(async () =>
+      expect(await position()).toBe((await stream.info(streams.events.name)).state.last_seq),
+    );
   }, 60_000);
 });

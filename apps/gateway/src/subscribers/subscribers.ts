@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Bus, ensureSubscriber, removeSubscriber, subscriberClient } from '@polyvirt/bus';
 import {
@@ -20,6 +19,7 @@ import { BusAccounts } from '../bus/bus-accounts.ts';
 import { isoTime } from '../database/columns.ts';
 import { isDuplicate } from '../database/database-errors.ts';
 import { Database } from '../database/database.ts';
+import { uuidV7 } from '../database/uuid-v7.ts';
 import { Cursors } from '../http/cursor.ts';
 import { LOGGER } from '../logger.ts';
 import { SubscriberEntity } from './subscriber.entity.ts';
@@ -97,7 +97,7 @@ export class Subscribers implements OnApplicationBootstrap, OnModuleDestroy {
   /** The credential is in this answer and nowhere else. Throws `name-taken` when there is a subscriber of that name. */
   async create({ name, hosts }: CreateSubscriberInput, caller: Caller): Promise<CreatedSubscriber> {
     const row: SubscriberEntity = {
-      id: randomUUID(),
+      id: uuidV7(),
       name,
       hosts: hosts ?? null,
       createdBy: caller.actor,

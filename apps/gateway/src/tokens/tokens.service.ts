@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { ApiToken, CreatedToken, Me, Page, User } from '@polyvirt/contracts';
 import { Database } from '../database/database.ts';
 import { IdentityChanges } from '../auth/identity-changes.ts';
@@ -48,6 +48,18 @@ describe('API tokens', () => {
     expect(shown.body).not.toHaveProperty('secret');
     expect((await get(admin)).body.owner).toBe(operatorName);
     expect(problemIn(await get(await gateway.as('viewer'))).code).toBe('token-not-found');
+  });
+
+  it('lists the newest first, also of those that were made within a millisecond', async () => {
+    const { token } = await gateway.signUp('operator');
+    const names = ['one', 'two', 'three', 'four', 'five'];
+    const clock = jest.spyOn(Date, 'now').mockReturnValue(Date.now());
+    try {
+      for (const name of names) expect((await make(token, name, ['vm:read'])).status).toBe(201);
+    } finally {
+      clock.mockRestore();
+    }
+    expect((await list(token)).body.items.map(({ name }) => name)).toEqual(names.toReversed());
   });
 
   it('keeps no secret in the database', async () => {

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import {
   ProblemError,
@@ -16,6 +15,7 @@ import { IdentityChanges } from '../auth/identity-changes.ts';
 import { isoTime } from '../database/columns.ts';
 import { isDuplicate } from '../database/database-errors.ts';
 import { Database } from '../database/database.ts';
+import { uuidV7 } from '../database/uuid-v7.ts';
 import { Cursors } from '../http/cursor.ts';
 import { invalidInput } from '../http/faults.ts';
 import { UserEntity } from '../users/user.entity.ts';
@@ -76,7 +76,7 @@ export class Tokens {
     requireWithin(scopes, caller);
     const { secret, prefix, hash } = newTokenSecret();
     const token: TokenEntity = {
-      id: randomUUID(),
+      id: uuidV7(),
       userId: caller.userId,
       name,
       prefix,
