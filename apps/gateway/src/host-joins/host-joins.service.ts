@@ -13,6 +13,7 @@ import {
 import { eventually } from '@polyvirt/bus/testing';
 import {
   hostAdded,
+  hostDrainChanged,
   hostJoined,
   hostRemoved,
   streams,
@@ -83,7 +84,7 @@ describe('hosts that join', () => {
     const end = new AbortController();
     const seen: string[] = [];
     for await (const { host: about, event, sequence } of readEvents(admin, { fromSequence: 1, signal: end.signal })) {
-      if (about === id && [hostAdded, hostJoined, hostRemoved].some((kind) => isEvent(kind, event)))
+      if (about === id && [hostAdded, hostJoined, hostDrainChanged, hostRemoved].some((kind) => isEvent(kind, event)))
         seen.push(event.type);
       if (sequence >= state.last_seq) break;
     }
@@ -268,6 +269,9 @@ describe('hosts that join', () => {
     expect(problemIn(await house.call('POST', '/vms/kvm-old~calm/start')).code).toBe('host-offline');
     expect((await house.call<Host>('POST', '/hosts/kvm-old/drain', { draining: false })).body.state).toBe('ready');
     expect((await house.ask('POST', '/vms/kvm-old~calm/start')).body.status).toBe('succeeded');
+    // Asking for what already is changes nothing, and nobody hears of it.
+    await house.call('POST', '/hosts/kvm-old/drain', { draining: false });
+    await eventually(async () => expect(await told('kvm-old')).toEqual([hostDrainChanged.name, hostDrainChanged.name]));
     expect(problemIn(await house.call('DELETE', '/hosts/kvm-old')).code).toBe('wrong-state');
   });
 });

@@ -1,6 +1,6 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Bus, forgetHost, isEvent, makeEvent, publishEvent } from '@polyvirt/bus';
-import { hostAdded, hostJoined, hostRemoved, ProblemError, type HostId } from '@polyvirt/contracts';
+import { hostAdded, hostDrainChanged, hostJoined, hostRemoved, ProblemError, type HostId } from '@polyvirt/contracts';
 import type { Logger } from 'pino';
 import { IsNull, Not } from 'typeorm';
 import { Audit, type Actor } from '../audit/audit.ts';
@@ -107,7 +107,8 @@ export class HostRemovals implements Projection, OnApplicationBootstrap, OnModul
 
   /** On every gateway: another one may have changed it. */
   async projected(events: readonly StreamEvent[]): Promise<void> {
-    const of = events.filter(({ event }) => [hostAdded, hostJoined, hostRemoved].some((kind) => isEvent(kind, event)));
+    const kinds = [hostAdded, hostJoined, hostDrainChanged, hostRemoved];
+    const of = events.filter(({ event }) => kinds.some((kind) => isEvent(kind, event)));
     if (of.length === 0) return;
     for (const { event } of of)
       if (isEvent(hostRemoved, event)) {

@@ -2,6 +2,7 @@ import { problemIn, type paths } from '@polyvirt/api-client';
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import type { VmFilter } from '../machines/filter-syntax.ts';
 import { client } from './client.ts';
+import { withoutBeats } from './hosts-heard.ts';
 
 type Query<Path extends keyof paths> = paths[Path] extends { get: { parameters: { query?: infer Fields } } }
   ? NonNullable<Fields>
@@ -119,7 +120,7 @@ export const queries = {
   hosts: () =>
     queryOptions({
       queryKey: ['hosts'],
-      queryFn: async () => (await client.GET('/api/v1/hosts', { params: { query: { limit: 500 } } })).data.items,
+      queryFn: async () => withoutBeats((await client.GET('/api/v1/hosts', { params: { query: { limit: 500 } } })).data.items),
     }),
   hostOffer: (hostId: string) =>
     queryOptions({

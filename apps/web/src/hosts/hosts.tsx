@@ -1,7 +1,7 @@
 import { Anchor, Badge, Card, Group, List, Progress, SimpleGrid, Stack, Text, Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { useState, type ReactNode } from 'react';
+import { memo, useState, type ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Host } from '../api/client.ts';
 import { queries } from '../api/queries.ts';
@@ -50,9 +50,7 @@ function All() {
           ) : (
             <SimpleGrid cols={{ base: 1, md: 2 }}>
               {list.map((host) => (
-                <HostCard key={host.id} host={host}>
-                  <HostActions host={host} />
-                </HostCard>
+                <ManagedHost key={host.id} host={host} />
               ))}
             </SimpleGrid>
           )
@@ -63,6 +61,15 @@ function All() {
   );
 }
 
+/** Drawn again only when something of it is different: there may be hundreds. */
+const ManagedHost = memo(function ManagedHost({ host }: { host: Host }) {
+  return (
+    <HostCard host={host}>
+      <HostActions host={host} />
+    </HostCard>
+  );
+});
+
 const colours = { ready: solid.good, draining: solid.warn, offline: solid.bad, joining: solid.mark } as const;
 
 export function HostCard({ host, children }: { host: Host; children?: ReactNode }) {
@@ -71,7 +78,7 @@ export function HostCard({ host, children }: { host: Host; children?: ReactNode 
   const { join, drain } = host;
   const used = capacity.memoryMiB !== undefined ? (100 * totals.memoryMiB) / capacity.memoryMiB : undefined;
   return (
-    <Card withBorder component="section" aria-label={id} data-host={state}>
+    <Card withBorder component="section" aria-label={id} data-host={state} data-card>
       <Stack gap="xs">
         <Group justify="space-between">
           <Title order={2} size="h4">
@@ -85,7 +92,7 @@ export function HostCard({ host, children }: { host: Host; children?: ReactNode 
         <Text size="sm">
           {t(`hypervisor.${hypervisor}`)} {version} · {health.detail}
         </Text>
-        {lastSeenAt !== undefined && (
+        {state === 'offline' && lastSeenAt !== undefined && (
           <Text size="sm">
             {t('hosts.seen')} <Ago at={lastSeenAt} />
           </Text>

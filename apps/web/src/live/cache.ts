@@ -1,6 +1,7 @@
 import type { InfiniteData, Query, QueryClient, QueryFilters } from '@tanstack/react-query';
 import type { Operation, Vm } from '../api/client.ts';
 import type { LiveConnection, LiveEvent } from './connection.ts';
+import { paced } from './pace.ts';
 
 type VmPages = InfiniteData<{ items: Vm[]; nextCursor?: string }>;
 type Renew = (...key: unknown[]) => void;
@@ -18,6 +19,8 @@ const mostEnded = 2_000;
 const summaryAtMostEveryMs = 1_000;
 /** A host counts its machines in what it answers, and no event says what they are by then. */
 const hostsAtMostEveryMs = 2_000;
+/** Those that are known are patched at once; a batch begins and ends hundreds. */
+const operationsAtMostEveryMs = 500;
 /** The agent looks at the storage of its host once an operation has ended, and no event says that it has. */
 const storageLagMs = 2_000;
 /** What events keep up to date. */
@@ -28,8 +31,10 @@ const fed = new Set<unknown>([
 
 /** Keeps what was read up to date by what is heard. */
 export function feedCache(queries: QueryClient, live: LiveConnection): () => void {
-  let summaryDue: ReturnType<typeof setTimeout> | undefined;
-  let hostsDue: ReturnType<typeof setTimeout> | undefined;
+  const renew: Renew = (...queryKey) => void readAgain(queries, { queryKey });
+  const summary = paced(() => renew('summary'), summaryAtMostEveryMs);
+  const hosts = paced(() => renew('hosts'), hostsAtMostEveryMs);
+  const operations = paced(() => renew('operations'), operationsAtMostEveryMs);
   const storageDue = new Map<string, ReturnType<typeof setTimeout>>();
   const renewStorage = (host: string) => {
     const look = () => ['volumes', 'images'].forEach((family) => renew(family, host));
@@ -37,31 +42,24 @@ export function feedCache(queries: QueryClient, live: LiveConnection): () => voi
     clearTimeout(storageDue.get(host));
     storageDue.set(host, setTimeout(look, storageLagMs));
   };
-  const renew: Renew = (...queryKey) => void readAgain(queries, { queryKey });
   const take = (event: LiveEvent) => {
     const { type } = event;
     const [family] = type.split('.');
     if (family === 'vm') takeVm(queries, event, renew);
-    else if (family === 'operation') takeOperation(queries, event, renew, renewStorage);
-    else if (family === 'host') renew('hosts');
+    else if (family === 'operation') takeOperation(queries, event, renew, { renewStorage, renewList: operations.soon });
+    else if (family === 'host') hosts.soon();
     else if (family === 'archive') {
       renew('archives');
       renew('archive', event.subject);
     }
-    if (family === 'host' || type === 'vm.created' || type === 'vm.deleted')
-      hostsDue ??= setTimeout(() => {
-        hostsDue = undefined;
-        renew('hosts');
-      }, hostsAtMostEveryMs);
-    summaryDue ??= setTimeout(() => {
-      summaryDue = undefined;
-      renew('summary');
-    }, summaryAtMostEveryMs);
+    if (family === 'host' || type === 'vm.created' || type === 'vm.deleted') hosts.later();
+    summary.later();
   };
   const stops = [
     live.onEvent(take),
     live.onReset(() => void readAgain(queries, { predicate: ({ queryKey: [family] }) => fed.has(family) })),
-    () => [summaryDue, hostsDue, ...storageDue.values()].forEach(clearTimeout),
+    () => [summary, hosts, operations].forEach(({ stop }) => stop()),
+    () => [...storageDue.values()].forEach(clearTimeout),
   ];
   return () => stops.forEach((stop) => stop());
 }
@@ -89,7 +87,7 @@ function takeOperation(
   queries: QueryClient,
   { type, data }: LiveEvent,
   renew: Renew,
-  renewStorage: (host: string) => void,
+  { renewStorage, renewList }: { renewStorage(host: string): void; renewList(): void },
 ): void {
   const operation = data['operation'] as Operation | undefined;
   if (!operation) return;
@@ -103,7 +101,7 @@ function takeOperation(
     return list.map((known) => (known.id === operation.id ? { ...known, ...operation } : known));
   });
   renew('operation', operation.id);
-  if (type === 'operation.started' || !running) renew('operations');
+  if (type === 'operation.started' || !running) renewList();
   if (!running && operation.host !== undefined) renewStorage(operation.host);
   const { vmId } = operation;
   if (vmId === undefined) return;

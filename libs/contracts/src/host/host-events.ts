@@ -53,6 +53,12 @@ export const hostJoined = defineEvent({
   body: z.object({ host: HostId, hypervisor: Hypervisor, agentVersion: z.string() }),
   publisher: 'gateway',
 });
+export const hostDrainChanged = defineEvent({
+  name: 'host.drain-changed',
+  summary: 'Somebody has had a host take nothing new but what ends work, or take commands again.',
+  body: z.object({ host: HostId, draining: z.boolean(), by: z.string() }),
+  publisher: 'gateway',
+});
 export const hostRemoved = defineEvent({
   name: 'host.removed',
   summary: 'A host and its VMs are no longer looked after. Nothing of them was changed.',
