@@ -56,7 +56,7 @@ export const measureAcknowledgement: Measurement = async (log) => {
     {
       work,
       ours: `${median(ours).toFixed(0)}/s`,
-      beside: `commits of one row to SQLite ${median(theirs).toFixed(0)}/s`,
+      beside: `commits of one row to SQLite ${median(theirs).toFixed(0)}/s, of which these clients reach ${median(bares).toFixed(0)}/s`,
       ratio,
       bar: `≥ ${LEAST_SHARE} ×`,
       met: ratio >= LEAST_SHARE,
@@ -68,14 +68,6 @@ export const measureAcknowledgement: Measurement = async (log) => {
       ratio: slow / SLOWEST_MS,
       bar: `≤ ${SLOWEST_MS} ms`,
       met: slow <= SLOWEST_MS,
-    },
-    {
-      work: 'the same clients at a bare handler that commits one row',
-      ours: `${median(bares).toFixed(0)}/s`,
-      beside: `commits of one row to SQLite ${median(theirs).toFixed(0)}/s`,
-      ratio: median(bares) / median(theirs),
-      bar: 'what is possible here',
-      met: true,
     },
   ];
 };

@@ -62,8 +62,14 @@ interface PendingCall {
 /** Longer than the 30 s after which the daemon itself gives up waiting for a domain's job, so that its answer wins. */
 const SLOW_TIMEOUT_MS = 40_000;
 
+/**
+ * Longer than the 15 s for which the daemon holds the lock of a domain whose QEMU does not end: ten after SIGTERM, five after SIGKILL
+ * (`virProcessKillPainfully`). A list of all domains waits for that lock too.
+ */
+const QUICK_TIMEOUT_MS = 20_000;
+
 export const DEFAULT_TIMEOUTS_MS: Readonly<Record<Pace, number>> = {
-  quick: 10_000,
+  quick: QUICK_TIMEOUT_MS,
   slow: SLOW_TIMEOUT_MS,
   long: 120_000,
   unbounded: 0,
